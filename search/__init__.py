@@ -1,0 +1,1 @@
+"""Corpora, engines, click models, simulated users, session log and metrics. Runs without torch."""

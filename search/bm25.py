@@ -23,7 +23,7 @@ def saturation(
     tf: NDArray[np.float32], length_ratio: NDArray[np.float32], k1: float, b: float
 ) -> NDArray[np.float32]:
     """tf / (tf + k1 (1 - b + b length_ratio)), in [0, 1); `length_ratio` is document length over mean length."""
-    return tf / (tf + k1 * (1.0 - b + b * length_ratio))
+    return np.asarray(tf / (tf + k1 * (1.0 - b + b * length_ratio)), dtype=np.float32)
 
 
 def quantise_lengths(lengths: NDArray[np.float32]) -> NDArray[np.float32]:

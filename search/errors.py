@@ -47,6 +47,4 @@ class MissingDependencyError(UntilclickError):
     @classmethod
     def of(cls, package: str, extra: str) -> MissingDependencyError:
         """Name the missing package and the extra that brings it."""
-        return cls(
-            f"The package {package} is not installed. Install it with: pip install 'untilclick[{extra}]'"
-        )
+        return cls(f"The package {package} is not installed. Install it with: pip install 'untilclick[{extra}]'")

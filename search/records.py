@@ -96,9 +96,7 @@ class Turn:
     @property
     def impressions(self) -> tuple[Impression, ...]:
         """The shown documents with their ranks."""
-        return tuple(
-            Impression(self.query_id, rank, doc_id) for rank, doc_id in enumerate(self.shown, start=1)
-        )
+        return tuple(Impression(self.query_id, rank, doc_id) for rank, doc_id in enumerate(self.shown, start=1))
 
 
 @dataclass(frozen=True, slots=True)

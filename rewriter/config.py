@@ -1,0 +1,153 @@
+"""One frozen dataclass per stage. Every field is followed by its meaning and unit; defaults are the measured ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Algorithm = Literal["ppo", "rloo"]
+RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
+Decoding = Literal["parallel", "autoregressive"]
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """Shape of the `corpus` policy, a T5 over index terms."""
+
+    d_model: int = 192
+    """Width of embeddings and hidden states."""
+    d_kv: int = 32
+    """Width of one attention head; the number of heads is d_model / d_kv."""
+    d_ff: int = 384
+    """Width of the gated-GELU feed-forward layers."""
+    encoder_layers: int = 2
+    """Encoder blocks."""
+    decoder_layers: int = 1
+    """Decoder blocks."""
+    dropout: float = 0.1
+    """Share of activations dropped in warm starts; PPO uses none, as in trlX."""
+    min_document_frequency: int = 3
+    """Terms in fewer documents stay outside the vocabulary; lowered to 2 below 1,000 documents."""
+    max_terms: int = 30_000
+    """Largest vocabulary; the most frequent terms win."""
+    identity_scale: float = 0.1
+    """Factor on everything but the cross-attention at the start; see `policy.identity_start`."""
+    decoding: Decoding = "parallel"
+    """`parallel`: all terms of a sequence are drawn without replacement from the first decoder step (Plackett-Luce);
+    `autoregressive`: each term is drawn given those before it."""
+    candidates: int = 64
+    """Terms of the first step among which autoregressive decoding chooses, per prompt."""
+    seed: int = 0
+    """Random numbers of the initial weights."""
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """Unsupervised start: pseudo-queries from documents, their best terms as targets."""
+
+    seconds: float = 50.0
+    """Training time; the number of steps follows from the machine unless `steps` is set."""
+    steps: int | None = None
+    """Fixed number of steps instead of a time, for reproducible runs."""
+    batch_size: int = 64
+    """Pseudo-queries per step."""
+    learning_rate: float = 2e-3
+    """AdamW, peak, after 100 steps of warm-up; falls linearly to a fifth."""
+    weight_decay: float = 0.01
+    """AdamW."""
+    target_terms: int = 30
+    """Terms of the document per target."""
+    title_share: float = 0.5
+    """Share of pseudo-queries drawn from the title, the rest by tf-idf."""
+    max_words: int = 4
+    """Longest pseudo-query."""
+    seed: int = 0
+    """Random numbers of sampling and dropout."""
+
+
+@dataclass(frozen=True)
+class WarmStartConfig:
+    """Supervised start on hindsight pairs of a session log."""
+
+    epochs: int = 20
+    """Passes over the pairs."""
+    batch_size: int = 64
+    """Pairs per step."""
+    learning_rate: float = 2e-3
+    """AdamW, peak, after 40 steps of warm-up; falls linearly to a twentieth."""
+    weight_decay: float = 0.01
+    """AdamW."""
+    word_dropout: float = 0.15
+    """Share of prompt terms left out at random, so that no single word is leant upon."""
+    candidate_terms: int = 80
+    """Terms of the clicked documents tried one by one."""
+    target_terms: int = 30
+    """Best of them kept as target."""
+    gain_floor: float = 0.02
+    """Added to a term's gain in rank, so that terms without gain keep a little weight."""
+    validation_share: float = 0.1
+    """Share of the pairs kept back to choose the best epoch."""
+    seed: int = 0
+    """Random numbers of order, word dropout and dropout."""
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Reinforcement learning from clicks (Schulman et al. 2017; Ziegler et al. 2019 for the KL to a reference)."""
+
+    algorithm: Algorithm = "ppo"
+    """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024), no value head."""
+    reward: RewardName = "expected_click"
+    """What is maximised, always as gain over the original query; see `rewards.py`."""
+    iterations: int = 600
+    """Rollout-and-update rounds at most."""
+    seconds: float | None = 170.0
+    """Training time at most; None for `iterations` alone, which is reproducible."""
+    prompts_per_iteration: int = 64
+    """Queries per round."""
+    samples_per_prompt: int = 16
+    """Rollouts of each query."""
+    terms: int = 4
+    """Longest sequence of terms."""
+    epochs: int = 2
+    """Passes over a round's rollouts."""
+    micro_batches: int = 1
+    """Gradient accumulation: parts of a round, averaged, per optimiser step."""
+    learning_rate: float = 3e-4
+    """AdamW, constant after 10 rounds of warm-up."""
+    value_learning_rate: float = 3e-3
+    """AdamW, of the value head."""
+    gamma: float = 1.0
+    """Discount per term."""
+    gae_lambda: float = 1.0
+    """Generalised advantage estimation (Schulman et al. 2016)."""
+    clip_range: float = 0.2
+    """Clipping of the probability ratio."""
+    value_clip_range: float = 0.2
+    """Clipping of the value around its old estimate, in units of reward."""
+    value_coef: float = 0.5
+    """Weight of the value loss."""
+    entropy_coef: float = 0.0
+    """Weight of the entropy bonus."""
+    kl_coef: float = 0.05
+    """Initial weight of the KL to the reference."""
+    kl_placement: Literal["loss", "reward"] = "loss"
+    """`loss`: exact KL of the next-term distribution as a penalty; `reward`: log-ratio of each sampled term."""
+    kl_target: float | None = None
+    """Adaptive coefficient towards this KL per sequence in nats (Ziegler et al. 2019); None keeps it fixed."""
+    kl_horizon: int = 100_000
+    """Rollouts over which the adaptive coefficient moves."""
+    whiten_advantages: bool = True
+    """Scale advantages to mean 0 and standard deviation 1 over real tokens (`ppo`), standard deviation 1 (`rloo`)."""
+    max_grad_norm: float = 1.0
+    """Gradient clipping."""
+    rollout_weight: float = 0.3
+    """Share of the rewrite in the score of a rollout; the original query has the rest."""
+    validate_every: int = 25
+    """Rounds between validations."""
+    patience: int = 8
+    """Validations without a new best before training stops."""
+    checkpoint_every: int = 25
+    """Rounds between resumable checkpoints."""
+    seed: int = 0
+    """Random numbers of prompts, sampling and simulated clicks."""

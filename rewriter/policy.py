@@ -1,0 +1,141 @@
+"""The `corpus` policy: a small T5 whose words are the corpus's own index terms, with a value head.
+
+A fresh T5 needs 100,000s of samples before it copies its input. This one copies and associates before any training:
+its embedding is the corpus's latent semantic space, its cross-attention passes encoder states through unchanged and
+every other layer starts small, so that the first decoder state is about the mean of the query's term vectors.
+Tokens, prompts and text are not known here: ids come in, log-probabilities and values go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import T5Config, T5ForConditionalGeneration
+
+from rewriter.config import Decoding, PolicyConfig
+from rewriter.prompts import Prompt
+from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
+
+MASKED_LOGIT = -1e9
+"""Logit of a banned token: exp underflows to exactly 0 in float32, and log-probabilities stay finite."""
+
+
+class PromptBatch(NamedTuple):
+    """Prompts as tensors."""
+
+    input_ids: Tensor
+    """(B, S) int64, padded with PAD_ID."""
+    attention_mask: Tensor
+    """(B, S) int64, 1 on real tokens."""
+    banned: Tensor
+    """(B, V) bool, tokens never generated: specials and the query's own terms."""
+
+    def rows(self, index: Tensor) -> PromptBatch:
+        """The prompts at these positions."""
+        return PromptBatch(self.input_ids[index], self.attention_mask[index], self.banned[index])
+
+
+def collate(prompts: Sequence[Prompt], vocabulary_size: int) -> PromptBatch:
+    """Pad prompts to one length; at least one prompt."""
+    length = max(len(prompt.ids) for prompt in prompts)
+    input_ids = torch.tensor([(*prompt.ids, *[PAD_ID] * (length - len(prompt.ids))) for prompt in prompts])
+    banned = torch.zeros(len(prompts), vocabulary_size, dtype=torch.bool)
+    banned[:, : len(SPECIAL_TOKENS)] = True
+    for row, prompt in enumerate(prompts):
+        banned[row, list(prompt.query_ids)] = True
+    return PromptBatch(input_ids, (input_ids != PAD_ID).long(), banned)
+
+
+class TermPolicy(nn.Module):
+    """A T5 over terms and a value head on its decoder states."""
+
+    def __init__(self, t5: T5ForConditionalGeneration, decoding: Decoding = "parallel", candidates: int = 64) -> None:
+        super().__init__()
+        self.t5 = t5
+        self.decoding: Decoding = decoding
+        self.candidates = candidates
+        self.value_head = nn.Linear(t5.config.d_model, 1)
+        nn.init.zeros_(self.value_head.weight)
+        nn.init.zeros_(self.value_head.bias)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids."""
+        return int(self.t5.config.vocab_size)
+
+    def encode(self, batch: PromptBatch) -> Tensor:
+        """(B, S, d) encoder states."""
+        output = self.t5.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask)
+        return output.last_hidden_state  # type: ignore[no-any-return]
+
+    def decode(self, encoded: Tensor, attention_mask: Tensor, decoder_ids: Tensor) -> Tensor:
+        """(B, T, d) decoder states after each of the T decoder inputs; causal."""
+        output = self.t5.decoder(
+            input_ids=decoder_ids,
+            encoder_hidden_states=encoded,
+            encoder_attention_mask=attention_mask,
+            use_cache=False,
+        )
+        return output.last_hidden_state  # type: ignore[no-any-return]
+
+    def first_states(self, batch: PromptBatch) -> Tensor:
+        """(B, d) decoder state of the first step."""
+        start = torch.full((batch.input_ids.shape[0], 1), PAD_ID)
+        return self.decode(self.encode(batch), batch.attention_mask, start)[:, 0]
+
+    def logits(self, states: Tensor, banned: Tensor) -> Tensor:
+        """(..., V) next-term logits of decoder states (..., d), `banned` (..., V) masked."""
+        scaled = states * self.t5.config.d_model**-0.5
+        return self.t5.lm_head(scaled).masked_fill(banned, MASKED_LOGIT)  # type: ignore[no-any-return]
+
+    def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
+        """(B, V) log-probabilities of the first generated term; banned tokens near `MASKED_LOGIT`."""
+        return torch.log_softmax(self.logits(self.first_states(batch), batch.banned), dim=-1)
+
+    def values(self, states: Tensor) -> Tensor:
+        """(...,) predicted return of decoder states (..., d). States are detached: the trunk learns from rewards
+        alone, so that a value error cannot move the policy."""
+        return self.value_head(states.detach()).squeeze(-1)  # type: ignore[no-any-return]
+
+
+def build_policy(config: PolicyConfig, vectors: Tensor) -> TermPolicy:
+    """A policy with the given (V, d_model) embedding, started as identity."""
+    t5_config = T5Config(
+        vocab_size=vectors.shape[0],
+        d_model=config.d_model,
+        d_kv=config.d_kv,
+        d_ff=config.d_ff,
+        num_layers=config.encoder_layers,
+        num_decoder_layers=config.decoder_layers,
+        num_heads=config.d_model // config.d_kv,
+        dropout_rate=config.dropout,
+        feed_forward_proj="gated-gelu",
+        decoder_start_token_id=PAD_ID,
+        pad_token_id=PAD_ID,
+        eos_token_id=EOS_ID,
+        tie_word_embeddings=True,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        t5 = T5ForConditionalGeneration(t5_config)
+    with torch.no_grad():
+        t5.shared.weight.copy_(vectors)
+    identity_start(t5, config.identity_scale)
+    return TermPolicy(t5, config.decoding, config.candidates)
+
+
+@torch.no_grad()
+def identity_start(t5: T5ForConditionalGeneration, scale: float) -> None:
+    """Make the untrained network pass its input on: cross-attention V and O the identity, every self-attention and
+    feed-forward output times `scale`, the start token's embedding times `scale`."""
+    for block in [*t5.encoder.block, *t5.decoder.block]:
+        block.layer[0].SelfAttention.o.weight.mul_(scale)
+        block.layer[-1].DenseReluDense.wo.weight.mul_(scale)
+    for block in t5.decoder.block:
+        cross = block.layer[1].EncDecAttention
+        for weight in (cross.v.weight, cross.o.weight):
+            weight.copy_(torch.eye(*weight.shape))
+    t5.shared.weight[PAD_ID].mul_(scale)

@@ -103,20 +103,22 @@ class TermPolicy(nn.Module):
 
 def build_policy(config: PolicyConfig, vectors: Tensor) -> TermPolicy:
     """A policy with the given (V, d_model) embedding, started as identity."""
-    t5_config = T5Config(
-        vocab_size=vectors.shape[0],
-        d_model=config.d_model,
-        d_kv=config.d_kv,
-        d_ff=config.d_ff,
-        num_layers=config.encoder_layers,
-        num_decoder_layers=config.decoder_layers,
-        num_heads=config.d_model // config.d_kv,
-        dropout_rate=config.dropout,
-        feed_forward_proj="gated-gelu",
-        decoder_start_token_id=PAD_ID,
-        pad_token_id=PAD_ID,
-        eos_token_id=EOS_ID,
-        tie_word_embeddings=True,
+    t5_config = T5Config.from_dict(
+        {
+            "vocab_size": vectors.shape[0],
+            "d_model": config.d_model,
+            "d_kv": config.d_kv,
+            "d_ff": config.d_ff,
+            "num_layers": config.encoder_layers,
+            "num_decoder_layers": config.decoder_layers,
+            "num_heads": config.d_model // config.d_kv,
+            "dropout_rate": config.dropout,
+            "feed_forward_proj": "gated-gelu",
+            "decoder_start_token_id": PAD_ID,
+            "pad_token_id": PAD_ID,
+            "eos_token_id": EOS_ID,
+            "tie_word_embeddings": True,
+        }
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -134,8 +136,7 @@ def identity_start(t5: T5ForConditionalGeneration, scale: float) -> None:
     for block in [*t5.encoder.block, *t5.decoder.block]:
         block.layer[0].SelfAttention.o.weight.mul_(scale)
         block.layer[-1].DenseReluDense.wo.weight.mul_(scale)
-    for block in t5.decoder.block:
-        cross = block.layer[1].EncDecAttention
-        for weight in (cross.v.weight, cross.o.weight):
+    for name, weight in t5.decoder.named_parameters():
+        if name.endswith(("EncDecAttention.v.weight", "EncDecAttention.o.weight")):
             weight.copy_(torch.eye(*weight.shape))
     t5.shared.weight[PAD_ID].mul_(scale)

@@ -1,0 +1,72 @@
+"""Stage `base`: a rewriter from the documents alone, before anybody has searched.
+
+Vocabulary, latent semantic embedding and identity start, then a minute of pseudo-queries. Learns nothing from
+sessions: that is `warm_start.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from rewriter.config import BaseConfig, PolicyConfig
+from rewriter.latent_semantics import term_vectors
+from rewriter.policy import TermPolicy, build_policy, collate
+from rewriter.prompts import Prompt
+from rewriter.pseudo_queries import PseudoQuerySettings, PseudoQuerySource
+from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
+from rewriter.vocabulary import EOS_ID, TermVocabulary
+from search.records import Corpus
+from search.term_index import TermIndex
+
+SMALL_CORPUS = 1000
+"""Below this many documents, terms in two documents are kept."""
+
+Progress = Callable[[int, int, float], None]
+"""Called with steps done, steps in all and the last loss."""
+
+
+def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[TermPolicy, TermVocabulary]:
+    """The untrained policy of a corpus and its vocabulary."""
+    if len(index.doc_ids) < SMALL_CORPUS:
+        config = replace(config, min_document_frequency=min(config.min_document_frequency, 2))
+    vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
+    vectors = term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed))
+    return build_policy(config, torch.from_numpy(vectors)), vocabulary
+
+
+def train_base(
+    policy: TermPolicy,
+    corpus: Corpus,
+    index: TermIndex,
+    vocabulary: TermVocabulary,
+    config: BaseConfig,
+    progress: Progress | None = None,
+) -> float:
+    """Train on pseudo-queries; returns the mean loss of the last tenth, in nats. NaN when the corpus has no usable
+    document: the policy then stays as it started."""
+    source = PseudoQuerySource(
+        corpus, index, vocabulary, PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
+    )
+    if not len(source):
+        return float("nan")
+    rng = np.random.default_rng(config.seed)
+    torch.manual_seed(config.seed)
+    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    schedule = LinearWarmupDecay(optimizer, 100, config.steps, floor=0.2)
+    losses: list[float] = []
+    policy.train()
+    for step in range(config.steps):
+        drawn = source.draw(config.batch_size, rng)
+        prompts = [Prompt((*map(int, one.query_ids), EOS_ID), ()) for one in drawn]
+        ids, weights = pad_targets([one.target for one in drawn])
+        loss = soft_cross_entropy(policy, collate(prompts, len(vocabulary)), ids, weights)
+        losses.append(descend(loss, policy.t5, optimizer))
+        schedule.step()
+        if progress is not None:
+            progress(step + 1, config.steps, losses[-1])
+    policy.eval()
+    return float(np.mean(losses[-max(1, config.steps // 10) :]))

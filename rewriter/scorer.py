@@ -93,6 +93,10 @@ class CorpusScorer:
         )
         return _dense(queries @ self._token_weights)
 
+    def token_rows(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(T, D) score of every document for each single token."""
+        return np.asarray(self._token_weights[ids].toarray(), dtype=np.float32)
+
     def rank(self, scores: Tensor, k: int) -> NDArray[np.int64]:
         """(N, k) document rows in rank order, -1 where fewer than k documents score above 0."""
         top, rows = scores.topk(min(k, self.n_documents), dim=1)

@@ -1,0 +1,125 @@
+"""Hindsight pairs: what was typed, and the documents that searchers of it finally clicked.
+
+The log alone suffices: no topic, judgment or simulator is asked. Sessions are grouped by the query (and the queries
+before it); the documents that ended them are counted. A later query of a session is an input as well as the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from rewriter.pseudo_queries import SoftTarget, best_terms
+from rewriter.rewrite import RewriteRequest
+from rewriter.scorer import CorpusScorer
+from search.analysis import terms as analyse
+from search.records import Session
+
+RANK_CUTOFF = 100
+"""Ranks beyond this count as not found."""
+
+
+@dataclass(frozen=True)
+class HindsightPair:
+    """One input and the clicks that ended sessions after it."""
+
+    request: RewriteRequest
+    clicks: Mapping[str, int]
+    """doc_id -> number of sessions that ended with a click on it."""
+
+    @property
+    def n_clicks(self) -> int:
+        """Sessions behind this pair."""
+        return sum(self.clicks.values())
+
+
+def hindsight_pairs(sessions: Iterable[Session]) -> list[HindsightPair]:
+    """One pair per distinct input, the most clicked first; abandoned sessions teach nothing here."""
+    clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
+    for session in sessions:
+        if session.abandoned:
+            continue
+        typed = tuple(turn.query for turn in session.turns)
+        for step in range(len(typed)):
+            clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
+    pairs = [HindsightPair(request, dict(counts)) for request, counts in clicks.items()]
+    return sorted(pairs, key=lambda pair: -pair.n_clicks)
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """How the target of a pair is made."""
+
+    candidate_terms: int
+    target_terms: int
+    gain_floor: float
+
+
+class TargetMaker:
+    """Turns clicked documents into the terms that would have brought them up.
+
+    Candidates are the heaviest tf-idf terms of the clicked documents; each is tried alone beside the query, and its
+    weight is sqrt(tf-idf) x (max(0, gain) + floor).
+    """
+
+    def __init__(self, scorer: CorpusScorer, term_weights: csr_array, settings: TargetSettings) -> None:
+        self._scorer = scorer
+        self._term_weights = term_weights
+        self._settings = settings
+
+    def target(self, pair: HindsightPair, excluded: Sequence[int]) -> SoftTarget | None:
+        """The target distribution over tokens outside `excluded`; None when no term raises a clicked document."""
+        rows = self._scorer.index.doc_rows
+        clicked = np.array([rows[doc_id] for doc_id in pair.clicks if doc_id in rows], dtype=np.int64)
+        if not clicked.size:
+            return None
+        weights = np.array([n for doc_id, n in pair.clicks.items() if doc_id in rows], dtype=np.float32)
+        ids, centroid = self._candidates(clicked, weights, excluded)
+        gains = self._gains(pair.request.query, ids, clicked, weights)
+        if not (gains > 0).any():
+            return None
+        value = np.sqrt(centroid) * (np.maximum(gains, 0.0) + self._settings.gain_floor)
+        return best_terms(ids, value.astype(np.float32), np.array([], dtype=np.int64), self._settings.target_terms)
+
+    def _candidates(
+        self, clicked: NDArray[np.int64], weights: NDArray[np.float32], excluded: Sequence[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        share = weights / weights.sum()
+        centroid = np.asarray(share @ self._term_weights[clicked]).ravel()
+        centroid[list(excluded)] = 0.0
+        order = np.argsort(-centroid, kind="stable")[: self._settings.candidate_terms]
+        order = order[centroid[order] > 0]
+        return order, centroid[order]
+
+    def _gains(
+        self, query: str, ids: NDArray[np.int64], clicked: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """(C,) change of the clicked documents' discounted gain when one token is added to the query."""
+        analysed = [t for t in analyse(query) if t in self._scorer.index.term_ids]
+        original = self._scorer.originals([analysed]).numpy()
+        share = len(analysed) / (len(analysed) + 1.0)
+        added = share * original + (1.0 - share) * self._scorer.token_rows(ids)
+        before = discounted_gain(ranks_of(original, clicked), weights)
+        return discounted_gain(ranks_of(added, clicked), weights) - before
+
+
+def ranks_of(scores: NDArray[np.float32], documents: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N, K) 1-based rank of each document in each row of scores (N, D); a score of 0 ranks below the cutoff."""
+    ranks = np.empty((scores.shape[0], documents.size), dtype=np.int64)
+    for column, document in enumerate(documents):
+        own = scores[:, document, None]
+        ranks[:, column] = np.where(own[:, 0] > 0, 1 + (scores > own).sum(1), RANK_CUTOFF + 1)
+    return ranks
+
+
+def discounted_gain(ranks: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(...) sum over the last axis of weight / log2(1 + rank), ranks beyond `RANK_CUTOFF` worth 0, divided by its
+    value for the ideal order, so in [0, 1] (Jarvelin & Kekalainen 2002, with clicks for grades)."""
+    gains = np.where(ranks <= RANK_CUTOFF, 1.0 / np.log2(1.0 + ranks), 0.0)
+    ideal = (np.sort(weights)[::-1] / np.log2(np.arange(2, weights.size + 2))).sum()
+    return np.asarray((gains * weights).sum(-1) / max(float(ideal), 1e-9))

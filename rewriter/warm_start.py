@@ -1,0 +1,104 @@
+"""Stage `warm-start`: supervised training on hindsight pairs; its result is the reference model of PPO."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rewriter.base import Progress
+from rewriter.config import WarmStartConfig
+from rewriter.hindsight import HindsightPair, TargetMaker
+from rewriter.policy import TermPolicy, collate
+from rewriter.prompts import Prompt, SpellingCandidates, render
+from rewriter.pseudo_queries import SoftTarget
+from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
+from rewriter.vocabulary import EOS_ID, TermVocabulary
+
+Validation = Callable[[TermPolicy], float]
+"""Score of a policy on held-out topics, higher is better."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A rendered hindsight pair."""
+
+    prompt: Prompt
+    target: SoftTarget
+
+
+@dataclass(frozen=True)
+class WarmStartSummary:
+    """What a warm start did."""
+
+    n_pairs: int
+    """Distinct inputs in the log."""
+    n_examples: int
+    """Those for which a term raises what was clicked."""
+    best_epoch: int
+    """0 when no epoch improved on the start."""
+    validation: tuple[float, ...]
+    """Score before training and after every epoch."""
+
+
+def make_examples(
+    pairs: Sequence[HindsightPair],
+    maker: TargetMaker,
+    vocabulary: TermVocabulary,
+    spelling: SpellingCandidates | None,
+) -> list[Example]:
+    """Render pairs and make their targets; pairs that no term helps are left out."""
+    examples = []
+    for pair in pairs:
+        prompt = render(pair.request, vocabulary, spelling)
+        target = maker.target(pair, prompt.query_ids)
+        if target is not None and target.ids.size and not prompt.empty:
+            examples.append(Example(prompt, target))
+    return examples
+
+
+def train_warm_start(
+    policy: TermPolicy,
+    examples: Sequence[Example],
+    config: WarmStartConfig,
+    validation: Validation,
+    progress: Progress | None = None,
+) -> tuple[int, tuple[float, ...]]:
+    """Train in place and leave the best epoch's weights; returns that epoch and the validation scores."""
+    rng = np.random.default_rng(config.seed)
+    torch.manual_seed(config.seed)
+    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    steps = config.epochs * -(-len(examples) // config.batch_size)
+    schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
+    scores = [validation(policy)]
+    best, best_epoch = copy.deepcopy(policy.state_dict()), 0
+    done = 0
+    for epoch in range(1, config.epochs + 1):
+        policy.train()
+        order = rng.permutation(len(examples))
+        for start in range(0, len(order), config.batch_size):
+            batch = [examples[i] for i in order[start : start + config.batch_size]]
+            prompts = [drop_words(one.prompt, config.word_dropout, rng) for one in batch]
+            ids, weights = pad_targets([one.target for one in batch])
+            loss = soft_cross_entropy(policy, collate(prompts, policy.vocabulary_size), ids, weights)
+            value = descend(loss, policy.t5, optimizer)
+            schedule.step()
+            done += 1
+            if progress is not None:
+                progress(done, steps, value)
+        policy.eval()
+        scores.append(validation(policy))
+        if scores[-1] > max(scores[:-1]):
+            best, best_epoch = copy.deepcopy(policy.state_dict()), epoch
+    policy.load_state_dict(best)
+    return best_epoch, tuple(scores)
+
+
+def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
+    """Leave out each token with probability `share`, the end token and at least one other excepted."""
+    body = prompt.ids[:-1]
+    kept = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
+    return Prompt((*(kept or body), EOS_ID), prompt.query_ids)

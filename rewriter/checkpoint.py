@@ -1,0 +1,86 @@
+"""Model folders: what training saves and everything later loads.
+
+    model.safetensors config.json generation_config.json   plain T5 keys: `T5ForConditionalGeneration.from_pretrained`
+    tokenizer.json tokenizer_config.json                   the term vocabulary as a word-level tokenizer
+    vocabulary.json                                        terms, readable words, document frequencies
+    value_head.safetensors policy.json                     value head; decoding
+
+Folders are written beside their place and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
+
+from rewriter.policy import TermPolicy
+from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from search.errors import ModelError
+
+_POLICY_FILE = "policy.json"
+_VALUE_FILE = "value_head.safetensors"
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes the place of `folder` when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:
+    """A tokenizer whose tokens are index terms separated by spaces."""
+    pad, eos, sep, unk, alt = SPECIAL_TOKENS
+    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(vocabulary.tokens)}, unk_token=unk))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        eos_token=eos,
+        sep_token=sep,
+        unk_token=unk,
+        additional_special_tokens=[alt],
+    )
+
+
+def save_policy(policy: TermPolicy, vocabulary: TermVocabulary, folder: Path) -> None:
+    """Write model, tokenizer, vocabulary and value head into an existing folder."""
+    policy.t5.save_pretrained(folder)
+    word_level_tokenizer(vocabulary).save_pretrained(folder)
+    vocabulary.save(folder)
+    save_file({k: v.contiguous() for k, v in policy.value_head.state_dict().items()}, folder / _VALUE_FILE)
+    settings = {"decoding": policy.decoding, "candidates": policy.candidates}
+    (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
+
+
+def load_policy(folder: Path) -> tuple[TermPolicy, TermVocabulary]:
+    """Read what `save_policy` wrote, in evaluation mode. Raises ModelError when the folder is no model."""
+    try:
+        settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
+        t5 = T5ForConditionalGeneration.from_pretrained(folder)
+        policy = TermPolicy(t5, settings["decoding"], settings["candidates"])
+        policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{folder} is not a model folder of this package ({error}); train the model again"
+        ) from error
+    policy.eval()
+    return policy, TermVocabulary.load(folder)

@@ -1,0 +1,105 @@
+"""The searcher's side of training: queries, what would be clicked, and the gain of a rewrite over the original.
+
+Built once per training run; a step of PPO asks for the rewards of some thousand term sequences at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from rewriter.rewards import Reward
+from rewriter.scorer import CorpusScorer
+
+
+@dataclass(frozen=True)
+class TrainingQuery:
+    """A query to be rewritten in training."""
+
+    terms: tuple[str, ...]
+    """Index terms that retrieval searches for the original query, corrections of misspelt words included."""
+    relevance: Mapping[str, float]
+    """doc_id -> grade, or number of clicks for the `hindsight` reward."""
+
+
+class RewardBatch(NamedTuple):
+    """Rewards of N sequences and their parts."""
+
+    gain: NDArray[np.float64]
+    """(N,) rewritten - original: what is learned from."""
+    rewritten: NDArray[np.float64]
+    """(N,) worth of the rewritten query's ranking."""
+    original: NDArray[np.float64]
+    """(N,) worth of the original query's ranking."""
+
+
+class RewardEnvironment:
+    """Scores rewrites of a fixed set of queries."""
+
+    def __init__(
+        self,
+        scorer: CorpusScorer,
+        queries: Sequence[TrainingQuery],
+        reward: Reward,
+        rewrite_weight: float,
+    ) -> None:
+        self._scorer = scorer
+        self._queries = queries
+        self._reward = reward
+        self._rewrite_weight = rewrite_weight
+        self._grades = _grade_matrix(queries, scorer)
+        self._ideal = _ideal_grades(self._grades, reward.depth)
+
+    def __len__(self) -> int:
+        """Number of queries."""
+        return len(self._queries)
+
+    def rewards(
+        self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
+    ) -> RewardBatch:
+        """Rewards of G sequences for each of B queries: `rows` (B,), `ids` and `mask` (B x G, T), samples of one
+        query next to each other. The terms of a sequence share the rewrite's weight equally."""
+        group = ids.shape[0] // rows.size
+        originals = self._scorer.originals([self._queries[row].terms for row in rows])
+        ranked = self._scorer.rank(originals, self._reward.depth)
+        worth_original = self._reward.expected(self._graded(rows, ranked), self._ideal[rows])
+        weights = (self._rewrite_weight * mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(np.float32)
+        scores = self._scorer.score_tokens(ids, weights)
+        scores.view(rows.size, group, -1).add_(originals[:, None, :], alpha=1.0 - self._rewrite_weight)
+        repeated = np.repeat(rows, group)
+        grades = self._graded(repeated, self._scorer.rank(scores, self._reward.depth))
+        rewritten = self._reward(grades, self._ideal[repeated], rng)
+        original = np.repeat(worth_original, group)
+        return RewardBatch(rewritten - original, rewritten, original)
+
+    def _graded(self, rows: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(N, k) grades down each ranking; -1 entries of `ranked` have grade 0."""
+        unique, inverse = np.unique(rows, return_inverse=True)
+        dense = self._grades[unique].toarray()
+        return np.where(ranked >= 0, dense[inverse[:, None], np.maximum(ranked, 0)], 0.0).astype(np.float32)
+
+
+def _grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr_array:
+    rows_of = scorer.index.doc_rows
+    entries = [
+        (row, rows_of[doc_id], grade)
+        for row, query in enumerate(queries)
+        for doc_id, grade in query.relevance.items()
+        if doc_id in rows_of
+    ]
+    rows, columns, grades = (np.array(part) for part in zip(*entries, strict=True)) if entries else ([], [], [])
+    shape = (len(queries), scorer.n_documents)
+    return csr_array((np.asarray(grades, dtype=np.float32), (rows, columns)), shape=shape)
+
+
+def _ideal_grades(grades: csr_array, depth: int) -> NDArray[np.float32]:
+    ideal = np.zeros((grades.shape[0], depth), dtype=np.float32)
+    for row in range(grades.shape[0]):
+        best = np.sort(grades.data[grades.indptr[row] : grades.indptr[row + 1]])[::-1][:depth]
+        ideal[row, : best.size] = best
+    return ideal

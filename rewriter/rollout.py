@@ -1,0 +1,176 @@
+"""Drawing term sequences from the policy, and scoring the same sequences again under changed weights.
+
+Sampler and scorer share every mask, so the probabilities of what was drawn are those the loss sees: temperature 1,
+nothing cut off. Sampled ids are kept as drawn; no text is decoded and read again.
+
+Two ways to draw T terms for a prompt:
+
+    parallel        without replacement from the first decoder step (Plackett 1975; Luce 1959): sequence probability
+                    p(a) p(b)/(1 - p(a)) ...; one decoder step whatever the number of samples
+    autoregressive  term by term, each given those before it, among the first step's best terms and the end token
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rewriter.policy import MASKED_LOGIT, PromptBatch, TermPolicy
+from rewriter.vocabulary import EOS_ID, PAD_ID
+
+
+class Rollouts(NamedTuple):
+    """N = B x G sequences, the G samples of one prompt next to each other."""
+
+    ids: Tensor
+    """(N, T) int64, PAD_ID after the end token."""
+    mask: Tensor
+    """(N, T) bool, True up to and including the first end token."""
+    log_probs: Tensor
+    """(N, T) log-probability of each token when it was drawn, 0 outside the mask."""
+    values: Tensor
+    """(N, T) value estimate before each token, 0 outside the mask."""
+    candidates: Tensor | None
+    """(B, C) tokens among which autoregressive decoding chose; None for parallel decoding."""
+
+    @property
+    def terms(self) -> Tensor:
+        """(N, T) bool, True on terms: the mask without end tokens."""
+        return self.mask & (self.ids != EOS_ID)
+
+    def of_prompts(self, rows: Tensor, samples: int) -> Rollouts:
+        """The sequences of some prompts, given by their position in the batch; `samples` of each prompt."""
+        own = torch.arange(self.ids.shape[0]).view(-1, samples)[rows].flatten()
+        candidates = None if self.candidates is None else self.candidates[rows]
+        return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], candidates)
+
+
+class Scores(NamedTuple):
+    """Sequences under the present weights."""
+
+    log_probs: Tensor
+    """(N, T) log-probability of each token, 0 outside the mask."""
+    values: Tensor
+    """(N, T) value estimate before each token, 0 outside the mask."""
+    distributions: Tensor
+    """(M, K) log-probabilities of the next term at M decoder steps."""
+    steps: Tensor
+    """(M,) bool, True on steps that were really taken."""
+
+
+def sample(policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator) -> Rollouts:
+    """`samples` sequences of at most `length` terms for every prompt. No gradient is kept."""
+    with torch.no_grad():
+        if policy.decoding == "parallel":
+            return _sample_parallel(policy, batch, samples, length, generator)
+        return _sample_autoregressive(policy, batch, samples, length, generator)
+
+
+def score(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+    """The same sequences under the policy's present weights, with gradients."""
+    if policy.decoding == "parallel":
+        return _score_parallel(policy, batch, rollouts)
+    return _score_autoregressive(policy, batch, rollouts)
+
+
+def gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    """Standard Gumbel noise; the largest of log p + noise is a draw from p (Gumbel 1954; Kool et al., ICML 2019)."""
+    uniform = torch.rand(shape, generator=generator).clamp_(1e-20, 1 - 1e-7)
+    return -torch.log(-torch.log(uniform))
+
+
+def without_replacement(log_probs: Tensor) -> Tensor:
+    """(..., T) log-probability of each draw given that the earlier ones are gone, from log p (..., T) of the drawn
+    items in order: log p_t - log(1 - sum of p before t). The remaining mass is kept above 1e-3, where float32
+    differences lose their meaning."""
+    drawn = log_probs.exp().cumsum(-1) - log_probs.exp()
+    return log_probs - torch.log1p(-drawn.clamp(max=1 - 1e-3))
+
+
+def _sample_parallel(
+    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator
+) -> Rollouts:
+    states = policy.first_states(batch)
+    log_probs = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
+    n_prompts, vocabulary = log_probs.shape
+    noisy = log_probs[:, None, :] + gumbel(torch.Size((n_prompts, samples, vocabulary)), generator)  # (B, G, V)
+    ids = noisy.topk(length, dim=-1).indices.flatten(0, 1)  # (N, T)
+    own = log_probs.repeat_interleave(samples, 0).gather(1, ids)
+    values = policy.values(states).repeat_interleave(samples, 0)[:, None].expand(-1, length)
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    return Rollouts(ids, mask, without_replacement(own), values, None)
+
+
+def _score_parallel(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+    states = policy.first_states(batch)
+    log_probs = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
+    n_prompts, length = log_probs.shape[0], rollouts.ids.shape[1]
+    own = log_probs.gather(1, rollouts.ids.view(n_prompts, -1)).view(-1, length)  # (N, T)
+    values = policy.values(states).repeat_interleave(own.shape[0] // n_prompts, 0)[:, None].expand(-1, length)
+    return Scores(without_replacement(own), values, log_probs, torch.ones(n_prompts, dtype=torch.bool))
+
+
+def _choices(policy: TermPolicy, first_log_probs: Tensor) -> Tensor:
+    """(B, C) the first step's best terms and, last, the end token."""
+    best = first_log_probs.topk(min(policy.candidates, first_log_probs.shape[1]), dim=-1).indices
+    return torch.cat([best, torch.full((best.shape[0], 1), EOS_ID)], dim=1)
+
+
+def _choice_logits(policy: TermPolicy, states: Tensor, candidates: Tensor, used: Tensor) -> Tensor:
+    """(N, T, C) log-probabilities over the candidates (N, C) at states (N, T, d); `used` (N, T, C) bool is banned."""
+    vectors = policy.t5.lm_head.weight[candidates] * policy.t5.config.d_model**-0.5  # (N, C, d)
+    logits = torch.einsum("ntd,ncd->ntc", states, vectors)
+    return torch.log_softmax(logits.masked_fill(used, MASKED_LOGIT), dim=-1)
+
+
+def _used(ids: Tensor, candidates: Tensor) -> Tensor:
+    """(N, T, C) True where a candidate was drawn before step t, and on the end token at the first step."""
+    drawn = ids[:, :, None] == candidates[:, None, :]
+    before = (drawn.cumsum(1) - drawn.long()) > 0
+    before[:, 0, -1] = True
+    return before
+
+
+def _sample_autoregressive(
+    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator
+) -> Rollouts:
+    encoded = policy.encode(batch)
+    start = torch.full((encoded.shape[0], 1), PAD_ID)
+    states = policy.decode(encoded, batch.attention_mask, start)
+    candidates = _choices(policy, torch.log_softmax(policy.logits(states[:, 0], batch.banned), dim=-1))
+    choices = candidates.repeat_interleave(samples, 0)  # (N, C)
+    encoded, attention = (t.repeat_interleave(samples, 0) for t in (encoded, batch.attention_mask))
+    states = states.repeat_interleave(samples, 0)
+    ids = torch.full((choices.shape[0], length), PAD_ID)
+    alive = torch.ones(choices.shape[0], dtype=torch.bool)
+    mask = torch.zeros_like(ids, dtype=torch.bool)
+    log_probs, values = torch.zeros(ids.shape), torch.zeros(ids.shape)
+    for step in range(length):
+        if step:
+            inputs = torch.cat([torch.full((ids.shape[0], 1), PAD_ID), ids[:, :step]], dim=1)
+            states = policy.decode(encoded, attention, inputs)[:, -1:]
+        banned = _used(ids[:, : step + 1], choices)[:, -1:]
+        step_log_probs = _choice_logits(policy, states, choices, banned)[:, 0]  # (N, C)
+        drawn = (step_log_probs + gumbel(step_log_probs.shape, generator)).argmax(-1, keepdim=True)
+        mask[:, step] = alive
+        log_probs[:, step] = step_log_probs.gather(1, drawn)[:, 0] * alive
+        values[:, step] = policy.values(states[:, 0]) * alive
+        ids[:, step] = torch.where(alive, choices.gather(1, drawn)[:, 0], PAD_ID)
+        alive = alive & (ids[:, step] != EOS_ID)
+    return Rollouts(ids, mask, log_probs, values, candidates)
+
+
+def _score_autoregressive(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+    assert rollouts.candidates is not None
+    samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
+    encoded, attention, choices = (
+        t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask, rollouts.candidates)
+    )
+    inputs = torch.cat([torch.full((choices.shape[0], 1), PAD_ID), rollouts.ids[:, :-1]], dim=1)
+    states = policy.decode(encoded, attention, inputs)  # (N, T, d)
+    log_probs = _choice_logits(policy, states, choices, _used(rollouts.ids, choices))  # (N, T, C)
+    drawn = (rollouts.ids[:, :, None] == choices[:, None, :]).long().argmax(-1, keepdim=True)
+    own = log_probs.gather(2, drawn)[:, :, 0] * rollouts.mask
+    return Scores(own, policy.values(states) * rollouts.mask, log_probs.flatten(0, 1), rollouts.mask.flatten())

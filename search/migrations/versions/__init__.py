@@ -1,0 +1,1 @@
+"""Revisions in order; each file names the one before it."""

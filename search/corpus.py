@@ -1,0 +1,86 @@
+"""One door to all sources of documents: `load_collection("stdlib" | folder | file | "ir_datasets:ID")`.
+
+What each source looks like is known to its own reader (`search.stdlib_docs`, `search.beir`, `search.jsonl_docs`,
+`search.ir_datasets_source`); topics for documents without judgments are made by `search.topics`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from search import beir, ir_datasets_source, stdlib_docs
+from search.errors import DataError
+from search.jsonl_docs import read_documents
+from search.lines import existing
+from search.records import Collection, Corpus, Document, Topic
+from search.topics import topics_from_documents
+
+STDLIB = "stdlib"
+IR_DATASETS_PREFIX = "ir_datasets:"
+
+
+def load_collection(source: str, *, seed: int = 0) -> Collection:
+    """The documents of a source with their topics.
+
+    `seed` matters only where topics are made from the documents (`stdlib` and JSONL files; `queries == "made"`).
+
+    Raises:
+        DataError: the source does not exist or is broken; the text names file, line, value and remedy.
+        MissingDependencyError: `ir_datasets:` without that library.
+    """
+    if source == STDLIB:
+        return _made(source, stdlib_docs.load_documents(), seed)
+    if source.startswith(IR_DATASETS_PREFIX):
+        documents, topics = ir_datasets_source.read(source.removeprefix(IR_DATASETS_PREFIX))
+        return _collection(source, documents, topics, "real")
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(source, path, seed)
+    if path.is_file():
+        return _made(source, read_documents(path), seed)
+    remedy = "Use stdlib, a BEIR folder, a JSONL file of documents, or ir_datasets:ID"
+    raise DataError.at(source, None, "no such file or folder", remedy)
+
+
+def fingerprint(documents: Iterable[Document]) -> str:
+    """First 16 hex digits of the SHA-256 over id, title and text of all documents in order.
+
+    Each field goes in with its length, so that moving a word from title to text changes the result.
+    """
+    digest = hashlib.sha256()
+    for document in documents:
+        for value in (document.doc_id, document.title, document.text):
+            data = value.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+def corpus_of(source: str, documents: Iterable[Document]) -> Corpus:
+    """A corpus with its fingerprint."""
+    kept = tuple(documents)
+    return Corpus(source, kept, fingerprint(kept))
+
+
+def _from_folder(source: str, path: Path, seed: int) -> Collection:
+    documents = beir.read_corpus(path)
+    if not (path / "qrels").exists() and existing(path / "queries.jsonl") is None:
+        return _made(source, documents, seed)
+    topics = beir.read_topics(path, {document.doc_id for document in documents})
+    return _collection(source, documents, topics, "real")
+
+
+def _made(source: str, documents: tuple[Document, ...], seed: int) -> Collection:
+    return _collection(source, documents, topics_from_documents(documents, seed), "made")
+
+
+def _collection(
+    source: str,
+    documents: Iterable[Document],
+    topics: Mapping[str, tuple[Topic, ...]],
+    queries: Literal["real", "made"],
+) -> Collection:
+    return Collection(corpus_of(source, documents), topics, queries)

@@ -1,0 +1,30 @@
+"""BM25 engines behind the protocol of `search.engine`, one library each, and the one door to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.engine import SearchEngine
+from search.errors import EngineError
+from search.records import Corpus
+
+ENGINE_NAMES = ("tantivy", "rank-bm25")
+"""What `open_engine` opens from a corpus alone. An OpenSearch index needs an address and is opened by its own
+module."""
+
+
+def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> SearchEngine:
+    """An engine over the corpus.
+
+    `directory` is where engines may keep an index between runs; None keeps everything in memory. Only tantivy uses
+    it. Raises `EngineError` for an unknown name or a corpus that cannot be searched.
+    """
+    if name == "tantivy":
+        from search.engines.tantivy_engine import TantivyEngine
+
+        return TantivyEngine.open(corpus, directory)
+    if name == "rank-bm25":
+        from search.engines.rank_bm25_engine import RankBm25Engine
+
+        return RankBm25Engine(corpus)
+    raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(ENGINE_NAMES)}")

@@ -1,0 +1,94 @@
+"""RM1, the relevance model of a query's first documents, from their stored texts alone.
+
+No term index of the corpus is needed, so this works alike for an index on disk and for a remote one. Combining the
+model with the query (the interpolation that makes it RM3) is the caller's part: both are clauses of a weighted query.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from search.analysis import term_of, words
+from search.records import Document, ScoredDoc
+
+FEEDBACK_DOCUMENTS = 10
+"""First documents of the ranking that the model is made from; the usual choice of RM3 baselines."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysedDocument:
+    """Counts of one document; stop words are in neither."""
+
+    terms: Counter[str]
+    """Index term -> occurrences."""
+    words: Counter[str]
+    """Surface word -> occurrences."""
+
+    @classmethod
+    def of(cls, document: Document) -> AnalysedDocument:
+        """Count title and text; an empty document gives empty counts."""
+        found: Counter[str] = Counter()
+        bag: Counter[str] = Counter()
+        for word, count in Counter(words(document.content)).items():
+            if (term := term_of(word)) is not None:
+                found[word] = count
+                bag[term] += count
+        return cls(bag, found)
+
+
+class AnalysedDocuments:
+    """The latest analysed documents, least recently used ones dropped first. One per engine; safe between threads
+    as far as each dictionary operation is: two threads may analyse the same document twice, nothing worse."""
+
+    def __init__(self, fetch: Callable[[Sequence[str]], list[Document]], capacity: int = 4096) -> None:
+        self._fetch = fetch
+        self._capacity = capacity
+        self._kept: OrderedDict[str, AnalysedDocument] = OrderedDict()
+
+    def get(self, doc_ids: Sequence[str]) -> list[AnalysedDocument]:
+        """Analysed documents in the order asked."""
+        found = {doc_id: self._kept.get(doc_id) for doc_id in doc_ids}
+        missing = [doc_id for doc_id, analysed in found.items() if analysed is None]
+        for document in self._fetch(missing) if missing else ():
+            found[document.doc_id] = self._kept[document.doc_id] = AnalysedDocument.of(document)
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None]
+
+    def clear(self) -> None:
+        """Forget everything, for instance after a document changed."""
+        self._kept.clear()
+
+
+def relevance_model(
+    ranking: Sequence[ScoredDoc], documents: Sequence[AnalysedDocument], n: int
+) -> list[tuple[str, float]]:
+    """The n heaviest terms as surface words with weights that sum to 1, heaviest first, ties alphabetically.
+
+    p(t|R) = sum over d of p(d) tf(t,d) / |d|, with p(d) = score(d) / sum of scores: Lavrenko & Croft, "Relevance-Based
+    Language Models", SIGIR 2001, eq. 8, as simplified for RM3 by Abdul-Jaleel et al., TREC 2004. An empty ranking or
+    n <= 0 gives an empty list.
+    """
+    total = sum(entry.score for entry in ranking)
+    model: dict[str, float] = {}
+    for entry, document in zip(ranking, documents, strict=True):
+        share = entry.score / total / max(document.terms.total(), 1)
+        for term, count in document.terms.items():
+            model[term] = model.get(term, 0.0) + share * count
+    heaviest = sorted(model, key=lambda term: (-model[term], term))[: max(n, 0)]
+    mass = sum(model[term] for term in heaviest)
+    surfaces = _surfaces(set(heaviest), documents)
+    return [(surfaces[term], model[term] / mass) for term in heaviest]
+
+
+def _surfaces(wanted: set[str], documents: Sequence[AnalysedDocument]) -> dict[str, str]:
+    """Term -> its most frequent surface word in these documents; ties go to the alphabetically first."""
+    counts: Counter[str] = Counter()
+    for document in documents:
+        counts.update({word: count for word, count in document.words.items() if term_of(word) in wanted})
+    surfaces: dict[str, str] = {}
+    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+        surfaces.setdefault(str(term_of(word)), word)
+    return surfaces

@@ -1,0 +1,114 @@
+"""The tantivy index of a corpus: its schema, how it is built, and when one on disk may be reused.
+
+An index on disk lies in a folder named after everything that decides its content: corpus fingerprint, analyser and
+schema version. A folder of that name is therefore always the right one, another corpus or program version gets its
+own, and stale ones may be deleted at will. It is built beside its place and renamed, so a folder is whole or absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tantivy import Document as TantivyDocument
+from tantivy import Index, Schema, SchemaBuilder
+
+from search.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
+from search.errors import EngineError
+from search.records import Corpus, Document
+
+SCHEMA_VERSION = 1
+"""Raised whenever fields or their meaning change."""
+
+BODY, DOC_ID, TITLE, TEXT, POSITION = "body", "doc_id", "title", "text", "position"
+
+WRITER_HEAP_BYTES = 256 * 2**20
+"""Memory of the one indexing thread. One thread and much memory mean few segments in corpus order."""
+
+_log = logging.getLogger(__name__)
+
+
+def build_schema() -> Schema:
+    """`body` is indexed and not stored, `title` and `text` are stored and not indexed, `doc_id` both; `position` is
+    the place in the corpus, by which ties are broken."""
+    builder = SchemaBuilder()
+    builder.add_text_field(BODY, stored=False, tokenizer_name=ANALYZER_NAME, index_option="freq")
+    builder.add_text_field(DOC_ID, stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field(TITLE, stored=True)
+    builder.add_bytes_field(TEXT, stored=True)
+    builder.add_unsigned_field(POSITION, stored=False, fast=True)
+    return builder.build()
+
+
+def open_index(corpus: Corpus, directory: Path | None) -> Index:
+    """An index of the corpus: in memory, or reused from or built in a folder below `directory`.
+
+    Raises `EngineError` where the folder cannot be written or holds a damaged index.
+    """
+    if directory is None:
+        return _filled(Index(build_schema()), corpus.documents)
+    path = directory / index_name(corpus)
+    try:
+        if not path.exists():
+            _build_at(path, corpus)
+        index = Index.open(str(path))
+    except (OSError, ValueError) as error:
+        remedy = "Delete the folder to have it built anew, or give a directory that can be written"
+        raise EngineError(f"{path}: the index cannot be built or opened ({error}). {remedy}") from error
+    index.register_tokenizer(ANALYZER_NAME, text_analyzer())
+    return index
+
+
+def index_name(corpus: Corpus) -> str:
+    """Folder name of the corpus's index."""
+    analysis = hashlib.sha256(f"{ANALYZER_NAME}|{MAX_WORD_LENGTH}|{STOP_WORDS}".encode()).hexdigest()[:8]
+    return f"tantivy-{SCHEMA_VERSION}-{analysis}-{corpus.fingerprint}"
+
+
+def as_tantivy(document: Document, position: int) -> TantivyDocument:
+    """The document as the index takes it. Half surrogate pairs become question marks in the indexed text only."""
+    made = TantivyDocument()
+    made.add_text(BODY, document.content.encode("utf-8", "replace").decode("utf-8"))
+    made.add_text(DOC_ID, document.doc_id)
+    made.add_bytes(TITLE, document.title.encode("utf-8", "surrogatepass"))
+    made.add_bytes(TEXT, document.text.encode("utf-8", "surrogatepass"))
+    made.add_unsigned(POSITION, position)
+    return made
+
+
+def from_tantivy(stored: TantivyDocument) -> Document:
+    """The document that `as_tantivy` was given."""
+    title, text = (bytes(stored.get_first(name) or b"").decode("utf-8", "surrogatepass") for name in (TITLE, TEXT))
+    return Document(str(stored.get_first(DOC_ID)), title, text)
+
+
+def _build_at(path: Path, corpus: Corpus) -> None:
+    """Build beside `path`, then rename; where another process was faster, its index, equal to ours, stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".building-"))
+    try:
+        _log.info("Building the index of %d documents in %s", len(corpus.documents), path)
+        index = _filled(Index(build_schema(), path=str(temporary)), corpus.documents)
+        del index
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _filled(index: Index, documents: Iterable[Document]) -> Index:
+    index.register_tokenizer(ANALYZER_NAME, text_analyzer())
+    writer = index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
+    for position, document in enumerate(documents):
+        writer.add_document(as_tantivy(document, position))
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    return index

@@ -36,7 +36,7 @@ class PolicyConfig:
     """`parallel`: all terms of a sequence are drawn without replacement from the first decoder step (Plackett-Luce);
     `autoregressive`: each term is drawn given those before it."""
     candidates: int = 64
-    """Terms of the first step among which autoregressive decoding chooses, per prompt."""
+    """Best terms of the first step, among which sequences are drawn, per prompt."""
     seed: int = 0
     """Random numbers of the initial weights."""
 

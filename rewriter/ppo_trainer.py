@@ -179,7 +179,9 @@ class PPOTrainer:
                 share = rows.numel() / batch.prompts.input_ids.shape[0]
                 loss, parts = self._loss(batch, rows)
                 (loss * share).backward()  # type: ignore[no-untyped-call]
-                totals = {name: totals.get(name, 0.0) + float(value) * share for name, value in parts.items()}
+                totals = {
+                    name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()
+                }
             totals["grad_norm"] = float(nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm))
             self.optimizer.step()
             metrics.append(totals)

@@ -7,7 +7,9 @@ Two ways to draw T terms for a prompt:
 
     parallel        without replacement from the first decoder step (Plackett 1975; Luce 1959): sequence probability
                     p(a) p(b)/(1 - p(a)) ...; one decoder step whatever the number of samples
-    autoregressive  term by term, each given those before it, among the first step's best terms and the end token
+    autoregressive  term by term, each given those before it and before the end token
+
+Both choose among the first step's best terms: outside them a draw is noise that costs a ranking and teaches nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ class Rollouts(NamedTuple):
     """(N, T) log-probability of each token when it was drawn, 0 outside the mask."""
     values: Tensor
     """(N, T) value estimate before each token, 0 outside the mask."""
-    candidates: Tensor | None
-    """(B, C) tokens among which autoregressive decoding chose; None for parallel decoding."""
+    candidates: Tensor
+    """(B, C) tokens among which decoding chose: the policy is its softmax over these, in sampler and loss alike."""
 
     @property
     def terms(self) -> Tensor:
@@ -43,8 +45,7 @@ class Rollouts(NamedTuple):
     def of_prompts(self, rows: Tensor, samples: int) -> Rollouts:
         """The sequences of some prompts, given by their position in the batch; `samples` of each prompt."""
         own = torch.arange(self.ids.shape[0]).view(-1, samples)[rows].flatten()
-        candidates = None if self.candidates is None else self.candidates[rows]
-        return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], candidates)
+        return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], self.candidates[rows])
 
 
 class Scores(NamedTuple):
@@ -93,23 +94,26 @@ def _sample_parallel(
     policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator
 ) -> Rollouts:
     states = policy.first_states(batch)
-    log_probs = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
-    n_prompts, vocabulary = log_probs.shape
-    noisy = log_probs[:, None, :] + gumbel(torch.Size((n_prompts, samples, vocabulary)), generator)  # (B, G, V)
-    ids = noisy.topk(length, dim=-1).indices.flatten(0, 1)  # (N, T)
-    own = log_probs.repeat_interleave(samples, 0).gather(1, ids)
+    full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
+    candidates = full.topk(min(policy.candidates, full.shape[1]), dim=-1).indices  # (B, C)
+    log_probs = torch.log_softmax(full.gather(1, candidates), dim=-1)  # (B, C)
+    noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator)
+    places = (log_probs[:, None, :] + noise).topk(length, dim=-1).indices.flatten(1)  # (B, G x T)
+    ids = candidates.gather(1, places).view(-1, length)  # (N, T)
+    own = log_probs.gather(1, places).view(-1, length)
     values = policy.values(states).repeat_interleave(samples, 0)[:, None].expand(-1, length)
     mask = torch.ones_like(ids, dtype=torch.bool)
-    return Rollouts(ids, mask, without_replacement(own), values, None)
+    return Rollouts(ids, mask, without_replacement(own), values, candidates)
 
 
 def _score_parallel(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     states = policy.first_states(batch)
-    log_probs = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
-    n_prompts, length = log_probs.shape[0], rollouts.ids.shape[1]
-    own = log_probs.gather(1, rollouts.ids.view(n_prompts, -1)).view(-1, length)  # (N, T)
+    full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
+    among = torch.logsumexp(full.gather(1, rollouts.candidates), dim=-1, keepdim=True)  # (B, 1)
+    n_prompts, length = full.shape[0], rollouts.ids.shape[1]
+    own = (full.gather(1, rollouts.ids.view(n_prompts, -1)) - among).view(-1, length)  # (N, T)
     values = policy.values(states).repeat_interleave(own.shape[0] // n_prompts, 0)[:, None].expand(-1, length)
-    return Scores(without_replacement(own), values, log_probs, torch.ones(n_prompts, dtype=torch.bool))
+    return Scores(without_replacement(own), values, full, torch.ones(n_prompts, dtype=torch.bool))
 
 
 def _choices(policy: TermPolicy, first_log_probs: Tensor) -> Tensor:
@@ -163,7 +167,6 @@ def _sample_autoregressive(
 
 
 def _score_autoregressive(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
-    assert rollouts.candidates is not None
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
     encoded, attention, choices = (
         t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask, rollouts.candidates)

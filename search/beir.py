@@ -46,8 +46,7 @@ def read_topics(folder: Path, doc_ids: Set[str]) -> dict[str, tuple[Topic, ...]]
     A grade of 0 or below stays out of `relevance`. A topic without a positive grade is left out, and each split logs
     how many those were.
 
-    Raises:
-        DataError: a missing or broken file, a judgment of a document or query that is not there, a bad grade.
+    Raises DataError: a missing or broken file, a judgment of a document or query that is not there, a bad grade.
     """
     queries = _read_queries(_required(folder, "queries.jsonl"))
     files = sorted(p for p in (folder / "qrels").glob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz")))

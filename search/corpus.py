@@ -27,9 +27,8 @@ def load_collection(source: str, *, seed: int = 0) -> Collection:
 
     `seed` matters only where topics are made from the documents (`stdlib` and JSONL files; `queries == "made"`).
 
-    Raises:
-        DataError: the source does not exist or is broken; the text names file, line, value and remedy.
-        MissingDependencyError: `ir_datasets:` without that library.
+    Raises DataError where the source does not exist or is broken; the text names file, line, value and remedy.
+    Raises MissingDependencyError for `ir_datasets:` without that library.
     """
     if source == STDLIB:
         return _made(source, stdlib_docs.load_documents(), seed)

@@ -23,12 +23,23 @@ _log = logging.getLogger(__name__)
 class Dataset(Protocol):
     """The part of an ir-datasets data set that is read. Its records are named tuples of differing fields."""
 
-    def has_docs(self) -> bool: ...
-    def has_queries(self) -> bool: ...
-    def has_qrels(self) -> bool: ...
-    def docs_iter(self) -> Iterable[object]: ...
-    def queries_iter(self) -> Iterable[object]: ...
-    def qrels_iter(self) -> Iterable[object]: ...
+    def has_docs(self) -> bool:
+        """Whether it has documents."""
+
+    def has_queries(self) -> bool:
+        """Whether it has queries."""
+
+    def has_qrels(self) -> bool:
+        """Whether it has judgments."""
+
+    def docs_iter(self) -> Iterable[object]:
+        """Records with `doc_id` and texts."""
+
+    def queries_iter(self) -> Iterable[object]:
+        """Records with `query_id` and a wording."""
+
+    def qrels_iter(self) -> Iterable[object]:
+        """Records with `query_id`, `doc_id`, `relevance`."""
 
 
 def read(dataset_id: str) -> tuple[tuple[Document, ...], dict[str, tuple[Topic, ...]]]:
@@ -37,9 +48,8 @@ def read(dataset_id: str) -> tuple[tuple[Document, ...], dict[str, tuple[Topic, 
     An id that has judgments itself gives one split, named after the end of the id (`beir/scifact/test`), `test`
     otherwise; an id without gives every split among train, dev and test that exists below it.
 
-    Raises:
-        MissingDependencyError: ir-datasets is not installed.
-        DataError: no such id, no documents, no judged queries, or a failed download.
+    Raises MissingDependencyError where ir-datasets is not installed, DataError for an unknown id, one without
+    documents or judged queries, or a failed download.
     """
     try:
         library = importlib.import_module("ir_datasets")
@@ -67,9 +77,8 @@ def read_dataset(
         documents = tuple(_document(record) for record in dataset.docs_iter())
         topics = {split: _topics(name, part) for split, part in splits}
     except (OSError, RuntimeError) as error:
-        raise DataError.at(
-            name, None, f"cannot be read ({error})", "Check the network and free disk space"
-        ) from error
+        remedy = "Check the network and the free disk space"
+        raise DataError.at(name, None, f"cannot be read ({error})", remedy) from error
     _check(name, documents, topics)
     return documents, topics
 
@@ -128,6 +137,5 @@ def _check(name: str, documents: tuple[Document, ...], topics: dict[str, tuple[T
         raise DataError.at(name, None, "a document id occurs twice", "Choose another id")
     judged = {doc_id for split in topics.values() for topic in split for doc_id in topic.relevance}
     if unknown := sorted(judged - known):
-        raise DataError.at(
-            name, None, f"document {unknown[0]!r} is judged but not in the corpus", "Choose another id"
-        )
+        problem = f"document {unknown[0]!r} is judged but not in the corpus"
+        raise DataError.at(name, None, problem, "Choose another id")

@@ -25,8 +25,7 @@ def read_documents(path: Path, *, allow_empty: bool = False, limit: int = MAX_LI
     A document without a single visible character is refused, or, with `allow_empty`, kept and counted in one logged
     line: published test collections have a few, and their figures count them.
 
-    Raises:
-        DataError: a broken file or line, a missing or double id, a text that is no text, or no document at all.
+    Raises DataError: a broken file or line, a missing or double id, a text that is no text, or no document at all.
     """
     documents: list[Document] = []
     line_of: dict[str, int] = {}

@@ -25,8 +25,7 @@ def read_lines(path: Path, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, s
 
     Blank lines are passed over; an empty file yields nothing. A byte order mark at the start is dropped.
 
-    Raises:
-        DataError: no such file, unreadable, not UTF-8, a line of more than `limit` bytes, a damaged gzip file.
+    Raises DataError: no such file, unreadable, not UTF-8, a line of more than `limit` bytes, a damaged gzip file.
     """
     with _opened(path) as lines:
         number = 0
@@ -52,14 +51,18 @@ def existing(path: Path) -> Path | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        handle = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+        raw = path.open("rb")
     except FileNotFoundError:
         raise DataError.at(path, None, "no such file", "Check the path") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError.at(path, None, f"cannot be opened ({reason})", "Check the path and its rights") from None
-    with handle:
-        yield cast(IO[bytes], handle)
+    with raw:
+        if path.suffix != ".gz":
+            yield raw
+            return
+        with gzip.GzipFile(fileobj=raw) as unpacked:
+            yield cast(IO[bytes], unpacked)
 
 
 def _next_line(lines: IO[bytes], path: Path, number: int, limit: int) -> bytes:

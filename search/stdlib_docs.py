@@ -39,8 +39,7 @@ def load_documents(cache: Path | None = None) -> tuple[Document, ...]:
     An id is the public dotted name (`shutil.rmtree`, `str.split`), the title the same, the text the signature, the
     docstring, and the words inside CamelCase names. `cache` is the cache directory, None for the user's own.
 
-    Raises:
-        DataError: the interpreter cannot be harvested (for instance, docstrings were stripped with -OO).
+    Raises DataError: the interpreter cannot be harvested (for instance, docstrings were stripped with -OO).
     """
     path = (cache if cache is not None else cache_directory(os.environ)) / _cache_name()
     if path.is_file():
@@ -93,9 +92,8 @@ def _run_harvest() -> bytes:
         detail = getattr(error, "stderr", None) or str(error).encode()
         last = detail.decode("utf-8", "replace").strip().rpartition("\n")[2]
         remedy = "Give another source with --data, such as a JSONL file of documents"
-        raise DataError.at(
-            "stdlib", None, f"{sys.executable} could not list its own documentation ({last})", remedy
-        ) from None
+        problem = f"{sys.executable} could not list its own documentation ({last})"
+        raise DataError.at("stdlib", None, problem, remedy) from None
     return done.stdout
 
 

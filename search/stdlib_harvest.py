@@ -81,7 +81,7 @@ def _with_submodules(name: str) -> Iterator[types.ModuleType]:
     """The module and its public submodules; modules that this platform cannot import are passed over."""
     try:
         module = importlib.import_module(name)
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever a platform module raises, it is not available here
+    except (Exception, SystemExit):
         return
     yield module
     if name == "os":

@@ -34,6 +34,15 @@ thing often do not know its name."""
 MIN_CANDIDATES = 4
 """Documents with fewer different content words in title and first sentence get no topic."""
 
+FUNCTION_WORDS = frozenset(
+    "about after all also any been before being between both can could does done each either else even ever every "
+    "from given gives had has have how however its itself just like made make makes may more most must neither none "
+    "nor now once one only other otherwise our out over own same set should since so some still than them those "
+    "through thus too under until upon use used uses using very via want were what when where whether which while who "
+    "whose why within without would yet you your".split()
+)
+"""Words that state no need; the index's own stop words are a shorter list."""
+
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
 _CALL = re.compile(r"^[\w.]+\(.*|^module [\w.]+$|^[\w.]+$")
 """A line that is a bare name or a call signature, not prose."""
@@ -53,7 +62,7 @@ class _Lead:
         for source, weight in ((self.sentence, 1.0), (self.title, TITLE_WEIGHT)):
             for word in source:
                 term = term_of(word)
-                if term is not None and len(word) > 2 and word.isalpha():
+                if term is not None and len(word) > 2 and word.isalpha() and word not in FUNCTION_WORDS:
                     found.setdefault(term, (word, weight))
         return dict(found.values())
 

@@ -67,9 +67,9 @@ def relevance_model(
 ) -> list[tuple[str, float]]:
     """The n heaviest terms as surface words with weights that sum to 1, heaviest first, ties alphabetically.
 
-    p(t|R) = sum over d of p(d) tf(t,d) / |d|, with p(d) = score(d) / sum of scores: Lavrenko & Croft, "Relevance-Based
-    Language Models", SIGIR 2001, eq. 8, as simplified for RM3 by Abdul-Jaleel et al., TREC 2004. An empty ranking or
-    n <= 0 gives an empty list.
+    p(t|R) = sum over d of p(d) tf(t,d) / |d|, with p(d) = score(d) / sum of scores: Lavrenko & Croft,
+    "Relevance-Based Language Models", SIGIR 2001, eq. 8, as simplified for RM3 by Abdul-Jaleel et al., TREC 2004.
+    An empty ranking or n <= 0 gives an empty list.
     """
     total = sum(entry.score for entry in ranking)
     model: dict[str, float] = {}

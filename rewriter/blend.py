@@ -1,0 +1,112 @@
+"""From a distribution over terms to the query that is really searched. Pure functions, no torch.
+
+The original query is never lost. The score of a document is
+
+    original x BM25(query)/|query|  +  feedback x RM3 terms  +  rewrite x expansion terms
+
+where corrections of words that no document contains join the original: such a word matches nothing, so nothing is
+given up. The weights are learned on held-out queries (`blend_search.py`) and travel in the bundle.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewriter.prompts import Prompt
+from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from search.analysis import terms as analyse
+from search.analysis import words
+from search.records import WeightedQuery
+
+READABLE_TERMS = 4
+"""Expansion words shown in the readable rewritten query."""
+
+
+@dataclass(frozen=True)
+class BlendSettings:
+    """Weights of the parts of a blended query; `original`, `feedback` and `rewrite` sum to 1."""
+
+    original: float = 0.5
+    """Weight of the original query with its corrections, divided by its number of terms."""
+    feedback: float = 0.2
+    """Weight of the relevance model (RM3)."""
+    rewrite: float = 0.3
+    """Weight of the expansion terms."""
+    expansion_terms: int = 20
+    """Terms read from the next-term distribution."""
+    sharpness: float = 1.0
+    """Exponent on their probabilities before they are scaled to sum 1."""
+    feedback_terms: int = 20
+    """Terms of the relevance model."""
+    min_confidence: float = 0.0
+    """The gate: below this probability mass of the expansion terms the query is kept as it is."""
+
+
+class Expansion(NamedTuple):
+    """Weighted expansion terms."""
+
+    ids: NDArray[np.int64]
+    """(n,) token ids, heaviest first."""
+    weights: NDArray[np.float32]
+    """(n,) sum 1."""
+    confidence: float
+    """Probability mass of these terms in the next-term distribution, 0..1."""
+
+
+def expand(logits: NDArray[np.float32], prompt: Prompt, settings: BlendSettings) -> Expansion:
+    """Read the expansion from next-term logits (V,); specials and the query's own terms are masked first."""
+    scores = logits.astype(np.float64)
+    scores[: len(SPECIAL_TOKENS)] = -np.inf
+    scores[list(prompt.query_ids)] = -np.inf
+    scores -= scores.max()
+    total = np.exp(scores).sum()
+    n = min(settings.expansion_terms, int(np.isfinite(scores).sum()))
+    best = np.argpartition(-scores, n - 1)[:n]
+    best = best[np.argsort(-scores[best], kind="stable")]
+    weights = np.exp(settings.sharpness * scores[best])
+    confidence = float(np.exp(scores[best]).sum() / total)
+    return Expansion(best, (weights / weights.sum()).astype(np.float32), confidence)
+
+
+def added_words(query: str, corrected: str | None) -> tuple[str, ...]:
+    """The words that a correction brings in; empty without a correction."""
+    if corrected is None:
+        return ()
+    return tuple((Counter(words(corrected)) - Counter(words(query))).elements())
+
+
+def original_clauses(query: str, corrections: Sequence[str], n_known: int) -> tuple[tuple[str, float], ...]:
+    """Query and corrections, each term of weight 1/|query|; `n_known` counts the query's terms that the corpus
+    contains. The clauses alone rank as the corrected query does."""
+    share = 1.0 / max(n_known + len(corrections), 1)
+    return ((query, share), *((word, share) for word in corrections))
+
+
+def compose(
+    original: Sequence[tuple[str, float]],
+    feedback: Sequence[tuple[str, float]],
+    expansion: Sequence[tuple[str, float]],
+    settings: BlendSettings,
+) -> WeightedQuery:
+    """Weigh the three parts against each other; an empty part leaves its weight unused."""
+    parts = ((original, settings.original), (feedback, settings.feedback), (expansion, settings.rewrite))
+    return WeightedQuery(tuple((text, share * weight) for part, share in parts if share > 0 for text, weight in part))
+
+
+def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> tuple[tuple[str, float], ...]:
+    """The expansion as words with weights."""
+    pairs = zip(expansion.ids, expansion.weights, strict=True)
+    return tuple((vocabulary.surface(int(token)), float(weight)) for token, weight in pairs)
+
+
+def readable(corrected: str, expansion: Sequence[tuple[str, float]]) -> str:
+    """The rewritten query for a person: the corrected query and the heaviest expansion words it lacks."""
+    present = set(analyse(corrected))
+    fresh = [word for word, _ in expansion if not present.intersection(analyse(word))]
+    return " ".join([corrected.strip(), *fresh[:READABLE_TERMS]])

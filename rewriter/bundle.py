@@ -1,0 +1,101 @@
+"""The bundle: one folder with everything the service needs, and nothing that needs torch.
+
+bundle.json        format, versions, blend, data fingerprint, figures, checksums
+model/             CTranslate2 weights and vocabulary
+tokenizer.json     the same vocabulary for other tools
+vocabulary.json    terms, readable words, document frequencies
+spelling.json      the corpus's words for the spelling corrector
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from rewriter.blend import BlendSettings
+from rewriter.prompts import PROMPT_VERSION
+from search.errors import ModelError
+
+BUNDLE_FORMAT = 1
+MANIFEST = "bundle.json"
+MODEL_FOLDER = "model"
+SPELLING_FILE = "spelling.json"
+
+
+@dataclass(frozen=True)
+class BundleManifest:
+    """What `bundle.json` says."""
+
+    version: str
+    """First 12 hex digits of the SHA-256 over all other files and the blend."""
+    blend: BlendSettings
+    data: str
+    """The `--data` source it was trained on."""
+    fingerprint: str
+    """Fingerprint of that corpus."""
+    quantization: str
+    """`int8` or `float32`."""
+    created: str
+    """ISO 8601, UTC."""
+    figures: Mapping[str, float]
+    """Validation figures at the end of training."""
+    checksums: Mapping[str, str]
+    """Path inside the bundle -> SHA-256 in hex."""
+    prompt_version: int = PROMPT_VERSION
+    format: int = BUNDLE_FORMAT
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of the folder but the manifest, by path inside it."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): _digest(path) for path in found}
+
+
+def bundle_version(sums: Mapping[str, str], blend: BlendSettings) -> str:
+    """A name that changes with every change of weights or settings."""
+    content = json.dumps([sorted(sums.items()), asdict(blend)])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def write_manifest(manifest: BundleManifest, folder: Path) -> None:
+    """Write `bundle.json`."""
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> BundleManifest:
+    """Read and check `bundle.json`. Raises ModelError for another format or prompt version, or a changed file."""
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name for field in fields(BundleManifest)}
+        manifest = BundleManifest(
+            **{k: v for k, v in content.items() if k in known and k != "blend"},
+            blend=BlendSettings(**content["blend"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
+    _check(manifest, folder)
+    return manifest
+
+
+def _check(manifest: BundleManifest, folder: Path) -> None:
+    for name, found, wanted in (
+        ("format", manifest.format, BUNDLE_FORMAT),
+        ("prompt version", manifest.prompt_version, PROMPT_VERSION),
+    ):
+        if found != wanted:
+            raise ModelError(
+                f"Bundle {folder} has {name} {found}, this build reads {wanted}; make it again with `untilclick export`"
+            )
+    present = checksums(folder)
+    changed = sorted(name for name, digest in manifest.checksums.items() if present.get(name) != digest)
+    if changed:
+        raise ModelError(f"Bundle {folder}: {changed[0]} is missing or was changed after export; export it again")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

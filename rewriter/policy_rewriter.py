@@ -1,0 +1,45 @@
+"""The torch policy as a rewriter, for evaluation right after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rewriter.blend import BlendSettings
+from rewriter.policy import TermPolicy, collate
+from rewriter.prompts import Prompt
+from rewriter.term_rewriter import Spelling, TermRewriter
+from rewriter.vocabulary import TermVocabulary
+from search.engine import SearchEngine
+
+BATCH = 128
+
+
+class PolicyLogits:
+    """Next-term logits of a policy in evaluation mode."""
+
+    def __init__(self, policy: TermPolicy) -> None:
+        self._policy = policy.eval()
+
+    @torch.no_grad()
+    def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """(B, V) logits of the first generated term, nothing banned."""
+        parts = []
+        for start in range(0, len(prompts), BATCH):
+            batch = collate(prompts[start : start + BATCH], self._policy.vocabulary_size)
+            parts.append(self._policy.logits(self._policy.first_states(batch), torch.zeros(1, dtype=torch.bool)))
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
+
+
+def policy_rewriter(
+    policy: TermPolicy,
+    vocabulary: TermVocabulary,
+    spelling: Spelling,
+    engine: SearchEngine,
+    settings: BlendSettings,
+) -> TermRewriter:
+    """A rewriter on the policy's present weights."""
+    return TermRewriter("unexported", PolicyLogits(policy), vocabulary, spelling, engine, settings)

@@ -1,0 +1,118 @@
+"""The rewriter behind the service and the evaluation: prompts in, weighted queries out. No torch.
+
+Where the logits come from is an argument: a CTranslate2 bundle when serving (`runtime.py`), the torch policy right
+after training (`policy_rewriter.py`). Everything else is the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewriter.blend import (
+    BlendSettings,
+    added_words,
+    compose,
+    expand,
+    original_clauses,
+    readable,
+    surface_terms,
+)
+from rewriter.prompts import Prompt, SpellingCandidates, render
+from rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from rewriter.vocabulary import TermVocabulary
+from search.analysis import term_of, words
+from search.engine import SearchEngine
+from search.records import WeightedQuery
+
+NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
+"""(B, V) logits of the first generated term for B prompts."""
+
+MAX_QUERY_CHARACTERS = 1000
+"""Longer queries are searched as typed."""
+
+
+class Spelling(SpellingCandidates, Protocol):
+    """What a rewriter needs of `search.spelling.SpellingCorrector`."""
+
+    def correct(self, query: str) -> str | None:
+        """The query with unknown words replaced, None where nothing changes."""
+
+
+class TermRewriter:
+    """Rewrites queries with a next-term distribution."""
+
+    def __init__(
+        self,
+        version: str,
+        logits: NextTermLogits,
+        vocabulary: TermVocabulary,
+        spelling: Spelling,
+        engine: SearchEngine,
+        settings: BlendSettings,
+    ) -> None:
+        self._version = version
+        self._logits = logits
+        self._vocabulary = vocabulary
+        self._spelling = spelling
+        self._engine = engine
+        self._settings = settings
+
+    @property
+    def version(self) -> str:
+        """Identifies model and settings."""
+        return self._version
+
+    def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
+        """One answer per request, in order."""
+        answers: list[Rewrite | None] = [_refused(request.query) for request in requests]
+        open_rows = [row for row, answer in enumerate(answers) if answer is None]
+        prompts = [render(requests[row], self._vocabulary, self._spelling) for row in open_rows]
+        if prompts:
+            for row, prompt, logits in zip(open_rows, prompts, self._logits(prompts), strict=True):
+                answers[row] = self._answer(requests[row].query, prompt, logits)
+        return [answer for answer in answers if answer is not None]
+
+    def _answer(self, query: str, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
+        corrected = self._spelling.correct(query)
+        expansion = expand(logits, prompt, self._settings)
+        trusted = not prompt.empty and expansion.confidence >= self._settings.min_confidence
+        if not trusted and corrected is None:
+            reason = Reason.EMPTY_REWRITE if prompt.empty else Reason.GATED
+            return Rewrite.keep(query, reason, expansion.confidence)
+        terms = surface_terms(expansion, self._vocabulary) if trusted else ()
+        original = original_clauses(query, added_words(query, corrected), self._n_known(query))
+        feedback = self._feedback(original) if trusted else ()
+        return Rewrite(
+            query=query,
+            text=readable(corrected or query, terms),
+            terms=terms,
+            correction=corrected,
+            applied=True,
+            reason=Reason.APPLIED,
+            confidence=expansion.confidence,
+            blend=compose(original, feedback, terms, self._settings),
+            replace=compose(
+                original_clauses(corrected or query, (), self._n_known(query)), (), terms, self._settings
+            ),
+        )
+
+    def _n_known(self, query: str) -> int:
+        return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.known(word))
+
+    def _feedback(self, original: tuple[tuple[str, float], ...]) -> Sequence[tuple[str, float]]:
+        if self._settings.feedback <= 0:
+            return ()
+        return self._engine.feedback_terms(WeightedQuery(original), self._settings.feedback_terms)
+
+
+def _refused(query: str) -> Rewrite | None:
+    """The answer to queries that no model is asked about."""
+    if len(query) > MAX_QUERY_CHARACTERS:
+        return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
+    if not any(term_of(word) is not None for word in words(query)):
+        return Rewrite.keep(query, Reason.EMPTY_QUERY)
+    return None

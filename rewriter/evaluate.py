@@ -1,0 +1,281 @@
+"""The evaluation stage: every system on the same held-out topics, paired statistics, results, run files.
+
+Writes a folder: `results.json` (see `rewriter.results`), `per_topic.jsonl`, `runs/SYSTEM.txt` and `runs/qrels.txt`.
+Measures of search sessions are taken by `rewriter.session_measures`, the page to read is made by `rewriter.report`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from rewriter.baselines import Bm25, Oracle, Rm3, SpellingCorrection, choose_rm3
+from rewriter.results import Results, SystemFigures, TopicOutcome, TopicRow, code_version, write_results
+from rewriter.statistics import RESAMPLES, Comparison, compare
+from rewriter.systems import Answer, System, TypedTopic
+from search.engine import SearchEngine
+from search.errors import DataError
+from search.metrics import DEPTH, MEASURES, Scores, evaluate_rankings
+from search.misspellings import Part
+from search.records import Collection, ScoredDoc, Topic
+from search.run_files import write_qrels, write_run
+from search.term_index import TermIndex
+from search.user import SimulatedUser, UserConfig
+
+logger = logging.getLogger(__name__)
+
+COMPARED: tuple[tuple[str, str], ...] = (
+    ("ppo", "bm25"),
+    ("ppo", "rm3"),
+    ("ppo", "warm_start"),
+    ("ppo", "spelling"),
+    ("warm_start", "bm25"),
+    ("warm_start", "rm3"),
+)
+"""Pairs (a, b) that are tested where both systems are there."""
+
+TESTED_MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100")
+"""Measures that are tested."""
+
+TITLES_KEPT = 3
+"""First results whose titles go into `per_topic.jsonl`, for the report."""
+
+
+VALIDATION_TOPICS = 200
+"""Training topics on which RM3's parameters are chosen."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What is evaluated, and how."""
+
+    data: str = "stdlib"
+    """Source of the corpus, see `search.corpus.load_collection`."""
+    split: str = "dev"
+    """Held-out topics to use; `test` only for figures that are reported."""
+    engine: str = "tantivy"
+    """Engine by name."""
+    out: Path = Path("runs/evaluation")
+    """Folder to write."""
+    seed: int = 0
+    """Random numbers of made topics, typing noise, sign flips and bootstrap samples."""
+    max_topics: int | None = None
+    """Topics used at most, the first of the split; None uses all."""
+    resamples: int = RESAMPLES
+    """Sign flips and bootstrap samples."""
+    index_dir: Path | None = None
+    """Where the engine keeps its index between runs; None keeps it in memory."""
+    oracle: bool = True
+    """Whether to search for the best single added word, some 60 searches a topic."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What systems are built upon: one corpus behind one engine."""
+
+    collection: Collection
+    engine: SearchEngine
+    index: TermIndex
+
+
+SystemFactory = Callable[[Bench], Mapping[str, System]]
+"""Builds the learned systems (`warm_start`, `ppo`) for an opened corpus."""
+
+
+def main(config: EvaluateConfig, learned: SystemFactory, bench: Bench | None = None) -> Path:
+    """Evaluate the baselines and what `learned` brings; returns the path of `results.json`.
+
+    `bench` spares loading a corpus and opening an engine twice, and brings engines that need an address. Raises
+    DataError for an unknown split or one without judged topics.
+    """
+    bench = bench or open_bench(config)
+    topics = typed_queries(bench.collection, config.split, config.seed, bench.index)[: config.max_topics]
+    systems = {**baselines(bench, config), **learned(bench)}
+    return write_results(config.out, evaluate_systems(bench.engine, topics, systems, config))
+
+
+def open_bench(config: EvaluateConfig) -> Bench:
+    """Load the corpus and open its engine, indexing where needed."""
+    from search.corpus import load_collection
+    from search.engines import open_engine
+
+    collection = load_collection(config.data, seed=config.seed)
+    engine = open_engine(config.engine, collection.corpus, config.index_dir)
+    return Bench(collection, engine, TermIndex.build(collection.corpus))
+
+
+def baselines(bench: Bench, config: EvaluateConfig) -> dict[str, System]:
+    """bm25, rm3 (chosen on the training topics), spelling and, where asked for, oracle."""
+    from search.spelling import SpellingCorrector
+
+    validation = _validation_topics(bench, config)
+    settings = choose_rm3(bench.engine, validation)
+    logger.info("RM3 uses %s, chosen on %d training topics", settings, len(validation))
+    systems: dict[str, System] = {
+        "bm25": Bm25(),
+        "rm3": Rm3(bench.engine, settings),
+        "spelling": SpellingCorrection(SpellingCorrector.from_index(bench.index)),
+    }
+    if config.oracle:
+        systems["oracle"] = Oracle(bench.engine, bench.index)
+    return systems
+
+
+def typed_queries(collection: Collection, split: str, seed: int, index: TermIndex | None = None) -> list[TypedTopic]:
+    """The judged topics of a split with what a user typed first: verbatim where people wrote the queries, by a
+    simulated user with its own noise where they were made. Same seed, same queries. Users of the training split draw
+    from one half of the list of real misspellings, all others from the other half, which no training has seen.
+
+    Topics without a relevant document are left out, since every ranking scores 0 on them. Raises DataError for a
+    split the collection lacks, or without judged topics.
+    """
+    topics = [topic for topic in _split(collection, split) if any(grade > 0 for grade in topic.relevance.values())]
+    if not topics:
+        raise DataError(f"Split {split!r} of {collection.corpus.source} has no topic with a relevant document.")
+    if collection.queries == "real":
+        return [TypedTopic(topic, topic.query) for topic in topics]
+    part: Part = "train" if split == "train" else "test"
+    user = SimulatedUser.of(collection, UserConfig(misspellings=part), index)
+    streams = np.random.default_rng([seed, 2]).spawn(len(topics))
+    return [TypedTopic(topic, user.first_query(topic, rng).text) for topic, rng in zip(topics, streams, strict=True)]
+
+
+def evaluate_systems(
+    engine: SearchEngine,
+    topics: Sequence[TypedTopic],
+    systems: Mapping[str, System],
+    config: EvaluateConfig,
+) -> Results:
+    """Search every system's queries and score them on the same topics; writes run files and judgments to
+    `config.out / "runs"`."""
+    judged = [one.topic for one in topics]
+    write_qrels(config.out / "runs" / "qrels.txt", judged)
+    found = {name: _run_system(engine, topics, name, system) for name, system in systems.items()}
+    for name, run in found.items():
+        path = config.out / "runs" / f"{name}.txt"
+        write_run(path, name, [topic.topic_id for topic in judged], run.rankings)
+    return Results(
+        data=config.data,
+        split=config.split,
+        engine=engine.name,
+        seed=config.seed,
+        n_topics=len(topics),
+        code_version=code_version(),
+        figures={name: run.figures for name, run in found.items()},
+        comparisons=compare_systems({name: run.scores for name, run in found.items()}, config),
+        topics=_topic_rows(engine, topics, found),
+        settings={name: str(value) for name, value in asdict(config).items()},
+    )
+
+
+def compare_systems(scores: Mapping[str, Scores], config: EvaluateConfig) -> tuple[Comparison, ...]:
+    """The pairs of COMPARED that are there, on each tested measure; every comparison has its own random numbers."""
+    pairs = [(a, b) for a, b in COMPARED if a in scores and b in scores]
+    tasks = [(pair, measure) for pair in pairs for measure in TESTED_MEASURES]
+    streams = np.random.default_rng([config.seed, 1]).spawn(len(tasks))
+    return tuple(
+        compare((a, b), measure, (scores[a].values[measure], scores[b].values[measure]), rng, config.resamples)
+        for ((a, b), measure), rng in zip(tasks, streams, strict=True)
+    )
+
+
+def results_table(results: Results) -> Table:
+    """The closing table: means per system, the best of each measure in bold (the oracle apart), and difference,
+    interval and p of nDCG@10 against BM25 and RM3."""
+    table = Table(title=f"{results.data}, {results.split}: {results.n_topics} topics, {results.engine}")
+    table.add_column("system")
+    for measure in MEASURES:
+        table.add_column(measure, justify="right")
+    for rival in ("bm25", "rm3"):
+        table.add_column(f"nDCG@10 - {rival}", justify="right")
+    best = results.best_systems()
+    for name, figures in results.figures.items():
+        means = [
+            Text(f"{figures.means[measure]:.4f}", style="bold" if name in best[measure] else "")
+            for measure in MEASURES
+        ]
+        table.add_row(name, *means, *(_against(results, name, rival) for rival in ("bm25", "rm3")))
+    return table
+
+
+def _against(results: Results, name: str, rival: str) -> str:
+    found = results.comparison(name, rival, "nDCG@10")
+    if found is None:
+        return ""
+    return f"{found.difference:+.4f} [{found.ci95[0]:+.3f}, {found.ci95[1]:+.3f}] p={found.p:.4f}"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One system's answers and rankings on all topics."""
+
+    answers: list[Answer]
+    rankings: list[list[ScoredDoc]]
+    scores: Scores
+    figures: SystemFigures
+
+
+def _run_system(engine: SearchEngine, topics: Sequence[TypedTopic], name: str, system: System) -> _Run:
+    started = time.perf_counter()
+    answers = system(topics)
+    answered = time.perf_counter()
+    rankings = engine.search([answer.query for answer in answers], DEPTH)
+    searched = time.perf_counter()
+    scores = evaluate_rankings([one.topic for one in topics], rankings)
+    logger.info("%s: nDCG@10 %.4f, %d topics without results", name, scores.mean("nDCG@10"), scores.n_empty)
+    figures = SystemFigures(
+        means={measure: scores.mean(measure) for measure in MEASURES},
+        n_empty=scores.n_empty,
+        n_applied=sum(answer.rewrite is not None and answer.rewrite.applied for answer in answers),
+        answer_seconds=answered - started,
+        search_seconds=searched - answered,
+    )
+    return _Run(answers, rankings, scores, figures)
+
+
+def _topic_rows(
+    engine: SearchEngine, topics: Sequence[TypedTopic], found: Mapping[str, _Run]
+) -> tuple[TopicRow, ...]:
+    shown = {hit.doc_id for run in found.values() for ranking in run.rankings for hit in ranking[:TITLES_KEPT]}
+    ids = sorted(shown)
+    titles = {document.doc_id: document.title or document.doc_id for document in engine.documents(ids)}
+    rows = []
+    for i, one in enumerate(topics):
+        outcomes = {name: _outcome(run, i, one.topic, titles) for name, run in found.items()}
+        rows.append(TopicRow(one.topic.topic_id, one.topic.query, one.query, outcomes))
+    return tuple(rows)
+
+
+def _outcome(run: _Run, i: int, topic: Topic, titles: Mapping[str, str]) -> TopicOutcome:
+    rewrite = run.answers[i].rewrite
+    first = run.rankings[i][:TITLES_KEPT]
+    return TopicOutcome(
+        values={measure: float(run.scores.values[measure][i]) for measure in MEASURES},
+        titles=tuple(titles[hit.doc_id] for hit in first),
+        relevant=tuple(topic.relevance.get(hit.doc_id, 0) > 0 for hit in first),
+        text=rewrite.text if rewrite else None,
+        terms=rewrite.terms if rewrite else (),
+        applied=bool(rewrite and rewrite.applied),
+        reason=rewrite.reason.value if rewrite else None,
+    )
+
+
+def _validation_topics(bench: Bench, config: EvaluateConfig) -> list[TypedTopic]:
+    """Training topics for choosing RM3's parameters; none where there are none or where they are what is reported."""
+    if config.split == "train" or not bench.collection.topics.get("train"):
+        return []
+    return typed_queries(bench.collection, "train", config.seed, bench.index)[:VALIDATION_TOPICS]
+
+
+def _split(collection: Collection, split: str) -> tuple[Topic, ...]:
+    if split not in collection.topics:
+        there = ", ".join(collection.topics) or "none"
+        raise DataError(f"{collection.corpus.source} has no split {split!r}; choose one of: {there}.")
+    return collection.topics[split]

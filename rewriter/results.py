@@ -1,0 +1,195 @@
+"""What an evaluation found, and its files: `results.json` for machines, `per_topic.jsonl` for the report.
+
+`results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `systems` (name -> measure -> mean),
+`comparisons`, and beside them `code_version`, `settings`, `empty_results`, `rewrites_applied` and `seconds` per
+system. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rewriter.statistics import Comparison
+from search.errors import DataError
+from search.metrics import MEASURES
+
+ORACLE = "oracle"
+"""The system that reads the answers and is therefore never called best."""
+
+RESULTS_FILE = "results.json"
+PER_TOPIC_FILE = "per_topic.jsonl"
+
+
+@dataclass(frozen=True)
+class SystemFigures:
+    """One system over all topics."""
+
+    means: Mapping[str, float]
+    """Measure -> mean over all topics."""
+    n_empty: int
+    """Topics for which nothing was retrieved; they count as 0 in the means."""
+    n_applied: int = 0
+    """Topics whose query a rewriter changed; 0 for baselines."""
+    answer_seconds: float = 0.0
+    """Wall-clock time of making all queries."""
+    search_seconds: float = 0.0
+    """Wall-clock time of searching them."""
+
+
+@dataclass(frozen=True)
+class TopicOutcome:
+    """One system on one topic."""
+
+    values: Mapping[str, float]
+    """Measure -> value."""
+    titles: tuple[str, ...]
+    """Titles of the first results."""
+    relevant: tuple[bool, ...]
+    """Whether each of them is relevant."""
+    text: str | None = None
+    """The rewritten query to read; None for baselines."""
+    terms: tuple[tuple[str, float], ...] = ()
+    """Expansion words with weights."""
+    applied: bool = False
+    """Whether the rewriter changed the query."""
+    reason: str | None = None
+    """Why, or why not; see `rewriter.rewrite.Reason`."""
+
+
+@dataclass(frozen=True)
+class TopicRow:
+    """All systems on one topic."""
+
+    topic_id: str
+    need: str
+    """The topic's own query."""
+    typed: str
+    """What the user typed."""
+    outcomes: Mapping[str, TopicOutcome]
+    """By system."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything an evaluation found."""
+
+    data: str
+    split: str
+    engine: str
+    seed: int
+    n_topics: int
+    code_version: str
+    figures: Mapping[str, SystemFigures]
+    """By system."""
+    comparisons: tuple[Comparison, ...]
+    topics: tuple[TopicRow, ...] = ()
+    settings: Mapping[str, str] | None = None
+    """The evaluation's settings as text."""
+
+    def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
+        """The comparison of a with b on a measure, None where it was not made."""
+        found = (one for one in self.comparisons if (one.a, one.b, one.measure) == (a, b, measure))
+        return next(found, None)
+
+    def best_systems(self) -> dict[str, set[str]]:
+        """Measure -> the systems with the highest mean, the oracle apart."""
+        rivals = {name: figures for name, figures in self.figures.items() if name != ORACLE}
+        top = {m: max((figures.means[m] for figures in rivals.values()), default=0.0) for m in MEASURES}
+        return {m: {name for name, figures in rivals.items() if figures.means[m] >= top[m]} for m in MEASURES}
+
+
+def write_results(folder: Path, results: Results) -> Path:
+    """Write both files; returns the path of `results.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / PER_TOPIC_FILE).open("w", encoding="utf-8") as lines:
+        for row in results.topics:
+            lines.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+    path = folder / RESULTS_FILE
+    path.write_text(json.dumps(_as_json(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def read_results(folder: Path) -> Results:
+    """Read what `write_results` wrote. Raises DataError for a missing or broken file."""
+    path = folder / RESULTS_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return _from_json(found, _read_topics(folder / PER_TOPIC_FILE))
+    except OSError as error:
+        raise DataError.at(path, None, "cannot be read", "Write it with `untilclick evaluate`.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError.at(
+            path, None, f"is not a result file ({error})", "Write it with `untilclick evaluate`."
+        ) from error
+
+
+def code_version() -> str:
+    """The installed version of this package, `unknown` in a bare checkout."""
+    try:
+        return version("untilclick")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _as_json(results: Results) -> dict[str, object]:
+    figures = results.figures
+    return {
+        "data": results.data,
+        "split": results.split,
+        "engine": results.engine,
+        "seed": results.seed,
+        "n_topics": results.n_topics,
+        "systems": {name: dict(one.means) for name, one in figures.items()},
+        "comparisons": [asdict(one) for one in results.comparisons],
+        "code_version": results.code_version,
+        "settings": results.settings,
+        "empty_results": {name: one.n_empty for name, one in figures.items()},
+        "rewrites_applied": {name: one.n_applied for name, one in figures.items()},
+        "seconds": {
+            name: {"answer": round(one.answer_seconds, 4), "search": round(one.search_seconds, 4)}
+            for name, one in figures.items()
+        },
+    }
+
+
+def _from_json(found: dict[str, Any], topics: tuple[TopicRow, ...]) -> Results:  # Any: parsed JSON
+    figures = {
+        name: SystemFigures(
+            means=means,
+            n_empty=found["empty_results"][name],
+            n_applied=found["rewrites_applied"][name],
+            answer_seconds=found["seconds"][name]["answer"],
+            search_seconds=found["seconds"][name]["search"],
+        )
+        for name, means in found["systems"].items()
+    }
+    comparisons = tuple(Comparison(**{**one, "ci95": tuple(one["ci95"])}) for one in found["comparisons"])
+    plain = {
+        name: found[name] for name in ("data", "split", "engine", "seed", "n_topics", "code_version", "settings")
+    }
+    return Results(**plain, figures=figures, comparisons=comparisons, topics=topics)
+
+
+def _read_topics(path: Path) -> tuple[TopicRow, ...]:
+    with path.open(encoding="utf-8") as lines:
+        return tuple(_topic_row(json.loads(line)) for line in lines if line.strip())
+
+
+def _topic_row(found: dict[str, Any]) -> TopicRow:  # Any: parsed JSON
+    outcomes = {
+        name: TopicOutcome(
+            **{
+                **one,
+                "titles": tuple(one["titles"]),
+                "relevant": tuple(one["relevant"]),
+                "terms": tuple((word, weight) for word, weight in one["terms"]),
+            }
+        )
+        for name, one in found["outcomes"].items()
+    }
+    return TopicRow(found["topic_id"], found["need"], found["typed"], outcomes)

@@ -1,0 +1,77 @@
+"""A ten-document corpus behind the engine protocol, ranked with our own BM25 matrix: no library, no files."""
+
+from collections.abc import Collection as AbstractCollection
+from collections.abc import Sequence
+
+import numpy as np
+
+from search.analysis import terms
+from search.bm25 import weight_matrix
+from search.records import Collection, Corpus, Document, ScoredDoc, Topic, WeightedQuery
+from search.term_index import TermIndex
+
+DOCUMENTS = (
+    Document("d0", "Sorting lists", "sort a list in place with key and reverse arguments"),
+    Document("d1", "Reading files", "open a file and read lines of text with an encoding"),
+    Document("d2", "Writing files", "open a file for writing and flush the buffer to disk"),
+    Document("d3", "Dates", "parse a date and a timestamp and compute a timedelta"),
+    Document("d4", "Time zones", "a timestamp with a timezone and daylight saving, a date too"),
+    Document("d5", "Regular expressions", "match a pattern and capture groups in text"),
+    Document("d6", "Threads", "start a thread and wait for it with join, use a lock"),
+    Document("d7", "Processes", "start a process pool and wait for results, use a queue and a lock"),
+    Document("d8", "Sockets", "open a socket and send bytes to a server, wait for an answer"),
+    Document("d9", "Sorting with heaps", "a heap queue keeps the smallest first, push and pop to sort"),
+)
+
+TOPICS = (
+    Topic("t0", "sort list", {"d0": 2, "d9": 1}),
+    Topic("t1", "timestamp", {"d4": 1}),
+    Topic("t2", "wait", {"d7": 1}),
+    Topic("t3", "pattern", {"d5": 1}),
+    Topic("t4", "opne", {"d2": 1}),
+)
+
+
+class ToyEngine:
+    """`SearchEngine` over a handful of documents."""
+
+    name = "toy"
+
+    def __init__(self, documents: Sequence[Document] = DOCUMENTS) -> None:
+        self.index = TermIndex.from_documents(documents)
+        self._documents = {document.doc_id: document for document in documents}
+        self._weights = weight_matrix(self.index, 1.2, 0.75, quantise=False).toarray()
+
+    def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
+        return [self._rank(query)[:k] for query in queries]
+
+    def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
+        ranks = {hit.doc_id: rank for rank, hit in enumerate(self._rank(query), start=1)}
+        return {doc_id: ranks.get(doc_id) for doc_id in doc_ids}
+
+    def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
+        rows = [(self.index.doc_rows[hit.doc_id], hit.score) for hit in self._rank(query)[:10]]
+        if not rows:
+            return []
+        total = np.zeros(len(self.index.terms))
+        counts = self.index.counts.toarray()
+        for row, score in rows:
+            total += score * counts[row] / counts[row].sum()
+        order = np.argsort(-total, kind="stable")[:n]
+        return [(self.index.surfaces[i], float(total[i] / total[order].sum())) for i in order]
+
+    def documents(self, doc_ids: Sequence[str]) -> list[Document]:
+        return [self._documents[doc_id] for doc_id in doc_ids]
+
+    def _rank(self, query: WeightedQuery) -> list[ScoredDoc]:
+        scores = np.zeros(len(self.index.doc_ids))
+        for text, weight in query.clauses:
+            for term in terms(text):
+                if term in self.index.term_ids:
+                    scores += weight * self._weights[self.index.term_ids[term]]
+        order = np.argsort(-scores, kind="stable")
+        return [ScoredDoc(self.index.doc_ids[i], float(scores[i])) for i in order if scores[i] > 0]
+
+
+def toy_collection() -> Collection:
+    return Collection(Corpus("toy", DOCUMENTS, "0" * 16), {"train": TOPICS[:2], "dev": TOPICS}, "real")

@@ -78,7 +78,7 @@ def writing(engine: sa.Engine) -> sa.Engine:
     SQLite must take the write lock at the start: a transaction that reads first and then writes fails at once,
     without waiting, when another one has written in between.
     """
-    return engine.execution_options(**{_WRITE: True})
+    return engine.execution_options(**{_WRITE: True}, preserve_rowcount=True)
 
 
 @contextmanager
@@ -88,9 +88,8 @@ def log_errors(url: sa.URL) -> Iterator[None]:
     try:
         yield
     except sa.exc.IntegrityError as error:
-        raise LogError(
-            f"{place}: {_first_line(error)}. The log already holds such a record, or lacks its turn."
-        ) from error
+        hint = "The log already holds such a record, or lacks the turn that a click names."
+        raise LogError(f"{place}: {_first_line(error)}. {hint}") from error
     except sa.exc.DBAPIError as error:
         raise LogError(f"{place}: {_first_line(error)}. {_remedy(url)}") from error
     except sa.exc.SQLAlchemyError as error:

@@ -1,7 +1,7 @@
 """The evaluation stage: every system on the same held-out topics, paired statistics, results, run files.
 
 Writes a folder: `results.json` (see `rewriter.results`), `per_topic.jsonl`, `runs/SYSTEM.txt` and `runs/qrels.txt`.
-Measures of search sessions are taken by `rewriter.session_measures`, the page to read is made by `rewriter.report`.
+The page to read is made by `rewriter.report`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rewriter.baselines import Bm25, Oracle, Rm3, SpellingCorrection, choose_rm3
-from rewriter.results import Results, SystemFigures, TopicOutcome, TopicRow, code_version, write_results
+from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, code_version, write_results
+from rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
 from rewriter.statistics import RESAMPLES, Comparison, compare
 from rewriter.systems import Answer, System, TypedTopic
 from search.engine import SearchEngine
@@ -38,6 +39,7 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("ppo", "spelling"),
     ("warm_start", "bm25"),
     ("warm_start", "rm3"),
+    ("rm3", "bm25"),
 )
 """Pairs (a, b) that are tested where both systems are there."""
 
@@ -72,6 +74,8 @@ class EvaluateConfig:
     """Sign flips and bootstrap samples."""
     index_dir: Path | None = None
     """Where the engine keeps its index between runs; None keeps it in memory."""
+    sessions: int = 1_000
+    """Simulated search sessions per system, see `rewriter.session_measures`; 0 simulates none."""
     oracle: bool = True
     """Whether to search for the best single added word, some 60 searches a topic."""
 
@@ -98,7 +102,10 @@ def main(config: EvaluateConfig, learned: SystemFactory, bench: Bench | None = N
     bench = bench or open_bench(config)
     topics = typed_queries(bench.collection, config.split, config.seed, bench.index)[: config.max_topics]
     systems = {**baselines(bench, config), **learned(bench)}
-    return write_results(config.out, evaluate_systems(bench.engine, topics, systems, config))
+    results = evaluate_systems(bench.engine, topics, systems, config)
+    if config.sessions:
+        results = replace(results, sessions=_sessions(bench, topics, systems, config))
+    return write_results(config.out, results)
 
 
 def open_bench(config: EvaluateConfig) -> Bench:
@@ -141,8 +148,7 @@ def typed_queries(collection: Collection, split: str, seed: int, index: TermInde
         raise DataError(f"Split {split!r} of {collection.corpus.source} has no topic with a relevant document.")
     if collection.queries == "real":
         return [TypedTopic(topic, topic.query) for topic in topics]
-    part: Part = "train" if split == "train" else "test"
-    user = SimulatedUser.of(collection, UserConfig(misspellings=part), index)
+    user = SimulatedUser.of(collection, UserConfig(misspellings=_misspellings_of(split)), index)
     streams = np.random.default_rng([seed, 2]).spawn(len(topics))
     return [TypedTopic(topic, user.first_query(topic, rng).text) for topic, rng in zip(topics, streams, strict=True)]
 
@@ -265,6 +271,20 @@ def _outcome(run: _Run, i: int, topic: Topic, titles: Mapping[str, str]) -> Topi
         applied=bool(rewrite and rewrite.applied),
         reason=rewrite.reason.value if rewrite else None,
     )
+
+
+def _misspellings_of(split: str) -> Part:
+    return "train" if split == "train" else "test"
+
+
+def _sessions(
+    bench: Bench, topics: Sequence[TypedTopic], systems: Mapping[str, System], config: EvaluateConfig
+) -> SessionResults:
+    """Sessions with every system but the oracle, which knows no answers for later queries."""
+    user = SimulatedUser.of(bench.collection, UserConfig(misspellings=_misspellings_of(config.split)), bench.index)
+    rivals = {name: system for name, system in systems.items() if name != ORACLE}
+    settings = SessionsConfig(config.sessions, config.seed, config.resamples)
+    return measure_sessions(bench.engine, [one.topic for one in topics], user, rivals, settings)
 
 
 def _validation_topics(bench: Bench, config: EvaluateConfig) -> list[TypedTopic]:

@@ -1,8 +1,8 @@
 """What an evaluation found, and its files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `systems` (name -> measure -> mean),
-`comparisons`, and beside them `code_version`, `settings`, `empty_results`, `rewrites_applied` and `seconds` per
-system. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
+`comparisons`, and beside them `sessions`, `code_version`, `settings`, `empty_results`, `rewrites_applied` and `seconds`
+per system. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from rewriter.session_measures import SessionResults
 from rewriter.statistics import Comparison
 from search.errors import DataError
+from search.log_stats import SessionFigures
 from search.metrics import MEASURES
 
 ORACLE = "oracle"
@@ -88,6 +90,8 @@ class Results:
     """By system."""
     comparisons: tuple[Comparison, ...]
     topics: tuple[TopicRow, ...] = ()
+    sessions: SessionResults | None = None
+    """Simulated search sessions; None where none were simulated."""
     settings: Mapping[str, str] | None = None
     """The evaluation's settings as text."""
 
@@ -146,6 +150,7 @@ def _as_json(results: Results) -> dict[str, object]:
         "n_topics": results.n_topics,
         "systems": {name: dict(one.means) for name, one in figures.items()},
         "comparisons": [asdict(one) for one in results.comparisons],
+        "sessions": asdict(results.sessions) if results.sessions else None,
         "code_version": results.code_version,
         "settings": results.settings,
         "empty_results": {name: one.n_empty for name, one in figures.items()},
@@ -168,11 +173,25 @@ def _from_json(found: dict[str, Any], topics: tuple[TopicRow, ...]) -> Results: 
         )
         for name, means in found["systems"].items()
     }
-    comparisons = tuple(Comparison(**{**one, "ci95": tuple(one["ci95"])}) for one in found["comparisons"])
     plain = {
         name: found[name] for name in ("data", "split", "engine", "seed", "n_topics", "code_version", "settings")
     }
-    return Results(**plain, figures=figures, comparisons=comparisons, topics=topics)
+    return Results(
+        **plain,
+        figures=figures,
+        comparisons=_comparisons(found["comparisons"]),
+        sessions=_sessions(found["sessions"]) if found["sessions"] else None,
+        topics=topics,
+    )
+
+
+def _comparisons(found: list[dict[str, Any]]) -> tuple[Comparison, ...]:  # Any: parsed JSON
+    return tuple(Comparison(**{**one, "ci95": tuple(one["ci95"])}) for one in found)
+
+
+def _sessions(found: dict[str, Any]) -> SessionResults:  # Any: parsed JSON
+    figures = {name: SessionFigures(**one) for name, one in found["figures"].items()}
+    return SessionResults(found["n_topics"], figures, _comparisons(found["comparisons"]))
 
 
 def _read_topics(path: Path) -> tuple[TopicRow, ...]:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from rewriter.baselines import Bm25, Oracle, Rm3
-from rewriter.evaluate import EvaluateConfig, evaluate_systems, results_table, typed_queries
+from rewriter.evaluate import Bench, EvaluateConfig, evaluate_systems, main, results_table, typed_queries
 from rewriter.results import read_results, write_results
 from rewriter.systems import Answer
 from search.errors import DataError
@@ -75,6 +75,7 @@ def test_comparisons_are_those_of_the_systems_present_on_three_measures(results)
         ("ppo", "warm_start"),
         ("warm_start", "bm25"),
         ("warm_start", "rm3"),
+        ("rm3", "bm25"),
     }
     assert {one.measure for one in results.comparisons} == {"nDCG@10", "RR@10", "R@100"}
 
@@ -165,3 +166,26 @@ def test_a_missing_or_broken_results_file_is_named(tmp_path):
     (tmp_path / "per_topic.jsonl").write_text("")
     with pytest.raises(DataError, match="is not a result file"):
         read_results(tmp_path)
+
+
+def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
+    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    path = main(dataclasses.replace(config, sessions=30), lambda _: {"ppo": AddsOneWord()}, bench)
+    assert path == config.out / "results.json"
+    results = read_results(config.out)
+    assert list(results.figures) == ["bm25", "rm3", "spelling", "oracle", "ppo"]
+    assert set(results.sessions.figures) == {"bm25", "rm3", "spelling", "ppo"}
+    assert results.sessions.figures["bm25"].sessions == 30
+    assert {one.b for one in results.sessions.comparisons} == {"bm25"}
+    assert {file.name for file in (config.out / "runs").iterdir()} == {
+        "qrels.txt", "bm25.txt", "rm3.txt", "spelling.txt", "oracle.txt", "ppo.txt",
+    }  # fmt: skip
+    assert results.figures["oracle"].means["nDCG@10"] >= results.figures["bm25"].means["nDCG@10"]
+
+
+def test_sessions_and_oracle_can_be_left_out(config):
+    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    main(dataclasses.replace(config, sessions=0, oracle=False), lambda _: {}, bench)
+    results = read_results(config.out)
+    assert results.sessions is None
+    assert "oracle" not in results.figures

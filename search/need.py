@@ -59,18 +59,20 @@ class NeedReader:
         return Need(topic.topic_id, own_words, vocabulary, self._rarity(own_words + vocabulary))
 
     def _heaviest_terms(self, topic: Topic) -> list[int]:
-        """Term ids, heaviest first, at most VOCABULARY_SIZE more than the topic has words."""
-        weights = np.zeros(len(self._index.terms))
+        """Term ids, heaviest first, at most VOCABULARY_SIZE more than the topic has words; ties by term id."""
         counts = self._index.counts
+        found, weights = [np.empty(0, np.int64)], [np.empty(0)]
         for doc_id, grade in topic.relevance.items():
             row = self._index.doc_rows.get(doc_id)
             if row is None or grade <= 0:
                 continue
             own = slice(counts.indptr[row], counts.indptr[row + 1])
-            term_ids = counts.indices[own]
-            weights[term_ids] += grade * (1.0 + np.log(counts.data[own])) * self._idf[term_ids]
-        order = np.lexsort((np.arange(len(weights)), -weights))[: VOCABULARY_SIZE + len(topic.query.split())]
-        return [int(i) for i in order if weights[i] > 0]
+            found.append(counts.indices[own].astype(np.int64))
+            weights.append(grade * (1.0 + np.log(counts.data[own])) * self._idf[found[-1]])
+        term_ids, places = np.unique(np.concatenate(found), return_inverse=True)
+        sums = np.bincount(places, np.concatenate(weights), len(term_ids))
+        heaviest = np.argsort(-sums, kind="stable")[: VOCABULARY_SIZE + len(topic.query.split())]
+        return [int(term_id) for term_id in term_ids[heaviest]]
 
     def _rarity(self, known: tuple[str, ...]) -> dict[str, float]:
         ids = {word: self._index.term_ids.get(term_of(word) or "") for word in known}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -113,7 +114,7 @@ class SimulatedUser:
             return _verbatim(script[0], 0, "scripted")
         if self._verbatim:
             return _verbatim(topic.query, 0, "first")
-        typed = self._with_noise(tuple(words(topic.query)), rng)
+        typed = self._with_noise(_clean_words(topic.query), rng)
         return TypedQuery(_text(typed), typed, 0, "first")
 
     def next_query(self, topic: Topic, last: TypedQuery, rng: np.random.Generator) -> TypedQuery | None:
@@ -132,25 +133,28 @@ class SimulatedUser:
         return TypedQuery(_text(typed), typed, step, kind.value)
 
     def _with_noise(self, clean: tuple[str, ...], rng: np.random.Generator) -> Words:
-        draws = rng.random((len(clean), 3))
+        draws = rng.random((len(clean), 3)).tolist()
         content = [i for i, word in enumerate(clean) if word not in _STOP_WORDS]
-        kept = {i for i in range(len(clean)) if draws[i, 0] >= self.config.drop_share}
+        kept = {i for i, draw in enumerate(draws) if draw[0] >= self.config.drop_share}
         if content and kept.isdisjoint(content):
             kept.add(pick(content, rng))
         return tuple(
-            self._typed(clean[i], draws[i, 1:], rng) if i in content else TypedWord(clean[i], clean[i])
+            self._typed(clean[i], draws[i][1:], rng) if i in content else TypedWord(clean[i], clean[i])
             for i in sorted(kept)
         )
 
-    def _typed(
-        self, word: str, draws: np.ndarray[tuple[int], np.dtype[np.float64]], rng: np.random.Generator
-    ) -> TypedWord:
+    def _typed(self, word: str, draws: Sequence[float], rng: np.random.Generator) -> TypedWord:
         meant = word
         if draws[0] < self.config.synonym_share and (synonyms := self._synonyms.of(word)):
             meant = pick(synonyms, rng)
         if draws[1] < self.config.misspell_share:
             return TypedWord(self._misspellings.misspell(meant, self.config.real_misspell_share, rng), meant)
         return TypedWord(meant, meant)
+
+
+@lru_cache(maxsize=1 << 16)
+def _clean_words(query: str) -> tuple[str, ...]:
+    return tuple(words(query))
 
 
 def _verbatim(text: str, step: int, kind: str) -> TypedQuery:

@@ -25,6 +25,10 @@ NO_DOCUMENT = -1
 DRAWS_PER_RANK = 2
 """Uniform numbers a model consumes per rank: one decides the click, one what follows a click."""
 
+PRIOR_CLICKS, PRIOR_VIEWS = 1.0, 2.0
+"""What fits add to every count, clicks above and views below the line (Laplace's rule): an item never seen gets .5,
+and no estimate is exactly 0 or 1."""
+
 
 class Clicks(NamedTuple):
     """One draw of user behaviour for each list of a batch."""

@@ -1,0 +1,74 @@
+"""Simulated sessions per second on one core: users, search and clicks alone, and with writing to a SQLite log.
+
+    python -m benchmarks.bench_simulate [--data SRC] [--sessions N] [--runs R] [--json FILE]
+
+The engine is opened and the corpus counted before the clock starts; the cache of result lists starts empty in every
+run. Figures are medians over runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from search.corpus import load_collection
+from search.engines import open_engine
+from search.records import Session
+from search.session_log import SessionLog
+from search.simulate import simulate_sessions
+from search.user import SimulatedUser
+
+
+def measure(data: str, n: int, runs: int) -> dict[str, str | int | float]:
+    """Sessions per second without and with the log."""
+    collection = load_collection(data, seed=0)
+    topics = collection.topics["train"]
+    engine = open_engine("tantivy", collection.corpus, None)
+    user = SimulatedUser.of(collection)
+    without, with_log, queries = [], [], 0
+    for run in range(runs):
+        started = time.perf_counter()
+        queries = sum(len(session.turns) for session in simulate_sessions(topics, engine, user, n, run))
+        without.append(n / (time.perf_counter() - started))
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            _write(f"sqlite:///{Path(folder) / 'log.db'}", simulate_sessions(topics, engine, user, n, run))
+            with_log.append(n / (time.perf_counter() - started))
+    return {
+        "data": data,
+        "documents": len(collection.corpus.documents),
+        "sessions": n,
+        "queries_per_session": round(queries / n, 2),
+        "sessions_per_s": round(statistics.median(without)),
+        "sessions_per_s_with_log": round(statistics.median(with_log)),
+    }
+
+
+def _write(url: str, sessions: Iterable[Session]) -> None:
+    with SessionLog.open(url) as log:
+        log.append(sessions)
+
+
+def main() -> None:
+    """Print a table, and write the figures where told."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", default="stdlib")
+    parser.add_argument("--sessions", type=int, default=5000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    figures = measure(arguments.data, arguments.sessions, arguments.runs)
+    for name, value in figures.items():
+        print(f"{name:26} {value}")
+    print(json.dumps(figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,8 +6,6 @@ Snowball stem), used through tantivy's own analyser so that no second implementa
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from functools import lru_cache
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
@@ -24,8 +22,6 @@ STOP_WORDS: tuple[str, ...] = (
 
 MAX_WORD_LENGTH = 255
 """Longer tokens (in UTF-8 bytes) are not indexed."""
-
-_WORD = re.compile(r"[^\W_]+")
 
 
 def text_analyzer() -> TextAnalyzer:
@@ -46,15 +42,20 @@ def _shared_analyzer() -> TextAnalyzer:
     return text_analyzer()
 
 
+@lru_cache(maxsize=1)
+def _word_splitter() -> TextAnalyzer:
+    return TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase()).build()
+
+
 def terms(text: str) -> list[str]:
     """Index terms of a text, in order, with repetitions; an empty text gives an empty list."""
     return _shared_analyzer().analyze(text.encode("utf-8", "replace").decode("utf-8"))
 
 
-def words(text: str) -> Iterator[str]:
-    """Surface words of a text, lower-cased, stop words included, in order."""
-    for match in _WORD.finditer(text.lower()):
-        yield match.group()
+def words(text: str) -> list[str]:
+    """Surface words of a text, lower-cased, stop words included, in order; what lies between them is what lies
+    between index terms. An empty text gives an empty list."""
+    return _word_splitter().analyze(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 @lru_cache(maxsize=1 << 18)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from search.corpus import corpus_of
+from search.records import Collection, Corpus, Document, Topic
 from tests.postgres_server import PostgresServer, running_server
 
 
@@ -24,3 +26,40 @@ def log_url(request, tmp_path) -> str:
         return f"sqlite:///{tmp_path / 'log.db'}"
     server: PostgresServer = request.getfixturevalue("postgres_server")
     return server.new_database(f"log_{uuid.uuid4().hex}")
+
+
+TOY_TEXTS = {
+    "cat": ("Cats", "A cat sleeps on the warm mat. Cats purr when they sleep."),
+    "dog": ("Dogs", "A dog barks at the postman and chases cats."),
+    "bread": ("Baking bread", "Knead the dough, let it rise and bake the bread in a hot oven."),
+    "cake": ("Baking a cake", "Mix butter, sugar and eggs, then bake the cake for forty minutes."),
+    "tea": ("Green tea", "Green tea brews at eighty degrees for two minutes."),
+    "coffee": ("Coffee", "Ground coffee needs hot water; espresso needs pressure."),
+    "bicycle": ("Bicycle repair", "Patch the tube, pump the tyre and oil the bicycle chain."),
+    "garden": ("Garden soil", "Tomatoes grow in warm garden soil with compost and water."),
+    "moon": ("The moon", "The moon pulls the sea and makes the tides rise and fall."),
+    "stars": ("Stars", "Stars burn hydrogen and shine for billions of years."),
+}
+"""Ten short documents: doc_id -> title, text."""
+
+
+@pytest.fixture(scope="session")
+def toy_corpus() -> Corpus:
+    """Ten hand-made documents in the order of TOY_TEXTS."""
+    return corpus_of("toy", (Document(doc_id, title, text) for doc_id, (title, text) in TOY_TEXTS.items()))
+
+
+@pytest.fixture(scope="session")
+def toy_collection(toy_corpus) -> Collection:
+    """The toy corpus with a few hand-made topics per split."""
+    topics = {
+        "train": (
+            Topic("t1", "sleeping cat", {"cat": 2, "dog": 1}),
+            Topic("t2", "bake bread", {"bread": 1}),
+            Topic("t3", "hot drink", {"tea": 1, "coffee": 1}),
+            Topic("t4", "repair tyre", {"bicycle": 1}),
+        ),
+        "dev": (Topic("d1", "sea tides", {"moon": 1}), Topic("d2", "grow tomatoes", {"garden": 1})),
+        "test": (Topic("e1", "cake sugar", {"cake": 1}), Topic("e2", "shining stars", {"stars": 1})),
+    }
+    return Collection(toy_corpus, topics, "real")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from search.click_models.behaviour import Behaviour
+
 Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
 Decoding = Literal["parallel", "autoregressive"]
@@ -83,8 +85,8 @@ class WarmStartConfig:
     """Best of them kept as target."""
     gain_floor: float = 0.02
     """Added to a term's gain in rank, so that terms without gain keep a little weight."""
-    validation_share: float = 0.1
-    """Share of the pairs kept back to choose the best epoch."""
+    max_pairs: int = 6000
+    """Distinct inputs used, the most clicked first."""
     seed: int = 0
     """Random numbers of order, word dropout and dropout."""
 
@@ -97,6 +99,12 @@ class PPOConfig:
     """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024)."""
     reward: RewardName = "expected_click"
     """What is maximised, always as gain over the original query; see `rewards.py`."""
+    click_model: str = "dbn"
+    """Click model behind `click` and `expected_click`; see `search.click_models`."""
+    click_behaviour: Behaviour = "navigational"
+    """Its parameter set."""
+    max_queries: int = 20_000
+    """Distinct inputs of the log used."""
     iterations: int = 400
     """Rollout-and-update rounds at most."""
     prompts_per_iteration: int = 64
@@ -111,7 +119,7 @@ class PPOConfig:
     """Gradient accumulation: parts of a round, averaged, per optimiser step."""
     learning_rate: float = 3e-4
     """AdamW, constant after 10 rounds of warm-up."""
-    value_learning_rate: float = 3e-3
+    value_learning_rate: float = 3e-4
     """AdamW, of the value head."""
     gamma: float = 1.0
     """Discount per term."""

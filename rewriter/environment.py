@@ -52,8 +52,8 @@ class RewardEnvironment:
         self._queries = queries
         self._reward = reward
         self._rewrite_weight = rewrite_weight
-        self._grades = _grade_matrix(queries, scorer)
-        self._ideal = _ideal_grades(self._grades, reward.depth)
+        self._grades = grade_matrix(queries, scorer)
+        self._ideal = ideal_grades(self._grades, reward.depth)
 
     def __len__(self) -> int:
         """Number of queries."""
@@ -84,7 +84,8 @@ class RewardEnvironment:
         return np.where(ranked >= 0, dense[inverse[:, None], np.maximum(ranked, 0)], 0.0).astype(np.float32)
 
 
-def _grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr_array:
+def grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr_array:
+    """(queries, D) grades; documents outside the corpus are left out."""
     rows_of = scorer.index.doc_rows
     entries = [
         (row, rows_of[doc_id], grade)
@@ -97,7 +98,8 @@ def _grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr
     return csr_array((np.asarray(grades, dtype=np.float32), (rows, columns)), shape=shape)
 
 
-def _ideal_grades(grades: csr_array, depth: int) -> NDArray[np.float32]:
+def ideal_grades(grades: csr_array, depth: int) -> NDArray[np.float32]:
+    """(queries, depth) the best grades of each row in falling order, padded with 0."""
     ideal = np.zeros((grades.shape[0], depth), dtype=np.float32)
     for row in range(grades.shape[0]):
         best = np.sort(grades.data[grades.indptr[row] : grades.indptr[row + 1]])[::-1][:depth]

@@ -48,6 +48,7 @@ class CorpusScorer:
 
     def __init__(self, index: TermIndex, vocabulary: TermVocabulary, settings: Bm25Settings) -> None:
         self.index = index
+        self.vocabulary = vocabulary
         self.n_documents = len(index.doc_ids)
         self._weights = weight_matrix(index, settings.k1, settings.b, quantise=settings.quantise)
         columns = vocabulary.index_columns(index)

@@ -1,0 +1,90 @@
+"""From a session log to what the training stages learn from: inputs, and what is wanted for each.
+
+Sessions are parted into training and validation before anything is counted, by topic where a simulator names one and
+by the first query otherwise, so that no validation query is a variant of a training one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rewriter.blend import added_words
+from rewriter.environment import TrainingQuery
+from rewriter.hindsight import hindsight_pairs
+from rewriter.rewrite import RewriteRequest
+from rewriter.term_rewriter import Spelling
+from search.analysis import terms as analyse
+from search.records import Session, Topic
+
+TOPIC_ATTRIBUTE = "topic_id"
+"""Turn attribute in which a simulated user names its topic."""
+
+
+@dataclass(frozen=True)
+class LoggedQuery:
+    """An input of the log and what would satisfy the searcher."""
+
+    request: RewriteRequest
+    relevance: Mapping[str, float]
+    """doc_id -> grade of the simulated user's topic, or number of clicks."""
+
+
+@dataclass(frozen=True)
+class SplitLog:
+    """Sessions to train on and sessions to choose by."""
+
+    training: tuple[Session, ...]
+    validation: tuple[Session, ...]
+
+
+def split_sessions(sessions: Iterable[Session], validation_share: float) -> SplitLog:
+    """Part sessions by a hash of their need; the same need is always on the same side."""
+    sides: tuple[list[Session], list[Session]] = ([], [])
+    for session in sessions:
+        if session.turns:
+            sides[_bucket(_need(session)) < validation_share].append(session)
+    return SplitLog(tuple(sides[0]), tuple(sides[1]))
+
+
+def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[LoggedQuery]:
+    """Distinct inputs of simulated sessions with the grades of their topics; sessions of unknown topics are left to
+    `clicked_queries`."""
+    by_id = {topic.topic_id: topic for topic in topics}
+    found: dict[tuple[RewriteRequest, str], LoggedQuery] = {}
+    for session in sessions:
+        topic = by_id.get(str(session.turns[0].attributes.get(TOPIC_ATTRIBUTE)))
+        if topic is None:
+            continue
+        typed = tuple(turn.query for turn in session.turns)
+        for step in range(len(typed)):
+            request = RewriteRequest(typed[step], typed[:step])
+            found.setdefault((request, topic.topic_id), LoggedQuery(request, topic.relevance))
+    return list(found.values())
+
+
+def clicked_queries(sessions: Sequence[Session]) -> list[LoggedQuery]:
+    """Distinct inputs with the number of sessions that ended on each document: all that a live log tells."""
+    return [LoggedQuery(pair.request, pair.clicks) for pair in hindsight_pairs(sessions)]
+
+
+def training_query(logged: LoggedQuery, spelling: Spelling) -> TrainingQuery:
+    """The query as retrieval sees it, corrections of unknown words included."""
+    return TrainingQuery(retrieval_terms(logged.request.query, spelling), logged.relevance)
+
+
+def retrieval_terms(query: str, spelling: Spelling) -> tuple[str, ...]:
+    """Index terms of a query and of the words that its correction brings in."""
+    added = added_words(query, spelling.correct(query))
+    return tuple(analyse(query)) + tuple(analyse(" ".join(added)))
+
+
+def _need(session: Session) -> str:
+    topic = session.turns[0].attributes.get(TOPIC_ATTRIBUTE)
+    return f"topic {topic}" if topic is not None else f"query {session.turns[0].query}"
+
+
+def _bucket(key: str) -> float:
+    """A number in [0, 1) that depends on the key alone."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64

@@ -1,0 +1,122 @@
+"""Scoring a policy on held-out queries, and choosing the blend there: weights, number of terms, gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewriter.blend import BlendSettings, expand
+from rewriter.environment import TrainingQuery, grade_matrix, ideal_grades
+from rewriter.policy import TermPolicy
+from rewriter.policy_rewriter import PolicyLogits
+from rewriter.prompts import Prompt
+from rewriter.rewards import NdcgReward
+from rewriter.scorer import CorpusScorer
+
+FEEDBACK_TERMS = 20
+GRID_TERMS = (10, 20, 40)
+GRID_SHARPNESS = (0.5, 1.0)
+GRID_WEIGHTS = tuple(
+    (original / 10, feedback / 10, (10 - original - feedback) / 10)
+    for original in range(3, 10)
+    for feedback in range(5)
+    if original + feedback < 10
+)
+"""(original, feedback, rewrite) in steps of a tenth; the original keeps at least three."""
+GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
+"""Shares of the least confident rewrites that the gate may hold back."""
+GATE_MARGIN = 1e-3
+"""Gain in nDCG@10 that a gate must bring to be used at all."""
+
+
+@dataclass(frozen=True)
+class BlendChoice:
+    """The best settings and their score."""
+
+    settings: BlendSettings
+    ndcg: float
+    """Mean nDCG@10 over the validation queries."""
+    original_ndcg: float
+    """The same for the original queries."""
+
+
+class ValidationSet:
+    """Held-out queries with everything that does not depend on the policy computed once."""
+
+    def __init__(self, scorer: CorpusScorer, prompts: Sequence[Prompt], queries: Sequence[TrainingQuery]) -> None:
+        assert len(prompts) == len(queries)
+        self._scorer = scorer
+        self._prompts = prompts
+        self._reward = NdcgReward()
+        grades = grade_matrix(queries, scorer)
+        self._grades = grades.toarray()
+        self._ideal = ideal_grades(grades, self._reward.depth)
+        self._originals = scorer.originals([query.terms for query in queries])
+        self._feedback = scorer.score_terms(scorer.feedback(self._originals, FEEDBACK_TERMS))
+        self._original_ndcg = self._ndcg(self._originals)
+
+    def __len__(self) -> int:
+        """Number of queries."""
+        return len(self._prompts)
+
+    def score(self, policy: TermPolicy, settings: BlendSettings) -> float:
+        """Mean nDCG@10 of the blended queries; 0 without queries."""
+        if not self._prompts:
+            return 0.0
+        expansions, _ = self._expansions(PolicyLogits(policy)(self._prompts), settings)
+        return float(self._ndcg(self._blend(expansions, settings)).mean())
+
+    def choose_blend(self, policy: TermPolicy) -> BlendChoice:
+        """Try the grid, then the gate; the defaults without queries."""
+        if not self._prompts:
+            return BlendChoice(BlendSettings(), 0.0, 0.0)
+        logits = PolicyLogits(policy)(self._prompts)
+        best, best_ndcg = BlendSettings(), np.full(len(self), -1.0)
+        for shape in _expansion_shapes():
+            expansions, _ = self._expansions(logits, shape)
+            for original, feedback, rewrite in GRID_WEIGHTS:
+                settings = replace(shape, original=original, feedback=feedback, rewrite=rewrite)
+                ndcg = self._ndcg(self._blend(expansions, settings))
+                if ndcg.mean() > best_ndcg.mean():
+                    best, best_ndcg = settings, ndcg
+        return self._with_gate(best, best_ndcg, self._expansions(logits, best)[1])
+
+    def _with_gate(
+        self, settings: BlendSettings, ndcg: NDArray[np.float64], confidence: NDArray[np.float64]
+    ) -> BlendChoice:
+        floor = float(ndcg.mean()) + GATE_MARGIN
+        threshold, score = 0.0, float(ndcg.mean())
+        for quantile in GATE_QUANTILES[1:]:
+            candidate = float(np.quantile(confidence, quantile))
+            gated = float(np.where(confidence >= candidate, ndcg, self._original_ndcg).mean())
+            if gated > max(score, floor):
+                threshold, score = candidate, gated
+        return BlendChoice(replace(settings, min_confidence=threshold), score, float(self._original_ndcg.mean()))
+
+    def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> tuple[Tensor, NDArray[np.float64]]:
+        """(B, D) scores of the expansion terms alone, and (B,) confidences."""
+        read = [expand(row, prompt, settings) for row, prompt in zip(logits, self._prompts, strict=True)]
+        ids, weights = np.stack([one.ids for one in read]), np.stack([one.weights for one in read])
+        return self._scorer.score_tokens(ids, weights), np.array([one.confidence for one in read])
+
+    def _blend(self, expansions: Tensor, settings: BlendSettings) -> Tensor:
+        return (
+            settings.original * self._originals + settings.feedback * self._feedback + settings.rewrite * expansions
+        )
+
+    def _ndcg(self, scores: Tensor) -> NDArray[np.float64]:
+        with torch.no_grad():
+            ranked = self._scorer.rank(scores, self._reward.depth)
+        found = np.take_along_axis(self._grades, np.maximum(ranked, 0), axis=1) * (ranked >= 0)
+        return self._reward.expected(found, self._ideal)
+
+
+def _expansion_shapes() -> Iterator[BlendSettings]:
+    for terms in GRID_TERMS:
+        for sharpness in GRID_SHARPNESS:
+            yield BlendSettings(expansion_terms=terms, sharpness=sharpness, feedback_terms=FEEDBACK_TERMS)

@@ -141,9 +141,9 @@ _SLIPS = (_neighbour_key, _leave_out, _put_in, _swap, _sound_alike)
 
 @lru_cache(maxsize=1)
 def _neighbours() -> dict[str, tuple[str, ...]]:
-    """Letter -> letters at most 1.2 key widths away on a QWERTY keyboard."""
+    """Letter -> letters at most 1.3 key widths away on a QWERTY keyboard."""
     places = {key: (x + _ROW_OFFSETS[y], y) for y, row in enumerate(_KEY_ROWS) for x, key in enumerate(row)}
     return {
-        a: tuple(b for b, (u, v) in places.items() if b != a and (u - x) ** 2 + (v - y) ** 2 <= 1.2**2)
+        a: tuple(b for b, (u, v) in places.items() if b != a and (u - x) ** 2 + (v - y) ** 2 <= 1.3**2)
         for a, (x, y) in places.items()
     }

@@ -72,9 +72,9 @@ def test_rank_parameters_are_recovered(fitted):
 
 
 def test_satisfaction_is_recovered(fitted):
-    """Hidden, and told only by silence below a click. The least attractive item has some 2,000 clicks, a fifth of them
-    on the last rank, where they tell nothing: about .011 for SDBN, and twice that for DBN, where silence may also be
-    lost heart. Tolerances of four and three."""
+    """Hidden, and told only by silence below a click. The least attractive item has some 2,000 clicks, a fifth of
+    them on the last rank, where they tell nothing: a standard error of about .011 for SDBN, and twice that for DBN,
+    where silence may also be lost heart. Tolerances of four and three."""
     assert worst(fitted["sdbn"].satisfaction, SATISFACTION) < 0.045
     assert worst(fitted["dbn"].satisfaction, SATISFACTION) < 0.07
     assert fitted["dbn"].continuation == pytest.approx(0.75, abs=0.02)

@@ -1,8 +1,9 @@
 """What an evaluation found, and its files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `systems` (name -> measure -> mean),
-`comparisons`, and beside them `sessions`, `code_version`, `settings`, `empty_results`, `rewrites_applied` and `seconds`
-per system. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
+`comparisons`, and beside them `sessions`, `code_version`, `settings` and, per system, `empty_results`,
+`rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles
+and rewrite.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ def _comparisons(found: list[dict[str, Any]]) -> tuple[Comparison, ...]:  # Any:
 
 def _sessions(found: dict[str, Any]) -> SessionResults:  # Any: parsed JSON
     figures = {name: SessionFigures(**one) for name, one in found["figures"].items()}
-    return SessionResults(found["n_topics"], figures, _comparisons(found["comparisons"]))
+    clicked_at = {name: tuple(counts) for name, counts in found["clicked_at"].items()}
+    return SessionResults(found["n_topics"], figures, _comparisons(found["comparisons"]), clicked_at)
 
 
 def _read_topics(path: Path) -> tuple[TopicRow, ...]:

@@ -56,6 +56,8 @@ class SessionResults:
     """By system."""
     comparisons: tuple[Comparison, ...]
     """Every system against the first, on each of SESSION_MEASURES, paired by topic (mean over its sessions)."""
+    clicked_at: Mapping[str, tuple[int, ...]]
+    """By system: sessions whose first click came at query 1, 2, ..., and last the sessions without any."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,13 @@ def measure_sessions(
         for (name, measure), rng in zip(tasks, streams, strict=True)
     )
     n_topics = len({_topic_of(session) for session in runs[base]})
-    return SessionResults(n_topics, {name: session_figures(run) for name, run in runs.items()}, comparisons)
+    longest = max((len(session.turns) for run in runs.values() for session in run), default=0)
+    return SessionResults(
+        n_topics,
+        {name: session_figures(run) for name, run in runs.items()},
+        comparisons,
+        {name: _clicked_at(run, longest) for name, run in runs.items()},
+    )
 
 
 def session_figures(sessions: Sequence[Session]) -> SessionFigures:
@@ -145,6 +153,12 @@ def session_figures(sessions: Sequence[Session]) -> SessionFigures:
 def queries_until_click(session: Session) -> int | None:
     """Queries up to and including the first one clicked, None for an abandoned session."""
     return next((number for number, turn in enumerate(session.turns, start=1) if turn.clicks), None)
+
+
+def _clicked_at(sessions: Sequence[Session], longest: int) -> tuple[int, ...]:
+    """(longest + 1,) sessions by queries until the first click; those without a click come last."""
+    until = [queries_until_click(session) for session in sessions]
+    return (*(until.count(n) for n in range(1, longest + 1)), until.count(None))
 
 
 def paired_by_topic(

@@ -113,6 +113,10 @@ def test_better_words_bring_more_first_clicks_and_the_comparison_says_so():
     first = by_measure[FIRST_QUERY_CLICK]
     assert (first.a, first.b, first.n) == ("ppo", "bm25", results.n_topics)
     assert first.difference > 0
+    for name, counts in results.clicked_at.items():
+        assert sum(counts) == 60
+        assert counts[0] / 60 == pytest.approx(results.figures[name].first_query_click_share)
+        assert counts[-1] / 60 == pytest.approx(results.figures[name].abandonment_share)
 
 
 def test_the_same_seed_gives_the_same_results():

@@ -1,0 +1,290 @@
+"""The report stage: results, sessions and training metrics as one self-contained page, `report.html`.
+
+The page loads nothing: styles and plots are inside. What is said here is computed from the files of an evaluation
+(`rewriter.results`) and of a training run (`metrics.jsonl`); plots are drawn by `rewriter.report_plots`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewriter.report_plots import Curve, Interval, clicked_at_bars, forest_plot, gain_bars, training_curves
+from rewriter.results import ORACLE, Results, TopicOutcome, TopicRow, read_results
+from rewriter.session_measures import FIRST_QUERY_CLICK
+from rewriter.statistics import HARM_MARGIN, Comparison
+from search.errors import DataError, MissingDependencyError
+from search.metrics import MEASURES
+
+logger = logging.getLogger(__name__)
+
+BASELINE = "bm25"
+"""What gains are measured against."""
+
+MEASURE = "nDCG@10"
+"""The measure of the headline, the gain bars and the choice of examples."""
+
+SYSTEM_NOTES: Mapping[str, str] = {
+    "bm25": "the query as typed",
+    "rm3": "pseudo-relevance feedback",
+    "spelling": "misspelt words corrected",
+    "warm_start": "supervised on hindsight pairs",
+    "ppo": "reinforcement learning from clicks",
+    "oracle": "head-room: best single added word, reads the answers",
+}
+"""What each system is, in a few words."""
+
+CURVES: tuple[tuple[str, str], ...] = (
+    ("reward_mean", "Reward: gain over the original"),
+    ("validation", "Validation gain"),
+    ("kl", "KL to the reference (nats)"),
+    ("entropy", "Entropy (nats)"),
+    ("length", "Terms per rewrite"),
+    ("copy_rate", "Share of terms copied"),
+    ("improved_share", "Share of rollouts that gain"),
+    ("harmed_share", "Share of rollouts that lose"),
+    ("clip_share", "Share of ratios clipped"),
+    ("value_loss", "Value loss"),
+    ("explained_variance", "Explained variance of the value"),
+    ("grad_norm", "Gradient norm"),
+)
+"""Keys of `metrics.jsonl` that are drawn, with their titles, in order."""
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What the report is made from."""
+
+    evaluation: Path
+    """Folder with `results.json` and `per_topic.jsonl`."""
+    out: Path | None = None
+    """File to write; None writes `report.html` into the evaluation's folder."""
+    metrics: Path | None = None
+    """`metrics.jsonl` of the training run; None leaves the curves out."""
+    examples: int = 8
+    """Best and worst rewrites shown, each."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More settings to list, for instance those of training."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One headline figure."""
+
+    label: str
+    value: str
+    detail: str
+    tone: str
+    """`win`, `loss` or `flat`: how the number is coloured."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One rewrite with what it did."""
+
+    row: TopicRow
+    before: TopicOutcome
+    after: TopicOutcome
+    gain: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template shows."""
+
+    results: Results
+    subject: str | None
+    """The system the report is about, None where only baselines were evaluated."""
+    verdict: str
+    cards: tuple[Card, ...]
+    best: tuple[Example, ...]
+    worst: tuple[Example, ...]
+    plots: Mapping[str, str]
+    """Name -> inline SVG."""
+    settings: Mapping[str, str]
+
+
+def main(config: ReportConfig) -> Path:
+    """Write the page; returns its path. Raises DataError for missing or broken files."""
+    results = read_results(config.evaluation)
+    curves = read_curves(config.metrics) if config.metrics else ()
+    path = config.out or config.evaluation / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render(make_page(results, curves, config)), encoding="utf-8")
+    return path
+
+
+def make_page(results: Results, curves: Sequence[Curve], config: ReportConfig) -> Page:
+    """Work out everything that the page says."""
+    subject = subject_of(results)
+    examples = examples_of(results, subject) if subject else []
+    n = config.examples
+    return Page(
+        results=results,
+        subject=subject,
+        verdict=verdict(results, subject),
+        cards=headline_cards(results, subject) if subject else (),
+        best=tuple(one for one in examples[:n] if one.gain > 0),
+        worst=tuple(one for one in reversed(examples[-n:]) if one.gain < 0),
+        plots=_plots(results, subject, curves),
+        settings={**(results.settings or {}), **config.settings, "code version": results.code_version},
+    )
+
+
+def render(page: Page) -> str:
+    """The page as HTML; everything that comes from data is escaped. Raises MissingDependencyError without jinja2."""
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingDependencyError.of("jinja2", "train") from error
+    environment = Environment(
+        loader=PackageLoader("rewriter"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    return template.render(page=page, measures=MEASURES, notes=SYSTEM_NOTES, oracle=ORACLE, harm_margin=HARM_MARGIN)
+
+
+def subject_of(results: Results) -> str | None:
+    """The best-trained system there is: ppo, else warm_start, else None."""
+    return next((name for name in ("ppo", "warm_start") if name in results.figures), None)
+
+
+def verdict(results: Results, subject: str | None) -> str:
+    """One sentence: what the rewrites did to the headline measure, and whether chance explains it."""
+    if subject is None:
+        return f"Baselines on {results.n_topics} topics; no trained rewriter was evaluated."
+    found = results.comparison(subject, BASELINE, MEASURE)
+    if found is None:
+        return f"{subject} was evaluated on {results.n_topics} topics, without {BASELINE} to compare it with."
+    means = " to ".join(f"{results.figures[name].means[MEASURE]:.3f}" for name in (BASELINE, subject))
+    numbers = f"{MEASURE} went from {means} on {results.n_topics} held-out topics ({_p(found.p)})"
+    if found.p < 0.05 and found.difference > 0:
+        return f"Rewriting helps: {numbers}."
+    if found.p < 0.05:
+        return f"Rewriting hurts: {numbers}."
+    return f"No difference could be shown: {numbers}."
+
+
+def headline_cards(results: Results, subject: str) -> tuple[Card, ...]:
+    """Gain on the measures with intervals, harm, and what sessions say, where they were simulated."""
+    found = [results.comparison(subject, BASELINE, measure) for measure in (MEASURE, "R@100")]
+    cards = [_gain_card(one, f"{one.measure} gain over {BASELINE}") for one in found if one]
+    if found[0]:
+        harmed = f"of {found[0].n} topics lose more than {HARM_MARGIN} {MEASURE}"
+        cards.append(Card("Harmed", f"{100 * found[0].harmed_share:.1f} %", harmed, "flat"))
+    return (*cards, *_session_cards(results, subject))
+
+
+def examples_of(results: Results, subject: str) -> list[Example]:
+    """All topics whose query the subject rewrote, largest gain first; ties by R@100, then by the topic's id."""
+    examples = [
+        Example(row, row.outcomes[BASELINE], after, _gain(row, subject, MEASURE))
+        for row in results.topics
+        if (after := row.outcomes.get(subject)) is not None and after.applied and BASELINE in row.outcomes
+    ]
+    return sorted(examples, key=lambda one: (-one.gain, -_gain(one.row, subject, "R@100"), one.row.topic_id))
+
+
+def read_curves(path: Path) -> tuple[Curve, ...]:
+    """The known curves of a `metrics.jsonl`, in the order of CURVES; keys that were never logged are left out.
+
+    A last line cut off by an interrupted run is passed over with a warning. Raises DataError for a missing file, any
+    other broken line, or a line without `step`.
+    """
+    rounds = _read_rounds(path)
+    curves = []
+    for key, title in CURVES:
+        points = [(one["step"], one[key]) for one in rounds if isinstance(one.get(key), int | float)]
+        if points:
+            steps, values = np.array(points, dtype=np.float64).T
+            curves.append(Curve(title, steps, values, sparse=key == "validation"))
+    return tuple(curves)
+
+
+def _read_rounds(path: Path) -> list[dict[str, float]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError.at(path, None, "cannot be read", "Name the metrics.jsonl of a training run.") from error
+    rounds: list[dict[str, float]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found = json.loads(line)
+            float(found["step"])
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):
+                logger.warning("%s:%d: the last line is cut off and left out", path, number)
+                break
+            raise DataError.at(
+                path, number, "is not a round of training", "Expected an object with `step`."
+            ) from error
+        rounds.append(found)
+    return rounds
+
+
+def _plots(results: Results, subject: str | None, curves: Sequence[Curve]) -> dict[str, str]:
+    plots: dict[str, str] = {}
+    rows = [
+        Interval(f"{one.a} - {one.b}", one.difference, *one.ci95)
+        for one in results.comparisons
+        if one.measure == MEASURE
+    ]
+    if rows:
+        plots["forest"] = forest_plot(rows, f"difference in {MEASURE}, 95 % interval")
+    if subject and BASELINE in results.figures and results.topics:
+        plots["gains"] = gain_bars(_gains(results, subject), f"{MEASURE} gain")
+    if subject and results.sessions and BASELINE in results.sessions.clicked_at:
+        at = results.sessions.clicked_at
+        plots["clicked"] = clicked_at_bars(at[BASELINE], at[subject], (f"{BASELINE} (before)", f"{subject} (after)"))
+    if curves:
+        plots["training"] = training_curves(curves)
+    return plots
+
+
+def _gains(results: Results, subject: str) -> NDArray[np.float64]:
+    return np.array([_gain(row, subject, MEASURE) for row in results.topics], dtype=np.float64)
+
+
+def _gain(row: TopicRow, subject: str, measure: str) -> float:
+    return row.outcomes[subject].values[measure] - row.outcomes[BASELINE].values[measure]
+
+
+def _gain_card(found: Comparison, label: str) -> Card:
+    low, high = found.ci95
+    detail = f"95 % interval {low:+.3f} to {high:+.3f}, {_p(found.p)}, {found.wins} won, {found.losses} lost"
+    return Card(label, f"{found.difference:+.3f}", detail, _tone(found))
+
+
+def _session_cards(results: Results, subject: str) -> tuple[Card, ...]:
+    sessions = results.sessions
+    if sessions is None or subject not in sessions.figures or BASELINE not in sessions.figures:
+        return ()
+    before, after = (sessions.figures[name].first_query_click_share for name in (BASELINE, subject))
+    found = (
+        one for one in sessions.comparisons if (one.a, one.b, one.measure) == (subject, BASELINE, FIRST_QUERY_CLICK)
+    )
+    comparison = next(found, None)
+    if before is None or after is None or comparison is None:
+        return ()
+    detail = f"of {sessions.figures[subject].sessions} sessions, before {100 * before:.1f} %, {_p(comparison.p)}"
+    return (Card("Clicked at the first query", f"{100 * after:.1f} %", detail, _tone(comparison)),)
+
+
+def _tone(found: Comparison) -> str:
+    if found.p >= 0.05 or found.difference == 0:
+        return "flat"
+    return "win" if found.difference > 0 else "loss"
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

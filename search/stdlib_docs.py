@@ -26,6 +26,9 @@ FORMAT_VERSION = 1
 TIMEOUT_SECONDS = 120.0
 """How long the harvest may take; it takes one to three seconds on a usual machine."""
 
+PASSED_VARIABLES = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME")
+"""The harvest sees no more of the environment than an interpreter needs to start."""
+
 _HARVEST = (
     "import sys; sys.path.append(sys.argv[1]); from search.stdlib_harvest import write; write(sys.stdout.write)"
 )
@@ -82,7 +85,7 @@ def _harvested(path: Path) -> tuple[Document, ...]:
 def _run_harvest() -> bytes:
     """JSON lines from a child process without the caller's working directory on its path, with a fixed hash seed."""
     command = [sys.executable, "-P", "-W", "ignore", "-c", _HARVEST, str(Path(__file__).parents[1])]
-    environ = {k: v for k, v in os.environ.items() if k not in ("PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONOPTIMIZE")}
+    environ = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     environ |= {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
     try:
         done = subprocess.run(

@@ -6,10 +6,12 @@ process of its own and caches what it returns. Only the standard library is impo
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib
 import inspect
 import io
+import os
 import pkgutil
 import re
 import sys
@@ -34,6 +36,9 @@ BOILERPLATE = re.compile(r"Alias for field number|An enumeration\.|Create and re
 
 MIN_WORDS = 6
 """Docstrings of fewer words are left out."""
+
+LONGEST_DEFAULT = 40
+"""Longer default texts are shown as dots."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _SELF = re.compile(r"^\((?:self|cls|\$self|\$module|\$type)(?:, /)?(?:, )?")
@@ -123,7 +128,7 @@ def _members_of_module(module: types.ModuleType) -> Iterator[tuple[str, object]]
         value = getattr(module, name, None)
         if name.startswith("_") or not (isinstance(value, type) or inspect.isroutine(value)):
             continue
-        if declared is not None or getattr(value, "__module__", None) == module.__name__:
+        if declared is not None or module is builtins or getattr(value, "__module__", None) == module.__name__:
             yield name, value
 
 
@@ -157,9 +162,32 @@ def _signature(name: str, value: object) -> str:
         found = inspect.signature(value)
     except (ValueError, TypeError, NameError):
         return leaf
-    plain = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
-    text = str(found.replace(parameters=plain, return_annotation=inspect.Signature.empty))
-    return leaf + _SELF.sub("(", _ADDRESS.sub("", text))
+    shown = [_shown_parameter(parameter) for parameter in found.parameters.values()]
+    return leaf + _SELF.sub("(", str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty)))
+
+
+def _shown_parameter(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Without annotation, and with its default only where that is the same on every machine. `cgi.FieldStorage`, for
+    one, has the whole process environment, secrets included, for a default."""
+    parameter = parameter.replace(annotation=inspect.Parameter.empty)
+    if parameter.default is inspect.Parameter.empty or _is_plain(parameter.default):
+        return parameter
+    return parameter.replace(default=_Elsewhere())
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str | bytes):
+        return len(value) <= LONGEST_DEFAULT and os.sep not in str(value)
+    if type(value) is tuple:
+        return all(_is_plain(item) for item in value)
+    return value is None or type(value) in (bool, int, float)
+
+
+class _Elsewhere:
+    """Stands for a default that is not shown."""
+
+    def __repr__(self) -> str:
+        return "..."
 
 
 def write(out: Callable[[str], object]) -> None:

@@ -30,12 +30,14 @@ bytes."""
 
 @dataclass(frozen=True)
 class SimulateConfig:
-    """How sessions are made. None of these but `topic_exponent` and the times changes what a user does."""
+    """How sessions are made. Batch and cache sizes change nothing but speed and memory."""
 
     batch_size: int = 512
     """Users that step together."""
     cache_size: int = 100_000
     """Result lists kept for queries that come again."""
+    first_number: int = 0
+    """Number of the first session: sessions are independent, so a run cut off after m goes on from m."""
     topic_exponent: float = 0.0
     """Popularity of topics: the n-th is drawn in proportion to 1 / n^exponent, in an order shuffled by the seed. 0 is
     uniform, 1 is Zipf's law."""
@@ -166,8 +168,9 @@ class _Simulation:
         self._prefix = f"sim-{_digest(topics, user.config, config)}-{seed}"
 
     def sessions(self, n: int) -> Iterator[Session]:
-        for start in range(0, n, self._config.batch_size):
-            visits = [self._arrive(number) for number in range(start, min(start + self._config.batch_size, n))]
+        first, end = self._config.first_number, self._config.first_number + n
+        for start in range(first, end, self._config.batch_size):
+            visits = [self._arrive(number) for number in range(start, min(start + self._config.batch_size, end))]
             active = visits
             while active:
                 active = self._step(active)

@@ -86,6 +86,10 @@ def test_fewer_sessions_are_the_first_of_more():
     assert simulate(20) == simulate(60)[:20]
 
 
+def test_a_run_cut_off_can_go_on_where_it_ended():
+    assert simulate(20) + simulate(40, config=SimulateConfig(first_number=20)) == simulate(60)
+
+
 @pytest.mark.parametrize("model", CLICK_MODELS)
 @pytest.mark.parametrize("behaviour", ["perfect", "navigational", "informational"])
 def test_sessions_end_at_the_first_satisfying_click_or_are_abandoned(model, behaviour):

@@ -1,6 +1,6 @@
-"""A PostgreSQL server of our own for the tests: made in a temporary folder, on a Unix socket only, stopped at the end.
+"""A PostgreSQL server of our own for the tests: in a temporary folder, on a Unix socket only, stopped at the end.
 
-The server refuses to run as root. Where the tests run as root (containers), its programs run as `postgres` or `nobody`.
+The server refuses to run as root. Where the tests run as root, its programs run as `postgres` or `nobody`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PostgresServer:
         return f"postgresql+psycopg://{self.user}@/{database}?host={self.socket_folder}"
 
     def new_database(self, name: str) -> str:
-        """Create an empty database and return its address. A linguistic sort order must not matter, so take one."""
+        """Create an empty database and return its address."""
         engine = sa.create_engine(self.url(), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
@@ -76,24 +76,12 @@ def running_server() -> Iterator[PostgresServer]:
         data = folder / "data"
         _run(account, programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "-N")
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=40"
-        _run(
-            account,
-            programs / "pg_ctl",
-            "-D",
-            data,
-            "-l",
-            folder / "server.log",
-            "-w",
-            "-t",
-            "60",
-            "-o",
-            options,
-            "start",
-        )
+        pg_ctl = (programs / "pg_ctl", "-D", data, "-w")
+        _run(account, *pg_ctl, "-l", folder / "server.log", "-t", "60", "-o", options, "start")
         try:
             yield PostgresServer(folder, "tester")
         finally:
-            _run(account, programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            _run(account, *pg_ctl, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

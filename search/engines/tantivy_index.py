@@ -11,6 +11,7 @@ import hashlib
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -100,7 +101,18 @@ def _build_at(path: Path, corpus: Corpus) -> None:
             if not path.is_dir():
                 raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _discard(temporary)
+
+
+def _discard(folder: Path) -> None:
+    """Remove what is left of a build. A thread of tantivy may still be writing a file of its own there, so a folder
+    that was not empty in the end is tried again."""
+    for pause in (0.0, 0.02, 0.1, 0.5):
+        time.sleep(pause)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+    _log.warning("%s could not be removed; it may be deleted by hand", folder)
 
 
 def _filled(index: Index, documents: Iterable[Document]) -> Index:

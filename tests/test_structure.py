@@ -1,0 +1,251 @@
+"""Rules of the house that no linter knows: which way imports point, sizes, words, and nothing at import."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("search", "rewriter", "app")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+MAX_FILE_LINES = 500
+MAX_FUNCTION_LINES = 60
+MAX_LOOP_LINES = 90
+TRAINING_LOOPS = {"rewriter/ppo_trainer.py", "rewriter/trlx_trainer.py"}
+"""Files whose functions may have MAX_LOOP_LINES: a training loop reads better whole."""
+
+HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboard", "matplotlib"}
+"""What the serving install lacks, or does not want in memory."""
+
+TRAINERS = {"ppo_trainer", "trlx_trainer", "ppo", "rollout", "warm_start", "supervised", "policy", "stages", "report"}
+"""Modules of `rewriter` that `app` imports inside functions or not at all."""
+
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
+PRINTING_ALLOWED = "app/cli"
+EXECUTED_BY_ALEMBIC = "search/migrations/env.py"
+"""Alembic executes this file during a migration; it cannot be imported."""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(nodes) -> list[str]:
+    """Dotted names that these nodes import, `from a import b` as `a.b`."""
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in line {node.lineno}"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def _at_import(tree: ast.Module):
+    """The nodes executed when the module is imported: no bodies of functions, nothing under TYPE_CHECKING."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
+
+
+def _functions(path: Path):
+    return [node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _public_definitions(tree: ast.Module):
+    """Public functions and classes of a module, and the public methods of its public classes."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for node in tree.body:
+        if isinstance(node, kinds) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from (each for each in node.body if isinstance(each, kinds) and not each.name.startswith("_"))
+
+
+def _is_overload(node) -> bool:
+    return any("overload" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", ()))
+
+
+@pytest.mark.parametrize(("package", "forbidden"), [("search", ("rewriter", "app")), ("rewriter", ("app",))])
+def test_imports_point_one_way(package, forbidden):
+    wrong = [
+        f"{_name(path)}: {name}"
+        for path in MODULES
+        if _name(path).startswith(f"{package}/")
+        for name in _imports(ast.walk(_tree(path)))
+        if name.split(".")[0] in forbidden
+    ]
+    assert wrong == []
+
+
+def test_search_never_imports_torch_or_transformers():
+    wrong = [
+        f"{_name(path)}: {name}"
+        for path in MODULES
+        if _name(path).startswith("search/")
+        for name in _imports(ast.walk(_tree(path)))
+        if name.split(".")[0] in HEAVY
+    ]
+    assert wrong == []
+
+
+def test_app_imports_no_trainer_and_nothing_heavy_at_import():
+    wrong = []
+    for path in MODULES:
+        if not _name(path).startswith("app/"):
+            continue
+        for name in _imports(_at_import(_tree(path))):
+            parts = name.split(".")
+            if parts[0] in HEAVY or (parts[0] == "rewriter" and parts[1] in TRAINERS):
+                wrong.append(f"{_name(path)}: {name}")
+    assert wrong == []
+
+
+def test_files_have_at_most_500_lines():
+    lines = {_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {name: n for name, n in lines.items() if n > MAX_FILE_LINES} == {}
+
+
+def test_functions_have_at_most_60_lines_and_training_loops_90():
+    too_long = {}
+    for path in MODULES:
+        limit = MAX_LOOP_LINES if _name(path) in TRAINING_LOOPS else MAX_FUNCTION_LINES
+        for node in _functions(path):
+            n = node.end_lineno - node.lineno + 1
+            if n > limit:
+                too_long[f"{_name(path)}:{node.name}"] = n
+    assert too_long == {}
+
+
+def test_every_module_class_and_public_function_has_a_docstring():
+    missing = [_name(path) for path in MODULES if ast.get_docstring(_tree(path)) is None]
+    for path in MODULES:
+        bare = (node for node in _public_definitions(_tree(path)) if ast.get_docstring(node) is None)
+        missing += [f"{_name(path)}:{node.name}" for node in bare if not _is_overload(node)]
+    assert missing == []
+
+
+def test_every_argument_and_result_is_annotated():
+    missing = []
+    for path in MODULES:
+        for node in _functions(path):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            arguments += [each for each in (node.args.vararg, node.args.kwarg) if each]
+            bare = [each.arg for each in arguments if each.annotation is None and each.arg not in ("self", "cls")]
+            if bare or (node.returns is None and node.name != "__init__"):
+                missing.append(f"{_name(path)}:{node.name}({', '.join(bare)})")
+    assert missing == []
+
+
+def test_module_names_say_what_is_inside():
+    assert [_name(path) for path in MODULES if path.stem in VAGUE_NAMES] == []
+
+
+def test_packages_are_packages():
+    folders = {path.parent for path in MODULES}
+    assert [_name(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_only_the_command_line_prints():
+    wrong = [
+        f"{_name(path)}:{node.lineno}"
+        for path in MODULES
+        if not _name(path).startswith(PRINTING_ALLOWED)
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert wrong == []
+
+
+def test_nobody_leaves_a_bare_except():
+    wrong = [
+        f"{_name(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+    assert wrong == []
+
+
+_IMPORT_ALL = """
+import importlib, json, logging, sys, threading
+from pathlib import Path
+handlers = len(logging.getLogger().handlers)
+result = {}
+for name in json.loads(sys.argv[1]):
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        if (error.name or "").split(".")[0] in ("search", "rewriter", "app"):
+            raise
+        result.setdefault("skipped", []).append(name)
+result["heavy"] = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))
+result["trainers"] = sorted(n for n in sys.modules if n.startswith("rewriter.") and n[9:] in json.loads(sys.argv[3]))
+# A library may start threads of its own (a native pool does not show here); ours start none.
+result["threads"] = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+result["files"] = sorted(str(path) for path in Path.cwd().rglob("*"))
+result["handlers"] = len(logging.getLogger().handlers) - handlers
+print(json.dumps(result))
+"""
+
+
+def _import_in_a_fresh_interpreter(names: list[str], folder: Path) -> dict[str, object]:
+    """What importing these modules leaves behind, in an empty working folder."""
+    lists = [json.dumps(each) for each in (names, sorted(HEAVY), sorted(TRAINERS))]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-B", "-W", "ignore", "-c", _IMPORT_ALL, *lists]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1, f"printed at import: {done.stdout}"
+    return json.loads(done.stdout)
+
+
+def _importable(prefix: str) -> list[str]:
+    return [
+        _dotted(path)
+        for path in MODULES
+        if _name(path).startswith(prefix) and _name(path) != EXECUTED_BY_ALEMBIC and path.stem != "__main__"
+    ]
+
+
+def test_importing_search_and_app_loads_nothing_heavy_and_leaves_nothing_behind(tmp_path):
+    names = _importable("search/") + _importable("app/")
+    left = _import_in_a_fresh_interpreter(names, tmp_path)
+    skipped = left.pop("skipped", [])
+    assert left == {"heavy": [], "trainers": [], "threads": [], "files": [], "handlers": 0}
+    assert [name for name in skipped if not name.startswith("search.engines.")] == []
+
+
+def test_importing_the_rewriter_leaves_nothing_behind(tmp_path):
+    left = _import_in_a_fresh_interpreter(_importable("rewriter/"), tmp_path)
+    assert (left["threads"], left["files"], left["handlers"]) == ([], [], 0)

@@ -1,17 +1,36 @@
-# One command each. Every target sets up what it needs in .venv.
-PYTHON ?= python3
+# One command each, from a fresh clone: every target first sets up what it needs in .venv.
+# More arguments go in ARGS: make test ARGS='-k session_log', make bench ARGS='engines'.
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+CANDIDATES := python3 python3.13 python3.12 python3.11
 
+# The first candidate that runs and is a supported version; PYTHON=... chooses another.
+ifndef PYTHON
+PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
+endif
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
 .PHONY: help install demo test check bench clean
 
 help:
-	@echo "make demo | test | check | bench | install | clean"
+	@echo "make install   the package and everything for development, in $(VENV)"
+	@echo "make demo      corpus, simulated sessions, training, evaluation, then the service on http://127.0.0.1:8000"
+	@echo "make test      the default tests, under three minutes"
+	@echo "make check     ruff, format, types"
+	@echo "make bench     the list of benchmarks; ARGS=all runs them"
+	@echo "make clean     remove $(VENV) and everything built"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null && test -n "$(PYTHON)" || \
+	  { echo "untilclick needs Python 3.11, 3.12 or 3.13, found $$(python3 --version 2>&1 || echo none). Install one," \
+	    "or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
+	@touch $@
 
 install: $(VENV)/.installed
 
@@ -19,7 +38,7 @@ demo: install
 	$(BIN)/untilclick demo $(ARGS)
 
 test: install
-	$(BIN)/pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) $(ARGS)
 
 check: install
 	$(BIN)/ruff check .
@@ -30,4 +49,4 @@ bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist runs *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist runs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

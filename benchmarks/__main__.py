@@ -1,0 +1,59 @@
+"""Lists and runs what is timed.
+
+    python -m benchmarks                                 the list
+    python -m benchmarks all                             each with its defaults, one after the other
+    python -m benchmarks engines -- --documents 20000    one, with arguments
+
+A benchmark is a module `bench_NAME.py` beside this file, run in a process of its own, so that none starts with the
+memory or the warm caches of another. The exit status is the highest of theirs, or 2 for an unknown name.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+PREFIX = "bench_"
+
+
+def names() -> list[str]:
+    """The names of all benchmarks in this folder, sorted."""
+    return sorted(path.stem.removeprefix(PREFIX) for path in FOLDER.glob(f"{PREFIX}*.py"))
+
+
+def purpose(name: str) -> str:
+    """The first line of a benchmark's docstring, read without importing it; empty where it has none."""
+    source = (FOLDER / f"{PREFIX}{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """Run one benchmark and return its exit status."""
+    print(f"== {name}: {purpose(name)}", flush=True)
+    command = [sys.executable, "-m", f"benchmarks.{PREFIX}{name}", *arguments]
+    return subprocess.run(command, cwd=FOLDER.parent, check=False).returncode
+
+
+def main(argv: Sequence[str]) -> int:
+    """List the benchmarks, or run those that are named before `--`."""
+    words = list(argv)
+    cut = words.index("--") if "--" in words else len(words)
+    chosen, arguments = words[:cut], words[cut + 1 :]
+    known = names()
+    if not chosen:
+        width = max(map(len, known), default=0)
+        print("\n".join(f"{name:{width}}  {purpose(name)}" for name in known))
+        return 0
+    unknown = sorted(set(chosen) - set(known) - {"all"})
+    if unknown:
+        print(f"No benchmark {', '.join(unknown)}; there are {', '.join(known)}, and all.", file=sys.stderr)
+        return 2
+    return max(abs(run(name, arguments)) for name in (known if "all" in chosen else chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

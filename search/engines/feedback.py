@@ -39,8 +39,8 @@ class AnalysedDocument:
 
 
 class AnalysedDocuments:
-    """The latest analysed documents, least recently used ones dropped first. One per engine; safe between threads
-    as far as each dictionary operation is: two threads may analyse the same document twice, nothing worse."""
+    """The latest analysed documents, first come, first dropped. One per state of an index, since documents change;
+    threads may share it: two of them may analyse the same document twice, nothing worse."""
 
     def __init__(self, fetch: Callable[[Sequence[str]], list[Document]], capacity: int = 4096) -> None:
         self._fetch = fetch
@@ -56,10 +56,6 @@ class AnalysedDocuments:
         while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
         return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None]
-
-    def clear(self) -> None:
-        """Forget everything, for instance after a document changed."""
-        self._kept.clear()
 
 
 def relevance_model(

@@ -1,22 +1,31 @@
 """BM25 by tantivy: embedded, on disk or in memory; ranks exactly like Lucene with k1 1.2 and b 0.75.
 
-Queries are built from analysed terms, never parsed, so no character a visitor types has a meaning. Results carry
-doc_ids from a table of the index's addresses, so a search reads no stored document.
+Queries are built from analysed terms, never parsed, so no character a visitor types has a meaning. An engine opened
+by `open` on a directory holds exactly its corpus, for good; one opened by `open_live`, or kept in memory, can change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
-from tantivy import DocAddress, Index, Occur, Order, Query, Searcher
+from tantivy import Index, Occur, Query
 
 from search.engines.clauses import term_weights
-from search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, relevance_model
-from search.engines.tantivy_index import BODY, DOC_ID, POSITION, from_tantivy, open_index
+from search.engines.feedback import FEEDBACK_DOCUMENTS, relevance_model
+from search.engines.tantivy_index import (
+    BODY,
+    DOC_ID,
+    LIVE_PREFIX,
+    commit_stamp,
+    index_name,
+    open_index,
+    write_change,
+)
+from search.engines.tantivy_snapshot import Snapshot
 from search.errors import EngineError
 from search.records import Corpus, Document, ScoredDoc, WeightedQuery
 
@@ -27,29 +36,18 @@ FIRST_DEPTH = 128
 """How deep `rank_of` looks first; the depth grows eightfold until every document is found."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Snapshot:
-    """One committed state of the index."""
-
-    searcher: Searcher
-    doc_ids: list[list[str]]
-    """doc_id by segment and document number within it."""
-    positions: list[list[int]]
-    """Place in the corpus, likewise."""
-    addresses: Mapping[str, DocAddress]
-    """doc_id -> its address."""
-    in_order: bool
-    """Whether addresses ascend with positions, so that tantivy breaks ties as the corpus does."""
-
-
 class TantivyEngine:
     """`SearchEngine` over one tantivy index. May be shared between threads."""
 
-    def __init__(self, index: Index, corpus: Corpus) -> None:
-        """Wrap an index that holds exactly the corpus; callers use `open`."""
+    def __init__(self, index: Index, corpus: Corpus, path: Path | None, *, changeable: bool) -> None:
+        """Wrap an index built from the corpus, in the folder `path` or in memory; callers use `open`."""
         self._index = index
-        self._snapshot = _snapshot(index.searcher(), corpus)
-        self._analysed = AnalysedDocuments(self.documents)
+        self._corpus_ids = tuple(document.doc_id for document in corpus.documents)
+        self._path = path
+        self._changeable = changeable
+        self._lock = Lock()
+        self._stamp = commit_stamp(path)
+        self._snapshot = Snapshot.take(index, self._corpus_ids)
         schema = index.schema
         self._term_query = lru_cache(maxsize=1 << 16)(
             lambda term: Query.term_query(schema, BODY, term, index_option="freq")
@@ -61,7 +59,21 @@ class TantivyEngine:
 
         Raises `EngineError` where the directory cannot be used.
         """
-        return cls(open_index(corpus, directory), corpus)
+        path = None if directory is None else directory / index_name(corpus)
+        engine = cls(open_index(corpus, path), corpus, path, changeable=path is None)
+        if (found := len(engine._snapshot.addresses)) != len(corpus.documents):
+            problem = f"{path}: the index holds {found} documents, the corpus {len(corpus.documents)}"
+            raise EngineError(f"{problem}. Delete the folder to have it built anew")
+        return engine
+
+    @classmethod
+    def open_live(cls, corpus: Corpus, directory: Path) -> TantivyEngine:
+        """Open, or build from the corpus, an index that `put` and `delete` may change and that keeps the changes.
+
+        It lies beside the one of `open`, which stays as it is. Raises `EngineError` as `open` does.
+        """
+        path = directory / f"{LIVE_PREFIX}{index_name(corpus)}"
+        return cls(open_index(corpus, path), corpus, path, changeable=True)
 
     @property
     def name(self) -> str:
@@ -71,19 +83,18 @@ class TantivyEngine:
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
         """See `SearchEngine.search`."""
         snapshot = self._snapshot
-        return [self._top(snapshot, self._query(query), k) for query in queries]
+        return [snapshot.top(self._query(query), k) for query in queries]
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """See `SearchEngine.rank_of`. Raises `EngineError` for an unknown id."""
-        snapshot = self._snapshot
-        for doc_id in doc_ids:
-            _address(snapshot, doc_id)
+        snapshot, built = self._snapshot, self._query(query)
+        snapshot.check_known(doc_ids)
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
-        built = self._query(query)
-        wanted = self._matching(snapshot, built, doc_ids)
+        among = Query.term_set_query(self._index.schema, DOC_ID, list(doc_ids))
+        wanted = snapshot.matching(built, among, doc_ids)
         depth = FIRST_DEPTH
         while wanted:
-            ranking = self._top(snapshot, built, depth)
+            ranking = snapshot.top(built, depth)
             for rank, entry in enumerate(ranking, start=1):
                 if entry.doc_id in wanted:
                     ranks[entry.doc_id] = rank
@@ -95,13 +106,53 @@ class TantivyEngine:
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""
-        ranking = self._top(self._snapshot, self._query(query), FEEDBACK_DOCUMENTS)
-        return relevance_model(ranking, self._analysed.get([entry.doc_id for entry in ranking]), n)
+        snapshot = self._snapshot
+        ranking = snapshot.top(self._query(query), FEEDBACK_DOCUMENTS)
+        return relevance_model(ranking, snapshot.analysed.get([entry.doc_id for entry in ranking]), n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine.documents`; read from the index's store."""
-        snapshot = self._snapshot
-        return [from_tantivy(snapshot.searcher.doc(_address(snapshot, doc_id))) for doc_id in doc_ids]
+        return self._snapshot.documents(doc_ids)
+
+    def put(self, document: Document) -> None:
+        """Add a document, or replace the one of the same id; searchable when this returns.
+
+        A replaced document keeps its place among ties. As in Lucene, replaced and deleted documents count towards
+        idf and mean length until their segment is merged. Raises `EngineError` where the index was opened by `open`
+        on a directory, or another process is changing it at this moment.
+        """
+        self._change(document.doc_id, document)
+
+    def delete(self, doc_id: str) -> None:
+        """Remove a document. Raises `EngineError` as `put` does, and for an unknown id."""
+        self._snapshot.check_known([doc_id])
+        self._change(doc_id, None)
+
+    def refresh(self) -> bool:
+        """Take up what other processes committed to a live index, and say whether there was anything. Costs one
+        look at a file's time where there was not."""
+        stamp = commit_stamp(self._path)
+        if stamp == self._stamp:
+            return False
+        with self._lock:
+            self._take(stamp)
+        return True
+
+    def _change(self, doc_id: str, document: Document | None) -> None:
+        if not self._changeable:
+            raise EngineError(
+                f"{self._path}: this index holds one corpus for good. Open it with open_live to change it"
+            )
+        with self._lock:
+            self._take(commit_stamp(self._path))
+            write_change(self._index, doc_id, document, self._snapshot.place_of(doc_id, len(self._corpus_ids)))
+            self._take(commit_stamp(self._path))
+
+    def _take(self, stamp: tuple[int, int] | None) -> None:
+        """Replace the snapshot by the last committed state; called with the lock held."""
+        self._index.reload()
+        self._snapshot = Snapshot.take(self._index, self._corpus_ids)
+        self._stamp = stamp
 
     def _query(self, query: WeightedQuery) -> Query | None:
         """A should-query of boosted terms; None without terms."""
@@ -112,63 +163,3 @@ class TantivyEngine:
         if not parts:
             return None
         return parts[0][1] if len(parts) == 1 else Query.boolean_query(parts)
-
-    def _matching(self, snapshot: _Snapshot, built: Query | None, doc_ids: AbstractCollection[str]) -> set[str]:
-        """Those of the documents that contain any term of the query."""
-        if built is None or not doc_ids:
-            return set()
-        among = Query.term_set_query(self._index.schema, DOC_ID, list(doc_ids))
-        both = Query.boolean_query([(Occur.Must, built), (Occur.Must, among)])
-        hits = snapshot.searcher.search(both, limit=len(doc_ids), count=False).hits
-        return {snapshot.doc_ids[address.segment_ord][address.doc] for _, address in hits}
-
-    def _top(self, snapshot: _Snapshot, built: Query | None, k: int) -> list[ScoredDoc]:
-        if built is None or k <= 0:
-            return []
-        limit = min(k, max(len(snapshot.addresses), 1))
-        if not snapshot.in_order:
-            return _top_by_position(snapshot, built, limit)
-        doc_ids = snapshot.doc_ids
-        hits = snapshot.searcher.search(built, limit=limit, count=False).hits
-        return [ScoredDoc(doc_ids[address.segment_ord][address.doc], score) for score, address in hits]
-
-
-def _top_by_position(snapshot: _Snapshot, built: Query, limit: int) -> list[ScoredDoc]:
-    """The first documents with ties in corpus order, for an index whose addresses are in another order: look beyond
-    `limit` until the last tie is complete, then sort."""
-    depth = limit + 1
-    while True:
-        hits = snapshot.searcher.search(built, limit=depth, count=False).hits
-        if len(hits) < depth or hits[-1][0] < hits[limit - 1][0]:
-            break
-        depth *= 2
-    ordered = sorted((-score, snapshot.positions[a.segment_ord][a.doc], a) for score, a in hits)
-    return [ScoredDoc(snapshot.doc_ids[a.segment_ord][a.doc], -negative) for negative, _, a in ordered[:limit]]
-
-
-def _address(snapshot: _Snapshot, doc_id: str) -> DocAddress:
-    address = snapshot.addresses.get(doc_id)
-    if address is None:
-        raise EngineError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
-    return address
-
-
-def _snapshot(searcher: Searcher, corpus: Corpus) -> _Snapshot:
-    """Tables of a searcher whose documents' positions are places in the corpus."""
-    hits = searcher.search(
-        Query.all_query(), limit=max(searcher.num_docs, 1), count=False, order_by_field=POSITION, order=Order.Asc
-    ).hits
-    if len(hits) != len(corpus.documents):
-        raise EngineError(f"The index holds {len(hits)} documents, the corpus {len(corpus.documents)}. Build it anew")
-    sizes = [0] * searcher.num_segments
-    for _, address in hits:
-        sizes[address.segment_ord] = max(sizes[address.segment_ord], address.doc + 1)
-    doc_ids, positions = [[""] * size for size in sizes], [[0] * size for size in sizes]
-    addresses: dict[str, DocAddress] = {}
-    for position, address in hits:
-        doc_id = corpus.documents[position].doc_id
-        doc_ids[address.segment_ord][address.doc] = doc_id
-        positions[address.segment_ord][address.doc] = position
-        addresses[doc_id] = address
-    keys = [(address.segment_ord, address.doc) for _, address in hits]
-    return _Snapshot(searcher, doc_ids, positions, addresses, in_order=keys == sorted(keys))

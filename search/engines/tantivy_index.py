@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tantivy import Document as TantivyDocument
-from tantivy import Index, Schema, SchemaBuilder
+from tantivy import Index, Query, Schema, SchemaBuilder
 
 from search.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from search.errors import EngineError
@@ -29,6 +29,12 @@ BODY, DOC_ID, TITLE, TEXT, POSITION = "body", "doc_id", "title", "text", "positi
 
 WRITER_HEAP_BYTES = 256 * 2**20
 """Memory of the one indexing thread. One thread and much memory mean few segments in corpus order."""
+
+CHANGE_HEAP_BYTES = 16 * 2**20
+"""The same for a change of one document."""
+
+LIVE_PREFIX = "live-"
+"""Before the folder name of an index that may be changed, and is therefore no longer just its corpus."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +51,13 @@ def build_schema() -> Schema:
     return builder.build()
 
 
-def open_index(corpus: Corpus, directory: Path | None) -> Index:
-    """An index of the corpus: in memory, or reused from or built in a folder below `directory`.
+def open_index(corpus: Corpus, path: Path | None) -> Index:
+    """An index of the corpus: in memory, or the one in the folder `path`, which is built first where it is absent.
 
     Raises `EngineError` where the folder cannot be written or holds a damaged index.
     """
-    if directory is None:
+    if path is None:
         return _filled(Index(build_schema()), corpus.documents)
-    path = directory / index_name(corpus)
     try:
         if not path.exists():
             _build_at(path, corpus)
@@ -62,6 +67,27 @@ def open_index(corpus: Corpus, directory: Path | None) -> Index:
         raise EngineError(f"{path}: the index cannot be built or opened ({error}). {remedy}") from error
     index.register_tokenizer(ANALYZER_NAME, text_analyzer())
     return index
+
+
+def write_change(index: Index, doc_id: str, document: Document | None, position: int) -> None:
+    """Replace, add or (None) remove one document and commit. Raises `EngineError` where another process writes."""
+    try:
+        writer = index.writer(heap_size=CHANGE_HEAP_BYTES, num_threads=1)
+    except ValueError as error:
+        raise EngineError(f"The index is being changed by another process ({error}). Try again") from error
+    writer.delete_documents_by_query(Query.term_query(index.schema, DOC_ID, doc_id, index_option="basic"))
+    if document is not None:
+        writer.add_document(as_tantivy(document, position))
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+def commit_stamp(path: Path | None) -> tuple[int, int] | None:
+    """Time and inode of the file that every commit replaces; None for an index in memory."""
+    if path is None:
+        return None
+    found = (path / "meta.json").stat()
+    return found.st_mtime_ns, found.st_ino
 
 
 def index_name(corpus: Corpus) -> str:

@@ -134,3 +134,84 @@ def test_documents_that_lie_out_of_order_in_the_index_still_tie_in_corpus_order(
         found = engine.search([WeightedQuery.of("same")], k)[0]
         assert [entry.doc_id for entry in found] == [f"d{i}" for i in range(k)]
     assert engine.rank_of(WeightedQuery.of("same"), ["d0", "d30"]) == {"d0": 1, "d30": 31}
+
+
+def ids(engine, text, k=10):
+    return [entry.doc_id for entry in engine.search([WeightedQuery.of(text)], k)[0]]
+
+
+def test_a_changed_document_is_searchable_at_once(toy_corpus, tmp_path):
+    engine = TantivyEngine.open_live(toy_corpus, tmp_path)
+    engine.feedback_terms(WeightedQuery.of("moon"), 3)
+    engine.put(Document("moon", "The moon", "Craters everywhere."))
+    engine.put(Document("new", "", "A comet and its tail."))
+    assert ids(engine, "comet") == ["new"]
+    assert ids(engine, "craters") == ["moon"]
+    assert ids(engine, "tides") == []
+    assert engine.documents(["new", "moon"])[0].text == "A comet and its tail."
+    assert "craters" in dict(engine.feedback_terms(WeightedQuery.of("moon"), 5))
+    engine.delete("new")
+    engine.delete("cat")
+    assert ids(engine, "comet cat") == ["dog"]
+    with pytest.raises(EngineError, match="No document 'cat'"):
+        engine.delete("cat")
+
+
+def test_changes_outlive_the_process_and_leave_the_index_of_the_corpus_alone(toy_corpus, tmp_path):
+    live = TantivyEngine.open_live(toy_corpus, tmp_path)
+    live.put(Document("new", "", "A comet and its tail."))
+    live.delete("cat")
+    again = TantivyEngine.open_live(toy_corpus, tmp_path)
+    assert ids(again, "comet") == ["new"]
+    assert ids(again, "sleeping cat") == ["dog"]
+    assert ids(TantivyEngine.open(toy_corpus, tmp_path), "comet sleeping") == ["cat"]
+
+
+def test_an_index_of_one_corpus_refuses_changes(toy_corpus, tmp_path):
+    engine = TantivyEngine.open(toy_corpus, tmp_path)
+    with pytest.raises(EngineError, match=r"holds one corpus for good\. Open it with open_live"):
+        engine.put(Document("new", "", "text"))
+
+
+def test_another_engine_on_the_same_folder_takes_changes_up_when_asked(toy_corpus, tmp_path):
+    first, second = (TantivyEngine.open_live(toy_corpus, tmp_path) for _ in range(2))
+    assert not second.refresh()
+    first.put(Document("new", "", "A comet and its tail."))
+    assert second.refresh()
+    assert ids(second, "comet") == ["new"]
+    assert not second.refresh()
+    second.put(Document("newer", "", "Another comet, another tail."))
+    assert first.refresh()
+    assert ids(first, "comet") == ids(second, "comet")
+    assert set(ids(first, "comet")) == {"new", "newer"}
+
+
+def test_a_replaced_document_keeps_its_place_among_ties():
+    corpus = corpus_of("ties", (Document(f"d{i}", "", "same words") for i in range(5)))
+    engine = TantivyEngine.open(corpus)
+    engine.put(Document("d1", "", "same words"))
+    engine.put(Document("d9", "", "same words"))
+    assert ids(engine, "same") == ["d0", "d1", "d2", "d3", "d4", "d9"]
+    assert ids(engine, "same", 2) == ["d0", "d1"]
+
+
+def test_a_change_while_another_process_writes_is_reported(toy_corpus, tmp_path):
+    engine = TantivyEngine.open_live(toy_corpus, tmp_path)
+    other = TantivyEngine.open_live(toy_corpus, tmp_path)
+    writer = other._index.writer(heap_size=16 * 2**20, num_threads=1)
+    with pytest.raises(EngineError, match="being changed by another process"):
+        engine.put(Document("new", "", "text"))
+    writer.rollback()
+    del writer
+    engine.put(Document("new", "", "text"))
+
+
+def test_the_place_of_a_deleted_document_goes_to_no_other(toy_corpus):
+    """The last document's place was once given to the next new one, which then went by the old one's id."""
+    engine = TantivyEngine.open(toy_corpus)
+    engine.delete("stars")
+    engine.put(Document("new", "", "A comet and its tail."))
+    assert ids(engine, "comet") == ["new"]
+    engine.put(Document("stars", "", "Stars are back."))
+    assert ids(engine, "stars") == ["stars"]
+    assert ids(engine, "comet") == ["new"]

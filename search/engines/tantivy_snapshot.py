@@ -1,0 +1,119 @@
+"""One committed state of a tantivy index, with tables from the library's addresses to doc_ids and corpus places.
+
+An address (segment, number) means something only within the state it came from, so the tables and the searcher are
+kept together and replaced together. With the tables a search reads no stored document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as AbstractCollection
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tantivy import DocAddress, Index, Occur, Order, Query, Searcher
+
+from search.engines.feedback import AnalysedDocuments
+from search.engines.tantivy_index import DOC_ID, POSITION, from_tantivy
+from search.errors import EngineError
+from search.records import Document, ScoredDoc
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A searcher and what its addresses stand for."""
+
+    searcher: Searcher
+    doc_ids: list[list[str]]
+    """doc_id by segment and document number within it."""
+    positions: list[list[int]]
+    """Place in the corpus, likewise."""
+    addresses: Mapping[str, DocAddress]
+    """doc_id -> its address."""
+    in_order: bool
+    """Whether addresses ascend with positions, so that tantivy breaks ties as the corpus does."""
+    analysed: AnalysedDocuments
+    """For feedback terms; of this state, so that a replaced document is not remembered."""
+
+    @classmethod
+    def take(cls, index: Index, corpus_ids: Sequence[str]) -> Snapshot:
+        """The last committed state. Documents up to `len(corpus_ids)` in place have their ids there; the ids of
+        documents added since are read from the store."""
+        searcher = index.searcher()
+        everything = Query.all_query()
+        limit = max(searcher.num_docs, 1)
+        hits = searcher.search(everything, limit=limit, count=False, order_by_field=POSITION, order=Order.Asc).hits
+        sizes = [0] * searcher.num_segments
+        for _, address in hits:
+            sizes[address.segment_ord] = max(sizes[address.segment_ord], address.doc + 1)
+        doc_ids, positions = [[""] * size for size in sizes], [[0] * size for size in sizes]
+        addresses: dict[str, DocAddress] = {}
+        for position, address in hits:
+            stored = position >= len(corpus_ids)
+            doc_id = str(searcher.doc(address).get_first(DOC_ID)) if stored else corpus_ids[position]
+            doc_ids[address.segment_ord][address.doc] = doc_id
+            positions[address.segment_ord][address.doc] = position
+            addresses[doc_id] = address
+        keys = [(address.segment_ord, address.doc) for _, address in hits]
+        analysed = AnalysedDocuments(lambda wanted: _stored(searcher, addresses, wanted))
+        return cls(searcher, doc_ids, positions, addresses, keys == sorted(keys), analysed)
+
+    def check_known(self, doc_ids: Iterable[str]) -> None:
+        """Raise `EngineError` for an unknown id."""
+        for doc_id in doc_ids:
+            _address(self.addresses, doc_id)
+
+    def documents(self, doc_ids: Sequence[str]) -> list[Document]:
+        """The stored documents in the order asked; raises `EngineError` for an unknown id."""
+        return _stored(self.searcher, self.addresses, doc_ids)
+
+    def place_of(self, doc_id: str, n_corpus: int) -> int:
+        """The place of a document; for one that is not there, the place after all others and after the `n_corpus`
+        of the corpus, whose places are never given to others: the tables take their ids from the corpus."""
+        address = self.addresses.get(doc_id)
+        if address is None:
+            return max(n_corpus, 1 + max((max(segment, default=-1) for segment in self.positions), default=-1))
+        return self.positions[address.segment_ord][address.doc]
+
+    def top(self, query: Query | None, k: int) -> list[ScoredDoc]:
+        """The first k documents, ties in corpus order; none for no query."""
+        if query is None or k <= 0 or not self.addresses:
+            return []
+        limit = min(k, len(self.addresses))
+        if not self.in_order:
+            return self._top_by_position(query, limit)
+        doc_ids = self.doc_ids
+        hits = self.searcher.search(query, limit=limit, count=False).hits
+        return [ScoredDoc(doc_ids[address.segment_ord][address.doc], score) for score, address in hits]
+
+    def matching(self, query: Query | None, among: Query, doc_ids: AbstractCollection[str]) -> set[str]:
+        """Those documents that match both queries, the second of which selects at most `doc_ids`."""
+        if query is None or not doc_ids:
+            return set()
+        both = Query.boolean_query([(Occur.Must, query), (Occur.Must, among)])
+        hits = self.searcher.search(both, limit=len(doc_ids), count=False).hits
+        return {self.doc_ids[address.segment_ord][address.doc] for _, address in hits}
+
+    def _top_by_position(self, query: Query, limit: int) -> list[ScoredDoc]:
+        """For addresses in another order than the corpus: look beyond `limit` until the last tie is whole, sort."""
+        depth = limit + 1
+        while True:
+            hits = self.searcher.search(query, limit=depth, count=False).hits
+            if len(hits) < depth or hits[-1][0] < hits[limit - 1][0]:
+                break
+            depth *= 2
+        ordered = sorted(
+            (-score, self.positions[address.segment_ord][address.doc], self.doc_ids[address.segment_ord][address.doc])
+            for score, address in hits
+        )
+        return [ScoredDoc(doc_id, -negative) for negative, _, doc_id in ordered[:limit]]
+
+
+def _address(addresses: Mapping[str, DocAddress], doc_id: str) -> DocAddress:
+    address = addresses.get(doc_id)
+    if address is None:
+        raise EngineError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
+    return address
+
+
+def _stored(searcher: Searcher, addresses: Mapping[str, DocAddress], doc_ids: Sequence[str]) -> list[Document]:
+    return [from_tantivy(searcher.doc(_address(addresses, doc_id))) for doc_id in doc_ids]

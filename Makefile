@@ -23,12 +23,13 @@ help:
 	@echo "make clean     remove $(VENV) and everything built"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null && test -n "$(PYTHON)" || \
-	  { echo "untilclick needs Python 3.11, 3.12 or 3.13, found $$(python3 --version 2>&1 || echo none). Install one," \
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || \
+	  { echo "untilclick needs Python 3.11, 3.12 or 3.13; $(or $(PYTHON),python3) is" \
+	    "$$("$(or $(PYTHON),python3)" --version 2>/dev/null || echo missing). Install one of these," \
 	    "or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
 	@touch $@
 

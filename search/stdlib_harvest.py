@@ -160,7 +160,7 @@ def _signature(name: str, value: object) -> str:
         return leaf
     try:
         found = inspect.signature(value)
-    except (ValueError, TypeError, NameError):
+    except Exception:  # no signature, or one whose text does not evaluate: some C modules raise AttributeError
         return leaf
     shown = [_shown_parameter(parameter) for parameter in found.parameters.values()]
     return leaf + _SELF.sub("(", str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty)))

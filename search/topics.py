@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.analysis import term_of, words
+from search.analysis import term_of, terms, words
+from search.near_duplicates import near_duplicate_groups
 from search.records import Document, Topic
 
 SPLITS = (("train", 80), ("dev", 10), ("test", 10))
@@ -34,13 +35,16 @@ thing often do not know its name."""
 MIN_CANDIDATES = 4
 """Documents with fewer different content words in title and first sentence get no topic."""
 
-FUNCTION_WORDS = frozenset(
-    "about after all also any been before being between both can could does done each either else even ever every "
-    "from given gives had has have how however its itself just like made make makes may more most must neither none "
-    "nor now once one only other otherwise our out over own same set should since so some still than them those "
-    "through thus too under until upon use used uses using very via want were what when where whether which while who "
-    "whose why within without would yet you your".split()
-)
+FUNCTION_WORDS = frozenset({
+    "about", "after", "all", "also", "any", "been", "before", "being", "between", "both", "can", "could",
+    "does", "done", "each", "either", "else", "even", "ever", "every", "from", "given", "gives", "had", "has",
+    "have", "how", "however", "its", "itself", "just", "like", "made", "make", "makes", "may", "more", "most",
+    "must", "neither", "none", "nor", "now", "once", "one", "only", "other", "otherwise", "our", "out", "over",
+    "own", "same", "set", "should", "since", "so", "some", "still", "than", "them", "those", "through", "thus",
+    "too", "under", "until", "upon", "use", "used", "uses", "using", "very", "via", "want", "were", "what",
+    "when", "where", "whether", "which", "while", "who", "whose", "why", "within", "without", "would", "yet",
+    "you", "your",
+})  # fmt: skip
 """Words that state no need; the index's own stop words are a shorter list."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
@@ -54,6 +58,8 @@ class _Lead:
 
     title: tuple[str, ...]
     sentence: tuple[str, ...]
+    prose: frozenset[str]
+    """Index terms of the whole text without its signature."""
 
     @property
     def candidates(self) -> dict[str, float]:
@@ -71,28 +77,30 @@ def topics_from_documents(documents: Sequence[Document], seed: int) -> Mapping[s
     """One topic per document with enough text, in the order of the documents, split 80/10/10.
 
     The split follows a hash of the document id, not the seed, so a document's topic is always in the same split;
-    documents that begin with the same sentence share a split. The topic id is the document id. The seed decides the
-    wording; equal seeds give equal topics. No documents give three empty splits.
+    documents that begin with the same sentence or say nearly the same share a split, so that nothing held out was
+    all but seen in training. The topic id is the document id. The seed decides the wording; equal seeds give equal
+    topics. No documents give three empty splits.
     """
     leads = [_lead(document) for document in documents]
-    frequencies = Counter(term for d in documents for term in {term_of(w) for w in words(d.content)} if term)
-    first_id: dict[tuple[str, ...], str] = {}
+    frequencies = Counter(term for d in documents for term in set(terms(d.content)))
     topics: dict[str, list[Topic]] = {name: [] for name, _ in SPLITS}
-    for document, lead in zip(documents, leads, strict=True):
-        group = first_id.setdefault(lead.sentence or (document.doc_id,), document.doc_id)
+    groups = near_duplicate_groups([lead.prose for lead in leads], [lead.sentence for lead in leads])
+    for document, lead, first in zip(documents, leads, groups, strict=True):
         if len(lead.candidates) >= MIN_CANDIDATES:
             query = _query(lead, frequencies, len(documents), _generator(seed, document.doc_id))
-            topics[_split(group)].append(Topic(document.doc_id, query, {document.doc_id: 1}))
+            split = _split(documents[first].doc_id)
+            topics[split].append(Topic(document.doc_id, query, {document.doc_id: 1}))
     return {name: tuple(found) for name, found in topics.items()}
 
 
 def _lead(document: Document) -> _Lead:
-    """Title words and the words of the first sentence of prose."""
+    """Title words, the words of the first sentence of prose, and the terms of all prose."""
     lines = document.text.strip().splitlines()
     while lines and (not lines[0].strip() or _CALL.match(lines[0].strip())):
         lines.pop(0)
     sentence = _SENTENCE_END.split("\n".join(lines).strip(), maxsplit=1)[0]
-    return _Lead(tuple(words(document.title)), tuple(words(sentence))[:LEAD_WORDS])
+    prose = frozenset(terms("\n".join(lines)))
+    return _Lead(tuple(words(document.title)), tuple(words(sentence))[:LEAD_WORDS], prose)
 
 
 def _query(lead: _Lead, frequencies: Mapping[str, int], n_documents: int, rng: np.random.Generator) -> str:

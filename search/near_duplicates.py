@@ -1,0 +1,68 @@
+"""Groups of documents that say nearly the same, so that a split of topics can keep each group on one side.
+
+MinHash with banding (Broder, "On the resemblance and containment of documents", 1997; Leskovec, Rajaraman & Ullman,
+"Mining of Massive Datasets", section 3.4) proposes pairs, their exact Jaccard similarity decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Sequence, Set
+
+import numpy as np
+
+THRESHOLD = 0.8
+"""Least Jaccard similarity of the term sets of near duplicates."""
+
+BANDS, ROWS = 10, 5
+"""A pair of similarity s is proposed with probability 1 - (1 - s^ROWS)^BANDS: .98 at .8, .27 at .5."""
+
+_PRIME = (1 << 31) - 1
+"""Modulus of the hash functions (a x + b) mod p; products of two residues fit in 64 bits."""
+
+
+def near_duplicate_groups(term_sets: Sequence[Set[str]], keys: Sequence[Hashable]) -> list[int]:
+    """For each document the index of the first one of its group; a document that is like no other has its own index.
+
+    Two documents are alike where their keys are equal and not empty, or their term sets similar; groups are closed
+    under likeness by steps. An empty set is like no other. Equal input gives equal groups in every process.
+    """
+    first_of = list(range(len(term_sets)))
+    with_key: dict[Hashable, int] = {}
+    in_band: dict[tuple[int, bytes], int] = {}
+    for i, (terms, key) in enumerate(zip(term_sets, keys, strict=True)):
+        if key:
+            _join(first_of, i, with_key.setdefault(key, i))
+        for band in _bands(terms):
+            other = in_band.setdefault(band, i)
+            if similarity(terms, term_sets[other]) >= THRESHOLD:
+                _join(first_of, i, other)
+    return [_root(first_of, i) for i in range(len(term_sets))]
+
+
+def similarity(a: Set[str], b: Set[str]) -> float:
+    """Jaccard similarity, shared over all, in [0, 1]; 0 for two empty sets."""
+    return len(a & b) / max(len(a | b), 1)
+
+
+def _bands(terms: Set[str]) -> list[tuple[int, bytes]]:
+    """One key per band of the signature, the least hash of any term under each hash function; none for no terms."""
+    if not terms:
+        return []
+    values = [int.from_bytes(hashlib.blake2b(t.encode("utf-8", "replace"), digest_size=4).digest()) for t in terms]
+    hashed = np.array(values, dtype=np.uint64) % _PRIME
+    functions = np.random.default_rng(0).integers(1, _PRIME, size=(2, BANDS * ROWS, 1), dtype=np.uint64)
+    signature = ((functions[0] * hashed + functions[1]) % _PRIME).min(axis=1).reshape(BANDS, ROWS)
+    return [(band, rows.tobytes()) for band, rows in enumerate(signature)]
+
+
+def _join(first_of: list[int], i: int, j: int) -> None:
+    first, second = sorted((_root(first_of, i), _root(first_of, j)))
+    first_of[second] = first
+
+
+def _root(first_of: list[int], i: int) -> int:
+    while first_of[i] != i:
+        first_of[i] = first_of[first_of[i]]
+        i = first_of[i]
+    return i

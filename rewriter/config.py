@@ -9,6 +9,7 @@ from search.click_models.behaviour import Behaviour
 
 Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
+ClickCredit = Literal["every", "first"]
 Decoding = Literal["parallel", "autoregressive"]
 
 
@@ -99,10 +100,13 @@ class PPOConfig:
     """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024)."""
     reward: RewardName = "expected_click"
     """What is maximised, always as gain over the original query; see `rewards.py`."""
-    click_model: str = "dbn"
+    click_model: str = "pbm"
     """Click model behind `click` and `expected_click`; see `search.click_models`."""
-    click_behaviour: Behaviour = "navigational"
+    click_behaviour: Behaviour = "informational"
     """Its parameter set."""
+    click_credit: ClickCredit = "every"
+    """`every`: the number of clicks on the list; `first`: 1 / rank of the first click, which sees less of the list and
+    learned slower."""
     max_queries: int = 20_000
     """Distinct inputs of the log used."""
     iterations: int = 400

@@ -1,8 +1,8 @@
 """What a ranking is worth to the searcher. Pure functions of the grades down the ranking; the gain over the original
 query is taken by the caller (`environment.py`), so that no reward can forget it.
 
-    click           1 / rank of the first click, clicks sampled from a click model
-    expected_click  its expectation; under the cascade model this is ERR (Chapelle et al., CIKM 2009)
+    click           number of clicks, or 1 / rank of the first one, clicks sampled from a click model
+    expected_click  its expectation; 1 / rank under the cascade model is ERR (Chapelle et al., CIKM 2009)
     rank            2..1 over ranks 1-10, 1..0 over ranks 11-100 of the first relevant document (ConvSearch-R1, 2025)
     hindsight       the same shape for the documents really clicked, averaged by clicks: needs a log, no simulator
     ndcg            nDCG@10 (Jarvelin & Kekalainen, TOIS 2002), where judgments exist
@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.config import RewardName
+from rewriter.config import ClickCredit, RewardName
 from search.click_models.base import ClickModel
 
 Grades = NDArray[np.float32]
@@ -37,12 +37,17 @@ class Reward(Protocol):
 
 
 class ExpectedClickReward:
-    """Expected reciprocal rank of the first click."""
+    """Expected worth of the clicks on a result list.
+
+    With credit `first`, 1 / rank of the first click; with credit `every`, the number of clicks: under the
+    position-based model, whose users go on after a click, that is a discounted cumulative gain.
+    """
 
     depth = 10
 
-    def __init__(self, click_model: ClickModel) -> None:
+    def __init__(self, click_model: ClickModel, credit: ClickCredit) -> None:
         self._click_model = click_model
+        self._credit = credit
 
     def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
         """See `Reward`."""
@@ -52,17 +57,21 @@ class ExpectedClickReward:
     def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Reward`."""
         del ideal
-        ranks = np.arange(1, grades.shape[1] + 1)
-        return np.asarray((self._click_model.first_click_prob(grades.astype(np.int64)) / ranks).sum(1))
+        items = grades.astype(np.int64)
+        if self._credit == "every":
+            return np.asarray(self._click_model.click_prob(items).sum(1))
+        return np.asarray((self._click_model.first_click_prob(items) / np.arange(1, grades.shape[1] + 1)).sum(1))
 
 
 class ClickReward(ExpectedClickReward):
-    """Reciprocal rank of the first sampled click."""
+    """Worth of sampled clicks."""
 
     def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
         """See `Reward`."""
         del ideal
         clicked = self._click_model.sample(grades.astype(np.int64), rng).clicked
+        if self._credit == "every":
+            return clicked.sum(1).astype(np.float64)
         return np.where(clicked.any(1), 1.0 / (1 + clicked.argmax(1)), 0.0)
 
 
@@ -116,11 +125,11 @@ class NdcgReward:
         return np.asarray((grades * discount).sum(1) / np.maximum(best, 1e-9))
 
 
-def make_reward(name: RewardName, click_model: ClickModel) -> Reward:
+def make_reward(name: RewardName, click_model: ClickModel, credit: ClickCredit) -> Reward:
     """The reward of that name."""
     rewards: dict[RewardName, Reward] = {
-        "click": ClickReward(click_model),
-        "expected_click": ExpectedClickReward(click_model),
+        "click": ClickReward(click_model, credit),
+        "expected_click": ExpectedClickReward(click_model, credit),
         "rank": RankReward(),
         "hindsight": HindsightReward(),
         "ndcg": NdcgReward(),

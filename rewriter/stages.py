@@ -134,7 +134,11 @@ def run_ppo(
     environment = RewardEnvironment(
         scorer,
         [training_query(one, bench.spelling) for _, one in rendered],
-        make_reward(config.reward, click_model(config.click_model, config.click_behaviour, _max_grade(bench))),
+        make_reward(
+            config.reward,
+            click_model(config.click_model, config.click_behaviour, _max_grade(bench)),
+            config.click_credit,
+        ),
         config.rollout_weight,
     )
     validation = bench.validation_set(_wanted(bench, split.validation), scorer, MAX_VALIDATION_QUERIES)

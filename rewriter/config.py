@@ -105,7 +105,7 @@ class PPOConfig:
     click_behaviour: Behaviour = "informational"
     """Its parameter set."""
     click_credit: ClickCredit = "every"
-    """`every`: the number of clicks on the list; `first`: 1 / rank of the first click, which sees less of the list and
+    """`every`: the number of clicks on the list; `first`: 1 / rank of the first click, which sees less and
     learned slower."""
     max_queries: int = 20_000
     """Distinct inputs of the log used."""

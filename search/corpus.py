@@ -7,15 +7,14 @@ What each source looks like is known to its own reader (`search.stdlib_docs`, `s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from search import beir, ir_datasets_source, stdlib_docs
 from search.errors import DataError
 from search.jsonl_docs import read_documents
 from search.lines import existing
-from search.records import Collection, Corpus, Document, Topic
+from search.records import Collection, Corpus, Document
 from search.topics import topics_from_documents
 
 STDLIB = "stdlib"
@@ -30,18 +29,21 @@ def load_collection(source: str, *, seed: int = 0) -> Collection:
     Raises DataError where the source does not exist or is broken; the text names file, line, value and remedy.
     Raises MissingDependencyError for `ir_datasets:` without that library.
     """
-    if source == STDLIB:
-        return _made(source, stdlib_docs.load_documents(), seed)
     if source.startswith(IR_DATASETS_PREFIX):
         documents, topics = ir_datasets_source.read(source.removeprefix(IR_DATASETS_PREFIX))
-        return _collection(source, documents, topics, "real")
-    path = Path(source)
-    if path.is_dir():
-        return _from_folder(source, path, seed)
-    if path.is_file():
-        return _made(source, read_documents(path), seed)
-    remedy = "Use stdlib, a BEIR folder, a JSONL file of documents, or ir_datasets:ID"
-    raise DataError.at(source, None, "no such file or folder", remedy)
+        return Collection(corpus_of(source, documents), topics, "real")
+    documents = _read(source)
+    if source != STDLIB and _is_judged(Path(source)):
+        topics = beir.read_topics(Path(source), {document.doc_id for document in documents})
+        return Collection(corpus_of(source, documents), topics, "real")
+    return Collection(corpus_of(source, documents), topics_from_documents(documents, seed), "made")
+
+
+def load_corpus(source: str) -> Corpus:
+    """The documents alone, for what needs no topics, such as a search service. Raises as `load_collection` does."""
+    if source.startswith(IR_DATASETS_PREFIX):
+        return load_collection(source).corpus
+    return corpus_of(source, _read(source))
 
 
 def fingerprint(documents: Iterable[Document]) -> str:
@@ -64,22 +66,19 @@ def corpus_of(source: str, documents: Iterable[Document]) -> Corpus:
     return Corpus(source, kept, fingerprint(kept))
 
 
-def _from_folder(source: str, path: Path, seed: int) -> Collection:
-    documents = beir.read_corpus(path)
-    if not (path / "qrels").exists() and existing(path / "queries.jsonl") is None:
-        return _made(source, documents, seed)
-    topics = beir.read_topics(path, {document.doc_id for document in documents})
-    return _collection(source, documents, topics, "real")
+def _read(source: str) -> tuple[Document, ...]:
+    """The documents of a source other than ir-datasets."""
+    path = Path(source)
+    if source == STDLIB:
+        return stdlib_docs.load_documents()
+    if path.is_dir():
+        return beir.read_corpus(path)
+    if path.is_file():
+        return read_documents(path)
+    remedy = "Use stdlib, a BEIR folder, a JSONL file of documents, or ir_datasets:ID"
+    raise DataError.at(source, None, "no such file or folder", remedy)
 
 
-def _made(source: str, documents: tuple[Document, ...], seed: int) -> Collection:
-    return _collection(source, documents, topics_from_documents(documents, seed), "made")
-
-
-def _collection(
-    source: str,
-    documents: Iterable[Document],
-    topics: Mapping[str, tuple[Topic, ...]],
-    queries: Literal["real", "made"],
-) -> Collection:
-    return Collection(corpus_of(source, documents), topics, queries)
+def _is_judged(path: Path) -> bool:
+    """Whether this is a folder that means to have topics: one of queries and judgments is there."""
+    return path.is_dir() and ((path / "qrels").exists() or existing(path / "queries.jsonl") is not None)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Sequence, Set
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 THRESHOLD = 0.8
 """Least Jaccard similarity of the term sets of near duplicates."""
@@ -49,11 +51,22 @@ def _bands(terms: Set[str]) -> list[tuple[int, bytes]]:
     """One key per band of the signature, the least hash of any term under each hash function; none for no terms."""
     if not terms:
         return []
-    values = [int.from_bytes(hashlib.blake2b(t.encode("utf-8", "replace"), digest_size=4).digest()) for t in terms]
-    hashed = np.array(values, dtype=np.uint64) % _PRIME
-    functions = np.random.default_rng(0).integers(1, _PRIME, size=(2, BANDS * ROWS, 1), dtype=np.uint64)
-    signature = ((functions[0] * hashed + functions[1]) % _PRIME).min(axis=1).reshape(BANDS, ROWS)
+    hashed = np.fromiter(map(_hashed, terms), dtype=np.uint64, count=len(terms))
+    factor, shift = _functions()
+    signature = ((factor * hashed + shift) % _PRIME).min(axis=1).reshape(BANDS, ROWS)
     return [(band, rows.tobytes()) for band, rows in enumerate(signature)]
+
+
+@lru_cache(maxsize=1 << 16)
+def _hashed(term: str) -> int:
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=4).digest()) % _PRIME
+
+
+@lru_cache(maxsize=1)
+def _functions() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Factors and shifts, each (BANDS x ROWS, 1), the same in every process."""
+    drawn = np.random.default_rng(0).integers(1, _PRIME, size=(2, BANDS * ROWS, 1), dtype=np.uint64)
+    return drawn[0], drawn[1]
 
 
 def _join(first_of: list[int], i: int, j: int) -> None:

@@ -29,6 +29,9 @@ FAR_LENGTH = 5
 PART_LENGTH = 3
 """Least length of either half when a word is split in two."""
 
+MAX_WORDS = 64
+"""Longer queries are pasted text and are left as they are."""
+
 SMALL_CORPUS = 1000
 """Below this many documents every word of the corpus is a candidate, above it those that occur at least twice."""
 
@@ -76,8 +79,10 @@ class SpellingCorrector:
 
     def correct(self, query: str) -> str | None:
         """The query with its unknown words corrected, lower-cased, words parted by single spaces; None where nothing
-        changed."""
-        given = list(words(query))
+        changed or the query is longer than MAX_WORDS."""
+        given = words(query)
+        if len(given) > MAX_WORDS:
+            return None
         corrected: list[str] = []
         i = 0
         while i < len(given):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.corpus import corpus_of, fingerprint, load_collection
+from search.corpus import corpus_of, fingerprint, load_collection, load_corpus
 from search.errors import DataError
 from search.records import Document
 
@@ -41,8 +41,10 @@ def test_a_file_of_documents_gets_made_topics_per_split(tmp_path):
     assert collection.queries == "made"
     assert set(collection.topics) == {"train", "dev", "test"}
     assert load_collection(str(path)) == collection
+    assert load_corpus(str(path)) == collection.corpus
 
 
 def test_an_unknown_source_names_the_choices():
-    with pytest.raises(DataError, match=r"nowhere: no such file or folder\. Use stdlib, a BEIR folder"):
-        load_collection("nowhere")
+    for load in (load_collection, load_corpus):
+        with pytest.raises(DataError, match=r"nowhere: no such file or folder\. Use stdlib, a BEIR folder"):
+            load("nowhere")

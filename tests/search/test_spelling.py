@@ -37,6 +37,8 @@ def spelling() -> SpellingCorrector:
         ("utf16 1234", None),
         ("", None),
         ("?!", None),
+        ("direcotry " * 64, "directory " * 63 + "directory"),
+        ("direcotry " * 65, None),
     ],
 )
 def test_only_words_that_the_corpus_lacks_are_corrected(spelling, query, corrected):

@@ -129,6 +129,6 @@ def test_the_cache_lies_where_the_environment_says():
 
 
 def test_most_documents_get_a_topic(documents):
-    topics = topics_from_documents(documents, 0)
-    assert sum(map(len, topics.values())) > 0.9 * len(documents)
-    assert len(topics["test"]) > 300
+    topics = topics_from_documents(documents[:1000], 0)
+    assert sum(map(len, topics.values())) > 900
+    assert len(topics["test"]) > 60

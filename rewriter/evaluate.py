@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -89,11 +90,16 @@ class Bench:
     index: TermIndex
 
 
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do."""
+
 SystemFactory = Callable[[Bench], Mapping[str, System]]
 """Builds the learned systems (`warm_start`, `ppo`) for an opened corpus."""
 
 
-def main(config: EvaluateConfig, learned: SystemFactory, bench: Bench | None = None) -> Path:
+def main(
+    config: EvaluateConfig, learned: SystemFactory, bench: Bench | None = None, progress: Progress | None = None
+) -> Path:
     """Evaluate the baselines and what `learned` brings; returns the path of `results.json`.
 
     `bench` spares loading a corpus and opening an engine twice, and brings engines that need an address. Raises
@@ -102,9 +108,10 @@ def main(config: EvaluateConfig, learned: SystemFactory, bench: Bench | None = N
     bench = bench or open_bench(config)
     topics = typed_queries(bench.collection, config.split, config.seed, bench.index)[: config.max_topics]
     systems = {**baselines(bench, config), **learned(bench)}
-    results = evaluate_systems(bench.engine, topics, systems, config)
+    counted = _counted(systems, config, progress)
+    results = evaluate_systems(bench.engine, topics, systems, config, counted)
     if config.sessions:
-        results = replace(results, sessions=_sessions(bench, topics, systems, config))
+        results = replace(results, sessions=_sessions(bench, topics, systems, config, counted))
     return write_results(config.out, results)
 
 
@@ -158,12 +165,17 @@ def evaluate_systems(
     topics: Sequence[TypedTopic],
     systems: Mapping[str, System],
     config: EvaluateConfig,
+    done: Callable[[], None] | None = None,
 ) -> Results:
     """Search every system's queries and score them on the same topics; writes run files and judgments to
-    `config.out / "runs"`."""
+    `config.out / "runs"`. `done` is called after every system."""
     judged = [one.topic for one in topics]
     write_qrels(config.out / "runs" / "qrels.txt", judged)
-    found = {name: _run_system(engine, topics, name, system) for name, system in systems.items()}
+    found: dict[str, _Run] = {}
+    for name, system in systems.items():
+        found[name] = _run_system(engine, topics, name, system)
+        if done is not None:
+            done()
     for name, run in found.items():
         path = config.out / "runs" / f"{name}.txt"
         write_run(path, name, [topic.topic_id for topic in judged], run.rankings)
@@ -277,14 +289,30 @@ def _misspellings_of(split: str) -> Part:
     return "train" if split == "train" else "test"
 
 
+def _counted(systems: Mapping[str, System], config: EvaluateConfig, progress: Progress | None) -> Callable[[], None]:
+    """To be called when a system has searched, and when it has served sessions."""
+    total = len(systems) + (len(systems.keys() - {ORACLE}) if config.sessions else 0)
+    numbers = count(1)
+
+    def done() -> None:
+        if progress is not None:
+            progress(next(numbers), total)
+
+    return done
+
+
 def _sessions(
-    bench: Bench, topics: Sequence[TypedTopic], systems: Mapping[str, System], config: EvaluateConfig
+    bench: Bench,
+    topics: Sequence[TypedTopic],
+    systems: Mapping[str, System],
+    config: EvaluateConfig,
+    done: Callable[[], None],
 ) -> SessionResults:
     """Sessions with every system but the oracle, which knows no answers for later queries."""
     user = SimulatedUser.of(bench.collection, UserConfig(misspellings=_misspellings_of(config.split)), bench.index)
     rivals = {name: system for name, system in systems.items() if name != ORACLE}
     settings = SessionsConfig(config.sessions, config.seed, config.resamples)
-    return measure_sessions(bench.engine, [one.topic for one in topics], user, rivals, settings)
+    return measure_sessions(bench.engine, [one.topic for one in topics], user, rivals, settings, done)
 
 
 def _validation_topics(bench: Bench, config: EvaluateConfig) -> list[TypedTopic]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,17 +107,21 @@ def measure_sessions(
     user: SimulatedUser,
     systems: Mapping[str, System],
     config: SessionsConfig,
+    done: Callable[[], None] | None = None,
 ) -> SessionResults:
     """Simulate the same users with every system; the first system (`bm25`) is what the others are compared with.
+    `done` is called after every system.
 
     Raises DataError without topics, ValueError without systems.
     """
     if not systems:
         raise ValueError("No system to simulate sessions with")
-    runs = {
-        name: list(simulate_sessions(topics, RewritingEngine(engine, system), user, config.sessions, config.seed))
-        for name, system in systems.items()
-    }
+    runs: dict[str, list[Session]] = {}
+    for name, system in systems.items():
+        rewriting = RewritingEngine(engine, system)
+        runs[name] = list(simulate_sessions(topics, rewriting, user, config.sessions, config.seed))
+        if done is not None:
+            done()
     base, *others = runs
     tasks = [(name, measure) for name in others for measure in SESSION_MEASURES]
     streams = np.random.default_rng([config.seed, 3]).spawn(len(tasks))

@@ -155,6 +155,11 @@ def run_ppo(
     return path
 
 
+def drop_checkpoint(run: Path) -> None:
+    """Forget an interrupted PPO run, so that the next one starts from the warm start."""
+    shutil.rmtree(_checkpoint(run), ignore_errors=True)
+
+
 def _train(trainer: PPOTrainer, run: Path, progress: Progress | None) -> None:
     checkpoint = _checkpoint(run)
     if ppo_checkpoint.exists(checkpoint):

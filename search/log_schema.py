@@ -22,6 +22,8 @@ from search.records import Click, Session, Source, Turn
 
 METADATA = sa.MetaData()
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Ids sort by code point in every database, whatever its language."""
 
@@ -213,7 +215,7 @@ def _finite(query_id: str, time: float) -> float:
 
 def _json(query_id: str, value: object) -> str:
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
         raise LogError(
             f"Query {query_id!r} cannot be logged ({error}); attributes are text, finite numbers, booleans or None."

@@ -8,8 +8,8 @@ computed by `search.log_stats`, with the same definitions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection as AbstractCollection
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection as AbstractCollection
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,0 +1,109 @@
+"""The command `untilclick`: its commands by name, and how every one of them ends.
+
+What the user got wrong ends with status 2 and one sentence, Ctrl-C with 130 and one sentence; only mistakes of the
+program leave a traceback. The commands are in `app.cli_*`, and import what they need when they run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from app import cli_demo, cli_evaluate, cli_log, cli_serve, cli_simulate, cli_train
+from search.errors import MissingDependencyError, UntilclickError
+
+EXTRAS = {
+    "train": (
+        "codespell_lib", "gymnasium", "ir_measures", "jinja2", "matplotlib", "safetensors", "tensorboard",
+        "tokenizers", "torch", "transformers",
+    ),
+    "ir-datasets": ("ir_datasets",),
+    "opensearch": ("opensearchpy",),
+    "postgres": ("psycopg",),
+}  # fmt: skip
+"""Extra -> the modules it brings."""
+
+INTERRUPTED = "Stopped. The same command goes on where it was; nothing is half-written."
+
+
+class UntilclickGroup(TyperGroup):
+    """The top of the command tree, where errors become sentences."""
+
+    def invoke(self, ctx: Any) -> Any:  # Any: the parser's context class is private
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except UntilclickError as error:
+            _complain(str(error))
+            raise typer.Exit(2) from None
+        except ModuleNotFoundError as error:
+            missing = _missing(error)
+            if missing is None:
+                raise
+            _complain(str(missing))
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            _complain(INTERRUPTED)
+            raise typer.Exit(130) from None
+
+
+def _complain(sentence: str) -> None:
+    typer.echo(f"untilclick: {sentence}", err=True)
+
+
+def _missing(error: ModuleNotFoundError) -> MissingDependencyError | None:
+    """The sentence for a module that an extra brings; None for any other."""
+    module = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    return MissingDependencyError.of(module, extra) if extra else None
+
+
+app = typer.Typer(
+    name="untilclick",
+    cls=UntilclickGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Example: [b]untilclick demo[/b] shows the whole loop on Python's own documentation.",
+)
+
+
+@app.callback()
+def untilclick(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on stderr what happens inside.")] = False,
+) -> None:
+    """Learn from search sessions to rephrase what was typed into what was meant, and serve it in front of BM25."""
+    _set_up_logging(verbose)
+
+
+def _set_up_logging(verbose: bool) -> None:
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
+    logging.basicConfig(format="%(message)s", handlers=[handler], level=logging.INFO if verbose else logging.WARNING)
+    if not verbose:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+cli_demo.register(app)
+cli_simulate.register(app)
+cli_train.register(app)
+cli_evaluate.register(app)
+cli_serve.register(app)
+cli_log.register(app)
+
+
+def main() -> None:
+    """The entry point: warnings of libraries are for developers and stay off unless Python is told otherwise."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    app()

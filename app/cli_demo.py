@@ -1,0 +1,167 @@
+"""`untilclick demo`: the whole loop in one command, then the service."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli_options import AsJson, Config, Data, Engine, Host, Overrides, Port, Seed, Sessions, given
+
+if TYPE_CHECKING:
+    from app.command_settings import Given
+    from app.demo import DemoConfig, DemoOutcome
+    from app.demo_memory import StepRecord
+    from app.progress import Update
+    from app.terminal import Terminal
+
+EVALUATE_FIELDS = ("max_topics", "resamples", "sessions", "oracle")
+"""What may be set of `EvaluateConfig` besides what options say."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: [b]untilclick demo --data stdlib --out runs/stdlib --no-serve[/b]")(demo)
+
+
+def demo(
+    context: typer.Context,
+    data: Data = "stdlib",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            envvar="UNTILCLICK_OUT",
+            help="Folder for everything.  [dim]\\[default: runs/NAME][/dim]",
+        ),
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the service in the end.")] = True,
+    engine: Engine = "tantivy",
+    sessions: Sessions = 6000,
+    seed: Seed = 0,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Documents, simulated sessions, training, evaluation, and the service on the result: about ten minutes.
+
+    Stop it whenever you like: the same command goes on where it was.
+    """
+    from app.demo import run_demo
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+
+    terminal = Terminal(as_json=as_json)
+    settings = _settings(given(context, overrides), (data, engine, seed, sessions), out)
+    set_up_torch()
+    terminal.line(f"[bold]untilclick demo[/bold] [dim]on {data}, into {settings.out}[/dim]\n")
+    outcome = run_demo(settings, _View(terminal))
+    _close(terminal, outcome)
+    if serve:
+        _serve(terminal, outcome, host, port)
+
+
+def _settings(given: Given, options: tuple[str, str, int, int], out: Path | None) -> DemoConfig:
+    from app.demo import DemoConfig
+    from app.simulation import SimulationConfig
+    from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+    from rewriter.evaluate import EvaluateConfig
+    from search.simulate import SimulateConfig
+    from search.user import UserConfig
+
+    data, engine, seed, sessions = options
+    user = given.stage(UserConfig, "user", misspellings="train")
+    return DemoConfig(
+        data=data,
+        out=out or Path("runs") / folder_name(data),
+        engine=engine,
+        seed=seed,
+        simulation=SimulationConfig(sessions, "train", seed, user, given.stage(SimulateConfig, "simulate")),
+        policy=given.stage(PolicyConfig, "policy", seed=seed),
+        base=given.stage(BaseConfig, "base", seed=seed),
+        warm_start=given.stage(WarmStartConfig, "warm_start", seed=seed),
+        ppo=given.stage(PPOConfig, "ppo", seed=seed),
+        evaluate=given.stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS),
+    )
+
+
+def folder_name(data: str) -> str:
+    """A folder's name for a `--data` source: the last part of a path without endings, or the id with dashes."""
+    last = data.removeprefix("ir_datasets:") if data.startswith("ir_datasets:") else Path(data).resolve().name
+    plain = re.sub(r"(\.jsonl)?(\.gz)?$", "", last)
+    return re.sub(r"[^\w.-]+", "-", plain).strip("-.") or "demo"
+
+
+class _View:
+    """Numbered lines."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    def progress(self, label: str) -> AbstractContextManager[Update]:
+        return self._terminal.progress(label)
+
+    def step(self, number: int, total: int, title: str, record: StepRecord, *, fresh: bool) -> None:
+        from app.progress import duration
+        from app.terminal import escape
+
+        took = duration(record.seconds) if fresh else "done before"
+        mark = "[green]✓[/green]" if fresh else "[dim]✓[/dim]"
+        self._terminal.line(
+            f"{mark} [dim]{number}/{total}[/dim] [bold]{title:<16}[/bold] {escape(record.line)}  [dim]{took}[/dim]"
+        )
+
+    def note(self, text: str) -> None:
+        from app.terminal import escape
+
+        self._terminal.line(f"  [yellow]{escape(text)}[/yellow]")
+
+
+def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
+    """The table, the verdict, and where everything is."""
+    from app.terminal import closing_table, escape, verdict
+
+    config, results = outcome.config, outcome.evaluated.results
+    terminal.line()
+    terminal.table(closing_table(results))
+    terminal.line()
+    terminal.line(f"[bold]{escape(verdict(results))}[/bold]")
+    terminal.line()
+    for label, path in (("report", outcome.evaluated.report), ("bundle", outcome.bundle), ("log", outcome.log)):
+        terminal.line(f"  [dim]{label:<7}[/dim] {escape(str(path))}")
+    terminal.answer(
+        {
+            "out": config.out,
+            "verdict": verdict(results),
+            "systems": {name: dict(one.means) for name, one in results.figures.items()},
+            "sessions": {name: one for name, one in results.sessions.figures.items()} if results.sessions else None,
+            "report": outcome.evaluated.report,
+            "bundle": outcome.bundle,
+            "log": outcome.log,
+            "examples": outcome.examples,
+        }
+    )
+    terminal.line()
+    first = outcome.examples[0] if outcome.examples else "your query"
+    terminal.line("[dim]Next[/dim]")
+    terminal.line(f'  untilclick search "{escape(first)}" --data {escape(config.data)} --bundle {outcome.bundle}')
+    terminal.line(f"  untilclick log stats --log {outcome.log}")
+
+
+def _serve(terminal: Terminal, outcome: DemoOutcome, host: str, port: int) -> None:
+    from app.cli_serve import ServiceChoice, start_service
+    from app.terminal import escape
+
+    terminal.line(f"\n[bold]http://{host}:{port}[/bold]  [dim]Ctrl-C ends it. Held-out queries to try there:[/dim]")
+    for query in outcome.examples:
+        terminal.line(f"  {escape(query)}")
+    config = outcome.config
+    start_service(
+        ServiceChoice(config.data, config.engine, str(outcome.log), outcome.bundle, outcome.index, host, port)
+    )

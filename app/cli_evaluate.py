@@ -1,0 +1,136 @@
+"""`untilclick evaluate` and `untilclick export`: what a trained model is worth, and the bundle that is served."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from app.cli_demo import EVALUATE_FIELDS
+from app.cli_options import AsJson, Config, Data, Engine, Overrides, Seed, given
+
+if TYPE_CHECKING:
+    from rewriter.evaluate import EvaluateConfig
+    from search.spelling import SpellingCorrector
+
+Model = Annotated[
+    Path,
+    typer.Option(
+        "--model", metavar="DIR", envvar="UNTILCLICK_MODEL", help="A run folder, or the folder of one stage."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands."""
+    app.command(
+        epilog="Example: [b]untilclick evaluate --data stdlib --split dev --model runs/stdlib "
+        "--out runs/stdlib/on-dev[/b]"
+    )(evaluate)
+    app.command(
+        epilog="Example: [b]untilclick export --model runs/stdlib --out runs/stdlib/bundle --quantization int8[/b]"
+    )(export)
+
+
+def evaluate(
+    context: typer.Context,
+    model: Model,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", envvar="UNTILCLICK_OUT", help="Folder for results and report.")
+    ],
+    data: Data = "stdlib",
+    split: Annotated[
+        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Held-out topics to evaluate on.")
+    ] = "dev",
+    engine: Engine = "tantivy",
+    seed: Seed = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a trained model with BM25, RM3, spelling correction and an oracle on held-out topics."""
+    from app.evaluation import evaluate as run
+    from app.terminal import Terminal, verdict
+    from app.torch_setup import set_up_torch
+    from app.trained_systems import TrainedSystems
+    from rewriter.evaluate import EvaluateConfig, open_bench, results_table
+
+    terminal = Terminal(as_json=as_json)
+    stage = given(context, overrides).stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS)
+    stage = replace(stage, data=data, split=split, engine=engine, out=out, seed=seed)
+    set_up_torch()
+    systems = TrainedSystems.of(model)
+    with terminal.progress("Evaluating") as update:
+        metrics = model / "ppo.log" / "metrics.jsonl"
+        found = run(stage, systems, open_bench(stage), {"model": str(model)}, metrics, update)
+    _save_settings(stage, model)
+    terminal.table(results_table(found.results))
+    terminal.line(verdict(found.results))
+    terminal.line(f"Report: {found.report}")
+    terminal.answer({**json.loads((out / "results.json").read_text(encoding="utf-8")), "report": found.report})
+
+
+def _save_settings(config: EvaluateConfig, model: Path) -> None:
+    from search.whole_files import whole_file
+
+    with whole_file(config.out / "settings.json") as file:
+        json.dump({**asdict(config), "model": model}, file, indent=1, default=str)
+
+
+def export(
+    context: typer.Context,
+    model: Model,
+    out: Annotated[Path, typer.Option("--out", metavar="BUNDLE", envvar="UNTILCLICK_OUT", help="Folder to write.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SRC",
+            envvar="UNTILCLICK_DATA",
+            help="Its documents, where they are no longer in place.",
+        ),
+    ] = None,
+    quantization: Annotated[
+        Literal["int8", "float32"],
+        typer.Option("--quantization", envvar="UNTILCLICK_QUANTIZATION", help="int8 is small and fast."),
+    ] = "int8",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the bundle that is served without torch from the last stage of a run, or from one stage."""
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+
+    terminal = Terminal(as_json=as_json)
+    set_up_torch()
+    from rewriter import export as stage
+    from rewriter.bundle import read_manifest
+    from rewriter.stages import STAGE_FILE, latest_stage, read_stage
+
+    folder = model if (model / STAGE_FILE).is_file() else latest_stage(model)
+    record = read_stage(folder)
+    with terminal.progress("Exporting"):
+        spelling = _spelling_of(data or record.data, record.fingerprint)
+        stage.main(stage.ExportConfig(folder, out, quantization), spelling)
+    manifest = read_manifest(out)
+    terminal.line(f"{out}: version {manifest.version}, stage {record.stage}, {quantization}")
+    terminal.answer({"bundle": out, "stage": record.stage, **asdict(manifest)})
+
+
+def _spelling_of(data: str, fingerprint: str) -> SpellingCorrector:
+    """The corrector of the documents that a model was trained on. Raises ModelError for other documents."""
+    from search.corpus import load_collection
+    from search.errors import ModelError
+    from search.spelling import SpellingCorrector
+    from search.term_index import TermIndex
+
+    corpus = load_collection(data).corpus
+    if corpus.fingerprint != fingerprint:
+        raise ModelError(
+            f"{data} holds other documents ({corpus.fingerprint}) than the model was trained on ({fingerprint}); "
+            "name those with --data, or train again"
+        )
+    return SpellingCorrector.from_index(TermIndex.build(corpus))

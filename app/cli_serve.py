@@ -1,0 +1,156 @@
+"""`untilclick serve` and `untilclick search`: the trained rewriter at work, over HTTP or in the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Port
+
+if TYPE_CHECKING:
+    from app.terminal import Terminal
+    from rewriter.rewrite import Rewrite
+    from search.engine import SearchEngine
+    from search.records import WeightedQuery
+
+BundleOption = typer.Option(
+    "--bundle", metavar="BUNDLE", envvar="UNTILCLICK_BUNDLE", help="Exported rewriter; without one, queries stay."
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands."""
+    app.command(
+        epilog="Example: [b]untilclick serve --data stdlib --bundle runs/stdlib/bundle --log runs/stdlib/log.db[/b]"
+    )(serve)
+    app.command(
+        epilog='Example: [b]untilclick search "read file line by line" --data stdlib --bundle runs/stdlib/bundle[/b]'
+    )(search)
+
+
+@dataclass(frozen=True)
+class ServiceChoice:
+    """What the service is started with; everything else is read from the environment."""
+
+    data: str
+    engine: str
+    log: str
+    bundle: Path | None
+    index: Path | None
+    host: str
+    port: int
+    workers: int = 1
+
+
+def start_service(choice: ServiceChoice) -> None:
+    """Serve until stopped."""
+    raise NotImplementedError
+
+
+def serve(
+    log: LogUrl,
+    data: Data = "stdlib",
+    bundle: Annotated[Path | None, BundleOption] = None,
+    engine: Engine = "tantivy",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, envvar="UNTILCLICK_WORKERS", help="Processes that answer.")
+    ] = 1,
+    config: Config = None,
+) -> None:
+    """Serve search with rewriting, its page and its session log."""
+    start_service(ServiceChoice(data, engine, log, bundle, None, host, port, workers))
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What a visitor types.")],
+    data: Data = "stdlib",
+    bundle: Annotated[Path | None, BundleOption] = None,
+    engine: Engine = "tantivy",
+    k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="Results to show.")] = 10,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search once: results for the query as typed and, with a bundle, as rewritten, side by side."""
+    from app.terminal import Terminal
+    from rewriter.rewrite import RewriteRequest
+    from search.corpus import load_collection
+    from search.engines import open_engine
+    from search.records import WeightedQuery
+
+    terminal = Terminal(as_json=as_json)
+    with terminal.progress("Opening the collection"):
+        opened = open_engine(engine, load_collection(data).corpus)
+    original = _results(opened, WeightedQuery.of(query), k)
+    rewrite, rewritten = None, None
+    if bundle is not None:
+        from rewriter.runtime import open_bundle
+
+        rewrite = open_bundle(bundle, opened).rewrite([RewriteRequest(query)])[0]
+        rewritten = _results(opened, rewrite.blend, k)
+    _show(terminal, query, rewrite, (original, rewritten))
+    terminal.answer(
+        {
+            "query": query,
+            "original": original,
+            "rewrite": {
+                "text": rewrite.text,
+                "terms": rewrite.terms,
+                "applied": rewrite.applied,
+                "reason": rewrite.reason,
+            }
+            if rewrite
+            else None,
+            "rewritten": rewritten,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Hit:
+    rank: int
+    doc_id: str
+    title: str
+
+
+def _results(engine: SearchEngine, query: WeightedQuery, k: int) -> list[_Hit]:
+    ranking = engine.search([query], k)[0]
+    documents = engine.documents([entry.doc_id for entry in ranking])
+    return [_Hit(rank, one.doc_id, one.title or one.doc_id) for rank, one in enumerate(documents, start=1)]
+
+
+def _show(
+    terminal: Terminal, query: str, rewrite: Rewrite | None, results: tuple[list[_Hit], list[_Hit] | None]
+) -> None:
+    """Two columns; what only the rewrite found is marked."""
+    from rich.table import Table
+
+    from app.terminal import escape
+
+    original, rewritten = results
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
+    table.add_column("", justify="right", style="dim")
+    table.add_column(escape(query), overflow="ellipsis", no_wrap=True)
+    if rewrite is not None:
+        table.add_column(escape(rewrite.text), overflow="ellipsis", no_wrap=True)
+    found = {hit.doc_id for hit in original}
+    for i in range(max(len(original), len(rewritten or ()))):
+        cells = [escape(original[i].title) if i < len(original) else ""]
+        if rewritten is not None:
+            cells.append(_cell(rewritten[i], found) if i < len(rewritten) else "")
+        table.add_row(str(i + 1), *cells)
+    terminal.table(table)
+    if not original and not rewritten:
+        terminal.line("Nothing found.")
+    if rewrite is not None and not rewrite.applied:
+        terminal.line(f"[dim]The query was kept: {rewrite.reason.value}[/dim]")
+
+
+def _cell(hit: _Hit, found: set[str]) -> str:
+    from app.terminal import escape
+
+    return escape(hit.title) if hit.doc_id in found else f"[green]{escape(hit.title)}[/green]"

@@ -1,0 +1,159 @@
+"""`untilclick train base|warm-start|ppo`: the training stages one by one, each continuing the one before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
+
+if TYPE_CHECKING:
+    from app.terminal import Terminal
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", envvar="UNTILCLICK_OUT", help="Run folder; holds one folder per stage."),
+]
+Backend = Annotated[
+    Literal["builtin", "trlx"],
+    typer.Option("--backend", envvar="UNTILCLICK_BACKEND", help="Whose training loop runs."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume/--anew",
+        help="Go on with an interrupted run of the same settings, or start over.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(
+        name="train",
+        no_args_is_help=True,
+        help="Train the rewriter, stage by stage: base, then warm-start, then ppo.",
+        epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]",
+    )
+    group.command(epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]")(base)
+    group.command(
+        "warm-start",
+        epilog="Example: [b]untilclick train warm-start --data stdlib --log runs/log.db --out runs/mine[/b]",
+    )(warm_start)
+    group.command(
+        epilog="Example: [b]untilclick train ppo --data stdlib --log runs/log.db --out runs/mine "
+        "--set ppo.iterations=200[/b]"
+    )(ppo)
+    app.add_typer(group)
+
+
+def base(
+    context: typer.Context,
+    out: Out,
+    data: Data = "stdlib",
+    engine: Engine = "tantivy",
+    seed: Seed = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn the collection's words from its documents alone. About a minute for a few thousand documents."""
+    from app.progress import steps
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+    from rewriter.config import BaseConfig, PolicyConfig
+
+    settings, terminal = given(context, overrides), Terminal(as_json=as_json)
+    policy = settings.stage(PolicyConfig, "policy", seed=seed)
+    stage = settings.stage(BaseConfig, "base", seed=seed)
+    set_up_torch()
+    from rewriter.stages import run_base
+    from rewriter.workbench import Workbench
+
+    bench = Workbench.open(data, engine, seed)
+    with terminal.progress("Base") as update:
+        folder = run_base(bench, out, policy, stage, steps(update))
+    _report(terminal, folder)
+
+
+def warm_start(
+    context: typer.Context,
+    log: LogUrl,
+    out: Out,
+    data: Data = "stdlib",
+    engine: Engine = "tantivy",
+    seed: Seed = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from the log which words would have found what was finally clicked. Needs a trained base."""
+    from app.progress import steps
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+    from rewriter.config import WarmStartConfig
+
+    settings, terminal = given(context, overrides), Terminal(as_json=as_json)
+    stage = settings.stage(WarmStartConfig, "warm_start", seed=seed)
+    set_up_torch()
+    from rewriter.stages import run_warm_start
+    from rewriter.workbench import Workbench
+    from search.session_log import SessionLog
+
+    with SessionLog.open(log, create=False) as opened:
+        bench = Workbench.open(data, engine, seed)
+        with terminal.progress("Warm start") as update:
+            folder = run_warm_start(bench, out, opened.sessions(), stage, steps(update))
+    _report(terminal, folder)
+
+
+def ppo(
+    context: typer.Context,
+    log: LogUrl,
+    out: Out,
+    data: Data = "stdlib",
+    engine: Engine = "tantivy",
+    backend: Backend = "builtin",
+    seed: Seed = 0,
+    resume: Resume = True,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn by reinforcement, with clicks as reward. Needs a warm start; goes on with an interrupted run."""
+    from app.progress import steps
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+    from rewriter.config import PPOConfig
+    from search.errors import UntilclickError
+
+    if backend != "builtin":
+        raise UntilclickError(f"The backend {backend} is not part of this version; use --backend builtin")
+    settings, terminal = given(context, overrides), Terminal(as_json=as_json)
+    stage = settings.stage(PPOConfig, "ppo", seed=seed)
+    set_up_torch()
+    from rewriter.stages import drop_checkpoint, run_ppo
+    from rewriter.workbench import Workbench
+    from search.session_log import SessionLog
+
+    with SessionLog.open(log, create=False) as opened:
+        bench = Workbench.open(data, engine, seed)
+        if not resume:
+            drop_checkpoint(out)
+        with terminal.progress("PPO") as update:
+            folder = run_ppo(bench, out, opened.sessions(), stage, steps(update))
+    _report(terminal, folder)
+
+
+def _report(terminal: Terminal, folder: Path) -> None:
+    """Where the model is, and its figures on the validation queries."""
+    from rewriter.stages import read_stage
+
+    record = read_stage(folder)
+    terminal.line(f"{record.stage} is in {folder}")
+    before, after = (record.figures.get(name, 0.0) for name in ("validation_ndcg_original", "validation_ndcg"))
+    if before or after:
+        terminal.line(f"Validation queries: nDCG@10 {before:.4f} as typed, {after:.4f} rewritten")
+    terminal.answer({"folder": folder, "stage": record.stage, "figures": record.figures, "config": record.config})

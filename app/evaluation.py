@@ -1,0 +1,59 @@
+"""Evaluate trained models against the baselines and write the report: what `untilclick evaluate` and the demo share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.trained_systems import TrainedSystems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rewriter.evaluate import Bench, EvaluateConfig
+    from rewriter.results import Results
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation left."""
+
+    results: Results
+    report: Path
+    verdict: str
+    """One sentence."""
+
+
+def evaluate(
+    config: EvaluateConfig,
+    systems: TrainedSystems,
+    bench: Bench,
+    settings: Mapping[str, str],
+    metrics: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluated:
+    """Write `results.json`, `per_topic.jsonl`, run files and `report.html` into `config.out`.
+
+    `metrics` is the `metrics.jsonl` of a PPO run, `settings` are listed in the report beside the evaluation's own.
+    """
+    from rewriter import evaluate as stage
+    from rewriter import report
+
+    stage.main(config, systems, bench, progress)
+    page = report.main(report.ReportConfig(config.out, metrics=_existing(metrics), settings=dict(settings)))
+    return read_evaluated(config.out, page)
+
+
+def read_evaluated(folder: Path, report_path: Path | None = None) -> Evaluated:
+    """What an earlier evaluation left in its folder."""
+    from rewriter.report import subject_of, verdict
+    from rewriter.results import read_results
+
+    results = read_results(folder)
+    return Evaluated(results, report_path or folder / "report.html", verdict(results, subject_of(results)))
+
+
+def _existing(path: Path | None) -> Path | None:
+    return path if path is not None and path.is_file() else None

@@ -1,0 +1,52 @@
+"""Trained model folders as systems of an evaluation. Torch is imported when one is built, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rewriter.evaluate import Bench
+from rewriter.systems import RewriterSystem, System
+from search.errors import ModelError
+from search.spelling import SpellingCorrector
+
+
+@dataclass(frozen=True)
+class TrainedSystems:
+    """A `SystemFactory`: `warm_start` and `ppo`, each with the blend chosen for it in training."""
+
+    folders: Mapping[str, Path]
+    """System name -> stage folder."""
+
+    @classmethod
+    def of(cls, model: Path) -> TrainedSystems:
+        """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
+        from rewriter.stages import PPO, STAGE_FILE, WARM_START, read_stage
+
+        if (model / STAGE_FILE).is_file():
+            return cls({read_stage(model).stage: model})
+        found = {name: model / name for name in (WARM_START, PPO) if (model / name / STAGE_FILE).is_file()}
+        if not found:
+            raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")
+        return cls(found)
+
+    def __call__(self, bench: Bench) -> Mapping[str, System]:
+        """Load every model for the bench. Raises ModelError for a model of other documents."""
+        spelling = SpellingCorrector.from_index(bench.index)
+        return {name: _system(folder, bench, spelling) for name, folder in self.folders.items()}
+
+
+def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
+    from rewriter.checkpoint import load_policy
+    from rewriter.policy_rewriter import policy_rewriter
+    from rewriter.stages import read_stage
+
+    record, corpus = read_stage(folder), bench.collection.corpus
+    if record.fingerprint != corpus.fingerprint:
+        raise ModelError(
+            f"{folder} was trained on other documents ({record.data}) than {corpus.source}; "
+            "train it on these, or evaluate it on those"
+        )
+    policy, vocabulary = load_policy(folder)
+    return RewriterSystem(policy_rewriter(policy, vocabulary, spelling, bench.engine, record.blend))

@@ -111,8 +111,11 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
     with writing(engine).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        if _current_revision(connection, script) == target:  # another process was quicker
+        current = _current_revision(connection, script)
+        if current == target:  # another process was quicker
             return
+        if current is None:
+            _refuse_tables_of_others(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -125,13 +128,17 @@ def _current_revision(connection: sa.Connection, script: ScriptDirectory) -> str
             f"Session log {connection.engine.url.database} has schema version {revision}; this build reads up to "
             f"{known[0]}. Upgrade untilclick, or use another log."
         )
-    taken = sorted(set(sa.inspect(connection).get_table_names()) & set(METADATA.tables)) if revision is None else []
+    return revision
+
+
+def _refuse_tables_of_others(connection: sa.Connection) -> None:
+    """Only under the lock: without it, the tables may be those that another process has just made."""
+    taken = sorted(set(sa.inspect(connection).get_table_names()) & set(METADATA.tables))
     if taken:
         raise LogError(
             f"Database {connection.engine.url.database} has tables {', '.join(taken)} of another program. "
             "Give the session log a database of its own."
         )
-    return revision
 
 
 def _prepare_file(url: sa.URL, *, create: bool) -> None:

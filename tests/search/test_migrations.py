@@ -99,6 +99,27 @@ def test_a_failed_migration_leaves_the_older_schema(raw, log_url):
         assert "rewriter_version" not in [column["name"] for column in sa.inspect(connection).get_columns("turns")]
 
 
+def test_a_schema_made_between_two_looks_is_not_taken_for_another_programs(log_url, monkeypatch):
+    """On PostgreSQL a process that looked for the version just before another one committed the new schema saw the
+    tables just after, and refused them. Tables are now looked at only under the lock."""
+    real = MigrationContext.get_current_revision
+    looks = []
+
+    def late(context):
+        revision = real(context)
+        looks.append(revision)
+        if len(looks) == 1:
+            context.connection.rollback()
+            SessionLog.open(log_url).close()
+        return revision
+
+    monkeypatch.setattr(MigrationContext, "get_current_revision", late)
+    with SessionLog.open(log_url) as log:
+        assert log.stats().sessions == 0
+    assert looks[0] is None
+    assert looks[-1] == "0002"
+
+
 def test_opening_waits_for_a_migration_in_another_connection(raw, log_url):
     """Threads that open at once all find the newest schema, and only one makes it."""
     _write_revision_1(raw)

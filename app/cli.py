@@ -35,7 +35,7 @@ INTERRUPTED = "Stopped. The same command goes on where it was; nothing is half-w
 class UntilclickGroup(TyperGroup):
     """The top of the command tree, where errors become sentences."""
 
-    def invoke(self, ctx: Any) -> Any:  # Any: the parser's context class is private
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  (the parser's context class is private)
         """Run a command."""
         try:
             return super().invoke(ctx)

@@ -30,7 +30,7 @@ def _use_file(context: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
-def _option_names(command: Any) -> Iterator[str]:  # Any: the parser's own command classes are private
+def _option_names(command: Any) -> Iterator[str]:  # noqa: ANN401  (the parser's classes are private)
     for parameter in command.params:
         if parameter.envvar:
             yield str(parameter.name)

@@ -111,8 +111,8 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     origin = step_key(corpus.fingerprint, code_version(), (config.engine, config.seed))
     _run_steps(planned, DemoMemory(config.out), origin, view)
     evaluated = read_evaluated(config.out / EVALUATION)
-    paths = (config.out / name for name in (LOG_FILE, BUNDLE, INDEX))
-    return DemoOutcome(config, evaluated, *paths, examples=example_queries(evaluated.results))
+    log, bundle, index = (config.out / name for name in (LOG_FILE, BUNDLE, INDEX))
+    return DemoOutcome(config, evaluated, log, bundle, index, example_queries(evaluated.results))
 
 
 def _run_steps(planned: Sequence[_Step], memory: DemoMemory, key: str, view: View) -> None:
@@ -178,7 +178,7 @@ class _Demo:
             drop_checkpoint(self._out)
 
     def _set_log_aside(self) -> None:
-        """Sessions of other settings must not be trained on; but live ones may be among them, so nothing is deleted."""
+        """Sessions of other settings must not be trained on; live ones may be among them, so nothing is deleted."""
         log = self._out / LOG_FILE
         if not log.exists():
             return

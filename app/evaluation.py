@@ -1,4 +1,4 @@
-"""Evaluate trained models against the baselines and write the report: what `untilclick evaluate` and the demo share."""
+"""Trained models against the baselines, and the report: what `untilclick evaluate` and the demo share."""
 
 from __future__ import annotations
 

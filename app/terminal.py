@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -53,7 +53,7 @@ class Terminal:
         return progress(self._err, label)
 
 
-def _plain(value: object) -> Any:  # Any: JSON
+def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, Mapping):
@@ -65,7 +65,9 @@ def _plain(value: object) -> Any:  # Any: JSON
 
 def plain_table(columns: Sequence[str], title: str | None = None) -> Table:
     """A light table: first column left, the others right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table = Table(
+        title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, header_style="dim"
+    )
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i == 0)
     return table
@@ -118,10 +120,13 @@ SYSTEM_TITLES = {
 
 
 def closing_table(results: Results) -> Table:
-    """Every system: retrieval measures, and sessions where they were simulated; the best of each in bold."""
+    """Every system: retrieval measures, the best of each in bold; where sessions were simulated, the share clicked at
+    the first query and the queries until the click."""
     sessions = results.sessions.figures if results.sessions else {}
-    columns = ["", *MEASURES, *(("1st-query clicks", "queries/click") if sessions else ())]
+    columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
     table = plain_table(columns, f"{results.n_topics:,} held-out topics ({results.split})")
+    if sessions:
+        table.caption = "1st click: sessions clicked at the first query. queries: until the click."
     best = results.best_systems()
     for name in [*SYSTEM_TITLES, *(results.figures.keys() - SYSTEM_TITLES.keys())]:
         if name not in results.figures:

@@ -14,5 +14,5 @@ def set_up_torch() -> None:
     from transformers.utils import logging
 
     torch.set_num_threads(min(MAX_THREADS, os.cpu_count() or 1))
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
     UntilclickError             anything a user or a file can cause; its text is one sentence with the remedy
     ├── DataError               a corpus, topic, judgment or log file that cannot be read as it stands
     ├── EngineError             an index or search server that cannot answer
+    │   └── UnknownDocumentError  an id that the index does not hold
     ├── LogError                a session log that cannot be read or written
     ├── ModelError              a model folder or bundle that cannot be used
     └── MissingDependencyError  an optional package that is not installed
@@ -31,6 +32,10 @@ class DataError(UntilclickError):
 
 class EngineError(UntilclickError):
     """An index or search server cannot answer."""
+
+
+class UnknownDocumentError(EngineError):
+    """An index was asked for a document that it does not hold."""
 
 
 class LogError(UntilclickError):

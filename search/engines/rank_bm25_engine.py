@@ -17,7 +17,7 @@ from rank_bm25 import BM25Okapi
 from search.analysis import terms
 from search.engines.clauses import query_tokens
 from search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, relevance_model
-from search.errors import EngineError
+from search.errors import EngineError, UnknownDocumentError
 from search.records import Corpus, Document, ScoredDoc, WeightedQuery
 
 CACHE_BYTES = 64 * 2**20
@@ -92,7 +92,7 @@ class RankBm25Engine:
     def _row(self, doc_id: str) -> int:
         row = self._rows.get(doc_id)
         if row is None:
-            raise EngineError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
+            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
         return row
 
 

@@ -14,7 +14,7 @@ from tantivy import DocAddress, Index, Occur, Order, Query, Searcher
 
 from search.engines.feedback import AnalysedDocuments
 from search.engines.tantivy_index import DOC_ID, POSITION, from_tantivy
-from search.errors import EngineError
+from search.errors import UnknownDocumentError
 from search.records import Document, ScoredDoc
 
 
@@ -111,7 +111,7 @@ class Snapshot:
 def _address(addresses: Mapping[str, DocAddress], doc_id: str) -> DocAddress:
     address = addresses.get(doc_id)
     if address is None:
-        raise EngineError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
+        raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
     return address
 
 

@@ -17,7 +17,20 @@ SUBJECTS = {
     "music": "music violin piano melody rhythm concert singer drum choir note guitar trumpet stage opera",
     "winter": "winter snow ice glove scarf sledge frost skate stove blanket candle chimney coat boots",
 }
-COMMON = "old small strong careful morning evening friend neighbour village market story picture".split()
+COMMON = [
+    "old",
+    "small",
+    "strong",
+    "careful",
+    "morning",
+    "evening",
+    "friend",
+    "neighbour",
+    "village",
+    "market",
+    "story",
+    "picture",
+]
 
 
 def write_corpus(path: Path, documents: int = 80, seed: int = 0) -> Path:

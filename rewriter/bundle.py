@@ -88,7 +88,7 @@ def _check(manifest: BundleManifest, folder: Path) -> None:
     ):
         if found != wanted:
             raise ModelError(
-                f"Bundle {folder} has {name} {found}, this build reads {wanted}; make it again with `untilclick export`"
+                f"Bundle {folder} has {name} {found}; this build reads {wanted}. Make it again: `untilclick export`"
             )
     present = checksums(folder)
     changed = sorted(name for name, digest in manifest.checksums.items() if present.get(name) != digest)

@@ -149,6 +149,9 @@ class PPOConfig:
     """Scale advantages to mean 0 and standard deviation 1 over real tokens (`ppo`), standard deviation 1 (`rloo`)."""
     max_grad_norm: float = 1.0
     """Gradient clipping."""
+    average_decay: float = 0.98
+    """Exponential average of the weights over rounds, which is what is validated and kept (Polyak & Juditsky 1992;
+    for policies Rame et al., WARP, 2024); 0 keeps the present weights."""
     rollout_weight: float = 0.3
     """Share of the rewrite in the score of a rollout; the original query has the rest."""
     validate_every: int = 25

@@ -20,12 +20,14 @@ from search.errors import ModelError
 
 _STATE, _OPTIMIZER = "state.json", "optimizer.pt"
 _WEIGHTS, _BEST, _REFERENCE = "weights.safetensors", "best.safetensors", "reference.safetensors"
+_AVERAGED = "averaged.safetensors"
 
 
 def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
     """Write everything that `load_checkpoint` needs; the folder is replaced as a whole."""
     with atomic_folder(folder) as new:
         save_file(_own(trainer.policy.state_dict()), new / _WEIGHTS)
+        save_file(_own(trainer.averaged.state_dict()), new / _AVERAGED)
         save_file(_own(trainer.best), new / _BEST)
         save_file(_own(trainer.reference.state_dict()), new / _REFERENCE)
         torch.save(
@@ -51,6 +53,7 @@ def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
     if state["config"] != asdict(trainer.config):
         raise ModelError(f"{folder} belongs to a run with other settings; remove it, or repeat those settings")
     trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))
+    trainer.averaged.load_state_dict(load_file(folder / _AVERAGED))
     trainer.reference.load_state_dict(load_file(folder / _REFERENCE))
     trainer.best = load_file(folder / _BEST)
     tensors = torch.load(folder / _OPTIMIZER, weights_only=True)

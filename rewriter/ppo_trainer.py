@@ -80,6 +80,7 @@ class PPOTrainer:
         self.policy = policy.eval()
         self.config = config
         self.reference = copy.deepcopy(policy).requires_grad_(False)
+        self.averaged = copy.deepcopy(policy).requires_grad_(False)
         self.best = copy.deepcopy(policy.state_dict())
         self.state = TrainerState()
         self.kl = ppo.KLController(config.kl_coef, config.kl_target, config.kl_horizon)
@@ -127,6 +128,7 @@ class PPOTrainer:
         self.state.rollouts += batch.rollouts.ids.shape[0]
         if np.ptp(batch.rewards.gain) > 0:
             metrics |= self._update(batch)
+            self._average()
             self.kl.update(metrics["kl"], batch.rollouts.ids.shape[0])
         metrics |= {
             "skipped": float(np.ptp(batch.rewards.gain) == 0),
@@ -188,6 +190,12 @@ class PPOTrainer:
         self.schedule.step()
         return {name: metrics[0 if name in ("kl", "entropy") else -1][name] for name in metrics[-1]}
 
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights towards the present ones (Polyak & Juditsky 1992)."""
+        for averaged, present in zip(self.averaged.parameters(), self.policy.parameters(), strict=True):
+            averaged.lerp_(present, 1.0 - self.config.average_decay)
+
     def _loss(self, batch: Batch, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of some prompts of a round and its parts, all means over real tokens."""
         config, samples = self.config, self.config.samples_per_prompt
@@ -213,10 +221,10 @@ class PPOTrainer:
         return loss, {**parts, "kl": kl, "entropy": spread}
 
     def _validate(self) -> float:
-        value = self._validation(self.policy)
+        value = self._validation(self.averaged)
         if value > self.state.best:
             self.state.best, self.state.best_round, self.state.stale = value, self.state.round, 0
-            self.best = copy.deepcopy(self.policy.state_dict())
+            self.best = copy.deepcopy(self.averaged.state_dict())
         else:
             self.state.stale += 1
         return value

@@ -59,8 +59,9 @@ class ExpectedClickReward:
         del ideal
         items = grades.astype(np.int64)
         if self._credit == "every":
-            return np.asarray(self._click_model.click_prob(items).sum(1))
-        return np.asarray((self._click_model.first_click_prob(items) / np.arange(1, grades.shape[1] + 1)).sum(1))
+            return np.asarray(self._click_model.click_prob(items).sum(1), dtype=np.float64)
+        ranks = np.arange(1, grades.shape[1] + 1)
+        return np.asarray((self._click_model.first_click_prob(items) / ranks).sum(1), dtype=np.float64)
 
 
 class ClickReward(ExpectedClickReward):

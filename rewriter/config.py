@@ -70,8 +70,10 @@ class BaseConfig:
 class WarmStartConfig:
     """Supervised start on hindsight pairs of a session log."""
 
-    epochs: int = 20
+    epochs: int = 12
     """Passes over the pairs."""
+    patience: int = 4
+    """Passes without a new best on validation before training stops."""
     batch_size: int = 64
     """Pairs per step."""
     learning_rate: float = 2e-3
@@ -86,7 +88,7 @@ class WarmStartConfig:
     """Best of them kept as target."""
     gain_floor: float = 0.02
     """Added to a term's gain in rank, so that terms without gain keep a little weight."""
-    max_pairs: int = 6000
+    max_pairs: int = 4000
     """Distinct inputs used, the most clicked first."""
     seed: int = 0
     """Random numbers of order, word dropout and dropout."""
@@ -121,7 +123,7 @@ class PPOConfig:
     """Passes over a round's rollouts."""
     micro_batches: int = 1
     """Gradient accumulation: parts of a round, averaged, per optimiser step."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 4e-4
     """AdamW, constant after 10 rounds of warm-up."""
     value_learning_rate: float = 3e-4
     """AdamW, of the value head."""

@@ -72,7 +72,7 @@ class ClickReward(ExpectedClickReward):
         del ideal
         clicked = self._click_model.sample(grades.astype(np.int64), rng).clicked
         if self._credit == "every":
-            return clicked.sum(1).astype(np.float64)
+            return np.asarray(clicked.sum(1), dtype=np.float64)
         return np.where(clicked.any(1), 1.0 / (1 + clicked.argmax(1)), 0.0)
 
 

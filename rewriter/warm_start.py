@@ -93,6 +93,8 @@ def train_warm_start(
         scores.append(validation(policy))
         if scores[-1] > max(scores[:-1]):
             best, best_epoch = copy.deepcopy(policy.state_dict()), epoch
+        if epoch - best_epoch >= config.patience:
+            break
     policy.load_state_dict(best)
     return best_epoch, tuple(scores)
 

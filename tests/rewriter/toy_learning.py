@@ -1,0 +1,144 @@
+"""A toy world to learn in: 60 synthetic documents of six themes, topics whose query leaves out the decisive word,
+sessions that end with it, and a policy of width 32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from rewriter.base import new_policy
+from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from rewriter.policy import TermPolicy
+from rewriter.prompts import Prompt
+from rewriter.vocabulary import EOS_ID, TermVocabulary
+from rewriter.workbench import Workbench
+from search.corpus import corpus_of
+from search.records import Click, Collection, Corpus, Document, Session, Topic, Turn
+
+THEMES: dict[str, str] = {
+    "kitchen": "oven dough flour yeast butter sugar sourdough brioche pretzel focaccia salt crust knead bake",
+    "garden": "soil compost seed water prune shovel tomato rhubarb lavender pumpkin mulch sprout harvest weed",
+    "harbour": "boat anchor sail tide rope mast trawler ferry lighthouse buoy deck captain storm dock",
+    "music": "violin chord rhythm tempo melody choir cello trumpet banjo harp score bow concert tune",
+    "sky": "planet orbit telescope comet moon star saturn jupiter nebula eclipse gravity dust lens night",
+    "railway": "train track station signal ticket engine tunnel viaduct locomotive carriage platform rail brake guard",
+}
+"""Theme -> words; the seventh to tenth of each are decisive, the others are shared by the whole theme."""
+GENERAL = "people often good small early late simple morning".split()
+DOCUMENTS_PER_THEME = 10
+N_TOPICS = 24
+
+
+def toy_documents() -> list[Document]:
+    """Ten documents per theme. Number n of a theme is about its decisive word n % 4 and repeats it."""
+    rng = np.random.default_rng(7)
+    documents = []
+    for theme, text in THEMES.items():
+        words = text.split()
+        shared, decisive = words[:6] + words[10:], words[6:10]
+        for number in range(DOCUMENTS_PER_THEME):
+            focus = decisive[number % 4]
+            body = [*rng.choice(shared, 14), *rng.choice(GENERAL, 4), *[focus] * 3]
+            title = f"{rng.choice(shared)} {focus} {rng.choice(shared)}"
+            documents.append(Document(f"{theme}-{number}", title, " ".join(rng.permutation(body))))
+    return documents
+
+
+def toy_topics() -> tuple[Topic, ...]:
+    """Four topics per theme: typed is a shared word, wanted are the documents about one decisive word."""
+    topics = []
+    for theme, text in THEMES.items():
+        words = text.split()
+        for which in range(4):
+            wanted = {f"{theme}-{number}": 1 for number in range(which, DOCUMENTS_PER_THEME, 4)}
+            topics.append(Topic(f"{theme}-{words[6 + which]}", f"{words[which]} {words[which + 1]}", wanted))
+    return tuple(topics)
+
+
+def toy_corpus() -> Corpus:
+    return corpus_of("toy", toy_documents())
+
+
+def toy_workbench(engine: str = "tantivy") -> Workbench:
+    topics = toy_topics()
+    return Workbench.of(Collection(toy_corpus(), {"train": topics[:18], "dev": topics[18:]}, "made"), engine)
+
+
+def toy_sessions(topics: Sequence[Topic], *, each: int = 2, name_topics: bool = True) -> Iterator[Session]:
+    """Sessions that type the topic's query in vain, then add the decisive word and click a wanted document."""
+    for topic in topics:
+        decisive = topic.topic_id.split("-")[1]
+        attributes = {"topic_id": topic.topic_id} if name_topics else {}
+        for number in range(each):
+            name = f"{topic.topic_id}-{number}"
+            wanted = list(topic.relevance)[number % len(topic.relevance)]
+            click = Click(f"{name}-b", wanted, 1, 12.0)
+            turns = (
+                Turn(f"{name}-a", 0, topic.query, None, ("sky-0",), (), 10.0, attributes),
+                Turn(f"{name}-b", 1, f"{decisive} {topic.query}", None, (wanted,), (click,), 11.0, attributes),
+            )
+            yield Session(name, "simulated", turns)
+
+
+TOY_POLICY = PolicyConfig(d_model=32, d_kv=8, d_ff=32, encoder_layers=1, dropout=0.1, candidates=16)
+TOY_BASE = BaseConfig(steps=40, batch_size=32, target_terms=10)
+TOY_WARM_START = WarmStartConfig(epochs=3, batch_size=16, candidate_terms=20, target_terms=10)
+TOY_PPO = PPOConfig(
+    reward="ndcg",
+    iterations=6,
+    prompts_per_iteration=8,
+    samples_per_prompt=4,
+    terms=3,
+    epochs=2,
+    micro_batches=1,
+    learning_rate=3e-3,
+    value_learning_rate=3e-3,
+    value_coef=0.5,
+    gamma=1.0,
+    gae_lambda=1.0,
+    clip_range=0.2,
+    value_clip_range=0.2,
+    entropy_coef=0.0,
+    kl_coef=0.05,
+    kl_placement="loss",
+    kl_target=None,
+    whiten_advantages=True,
+    max_grad_norm=1.0,
+    rollout_weight=0.5,
+    validate_every=3,
+    patience=100,
+    checkpoint_every=3,
+    seed=0,
+)
+"""Every field that decides a result is given, so that tuned defaults change no test."""
+
+
+def toy_policy(bench: Workbench, decoding: str = "parallel") -> tuple[TermPolicy, TermVocabulary]:
+    """An untrained policy of the toy corpus, in evaluation mode."""
+    policy, vocabulary = new_policy(bench.index, replace(TOY_POLICY, decoding=decoding))
+    return policy.eval(), vocabulary
+
+
+def prompt_of(vocabulary: TermVocabulary, *terms: str) -> Prompt:
+    """A prompt of index terms."""
+    ids = tuple(vocabulary.token_ids[term] for term in terms)
+    return Prompt((*ids, EOS_ID), ids)
+
+
+def shaken(policy: TermPolicy, seed: int = 1, scale: float = 0.05) -> TermPolicy:
+    """The policy with noise on all weights, so that nothing is zero or the identity; changed in place."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight.add_(torch.randn(weight.shape, generator=generator) * scale)
+    return policy
+
+
+def scaled(policy: TermPolicy, factor: float) -> TermPolicy:
+    """The policy with sharper or flatter logits, by the size of its last decoder norm; changed in place."""
+    with torch.no_grad():
+        policy.t5.decoder.final_layer_norm.weight.mul_(factor)
+    return policy

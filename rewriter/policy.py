@@ -122,11 +122,11 @@ def build_policy(config: PolicyConfig, vectors: Tensor) -> TermPolicy:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        t5 = T5ForConditionalGeneration(t5_config)
+        policy = TermPolicy(T5ForConditionalGeneration(t5_config), config.decoding, config.candidates)
     with torch.no_grad():
-        t5.shared.weight.copy_(vectors)
-    identity_start(t5, config.identity_scale)
-    return TermPolicy(t5, config.decoding, config.candidates)
+        policy.t5.shared.weight.copy_(vectors)
+    identity_start(policy.t5, config.identity_scale)
+    return policy
 
 
 @torch.no_grad()

@@ -93,5 +93,5 @@ class TermVocabulary:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             return cls(tuple(content["terms"]), tuple(content["surfaces"]), tuple(content["document_frequencies"]))
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path} cannot be read as a vocabulary ({error}); train the model again") from error

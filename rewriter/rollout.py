@@ -95,9 +95,10 @@ def _sample_parallel(
 ) -> Rollouts:
     states = policy.first_states(batch)
     full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
-    candidates = full.topk(min(policy.candidates, full.shape[1]), dim=-1).indices  # (B, C)
+    candidates = _best_terms(policy, full)  # (B, C)
     log_probs = torch.log_softmax(full.gather(1, candidates), dim=-1)  # (B, C)
     noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator)
+    length = min(length, candidates.shape[1])
     places = (log_probs[:, None, :] + noise).topk(length, dim=-1).indices.flatten(1)  # (B, G x T)
     ids = candidates.gather(1, places).view(-1, length)  # (N, T)
     own = log_probs.gather(1, places).view(-1, length)
@@ -116,9 +117,16 @@ def _score_parallel(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) 
     return Scores(without_replacement(own), values, full, torch.ones(n_prompts, dtype=torch.bool))
 
 
+def _best_terms(policy: TermPolicy, log_probs: Tensor) -> Tensor:
+    """(B, C) the best terms by log-probability (B, V); never a banned one, so C may be less than asked for in a tiny
+    vocabulary."""
+    allowed = int((log_probs > MASKED_LOGIT / 2).sum(-1).min())
+    return log_probs.topk(min(policy.candidates, max(allowed, 1)), dim=-1).indices
+
+
 def _choices(policy: TermPolicy, first_log_probs: Tensor) -> Tensor:
     """(B, C) the first step's best terms and, last, the end token."""
-    best = first_log_probs.topk(min(policy.candidates, first_log_probs.shape[1]), dim=-1).indices
+    best = _best_terms(policy, first_log_probs)
     return torch.cat([best, torch.full((best.shape[0], 1), EOS_ID)], dim=1)
 
 

@@ -103,7 +103,7 @@ class PPOTrainer:
     ) -> None:
         """Rounds until `iterations` or until validation has been stale for `patience`; leaves the best weights.
 
-        `checkpoint` is called every `checkpoint_every` rounds and when the run is interrupted between rounds.
+        `checkpoint` is called every `checkpoint_every` rounds: an interrupted run continues from the last of them.
         """
         if self.state.round == 0:
             self._validate()
@@ -129,7 +129,7 @@ class PPOTrainer:
         if np.ptp(batch.rewards.gain) > 0:
             metrics |= self._update(batch)
             self._average()
-            self.kl.update(metrics["kl"], batch.rollouts.ids.shape[0])
+            self.kl.update(metrics["sampled_kl"], batch.rollouts.ids.shape[0])
         metrics |= {
             "skipped": float(np.ptp(batch.rewards.gain) == 0),
             "kl_coef": self.kl.coefficient,
@@ -177,8 +177,9 @@ class PPOTrainer:
         for _ in range(self.config.epochs):
             self.optimizer.zero_grad()
             totals: dict[str, float] = {}
-            for rows in torch.arange(batch.prompts.input_ids.shape[0]).chunk(self.config.micro_batches):
-                share = rows.numel() / batch.prompts.input_ids.shape[0]
+            tokens = batch.rollouts.mask.view(batch.prompts.input_ids.shape[0], -1).sum(1)  # (B,)
+            for rows in torch.arange(tokens.numel()).chunk(self.config.micro_batches):
+                share = float(tokens[rows].sum() / tokens.sum())  # means are over tokens, so parts weigh by tokens
                 loss, parts = self._loss(batch, rows)
                 (loss * share).backward()  # type: ignore[no-untyped-call]
                 totals = {

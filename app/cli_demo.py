@@ -49,22 +49,23 @@ def demo(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Documents, simulated sessions, training, evaluation, and the service on the result: about ten minutes.
+    """Documents, simulated sessions, training, evaluation, and the service on the result.
 
-    Stop it whenever you like: the same command goes on where it was.
+    It takes some minutes; stop it whenever you like: the same command goes on where it was.
     """
     from app.demo import run_demo
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
 
     terminal = Terminal(as_json=as_json)
-    settings = _settings(given(context, overrides), (data, engine, seed, sessions), out)
+    said = given(context, overrides)
+    settings = _settings(said, (data, engine, seed, sessions), out)
     set_up_torch()
     terminal.line(f"[bold]untilclick demo[/bold] [dim]on {data}, into {settings.out}[/dim]\n")
     outcome = run_demo(settings, _View(terminal))
     _close(terminal, outcome)
     if serve:
-        _serve(terminal, outcome, host, port)
+        _serve(terminal, outcome, said, host, port)
 
 
 def _settings(given: Given, options: tuple[str, str, int, int], out: Path | None) -> DemoConfig:
@@ -154,14 +155,24 @@ def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     terminal.line(f"  untilclick log stats --log {outcome.log}")
 
 
-def _serve(terminal: Terminal, outcome: DemoOutcome, host: str, port: int) -> None:
-    from app.cli_serve import ServiceChoice, start_service
+def _serve(terminal: Terminal, outcome: DemoOutcome, given: Given, host: str, port: int) -> None:
+    from app.cli_serve import service_settings, start_service
     from app.terminal import escape
+
+    config = outcome.config
+    settings = service_settings(
+        given,
+        data=config.data,
+        engine=config.engine,
+        log=str(outcome.log),
+        bundle=outcome.bundle,
+        index=outcome.index,
+        host=host,
+        port=port,
+        examples=outcome.examples,
+    )
 
     terminal.line(f"\n[bold]http://{host}:{port}[/bold]  [dim]Ctrl-C ends it. Held-out queries to try there:[/dim]")
     for query in outcome.examples:
         terminal.line(f"  {escape(query)}")
-    config = outcome.config
-    start_service(
-        ServiceChoice(config.data, config.engine, str(outcome.log), outcome.bundle, outcome.index, host, port)
-    )
+    start_service(settings)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Port
+from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Overrides, Port, given
+from app.command_settings import Given, nearest
+from search.errors import UntilclickError
 
 if TYPE_CHECKING:
+    from app.settings import Settings
     from app.terminal import Terminal
     from rewriter.rewrite import Rewrite
     from search.engine import SearchEngine
@@ -31,27 +35,32 @@ def register(app: typer.Typer) -> None:
     )(search)
 
 
-@dataclass(frozen=True)
-class ServiceChoice:
-    """What the service is started with; everything else is read from the environment."""
+def service_settings(given: Given, **options: object) -> Settings:
+    """The service's settings: options and `--set service.*`, then the environment, then the file's `[service]`."""
+    from app.settings import Settings, variable_of
 
-    data: str
-    engine: str
-    log: str
-    bundle: Path | None
-    index: Path | None
-    host: str
-    port: int
-    workers: int = 1
+    (in_file, file), _, (in_options, overrides) = given.layers("service")
+    for origin, layer in ((in_file, file), (in_options, overrides)):
+        for name in layer:
+            if name not in Settings.model_fields:
+                hint = nearest(name, sorted(Settings.model_fields))
+                raise UntilclickError(f"{origin.format(name)}: the service has no such setting. {hint}")
+    from_file = {
+        variable_of(name): value if isinstance(value, str) else json.dumps(value) for name, value in file.items()
+    }
+    return Settings.from_environment({**from_file, **given.environment}, **{**options, **overrides})
 
 
-def start_service(choice: ServiceChoice) -> None:
+def start_service(settings: Settings) -> None:
     """Serve until stopped."""
-    raise NotImplementedError
+    from app.main import serve as run
+
+    run(settings)
 
 
 def serve(
-    log: LogUrl,
+    context: typer.Context,
+    log: LogUrl = "untilclick.db",
     data: Data = "stdlib",
     bundle: Annotated[Path | None, BundleOption] = None,
     engine: Engine = "tantivy",
@@ -61,9 +70,11 @@ def serve(
         int, typer.Option("--workers", min=1, envvar="UNTILCLICK_WORKERS", help="Processes that answer.")
     ] = 1,
     config: Config = None,
+    overrides: Overrides = None,
 ) -> None:
-    """Serve search with rewriting, its page and its session log."""
-    start_service(ServiceChoice(data, engine, log, bundle, None, host, port, workers))
+    """Serve search with rewriting, its page and its session log. More settings: the variables of docs/service.md."""
+    options = {"data": data, "engine": engine, "log": log, "bundle": bundle, "host": host, "port": port}
+    start_service(service_settings(given(context, overrides), workers=workers, **options))
 
 
 def search(

@@ -28,8 +28,8 @@ T = TypeVar("T")
 PREFIX = "UNTILCLICK_"
 """Of every environment variable."""
 
-TABLES = ("user", "simulate", "policy", "base", "warm_start", "ppo", "evaluate")
-"""The tables a file may hold, each a stage's configuration."""
+TABLES = ("user", "simulate", "policy", "base", "warm_start", "ppo", "evaluate", "service")
+"""The tables a file may hold, each a stage's configuration; `service` holds those of `app.settings`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Given:
         known = [name for name in names if allowed is None or name in allowed]
         values: dict[str, Any] = dict(defaults)  # Any: texts and TOML values, checked below
         origins: dict[str, str] = {}
-        for origin, given in self._layers(table):
+        for origin, given in self.layers(table):
             for name, value in given.items():
                 if name not in known:
                     raise UntilclickError(
@@ -107,7 +107,7 @@ class Given:
                 f"{origins.get(name, name)} is {found['input']!r}: {found['msg'][:1].lower()}{found['msg'][1:]}"
             ) from None
 
-    def _layers(self, table: str) -> list[tuple[str, Mapping[str, Any]]]:  # Any: see `stage`
+    def layers(self, table: str) -> list[tuple[str, Mapping[str, Any]]]:  # Any: see `stage`
         """From weakest to strongest: a pattern that names the origin, and the values."""
         prefix = f"{PREFIX}{table.upper()}_"
         environment = {

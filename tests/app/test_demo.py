@@ -1,4 +1,4 @@
-"""The demo at toy size: what it writes, that it goes on after an interruption, and that it works on any collection."""
+"""The demo at toy size: what it writes, going on after an interruption, and collections of all kinds."""
 
 from __future__ import annotations
 

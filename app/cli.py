@@ -6,6 +6,8 @@ program leave a traceback. The commands are in `app.cli_*`, and import what they
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import os
 import sys
@@ -29,6 +31,9 @@ EXTRAS = {
 }  # fmt: skip
 """Extra -> the modules it brings."""
 
+_MENDABLE = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
+"""Errors of files that the user can mend; a missing file of the package is not among them."""
+
 INTERRUPTED = "Stopped. The same command goes on where it was; nothing is half-written."
 
 
@@ -47,6 +52,11 @@ class UntilclickGroup(TyperGroup):
             if missing is None:
                 raise
             _complain(str(missing))
+            raise typer.Exit(2) from None
+        except OSError as error:
+            if not isinstance(error, _MENDABLE) and error.errno != errno.ENOSPC:
+                raise
+            _complain(f"{error.filename or 'A file'}: {error.strerror}. Choose another place or make room")
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             _complain(INTERRUPTED)
@@ -103,7 +113,13 @@ cli_log.register(app)
 
 
 def main() -> None:
-    """The entry point: warnings of libraries are for developers and stay off unless Python is told otherwise."""
+    """The entry point: warnings of libraries are for developers and stay off unless Python is told otherwise.
+
+    A terminal that cannot show a sign gets a question mark instead.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     app()

@@ -60,7 +60,8 @@ def demo(
     terminal = Terminal(as_json=as_json)
     said = given(context, overrides)
     settings = _settings(said, (data, engine, seed, sessions), out)
-    set_up_torch()
+    with terminal.progress("Starting"):
+        set_up_torch()
     terminal.line(f"[bold]untilclick demo[/bold] [dim]on {data}, into {settings.out}[/dim]\n")
     outcome = run_demo(settings, _View(terminal))
     _close(terminal, outcome)

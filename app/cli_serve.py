@@ -108,17 +108,17 @@ def search(
         {
             "query": query,
             "original": original,
-            "rewrite": {
-                "text": rewrite.text,
-                "terms": rewrite.terms,
-                "applied": rewrite.applied,
-                "reason": rewrite.reason,
-            }
-            if rewrite
-            else None,
+            "rewrite": _summary(rewrite),
             "rewritten": rewritten,
         }
     )
+
+
+def _summary(rewrite: Rewrite | None) -> dict[str, object] | None:
+    if rewrite is None:
+        return None
+    names = ("text", "terms", "correction", "applied", "reason", "confidence")
+    return {name: getattr(rewrite, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Terminal:
     def answer(self, answer: object) -> None:
         """The one JSON object for machines; nothing for people. Dataclasses and paths are converted."""
         if self.as_json:
-            self._out.out(json.dumps(answer, default=_plain, ensure_ascii=False), highlight=False)
+            self._out.out(json.dumps(answer, default=_plain), highlight=False)
 
     def progress(self, label: str) -> AbstractContextManager[Update]:
         """See `app.progress.progress`."""

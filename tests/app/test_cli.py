@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import EXTRAS, app
+from app.cli_serve import service_settings
+from app.command_settings import Given, SettingsFile
+from search.errors import UntilclickError
 from tests.app.small_corpus import write_corpus
 
 COMMANDS = [
@@ -115,7 +119,6 @@ def test_a_missing_extra_says_how_to_install_it(run, monkeypatch, tmp_path):
 
 def test_every_extra_named_is_one_of_the_package():
     import tomllib
-    from pathlib import Path
 
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert EXTRAS.keys() <= project["optional-dependencies"].keys()
@@ -222,3 +225,29 @@ def test_progress_goes_to_stderr_and_stdout_holds_one_object(run, corpus, tmp_pa
     done = _simulated(run, corpus, tmp_path / "log.db", "--sessions", 5)
     assert done.stdout.count("\n") == 1
     assert "5 sessions logged" in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_a_users_mistake(run, corpus, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    failed = run("demo", "--data", corpus, "--out", tmp_path / "file" / "run", "--no-serve")
+    assert failed.exit_code == 2
+    assert "Not a directory" in failed.stderr
+
+
+def _given(*overrides, file=None, **environment):
+    return Given.of(overrides, environment, file)
+
+
+def test_the_service_takes_options_before_environment_before_file():
+    file = SettingsFile(Path("some.toml"), {}, {"service": {"max_k": 20, "title": "file", "examples": ["a", "b"]}})
+    environment = {"UNTILCLICK_MAX_K": "30", "UNTILCLICK_PORT": "1234"}
+    settings = service_settings(_given(file=file), port=8000)
+    assert (settings.max_k, settings.title, settings.examples, settings.port) == (20, "file", ("a", "b"), 8000)
+    settings = service_settings(_given(file=file, **environment), port=8000)
+    assert (settings.max_k, settings.title, settings.port) == (30, "file", 8000)
+    assert service_settings(_given("service.max_k=40", file=file, **environment)).max_k == 40
+
+
+def test_a_service_setting_that_is_not_there_is_named():
+    with pytest.raises(UntilclickError, match=r"--set service.max_q: .* Did you mean max_k\?"):
+        service_settings(_given("service.max_q=40"))

@@ -1,0 +1,98 @@
+"""What is shown while one waits, and how numbers read."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from app.progress import PlainLines, duration, progress
+from app.terminal import Terminal, stats_table
+from search.log_stats import LogStats, SessionFigures, VersionFigures
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _console(**options) -> Console:
+    return Console(file=io.StringIO(), width=200, **options)
+
+
+def test_without_a_terminal_a_line_comes_after_two_seconds_and_then_every_five():
+    console, clock = _console(), Clock()
+    lines = PlainLines(console, "Base", clock)
+    for second in range(13):
+        clock.now = float(second)
+        lines(second * 10, 120)
+    assert console.file.getvalue().splitlines() == [
+        "Base: 20 of 120, about 10 s left",
+        "Base: 70 of 120, about 5.0 s left",
+        "Base: 120 of 120, about 0.0 s left",
+    ]
+
+
+def test_without_a_total_no_time_is_guessed():
+    console, clock = _console(), Clock()
+    lines = PlainLines(console, "Reading", clock)
+    clock.now = 3.0
+    lines(1000, 0)
+    assert console.file.getvalue() == "Reading: 1,000\n"
+
+
+def test_in_a_terminal_a_bar_is_shown_and_removed():
+    console = _console(force_terminal=True)
+    with progress(console, "Base") as update:
+        update(1, 2)
+    assert "Base" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.9, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"), (185.0, "3 min 5 s")]
+)
+def test_durations_read_naturally(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_for_machines_only_the_answer_is_on_stdout(capsys):
+    @dataclass
+    class Answer:
+        path: Path
+
+    terminal = Terminal(as_json=True)
+    terminal.line("for people")
+    terminal.answer({"one": Answer(Path("a/b")), "word": "naïve [x]"})
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"one": {"path": "a/b"}, "word": "naïve [x]"}
+    assert captured.err == "for people\n"
+
+
+def test_for_people_nothing_is_json(capsys):
+    terminal = Terminal()
+    terminal.answer({"a": 1})
+    terminal.line("done")
+    assert capsys.readouterr().out == "done\n"
+
+
+def test_what_cannot_be_json_is_a_mistake_of_the_program():
+    with pytest.raises(TypeError, match="object"):
+        Terminal(as_json=True).answer({"a": object()})
+
+
+def test_an_empty_log_shows_dashes_and_versions_have_rows_of_their_own():
+    nothing = SessionFigures(0, 0, 0, None, None, None)
+    some = SessionFigures(10, 15, 8, 0.5, 1.25, 0.2)
+    console = _console()
+    console.print(stats_table(LogStats(nothing)))
+    assert console.file.getvalue().splitlines()[-1].split() == ["all", "0", "0", "0", "-", "-", "-"]
+    console.print(stats_table(LogStats(some, (VersionFigures(None, nothing), VersionFigures("v1", some)))))
+    rows = [line.split() for line in console.file.getvalue().splitlines()[-3:]]
+    assert [row[0] for row in rows] == ["none", "v1", "all"]
+    assert rows[1] == ["v1", "10", "15", "8", "50.0", "%", "1.25", "20.0", "%"]

@@ -113,9 +113,11 @@ class PPOConfig:
     """Distinct inputs of the log used."""
     iterations: int = 400
     """Rollout-and-update rounds at most."""
-    prompts_per_iteration: int = 64
+    later_share: float = 0.25
+    """Later queries of sessions used, as a share of the number of first queries."""
+    prompts_per_iteration: int = 32
     """Queries per round."""
-    samples_per_prompt: int = 16
+    samples_per_prompt: int = 32
     """Rollouts of each query."""
     terms: int = 4
     """Longest sequence of terms."""
@@ -147,6 +149,8 @@ class PPOConfig:
     """Adaptive coefficient towards this KL per sequence in nats (Ziegler et al. 2019); None keeps it fixed."""
     kl_horizon: int = 100_000
     """Rollouts over which the adaptive coefficient moves."""
+    center_groups: bool = True
+    """Subtract each prompt's mean advantage (`ppo`; the baseline of GRPO, Shao et al. 2024)."""
     whiten_advantages: bool = True
     """Scale advantages to mean 0 and standard deviation 1 over real tokens (`ppo`), standard deviation 1 (`rloo`)."""
     max_grad_norm: float = 1.0

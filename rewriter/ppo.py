@@ -60,6 +60,16 @@ def leave_one_out(scores: Tensor) -> Tensor:
     return (scores - scores.mean(1, keepdim=True)) * (group / (group - 1))
 
 
+def center_groups(advantages: Tensor, mask: Tensor, samples: int) -> Tensor:
+    """(N, T) advantages minus the mean over the real tokens of all `samples` sequences of the same prompt, 0 outside
+    the mask: what a prompt is worth is then no longer the value head's burden (the baseline of GRPO, Shao et al. 2024).
+    """
+    width = advantages.shape[1]
+    grouped, real = advantages.view(-1, samples * width), mask.view(-1, samples * width)
+    mean = (grouped * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp_min(1)
+    return (grouped - mean).view(-1, width) * mask
+
+
 class PolicyLoss(NamedTuple):
     """The clipped surrogate and how far the policy has moved."""
 

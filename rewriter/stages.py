@@ -127,8 +127,8 @@ def run_ppo(
     scorer = bench.scorer(vocabulary)
     split = split_sessions(sessions, VALIDATION_SHARE)
     queries = clicked_queries(split.training) if config.reward == "hindsight" else _wanted(bench, split.training)
-    rendered = [(render(one.request, vocabulary, bench.spelling), one) for one in queries]
-    rendered = [(prompt, one) for prompt, one in rendered if not prompt.empty][: config.max_queries]
+    rendered = [(render(one.request, vocabulary, bench.spelling), one) for one in _mixed(queries, config)]
+    rendered = [(prompt, one) for prompt, one in rendered if not prompt.empty]
     if not rendered:
         raise DataError("The log holds no query to train on; simulate or log more sessions first")
     environment = RewardEnvironment(
@@ -158,6 +158,13 @@ def run_ppo(
 def drop_checkpoint(run: Path) -> None:
     """Forget an interrupted PPO run, so that the next one starts from the warm start."""
     shutil.rmtree(_checkpoint(run), ignore_errors=True)
+
+
+def _mixed(queries: list[LoggedQuery], config: PPOConfig) -> list[LoggedQuery]:
+    """First queries of sessions with a share of the later ones, `max_queries` of each kind at most."""
+    first = [one for one in queries if not one.request.history][: config.max_queries]
+    later = [one for one in queries if one.request.history]
+    return first + (later[: int(config.later_share * len(first))] if first else later[: config.max_queries])
 
 
 def _train(trainer: PPOTrainer, run: Path, progress: Progress | None) -> None:

@@ -1,0 +1,106 @@
+"""The application: `create_app` builds it, `serve` runs it. Nothing happens at import, and no trainer is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import uvicorn
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app import routes_health, routes_page, routes_reading, routes_search
+from app.envelope import Envelope
+from app.metrics import Metrics
+from app.open_service import open_service
+from app.problems import install_problem_handlers, use_problem_media_type
+from app.service import SearchService
+from app.service_access import ServiceAccess
+from app.settings import Settings
+from app.version import program_version
+
+DESCRIPTION = (
+    "Search that rephrases what was typed into what was meant, and learns from every session until its click. "
+    "Errors are problem documents (RFC 9457)."
+)
+GRACE_SECONDS = 10
+"""How long requests in progress may take when the service is stopped."""
+
+
+def create_app(settings: Settings, service: SearchService | None = None) -> FastAPI:
+    """The application around a service; without one it is opened at start-up and closed at the end.
+
+    A service that is handed in stays its owner's to close.
+    """
+    metrics = service.metrics if service is not None else Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = service if service is not None else await to_thread.run_sync(open_service, settings, metrics)
+        app.state.access = ServiceAccess(opened, settings, anyio.CapacityLimiter(settings.search_threads))
+        try:
+            yield
+        finally:
+            if service is None:
+                opened.close()
+
+    app = FastAPI(
+        title=settings.title,
+        version=program_version(),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+    install_problem_handlers(app)
+    for routes in (routes_search, routes_reading, routes_health, routes_page):
+        app.include_router(routes.router)
+    routes_page.mount_static(app)
+    _describe_problems(app)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until stopped by a signal. Raises the UntilclickError of what cannot be opened.
+
+    With several workers each process opens the service for itself, from the environment.
+    """
+    options: dict[str, Any] = {  # Any: handed through to uvicorn
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }
+    with contextlib.suppress(KeyboardInterrupt):
+        if settings.workers > 1:
+            os.environ.update(settings.to_environment())
+            uvicorn.run("app.main:app_from_environment", factory=True, workers=settings.workers, **options)
+            return
+        with contextlib.closing(open_service(settings, Metrics())) as service:
+            uvicorn.run(create_app(settings, service), **options)
+
+
+def app_from_environment() -> FastAPI:
+    """The application that the environment describes: the factory for servers with several processes."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return create_app(Settings.from_environment(os.environ))
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Have `/openapi.json` say that errors are problem documents."""
+
+    def openapi() -> dict[str, Any]:  # Any: a JSON document
+        if app.openapi_schema is None:
+            plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            app.openapi_schema = use_problem_media_type(plain)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,53 @@
+"""For operators: is it alive, is it ready, what does it count."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from app.problems import Problem, problem_response, problem_responses, problem_type
+from app.schemas import LiveResponse, ReadyResponse
+from app.service_access import Access
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", summary="Liveness", responses=problem_responses())
+async def healthz() -> LiveResponse:
+    """The process answers. Nothing else is looked at."""
+    return LiveResponse()
+
+
+@router.get("/readyz", summary="Readiness", response_model=ReadyResponse, responses=problem_responses(503))
+async def readyz(access: Access) -> ReadyResponse | JSONResponse:
+    """Engine, log and model are tried. Without its engine the service is not ready; without its log it is degraded,
+    since searches are answered all the same."""
+    health = await access.run(access.service.health)
+    if not health.engine:
+        problem = Problem(
+            type=problem_type("unavailable"),
+            title="Service Unavailable",
+            status=503,
+            detail="The search engine does not answer.",
+        )
+        return problem_response(problem, None)
+    return ReadyResponse(
+        status="ready" if health.log else "degraded",
+        log="ok" if health.log else "failing",
+        model="ok" if health.model else "absent",
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."},
+        **problem_responses(),
+    },
+)
+async def metrics(access: Access) -> Response:
+    """Counters and histograms of this process."""
+    return Response(access.service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,364 @@
+"""Requests and responses of the HTTP interface. Pydantic stands here and nowhere deeper."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.candidates import Candidate
+from app.service import Mode, Result, RewriteAnswer, SearchAnswer, SearchCommand
+from rewriter.bundle import BundleManifest
+from rewriter.rewrite import Reason, Rewrite
+from search.log_stats import LogStats, SessionFigures
+from search.records import Document
+
+MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES = 128, 50, 10
+DEFAULT_K = 10
+
+
+def _plain_text(value: str) -> str:
+    """Refuse what no database and no response can carry."""
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must be text without NUL characters and without halves of surrogate pairs")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_plain_text)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SearchRequest(_Request):
+    """One search of a session."""
+
+    query: Text = Field(description="What the visitor typed.", examples=["wait until a thread is finished"])
+    session_id: UUID | None = Field(
+        None,
+        description="The session this query belongs to: from an earlier answer, or a fresh UUID of the client's.",
+    )
+    client_id: Text | None = Field(
+        default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor's, kept in the session log."
+    )
+    k: int = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
+    mode: Mode = Field(default=Mode.AUTO, description="How the rewrite is used; `off` is plain BM25.")
+    compare: bool = Field(default=False, description="Also give the results of the query as typed.")
+
+    def command(self) -> SearchCommand:
+        """What the service is told."""
+        session_id = None if self.session_id is None else str(self.session_id)
+        return SearchCommand(self.query, session_id, self.client_id, self.k, self.mode, self.compare)
+
+
+class SearchParameters(_Request):
+    """The same as parameters of a link."""
+
+    q: Text = Field(description="What the visitor typed.")
+    session_id: UUID | None = Field(default=None, description="The session this query belongs to.")
+    client_id: Text | None = Field(
+        default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor's."
+    )
+    k: int = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
+    mode: Mode = Field(default=Mode.AUTO, description="How the rewrite is used; `off` is plain BM25.")
+    compare: bool = Field(default=False, description="Also give the results of the query as typed.")
+
+    def command(self) -> SearchCommand:
+        """What the service is told."""
+        session_id = None if self.session_id is None else str(self.session_id)
+        return SearchCommand(self.q, session_id, self.client_id, self.k, self.mode, self.compare)
+
+
+class ClickRequest(_Request):
+    """A click on a result."""
+
+    click_token: str = Field(min_length=1, description="The token of the result that was clicked.")
+
+
+class RewriteRequestBody(_Request):
+    """A query to rewrite without searching."""
+
+    query: Text = Field(description="What the visitor typed.", examples=["seperate string by comma"])
+    history: tuple[Text, ...] = Field(
+        default=(), max_length=MAX_HISTORY, description="Earlier queries of the session, oldest first."
+    )
+    n: int = Field(default=1, ge=1, le=MAX_CANDIDATES, description="How many candidates to give at most.")
+
+
+class TermOut(_Response):
+    """A word that was added to the query."""
+
+    term: str
+    weight: float = Field(description="Share of the rewrite, 0..1; the weights of a rewrite sum to 1.")
+
+
+class RewriteOut(_Response):
+    """What was searched instead of the query as typed."""
+
+    text: str = Field(
+        description="The rewritten query for a person to read; the query itself when nothing is applied."
+    )
+    terms: list[TermOut] = Field(description="Words added, heaviest first.")
+    correction: str | None = Field(description="The query with misspelt words replaced; null where no word was.")
+    applied: bool = Field(description="Whether the results are those of the rewrite.")
+    reason: Reason = Field(description="Why the rewrite was or was not applied.")
+    confidence: float = Field(description="What the gate compared with its threshold, 0..1.")
+    rewriter_version: str | None = Field(description="Version of the rewriter; null without one.")
+
+    @classmethod
+    def of(cls, rewrite: Rewrite, version: str | None) -> Self:
+        """From the service's answer."""
+        return cls(
+            text=rewrite.text,
+            terms=_terms(rewrite.terms),
+            correction=rewrite.correction,
+            applied=rewrite.applied,
+            reason=rewrite.reason,
+            confidence=rewrite.confidence,
+            rewriter_version=version,
+        )
+
+
+class SnippetPiece(_Response):
+    """Consecutive plain text of a snippet."""
+
+    text: str
+    hit: bool = Field(description="True for a word that was searched: mark it.")
+
+
+class ResultOut(_Response):
+    """One result."""
+
+    rank: int = Field(description="1-based.")
+    doc_id: str
+    title: str = Field(description="May be empty.")
+    snippet: list[SnippetPiece] = Field(description="The best passage, in pieces of plain text.")
+    score: float = Field(description="Comparable within one answer only.")
+    click_token: str | None = Field(description="To be sent when the result is clicked; null in `original_results`.")
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """From the service's answer."""
+        return cls(
+            rank=result.rank,
+            doc_id=result.doc_id,
+            title=result.title,
+            snippet=[SnippetPiece(text=piece.text, hit=piece.hit) for piece in result.snippet],
+            score=result.score,
+            click_token=result.click_token,
+        )
+
+
+class TimingsOut(_Response):
+    """Milliseconds by stage."""
+
+    rewrite: float
+    search: float
+    log: float
+    total: float
+
+
+class SearchResponse(_Response):
+    """The answer to one search."""
+
+    query_id: str
+    session_id: str = Field(description="To be sent with the next query of the same need.")
+    query: str = Field(description="As typed.")
+    rewrite: RewriteOut
+    results: list[ResultOut]
+    original_results: list[ResultOut] | None = Field(
+        description="Plain BM25 on the query as typed, with `compare`; never logged as shown."
+    )
+    timings_ms: TimingsOut
+
+    @classmethod
+    def of(cls, answer: SearchAnswer) -> Self:
+        """From the service's answer."""
+        original, timings = answer.original_results, answer.timings
+        return cls(
+            query_id=answer.query_id,
+            session_id=answer.session_id,
+            query=answer.rewrite.query,
+            rewrite=RewriteOut.of(answer.rewrite, answer.rewriter_version),
+            results=[ResultOut.of(result) for result in answer.results],
+            original_results=None if original is None else [ResultOut.of(result) for result in original],
+            timings_ms=TimingsOut(
+                rewrite=round(timings.rewrite, 3),
+                search=round(timings.search, 3),
+                log=round(timings.log, 3),
+                total=round(timings.total, 3),
+            ),
+        )
+
+
+class CandidateOut(_Response):
+    """One way to say the query."""
+
+    text: str
+    terms: list[TermOut]
+    score: float = Field(description="The rewriter's confidence times the share of the rewrite kept, 0..1.")
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> Self:
+        """From the service's answer."""
+        return cls(text=candidate.text, terms=_terms(candidate.terms), score=candidate.score)
+
+
+class RewriteResponse(_Response):
+    """What the rewriter makes of a query."""
+
+    query: str
+    decision: Literal["keep", "rewrite"]
+    reason: Reason = Field(description="Why.")
+    confidence: float = Field(description="What the gate compared with its threshold, 0..1.")
+    rewriter_version: str | None
+    candidates: list[CandidateOut] = Field(description="Best first; empty for `keep`.")
+    timing_ms: float
+
+    @classmethod
+    def of(cls, answer: RewriteAnswer) -> Self:
+        """From the service's answer."""
+        rewrite = answer.rewrite
+        return cls(
+            query=rewrite.query,
+            decision="rewrite" if rewrite.applied else "keep",
+            reason=rewrite.reason,
+            confidence=rewrite.confidence,
+            rewriter_version=answer.rewriter_version,
+            candidates=[CandidateOut.of(candidate) for candidate in answer.candidates],
+            timing_ms=round(answer.ms, 3),
+        )
+
+
+class DocumentOut(_Response):
+    """A stored document."""
+
+    doc_id: str
+    title: str = Field(description="May be empty.")
+    text: str
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        """From a record."""
+        return cls(doc_id=document.doc_id, title=document.title, text=document.text)
+
+
+class FiguresOut(_Response):
+    """How well a set of sessions was served."""
+
+    sessions: int
+    queries: int
+    clicks: int
+    first_query_click_share: float | None = Field(
+        description="Share of sessions whose first query got a click; null without sessions."
+    )
+    mean_queries_until_click: float | None = Field(
+        description="Queries up to and including the first one clicked; null without a click."
+    )
+    abandonment_share: float | None = Field(description="Share of sessions without a click; null without sessions.")
+
+
+class VersionFiguresOut(FiguresOut):
+    """The figures of sessions that one rewriter version answered first."""
+
+    rewriter_version: str | None = Field(description="null: no rewriter.")
+
+
+class StatsResponse(FiguresOut):
+    """The figures of the session log."""
+
+    by_rewriter_version: list[VersionFiguresOut]
+
+    @classmethod
+    def of(cls, stats: LogStats) -> Self:
+        """From the log's own figures."""
+        versions = [
+            VersionFiguresOut(rewriter_version=one.rewriter_version, **_figures(one.figures))
+            for one in stats.by_rewriter_version
+        ]
+        return cls(by_rewriter_version=versions, **_figures(stats.total))
+
+
+class ModelOut(_Response):
+    """A rewriter that the service can use."""
+
+    version: str
+    active: bool
+    data: str | None = Field(description="The documents it was trained on.")
+    created: str | None = Field(description="ISO 8601, UTC.")
+    quantization: str | None
+    figures: dict[str, float] = Field(description="Validation figures at the end of training.")
+
+
+class ModelsResponse(_Response):
+    """The rewriters of this service."""
+
+    active: str | None = Field(description="Version that answers; null without one.")
+    models: list[ModelOut]
+
+    @classmethod
+    def of(cls, version: str | None, manifest: BundleManifest | None) -> Self:
+        """From the rewriter's version and, where it came from a bundle, the bundle's manifest."""
+        if version is None:
+            return cls(active=None, models=[])
+        model = ModelOut(
+            version=version,
+            active=True,
+            data=manifest.data if manifest else None,
+            created=manifest.created if manifest else None,
+            quantization=manifest.quantization if manifest else None,
+            figures=dict(manifest.figures) if manifest else {},
+        )
+        return cls(active=version, models=[model])
+
+
+class InfoResponse(_Response):
+    """What a client needs to know to offer a search box."""
+
+    title: str
+    version: str = Field(description="Version of the program.")
+    data: str = Field(description="The documents searched.")
+    engine: str
+    rewriter_version: str | None
+    modes: list[Mode]
+    examples: list[str] = Field(description="Queries worth trying.")
+    max_k: int
+    max_query_characters: int
+
+
+class LiveResponse(_Response):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyResponse(_Response):
+    """Whether the parts of the service work."""
+
+    status: Literal["ready", "degraded"] = Field(
+        description="`degraded`: searches are answered, but the session log is away."
+    )
+    engine: Literal["ok"] = "ok"
+    log: Literal["ok", "failing"]
+    model: Literal["ok", "absent"]
+
+
+def _terms(pairs: tuple[tuple[str, float], ...]) -> list[TermOut]:
+    return [TermOut(term=term, weight=weight) for term, weight in pairs]
+
+
+def _figures(figures: SessionFigures) -> dict[str, Any]:  # Any: whole numbers, shares and None
+    return {
+        "sessions": figures.sessions,
+        "queries": figures.turns,
+        "clicks": figures.clicks,
+        "first_query_click_share": figures.first_query_click_share,
+        "mean_queries_until_click": figures.mean_queries_until_click,
+        "abandonment_share": figures.abandonment_share,
+    }

@@ -1,0 +1,37 @@
+"""How handlers reach the service: out of the event loop, a bounded number at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import anyio
+from anyio import to_thread
+from fastapi import Depends, Request
+
+from app.service import SearchService
+from app.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ServiceAccess:
+    """The service of one application."""
+
+    service: SearchService
+    settings: Settings
+    limiter: anyio.CapacityLimiter
+
+    async def run(self, act: Callable[[], T]) -> T:
+        """Run something that blocks in a thread; waits while as many as allowed are running."""
+        return await to_thread.run_sync(act, limiter=self.limiter)
+
+
+def _access(request: Request) -> ServiceAccess:
+    access: ServiceAccess = request.app.state.access
+    return access
+
+
+Access = Annotated[ServiceAccess, Depends(_access)]

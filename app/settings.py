@@ -1,0 +1,143 @@
+"""What the service is started with. The environment is an argument, so that a test passes a dict.
+
+Every field's description is what `docs/service.md` says of it. Options of the command line come as keyword arguments
+and are stronger than the environment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import sqlalchemy as sa
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from search.corpus import STDLIB
+from search.errors import UntilclickError
+from search.log_database import parse_log_url
+
+PREFIX = "UNTILCLICK_"
+
+STDLIB_EXAMPLES = (
+    "delete a directory tree",
+    "wait until a thread is finished",
+    "seperate string by comma",
+    "biggest items of a list",
+)
+"""Offered on the page where the documents are Python's own and no examples are set."""
+
+
+class SettingsError(UntilclickError):
+    """A setting that cannot be used; the text names variable, problem and remedy."""
+
+
+def _items(value: object) -> object:
+    """A JSON list, or items separated by `|`, as a list; anything but text as it is."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split("|") if part.strip()]
+
+
+def _nothing_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+Items = BeforeValidator(_items)
+OptionalPath = Annotated[Path | None, BeforeValidator(_nothing_if_empty)]
+
+
+class Settings(BaseModel):
+    """Settings of one service. Frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = Field(default=STDLIB, description="`stdlib`, a BEIR folder, a JSONL file or `ir_datasets:ID`.")
+    engine: Literal["tantivy", "rank-bm25"] = Field("tantivy", description="BM25 engine.")
+    index: OptionalPath = Field(default=None, description="Folder that keeps the index; in memory without it.")
+    bundle: OptionalPath = Field(default=None, description="Exported rewriter; without one, queries stay as typed.")
+    log: str = Field(
+        "untilclick.db", description="Session log: a file, `sqlite:///FILE` or `postgresql+psycopg://...`."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=256, description="Processes that answer; each counts its own metrics.")
+    title: str = Field("untilclick", min_length=1, max_length=60, description="Name on the page.")
+    examples: Annotated[tuple[str, ...], Items] = Field(
+        default=(), description="Queries offered on the page: a JSON list, or separated by `|`."
+    )
+    secret_keys: Annotated[tuple[SecretStr, ...], Items] = Field(
+        default=(), description="Keys that sign click tokens, oldest first: the last one signs, all are accepted."
+    )
+    secret_file: OptionalPath = Field(
+        default=None,
+        description="Private file with a key, made when absent; beside the log by default.",
+    )
+    token_lifetime_s: int = Field(86_400, ge=1, description="Seconds for which a click token is accepted.")
+    rewrite_budget_ms: float = Field(
+        50.0, gt=0, le=10_000, description="Milliseconds after which the original query is searched instead."
+    )
+    rewrite_threads: int = Field(default=1, ge=1, le=64, description="Rewrites computed at once in a process.")
+    search_threads: int = Field(8, ge=1, le=256, description="Requests answered at once in a process; others wait.")
+    max_k: int = Field(100, ge=1, le=1000, description="Most results a request may ask for.")
+    max_rewrite_characters: int = Field(1000, ge=1, description="Longer queries are searched as typed.")
+    max_query_characters: int = Field(4000, ge=1, description="Longer queries are refused (422).")
+    max_body_bytes: int = Field(65_536, ge=1024, description="Larger request bodies are refused (413).")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], **options: object) -> Self:
+        """Settings from `UNTILCLICK_*` variables; `options` that are not None come first.
+
+        Variables of other names, and of other commands, are passed over. Raises SettingsError for a bad value.
+        """
+        found: dict[str, object] = {
+            name: environ[variable] for name in cls.model_fields if (variable := variable_of(name)) in environ
+        }
+        found |= {name: value for name, value in options.items() if value is not None}
+        try:
+            return cls.model_validate(found)
+        except (ValidationError, json.JSONDecodeError) as error:
+            raise SettingsError(_sentence(error)) from None
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that give these settings again, for processes started from this one."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return {variable_of(name): _text(value) for name, value in given.items() if value is not None}
+
+    @property
+    def example_queries(self) -> tuple[str, ...]:
+        """What the page offers to try."""
+        return self.examples or (STDLIB_EXAMPLES if self.data == STDLIB else ())
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key of click tokens is kept when no keys are set."""
+        if self.secret_file is not None:
+            return self.secret_file
+        url: sa.URL = parse_log_url(self.log)
+        if url.drivername == "sqlite" and url.database:
+            return Path(f"{url.database}.key")
+        return Path("untilclick.key")
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: `max_k` is UNTILCLICK_MAX_K."""
+    return PREFIX + name.upper()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return json.dumps([item.get_secret_value() if isinstance(item, SecretStr) else item for item in value])
+    return str(value)
+
+
+def _sentence(error: ValidationError | json.JSONDecodeError) -> str:
+    """What is wrong, without the value: it may be a key."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"A setting that starts with [ is not a JSON list ({error}); write it as JSON or separate items by |."
+    problem = error.errors(include_input=False, include_url=False)[0]
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    return f"{variable_of(name)}: {problem['msg']}. See the settings in docs/service.md."

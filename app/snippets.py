@@ -1,0 +1,140 @@
+"""The passage of a document that shows why it was found, as pieces of plain text.
+
+Pieces, not markup: what a document contains can then never become markup on a page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from search.analysis import term_of, terms
+
+SNIPPET_CHARACTERS = 240
+"""Length aimed at."""
+
+MAX_SCANNED_CHARACTERS = 20_000
+"""Text beyond this is not looked at."""
+
+TYPED_WEIGHT, ADDED_WEIGHT = 2.0, 1.0
+"""What a typed word and a word of the rewrite count when windows are compared."""
+
+REPEAT_WEIGHT = 0.1
+"""What a further occurrence of a word counts, as a share of its weight."""
+
+_WORD = re.compile(r"[^\W_]+")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive text of a snippet."""
+
+    text: str
+    hit: bool
+    """True for a word that was searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    start: int
+    end: int
+    term: str
+
+
+def term_weights(query: str, added: Iterable[str]) -> dict[str, float]:
+    """Index term -> weight, of a query as typed and the words that a rewrite added."""
+    weights = {term: ADDED_WEIGHT for word in added for term in terms(word)}
+    return weights | dict.fromkeys(terms(query), TYPED_WEIGHT)
+
+
+def snippet(text: str, weights: dict[str, float], length: int = SNIPPET_CHARACTERS) -> tuple[Piece, ...]:
+    """The window of about `length` characters with the most searched words, cut at words, white space made single.
+
+    Without a searched word it is the beginning of the text; an empty text gives no pieces.
+    """
+    hits = _hits(text[:MAX_SCANNED_CHARACTERS], weights)
+    start, end = _widen(text, _best_window(hits, weights, length), length)
+    inside = [hit for hit in hits if start <= hit.start and hit.end <= end]
+    return _pieces(text, start, end, inside)
+
+
+def _hits(text: str, weights: dict[str, float]) -> list[_Hit]:
+    found = []
+    for match in _WORD.finditer(text):
+        term = term_of(match.group())
+        if term is not None and term in weights:
+            found.append(_Hit(match.start(), match.end(), term))
+    return found
+
+
+def _best_window(hits: Sequence[_Hit], weights: dict[str, float], length: int) -> tuple[int, int]:
+    """Start of the first and end of the last hit of the window of most weight; the earliest of equals."""
+    best, best_value = (0, 0), 0.0
+    for i, first in enumerate(hits):
+        value, last, seen = 0.0, first, set[str]()
+        for hit in hits[i:]:
+            if hit.end - first.start > length:
+                break
+            value += weights[hit.term] * (REPEAT_WEIGHT if hit.term in seen else 1.0)
+            seen.add(hit.term)
+            last = hit
+        if value > best_value:
+            best, best_value = (first.start, last.end), value
+    return best
+
+
+def _widen(text: str, window: tuple[int, int], length: int) -> tuple[int, int]:
+    """Spread a window to about `length` characters around its middle, and out or in to the next word's edge."""
+    start, end = window
+    spare = max(0, length - (end - start))
+    start = max(0, start - spare // 3)
+    end = min(len(text), max(end, start + length))
+    start = max(0, min(start, end - length))
+    return _word_start(text, start, window[0]), _word_end(text, end, window[1])
+
+
+def _word_start(text: str, position: int, limit: int) -> int:
+    """Move forward to the beginning of a word, not past `limit`."""
+    if position == 0 or text[position - 1].isspace():
+        return position
+    space = _SPACE.search(text, position, max(position, limit))
+    return space.end() if space else position
+
+
+def _word_end(text: str, position: int, limit: int) -> int:
+    """Move back to the end of a word, not before `limit`."""
+    if position >= len(text) or text[position].isspace():
+        return position
+    cut = max(text.rfind(" ", limit, position), text.rfind("\n", limit, position))
+    return cut if cut > limit else position
+
+
+def _pieces(text: str, start: int, end: int, hits: Sequence[_Hit]) -> tuple[Piece, ...]:
+    parts: list[tuple[str, bool]] = [("… ", False)] if text[:start].strip() else []
+    position = start
+    for hit in hits:
+        parts += [(text[position : hit.start], False), (text[hit.start : hit.end], True)]
+        position = hit.end
+    parts.append((text[position:end], False))
+    if text[end:].strip():
+        parts.append((" …", False))
+    return _merged(parts)
+
+
+def _merged(parts: Iterable[tuple[str, bool]]) -> tuple[Piece, ...]:
+    """Join neighbours of one kind, make white space single and trim both ends."""
+    joined: list[tuple[str, bool]] = []
+    for text, hit in parts:
+        if not text:
+            continue
+        if joined and joined[-1][1] == hit:
+            joined[-1] = (joined[-1][0] + text, hit)
+        else:
+            joined.append((text, hit))
+    pieces = [(_SPACE.sub(" ", text), hit) for text, hit in joined]
+    if pieces:
+        pieces[0] = (pieces[0][0].lstrip(), pieces[0][1])
+        pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
+    return tuple(Piece(text, hit) for text, hit in pieces if text)

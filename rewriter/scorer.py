@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
 from rewriter.vocabulary import TermVocabulary
-from search.bm25 import weight_matrix
+from search.bm25 import idf, weight_matrix
 from search.term_index import TermIndex
 
 FEEDBACK_DOCUMENTS = 10
@@ -33,11 +34,13 @@ class Bm25Settings:
     b: float
     quantise: bool
     """True for engines that store document lengths in one byte (Lucene, tantivy)."""
+    idf: Literal["lucene", "okapi"] = "lucene"
+    """`okapi` for rank-bm25, see `okapi_idf`."""
 
 
 ENGINE_SETTINGS: dict[str, Bm25Settings] = {
     "tantivy": Bm25Settings(1.2, 0.75, quantise=True),
-    "rank-bm25": Bm25Settings(0.9, 0.4, quantise=False),
+    "rank-bm25": Bm25Settings(0.9, 0.4, quantise=False, idf="okapi"),
     "opensearch": Bm25Settings(1.2, 0.75, quantise=True),
 }
 """By engine name."""
@@ -50,7 +53,11 @@ class CorpusScorer:
         self.index = index
         self.vocabulary = vocabulary
         self.n_documents = len(index.doc_ids)
-        self._weights = weight_matrix(index, settings.k1, settings.b, quantise=settings.quantise)
+        weights = weight_matrix(index, settings.k1, settings.b, quantise=settings.quantise)
+        if settings.idf == "okapi":
+            frequency, n = index.document_frequencies, self.n_documents
+            weights = (diags_array(okapi_idf(frequency, n) / idf(frequency, n)) @ weights).tocsr().astype(np.float32)
+        self._weights = weights
         columns = vocabulary.index_columns(index)
         kept = np.flatnonzero(columns >= 0)
         select = csr_array(
@@ -105,12 +112,21 @@ class CorpusScorer:
         return np.pad(ranked, ((0, 0), (0, k - ranked.shape[1])), constant_values=-1)
 
 
+def okapi_idf(document_frequency: NDArray[np.int64], n_documents: int) -> NDArray[np.float64]:
+    """(V,) log((N - df + .5) / (df + .5)) as in `rank_bm25.BM25Okapi`, which gives terms in more than half of the
+    documents, where this is negative, a quarter of the mean over all terms instead."""
+    plain = np.log(n_documents - document_frequency + 0.5) - np.log(document_frequency + 0.5)
+    return np.asarray(np.where(plain < 0, 0.25 * plain.mean(), plain) if plain.size else plain)
+
+
 def _dense(matrix: csr_array) -> Tensor:
     return torch.from_numpy(matrix.toarray().astype(np.float32, copy=False))
 
 
 def _heaviest(matrix: csr_array, n: int) -> csr_array:
     """Keep the n largest entries of each row, scaled to sum 1."""
+    if matrix.shape[0] == 0:
+        return matrix
     data, indices, indptr = [], [], [0]
     for row in range(matrix.shape[0]):
         start, end = matrix.indptr[row], matrix.indptr[row + 1]

@@ -15,7 +15,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
@@ -40,7 +42,12 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
-        new.rename(folder)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -72,15 +79,28 @@ def save_policy(policy: TermPolicy, vocabulary: TermVocabulary, folder: Path) ->
 
 
 def load_policy(folder: Path) -> tuple[TermPolicy, TermVocabulary]:
-    """Read what `save_policy` wrote, in evaluation mode. Raises ModelError when the folder is no model."""
+    """Read what `save_policy` wrote, in evaluation mode. Raises ModelError when the folder is no model or its parts
+    do not fit together; the library alone would fill missing weights with random ones."""
     try:
         settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
-        t5 = T5ForConditionalGeneration.from_pretrained(folder)
+        t5, missing = _load_t5(folder)
         policy = TermPolicy(t5, settings["decoding"], settings["candidates"])
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{folder} is not a model folder of this package ({error}); train the model again"
         ) from error
+    if missing:
+        raise ModelError(f"{folder} lacks the weight {missing[0]}; train the model again")
+    vocabulary = TermVocabulary.load(folder)
+    if len(vocabulary) != policy.vocabulary_size:
+        sizes = f"{len(vocabulary)} tokens, the model {policy.vocabulary_size}"
+        raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
     policy.eval()
-    return policy, TermVocabulary.load(folder)
+    return policy, vocabulary
+
+
+def _load_t5(folder: Path) -> tuple[T5ForConditionalGeneration, list[str]]:
+    """The model and the names of weights that the folder lacks."""
+    loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair, untyped
+    return loaded[0], sorted(loaded[1]["missing_keys"])

@@ -27,7 +27,7 @@ THEMES: dict[str, str] = {
     "railway": "train track station signal ticket engine tunnel viaduct locomotive carriage platform rail brake guard",
 }
 """Theme -> words; the seventh to tenth of each are decisive, the others are shared by the whole theme."""
-GENERAL = "people often good small early late simple morning".split()
+GENERAL = ["people", "often", "good", "small", "early", "late", "simple", "morning"]
 DOCUMENTS_PER_THEME = 10
 N_TOPICS = 24
 
@@ -85,7 +85,9 @@ def toy_sessions(topics: Sequence[Topic], *, each: int = 2, name_topics: bool = 
 
 TOY_POLICY = PolicyConfig(d_model=32, d_kv=8, d_ff=32, encoder_layers=1, dropout=0.1, candidates=16)
 TOY_BASE = BaseConfig(steps=40, batch_size=32, target_terms=10)
-TOY_WARM_START = WarmStartConfig(epochs=3, batch_size=16, candidate_terms=20, target_terms=10)
+TOY_WARM_START = WarmStartConfig(
+    epochs=3, patience=100, batch_size=16, learning_rate=2e-3, candidate_terms=20, target_terms=10
+)
 TOY_PPO = PPOConfig(
     reward="ndcg",
     iterations=6,
@@ -107,6 +109,7 @@ TOY_PPO = PPOConfig(
     kl_target=None,
     whiten_advantages=True,
     max_grad_norm=1.0,
+    average_decay=0.5,
     rollout_weight=0.5,
     validate_every=3,
     patience=100,

@@ -62,7 +62,7 @@ def leave_one_out(scores: Tensor) -> Tensor:
 
 def center_groups(advantages: Tensor, mask: Tensor, samples: int) -> Tensor:
     """(N, T) advantages minus the mean over the real tokens of all `samples` sequences of the same prompt, 0 outside
-    the mask: what a prompt is worth is then no longer the value head's burden (the baseline of GRPO, Shao et al. 2024).
+    the mask: what a prompt is worth is then no burden of the value head (the baseline of GRPO, Shao et al. 2024).
     """
     width = advantages.shape[1]
     grouped, real = advantages.view(-1, samples * width), mask.view(-1, samples * width)

@@ -170,6 +170,8 @@ class PPOTrainer:
         advantages, returns = ppo.generalised_advantages(
             token_rewards, rollouts.values, mask, config.gamma, config.gae_lambda
         )
+        if config.center_groups:
+            advantages = ppo.center_groups(advantages, mask, config.samples_per_prompt)
         return (ppo.masked_whiten(advantages, mask) if config.whiten_advantages else advantages), returns
 
     def _update(self, batch: Batch) -> dict[str, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 THREADS = 1
-"""The models are small: a second thread gains a third on an idle machine, and on a busy one the two wait for each other
-and everything takes ten times as long. One thread also gives equal bytes for equal seeds."""
+"""The models are small: a second thread gains a third on an idle machine, and on a busy one the two wait for each
+other and everything takes ten times as long. One thread also gives equal bytes for equal seeds."""
 
 
 def set_up_torch() -> None:

@@ -102,6 +102,8 @@ class Page:
     subject: str | None
     """The system the report is about, None where only baselines were evaluated."""
     verdict: str
+    rival: str
+    """How the subject stands to the strongest baseline; empty where that says nothing new."""
     cards: tuple[Card, ...]
     best: tuple[Example, ...]
     worst: tuple[Example, ...]
@@ -129,6 +131,7 @@ def make_page(results: Results, curves: Sequence[Curve], config: ReportConfig) -
         results=results,
         subject=subject,
         verdict=verdict(results, subject),
+        rival=strongest_rival(results, subject) if subject else "",
         cards=headline_cards(results, subject) if subject else (),
         best=tuple(one for one in examples[:n] if one.gain > 0),
         worst=tuple(one for one in reversed(examples[-n:]) if one.gain < 0),
@@ -173,6 +176,21 @@ def verdict(results: Results, subject: str | None) -> str:
     if found.p < 0.05:
         return f"Rewriting hurts: {numbers}."
     return f"No difference could be shown: {numbers}."
+
+
+def strongest_rival(results: Results, subject: str) -> str:
+    """One sentence on the best of the other untrained systems, so that no gain over plain BM25 is read as more than
+    it is; empty where BM25 itself is the best of them."""
+    untrained = [name for name in ("bm25", "rm3", "spelling") if name in results.figures]
+    name = max(untrained, key=lambda one: results.figures[one].means[MEASURE], default=BASELINE)
+    if name == BASELINE:
+        return ""
+    said = f"The strongest baseline is {name} with {MEASURE} {results.figures[name].means[MEASURE]:.3f}"
+    found = results.comparison(subject, name, MEASURE)
+    if found is None:
+        return f"{said}."
+    low, high = found.ci95
+    return f"{said}; {subject} differs from it by {found.difference:+.3f} ({low:+.3f} to {high:+.3f}, {_p(found.p)})."
 
 
 def headline_cards(results: Results, subject: str) -> tuple[Card, ...]:
@@ -235,7 +253,7 @@ def _read_rounds(path: Path) -> list[dict[str, float]]:
 def _plots(results: Results, subject: str | None, curves: Sequence[Curve]) -> dict[str, str]:
     plots: dict[str, str] = {}
     rows = [
-        Interval(f"{one.a} - {one.b}", one.difference, *one.ci95)
+        Interval(f"{one.a} vs {one.b}", one.difference, *one.ci95)
         for one in results.comparisons
         if one.measure == MEASURE
     ]

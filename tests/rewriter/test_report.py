@@ -1,0 +1,246 @@
+"""The page is made from files of the toy corpus and read as HTML; plots are checked as XML."""
+
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from rewriter.report import (
+    ReportConfig,
+    examples_of,
+    headline_cards,
+    main,
+    make_page,
+    read_curves,
+    render,
+    strongest_rival,
+    subject_of,
+    verdict,
+)
+from rewriter.report_plots import (
+    Curve,
+    Interval,
+    clicked_at_bars,
+    forest_plot,
+    gain_bars,
+    running_mean,
+    training_curves,
+)
+from rewriter.results import Results, SystemFigures, TopicOutcome, TopicRow, write_results
+from rewriter.session_measures import FIRST_QUERY_CLICK, SessionResults
+from rewriter.statistics import Comparison
+from search.errors import DataError
+from search.log_stats import SessionFigures
+from search.metrics import MEASURES
+
+NASTY = '<script>alert("x")</script> & co'
+GAINS = (0.6, -0.3, 0.0, 0.2)
+
+
+def outcome(value, **rewrite):
+    return TopicOutcome(dict.fromkeys(MEASURES, value), ("a.long.title", NASTY), (True, False), **rewrite)
+
+
+def results(p=0.01, difference=0.125, spelling=0.2):
+    rows = tuple(
+        TopicRow(
+            f"t{i}", f"need {i}", f"typed {i}" if i else NASTY,
+            {
+                "bm25": outcome(0.3),
+                "ppo": outcome(0.3 + gain, text=f"typed {i} more", terms=(("more", 0.75), ("words", 0.25)),
+                               applied=i != 3, reason="applied"),
+            },
+        )
+        for i, gain in enumerate(GAINS)
+    )  # fmt: skip
+    figures = {
+        name: SystemFigures(dict.fromkeys(MEASURES, value), n_empty=1, answer_seconds=0.1)
+        for name, value in (("bm25", 0.3), ("spelling", spelling), ("ppo", 0.425), ("oracle", 0.9))
+    }
+    sessions = SessionResults(
+        4,
+        {name: SessionFigures(10, 14, 8, share, 1.5, 0.2) for name, share in (("bm25", 0.5), ("ppo", 0.7))},
+        (Comparison("ppo", "bm25", FIRST_QUERY_CLICK, 0.2, (0.1, 0.3), 0.02, 3, 1, 0.25, 4),),
+        {"bm25": (5, 3, 2), "ppo": (7, 1, 2)},
+    )
+    comparisons = tuple(
+        Comparison(a, b, measure, difference, (difference - 0.1, difference + 0.1), p, 2, 1, 0.25, 4)
+        for a, b in (("ppo", "bm25"), ("ppo", "spelling"))
+        for measure in ("nDCG@10", "R@100")
+    )
+    return Results("toy", "dev", "toy", 7, 4, "0.1.0", figures, comparisons, rows, sessions, {"seed": "7"})
+
+
+class Reader(HTMLParser):
+    """Collects tags and text, and checks that every element is closed."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "wbr", "path", "use", "hr"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.links, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    rounds = [{"step": i, "reward_mean": 0.01 * i, "kl": 0.1, "unknown": 3.0} for i in range(1, 31)]
+    rounds[9]["validation"] = 0.05
+    path.write_text("".join(json.dumps(one) + "\n" for one in rounds))
+    return path
+
+
+def test_the_page_is_whole_and_loads_nothing_from_anywhere(tmp_path, metrics):
+    write_results(tmp_path, results())
+    path = main(ReportConfig(tmp_path, metrics=metrics, settings={"train seed": "3"}))
+    assert path == tmp_path / "report.html"
+    html = path.read_text(encoding="utf-8")
+    reader = read(html)
+    assert "script" not in reader.tags
+    assert all(link.startswith("#") for link in reader.links)
+    assert not re.search(r"url\((?!#)|@import", html)
+    assert reader.tags.count("svg") == 4
+    text = " ".join("".join(reader.text).split())
+    assert "Rewriting helps: nDCG@10 went from 0.300 to 0.425 on 4 held-out topics (p = 0.010)." in text
+    assert "train seed" in text
+    assert "70.0 %" in text
+
+
+def test_what_comes_from_data_is_escaped():
+    html = render(page())
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; co" in html
+
+
+def page(found=None, curves=()):
+    return make_page(found or results(), curves, ReportConfig(evaluation=None))
+
+
+def test_the_same_results_give_the_same_bytes():
+    assert render(page()) == render(page())
+
+
+@pytest.mark.parametrize(
+    ("p", "difference", "start"),
+    [(0.01, 0.1, "Rewriting helps"), (0.01, -0.1, "Rewriting hurts"), (0.3, 0.1, "No difference could be shown")],
+)
+def test_the_verdict_says_no_more_than_the_test_allows(p, difference, start):
+    assert verdict(results(p, difference), "ppo").startswith(start)
+
+
+def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():
+    assert strongest_rival(results(spelling=0.2), "ppo") == ""
+    said = strongest_rival(results(spelling=0.4), "ppo")
+    assert said.startswith("The strongest baseline is spelling with nDCG@10 0.400; ppo differs from it by +0.125")
+
+
+def test_examples_are_rewritten_topics_only_best_and_worst_by_gain():
+    examples = examples_of(results(), "ppo")
+    assert [one.row.topic_id for one in examples] == ["t0", "t2", "t1"]  # t3 was not rewritten
+    assert [one.row.topic_id for one in page().best] == ["t0"]
+    assert [one.row.topic_id for one in page().worst] == ["t1"]
+
+
+def test_cards_carry_interval_harm_and_the_share_clicked_at_once():
+    cards = headline_cards(results(), "ppo")
+    assert [card.value for card in cards] == ["+0.125", "+0.125", "25.0 %", "70.0 %"]
+    assert "95 % interval +0.025 to +0.225" in cards[0].detail
+    assert [card.tone for card in cards] == ["win", "win", "flat", "win"]
+
+
+def test_a_page_without_trained_system_sessions_or_curves_still_stands():
+    figures = {"bm25": SystemFigures(dict.fromkeys(MEASURES, 0.3), n_empty=0)}
+    found = Results("toy", "dev", "toy", 7, 4, "0.1.0", figures, ())
+    assert subject_of(found) is None
+    reader = read(render(page(found)))
+    assert "svg" not in reader.tags
+    assert "no trained rewriter was evaluated" in "".join(reader.text)
+
+
+def test_curves_are_read_in_order_and_unknown_keys_left_out(metrics):
+    curves = read_curves(metrics)
+    assert [curve.title for curve in curves] == [
+        "Reward: gain over the original", "Validation gain", "KL to the reference (nats)",
+    ]  # fmt: skip
+    assert curves[0].values.shape == (30,)
+    assert curves[1].sparse
+    assert curves[1].steps.tolist() == [10]
+
+
+def test_a_cut_off_last_line_is_passed_over_and_a_broken_one_before_it_is_named(metrics, caplog):
+    whole = metrics.read_text()
+    metrics.write_text(whole + '{"step": 31, "rew')
+    assert read_curves(metrics)[0].values.shape == (30,)
+    assert "cut off" in caplog.text
+    metrics.write_text("nonsense\n" + whole)
+    with pytest.raises(DataError, match=r"metrics\.jsonl:1: is not a round"):
+        read_curves(metrics)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_curves(metrics.parent / "absent.jsonl")
+
+
+def test_the_running_mean_matches_a_hand_computed_row():
+    assert running_mean(np.array([1.0, 3.0, 5.0]), 2).tolist() == [1.0, 2.0, 4.0]
+    assert running_mean(np.array([]), 2).tolist() == []
+
+
+def plots():
+    steps = np.arange(5.0)
+    return {
+        "forest": forest_plot([Interval("a <b> vs c", 0.1, -0.1, 0.3)], "difference"),
+        "gains": gain_bars(np.array(GAINS), "gain"),
+        "many": gain_bars(np.linspace(-1, 1, 900), "gain"),
+        "none": gain_bars(np.array([]), "gain"),
+        "clicked": clicked_at_bars((5, 3, 2), (7, 1, 2), ("before", "after")),
+        "training": training_curves(
+            [Curve("KL", steps, steps), Curve("Validation", steps[:1], steps[:1], sparse=True)]
+        ),
+    }
+
+
+def test_plots_are_well_formed_with_text_as_text_and_the_colours_of_the_page():
+    for name, svg in plots().items():
+        root = ElementTree.fromstring(svg)
+        texts = [node for node in root.iter() if node.tag.endswith("text")]
+        assert texts, name
+        assert "var(--" in svg
+        assert not re.search(r"#0[1-7]0[1-7]0[1-7]", svg)
+        assert "font-family" not in svg
+        assert "<metadata" not in svg
+        assert "<style" not in svg
+
+
+def test_ids_of_two_plots_on_one_page_never_meet():
+    ids = [set(re.findall(r'id="([^"]+)"', plots()[name])) for name in ("forest", "gains", "clicked", "training")]
+    assert len(set.union(*ids)) == sum(map(len, ids))
+
+
+def test_plots_leave_matplotlib_settings_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    plots()
+    assert dict(matplotlib.rcParams) == before

@@ -60,13 +60,16 @@ class Expansion(NamedTuple):
 
 
 def expand(logits: NDArray[np.float32], prompt: Prompt, settings: BlendSettings) -> Expansion:
-    """Read the expansion from next-term logits (V,); specials and the query's own terms are masked first."""
+    """Read the expansion from next-term logits (V,); specials and the query's own terms are masked first. A query of
+    the whole vocabulary has an empty expansion of confidence 0."""
     scores = logits.astype(np.float64)
     scores[: len(SPECIAL_TOKENS)] = -np.inf
     scores[list(prompt.query_ids)] = -np.inf
+    n = min(settings.expansion_terms, int(np.isfinite(scores).sum()))
+    if n == 0:
+        return Expansion(np.array([], dtype=np.int64), np.array([], dtype=np.float32), 0.0)
     scores -= scores.max()
     total = np.exp(scores).sum()
-    n = min(settings.expansion_terms, int(np.isfinite(scores).sum()))
     best = np.argpartition(-scores, n - 1)[:n]
     best = best[np.argsort(-scores[best], kind="stable")]
     weights = np.exp(settings.sharpness * scores[best])

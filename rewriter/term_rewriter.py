@@ -79,9 +79,10 @@ class TermRewriter:
     def _answer(self, query: str, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
         corrected = self._spelling.correct(query)
         expansion = expand(logits, prompt, self._settings)
-        trusted = not prompt.empty and expansion.confidence >= self._settings.min_confidence
+        empty = prompt.empty or not expansion.ids.size
+        trusted = not empty and expansion.confidence >= self._settings.min_confidence
         if not trusted and corrected is None:
-            reason = Reason.EMPTY_REWRITE if prompt.empty else Reason.GATED
+            reason = Reason.EMPTY_REWRITE if empty else Reason.GATED
             return Rewrite.keep(query, reason, expansion.confidence)
         terms = surface_terms(expansion, self._vocabulary) if trusted else ()
         original = original_clauses(query, added_words(query, corrected), self._n_known(query))
@@ -96,7 +97,7 @@ class TermRewriter:
             confidence=expansion.confidence,
             blend=compose(original, feedback, terms, self._settings),
             replace=compose(
-                original_clauses(corrected or query, (), self._n_known(query)), (), terms, self._settings
+                original_clauses(corrected or query, (), self._n_known(corrected or query)), (), terms, self._settings
             ),
         )
 

@@ -101,7 +101,10 @@ class ValidationSet:
     def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> tuple[Tensor, NDArray[np.float64]]:
         """(B, D) scores of the expansion terms alone, and (B,) confidences."""
         read = [expand(row, prompt, settings) for row, prompt in zip(logits, self._prompts, strict=True)]
-        ids, weights = np.stack([one.ids for one in read]), np.stack([one.weights for one in read])
+        width = max(one.ids.size for one in read)  # a tiny vocabulary leaves some queries fewer terms than others
+        ids, weights = np.zeros((len(read), width), dtype=np.int64), np.zeros((len(read), width), dtype=np.float32)
+        for row, one in enumerate(read):
+            ids[row, : one.ids.size], weights[row, : one.ids.size] = one.ids, one.weights
         return self._scorer.score_tokens(ids, weights), np.array([one.confidence for one in read])
 
     def _blend(self, expansions: Tensor, settings: BlendSettings) -> Tensor:

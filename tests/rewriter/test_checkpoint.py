@@ -151,6 +151,5 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pa
     folder = tmp_path / "folder"
     write(folder, "first")
     with pytest.raises(OSError, match="folder"), atomic_folder(folder) as new:
-        (new / "a.txt").unlink(missing_ok=True)
-        new.rmdir()  # what stands where the new folder should be cannot be renamed
+        new.rmdir()  # so that it cannot be renamed
     assert (folder / "a.txt").read_text() == "first"

@@ -24,7 +24,7 @@ THEMES: dict[str, str] = {
     "harbour": "boat anchor sail tide rope mast trawler ferry lighthouse buoy deck captain storm dock",
     "music": "violin chord rhythm tempo melody choir cello trumpet banjo harp score bow concert tune",
     "sky": "planet orbit telescope comet moon star saturn jupiter nebula eclipse gravity dust lens night",
-    "railway": "train track station signal ticket engine tunnel viaduct locomotive carriage platform rail brake guard",
+    "railway": "train track station signal ticket engine tunnel viaduct locomotive carriage platform rail brake bell",
 }
 """Theme -> words; the seventh to tenth of each are decisive, the others are shared by the whole theme."""
 GENERAL = ["people", "often", "good", "small", "early", "late", "simple", "morning"]

@@ -1,0 +1,116 @@
+"""From logits to clauses, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rewriter.blend import (
+    BlendSettings,
+    Expansion,
+    added_words,
+    compose,
+    expand,
+    original_clauses,
+    readable,
+    surface_terms,
+)
+from rewriter.prompts import Prompt
+from rewriter.vocabulary import EOS_ID, TermVocabulary
+from search.engines.tantivy_engine import TantivyEngine
+from search.records import WeightedQuery
+
+VOCABULARY = TermVocabulary(("delet", "folder", "list", "sort"), ("delete", "folder", "lists", "sort"), (9, 9, 9, 9))
+PROMPT = Prompt((6, EOS_ID), (6,))
+"""The query `folder`."""
+
+
+def logits(**probs: float) -> np.ndarray:
+    """(V,) log of the given probabilities; specials get a huge logit that must not count."""
+    values = np.full(len(VOCABULARY), 50.0, dtype=np.float32)
+    for term, prob in probs.items():
+        values[VOCABULARY.token_ids[term]] = np.log(prob)
+    return values
+
+
+def test_expansion_by_hand():
+    """Of .5 .3 .2 for three terms, two are read; specials and the query's own term never count."""
+    found = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=2))
+    assert found.ids.tolist() == VOCABULARY.encode(["delet", "sort"])
+    assert found.weights == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
+    assert found.confidence == pytest.approx(0.8)
+
+
+def test_sharpness_is_an_exponent_on_the_probabilities():
+    settings = BlendSettings(expansion_terms=2, sharpness=2.0)
+    found = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, settings)
+    assert found.weights == pytest.approx([0.25 / 0.34, 0.09 / 0.34])
+    assert found.confidence == pytest.approx(0.8)
+
+
+def test_a_small_vocabulary_gives_fewer_terms():
+    found = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=20))
+    assert found.ids.size == 3
+    assert found.confidence == pytest.approx(1)
+
+
+def test_a_query_of_the_whole_vocabulary_has_no_expansion():
+    prompt = Prompt((5, 6, 7, 8, EOS_ID), (5, 6, 7, 8))
+    found = expand(logits(delet=0.5, folder=0.1, list=0.2, sort=0.3), prompt, BlendSettings())
+    assert (found.ids.size, found.weights.size, found.confidence) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("query", "corrected", "added"),
+    [
+        ("sort", None, ()),
+        ("srot list", "sort list", ("sort",)),
+        ("sortlist", "sort list", ("sort", "list")),
+        ("sort srot", "sort sort", ("sort",)),
+        ("time zone", "timezone", ("timezone",)),
+    ],
+)
+def test_added_words_are_those_the_correction_brings_in(query, corrected, added):
+    assert added_words(query, corrected) == added
+
+
+def test_each_known_or_corrected_term_weighs_one_part():
+    assert original_clauses("srot list", ("sort",), 1) == (("srot list", 0.5), ("sort", 0.5))
+    assert original_clauses("sort list", (), 2) == (("sort list", 0.5),)
+    assert original_clauses("zzz", (), 0) == (("zzz", 1.0),)
+
+
+def test_the_original_clauses_alone_rank_as_the_corrected_query(engine):
+    corrected = engine.search([WeightedQuery.of("oven dough")], 20)[0]
+    clauses = engine.search([WeightedQuery(original_clauses("oven duogh", ("dough",), 1))], 20)[0]
+    assert [hit.doc_id for hit in corrected] == [hit.doc_id for hit in clauses]
+    assert [hit.score / 2 for hit in corrected] == pytest.approx([hit.score for hit in clauses], rel=1e-5)
+
+
+def test_parts_are_weighed_against_each_other():
+    settings = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3)
+    found = compose((("folder", 1.0),), (("file", 0.75), ("disk", 0.25)), (("delete", 0.6), ("sort", 0.4)), settings)
+    assert [text for text, _ in found.clauses] == ["folder", "file", "disk", "delete", "sort"]
+    assert [weight for _, weight in found.clauses] == pytest.approx([0.5, 0.15, 0.05, 0.18, 0.12])
+
+
+def test_an_empty_part_leaves_its_weight_unused_and_a_weight_of_0_its_clauses_out():
+    settings = BlendSettings(original=0.6, feedback=0.0, rewrite=0.4)
+    assert compose((("a", 1.0),), (("b", 1.0),), (), settings) == WeightedQuery((("a", 0.6),))
+
+
+def test_surface_terms_are_readable_words():
+    expansion = Expansion(np.array([7, 5]), np.array([0.75, 0.25], dtype=np.float32), 0.9)
+    assert surface_terms(expansion, VOCABULARY) == (("lists", 0.75), ("delete", 0.25))
+
+
+def test_the_readable_rewrite_keeps_the_query_and_adds_at_most_four_new_words():
+    expansion = [(word, 0.1) for word in ("sorting", "delete", "copy", "move", "rename", "link")]
+    assert readable(" sort folders ", expansion) == "sort folders delete copy move rename"
+    assert readable("sort", []) == "sort"
+
+
+def test_a_blend_retrieves_everything_that_the_original_does(engine: TantivyEngine):
+    original = {hit.doc_id for hit in engine.search([WeightedQuery.of("oven")], 60)[0]}
+    blend = compose(original_clauses("oven", (), 1), (), (("moon", 1.0),), BlendSettings(0.3, 0.0, 0.7))
+    assert original < {hit.doc_id for hit in engine.search([blend], 60)[0]}

@@ -1,0 +1,134 @@
+"""Hindsight pairs and their targets, from sessions made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rewriter.hindsight import (
+    RANK_CUTOFF,
+    HindsightPair,
+    TargetMaker,
+    TargetSettings,
+    discounted_gain,
+    hindsight_pairs,
+    ranks_of,
+)
+from rewriter.pseudo_queries import term_weights
+from rewriter.rewrite import RewriteRequest
+from search.records import Click, Session, Turn
+
+
+def session(name: str, *queries: str, clicks: tuple[str, ...] = ()) -> Session:
+    """Clicks, if any, fall on the last query."""
+    last = len(queries) - 1
+    turns = tuple(
+        Turn(
+            f"{name}{i}",
+            i,
+            query,
+            None,
+            (),
+            tuple(Click(f"{name}{i}", doc, 1, 5.0 + n) for n, doc in enumerate(clicks)) if i == last else (),
+            float(i),
+        )
+        for i, query in enumerate(queries)
+    )
+    return Session(name, "live", turns)
+
+
+def test_every_query_of_a_session_is_an_input_with_what_came_before_it():
+    pairs = hindsight_pairs([session("a", "rmtre", "delete folder", clicks=("d7",))])
+    assert [(pair.request.query, pair.request.history, pair.clicks) for pair in pairs] == [
+        ("rmtre", (), {"d7": 1}),
+        ("delete folder", ("rmtre",), {"d7": 1}),
+    ]
+
+
+def test_equal_inputs_are_counted_together_and_the_most_clicked_come_first():
+    log = [
+        session("a", "tea", clicks=("green",)),
+        session("b", "coffee", clicks=("black",)),
+        session("c", "coffee", clicks=("black",)),
+        session("d", "coffee", clicks=("white",)),
+    ]
+    pairs = hindsight_pairs(log)
+    assert [(pair.request.query, pair.clicks, pair.n_clicks) for pair in pairs] == [
+        ("coffee", {"black": 2, "white": 1}, 3),
+        ("tea", {"green": 1}, 1),
+    ]
+
+
+def test_the_click_that_ended_the_session_counts():
+    assert hindsight_pairs([session("a", "tea", clicks=("first", "last"))])[0].clicks == {"last": 1}
+
+
+def test_abandoned_and_empty_sessions_teach_nothing():
+    assert hindsight_pairs([session("a", "tea"), Session("b", "live", ())]) == []
+    assert hindsight_pairs([]) == []
+
+
+@pytest.fixture(scope="module")
+def maker(scorer, bench, vocabulary):
+    return TargetMaker(scorer, term_weights(bench.index, vocabulary), TargetSettings(20, 8, 0.02))
+
+
+def target_of(maker, vocabulary, query, clicks, excluded=()):
+    found = maker.target(HindsightPair(RewriteRequest(query), clicks), list(excluded))
+    if found is None:
+        return None
+    return {vocabulary.tokens[i]: float(w) for i, w in zip(found.ids, found.weights, strict=True)}
+
+
+def test_most_weight_goes_to_a_term_that_raises_the_clicked_documents(maker, vocabulary, scorer):
+    clicks = {"kitchen-0": 1, "kitchen-4": 1, "kitchen-8": 1}
+    found = target_of(maker, vocabulary, "dough flour", clicks)
+    assert found is not None
+    heaviest = max(found, key=found.__getitem__)
+    rows = np.array([scorer.index.doc_rows[doc_id] for doc_id in clicks])
+    before, after = ranks_of(scorer.originals([["dough", "flour"], ["dough", "flour", heaviest]]).numpy(), rows)
+    assert after.sum() < before.sum()
+    assert found["sourdough"] >= sorted(found.values())[-2]
+    assert sum(found.values()) == pytest.approx(1, abs=1e-5)
+    assert len(found) <= 8
+
+
+def test_excluded_tokens_are_never_targets(maker, vocabulary):
+    excluded = vocabulary.encode(["dough", "sourdough"])
+    found = target_of(maker, vocabulary, "dough flour", {"kitchen-0": 2}, excluded)
+    assert found is not None
+    assert not {"dough", "sourdough"} & set(found)
+
+
+def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker, vocabulary, scorer, bench):
+    assert target_of(maker, vocabulary, "moon", {"gone": 3}) is None
+    best = scorer.rank(scorer.originals([["sourdough"]]), 1)[0, 0]
+    first = bench.index.doc_ids[best]
+    assert target_of(maker, vocabulary, "sourdough", {first: 1}) is None  # already first
+    everything = range(len(vocabulary))
+    assert target_of(maker, vocabulary, "dough", {"kitchen-0": 1}, everything) is None
+
+
+def test_an_unknown_document_beside_a_known_one_is_left_out(maker, vocabulary):
+    both = target_of(maker, vocabulary, "dough flour", {"kitchen-0": 1, "gone": 5})
+    assert both == target_of(maker, vocabulary, "dough flour", {"kitchen-0": 1})
+
+
+def test_a_query_without_a_known_word_still_has_a_target(maker, vocabulary):
+    found = target_of(maker, vocabulary, "nosuchword", {"kitchen-0": 1})
+    assert found is not None
+    assert "sourdough" in found
+
+
+def test_ranks_count_higher_scores_and_a_score_of_0_is_not_found():
+    scores = np.array([[3.0, 1.0, 2.0, 0.0], [1.0, 1.0, 1.0, 5.0]], dtype=np.float32)
+    assert ranks_of(scores, np.array([0, 2, 3])).tolist() == [[1, 2, RANK_CUTOFF + 1], [2, 2, 1]]
+    assert ranks_of(scores, np.array([], dtype=np.int64)).shape == (2, 0)
+
+
+def test_discounted_gain_by_hand():
+    """Clicks 3 and 1 at ranks 2 and 1, over the ideal 1 and 2; the cutoff is worth 0."""
+    weights = np.array([3.0, 1.0], dtype=np.float32)
+    ideal = 3 + 1 / np.log2(3)
+    found = discounted_gain(np.array([[2, 1], [1, 2], [RANK_CUTOFF + 1, RANK_CUTOFF + 1]]), weights)
+    assert found == pytest.approx([(3 / np.log2(3) + 1) / ideal, 1.0, 0.0])

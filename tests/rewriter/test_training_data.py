@@ -1,0 +1,93 @@
+"""From a log to what is learned: the split, inputs with grades, inputs with clicks, retrieval terms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rewriter.rewrite import RewriteRequest
+from rewriter.training_data import (
+    LoggedQuery,
+    clicked_queries,
+    retrieval_terms,
+    simulated_queries,
+    split_sessions,
+    training_query,
+)
+from search.records import Session
+from tests.rewriter.toy_learning import toy_sessions, toy_topics
+
+TOPICS = toy_topics()
+LOG = tuple(toy_sessions(TOPICS, each=3))
+
+
+def topic_of(session: Session) -> str:
+    return session.session_id.rsplit("-", 1)[0]
+
+
+def test_all_variants_of_a_need_are_on_one_side():
+    split = split_sessions(LOG, 0.3)
+    sides = [{topic_of(session) for session in side} for side in (split.training, split.validation)]
+    assert sides[0]
+    assert sides[1]
+    assert not sides[0] & sides[1]
+    assert len(split.training) + len(split.validation) == len(LOG)
+
+
+def test_the_first_query_stands_for_the_need_where_no_topic_is_named():
+    split = split_sessions(toy_sessions(TOPICS, each=3, name_topics=False), 0.3)
+    first = [{session.turns[0].query for session in side} for side in (split.training, split.validation)]
+    assert first[0]
+    assert first[1]
+    assert not first[0] & first[1]
+
+
+def test_the_split_depends_on_the_need_alone():
+    whole, part = split_sessions(LOG, 0.3), split_sessions(LOG[::-1][:30], 0.3)
+    assert {s.session_id for s in part.validation} <= {s.session_id for s in whole.validation}
+    assert {s.session_id for s in part.training} <= {s.session_id for s in whole.training}
+
+
+@pytest.mark.parametrize(("share", "kept_back"), [(0.0, 0), (1.0, len(LOG))])
+def test_the_share_is_that_of_the_validation(share, kept_back):
+    assert len(split_sessions(LOG, share).validation) == kept_back
+
+
+def test_sessions_without_a_query_are_left_out():
+    assert split_sessions([Session("empty", "live", ())], 0.5).training == ()
+
+
+def test_simulated_inputs_carry_the_grades_of_their_topic_once():
+    found = simulated_queries(LOG, TOPICS)
+    assert len(found) == 2 * len(TOPICS)
+    by_request = {one.request: one.relevance for one in found}
+    for topic in TOPICS:
+        assert by_request[RewriteRequest(topic.query)] == topic.relevance
+
+
+def test_abandoned_simulated_sessions_are_inputs_too():
+    """Their topic is known, so rewards are: what was never found is what most needs a rewrite."""
+    abandoned = [replace(one, turns=one.turns[:1]) for one in LOG]
+    assert len(simulated_queries(abandoned, TOPICS)) == len(TOPICS)
+    assert clicked_queries(abandoned) == []
+
+
+def test_sessions_of_unknown_topics_are_left_out():
+    assert simulated_queries(LOG, TOPICS[:1]) == simulated_queries(LOG[:3], TOPICS)
+    assert simulated_queries(list(toy_sessions(TOPICS, name_topics=False)), TOPICS) == []
+
+
+def test_clicked_inputs_count_sessions_by_document():
+    found = {one.request: one.relevance for one in clicked_queries(LOG)}
+    topic = TOPICS[0]
+    assert found[RewriteRequest(topic.query)] == dict.fromkeys(topic.relevance, 1)
+
+
+def test_retrieval_sees_the_query_and_what_its_correction_brings_in(bench):
+    assert retrieval_terms("the ovens of doughs", bench.spelling) == ("oven", "dough")
+    assert retrieval_terms("sourdugh oven", bench.spelling) == ("sourdugh", "oven", "sourdough")
+    assert retrieval_terms("", bench.spelling) == ()
+    logged = LoggedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
+    query = training_query(logged, bench.spelling)
+    assert (query.terms, query.relevance) == (("oven",), {"kitchen-0": 1})

@@ -1,0 +1,144 @@
+"""Scoring on held-out queries and the choice of blend and gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rewriter.blend import BlendSettings, compose, expand, original_clauses, surface_terms
+from rewriter.environment import TrainingQuery
+from rewriter.policy import collate
+from rewriter.policy_rewriter import PolicyLogits
+from rewriter.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
+from search.metrics import evaluate_rankings
+from search.records import Topic
+from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topics
+
+
+@pytest.fixture
+def policy(bench):
+    return toy_policy(bench)[0]
+
+
+def validation_of(scorer, topics) -> ValidationSet:
+    from search.analysis import terms
+
+    prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
+    return ValidationSet(scorer, prompts, [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics])
+
+
+def steer(policy, scorer, topics, term_of_topic) -> None:
+    """Make one term the policy's overwhelming answer for each topic's prompt: its embedding becomes the decoder state
+    of that prompt, long."""
+    from search.analysis import terms
+
+    with torch.no_grad():
+        prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
+        states = policy.first_states(collate(prompts, len(scorer.vocabulary)))
+        centred = states - states.mean(0)
+        policy.t5.lm_head.weight = torch.nn.Parameter(policy.t5.lm_head.weight.clone() * 0.01)
+        for state, topic in zip(centred, topics, strict=True):
+            token = scorer.vocabulary.token_ids[term_of_topic(topic)]
+            policy.t5.lm_head.weight[token] = state / state.norm() * 30
+
+
+def decisive(topic: Topic) -> str:
+    from search.analysis import term_of
+
+    found = term_of(topic.topic_id.split("-")[1])
+    assert found is not None
+    return found
+
+
+def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer, engine):
+    topics = toy_topics()[:8]
+    settings = BlendSettings(0.4, 0.2, 0.4, expansion_terms=10, sharpness=0.5, feedback_terms=20)
+    from search.analysis import terms
+
+    rankings = []
+    for topic in topics:
+        analysed = terms(topic.query)
+        prompt = prompt_of(scorer.vocabulary, *analysed)
+        words = surface_terms(expand(PolicyLogits(policy)([prompt])[0], prompt, settings), scorer.vocabulary)
+        original = original_clauses(topic.query, (), len(analysed))
+        from search.records import WeightedQuery
+
+        feedback = engine.feedback_terms(WeightedQuery(original), 20)
+        rankings.append(engine.search([compose(original, feedback, words, settings)], 10)[0])
+    reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
+    assert validation_of(scorer, topics).score(policy, settings) == pytest.approx(reported, abs=0.01)
+
+
+def test_a_planted_best_is_found(policy, scorer):
+    """The policy answers the decisive word with certainty: the choice gives the rewrite a large share and reaches
+    at least what any other settings of the grid do."""
+    topics = toy_topics()[::4]
+    validation = validation_of(scorer, topics)
+    steer(policy, scorer, topics, decisive)
+    choice = validation.choose_blend(policy)
+    assert choice.ndcg > choice.original_ndcg + 0.2
+    assert choice.settings.rewrite >= 0.2
+    for weights in GRID_WEIGHTS[::7]:
+        other = replace(choice.settings, original=weights[0], feedback=weights[1], rewrite=weights[2])
+        assert choice.ndcg >= validation.score(policy, other) - 1e-9
+
+
+def test_a_useless_rewrite_costs_little(policy, scorer):
+    """The policy answers a word of another theme: no blend of the grid leaves the original out."""
+    topics = toy_topics()[::4]
+    validation = validation_of(scorer, topics)
+    steer(policy, scorer, topics, lambda topic: "sail" if "harbour" not in topic.topic_id else "moon")
+    choice = validation.choose_blend(policy)
+    assert choice.settings.original >= 0.3
+    assert choice.settings.rewrite <= 0.4
+    assert choice.ndcg >= choice.original_ndcg - 0.1
+
+
+def test_the_original_keeps_at_least_three_tenths_and_the_shares_sum_to_1():
+    for original, feedback, rewrite in GRID_WEIGHTS:
+        assert original >= 0.3
+        assert rewrite > 0
+        assert original + feedback + rewrite == pytest.approx(1)
+
+
+def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
+    validation = validation_of(scorer, toy_topics()[:10])
+    original = validation._original_ndcg
+    confidence = np.linspace(0, 1, 10)
+    harmful = original.copy()
+    harmful[2:] += 0.1
+    harmful[:2] -= 0.5
+    choice = validation._with_gate(BlendSettings(), harmful, confidence)
+    assert confidence[1] < choice.settings.min_confidence <= confidence[2]
+    assert choice.ndcg == pytest.approx(float(original.mean()) + 0.08)
+
+
+def test_the_gate_stays_open_where_it_brings_nothing(scorer):
+    validation = validation_of(scorer, toy_topics()[:10])
+    better = validation._original_ndcg + 0.1
+    choice = validation._with_gate(BlendSettings(), better, np.linspace(0, 1, 10))
+    assert choice.settings.min_confidence == 0.0
+    assert choice.ndcg == pytest.approx(float(better.mean()))
+    barely = validation._original_ndcg.copy()
+    barely[0] -= GATE_MARGIN
+    assert validation._with_gate(BlendSettings(), barely, np.linspace(0, 1, 10)).settings.min_confidence == 0.0
+
+
+def test_without_queries_there_are_the_defaults(policy, scorer):
+    validation = validation_of(scorer, [])
+    assert len(validation) == 0
+    assert validation.score(policy, BlendSettings()) == 0.0
+    choice = validation.choose_blend(policy)
+    assert (choice.settings, choice.ndcg, choice.original_ndcg) == (BlendSettings(), 0.0, 0.0)
+
+
+def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, bench):
+    """Forty terms were read from vocabularies of fewer: rows of different length, which did not stack."""
+    policy = shaken(toy_policy(bench)[0])
+    validation = validation_of(scorer, toy_topics()[:2])
+    validation._prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]
+    settings = BlendSettings(expansion_terms=1000)
+    assert 0 <= validation.score(policy, settings) <= 1

@@ -5,6 +5,7 @@ The usual viewers load scripts from other hosts, which this service never does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -17,6 +18,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}: interface</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/style.css">
 </head>
 <body class="interface">
@@ -55,12 +57,22 @@ def _operation(openapi: Json, name: str, operation: Json) -> str:
         (
             "<section>",
             f"<h2><code>{escape(name)}</code> {escape(operation.get('summary', ''))}</h2>",
-            f"<p>{escape(operation.get('description', ''))}</p>",
+            *_paragraphs(operation.get("description", "")),
             _table(("Name", "Type", "Meaning"), rows),
             _table(("Status", "Answer"), answers),
             "</section>",
         )
     )
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for part in text.split("\n\n"):
+        yield f"<p>{_prose(part)}</p>"
+
+
+def _prose(text: str) -> str:
+    """Escaped text in which words between backticks are code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _parameters(operation: Json) -> Iterator[tuple[str, ...]]:
@@ -99,7 +111,7 @@ def _kind(schema: Json) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{_prose(cell)}</td>' for cell in row)}</tr>" for row in rows)
     if not body:
         return ""
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)

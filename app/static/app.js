@@ -1,0 +1,387 @@
+// The search page. Everything that comes from visitors or documents reaches the page as text, never as markup.
+
+const IDLE_MS = 30 * 60 * 1000; // after this a session is over
+const RESULTS = 10;
+
+const REASONS = {
+  applied: "The rewriter expects better results from these words than from the query alone; your own words still count.",
+  mode_off: "You asked for the query exactly as typed.",
+  no_model: "No rewriter is loaded, so queries are searched as typed.",
+  empty_query: "There is no searchable word in it.",
+  query_too_long: "The query is too long to be rewritten.",
+  empty_rewrite: "The rewriter knows none of these words.",
+  gated: "The rewriter saw nothing to gain: the query is already good.",
+  over_budget: "Rewriting would have taken too long, so the query was searched as typed.",
+  error: "Rewriting failed, so the query was searched as typed.",
+};
+
+const $ = (id) => document.getElementById(id);
+const state = { answer: null, session: loadSession(), source: "live", info: null, latest: 0, from: null, seen: new Set(), answers: new Map() };
+
+// ---- small things
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function linkButton(text, act) {
+  return element("button", { type: "button", class: "link", onclick: act }, text);
+}
+
+async function call(path, body) {
+  const options = body === undefined ? {} : {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), keepalive: true,
+  };
+  const response = await fetch(path, options);
+  if (response.ok) return response.status === 204 ? null : response.json();
+  const problem = await response.json().catch(() => ({}));
+  throw new Error(problem.detail || problem.title || `The service answered ${response.status}.`);
+}
+
+function remember(key, value) {
+  try { value === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* private mode */ }
+}
+
+function recall(key) {
+  try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; }
+}
+
+// ---- sessions: one need, from the first query to the click
+
+function loadSession() {
+  const stored = recall("session");
+  const usable = stored && Array.isArray(stored.turns) && !stored.clicked && Date.now() - stored.time < IDLE_MS;
+  return usable ? stored : { id: null, turns: [], clicked: false, time: 0 };
+}
+
+function beginSession() {
+  state.session = { id: null, turns: [], clicked: false, time: 0 };
+  remember("session", null);
+  showSession();
+}
+
+function noteTurn(answer, mode) {
+  const rewrite = answer.rewrite;
+  state.session.id = answer.session_id;
+  state.session.time = Date.now();
+  state.session.turns.push({ id: answer.query_id, query: answer.query, text: rewrite.applied ? rewrite.text : null, mode, clicked: false });
+  remember("session", state.session);
+  showSession();
+}
+
+function noteClick(queryId) {
+  const turn = state.session.turns.find((one) => one.id === queryId);
+  if (!turn) return; // of an earlier session
+  turn.clicked = state.session.clicked = true;
+  remember("session", state.session);
+  showSession();
+}
+
+function showSession() {
+  const { turns } = state.session;
+  $("session").hidden = turns.length === 0;
+  $("session").querySelector("ol").replaceChildren(...turns.map((turn) => {
+    const again = element("button", { type: "button", onclick: () => go(turn.query, turn.mode) }, turn.query || "(empty)");
+    const item = element("li", { class: turn.clicked ? "clicked" : undefined }, again);
+    if (turn.clicked) item.append(element("span", {}, "clicked"));
+    else if (turn.mode === "off") item.append(element("span", {}, "as typed"));
+    else if (turn.text) item.append(element("span", {}, turn.text.startsWith(turn.query) ? `+${turn.text.slice(turn.query.length)}` : turn.text));
+    return item;
+  }));
+}
+
+// ---- searching
+
+function go(query, mode = "auto") {
+  $("query").value = query;
+  const address = new URLSearchParams({ q: query });
+  if (mode !== "auto") address.set("mode", mode);
+  history.pushState(null, "", `/?${address}`);
+  return search(query, mode);
+}
+
+async function search(query, mode) {
+  const turn = ++state.latest;
+  const address = location.search;
+  if (state.session.clicked || Date.now() - state.session.time > IDLE_MS) beginSession();
+  document.body.dataset.view = "results";
+  document.title = query ? `${query} · ${state.info?.title ?? "untilclick"}` : document.title;
+  const waiting = setTimeout(() => showWaiting(), 150);
+  try {
+    const body = { query, k: RESULTS, mode, compare: true };
+    if (state.session.id) body.session_id = state.session.id;
+    const answer = await call("/v1/search", body);
+    if (turn !== state.latest) return;
+    state.answers.set(address, answer);
+    noteTurn(answer, mode);
+    show(answer);
+  } catch (error) {
+    if (turn === state.latest) showFailure(error, () => search(query, mode));
+  } finally {
+    clearTimeout(waiting);
+    if (turn === state.latest) { $("loading").hidden = true; $("results").removeAttribute("aria-busy"); }
+  }
+  showFigures();
+}
+
+function show(answer) {
+  state.answer = answer;
+  showAnswer();
+}
+
+function showWaiting() {
+  $("loading").hidden = false;
+  $("message").hidden = $("notice").hidden = true;
+  $("results").replaceChildren();
+  $("results").setAttribute("aria-busy", "true");
+}
+
+function showAnswer() {
+  const { answer } = state;
+  const comparing = $("compare").getAttribute("aria-checked") === "true" && answer.rewrite.applied;
+  document.body.dataset.compare = String(comparing);
+  $("loading").hidden = true;
+  showNotice(answer);
+  $("results").replaceChildren(...(comparing ? [columns(answer)] : [list(answer.results, null)]));
+  const n = answer.results.length;
+  $("message").hidden = n > 0;
+  if (n === 0) showNothing(answer);
+  $("status").textContent = n === 0 ? "No results" : `${n} results`;
+}
+
+function showNotice({ query, rewrite, timings_ms: timings }) {
+  $("notice").hidden = rewrite.reason === "empty_query";
+  $("compare").parentElement.hidden = !rewrite.applied;
+  const showing = rewrite.applied
+    ? ["Showing results for ", readable(query, rewrite.text), also("Search instead for ", query, "off")]
+    : [rewrite.reason === "mode_off" ? "Results for " : "Results as typed for ", element("strong", {}, query)];
+  if (rewrite.reason === "mode_off" && state.info?.rewriter_version) {
+    showing.push(element("span", { class: "also" }, "exactly as typed. ", linkButton("Let it be rewritten", () => go(query))));
+  }
+  $("showing").replaceChildren(...showing);
+  $("why").querySelector("summary").textContent = rewrite.applied ? "Why was it rewritten?" : "Why was it not rewritten?";
+  $("reason").textContent = rewrite.correction && rewrite.terms.length === 0 ? "A word was misspelt." : REASONS[rewrite.reason] ?? rewrite.reason;
+  $("terms").replaceChildren(...rewrite.terms.map(({ term, weight }) => element("li", {},
+    element("span", { class: "term" }, term),
+    element("meter", { min: 0, max: 1, value: weight, "aria-label": `weight of ${term}` }),
+    element("span", { class: "small" }, `${Math.round(weight * 100)} %`))));
+  const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
+  $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
+}
+
+function readable(query, text) {
+  const typed = new Set(query.toLowerCase().split(/\s+/));
+  const parts = text.split(/\s+/).flatMap((word, i) => {
+    const shown = typed.has(word.toLowerCase()) ? word : element("span", { class: "added" }, word);
+    return i ? [" ", shown] : [shown];
+  });
+  return element("strong", {}, ...parts);
+}
+
+function also(label, query, mode) {
+  return element("span", { class: "also" }, label, linkButton(query, () => go(query, mode)));
+}
+
+function columns({ query, rewrite, results, original_results: original }) {
+  const before = new Map(original.map((one) => [one.doc_id, one.rank]));
+  const after = new Map(results.map((one) => [one.doc_id, one.rank]));
+  return element("div", { class: "columns" },
+    element("section", { "aria-label": "As typed" },
+      element("h2", {}, "As typed", element("small", {}, query)),
+      list(original, (one) => (after.has(one.doc_id) ? null : ["gone", "not in the other list"]))),
+    element("section", { "aria-label": "Rewritten" },
+      element("h2", {}, "Rewritten", element("small", {}, rewrite.text)),
+      list(results, (one) => move(before.get(one.doc_id), one.rank))));
+}
+
+function move(before, after) {
+  if (before === undefined) return ["new", "new"];
+  if (before > after) return ["up", `▲ ${before - after}`];
+  return before < after ? ["down", `▼ ${after - before}`] : null;
+}
+
+function list(results, note) {
+  return element("ol", { class: "list" }, ...results.map((one) => result(one, note?.(one))));
+}
+
+function result(one, note) {
+  const title = one.title || one.doc_id;
+  const open = element("button", { type: "button", class: "open", "data-doc": one.doc_id }, title);
+  const heading = element("h3", {}, open);
+  const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(one.rank)), heading);
+  if (state.seen.has(one.doc_id)) item.classList.add("seen");
+  if (note) open.append(element("span", { class: `move ${note[0]}` }, note[1]));
+  if (title !== one.doc_id) item.append(element("p", { class: "id" }, one.doc_id));
+  item.append(element("p", { class: "snippet" }, ...one.snippet.map((piece) => (piece.hit ? element("mark", {}, piece.text) : piece.text))));
+  item.addEventListener("click", () => { if (!String(getSelection())) openDocument(one, open); });
+  return item;
+}
+
+function showNothing({ query, rewrite }) {
+  const empty = rewrite.reason === "empty_query";
+  message(empty ? "Type what you are looking for" : "Nothing found",
+    empty ? "A word or two is enough." : "No document contains any of these words. Other words for the same thing may.");
+  if (!empty && rewrite.applied) $("message").querySelector(".actions").append(linkButton("Search exactly as typed", () => go(query, "off")));
+}
+
+function showFailure(error, again) {
+  $("notice").hidden = true;
+  $("loading").hidden = true;
+  $("results").replaceChildren();
+  const away = error instanceof TypeError;
+  message(away ? "The service cannot be reached" : "That did not work", away ? "Is it still running, and are you online?" : error.message);
+  $("message").querySelector(".actions").append(linkButton("Try again", again));
+  $("status").textContent = "The search failed";
+}
+
+function message(title, text) {
+  const box = $("message");
+  box.querySelector("h2").textContent = title;
+  box.querySelector("p").textContent = text;
+  box.querySelector(".actions").replaceChildren();
+  box.hidden = false;
+}
+
+// ---- documents
+
+async function openDocument(one, opener) {
+  state.from = opener;
+  state.seen.add(one.doc_id);
+  opener.closest(".result").classList.add("seen");
+  if (one.click_token) reportClick(one.click_token, state.answer.query_id);
+  $("reader-id").textContent = one.title && one.title !== one.doc_id ? one.doc_id : "";
+  $("reader-title").textContent = one.title || one.doc_id;
+  $("reader-text").textContent = "…";
+  $("reader").showModal();
+  $("reader-text").focus();
+  try {
+    const path = one.doc_id.split("/").map(encodeURIComponent).join("/");
+    $("reader-text").textContent = (await call(`/v1/documents/${path}`)).text;
+    $("reader-text").scrollTop = 0;
+  } catch (error) {
+    $("reader-text").textContent = `This document cannot be shown. ${error.message}`;
+  }
+}
+
+async function reportClick(token, queryId) {
+  try {
+    await call("/v1/click", { click_token: token });
+    noteClick(queryId);
+    showFigures();
+  } catch { /* reading matters more than counting */ }
+}
+
+$("reader").addEventListener("close", () => {
+  if (state.from?.isConnected) state.from.focus();
+});
+$("reader").addEventListener("click", (event) => { if (event.target === $("reader")) $("reader").close(); });
+$("close").addEventListener("click", () => $("reader").close());
+
+// ---- figures
+
+async function showFigures() {
+  const source = state.source;
+  try {
+    const stats = await call(`/v1/sessions/stats?source=${source}`);
+    if (source !== state.source) return;
+    const percent = (value) => (value === null ? "–" : `${(value * 100).toFixed(value === 1 || value === 0 ? 0 : 1)} %`);
+    $("n-sessions").textContent = stats.sessions.toLocaleString("en");
+    $("n-clicks").textContent = stats.clicks.toLocaleString("en");
+    $("first-share").textContent = percent(stats.first_query_click_share);
+    $("mean-queries").textContent = stats.mean_queries_until_click?.toFixed(2) ?? "–";
+  } catch {
+    for (const id of ["n-sessions", "n-clicks", "first-share", "mean-queries"]) $(id).textContent = "–";
+  }
+}
+
+for (const button of document.querySelectorAll("[data-source]")) {
+  button.addEventListener("click", () => {
+    state.source = button.dataset.source;
+    for (const other of document.querySelectorAll("[data-source]")) other.setAttribute("aria-pressed", String(other === button));
+    showFigures();
+  });
+}
+
+// ---- keyboard and controls
+
+document.addEventListener("keydown", (event) => {
+  if ($("reader").open || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const typing = event.target === $("query");
+  if (event.key === "/" && !typing) { event.preventDefault(); $("query").focus(); $("query").select(); }
+  else if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event);
+  else if (event.key === "Escape" && !typing) $("query").focus();
+});
+
+function step(event) {
+  const entries = [...document.querySelectorAll(".result .open")];
+  const at = entries.indexOf(document.activeElement);
+  const inBox = document.activeElement === $("query");
+  if (!entries.length || (at < 0 && !inBox)) return;
+  event.preventDefault();
+  const next = at + (event.key === "ArrowDown" ? 1 : -1);
+  if (next < 0) { if (at === 0) $("query").focus(); return; }
+  entries[Math.min(next, entries.length - 1)].focus();
+}
+
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const query = $("query").value.trim();
+  if (query) go(query);
+});
+
+$("compare").addEventListener("click", () => {
+  const on = $("compare").getAttribute("aria-checked") !== "true";
+  $("compare").setAttribute("aria-checked", String(on));
+  remember("compare", on);
+  if (state.answer) showAnswer();
+});
+
+$("fresh").addEventListener("click", () => { beginSession(); $("query").select(); $("query").focus(); });
+
+// ---- addresses: the query is in the address, so that going back and sharing work
+
+function followAddress() {
+  const parameters = new URLSearchParams(location.search);
+  const query = parameters.get("q");
+  if (query === null) {
+    document.body.dataset.view = "start";
+    document.body.dataset.compare = "false";
+    state.latest++;
+    $("query").value = "";
+    if (document.activeElement !== $("query") && document.readyState === "complete") $("query").focus();
+    return;
+  }
+  $("query").value = query;
+  const known = state.answers.get(location.search);
+  if (!known) { search(query, parameters.get("mode") === "off" ? "off" : "auto"); return; }
+  state.latest++;
+  document.body.dataset.view = "results";
+  show(known); // going back is looking again, not asking again
+}
+
+window.addEventListener("popstate", followAddress);
+
+async function start() {
+  if (recall("compare")) $("compare").setAttribute("aria-checked", "true");
+  showSession();
+  const info = call("/v1/info").catch(() => null);
+  followAddress();
+  showFigures();
+  state.info = await info;
+  if (!state.info) return;
+  $("title").textContent = state.info.title;
+  if (document.body.dataset.view === "start") document.title = state.info.title;
+  const { data, engine, rewriter_version: version, examples } = state.info;
+  $("about").textContent = `${data} · BM25 by ${engine} · ${version ? `rewriter ${version}` : "no rewriter loaded"}`;
+  $("examples").hidden = examples.length === 0;
+  $("examples").querySelector("ul").replaceChildren(...examples.map((query) =>
+    element("li", {}, element("button", { type: "button", onclick: () => go(query) }, query))));
+}
+
+start();

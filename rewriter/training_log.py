@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 
@@ -25,8 +26,9 @@ class TrainingLog:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_at + 1)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Log one round."""
-        self._file.write(json.dumps({"step": step, **metrics}) + "\n")
+        """Log one round; a number that is none (the explained variance of equal returns) becomes null."""
+        row = {name: value if isfinite(value) else None for name, value in metrics.items()}
+        self._file.write(json.dumps({"step": step, **row}) + "\n")
         self._file.flush()
         for name, value in metrics.items():
             self._board.add_scalar(name, value, step)

@@ -91,7 +91,7 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
 def numbers(metrics: dict[str, float]) -> dict[str, float]:
     """Metrics without clocks; NaN as text, so that it equals itself."""
     return {
-        name: str(value) if math.isnan(value) else value
+        name: str(value) if value != value else value
         for name, value in metrics.items()
         if not name.endswith("_seconds")
     }

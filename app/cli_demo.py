@@ -53,6 +53,7 @@ def demo(
 
     It takes some minutes; stop it whenever you like: the same command goes on where it was.
     """
+    from app.cli_serve import check_port
     from app.demo import run_demo
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
@@ -60,6 +61,8 @@ def demo(
     terminal = Terminal(as_json=as_json)
     said = given(context, overrides)
     settings = _settings(said, (data, engine, seed, sessions), out)
+    if serve:
+        check_port(host, port)
     with terminal.progress("Starting"):
         set_up_torch()
     terminal.line(f"[bold]untilclick demo[/bold] [dim]on {data}, into {settings.out}[/dim]\n")
@@ -127,13 +130,15 @@ class _View:
 
 def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     """The table, the verdict, and where everything is."""
-    from app.terminal import closing_table, escape, verdict
+    from app.terminal import against_others, closing_table, escape, verdict
 
     config, results = outcome.config, outcome.evaluated.results
     terminal.line()
     terminal.table(closing_table(results))
     terminal.line()
     terminal.line(f"[bold]{escape(verdict(results))}[/bold]")
+    if others := against_others(results):
+        terminal.line(f"[dim]{others}[/dim]")
     terminal.line()
     for label, path in (("report", outcome.evaluated.report), ("bundle", outcome.bundle), ("log", outcome.log)):
         terminal.line(f"  [dim]{label:<7}[/dim] {escape(str(path))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,6 +52,20 @@ def service_settings(given: Given, **options: object) -> Settings:
     return Settings.from_environment({**from_file, **given.environment}, **{**options, **overrides})
 
 
+def check_port(host: str, port: int) -> None:
+    """Raise UntilclickError where the service could not listen, before anything long is begun."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        place = f"{host}:{port} ({error.strerror})"
+        raise UntilclickError(
+            f"The service cannot listen on {place}; choose another place with --host and --port"
+        ) from None
+
+
 def start_service(settings: Settings) -> None:
     """Serve until stopped."""
     from app.main import serve as run
@@ -73,8 +88,13 @@ def serve(
     overrides: Overrides = None,
 ) -> None:
     """Serve search with rewriting, its page and its session log. More settings: the variables of docs/service.md."""
+    from app.terminal import Terminal
+
     options = {"data": data, "engine": engine, "log": log, "bundle": bundle, "host": host, "port": port}
-    start_service(service_settings(given(context, overrides), workers=workers, **options))
+    settings = service_settings(given(context, overrides), workers=workers, **options)
+    check_port(host, port)
+    Terminal().line(f"[bold]http://{host}:{port}[/bold]  [dim]Ctrl-C ends it.[/dim]")
+    start_service(settings)
 
 
 def search(

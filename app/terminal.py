@@ -23,7 +23,7 @@ from search.metrics import MEASURES
 if TYPE_CHECKING:
     from rewriter.results import Results
 
-__all__ = ["Terminal", "closing_table", "escape", "plain_table", "stats_table", "verdict"]
+__all__ = ["Terminal", "against_others", "closing_table", "escape", "plain_table", "stats_table", "verdict"]
 
 
 class Terminal:
@@ -156,3 +156,15 @@ def verdict(results: Results) -> str:
         f"{said}; difference {found.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, "
         f"{found.wins} topics better, {found.losses} worse."
     )
+
+
+def against_others(results: Results) -> str:
+    """How much of it is more than the cheap remedies give: PPO against the other systems; empty without PPO."""
+    from rewriter.report import MEASURE
+
+    rivals = ("rm3", "spelling", "warm_start")
+    found = [one for rival in rivals if (one := results.comparison("ppo", rival, MEASURE))]
+    parts = [
+        f"{SYSTEM_TITLES[one.b]} {one.difference:+.3f} ({one.ci95[0]:+.3f} to {one.ci95[1]:+.3f})" for one in found
+    ]
+    return f"{MEASURE} of PPO beyond {', '.join(parts)}." if parts else ""

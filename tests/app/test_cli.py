@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -232,6 +233,16 @@ def test_a_place_that_cannot_be_written_is_a_users_mistake(run, corpus, tmp_path
     failed = run("demo", "--data", corpus, "--out", tmp_path / "file" / "run", "--no-serve")
     assert failed.exit_code == 2
     assert "Not a directory" in failed.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_a_taken_port_is_found_before_anything_is_begun(run, corpus, tmp_path, command):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        failed = run(command, "--data", corpus, "--port", port, UNTILCLICK_OUT=str(tmp_path / "run"))
+    assert failed.exit_code == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in failed.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def _given(*overrides, file=None, **environment):

@@ -110,6 +110,9 @@ def main(
     systems = {**baselines(bench, config), **learned(bench)}
     counted = _counted(systems, config, progress)
     results = evaluate_systems(bench.engine, topics, systems, config, counted)
+    results = replace(
+        results, settings={**(results.settings or {}), "corpus fingerprint": bench.collection.corpus.fingerprint}
+    )
     if config.sessions:
         results = replace(results, sessions=_sessions(bench, topics, systems, config, counted))
     return write_results(config.out, results)
@@ -189,7 +192,7 @@ def evaluate_systems(
         figures={name: run.figures for name, run in found.items()},
         comparisons=compare_systems({name: run.scores for name, run in found.items()}, config),
         topics=_topic_rows(engine, topics, found),
-        settings={name: str(value) for name, value in asdict(config).items()},
+        settings=_settings(systems, config),
     )
 
 
@@ -283,6 +286,13 @@ def _outcome(run: _Run, i: int, topic: Topic, titles: Mapping[str, str]) -> Topi
         applied=bool(rewrite and rewrite.applied),
         reason=rewrite.reason.value if rewrite else None,
     )
+
+
+def _settings(systems: Mapping[str, System], config: EvaluateConfig) -> dict[str, str]:
+    """What was set or chosen, as text; folders are left out, since they say nothing about the figures."""
+    chosen = {name: str(system.settings) for name, system in systems.items() if isinstance(system, Rm3)}
+    given = {name: str(value) for name, value in asdict(config).items() if name not in ("out", "index_dir")}
+    return {**given, **chosen}
 
 
 def _misspellings_of(split: str) -> Part:

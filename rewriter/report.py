@@ -34,11 +34,15 @@ SYSTEM_NOTES: Mapping[str, str] = {
     "bm25": "the query as typed",
     "rm3": "pseudo-relevance feedback",
     "spelling": "misspelt words corrected",
+    "base": "before any session was seen",
     "warm_start": "supervised on hindsight pairs",
     "ppo": "reinforcement learning from clicks",
     "oracle": "head-room: best single added word, reads the answers",
 }
 """What each system is, in a few words."""
+
+TERMS_SHOWN = 8
+"""Heaviest expansion words shown of a rewrite."""
 
 CURVES: tuple[tuple[str, str], ...] = (
     ("reward_mean", "Reward: gain over the original"),
@@ -154,7 +158,14 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     template = environment.get_template("report.html.j2")
-    return template.render(page=page, measures=MEASURES, notes=SYSTEM_NOTES, oracle=ORACLE, harm_margin=HARM_MARGIN)
+    return template.render(
+        page=page,
+        measures=MEASURES,
+        notes=SYSTEM_NOTES,
+        oracle=ORACLE,
+        harm_margin=HARM_MARGIN,
+        terms_shown=TERMS_SHOWN,
+    )
 
 
 def subject_of(results: Results) -> str | None:
@@ -170,7 +181,7 @@ def verdict(results: Results, subject: str | None) -> str:
     if found is None:
         return f"{subject} was evaluated on {results.n_topics} topics, without {BASELINE} to compare it with."
     means = " to ".join(f"{results.figures[name].means[MEASURE]:.3f}" for name in (BASELINE, subject))
-    numbers = f"{MEASURE} went from {means} on {results.n_topics} held-out topics ({_p(found.p)})"
+    numbers = f"{MEASURE} went from {means} on {results.n_topics} {_topics(results)} ({_p(found.p)})"
     if found.p < 0.05 and found.difference > 0:
         return f"Rewriting helps: {numbers}."
     if found.p < 0.05:
@@ -296,6 +307,10 @@ def _session_cards(results: Results, subject: str) -> tuple[Card, ...]:
         return ()
     detail = f"of {sessions.figures[subject].sessions} sessions, before {100 * before:.1f} %, {_p(comparison.p)}"
     return (Card("Clicked at the first query", f"{100 * after:.1f} %", detail, _tone(comparison)),)
+
+
+def _topics(results: Results) -> str:
+    return "training topics" if results.split == "train" else "held-out topics"
 
 
 def _tone(found: Comparison) -> str:

@@ -176,6 +176,9 @@ def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
     assert list(results.figures) == ["bm25", "rm3", "spelling", "oracle", "ppo"]
     assert set(results.sessions.figures) == {"bm25", "rm3", "spelling", "ppo"}
     assert results.sessions.figures["bm25"].sessions == 30
+    assert results.settings["corpus fingerprint"] == "0" * 16
+    assert results.settings["rm3"].startswith("Rm3Settings(n_terms=")
+    assert not any(str(config.out) in value for value in results.settings.values())
     assert {one.b for one in results.sessions.comparisons} == {"bm25"}
     assert {file.name for file in (config.out / "runs").iterdir()} == {
         "qrels.txt", "bm25.txt", "rm3.txt", "spelling.txt", "oracle.txt", "ppo.txt",

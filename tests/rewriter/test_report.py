@@ -1,5 +1,6 @@
 """The page is made from files of the toy corpus and read as HTML; plots are checked as XML."""
 
+import dataclasses
 import functools
 import json
 import re
@@ -155,6 +156,24 @@ def test_the_same_results_give_the_same_bytes():
 )
 def test_the_verdict_says_no_more_than_the_test_allows(p, difference, start):
     assert verdict(results(p, difference), "ppo").startswith(start)
+
+
+def test_training_topics_are_never_called_held_out():
+    found = dataclasses.replace(results(), split="train")
+    assert "on 4 training topics" in verdict(found, "ppo")
+    html = render(page(found))
+    assert "Held out" not in html
+    assert "too good" in html
+
+
+def test_of_a_long_rewrite_only_the_heaviest_words_are_shown():
+    row = results().topics[0]
+    long = dataclasses.replace(row.outcomes["ppo"], terms=tuple((f"w{i}", 0.1) for i in range(10)))
+    found = dataclasses.replace(results(), topics=(dataclasses.replace(row, outcomes={**row.outcomes, "ppo": long}),))
+    html = render(page(found))
+    assert "w7" in html
+    assert "w8" not in html
+    assert "and 2 lighter ones" in html
 
 
 def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():

@@ -169,10 +169,16 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
   $("reason").textContent = rewrite.correction && rewrite.terms.length === 0 ? "A word was misspelt." : REASONS[rewrite.reason] ?? rewrite.reason;
   $("terms").replaceChildren(...rewrite.terms.map(({ term, weight }) => element("li", {},
     element("span", { class: "term" }, term),
-    element("meter", { min: 0, max: 1, value: weight, "aria-label": `weight of ${term}` }),
+    bar(weight),
     element("span", { class: "small" }, `${Math.round(weight * 100)} %`))));
   const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
   $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
+}
+
+function bar(share) {
+  const filled = element("i");
+  filled.style.width = `${share * 100}%`;
+  return element("span", { class: "bar", "aria-hidden": "true" }, filled);
 }
 
 function readable(query, text) {

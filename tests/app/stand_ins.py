@@ -1,0 +1,101 @@
+"""A small collection, hand-written rewriters and a service made of them."""
+
+import threading
+from pathlib import Path
+
+from app.bounded_rewriter import RewriteLimits
+from app.click_tokens import ClickTokens
+from app.service import SearchService, ServiceParts
+from rewriter.rewrite import Reason, Rewrite
+from search.corpus import corpus_of
+from search.engines import open_engine
+from search.records import Document, WeightedQuery
+from search.session_log import SessionLog
+
+INJECTED = "<img src=x onerror=\"document.title='taken over'\">"
+
+DOCUMENTS = (
+    Document(
+        "shutil.rmtree", "shutil.rmtree", "rmtree(path, ignore_errors=False)\n\nRecursively delete a directory tree."
+    ),
+    Document("os.rmdir", "os.rmdir", "rmdir(path)\n\nRemove a directory, which must be empty."),
+    Document(
+        "os.removedirs",
+        "os.removedirs",
+        "removedirs(name)\n\nRemove a leaf directory and all empty intermediate ones.",
+    ),
+    Document("pathlib.Path.rmdir", "pathlib.Path.rmdir", "rmdir(self)\n\nRemove this directory. It must be empty."),
+    Document(
+        "tempfile.mkdtemp",
+        "tempfile.mkdtemp",
+        "Create a temporary directory. The caller deletes the folder when done.",
+    ),
+    Document(
+        "mailbox.Maildir", "mailbox.Maildir.remove_folder", "Delete the named folder, which must be empty of mail."
+    ),
+    Document("thread.join", "threading.Thread.join", "Wait until the thread terminates."),
+    Document("str.split", "str.split", "Split a string by a separator, for instance a comma."),
+    Document("with/slash", "", "A document whose id has a slash, and no title."),
+    Document("injected", f"Markup {INJECTED}", f"A text with markup {INJECTED} and <b>bold</b> markup inside."),
+)
+
+
+class TableRewriter:
+    """Adds the words that a table gives; keeps every other query."""
+
+    version = "table-1"
+
+    def __init__(self, table=None):
+        self.table = table or {"delete folder": ("directory", "tree", "remove"), INJECTED: ("markup",)}
+        self.asked = []
+
+    def rewrite(self, requests):
+        self.asked += requests
+        return [self._one(request.query) for request in requests]
+
+    def _one(self, query):
+        added = self.table.get(query)
+        if added is None:
+            return Rewrite.keep(query, Reason.GATED, 0.1)
+        total = sum(range(1, len(added) + 1))
+        terms = tuple((word, (len(added) - i) / total) for i, word in enumerate(added))
+        text = " ".join([query, *added])
+        blend = WeightedQuery(((query, 1.0), *terms))
+        return Rewrite(query, text, terms, None, True, Reason.APPLIED, 0.8, blend, WeightedQuery.of(text))
+
+
+class BrokenRewriter:
+    """Fails."""
+
+    version = "broken-1"
+
+    def rewrite(self, requests):
+        raise RuntimeError("weights are missing")
+
+
+class StuckRewriter:
+    """Answers when it is let go."""
+
+    version = "stuck-1"
+
+    def __init__(self):
+        self.released = threading.Event()
+
+    def rewrite(self, requests):
+        self.released.wait(30)
+        return [Rewrite.keep(request.query, Reason.GATED) for request in requests]
+
+
+def make_service(folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, clock=None, lifetime_s=3600):
+    """A service over DOCUMENTS with a log in `folder`."""
+    parts = {} if clock is None else {"clock": clock}
+    return SearchService(
+        ServiceParts(
+            engine=engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
+            log=SessionLog.open(f"sqlite:///{folder / 'log.db'}"),
+            tokens=ClickTokens(["a key for tests"], lifetime_s, **parts),
+            rewriter=rewriter,
+            limits=RewriteLimits(budget_ms=budget_ms),
+            **parts,
+        )
+    )

@@ -1,0 +1,295 @@
+"""The page in a real browser: searching, clicking, comparing, the keyboard, and markup that must stay text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from app.main import create_app
+from app.settings import Settings
+from tests.app.stand_ins import INJECTED, TableRewriter, make_service
+
+pytestmark = pytest.mark.browser
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EXAMPLES = ("delete folder", "wait until a thread terminates")
+TABLE = {
+    "delete folder": ("directory", "tree", "remove"),
+    "wait until a thread terminates": ("join",),
+    INJECTED: ("markup",),
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(tmp_path):
+    """The service on a free port: its address, and the service."""
+    service = make_service(tmp_path, TableRewriter(TABLE))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        app = create_app(Settings(data="ten documents", examples=EXAMPLES), service)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", service
+        server.should_exit = True
+        thread.join(15)
+    service.close()
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Open a page; any complaint of the browser fails the test."""
+    complaints, contexts = [], []
+
+    def open_(path="/", *, width=1280, height=860, scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(site[0] + path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def search(page, query):
+    page.fill("#query", query)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".result")
+
+
+def shot(page, name):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.wait_for_timeout(350)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def says(page, selector, text):
+    """Wait until an element contains a text. (Functions to wait for would be evaluated, which the page forbids.)"""
+    from playwright.sync_api import expect
+
+    expect(page.locator(selector)).to_contain_text(text)
+
+
+def titles(page, selector=".result .open"):
+    return page.locator(selector).evaluate_all("all => all.map(one => one.dataset.doc)")
+
+
+def test_the_start_page_offers_examples_and_figures(open_page):
+    page = open_page()
+    assert page.evaluate("document.activeElement.id") == "query"
+    says(page, "#n-sessions", "0")
+    shot(page, "start")
+    page.get_by_role("button", name="delete folder").click()
+    page.wait_for_selector(".result")
+    assert "q=delete+folder" in page.url
+
+
+def test_a_search_says_what_was_searched_and_why(open_page):
+    page = open_page()
+    search(page, "delete folder")
+    assert page.text_content("#showing").startswith("Showing results for delete folder directory tree remove")
+    page.click("#why summary")
+    assert page.locator("#terms .term").all_text_contents() == ["directory", "tree", "remove"]
+    assert page.locator(".result mark").count() > 0
+    shot(page, "results")
+    search(page, "separator")
+    says(page, "#showing", "Results as typed")
+    assert "nothing to gain" in page.text_content("#reason")
+
+
+def test_a_click_opens_the_document_and_is_logged(open_page, site):
+    page = open_page("/?q=delete+folder")
+    with page.expect_response("**/v1/click") as response:
+        page.locator(".result .open").nth(1).click()
+    assert response.value.status == 204
+    chosen = titles(page)[1]
+    says(page, "#reader-text", re.compile(".{10}"))
+    assert page.is_visible("#reader")
+    shot(page, "document")
+    stats = site[1].stats("live")
+    assert (stats.sessions, stats.clicks, stats.first_query_click_share) == (1, 1, 1.0)
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.doc") == chosen
+    says(page, "#n-clicks", "1")
+    assert page.locator("#session li.clicked").count() == 1
+
+
+def test_searching_instead_goes_on_in_the_session(open_page, site):
+    page = open_page("/?q=delete+folder")
+    page.wait_for_selector(".result")
+    rewritten = titles(page)
+    page.locator("#showing").get_by_role("button", name="delete folder").click()
+    says(page, "#showing", "exactly as typed")
+    assert titles(page) != rewritten
+    assert "mode=off" in page.url
+    stats = site[1].stats("live")
+    assert (stats.sessions, stats.turns) == (1, 2)
+    assert page.locator("#session li").count() == 2
+    page.go_back()
+    says(page, "#showing", "Showing")
+    assert titles(page) == rewritten
+    assert site[1].stats("live").turns == 2
+
+
+def test_a_query_after_the_click_begins_a_session(open_page, site):
+    page = open_page("/?q=delete+folder")
+    with page.expect_response("**/v1/click"):
+        page.locator(".result .open").first.click()
+    page.wait_for_selector("#session li.clicked")
+    page.keyboard.press("Escape")
+    search(page, "thread")
+    says(page, "#session ol", re.compile("^thread"))
+    assert site[1].stats("live").sessions == 2
+
+
+def test_original_and_rewritten_stand_side_by_side(open_page, site):
+    page = open_page("/?q=delete+folder")
+    page.wait_for_selector(".result")
+    page.get_by_role("switch", name="Compare").click()
+    original, rewritten = (titles(page, f'section[aria-label="{name}"] .open') for name in ("As typed", "Rewritten"))
+    assert original != rewritten
+    assert "shutil.rmtree" in rewritten
+    assert page.locator(".move").count() > 0
+    shot(page, "compare")
+    assert site[1].stats("live").turns == 1
+    page.locator('section[aria-label="As typed"] .open').first.click()
+    page.wait_for_selector("#reader[open]")
+    assert site[1].stats("live").clicks == 0
+
+
+def test_the_keyboard_is_enough(open_page, site):
+    page = open_page()
+    page.keyboard.type("delete folder")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".result")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.doc") == titles(page)[1]
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.dataset.doc") == titles(page)[0]
+    with page.expect_response("**/v1/click") as response:
+        page.keyboard.press("Enter")
+    assert response.value.status == 204
+    page.wait_for_selector("#reader[open]")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "query"
+    assert page.input_value("#query") == "delete folder"
+
+
+def test_markup_in_queries_and_documents_stays_text(open_page):
+    page = open_page()
+    search(page, INJECTED)
+    assert INJECTED in page.text_content("#showing")
+    assert INJECTED in page.text_content(".result h3")
+    page.locator('[data-doc="injected"]').first.click()
+    says(page, "#reader-text", "onerror")
+    assert "<b>bold</b>" in page.text_content("#reader-text")
+    assert page.locator("img").count() == 0
+    assert page.locator("main b, dialog b").count() == 0
+    assert "taken over" not in page.title().replace(INJECTED, "")
+    shot(page, "markup-as-text")
+
+
+def test_nothing_found_is_said(open_page):
+    page = open_page("/?q=zzzzz")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.text_content("#message h2") == "Nothing found"
+    shot(page, "nothing-found")
+
+
+def test_a_service_that_is_away_is_said_and_can_be_tried_again(browser, site):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(site[0])
+    page.route("**/v1/search", lambda route: route.abort())
+    page.fill("#query", "delete folder")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.text_content("#message h2") == "The service cannot be reached"
+    page.unroute("**/v1/search")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_selector(".result")
+    assert page.is_hidden("#message")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_is_wide_enough(open_page, scheme):
+    page = open_page(width=390, height=844, scheme=scheme)
+    page.wait_for_selector("#examples button")
+    shot(page, f"phone-start-{scheme}")
+    search(page, "delete folder")
+    page.get_by_role("switch", name="Compare").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    shot(page, f"phone-results-{scheme}")
+
+
+def test_dark_follows_the_system(open_page):
+    page = open_page("/?q=delete+folder", scheme="dark")
+    page.wait_for_selector(".result")
+    red = page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
+    assert red < 60
+    shot(page, "results-dark")
+
+
+def test_controls_have_names(open_page):
+    page = open_page("/?q=delete+folder")
+    page.wait_for_selector(".result")
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, input, aside, [role]')]"
+        ".filter(e => !e.closest('[hidden]') && !(e.textContent.trim() || e.getAttribute('aria-label')"
+        " || e.labels?.length || e.getAttribute('aria-live'))).map(e => e.outerHTML)"
+    )
+    assert unnamed == []
+
+
+def test_only_this_host_is_asked(browser, site):
+    context = browser.new_context()
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site[0])
+    search(page, "delete folder")
+    page.locator(".result .open").first.click()
+    page.wait_for_selector("#reader[open]")
+    page.goto(site[0] + "/docs")
+    assert [url for url in asked if not url.startswith((site[0], "data:"))] == []
+    context.close()

@@ -1,0 +1,71 @@
+"""Settings come from a mapping, and say what is wrong without saying secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from app.settings import STDLIB_EXAMPLES, Settings, SettingsError, variable_of
+
+
+def test_defaults_need_no_environment():
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert (settings.data, settings.rewrite_budget_ms, settings.bundle) == ("stdlib", 50.0, None)
+
+
+def test_variables_are_read_and_foreign_ones_passed_over():
+    settings = Settings.from_environment(
+        {"UNTILCLICK_DATA": "docs.jsonl", "UNTILCLICK_PORT": "9", "UNTILCLICK_SEED": "3", "PORT": "1"}
+    )
+    assert (settings.data, settings.port) == ("docs.jsonl", 9)
+
+
+def test_options_come_before_the_environment_and_none_is_no_option():
+    settings = Settings.from_environment({"UNTILCLICK_PORT": "9", "UNTILCLICK_HOST": "h"}, port=10, host=None)
+    assert (settings.port, settings.host) == (10, "h")
+
+
+def test_lists_are_json_or_separated_by_bars():
+    assert Settings.from_environment({"UNTILCLICK_EXAMPLES": "a b | c"}).examples == ("a b", "c")
+    assert Settings.from_environment({"UNTILCLICK_EXAMPLES": '["a|b"]'}).examples == ("a|b",)
+
+
+def test_an_empty_path_is_no_path():
+    assert Settings.from_environment({"UNTILCLICK_BUNDLE": ""}).bundle is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("port", "70000"), ("engine", "lucene"), ("examples", "[broken"), ("rewrite_budget_ms", "0")]
+)
+def test_a_bad_value_is_one_sentence(name, value):
+    with pytest.raises(SettingsError, match=r"UNTILCLICK_|JSON") as caught:
+        Settings.from_environment({variable_of(name): value})
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_are_never_shown():
+    settings = Settings.from_environment({"UNTILCLICK_SECRET_KEYS": "hush|whisper"})
+    assert "hush" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"UNTILCLICK_SECRET_KEYS": "hush", "UNTILCLICK_PORT": "x"})
+    assert "hush" not in str(caught.value)
+
+
+def test_settings_survive_the_way_through_the_environment():
+    settings = Settings(
+        data="d", bundle=Path("b"), examples=("a|b", "c"), secret_keys=("k1", "k2"), workers=3, rewrite_budget_ms=7.5
+    )
+    assert Settings.from_environment(settings.to_environment()) == settings
+
+
+def test_examples_are_offered_for_the_standard_library_only():
+    assert Settings().example_queries == STDLIB_EXAMPLES
+    assert Settings(data="x.jsonl").example_queries == ()
+    assert Settings(data="x.jsonl", examples=("q",)).example_queries == ("q",)
+
+
+def test_the_key_lies_beside_the_log():
+    assert Settings(log="runs/a.db").key_file == Path("runs/a.db.key")
+    assert Settings(log="sqlite:////x/a.db").key_file == Path("/x/a.db.key")
+    assert Settings(log="postgresql://h/db").key_file == Path("untilclick.key")
+    assert Settings(log="a.db", secret_file=Path("k")).key_file == Path("k")

@@ -31,6 +31,7 @@ from rewriter.prompts import PROMPT_VERSION, render
 from rewriter.pseudo_queries import term_weights
 from rewriter.results import code_version
 from rewriter.rewards import make_reward
+from rewriter.scorer import CorpusScorer
 from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries, split_sessions, training_query
 from rewriter.training_log import TrainingLog
 from rewriter.validation import BlendChoice, ValidationSet
@@ -109,11 +110,12 @@ def run_warm_start(
     examples = make_examples(pairs, maker, vocabulary, bench.spelling)
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
-    validation = bench.validation_set(_wanted(bench, split.validation), scorer, MAX_VALIDATION_QUERIES)
+    validation = _validation_set(bench, split.validation, scorer)
     blend = BlendSettings()
     best_epoch, scores = train_warm_start(
         model, examples, config, lambda policy: validation.score(policy, blend), progress
     )
+    drop_checkpoint(run)  # its PPO started from another warm start
     figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(best_epoch)}
     figures["validation_start"] = scores[0]
     return _write(bench, run / WARM_START, model, vocabulary, (config, validation.choose_blend(model), figures))
@@ -140,8 +142,9 @@ def run_ppo(
             config.click_credit,
         ),
         config.rollout_weight,
+        config.rollout_feedback,
     )
-    validation = bench.validation_set(_wanted(bench, split.validation), scorer, MAX_VALIDATION_QUERIES)
+    validation = _validation_set(bench, split.validation, scorer)
     blend = read_stage(run / WARM_START).blend
     trainer = PPOTrainer(
         model, [prompt for prompt, _ in rendered], environment, config, lambda policy: validation.score(policy, blend)
@@ -151,7 +154,7 @@ def run_ppo(
     figures["best_round"] = float(trainer.state.best_round)
     choice = _never_worse(validation, model, blend)
     path = _write(bench, run / PPO, model, vocabulary, (config, choice, figures))
-    shutil.rmtree(_checkpoint(run), ignore_errors=True)
+    drop_checkpoint(run)
     return path
 
 
@@ -178,14 +181,22 @@ def _train(trainer: PPOTrainer, run: Path, progress: Progress | None) -> None:
 def _never_worse(validation: ValidationSet, model: TermPolicy, blend: BlendSettings) -> BlendChoice:
     """The blend chosen anew, or the earlier one where the grid finds nothing better."""
     choice = validation.choose_blend(model)
-    earlier = validation.score(model, replace(blend, min_confidence=0.0))
-    return choice if choice.ndcg >= earlier else BlendChoice(blend, earlier, choice.original_ndcg)
+    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
+    earlier = validation.score(model, ungated)
+    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)
 
 
 def _wanted(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
     topics = [topic for split in bench.collection.topics.values() for topic in split]
     return simulated_queries(sessions, topics) or clicked_queries(sessions)
+
+
+def _validation_set(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
+    validation = bench.validation_set(_wanted(bench, sessions), scorer, MAX_VALIDATION_QUERIES)
+    if not len(validation):
+        raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
+    return validation
 
 
 def _max_grade(bench: Workbench) -> int:

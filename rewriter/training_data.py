@@ -40,11 +40,19 @@ class SplitLog:
 
 
 def split_sessions(sessions: Iterable[Session], validation_share: float) -> SplitLog:
-    """Part sessions by a hash of their need; the same need is always on the same side."""
+    """Part sessions by a hash of their need; the same need is always on the same side.
+
+    Of a log so small that no need falls to the validation, the one nearest to it is kept back: without any held-out
+    query no epoch and no round could ever be found better than the start.
+    """
+    typed = [session for session in sessions if session.turns]
+    buckets = {need: _bucket(need) for need in dict.fromkeys(map(_need, typed))}
+    kept_back = {need for need, bucket in buckets.items() if bucket < validation_share}
+    if not kept_back and len(buckets) > 1 and validation_share > 0:
+        kept_back = {min(buckets, key=buckets.__getitem__)}
     sides: tuple[list[Session], list[Session]] = ([], [])
-    for session in sessions:
-        if session.turns:
-            sides[_bucket(_need(session)) < validation_share].append(session)
+    for session in typed:
+        sides[_need(session) in kept_back].append(session)
     return SplitLog(tuple(sides[0]), tuple(sides[1]))
 
 

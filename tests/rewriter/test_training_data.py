@@ -44,7 +44,7 @@ def test_the_first_query_stands_for_the_need_where_no_topic_is_named():
 
 
 def test_the_split_depends_on_the_need_alone():
-    whole, part = split_sessions(LOG, 0.3), split_sessions(LOG[::-1][:30], 0.3)
+    whole, part = split_sessions(LOG, 0.5), split_sessions(LOG[::-1][:30], 0.5)
     assert {s.session_id for s in part.validation} <= {s.session_id for s in whole.validation}
     assert {s.session_id for s in part.training} <= {s.session_id for s in whole.training}
 
@@ -52,6 +52,16 @@ def test_the_split_depends_on_the_need_alone():
 @pytest.mark.parametrize(("share", "kept_back"), [(0.0, 0), (1.0, len(LOG))])
 def test_the_share_is_that_of_the_validation(share, kept_back):
     assert len(split_sessions(LOG, share).validation) == kept_back
+
+
+def test_a_tiny_log_still_keeps_one_need_back():
+    """Without a held-out query every score was 0, and training ended where it had started, saying nothing."""
+    few = LOG[:9]
+    assert len({topic_of(session) for session in few}) == 3
+    split = split_sessions(few, 1e-9)
+    assert len({topic_of(session) for session in split.validation}) == 1
+    assert len(split.training) == 6
+    assert split_sessions(LOG[:3], 1e-9).validation == ()
 
 
 def test_sessions_without_a_query_are_left_out():

@@ -1,7 +1,8 @@
 """PPO over term sequences, start to end: rollout, reward, advantage, epochs. The built-in backend.
 
-No dropout anywhere, so that the probabilities of a rollout are those of the update. A round whose rewards are all
-equal carries no signal and is skipped: whitening would otherwise turn noise into advantages.
+No dropout anywhere, so that the probabilities of a rollout are those of the update. A round in which
+the samples of each prompt have equal rewards carries no signal and is skipped: whitening would otherwise turn noise
+into advantages.
 """
 
 from __future__ import annotations
@@ -126,18 +127,25 @@ class PPOTrainer:
         metrics = _experience_metrics(batch)
         self.state.round += 1
         self.state.rollouts += batch.rollouts.ids.shape[0]
-        if np.ptp(batch.rewards.gain) > 0:
+        skipped = not self._informative(batch.rewards.gain)
+        if not skipped:
             metrics |= self._update(batch)
             self._average()
             self.kl.update(metrics["sampled_kl"], batch.rollouts.ids.shape[0])
         metrics |= {
-            "skipped": float(np.ptp(batch.rewards.gain) == 0),
+            "skipped": float(skipped),
             "kl_coef": self.kl.coefficient,
             "rollouts": float(self.state.rollouts),
             "rollout_seconds": rolled - started,
             "update_seconds": time.perf_counter() - rolled,
         }
         return metrics
+
+    def _informative(self, gain: NDArray[np.float64]) -> bool:
+        """Whether some prompt's samples differ in reward: without that nothing says which of them is better."""
+        samples = self.config.samples_per_prompt
+        groups = gain.reshape(-1, samples) if samples > 1 else gain[None]
+        return bool((np.ptp(groups, axis=1) > 0).any())
 
     def _next_rows(self) -> NDArray[np.int64]:
         n = min(self.config.prompts_per_iteration, len(self._prompts))

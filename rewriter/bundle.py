@@ -75,7 +75,7 @@ def read_manifest(folder: Path) -> BundleManifest:
             **{k: v for k, v in content.items() if k in known and k != "blend"},
             blend=BlendSettings(**content["blend"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
     _check(manifest, folder)
     return manifest

@@ -112,6 +112,13 @@ def test_leave_one_out_by_hand():
     assert close(ppo.leave_one_out(scores), wanted)
 
 
+def test_group_centring_by_hand():
+    """Two prompts of two samples; the first prompt's real advantages 1, 2, 6 have mean 3."""
+    advantages = torch.tensor([[1.0, 2.0], [6.0, 0.0], [5.0, 5.0], [5.0, 5.0]])
+    mask = torch.tensor([[True, True], [True, False], [True, True], [True, True]])
+    assert ppo.center_groups(advantages, mask, 2).tolist() == [[-2, -1], [3, 0], [0, 0], [0, 0]]
+
+
 def test_policy_loss_by_hand_with_clipping_on_both_sides():
     """ratios 1.5, .5, 1.1, and 1.5, .5 with the sign turned; the last token is padding."""
     ratio = torch.tensor([[1.5, 0.5, 1.1], [1.5, 0.5, 4.0]])

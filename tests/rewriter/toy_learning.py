@@ -90,6 +90,7 @@ TOY_WARM_START = WarmStartConfig(
 )
 TOY_PPO = PPOConfig(
     reward="ndcg",
+    later_share=1.0,
     iterations=6,
     prompts_per_iteration=8,
     samples_per_prompt=4,
@@ -107,6 +108,7 @@ TOY_PPO = PPOConfig(
     kl_coef=0.05,
     kl_placement="loss",
     kl_target=None,
+    center_groups=True,
     whiten_advantages=True,
     max_grad_norm=1.0,
     average_decay=0.5,

@@ -1,0 +1,43 @@
+"""The torch policy behind the rewriter."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rewriter.blend import BlendSettings
+from rewriter.policy import collate
+from rewriter.policy_rewriter import BATCH, PolicyLogits, policy_rewriter
+from rewriter.rewrite import RewriteRequest
+from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
+
+
+def test_logits_are_those_of_the_first_step_with_nothing_banned(bench):
+    policy, vocabulary = toy_policy(bench)
+    shaken(policy).train()
+    prompts = [prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")]
+    found = PolicyLogits(policy)(prompts)
+    assert not policy.training  # no dropout
+    batch = collate(prompts, len(vocabulary))
+    with torch.no_grad():
+        wanted = policy.logits(policy.first_states(batch), torch.zeros_like(batch.banned))
+    assert found.dtype == np.float32
+    assert np.allclose(found, wanted.numpy(), atol=1e-5)
+
+
+def test_more_prompts_than_a_batch_come_back_in_order(bench):
+    policy, vocabulary = toy_policy(bench)
+    prompts = [prompt_of(vocabulary, vocabulary.terms[i % 50]) for i in range(BATCH + 10)]
+    logits = PolicyLogits(policy)
+    found = logits(prompts)
+    assert found.shape == (BATCH + 10, len(vocabulary))
+    assert np.allclose(found[-1], logits(prompts[-1:])[0], atol=1e-5)
+
+
+def test_a_policy_rewrites_within_the_theme(bench, engine):
+    policy, vocabulary = toy_policy(bench)
+    rewriter = policy_rewriter(policy, vocabulary, bench.spelling, engine, BlendSettings(expansion_terms=5))
+    (found,) = rewriter.rewrite([RewriteRequest("planet moon star")])
+    assert rewriter.version == "unexported"
+    assert found.applied
+    assert len(found.terms) == 5

@@ -1,0 +1,37 @@
+"""What all stages share."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rewriter.rewrite import RewriteRequest
+from rewriter.training_data import LoggedQuery
+from rewriter.workbench import Workbench
+from search.errors import DataError
+
+
+def test_a_source_is_loaded_and_indexed(tmp_path):
+    path = tmp_path / "documents.jsonl"
+    rows = [{"_id": str(i), "title": f"Title {i}", "text": f"alpha word{i} " * 8} for i in range(5)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bench = Workbench.open(str(path), "tantivy")
+    assert len(bench.index.doc_ids) == 5
+    assert bench.spelling.known("alpha")
+    assert bench.engine == "tantivy"
+
+
+def test_a_source_that_is_not_there_is_a_data_error(tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        Workbench.open(str(tmp_path / "nowhere"), "tantivy")
+
+
+def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(bench, scorer):
+    later = LoggedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
+    first = LoggedQuery(RewriteRequest("moon"), {"sky-0": 1})
+    unjudged = LoggedQuery(RewriteRequest("sail"), {})
+    assert len(bench.validation_set([later, unjudged, first], scorer, 10)) == 2
+    chosen = bench.validation_set([later, unjudged, first], scorer, 1)
+    assert chosen._prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
+    assert len(bench.validation_set([], scorer, 10)) == 0

@@ -67,7 +67,7 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer; each counts its own metrics.")
     title: str = Field("untilclick", min_length=1, max_length=60, description="Name on the page.")
     examples: Annotated[tuple[str, ...], Items] = Field(
-        default=(), description="Queries offered on the page: a JSON list, or separated by `|`."
+        default=(), description="Queries offered on the page: a JSON list, or separated by bars."
     )
     secret_keys: Annotated[tuple[SecretStr, ...], Items] = Field(
         default=(), description="Keys that sign click tokens, oldest first: the last one signs, all are accepted."

@@ -1,0 +1,61 @@
+"""docs/service.md names every endpoint, setting, metric, reason and kind of problem."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.metrics import Metrics
+from app.settings import Settings, variable_of
+from rewriter.rewrite import Reason
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings_table():
+    """The rows of the table of settings."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, ()) else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        rows.append(f"| `{variable_of(name)}` | {shown} | {field.description} |")
+    return "\n".join(rows)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+
+
+def test_every_endpoint_is_documented(page):
+    document = create_app(Settings()).openapi()
+    calls = {f"`{method.upper()} {path}`" for path, methods in document["paths"].items() for method in methods}
+    assert {call for call in calls if call not in page} == set()
+    told = set(re.findall(r"^\| (`[A-Z]+ /[^`]*`) \|", page, re.MULTILINE))
+    assert told - calls == set()
+
+
+def test_every_setting_is_documented_as_it_is(page):
+    assert all(field.description for field in Settings.model_fields.values())
+    assert settings_table() in page
+
+
+def test_every_metric_is_documented(page):
+    metrics = Metrics()
+    families = [each for each in metrics.registry.collect() if not each.name.endswith("_created")]
+    names = {each.name + ("_total" if each.type == "counter" else "") for each in families}
+    assert len(names) == 6
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+def test_every_reason_is_documented(page):
+    assert {reason for reason in Reason if f"| `{reason.value}` |" not in page} == set()
+
+
+def test_every_kind_of_problem_is_documented(page):
+    used = set()
+    for path in (ROOT / "app").glob("*.py"):
+        used |= set(re.findall(r'problem_type\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
+    assert len(used) == 5
+    assert {kind for kind in used if f"`urn:untilclick:problem:{kind}`" not in page} == set()

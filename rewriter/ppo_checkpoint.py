@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -48,7 +50,15 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
 
 
 def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
-    """Put a trainer of the same configuration into the saved state. Raises ModelError for another configuration."""
+    """Put a trainer of the same configuration into the saved state. Raises ModelError for another configuration and
+    for a checkpoint that cannot be read or belongs to another model; the trainer is then of no more use."""
+    try:
+        _load(trainer, folder)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise ModelError(f"{folder} is not a checkpoint of this model ({error}); remove it to start anew") from error
+
+
+def _load(trainer: PPOTrainer, folder: Path) -> None:
     state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     if state["config"] != asdict(trainer.config):
         raise ModelError(f"{folder} belongs to a run with other settings; remove it, or repeat those settings")

@@ -1,0 +1,67 @@
+"""Checkpoints that do not fit. That a resumed run goes on bit for bit is shown in `test_ppo_trainer.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rewriter import ppo_checkpoint
+from rewriter.environment import RewardEnvironment, TrainingQuery
+from rewriter.ppo_trainer import PPOTrainer
+from rewriter.rewards import NdcgReward
+from rewriter.workbench import Workbench
+from search.corpus import corpus_of
+from search.errors import ModelError
+from search.records import Collection
+from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_policy
+
+
+def trainer_of(bench, **changes) -> PPOTrainer:
+    policy, vocabulary = toy_policy(bench)
+    queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
+    environment = RewardEnvironment(bench.scorer(vocabulary), queries, NdcgReward(), 0.5)
+    prompts = [prompt_of(vocabulary, "oven")]
+    return PPOTrainer(policy, prompts, environment, replace(TOY_PPO, **changes), lambda policy: 0.0)
+
+
+@pytest.fixture
+def folder(bench, tmp_path):
+    trainer = trainer_of(bench)
+    trainer.step()
+    ppo_checkpoint.save_checkpoint(trainer, tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+def test_a_checkpoint_exists_once_it_is_written(folder, tmp_path):
+    assert ppo_checkpoint.exists(folder)
+    assert not ppo_checkpoint.exists(tmp_path / "nowhere")
+
+
+def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(bench, folder):
+    other = trainer_of(bench, clip_range=0.3)
+    before = other.policy.t5.shared.weight.clone()
+    with pytest.raises(ModelError, match="other settings"):
+        ppo_checkpoint.load_checkpoint(other, folder)
+    assert torch.equal(other.policy.t5.shared.weight, before)
+    assert other.state.round == 0
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused(folder):
+    corpus = corpus_of("other", toy_documents()[:40])
+    other = trainer_of(Workbench.of(Collection(corpus, {}, "made"), "tantivy"))
+    with pytest.raises(ModelError, match="not a checkpoint of this model"):
+        ppo_checkpoint.load_checkpoint(other, folder)
+
+
+@pytest.mark.parametrize("name", ["state.json", "weights.safetensors", "best.safetensors", "optimizer.pt"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_broken_checkpoint_is_a_model_error(bench, folder, name, damage):
+    path = folder / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="remove it to start anew"):
+        ppo_checkpoint.load_checkpoint(trainer_of(bench), folder)

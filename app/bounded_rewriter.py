@@ -51,6 +51,13 @@ class BoundedRewriter:
         future = self._pool.submit(self._rewriter.rewrite, [RewriteRequest(query, history)])
         return self._within_budget(query, future)
 
+    def warm_up(self, query: str) -> None:
+        """Rewrite once without a time budget: the first rewrite loads what later ones find loaded."""
+        if self._pool and self._rewriter:
+            fault = self._pool.submit(self._rewriter.rewrite, [RewriteRequest(query)]).exception()
+            if fault is not None:
+                _log.warning("The rewriter failed when it was tried: %s", fault)
+
     def close(self) -> None:
         """Let go of the threads without waiting for them."""
         if self._pool:

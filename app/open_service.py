@@ -29,7 +29,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     engine = open_engine(settings.engine, corpus, settings.index)
     rewriter, manifest = _open_rewriter(settings.bundle, engine, corpus.fingerprint)
     tokens = ClickTokens(_keys(settings), settings.token_lifetime_s)
-    return SearchService(
+    service = SearchService(
         ServiceParts(
             engine=engine,
             log=SessionLog.open(settings.log),
@@ -42,6 +42,8 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
             metrics=metrics,
         )
     )
+    service.warm_up()
+    return service
 
 
 def _open_rewriter(

@@ -33,6 +33,9 @@ FUSION_DEPTH = 100
 """Ranks of each ranking that are fused."""
 
 
+WARM_UP_QUERY = "how to search"
+
+
 class Mode(StrEnum):
     """How a rewrite is used."""
 
@@ -212,6 +215,12 @@ class SearchService:
             engine = False
         return Health(engine, self._log.answers(), True if self.rewriter_version else None)
 
+    def warm_up(self) -> None:
+        """Rewrite and search once, so that no visitor pays for what is loaded on first use. Never raises what a
+        rewriter raises; neither logged nor counted."""
+        self._rewriter.warm_up(WARM_UP_QUERY)
+        self._engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
+
     def close(self) -> None:
         """Close the log and let go of threads."""
         self._rewriter.close()
@@ -246,7 +255,7 @@ class SearchService:
     ) -> tuple[Result, ...]:
         """Results with title, snippet and, where shown as part of (session_id, query_id), a click token."""
         documents = self._engine.documents([entry.doc_id for entry in ranking])
-        weights = term_weights(rewrite.query, _added(rewrite))
+        weights = term_weights(rewrite.query, rewrite.text)
         return tuple(
             Result(
                 rank,
@@ -276,8 +285,3 @@ class SearchService:
                 "rewriter_version": self.rewriter_version if command.mode is not Mode.OFF else None,
             },
         )
-
-
-def _added(rewrite: Rewrite) -> list[str]:
-    """Words that a rewrite searched besides those typed."""
-    return [*(word for word, _ in rewrite.terms), *([rewrite.correction] if rewrite.correction else [])]

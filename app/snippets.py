@@ -43,10 +43,12 @@ class _Hit:
     term: str
 
 
-def term_weights(query: str, added: Iterable[str]) -> dict[str, float]:
-    """Index term -> weight, of a query as typed and the words that a rewrite added."""
-    weights = {term: ADDED_WEIGHT for word in added for term in terms(word)}
-    return weights | dict.fromkeys(terms(query), TYPED_WEIGHT)
+def term_weights(query: str, rewritten: str) -> dict[str, float]:
+    """Index term -> weight, of a query as typed and of the rewritten query as a person reads it.
+
+    The lighter words of a rewrite, which it does not show, are not marked either: they would puzzle.
+    """
+    return dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
 
 
 def snippet(text: str, weights: dict[str, float], length: int = SNIPPET_CHARACTERS) -> tuple[Piece, ...]:

@@ -2,6 +2,7 @@
 
 const IDLE_MS = 30 * 60 * 1000; // after this a session is over
 const RESULTS = 10;
+const TERMS = 6; // words of a rewrite that are listed
 
 const REASONS = {
   applied: "The rewriter expects better results from these words than from the query alone; your own words still count.",
@@ -167,10 +168,12 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
   $("showing").replaceChildren(...showing);
   $("why").querySelector("summary").textContent = rewrite.applied ? "Why was it rewritten?" : "Why was it not rewritten?";
   $("reason").textContent = rewrite.correction && rewrite.terms.length === 0 ? "A word was misspelt." : REASONS[rewrite.reason] ?? rewrite.reason;
-  $("terms").replaceChildren(...rewrite.terms.map(({ term, weight }) => element("li", {},
+  const hidden = Math.max(0, rewrite.terms.length - TERMS);
+  $("terms").replaceChildren(...rewrite.terms.slice(0, TERMS).map(({ term, weight }) => element("li", {},
     element("span", { class: "term" }, term),
     bar(weight),
     element("span", { class: "small" }, `${Math.round(weight * 100)} %`))));
+  if (hidden) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${hidden} lighter`)));
   const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
   $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
 }
@@ -222,7 +225,7 @@ function result(one, note) {
   const heading = element("h3", {}, open);
   const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(one.rank)), heading);
   if (state.seen.has(one.doc_id)) item.classList.add("seen");
-  if (note) open.append(element("span", { class: `move ${note[0]}` }, note[1]));
+  if (note) open.append(" ", element("span", { class: `move ${note[0]}` }, note[1]));
   if (title !== one.doc_id) item.append(element("p", { class: "id" }, one.doc_id));
   item.append(element("p", { class: "snippet" }, ...one.snippet.map((piece) => (piece.hit ? element("mark", {}, piece.text) : piece.text))));
   item.addEventListener("click", () => { if (!String(getSelection())) openDocument(one, open); });

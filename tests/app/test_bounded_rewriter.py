@@ -54,3 +54,12 @@ def test_over_budget_is_kept_and_those_behind_it_too(bounded):
         assert rewriter.rewrite("second", ()).reason is Reason.OVER_BUDGET
     finally:
         stuck.released.set()
+
+
+def test_warming_up_waits_and_survives_a_broken_rewriter(bounded, caplog):
+    rewriter = TableRewriter()
+    bounded(rewriter, budget_ms=0.001).warm_up("anything")
+    assert [request.query for request in rewriter.asked] == ["anything"]
+    bounded(BrokenRewriter()).warm_up("anything")
+    assert "weights are missing" in caplog.text
+    bounded(None).warm_up("anything")

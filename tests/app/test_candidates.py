@@ -7,7 +7,7 @@ from rewriter.rewrite import Reason, Rewrite, RewriteRequest
 from tests.app.stand_ins import TableRewriter
 
 
-def test_words_are_left_away_lightest_first():
+def test_ever_fewer_of_the_heaviest_words_are_kept():
     rewrite = TableRewriter().rewrite([RewriteRequest("delete folder")])[0]  # weights 3/6, 2/6, 1/6; confidence .8
     found = candidates(rewrite, 5)
     assert [one.text for one in found] == [

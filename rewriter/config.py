@@ -159,7 +159,11 @@ class PPOConfig:
     """Exponential average of the weights over rounds, which is what is validated and kept (Polyak & Juditsky 1992;
     for policies Rame et al., WARP, 2024); 0 keeps the present weights."""
     rollout_weight: float = 0.3
-    """Share of the rewrite in the score of a rollout; the original query has the rest."""
+    """Share of the rewrite in the score of a rollout; the original query has what is left."""
+    rollout_feedback: float = 0.0
+    """Share of the relevance model (RM3) in the score of a rollout."""
+    word_dropout: float = 0.0
+    """Share of prompt terms left out at random in rollouts."""
     validate_every: int = 25
     """Rounds between validations."""
     patience: int = 8

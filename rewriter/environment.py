@@ -12,9 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from torch import Tensor
 
 from rewriter.rewards import Reward
 from rewriter.scorer import CorpusScorer
+
+FEEDBACK_TERMS = 20
+"""Terms of the relevance model in rollouts."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,13 @@ class RewardEnvironment:
         queries: Sequence[TrainingQuery],
         reward: Reward,
         rewrite_weight: float,
+        feedback_weight: float = 0.0,
     ) -> None:
         self._scorer = scorer
         self._queries = queries
         self._reward = reward
         self._rewrite_weight = rewrite_weight
+        self._feedback_weight = feedback_weight
         self._grades = grade_matrix(queries, scorer)
         self._ideal = ideal_grades(self._grades, reward.depth)
 
@@ -68,14 +74,23 @@ class RewardEnvironment:
         originals = self._scorer.originals([self._queries[row].terms for row in rows])
         ranked = self._scorer.rank(originals, self._reward.depth)
         worth_original = self._reward.expected(self._graded(rows, ranked), self._ideal[rows])
+        kept = self._kept(originals)
         weights = (self._rewrite_weight * mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(np.float32)
         scores = self._scorer.score_tokens(ids, weights)
-        scores.view(rows.size, group, -1).add_(originals[:, None, :], alpha=1.0 - self._rewrite_weight)
+        scores.view(rows.size, group, -1).add_(kept[:, None, :])
         repeated = np.repeat(rows, group)
         grades = self._graded(repeated, self._scorer.rank(scores, self._reward.depth))
         rewritten = self._reward(grades, self._ideal[repeated], rng)
         original = np.repeat(worth_original, group)
         return RewardBatch(rewritten - original, rewritten, original)
+
+    def _kept(self, originals: Tensor) -> Tensor:
+        """(B, D) what a rewrite is added to: the original query and its relevance model."""
+        own = (1.0 - self._rewrite_weight - self._feedback_weight) * originals
+        if not self._feedback_weight:
+            return own
+        feedback = self._scorer.feedback(originals, FEEDBACK_TERMS)
+        return own.add_(self._scorer.score_terms(feedback), alpha=self._feedback_weight)
 
     def _graded(self, rows: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float32]:
         """(N, k) grades down each ranking; -1 entries of `ranked` have grade 0."""

@@ -17,11 +17,13 @@ from scipy.sparse import csr_array
 from rewriter.pseudo_queries import SoftTarget, best_terms
 from rewriter.rewrite import RewriteRequest
 from rewriter.scorer import CorpusScorer
-from search.analysis import terms as analyse
 from search.records import Session
 
-RANK_CUTOFF = 100
-"""Ranks beyond this count as not found."""
+GAIN_DEPTH = 10
+"""Ranks beyond this count as not found: nobody clicks there. Looking down to rank 100 makes the gains of good and
+poor terms so alike that tf-idf decides, and the targets are worse for it."""
+NOT_FOUND = 1 << 30
+"""Rank of a document that does not match."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,16 @@ class TargetMaker:
         self._term_weights = term_weights
         self._settings = settings
 
-    def target(self, pair: HindsightPair, excluded: Sequence[int]) -> SoftTarget | None:
-        """The target distribution over tokens outside `excluded`; None when no term raises a clicked document."""
+    def target(self, pair: HindsightPair, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
+        """The target distribution over tokens outside `excluded` for a query that retrieval sees as `terms`; None
+        when no term raises a clicked document."""
         rows = self._scorer.index.doc_rows
         clicked = np.array([rows[doc_id] for doc_id in pair.clicks if doc_id in rows], dtype=np.int64)
         if not clicked.size:
             return None
         weights = np.array([n for doc_id, n in pair.clicks.items() if doc_id in rows], dtype=np.float32)
         ids, centroid = self._candidates(clicked, weights, excluded)
-        gains = self._gains(pair.request.query, ids, clicked, weights)
+        gains = self._gains(terms, ids, clicked, weights)
         if not (gains > 0).any():
             return None
         value = np.sqrt(centroid) * (np.maximum(gains, 0.0) + self._settings.gain_floor)
@@ -97,29 +100,30 @@ class TargetMaker:
         return order, centroid[order]
 
     def _gains(
-        self, query: str, ids: NDArray[np.int64], clicked: NDArray[np.int64], weights: NDArray[np.float32]
+        self, terms: Sequence[str], ids: NDArray[np.int64], clicked: NDArray[np.int64], weights: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """(C,) change of the clicked documents' discounted gain when one token is added to the query."""
-        analysed = [t for t in analyse(query) if t in self._scorer.index.term_ids]
-        original = self._scorer.originals([analysed]).numpy()
-        share = len(analysed) / (len(analysed) + 1.0)
+        known = [term for term in terms if term in self._scorer.index.term_ids]
+        original = self._scorer.originals([known]).numpy()
+        share = len(known) / (len(known) + 1.0)
         added = share * original + (1.0 - share) * self._scorer.token_rows(ids)
         before = discounted_gain(ranks_of(original, clicked), weights)
         return discounted_gain(ranks_of(added, clicked), weights) - before
 
 
 def ranks_of(scores: NDArray[np.float32], documents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(N, K) 1-based rank of each document in each row of scores (N, D); a score of 0 ranks below the cutoff."""
+    """(N, K) 1-based rank of each document in each row of scores (N, D); `NOT_FOUND` where the score is 0."""
     ranks = np.empty((scores.shape[0], documents.size), dtype=np.int64)
     for column, document in enumerate(documents):
         own = scores[:, document, None]
-        ranks[:, column] = np.where(own[:, 0] > 0, 1 + (scores > own).sum(1), RANK_CUTOFF + 1)
+        ranks[:, column] = np.where(own[:, 0] > 0, 1 + (scores > own).sum(1), NOT_FOUND)
     return ranks
 
 
 def discounted_gain(ranks: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(...) sum over the last axis of weight / log2(1 + rank), ranks beyond `RANK_CUTOFF` worth 0, divided by its
-    value for the ideal order, so in [0, 1] (Jarvelin & Kekalainen 2002, with clicks for grades)."""
-    gains = np.where(ranks <= RANK_CUTOFF, 1.0 / np.log2(1.0 + ranks), 0.0)
-    ideal = (np.sort(weights)[::-1] / np.log2(np.arange(2, weights.size + 2))).sum()
+    """(...) sum over the last axis of weight / log2(1 + rank), ranks beyond `GAIN_DEPTH` worth 0, divided by its
+    value for the ideal order, so in [0, 1]: nDCG (Jarvelin & Kekalainen 2002) with clicks for grades."""
+    gains = np.where(ranks <= GAIN_DEPTH, 1.0 / np.log2(1.0 + ranks), 0.0)
+    best = np.sort(weights)[::-1][:GAIN_DEPTH]
+    ideal = (best / np.log2(np.arange(2, best.size + 2))).sum()
     return np.asarray((gains * weights).sum(-1) / max(float(ideal), 1e-9))

@@ -21,7 +21,7 @@ from rewriter import ppo
 from rewriter.config import PPOConfig
 from rewriter.environment import RewardBatch, RewardEnvironment
 from rewriter.policy import PromptBatch, TermPolicy, collate
-from rewriter.prompts import Prompt
+from rewriter.prompts import Prompt, drop_words
 from rewriter.rollout import Rollouts, Scores, sample, score
 from rewriter.training_log import TrainingLog
 
@@ -157,7 +157,8 @@ class PPOTrainer:
     @torch.no_grad()
     def _rollout(self, rows: NDArray[np.int64]) -> Batch:
         config = self.config
-        prompts = collate([self._prompts[row] for row in rows], self.policy.vocabulary_size)
+        seen = [drop_words(self._prompts[row], config.word_dropout, self.rng) for row in rows]
+        prompts = collate(seen, self.policy.vocabulary_size)
         rollouts = sample(self.policy, prompts, config.samples_per_prompt, config.terms, self.generator)
         reference = score(self.reference, prompts, rollouts)
         rewards = self._environment.rewards(rows, rollouts.ids.numpy(), rollouts.terms.numpy(), self.rng)

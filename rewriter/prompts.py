@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from rewriter.rewrite import RewriteRequest
 from rewriter.vocabulary import ALT_ID, EOS_ID, SEP_ID, UNK_ID, TermVocabulary
 from search.analysis import term_of, words
@@ -73,6 +75,15 @@ def render_all(
 ) -> list[Prompt]:
     """One prompt per request, in order."""
     return [render(request, vocabulary, spelling) for request in requests]
+
+
+def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
+    """Leave out each token with probability `share`, the end token and at least one other excepted."""
+    if share <= 0:
+        return prompt
+    body = prompt.ids[:-1]
+    kept = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
+    return Prompt((*(kept or body), EOS_ID), prompt.query_ids)
 
 
 def _known_terms(query: str, vocabulary: TermVocabulary) -> list[int]:

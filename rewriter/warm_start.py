@@ -13,10 +13,12 @@ from rewriter.base import Progress
 from rewriter.config import WarmStartConfig
 from rewriter.hindsight import HindsightPair, TargetMaker
 from rewriter.policy import TermPolicy, collate
-from rewriter.prompts import Prompt, SpellingCandidates, render
+from rewriter.prompts import Prompt, drop_words, render
 from rewriter.pseudo_queries import SoftTarget
 from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
-from rewriter.vocabulary import EOS_ID, TermVocabulary
+from rewriter.term_rewriter import Spelling
+from rewriter.training_data import retrieval_terms
+from rewriter.vocabulary import TermVocabulary
 
 Validation = Callable[[TermPolicy], float]
 """Score of a policy on held-out topics, higher is better."""
@@ -48,13 +50,13 @@ def make_examples(
     pairs: Sequence[HindsightPair],
     maker: TargetMaker,
     vocabulary: TermVocabulary,
-    spelling: SpellingCandidates | None,
+    spelling: Spelling,
 ) -> list[Example]:
     """Render pairs and make their targets; pairs that no term helps are left out."""
     examples = []
     for pair in pairs:
         prompt = render(pair.request, vocabulary, spelling)
-        target = maker.target(pair, prompt.query_ids)
+        target = maker.target(pair, retrieval_terms(pair.request.query, spelling), prompt.query_ids)
         if target is not None and target.ids.size and not prompt.empty:
             examples.append(Example(prompt, target))
     return examples
@@ -97,10 +99,3 @@ def train_warm_start(
             break
     policy.load_state_dict(best)
     return best_epoch, tuple(scores)
-
-
-def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
-    """Leave out each token with probability `share`, the end token and at least one other excepted."""
-    body = prompt.ids[:-1]
-    kept = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
-    return Prompt((*(kept or body), EOS_ID), prompt.query_ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 
 from rewriter.base import new_policy, train_base
@@ -30,6 +31,7 @@ def test_training_lowers_the_loss_and_calls_progress(bench):
     assert not policy.training
 
 
+@pytest.mark.slow
 def test_a_trained_base_answers_with_words_of_the_theme(bench, vocabulary):
     policy, _ = train(bench, replace(TOY_BASE, steps=120))
     words = [theme.split() for theme in THEMES.values()]

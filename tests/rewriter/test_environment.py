@@ -57,6 +57,19 @@ def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environ
     assert found.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
 
 
+def test_the_relevance_model_may_have_a_share_as_in_retrieval(scorer, engine):
+    """nDCG by hand from the engine's ranking of original x .5 / 2, RM3 x .2 and one term x .3."""
+    found = RewardEnvironment(scorer, QUERIES, NdcgReward(), 0.3, 0.2).rewards(
+        np.array([0]), *sequences(scorer, ("sourdough",)), rng()
+    )
+    feedback = engine.feedback_terms(WeightedQuery.of("dough flour"), 20)
+    clauses = (("dough flour", 0.25), *((word, 0.2 * weight) for word, weight in feedback), ("sourdough", 0.3))
+    hits = engine.search([WeightedQuery(clauses)], 10)[0]
+    discounts = 1 / np.log2(np.arange(2, 12))
+    gain = sum(discounts[rank] for rank, hit in enumerate(hits) if hit.doc_id in QUERIES[0].relevance)
+    assert found.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
+
+
 def test_terms_share_the_weight_equally_and_masked_ones_get_none(environment, scorer):
     one, mask = sequences(scorer, ("sourdough",))
     padded = np.pad(one, ((0, 0), (0, 3)))

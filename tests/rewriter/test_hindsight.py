@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rewriter.hindsight import (
-    RANK_CUTOFF,
+    GAIN_DEPTH,
+    NOT_FOUND,
     HindsightPair,
     TargetMaker,
     TargetSettings,
@@ -16,6 +17,7 @@ from rewriter.hindsight import (
 )
 from rewriter.pseudo_queries import term_weights
 from rewriter.rewrite import RewriteRequest
+from search.analysis import terms
 from search.records import Click, Session, Turn
 
 
@@ -74,7 +76,7 @@ def maker(scorer, bench, vocabulary):
 
 
 def target_of(maker, vocabulary, query, clicks, excluded=()):
-    found = maker.target(HindsightPair(RewriteRequest(query), clicks), list(excluded))
+    found = maker.target(HindsightPair(RewriteRequest(query), clicks), terms(query), list(excluded))
     if found is None:
         return None
     return {vocabulary.tokens[i]: float(w) for i, w in zip(found.ids, found.weights, strict=True)}
@@ -122,13 +124,13 @@ def test_a_query_without_a_known_word_still_has_a_target(maker, vocabulary):
 
 def test_ranks_count_higher_scores_and_a_score_of_0_is_not_found():
     scores = np.array([[3.0, 1.0, 2.0, 0.0], [1.0, 1.0, 1.0, 5.0]], dtype=np.float32)
-    assert ranks_of(scores, np.array([0, 2, 3])).tolist() == [[1, 2, RANK_CUTOFF + 1], [2, 2, 1]]
+    assert ranks_of(scores, np.array([0, 2, 3])).tolist() == [[1, 2, NOT_FOUND], [2, 2, 1]]
     assert ranks_of(scores, np.array([], dtype=np.int64)).shape == (2, 0)
 
 
 def test_discounted_gain_by_hand():
-    """Clicks 3 and 1 at ranks 2 and 1, over the ideal 1 and 2; the cutoff is worth 0."""
+    """Clicks 3 and 1 at ranks 2 and 1, over the ideal 1 and 2; beyond the depth nothing."""
     weights = np.array([3.0, 1.0], dtype=np.float32)
     ideal = 3 + 1 / np.log2(3)
-    found = discounted_gain(np.array([[2, 1], [1, 2], [RANK_CUTOFF + 1, RANK_CUTOFF + 1]]), weights)
+    found = discounted_gain(np.array([[2, 1], [1, 2], [GAIN_DEPTH + 1, NOT_FOUND]]), weights)
     assert found == pytest.approx([(3 / np.log2(3) + 1) / ideal, 1.0, 0.0])

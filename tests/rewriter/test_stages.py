@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -201,4 +200,4 @@ def test_the_latest_finished_stage_is_found_and_exported(trained, bench, tmp_pat
     assert isinstance(manifest.blend, BlendSettings)
     assert (manifest.data, manifest.fingerprint) == (record.data, record.fingerprint)
     assert dict(manifest.figures) == dict(record.figures)
-    assert sorted(os.listdir(tmp_path)) == ["bundle"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

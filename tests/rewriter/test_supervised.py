@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -49,7 +51,7 @@ def test_the_learning_rate_rises_then_falls_to_its_floor():
     assert rates[0] == pytest.approx(0.25)
     assert rates[4] == pytest.approx(1 - 0.8 * 4 / 20)
     assert rates[20:] == pytest.approx([0.2] * 5)
-    assert all(later <= earlier for earlier, later in zip(rates[4:], rates[5:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates[4:]))
 
 
 def test_a_step_is_clipped():

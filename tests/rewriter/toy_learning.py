@@ -84,7 +84,7 @@ def toy_sessions(topics: Sequence[Topic], *, each: int = 2, name_topics: bool = 
 
 
 TOY_POLICY = PolicyConfig(d_model=32, d_kv=8, d_ff=32, encoder_layers=1, dropout=0.1, candidates=16)
-TOY_BASE = BaseConfig(steps=40, batch_size=32, target_terms=10)
+TOY_BASE = BaseConfig(steps=25, batch_size=32, target_terms=10)
 TOY_WARM_START = WarmStartConfig(
     epochs=3, patience=100, batch_size=16, learning_rate=2e-3, candidate_terms=20, target_terms=10
 )
@@ -113,6 +113,8 @@ TOY_PPO = PPOConfig(
     max_grad_norm=1.0,
     average_decay=0.5,
     rollout_weight=0.5,
+    rollout_feedback=0.0,
+    word_dropout=0.0,
     validate_every=3,
     patience=100,
     checkpoint_every=3,

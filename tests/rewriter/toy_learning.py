@@ -29,7 +29,6 @@ THEMES: dict[str, str] = {
 """Theme -> words; the seventh to tenth of each are decisive, the others are shared by the whole theme."""
 GENERAL = ["people", "often", "good", "small", "early", "late", "simple", "morning"]
 DOCUMENTS_PER_THEME = 10
-N_TOPICS = 24
 
 
 def toy_documents() -> list[Document]:

@@ -7,7 +7,6 @@ sessions: that is `warm_start.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,17 +21,12 @@ from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.records import Corpus
 from search.term_index import TermIndex
 
-SMALL_CORPUS = 1000
-"""Below this many documents, terms in two documents are kept."""
-
 Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all and the last loss."""
 
 
 def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[TermPolicy, TermVocabulary]:
     """The untrained policy of a corpus and its vocabulary."""
-    if len(index.doc_ids) < SMALL_CORPUS:
-        config = replace(config, min_document_frequency=min(config.min_document_frequency, 2))
     vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
     vectors = term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed))
     return build_policy(config, torch.from_numpy(vectors)), vocabulary

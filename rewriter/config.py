@@ -29,8 +29,9 @@ class PolicyConfig:
     """Decoder blocks."""
     dropout: float = 0.1
     """Share of activations dropped in warm starts; PPO uses none, as in trlX."""
-    min_document_frequency: int = 3
-    """Terms in fewer documents stay outside the vocabulary; lowered to 2 below 1,000 documents."""
+    min_document_frequency: int = 1
+    """Terms in fewer documents stay outside the vocabulary. A rare term of a query says more about what is meant than
+    any other, and its latent semantic vector is that of the documents it occurs in."""
     max_terms: int = 30_000
     """Largest vocabulary; the most frequent terms win."""
     identity_scale: float = 0.1
@@ -111,7 +112,7 @@ class PPOConfig:
     learned slower."""
     max_queries: int = 20_000
     """Distinct inputs of the log used."""
-    iterations: int = 400
+    iterations: int = 300
     """Rollout-and-update rounds at most."""
     later_share: float = 0.25
     """Later queries of sessions used, as a share of the number of first queries."""
@@ -125,7 +126,7 @@ class PPOConfig:
     """Passes over a round's rollouts."""
     micro_batches: int = 1
     """Gradient accumulation: parts of a round, averaged, per optimiser step."""
-    learning_rate: float = 4e-4
+    learning_rate: float = 3e-4
     """AdamW, constant after 10 rounds of warm-up."""
     value_learning_rate: float = 3e-4
     """AdamW, of the value head."""
@@ -155,7 +156,7 @@ class PPOConfig:
     """Scale advantages to mean 0 and standard deviation 1 over real tokens (`ppo`), standard deviation 1 (`rloo`)."""
     max_grad_norm: float = 1.0
     """Gradient clipping."""
-    average_decay: float = 0.98
+    average_decay: float = 0.99
     """Exponential average of the weights over rounds, which is what is validated and kept (Polyak & Juditsky 1992;
     for policies Rame et al., WARP, 2024); 0 keeps the present weights."""
     rollout_weight: float = 0.3

@@ -131,12 +131,15 @@ def build_policy(config: PolicyConfig, vectors: Tensor) -> TermPolicy:
 
 @torch.no_grad()
 def identity_start(t5: T5ForConditionalGeneration, scale: float) -> None:
-    """Make the untrained network pass its input on: cross-attention V and O the identity, every self-attention and
-    feed-forward output times `scale`, the start token's embedding times `scale`."""
+    """Make the untrained network pass its input on: cross-attention V and O the identity and its Q times `scale`, so
+    that attention starts near uniform; every self-attention and feed-forward output and the start token's embedding
+    times `scale`."""
     for block in [*t5.encoder.block, *t5.decoder.block]:
         block.layer[0].SelfAttention.o.weight.mul_(scale)
         block.layer[-1].DenseReluDense.wo.weight.mul_(scale)
     for name, weight in t5.decoder.named_parameters():
         if name.endswith(("EncDecAttention.v.weight", "EncDecAttention.o.weight")):
             weight.copy_(torch.eye(*weight.shape))
+        elif name.endswith("EncDecAttention.q.weight"):
+            weight.mul_(scale)
     t5.shared.weight[PAD_ID].mul_(scale)

@@ -21,7 +21,7 @@ SETTINGS_SUFFIX = ".simulated.jsonl"
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Example: [b]untilclick simulate --data stdlib --log runs/log.db --sessions 6000 --click-model dbn[/b]"
+        epilog="Example: [b]untilclick simulate --data stdlib --log runs/log.db --sessions 20000 --click-model dbn[/b]"
     )(simulate)
 
 
@@ -29,7 +29,7 @@ def simulate(
     context: typer.Context,
     log: LogUrl,
     data: Data = "stdlib",
-    sessions: Sessions = 6000,
+    sessions: Sessions = 20_000,
     click_model: Annotated[
         str,
         typer.Option(

@@ -44,6 +44,9 @@ class BlendSettings:
     """Exponent on their probabilities before they are scaled to sum 1."""
     feedback_terms: int = 20
     """Terms of the relevance model."""
+    corrections: bool = True
+    """Whether corrections of unknown words join the original query. Where unknown words are mostly names, correcting
+    them does harm."""
     min_confidence: float = 0.0
     """The gate: below this probability mass of the expansion terms the query is kept as it is."""
 

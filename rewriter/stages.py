@@ -107,10 +107,11 @@ def run_warm_start(
     pairs = hindsight_pairs(split.training)[: config.max_pairs]
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
     maker = TargetMaker(scorer, term_weights(bench.index, vocabulary), settings)
-    examples = make_examples(pairs, maker, vocabulary, bench.spelling)
+    validation = _validation_set(bench, split.validation, scorer)
+    corrector = bench.spelling if validation.corrections else None
+    examples = make_examples(pairs, maker, vocabulary, bench.spelling, corrector)
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
-    validation = _validation_set(bench, split.validation, scorer)
     blend = BlendSettings()
     best_epoch, scores = train_warm_start(
         model, examples, config, lambda policy: validation.score(policy, blend), progress
@@ -133,9 +134,11 @@ def run_ppo(
     rendered = [(prompt, one) for prompt, one in rendered if not prompt.empty]
     if not rendered:
         raise DataError("The log holds no query to train on; simulate or log more sessions first")
+    blend = read_stage(run / WARM_START).blend
+    corrector = bench.spelling if blend.corrections else None
     environment = RewardEnvironment(
         scorer,
-        [training_query(one, bench.spelling) for _, one in rendered],
+        [training_query(one, corrector) for _, one in rendered],
         make_reward(
             config.reward,
             click_model(config.click_model, config.click_behaviour, _max_grade(bench)),
@@ -145,7 +148,6 @@ def run_ppo(
         config.rollout_feedback,
     )
     validation = _validation_set(bench, split.validation, scorer)
-    blend = read_stage(run / WARM_START).blend
     trainer = PPOTrainer(
         model, [prompt for prompt, _ in rendered], environment, config, lambda policy: validation.score(policy, blend)
     )

@@ -77,7 +77,7 @@ class TermRewriter:
         return [answer for answer in answers if answer is not None]
 
     def _answer(self, query: str, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
-        corrected = self._spelling.correct(query)
+        corrected = self._spelling.correct(query) if self._settings.corrections else None
         expansion = expand(logits, prompt, self._settings)
         empty = prompt.empty or not expansion.ids.size
         trusted = not empty and expansion.confidence >= self._settings.min_confidence

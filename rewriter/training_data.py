@@ -77,14 +77,14 @@ def clicked_queries(sessions: Sequence[Session]) -> list[LoggedQuery]:
     return [LoggedQuery(pair.request, pair.clicks) for pair in hindsight_pairs(sessions)]
 
 
-def training_query(logged: LoggedQuery, spelling: Spelling) -> TrainingQuery:
-    """The query as retrieval sees it, corrections of unknown words included."""
+def training_query(logged: LoggedQuery, spelling: Spelling | None) -> TrainingQuery:
+    """The query as retrieval sees it, with corrections of unknown words where a corrector is given."""
     return TrainingQuery(retrieval_terms(logged.request.query, spelling), logged.relevance)
 
 
-def retrieval_terms(query: str, spelling: Spelling) -> tuple[str, ...]:
+def retrieval_terms(query: str, spelling: Spelling | None) -> tuple[str, ...]:
     """Index terms of a query and of the words that its correction brings in."""
-    added = added_words(query, spelling.correct(query))
+    added = added_words(query, spelling.correct(query) if spelling else None)
     return tuple(analyse(query)) + tuple(analyse(" ".join(added)))
 
 

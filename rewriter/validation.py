@@ -48,8 +48,17 @@ class BlendChoice:
 class ValidationSet:
     """Held-out queries with everything that does not depend on the policy computed once."""
 
-    def __init__(self, scorer: CorpusScorer, prompts: Sequence[Prompt], queries: Sequence[TrainingQuery]) -> None:
+    def __init__(
+        self,
+        scorer: CorpusScorer,
+        prompts: Sequence[Prompt],
+        queries: Sequence[TrainingQuery],
+        *,
+        corrections: bool = True,
+    ) -> None:
+        """`corrections` says whether the queries' terms hold corrections; it is passed on in the chosen blend."""
         assert len(prompts) == len(queries)
+        self.corrections = corrections
         self._scorer = scorer
         self._prompts = prompts
         self._reward = NdcgReward()
@@ -63,6 +72,11 @@ class ValidationSet:
     def __len__(self) -> int:
         """Number of queries."""
         return len(self._prompts)
+
+    @property
+    def original_ndcg(self) -> float:
+        """Mean nDCG@10 of the original queries; 0 without queries."""
+        return float(self._original_ndcg.mean()) if len(self) else 0.0
 
     def score(self, policy: TermPolicy, settings: BlendSettings) -> float:
         """Mean nDCG@10 of the blended queries; 0 without queries."""
@@ -96,7 +110,8 @@ class ValidationSet:
             gated = float(np.where(confidence >= candidate, ndcg, self._original_ndcg).mean())
             if gated > max(score, floor):
                 threshold, score = candidate, gated
-        return BlendChoice(replace(settings, min_confidence=threshold), score, float(self._original_ndcg.mean()))
+        chosen = replace(settings, min_confidence=threshold, corrections=self.corrections)
+        return BlendChoice(chosen, score, self.original_ndcg)
 
     def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> tuple[Tensor, NDArray[np.float64]]:
         """(B, D) scores of the expansion terms alone, and (B,) confidences."""

@@ -51,12 +51,13 @@ def make_examples(
     maker: TargetMaker,
     vocabulary: TermVocabulary,
     spelling: Spelling,
+    corrector: Spelling | None,
 ) -> list[Example]:
     """Render pairs and make their targets; pairs that no term helps are left out."""
     examples = []
     for pair in pairs:
         prompt = render(pair.request, vocabulary, spelling)
-        target = maker.target(pair, retrieval_terms(pair.request.query, spelling), prompt.query_ids)
+        target = maker.target(pair, retrieval_terms(pair.request.query, corrector), prompt.query_ids)
         if target is not None and target.ids.size and not prompt.empty:
             examples.append(Example(prompt, target))
     return examples

@@ -41,8 +41,11 @@ class Workbench:
         return CorpusScorer(self.index, vocabulary, ENGINE_SETTINGS[self.engine])
 
     def validation_set(self, queries: list[LoggedQuery], scorer: CorpusScorer, most: int) -> ValidationSet:
-        """At most `most` of the queries, first queries of sessions before later ones."""
+        """At most `most` of the queries, first queries of sessions before later ones. Unknown words are corrected if
+        that gives the better mean for the original queries."""
         ordered = sorted(queries, key=lambda one: len(one.request.history))
         chosen = [one for one in ordered if one.relevance][:most]
         prompts = [render(one.request, scorer.vocabulary, self.spelling) for one in chosen]
-        return ValidationSet(scorer, prompts, [training_query(one, self.spelling) for one in chosen])
+        plain = ValidationSet(scorer, prompts, [training_query(one, None) for one in chosen], corrections=False)
+        corrected = ValidationSet(scorer, prompts, [training_query(one, self.spelling) for one in chosen])
+        return plain if plain.original_ndcg > corrected.original_ndcg else corrected

@@ -21,7 +21,7 @@ SETTINGS_SUFFIX = ".simulated.jsonl"
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Example: [b]untilclick simulate --data stdlib --log runs/log.db --sessions 20000 --click-model dbn[/b]"
+        epilog="Example: [b]untilclick simulate --data stdlib --log runs/log.db --sessions 20000 --seed 1[/b]"
     )(simulate)
 
 

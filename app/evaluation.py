@@ -22,8 +22,6 @@ class Evaluated:
 
     results: Results
     report: Path
-    verdict: str
-    """One sentence."""
 
 
 def evaluate(
@@ -48,11 +46,9 @@ def evaluate(
 
 def read_evaluated(folder: Path, report_path: Path | None = None) -> Evaluated:
     """What an earlier evaluation left in its folder."""
-    from rewriter.report import subject_of, verdict
     from rewriter.results import read_results
 
-    results = read_results(folder)
-    return Evaluated(results, report_path or folder / "report.html", verdict(results, subject_of(results)))
+    return Evaluated(read_results(folder), report_path or folder / "report.html")
 
 
 def _existing(path: Path | None) -> Path | None:

@@ -142,20 +142,22 @@ def closing_table(results: Results) -> Table:
 
 
 def verdict(results: Results) -> str:
-    """One sentence about the last trained system against BM25, with the 95 % interval of the difference."""
-    from rewriter.report import BASELINE, MEASURE, subject_of
+    """The last trained system against BM25 with the 95 % interval of the difference and, where another untrained
+    system does better than BM25, a second sentence against that one."""
+    from rewriter.report import BASELINE, MEASURE, strongest_rival, subject_of
     from rewriter.report import verdict as sentence
 
     subject = subject_of(results)
     found = results.comparison(subject, BASELINE, MEASURE) if subject else None
     said = sentence(results, subject).rstrip(".")
-    if found is None:
+    if subject is None or found is None:
         return f"{said}."
     low, high = found.ci95
-    return (
+    compared = (
         f"{said}; difference {found.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, "
         f"{found.wins} topics better, {found.losses} worse."
     )
+    return f"{compared} {strongest_rival(results, subject)}".rstrip()
 
 
 def against_others(results: Results) -> str:

@@ -41,6 +41,7 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("warm_start", "bm25"),
     ("warm_start", "rm3"),
     ("rm3", "bm25"),
+    ("warm_start", "spelling"),
 )
 """Pairs (a, b) that are tested where both systems are there."""
 

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 BASELINE = "bm25"
 """What gains are measured against."""
 
+UNTRAINED: tuple[str, ...] = (BASELINE, "rm3", "spelling")
+"""What costs no training: a gain that one of these brings too is not the rewriter's own."""
+
 MEASURE = "nDCG@10"
 """The measure of the headline, the gain bars and the choice of examples."""
 
@@ -174,7 +177,8 @@ def subject_of(results: Results) -> str | None:
 
 
 def verdict(results: Results, subject: str | None) -> str:
-    """One sentence: what the rewrites did to the headline measure, and whether chance explains it."""
+    """One sentence: what the rewrites did to the headline measure, whether chance explains it, and whether the best
+    untrained system does as much."""
     if subject is None:
         return f"Baselines on {results.n_topics} topics; no trained rewriter was evaluated."
     found = results.comparison(subject, BASELINE, MEASURE)
@@ -183,7 +187,7 @@ def verdict(results: Results, subject: str | None) -> str:
     means = " to ".join(f"{results.figures[name].means[MEASURE]:.3f}" for name in (BASELINE, subject))
     numbers = f"{MEASURE} went from {means} on {results.n_topics} {_topics(results)} ({_p(found.p)})"
     if found.p < 0.05 and found.difference > 0:
-        return f"Rewriting helps: {numbers}."
+        return f"Rewriting helps{_beyond_rival(results, subject)}: {numbers}."
     if found.p < 0.05:
         return f"Rewriting hurts: {numbers}."
     return f"No difference could be shown: {numbers}."
@@ -192,8 +196,7 @@ def verdict(results: Results, subject: str | None) -> str:
 def strongest_rival(results: Results, subject: str) -> str:
     """One sentence on the best of the other untrained systems, so that no gain over plain BM25 is read as more than
     it is; empty where BM25 itself is the best of them."""
-    untrained = [name for name in ("bm25", "rm3", "spelling") if name in results.figures]
-    name = max(untrained, key=lambda one: results.figures[one].means[MEASURE], default=BASELINE)
+    name = _best_untrained(results)
     if name == BASELINE:
         return ""
     said = f"The strongest baseline is {name} with {MEASURE} {results.figures[name].means[MEASURE]:.3f}"
@@ -202,6 +205,23 @@ def strongest_rival(results: Results, subject: str) -> str:
         return f"{said}."
     low, high = found.ci95
     return f"{said}; {subject} differs from it by {found.difference:+.3f} ({low:+.3f} to {high:+.3f}, {_p(found.p)})."
+
+
+def _best_untrained(results: Results) -> str:
+    """The untrained system with the highest headline measure, BM25 among equals."""
+    untrained = [name for name in UNTRAINED if name in results.figures]
+    return max(untrained, key=lambda one: results.figures[one].means[MEASURE], default=BASELINE)
+
+
+def _beyond_rival(results: Results, subject: str) -> str:
+    """What to add to "helps" where another untrained system beats BM25; empty where the subject beats that too."""
+    rival = _best_untrained(results)
+    if rival == BASELINE:
+        return ""
+    found = results.comparison(subject, rival, MEASURE)
+    if found is None or found.p >= 0.05:
+        return f", but not measurably more than {rival} alone"
+    return "" if found.difference > 0 else f" less than {rival} alone"
 
 
 def headline_cards(results: Results, subject: str) -> tuple[Card, ...]:

@@ -182,6 +182,24 @@ def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():
     assert said.startswith("The strongest baseline is spelling with nDCG@10 0.400; ppo differs from it by +0.125")
 
 
+@pytest.mark.parametrize(
+    ("p", "difference", "start"),
+    [
+        (0.01, 0.125, "Rewriting helps: "),
+        (0.3, 0.002, "Rewriting helps, but not measurably more than spelling alone: "),
+        (0.01, -0.05, "Rewriting helps less than spelling alone: "),
+    ],
+)
+def test_a_gain_that_plain_spelling_correction_also_brings_is_not_called_the_rewriters_own(p, difference, start):
+    """The headline once said no more than that rewriting helps, while correcting the spelling did as much."""
+    found = results(spelling=0.4)
+    against = Comparison(
+        "ppo", "spelling", "nDCG@10", difference, (difference - 0.1, difference + 0.1), p, 2, 1, 0.0, 4
+    )
+    kept = tuple(one for one in found.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
+    assert verdict(dataclasses.replace(found, comparisons=(*kept, against)), "ppo").startswith(start)
+
+
 def test_examples_are_rewritten_topics_only_best_and_worst_by_gain():
     examples = examples_of(results(), "ppo")
     assert [one.row.topic_id for one in examples] == ["t0", "t2", "t1"]  # t3 was not rewritten

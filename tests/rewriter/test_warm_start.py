@@ -54,11 +54,11 @@ def test_training_lowers_the_loss(bench, vocabulary, examples):
     policy = toy_policy(bench)[0]
     before = loss_of(policy, examples, vocabulary)
     scores = iter(range(100))
-    config = replace(TOY_WARM_START, epochs=8)
+    config = replace(TOY_WARM_START, epochs=40)
     best, validation = train_warm_start(policy, examples, config, lambda _: float(next(scores)))
     assert loss_of(policy, examples, vocabulary) < before - 0.3
-    assert best == 8
-    assert validation == tuple(float(i) for i in range(9))
+    assert best == 40
+    assert validation == tuple(float(i) for i in range(41))
     assert not policy.training
 
 

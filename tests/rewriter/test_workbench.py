@@ -35,3 +35,11 @@ def test_validation_takes_first_queries_before_later_ones_and_none_without_judgm
     chosen = bench.validation_set([later, unjudged, first], scorer, 1)
     assert chosen._prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
     assert len(bench.validation_set([], scorer, 10)) == 0
+
+
+def test_unknown_words_are_corrected_only_where_that_helps_the_original_queries(bench, scorer):
+    misspelt = LoggedQuery(RewriteRequest("doughh"), {"kitchen-0": 1})
+    name = LoggedQuery(RewriteRequest("moon doughh"), {"sky-0": 1})
+    helped, harmed = bench.validation_set([misspelt], scorer, 10), bench.validation_set([name] * 3, scorer, 10)
+    assert helped.corrections
+    assert not harmed.corrections

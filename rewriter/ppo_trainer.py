@@ -24,6 +24,7 @@ from rewriter.policy import PromptBatch, TermPolicy, collate
 from rewriter.prompts import Prompt, drop_words
 from rewriter.rollout import Rollouts, Scores, sample, score
 from rewriter.training_log import TrainingLog
+from search.errors import UntilclickError
 
 Validation = Callable[[TermPolicy], float]
 Progress = Callable[[int, int, float], None]
@@ -77,7 +78,9 @@ class PPOTrainer:
         config: PPOConfig,
         validation: Validation,
     ) -> None:
+        """Raises UntilclickError for settings that compare the samples of a prompt where there is only one."""
         assert len(prompts) == len(environment)
+        _check_samples(config)
         self.policy = policy.eval()
         self.config = config
         self.reference = copy.deepcopy(policy).requires_grad_(False)
@@ -240,6 +243,21 @@ class PPOTrainer:
         else:
             self.state.stale += 1
         return value
+
+
+def _check_samples(config: PPOConfig) -> None:
+    """A single sample has no other to be compared with: its centred advantage says nothing of the reward."""
+    if config.samples_per_prompt >= 2:
+        return
+    if config.algorithm == "rloo":
+        remedy = "ppo.algorithm=rloo compares the samples of a prompt; give 2 or more, or use ppo.algorithm=ppo"
+    elif config.center_groups:
+        remedy = "ppo.center_groups compares the samples of a prompt; give 2 or more, or set it to false"
+    elif config.samples_per_prompt < 1:
+        remedy = "give 1 or more"
+    else:
+        return
+    raise UntilclickError(f"ppo.samples_per_prompt is {config.samples_per_prompt}: {remedy}")
 
 
 def _experience_metrics(batch: Batch) -> dict[str, float]:

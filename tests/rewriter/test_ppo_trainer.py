@@ -19,6 +19,7 @@ from rewriter.ppo_trainer import PPOTrainer
 from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
 from rewriter.vocabulary import EOS_ID
+from search.errors import UntilclickError
 from tests.rewriter.toy_learning import THEMES, TOY_PPO, prompt_of, shaken, toy_policy
 
 DECODINGS = ("parallel", "autoregressive")
@@ -84,7 +85,7 @@ def trainer_of(
 def favour_the_end(policy: TermPolicy) -> None:
     """Lengths of all kinds: the end token looks like an average term."""
     with torch.no_grad():
-        policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 2
+        policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 3
 
 
 def weights_of(policy: TermPolicy) -> dict[str, torch.Tensor]:
@@ -256,6 +257,26 @@ def test_leave_one_out_advantages_compare_samples_of_one_prompt(bench, vocabular
     gains = batch.rewards.gain.reshape(4, TOY_PPO.samples_per_prompt)
     others = (gains.sum(1, keepdims=True) - gains) / (TOY_PPO.samples_per_prompt - 1)
     assert batch.advantages[:, 0].tolist() == pytest.approx((gains - others).ravel().tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"algorithm": "rloo", "center_groups": False}, "rloo compares the samples"),
+        ({"algorithm": "rloo"}, "rloo compares the samples"),
+        ({}, "center_groups compares the samples"),
+        ({"center_groups": False, "samples_per_prompt": 0}, "is 0: give 1 or more"),
+    ],
+)
+def test_what_compares_the_samples_of_a_prompt_refuses_a_single_one(bench, vocabulary, changes, problem):
+    """Leave-one-out divided by zero, and centred advantages said nothing of the reward."""
+    with pytest.raises(UntilclickError, match=problem):
+        make_trainer(bench, vocabulary, **{"samples_per_prompt": 1, **changes})
+
+
+def test_without_centring_one_sample_per_prompt_is_enough(bench, vocabulary):
+    trainer = make_trainer(bench, vocabulary, samples_per_prompt=1, center_groups=False)
+    assert math.isfinite(trainer.step()["reward_mean"])
 
 
 def test_an_adaptive_coefficient_rises_while_the_kl_per_sequence_is_above_the_target(bench, vocabulary):

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
+from transformers.utils import logging
 
 from rewriter.policy import TermPolicy
 from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
@@ -100,7 +101,20 @@ def load_policy(folder: Path) -> tuple[TermPolicy, TermVocabulary]:
     return policy, vocabulary
 
 
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Have transformers load weights without a bar, which takes milliseconds here; its setting is then put back."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 def _load_t5(folder: Path) -> tuple[T5ForConditionalGeneration, list[str]]:
     """The model and the names of weights that the folder lacks."""
-    loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair, untyped
+    with without_progress_bars():
+        loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair
     return loaded[0], sorted(loaded[1]["missing_keys"])

@@ -17,8 +17,8 @@ from rewriter.bundle import (
     read_manifest,
     write_manifest,
 )
-from rewriter.checkpoint import atomic_folder
-from rewriter.stages import latest_stage, read_stage
+from rewriter.checkpoint import atomic_folder, without_progress_bars
+from rewriter.stages import STAGE_FILE, latest_stage, read_stage
 from rewriter.vocabulary import TermVocabulary
 from search.spelling import SpellingCorrector
 
@@ -39,14 +39,15 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
     """Write the bundle and check it by reading it back. Raises ModelError when the model is not trained."""
     from ctranslate2.converters import TransformersConverter
 
-    folder = config.model if (config.model / "stage.json").is_file() else latest_stage(config.model)
+    folder = config.model if (config.model / STAGE_FILE).is_file() else latest_stage(config.model)
     record = read_stage(folder)
     with atomic_folder(config.bundle) as new:
         TermVocabulary.load(folder).save(new)
         spelling.save(new / SPELLING_FILE)
         shutil.copyfile(folder / "tokenizer.json", new / "tokenizer.json")
         quantization = config.quantization if config.quantization == "int8" else None
-        TransformersConverter(str(folder)).convert(str(new / MODEL_FOLDER), quantization=quantization)
+        with without_progress_bars():
+            TransformersConverter(str(folder)).convert(str(new / MODEL_FOLDER), quantization=quantization)
         sums = checksums(new)
         manifest = BundleManifest(
             version=bundle_version(sums, record.blend),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, T5ForConditionalGeneration
+from transformers.utils import logging
 
 from rewriter.checkpoint import atomic_folder, load_policy, save_policy
 from rewriter.policy import collate
@@ -118,6 +119,19 @@ def test_a_vocabulary_of_another_size_than_the_model_is_a_model_error(saved, tmp
 def test_a_missing_folder_is_a_model_error(tmp_path):
     with pytest.raises(ModelError, match="nowhere"):
         load_policy(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_loading_shows_no_progress_bar_and_leaves_the_setting_as_it_was(saved, capfd, enabled):
+    """The library draws "Loading weights" for a model that loads in milliseconds."""
+    before = logging.is_progress_bar_enabled()
+    (logging.enable_progress_bar if enabled else logging.disable_progress_bar)()
+    try:
+        load_policy(saved[2])
+        assert logging.is_progress_bar_enabled() is enabled
+    finally:
+        (logging.enable_progress_bar if before else logging.disable_progress_bar)()
+    assert capfd.readouterr().err == ""
 
 
 def write(folder, text, fail=False):

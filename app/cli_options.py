@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from app.command_settings import Given, SettingsFile, read_settings_file
-
-if TYPE_CHECKING:
-    from search.engine import SearchEngine
-    from search.records import Corpus
 
 _FILE = "untilclick.settings_file"
 
@@ -42,13 +38,6 @@ def given(context: typer.Context, overrides: list[str] | None) -> Given:
     """What `--set`, environment and file say about the stages."""
     file = context.meta.get(_FILE)
     return Given.of(overrides or (), os.environ, file if isinstance(file, SettingsFile) else None)
-
-
-def engine_for(name: str, corpus: Corpus, folder: Path | None) -> SearchEngine:
-    """Open an engine; its index is kept in `folder` and found again there."""
-    from search.engines import open_engine
-
-    return open_engine(name, corpus, folder)
 
 
 Config = Annotated[

@@ -14,7 +14,6 @@ bundle of another version is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,15 +69,8 @@ def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: Spelli
     return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known)
 
 
-def render_all(
-    requests: Sequence[RewriteRequest], vocabulary: TermVocabulary, spelling: SpellingCandidates | None = None
-) -> list[Prompt]:
-    """One prompt per request, in order."""
-    return [render(request, vocabulary, spelling) for request in requests]
-
-
 def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
-    """Leave out each token with probability `share`, the end token and at least one other excepted."""
+    """Leave out each token but the end token with probability `share`; where all would go, all stay."""
     if share <= 0:
         return prompt
     body = prompt.ids[:-1]

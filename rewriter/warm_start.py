@@ -32,20 +32,6 @@ class Example:
     target: SoftTarget
 
 
-@dataclass(frozen=True)
-class WarmStartSummary:
-    """What a warm start did."""
-
-    n_pairs: int
-    """Distinct inputs in the log."""
-    n_examples: int
-    """Those for which a term raises what was clicked."""
-    best_epoch: int
-    """0 when no epoch improved on the start."""
-    validation: tuple[float, ...]
-    """Score before training and after every epoch."""
-
-
 def make_examples(
     pairs: Sequence[HindsightPair],
     maker: TargetMaker,
@@ -70,7 +56,8 @@ def train_warm_start(
     validation: Validation,
     progress: Progress | None = None,
 ) -> tuple[int, tuple[float, ...]]:
-    """Train in place and leave the best epoch's weights; returns that epoch and the validation scores."""
+    """Train in place and leave the best epoch's weights; returns that epoch (0: none improved on the start) and the
+    validation scores, the first of them before training."""
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rewriter import prompts
-from rewriter.prompts import MAX_PROMPT_TOKENS, MAX_QUERY_WORDS, PROMPT_VERSION, Prompt, render, render_all
+from rewriter.prompts import MAX_PROMPT_TOKENS, MAX_QUERY_WORDS, PROMPT_VERSION, Prompt, render
 from rewriter.rewrite import RewriteRequest
 from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.analysis import term_of
@@ -100,9 +100,3 @@ def test_a_long_session_is_cut_to_the_longest_prompt():
 def test_a_prompt_is_empty_when_no_word_means_anything(query, empty):
     assert render(RewriteRequest(query), VOCABULARY, Spelling()).empty is empty
     assert Prompt((EOS_ID,), ()).empty
-
-
-def test_many_requests_are_rendered_in_order():
-    requests = [RewriteRequest("sort"), RewriteRequest("list")]
-    assert [prompt.ids[0] for prompt in render_all(requests, VOCABULARY)] == [10, 8]
-    assert render_all([], VOCABULARY) == []

@@ -1,4 +1,4 @@
-"""Requests and responses of the HTTP interface. Pydantic stands here and nowhere deeper."""
+"""Requests and responses of the HTTP interface. The service behind them knows none of it."""
 
 from __future__ import annotations
 

@@ -14,11 +14,10 @@ from typing import Annotated, Literal, Self
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from app.command_settings import PREFIX
 from search.corpus import STDLIB
 from search.errors import UntilclickError
 from search.log_database import parse_log_url
-
-PREFIX = "UNTILCLICK_"
 
 STDLIB_EXAMPLES = (
     "delete a directory tree",

@@ -1,7 +1,6 @@
 """The session log as the service uses it: a log that fails costs a record, never a search.
 
-Every failure is logged and counted here and nowhere else; this is the place where events that could not be written
-would be kept for later.
+Every failure is logged and counted here and nowhere else. An event that could not be written is not kept.
 """
 
 from __future__ import annotations

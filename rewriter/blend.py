@@ -5,7 +5,7 @@ The original query is never lost. The score of a document is
     original x BM25(query)/|query|  +  feedback x RM3 terms  +  rewrite x expansion terms
 
 where corrections of words that no document contains join the original: such a word matches nothing, so nothing is
-given up. The weights are learned on held-out queries (`blend_search.py`) and travel in the bundle.
+given up. The weights are learned on held-out queries (`validation.py`) and travel in the bundle.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An episode is a search session. The agent sees what the user typed and answers with the query to search instead; the
 user looks at those results and clicks, types again or gives up. Training in this package does not go through here: it
-scores thousands of rewrites at once (`rewriter.rewards`), which one episode at a time cannot.
+scores thousands of rewrites at once (`rewriter.environment`), which one episode at a time cannot.
 """
 
 from __future__ import annotations

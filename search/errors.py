@@ -8,6 +8,7 @@
     ├── ModelError              a model folder or bundle that cannot be used
     └── MissingDependencyError  an optional package that is not installed
 
+The service adds `app.settings.SettingsError` and `app.click_tokens.ClickTokenError`, both of them UntilclickErrors.
 Programming mistakes inside the package stay `AssertionError`, `TypeError` and so on: nobody should catch those.
 """
 

@@ -1,9 +1,9 @@
 """How people change a query that did not help: seven kinds, one small function each.
 
 The taxonomy follows Huang & Efthimiadis, "Analyzing and Evaluating Query Reformulation Strategies in Web Search
-Logs",
-CIKM 2009 (add, remove and substitute words, correct spelling), with substitution that narrows or widens kept apart
-and a fresh start added. Changes that an analysed index cannot see (word order, punctuation, stemming) are left out.
+Logs", CIKM 2009 (add, remove and substitute words, correct spelling), with substitution that narrows or widens kept
+apart and a fresh start added. Changes that an analysed index cannot see (word order, punctuation, stemming) are left
+out.
 
 Default shares are measured with `kind_of` on the real sessions of two public collections together, repetitions left
 out: TREC Session Track 2013 (Carterette et al.; 168 changes) and Sim4IA CORE sessions (SIGIR 2025 workshop; 147).

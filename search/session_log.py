@@ -1,7 +1,7 @@
 """The session log: every query of a session until a click, simulated and live alike, in one schema.
 
 Bulk writing and streaming reading serve simulation and training; the pair `append_turn` and `append_click` serves
-live traffic and may be repeated harmlessly, so that spooled events can be delivered again. Connections are in
+live traffic and may be repeated harmlessly, so that an event may be delivered twice. Connections are in
 `log_database`, rows in `log_schema`, figures in `log_stats`, exchange formats in `ubi` and `session_jsonl`.
 """
 

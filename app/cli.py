@@ -34,7 +34,7 @@ EXTRAS = {
 _MENDABLE = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 """Errors of files that the user can mend; a missing file of the package is not among them."""
 
-INTERRUPTED = "Stopped. The same command goes on where it was; nothing is half-written."
+INTERRUPTED = "Stopped. The same command goes on or starts over; nothing is half-written."
 
 
 class UntilclickGroup(TyperGroup):

@@ -42,7 +42,7 @@ class Problem(BaseModel):
     status: int
     detail: str | None = None
     instance: str | None = Field(
-        default=None, description="`urn:uuid:` or other name of the request, to be quoted to operators."
+        default=None, description="`urn:untilclick:request:` and the request's id, to be quoted to operators."
     )
     errors: list[FieldProblem] | None = Field(default=None, description="What is wrong where, for 422.")
 
@@ -99,7 +99,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     found = [_field_problem(tuple(each["loc"]), str(each["msg"])) for each in problems]
     detail = "; ".join(f"{one.field or one.place}: {one.detail}" for one in found[:3])
     problem = Problem(type=problem_type("invalid-request"), title="Invalid request", status=422, detail=detail)
-    return problem_response(problem.model_copy(update={"errors": found}), _request_id(request))
+    return problem_response(problem.model_copy(update={"errors": found}), request_id_of(request))
 
 
 def _field_problem(location: tuple[str | int, ...], message: str) -> FieldProblem:
@@ -114,11 +114,11 @@ def _field_problem(location: tuple[str | int, ...], message: str) -> FieldProble
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 413:
-        return problem_response(too_large_problem(str(error.detail)), _request_id(request))
+        return problem_response(too_large_problem(str(error.detail)), request_id_of(request))
     title = HTTPStatus(error.status_code).phrase
     detail = None if error.detail == title else str(error.detail)
     problem = Problem(type="about:blank", title=title, status=error.status_code, detail=detail)
-    return problem_response(problem, _request_id(request), dict(error.headers or {}))
+    return problem_response(problem, request_id_of(request), dict(error.headers or {}))
 
 
 async def _own_error(request: Request, error: Exception) -> JSONResponse:
@@ -130,12 +130,13 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
     else:
         part = "session log" if isinstance(error, LogError) else "search engine"
-        _log.error("The %s failed: %s", part, error, extra={"request_id": _request_id(request)})
+        _log.error("The %s failed: %s", part, error, extra={"request_id": request_id_of(request)})
         detail = f"The {part} does not answer at the moment. Try again later."
         problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
-    return problem_response(problem, _request_id(request))
+    return problem_response(problem, request_id_of(request))
 
 
-def _request_id(request: Request) -> str | None:
+def request_id_of(request: Request) -> str | None:
+    """The id under which a request is logged; None outside the service's envelope."""
     found = request.scope.get(REQUEST_ID)
     return found if isinstance(found, str) else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app.problems import Problem, problem_response, problem_responses, problem_type
+from app.problems import Problem, problem_response, problem_responses, problem_type, request_id_of
 from app.schemas import LiveResponse, ReadyResponse
 from app.service_access import Access
 
@@ -20,9 +20,9 @@ async def healthz() -> LiveResponse:
 
 
 @router.get("/readyz", summary="Readiness", response_model=ReadyResponse, responses=problem_responses(503))
-async def readyz(access: Access) -> ReadyResponse | JSONResponse:
-    """Engine, log and model are tried. Without its engine the service is not ready; without its log it is degraded,
-    since searches are answered all the same."""
+async def readyz(access: Access, request: Request) -> ReadyResponse | JSONResponse:
+    """Engine and log are tried, and the model is looked for. Without its engine the service is not ready; without its
+    log it is degraded, since searches are answered all the same."""
     health = await access.run(access.service.health)
     if not health.engine:
         problem = Problem(
@@ -31,7 +31,7 @@ async def readyz(access: Access) -> ReadyResponse | JSONResponse:
             status=503,
             detail="The search engine does not answer.",
         )
-        return problem_response(problem, None)
+        return problem_response(problem, request_id_of(request))
     return ReadyResponse(
         status="ready" if health.log else "degraded",
         log="ok" if health.log else "failing",

@@ -32,8 +32,8 @@ from search.session_log import SessionLog
 FUSION_DEPTH = 100
 """Ranks of each ranking that are fused."""
 
-
 WARM_UP_QUERY = "how to search"
+"""Searched once at the start; any words will do."""
 
 
 class Mode(StrEnum):
@@ -117,8 +117,8 @@ class Health:
 
     engine: bool
     log: bool
-    model: bool | None
-    """None: the service has no model on purpose."""
+    model: bool
+    """Whether there is one; it is not tried, since every search says how rewriting went."""
 
 
 @dataclass(frozen=True)
@@ -207,13 +207,13 @@ class SearchService:
         return self._log.stats(source)
 
     def health(self) -> Health:
-        """Try every part."""
+        """Try engine and log, and say whether there is a rewriter."""
         try:
             self._engine.search([WeightedQuery.of("ready")], 1)
             engine = True
         except UntilclickError:
             engine = False
-        return Health(engine, self._log.answers(), True if self.rewriter_version else None)
+        return Health(engine, self._log.answers(), self.rewriter_version is not None)
 
     def warm_up(self) -> None:
         """Rewrite and search once, so that no visitor pays for what is loaded on first use. Never raises what a

@@ -11,7 +11,7 @@ const REASONS = {
   empty_query: "There is no searchable word in it.",
   query_too_long: "The query is too long to be rewritten.",
   empty_rewrite: "The rewriter knows none of these words.",
-  gated: "The rewriter saw nothing to gain: the query is already good.",
+  gated: "The rewriter expects nothing to be gained from other words.",
   over_budget: "Rewriting would have taken too long, so the query was searched as typed.",
   error: "Rewriting failed, so the query was searched as typed.",
 };

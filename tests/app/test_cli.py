@@ -132,7 +132,9 @@ def test_control_c_is_status_130_and_one_sentence(run, monkeypatch, corpus, tmp_
     monkeypatch.setattr("search.corpus.load_collection", interrupted)
     stopped = _simulated(run, corpus, tmp_path / "log.db")
     assert stopped.exit_code == 130
-    assert stopped.stderr == "untilclick: Stopped. The same command goes on where it was; nothing is half-written.\n"
+    assert (
+        stopped.stderr == "untilclick: Stopped. The same command goes on or starts over; nothing is half-written.\n"
+    )
 
 
 def test_simulate_answers_machines_with_one_object_and_goes_on_where_it_was(run, corpus, tmp_path):

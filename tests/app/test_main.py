@@ -190,7 +190,7 @@ def test_an_engine_that_is_away_is_unavailable_and_not_ready(client, service):
     response = client.post("/v1/search", json={"query": QUERY})
     assert_problem(response, 503, "unavailable")
     assert "10.0.0.1" not in response.text
-    assert client.get("/readyz").status_code == 503
+    assert_problem(client.get("/readyz"), 503, "unavailable")
     assert client.get("/healthz").status_code == 200
 
 

@@ -31,11 +31,13 @@ def simulate(
     data: Data = "stdlib",
     sessions: Sessions = 20_000,
     click_model: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--click-model", envvar="UNTILCLICK_CLICK_MODEL", help="How users click: pbm, cm, dcm, dbn, sdbn, ubm."
+            "--click-model",
+            envvar="UNTILCLICK_CLICK_MODEL",
+            help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
         ),
-    ] = "dbn",
+    ] = None,
     split: Annotated[
         str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Whose topics the users have in mind.")
     ] = "train",
@@ -56,9 +58,9 @@ def simulate(
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
-    simulation = SimulationConfig(
-        sessions, split, seed, replace(user, click_model=click_model), settings.stage(SimulateConfig, "simulate")
-    )
+    if click_model is not None:
+        user = replace(user, click_model=click_model)
+    simulation = SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
     collection = load_collection(data, seed=seed)
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
         outcome = fill_log(opened, collection, open_engine(engine, collection.corpus), simulation, update)

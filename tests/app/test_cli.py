@@ -161,6 +161,13 @@ def test_simulate_saves_its_settings_beside_the_log(run, corpus, tmp_path):
     assert saved["settings"]["user"]["misspellings"] == "train"
 
 
+def test_without_the_option_the_click_model_of_the_settings_is_kept(run, corpus, tmp_path):
+    """The option's default used to overrule `[user] click_model`, which the demo obeyed."""
+    _simulated(run, corpus, tmp_path / "log.db", "--sessions", 2, "--set", "user.click_model=pbm")
+    saved = json.loads((tmp_path / "log.db.simulated.jsonl").read_text())
+    assert saved["settings"]["user"]["click_model"] == "pbm"
+
+
 def test_options_come_before_environment_before_file_before_default(run, corpus, tmp_path):
     """Each source alone, then all of them: the settings saved beside the log say which won."""
     file = tmp_path / "settings.toml"

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.command_settings import PREFIX
+from rewriter.term_rewriter import MAX_QUERY_CHARACTERS
 from search.corpus import STDLIB
 from search.errors import UntilclickError
 from search.log_database import parse_log_url
@@ -82,7 +83,12 @@ class Settings(BaseModel):
     rewrite_threads: int = Field(default=1, ge=1, le=64, description="Rewrites computed at once in a process.")
     search_threads: int = Field(8, ge=1, le=256, description="Requests answered at once in a process; others wait.")
     max_k: int = Field(100, ge=1, le=1000, description="Most results a request may ask for.")
-    max_rewrite_characters: int = Field(1000, ge=1, description="Longer queries are searched as typed.")
+    max_rewrite_characters: int = Field(
+        MAX_QUERY_CHARACTERS,
+        ge=1,
+        le=MAX_QUERY_CHARACTERS,
+        description=f"Longer queries are searched as typed; {MAX_QUERY_CHARACTERS} at most.",
+    )
     max_query_characters: int = Field(4000, ge=1, description="Longer queries are refused (422).")
     max_body_bytes: int = Field(65_536, ge=1024, description="Larger request bodies are refused (413).")
 

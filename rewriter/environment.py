@@ -18,7 +18,7 @@ from rewriter.rewards import Reward
 from rewriter.scorer import CorpusScorer
 
 FEEDBACK_TERMS = 20
-"""Terms of the relevance model in rollouts."""
+"""Terms of the relevance model in rollouts and in validation."""
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,6 @@ class EvaluateConfig:
     """Topics used at most, the first of the split; None uses all."""
     resamples: int = RESAMPLES
     """Sign flips and bootstrap samples."""
-    index_dir: Path | None = None
-    """Where the engine keeps its index between runs; None keeps it in memory."""
     sessions: int = 1_000
     """Simulated search sessions per system, see `rewriter.session_measures`; 0 simulates none."""
     oracle: bool = True
@@ -125,7 +123,7 @@ def open_bench(config: EvaluateConfig) -> Bench:
     from search.engines import open_engine
 
     collection = load_collection(config.data, seed=config.seed)
-    engine = open_engine(config.engine, collection.corpus, config.index_dir)
+    engine = open_engine(config.engine, collection.corpus)
     return Bench(collection, engine, TermIndex.build(collection.corpus))
 
 
@@ -290,9 +288,9 @@ def _outcome(run: _Run, i: int, topic: Topic, titles: Mapping[str, str]) -> Topi
 
 
 def _settings(systems: Mapping[str, System], config: EvaluateConfig) -> dict[str, str]:
-    """What was set or chosen, as text; folders are left out, since they say nothing about the figures."""
+    """What was set or chosen, as text; the folder is left out, since it says nothing about the figures."""
     chosen = {name: str(system.settings) for name, system in systems.items() if isinstance(system, Rm3)}
-    given = {name: str(value) for name, value in asdict(config).items() if name not in ("out", "index_dir")}
+    given = {name: str(value) for name, value in asdict(config).items() if name != "out"}
     return {**given, **chosen}
 
 

@@ -55,13 +55,15 @@ def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
     try:
         _load(trainer, folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        raise ModelError(f"{folder} is not a checkpoint of this model ({error}); remove it to start anew") from error
+        remedy = "remove it to start anew, or call `untilclick train ppo --anew`"
+        raise ModelError(f"{folder} is not a checkpoint of this model ({error}); {remedy}") from error
 
 
 def _load(trainer: PPOTrainer, folder: Path) -> None:
     state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
     if state["config"] != asdict(trainer.config):
-        raise ModelError(f"{folder} belongs to a run with other settings; remove it, or repeat those settings")
+        remedy = "repeat those, or start over with `untilclick train ppo --anew`"
+        raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
     trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))
     trainer.averaged.load_state_dict(load_file(folder / _AVERAGED))
     trainer.reference.load_state_dict(load_file(folder / _REFERENCE))

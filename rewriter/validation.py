@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewriter.blend import BlendSettings, expand
-from rewriter.environment import TrainingQuery, grade_matrix, ideal_grades
+from rewriter.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
 from rewriter.policy import TermPolicy
 from rewriter.policy_rewriter import PolicyLogits
 from rewriter.prompts import Prompt
 from rewriter.rewards import NdcgReward
 from rewriter.scorer import CorpusScorer
 
-FEEDBACK_TERMS = 20
 GRID_TERMS = (10, 20, 40)
 GRID_SHARPNESS = (0.5, 1.0)
 GRID_WEIGHTS = tuple(

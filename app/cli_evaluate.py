@@ -108,9 +108,9 @@ def export(
     set_up_torch()
     from rewriter import export as stage
     from rewriter.bundle import read_manifest
-    from rewriter.stages import STAGE_FILE, latest_stage, read_stage
+    from rewriter.stages import latest_stage, read_stage
 
-    folder = model if (model / STAGE_FILE).is_file() else latest_stage(model)
+    folder = latest_stage(model)
     record = read_stage(folder)
     with terminal.progress("Exporting"):
         spelling = _spelling_of(data or record.data, record.fingerprint)

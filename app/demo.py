@@ -27,8 +27,9 @@ from app.simulation import SimulationConfig, fill_log
 from app.trained_systems import TrainedSystems
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from rewriter.evaluate import Bench, EvaluateConfig
-from rewriter.results import Results, code_version
+from rewriter.results import Results
 from search.session_log import SessionLog
+from search.version import program_version
 
 if TYPE_CHECKING:
     from rewriter.workbench import Workbench
@@ -108,7 +109,7 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
     for note in ground.notes:
         view.note(note)
-    origin = step_key(corpus.fingerprint, code_version(), (config.engine, config.seed))
+    origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed))
     _run_steps(planned, DemoMemory(config.out), origin, view)
     evaluated = read_evaluated(config.out / EVALUATION)
     log, bundle, index = (config.out / name for name in (LOG_FILE, BUNDLE, INDEX))

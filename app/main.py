@@ -22,7 +22,7 @@ from app.problems import install_problem_handlers, use_problem_media_type
 from app.service import SearchService
 from app.service_access import ServiceAccess
 from app.settings import Settings
-from app.version import program_version
+from search.version import program_version
 
 DESCRIPTION = (
     "Search that rephrases what was typed into what was meant, and learns from every session until its click. "

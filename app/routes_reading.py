@@ -10,7 +10,7 @@ from app.problems import problem_responses
 from app.schemas import DocumentOut, InfoResponse, ModelsResponse, StatsResponse
 from app.service import Mode
 from app.service_access import Access
-from app.version import program_version
+from search.version import program_version
 
 router = APIRouter(prefix="/v1")
 

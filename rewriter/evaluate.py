@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rewriter.baselines import Bm25, Oracle, Rm3, SpellingCorrection, choose_rm3
-from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, code_version, write_results
+from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, write_results
 from rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
 from rewriter.statistics import RESAMPLES, Comparison, compare
 from rewriter.systems import Answer, System, TypedTopic
@@ -30,6 +30,7 @@ from search.records import Collection, ScoredDoc, Topic
 from search.run_files import write_qrels, write_run
 from search.term_index import TermIndex
 from search.user import SimulatedUser, UserConfig
+from search.version import program_version
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ def evaluate_systems(
         engine=engine.name,
         seed=config.seed,
         n_topics=len(topics),
-        code_version=code_version(),
+        code_version=program_version(),
         figures={name: run.figures for name, run in found.items()},
         comparisons=compare_systems({name: run.scores for name, run in found.items()}, config),
         topics=_topic_rows(engine, topics, found),

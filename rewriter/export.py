@@ -18,7 +18,7 @@ from rewriter.bundle import (
     write_manifest,
 )
 from rewriter.checkpoint import atomic_folder, without_progress_bars
-from rewriter.stages import STAGE_FILE, latest_stage, read_stage
+from rewriter.stages import latest_stage, read_stage
 from rewriter.vocabulary import TermVocabulary
 from search.spelling import SpellingCorrector
 
@@ -39,7 +39,7 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
     """Write the bundle and check it by reading it back. Raises ModelError when the model is not trained."""
     from ctranslate2.converters import TransformersConverter
 
-    folder = config.model if (config.model / STAGE_FILE).is_file() else latest_stage(config.model)
+    folder = latest_stage(config.model)
     record = read_stage(folder)
     with atomic_folder(config.bundle) as new:
         TermVocabulary.load(folder).save(new)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +130,6 @@ def read_results(folder: Path) -> Results:
         raise DataError.at(
             path, None, f"is not a result file ({error})", "Write it with `untilclick evaluate`."
         ) from error
-
-
-def code_version() -> str:
-    """The installed version of this package, `unknown` in a bare checkout."""
-    try:
-        return version("untilclick")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _as_json(results: Results) -> dict[str, object]:

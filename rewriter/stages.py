@@ -29,7 +29,6 @@ from rewriter.policy import TermPolicy
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.prompts import PROMPT_VERSION, render
 from rewriter.pseudo_queries import term_weights
-from rewriter.results import code_version
 from rewriter.rewards import make_reward
 from rewriter.scorer import CorpusScorer
 from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries, split_sessions, training_query
@@ -41,6 +40,7 @@ from rewriter.workbench import Workbench
 from search.click_models import click_model
 from search.errors import DataError, ModelError
 from search.records import Session
+from search.version import program_version
 
 BASE, WARM_START, PPO = "base", "warm_start", "ppo"
 STAGES = (BASE, WARM_START, PPO)
@@ -76,7 +76,10 @@ def read_stage(folder: Path) -> StageRecord:
 
 
 def latest_stage(run: Path) -> Path:
-    """The folder of the last finished stage of a run. Raises ModelError when there is none."""
+    """The folder of the last finished stage of a run, or `run` itself where it is one stage's folder. Raises
+    ModelError when there is none."""
+    if (run / STAGE_FILE).is_file():
+        return run
     for stage in reversed(STAGES):
         if (run / stage / STAGE_FILE).is_file():
             return run / stage
@@ -236,7 +239,7 @@ def _write(
         engine=bench.engine,
         blend=choice.settings,
         figures={**figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
-        code_version=code_version(),
+        code_version=program_version(),
     )
     with atomic_folder(folder) as new:
         save_policy(model, vocabulary, new)

@@ -41,7 +41,7 @@ def demo(
     ] = None,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the service in the end.")] = True,
     engine: Engine = "tantivy",
-    sessions: Sessions = 20_000,
+    sessions: Sessions = 60_000,
     seed: Seed = 0,
     host: Host = "127.0.0.1",
     port: Port = 8000,

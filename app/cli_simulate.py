@@ -21,7 +21,7 @@ SETTINGS_SUFFIX = ".simulated.jsonl"
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="Example: [b]untilclick simulate --data stdlib --log runs/log.db --sessions 20000 --seed 1[/b]"
+        epilog="Example: [b]untilclick simulate --data stdlib --log runs/log.db --sessions 60000 --seed 1[/b]"
     )(simulate)
 
 
@@ -29,7 +29,7 @@ def simulate(
     context: typer.Context,
     log: LogUrl,
     data: Data = "stdlib",
-    sessions: Sessions = 20_000,
+    sessions: Sessions = 60_000,
     click_model: Annotated[
         str | None,
         typer.Option(

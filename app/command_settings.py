@@ -1,7 +1,7 @@
 """Where a command's settings come from: `--set` and options, environment, a TOML file, defaults; the first wins.
 
     data = "stdlib"          # options, by their long names: every command takes those it has
-    sessions = 20000
+    sessions = 60000
     [ppo]                    # tables: the fields of one stage's configuration
     iterations = 200
 

@@ -21,7 +21,7 @@ from search.user import SimulatedUser, UserConfig
 class SimulationConfig:
     """Which sessions."""
 
-    sessions: int = 20_000
+    sessions: int = 60_000
     """How many the log holds in the end."""
     split: str = "train"
     """Whose topics the users have."""

@@ -167,7 +167,7 @@ class PPOConfig:
     """Share of prompt terms left out at random in rollouts."""
     validate_every: int = 25
     """Rounds between validations."""
-    patience: int = 8
+    patience: int = 12
     """Validations without a new best before training stops."""
     checkpoint_every: int = 25
     """Rounds between resumable checkpoints."""

@@ -33,7 +33,7 @@ from rewriter.rewards import make_reward
 from rewriter.scorer import CorpusScorer
 from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries, split_sessions, training_query
 from rewriter.training_log import TrainingLog
-from rewriter.validation import BlendChoice, ValidationSet
+from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
 from rewriter.vocabulary import TermVocabulary
 from rewriter.warm_start import make_examples, train_warm_start
 from rewriter.workbench import Workbench
@@ -151,8 +151,13 @@ def run_ppo(
         config.rollout_feedback,
     )
     validation = _validation_set(bench, split.validation, scorer)
+    blends = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS]  # PPO sharpens what it learns
     trainer = PPOTrainer(
-        model, [prompt for prompt, _ in rendered], environment, config, lambda policy: validation.score(policy, blend)
+        model,
+        [prompt for prompt, _ in rendered],
+        environment,
+        config,
+        lambda policy: max(validation.score(policy, one) for one in blends),
     )
     _train(trainer, run, progress)
     figures = {"queries": float(len(rendered)), "rollouts": float(trainer.state.rollouts)}

@@ -131,7 +131,7 @@ def test_a_search_says_what_was_searched_and_why(open_page):
     shot(page, "results")
     search(page, "separator")
     says(page, "#showing", "Results as typed")
-    assert "nothing to gain" in page.text_content("#reason")
+    assert "nothing to be gained" in page.text_content("#reason")
 
 
 def test_a_click_opens_the_document_and_is_logged(open_page, site):

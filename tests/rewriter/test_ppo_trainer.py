@@ -319,7 +319,7 @@ def test_the_value_head_learns_the_mean_reward(bench, vocabulary):
         bench, vocabulary, learning_rate=0.0, value_learning_rate=0.005, value_clip_range=10.0, kl_coef=0.0
     )
     means = []
-    for _ in range(60):
+    for _ in range(200):
         metrics = trainer.step()
         means.append(metrics["reward_mean"])
     values = trainer._rollout(trainer._next_rows()).rollouts.values

@@ -2,10 +2,10 @@
 
     python -m benchmarks.bench_click_models [--lists N] [--seed S] [--json FILE]
 
-Rows are the models that made a log, columns the models fitted to it; on the diagonal a model
-should be at its best. (DCM is an exception here: these users stop by the grade of what they clicked, while DCM as fitted
-knows only its rank, so DBN and SDBN explain its log better.) Made with simulated users of the `informational` kind on lists of ten results with random grades; half of each
-log is fitted, the other half measured.
+Rows are the models that made a log, columns the models fitted to it; on the diagonal a model should be at its best.
+DCM is an exception: these users stop by the grade of what they clicked, while DCM as fitted knows only its rank, so
+DBN and SDBN explain its log better. Made with simulated users of the `informational` kind on lists of ten results,
+with random grades; half of each log is fitted, the other half measured.
 """
 
 from __future__ import annotations

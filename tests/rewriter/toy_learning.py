@@ -83,7 +83,7 @@ def toy_sessions(topics: Sequence[Topic], *, each: int = 2, name_topics: bool = 
 
 
 TOY_POLICY = PolicyConfig(d_model=32, d_kv=8, d_ff=32, encoder_layers=1, dropout=0.1, candidates=16)
-TOY_BASE = BaseConfig(steps=25, batch_size=32, target_terms=10)
+TOY_BASE = BaseConfig(steps=25, batch_size=32, learning_rate=2e-3, target_terms=10)
 TOY_WARM_START = WarmStartConfig(
     epochs=3, patience=100, batch_size=16, learning_rate=2e-3, candidate_terms=20, target_terms=10
 )

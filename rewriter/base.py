@@ -1,16 +1,15 @@
 """Stage `base`: a rewriter from the documents alone, before anybody has searched.
 
-Vocabulary, latent semantic embedding and identity start, then a minute of pseudo-queries. Learns nothing from
+Vocabulary, latent semantic embedding and identity start, then some 20 seconds of pseudo-queries. Learns nothing from
 sessions: that is `warm_start.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
+from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig
 from rewriter.latent_semantics import term_vectors
 from rewriter.policy import TermPolicy, build_policy, collate
@@ -20,9 +19,6 @@ from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cr
 from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.records import Corpus
 from search.term_index import TermIndex
-
-Progress = Callable[[int, int, float], None]
-"""Called with steps done, steps in all and the last loss."""
 
 
 def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[TermPolicy, TermVocabulary]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rewriter import ppo
+from rewriter.callbacks import Progress, Validation
 from rewriter.config import PPOConfig
 from rewriter.environment import RewardBatch, RewardEnvironment
 from rewriter.policy import PromptBatch, TermPolicy, collate
@@ -26,8 +27,6 @@ from rewriter.rollout import Rollouts, Scores, sample, score
 from rewriter.training_log import TrainingLog
 from search.errors import UntilclickError
 
-Validation = Callable[[TermPolicy], float]
-Progress = Callable[[int, int, float], None]
 WARMUP_ROUNDS = 10
 """Rounds over which the learning rate rises."""
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from rewriter import ppo_checkpoint
-from rewriter.base import Progress, new_policy, train_base
+from rewriter.base import new_policy, train_base
 from rewriter.blend import BlendSettings
+from rewriter.callbacks import Progress
 from rewriter.checkpoint import atomic_folder, load_policy, save_policy
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from rewriter.environment import RewardEnvironment

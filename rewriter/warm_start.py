@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from rewriter.base import Progress
+from rewriter.callbacks import Progress, Validation
 from rewriter.config import WarmStartConfig
 from rewriter.hindsight import HindsightPair, TargetMaker
 from rewriter.policy import TermPolicy, collate
@@ -19,9 +19,6 @@ from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cr
 from rewriter.term_rewriter import Spelling
 from rewriter.training_data import retrieval_terms
 from rewriter.vocabulary import TermVocabulary
-
-Validation = Callable[[TermPolicy], float]
-"""Score of a policy on held-out topics, higher is better."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_a_line_of_a_hundred_megabytes_is_refused_without_being_read(tmp_path):
             b'{"a": 1}\n{"a": "\xe9"}\n',
             r"latin\.jsonl:2: byte 8 of the line, 0xe9, is not UTF-8\. Save",
         ),
-        ("cut.gz", gzip.compress(b"line\n" * 1000)[:-20], r"cut\.gz:\d+: damaged gzip data .*cut off"),
+        ("cut.gz", gzip.compress(b"line\n" * 1000, mtime=0)[:-20], r"cut\.gz:\d+: damaged gzip data .*cut off"),
         ("plain.gz", b"not gzip at all", r"plain\.gz:1: damaged gzip data .*compress it again"),
         (
             "broken.jsonl",

@@ -1,6 +1,6 @@
 """Stage `base`: a rewriter from the documents alone, before anybody has searched.
 
-Vocabulary, latent semantic embedding and identity start, then some 20 seconds of pseudo-queries. Learns nothing from
+Vocabulary, latent semantic embedding and identity start, then a minute or two of pseudo-queries. Learns nothing from
 sessions: that is `warm_start.py`.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig
@@ -20,12 +21,21 @@ from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.records import Corpus
 from search.term_index import TermIndex
 
+PRIOR_FLOOR = 0.01
+"""Added to each term's share of the targets, as a part of the mean share."""
+
 
 def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[TermPolicy, TermVocabulary]:
     """The untrained policy of a corpus and its vocabulary."""
     vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
     vectors = term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed))
     return build_policy(config, torch.from_numpy(vectors)), vocabulary
+
+
+def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
+    """(V,) logit adjustment weight x log(share) (Menon et al., ICLR 2021); terms that are never a target count as
+    a hundredth of a mean one, so that it stays finite."""
+    return torch.from_numpy(weight * np.log(shares + PRIOR_FLOOR / shares.size)).float()
 
 
 def train_base(
@@ -47,13 +57,14 @@ def train_base(
     torch.manual_seed(config.seed)
     optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     schedule = LinearWarmupDecay(optimizer, 100, config.steps, floor=0.2)
+    offset = prior_offset(source.target_shares(), config.prior_weight)
     losses: list[float] = []
     policy.train()
     for step in range(config.steps):
         drawn = source.draw(config.batch_size, rng)
         prompts = [Prompt((*map(int, one.query_ids), EOS_ID), ()) for one in drawn]
         ids, weights = pad_targets([one.target for one in drawn])
-        loss = soft_cross_entropy(policy, collate(prompts, len(vocabulary)), ids, weights)
+        loss = soft_cross_entropy(policy, collate(prompts, len(vocabulary)), ids, weights, offset)
         losses.append(descend(loss, policy.t5, optimizer))
         schedule.step()
         if progress is not None:

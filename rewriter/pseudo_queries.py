@@ -73,10 +73,22 @@ class PseudoQuerySource:
             return []
         return [self._draw_one(int(row), rng) for row in rng.choice(self._usable, size=n)]
 
-    def _draw_one(self, row: int, rng: np.random.Generator) -> PseudoQuery:
+    def target_shares(self) -> NDArray[np.float64]:
+        """(V,) share of each token among the targets of all usable documents, no query excluded; sums to 1, or to 0
+        when no document is usable."""
+        shares = np.zeros(self._weights.shape[1])
+        for row in self._usable:
+            ids, weights = self._terms_of(int(row))
+            target = best_terms(ids, weights, np.array([], dtype=np.int64), self._settings.target_terms)
+            shares[target.ids] += target.weights
+        return np.asarray(shares / max(float(shares.sum()), 1e-9))
+
+    def _terms_of(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         start, end = self._weights.indptr[row], self._weights.indptr[row + 1]
-        ids = self._weights.indices[start:end].astype(np.int64)
-        weights = self._weights.data[start:end]
+        return self._weights.indices[start:end].astype(np.int64), self._weights.data[start:end]
+
+    def _draw_one(self, row: int, rng: np.random.Generator) -> PseudoQuery:
+        ids, weights = self._terms_of(row)
         n_words = min(int(rng.choice((1, 1, 2, 2, 3, 4))), self._settings.max_words)
         title = self._titles[row]
         if title.size >= 2 and rng.random() < self._settings.title_share:

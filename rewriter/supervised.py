@@ -22,11 +22,13 @@ def pad_targets(targets: Sequence[SoftTarget]) -> tuple[Tensor, Tensor]:
     return ids, weights
 
 
-def soft_cross_entropy(policy: TermPolicy, batch: PromptBatch, ids: Tensor, weights: Tensor) -> Tensor:
-    """() mean over the batch of -sum_t w_t log p(t | prompt), in nats. Nothing is banned here: learning that the
-    query's own terms are not wanted costs nothing and keeps the softmax honest."""
+def soft_cross_entropy(
+    policy: TermPolicy, batch: PromptBatch, ids: Tensor, weights: Tensor, offset: Tensor | float = 0.0
+) -> Tensor:
+    """() mean over the batch of -sum_t w_t log p(t | prompt), in nats, `offset` (V,) added to the logits. Nothing is
+    banned here: learning that the query's own terms are not wanted costs nothing and keeps the softmax honest."""
     logits = policy.logits(policy.first_states(batch), torch.zeros(1, dtype=torch.bool))
-    log_probs = torch.log_softmax(logits, dim=-1)
+    log_probs = torch.log_softmax(logits + offset, dim=-1)
     return -(log_probs.gather(1, ids) * weights).sum(1).mean()
 
 

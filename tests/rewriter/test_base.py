@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
-from rewriter.base import new_policy, train_base
+from rewriter.base import new_policy, prior_offset, train_base
 from rewriter.policy import collate
 from search.corpus import corpus_of
 from search.records import Document
@@ -24,7 +25,7 @@ def train(bench, config=TOY_BASE, progress=None):
 
 def test_training_lowers_the_loss_and_calls_progress(bench):
     seen = []
-    config = replace(TOY_BASE, steps=75)
+    config = replace(TOY_BASE, steps=75, prior_weight=0.0)
     policy, loss = train(bench, config, progress=lambda done, total, value: seen.append((done, total, value)))
     assert [done for done, _, _ in seen] == list(range(1, 76))
     assert {total for _, total, _ in seen} == {75}
@@ -75,3 +76,10 @@ def test_terms_of_few_documents_are_left_out_where_that_is_asked_for(bench):
     least = min(every.document_frequencies) + 1
     _, fewer = new_policy(bench.index, replace(TOY_POLICY, min_document_frequency=least))
     assert min(fewer.document_frequencies) >= least
+
+
+def test_the_adjustment_by_the_prior_follows_the_log_of_the_shares_and_stays_finite():
+    offset = prior_offset(np.array([0.0, 0.2, 0.8, 0.0]), 0.5)
+    assert torch.isfinite(offset).all()
+    assert float(offset[2] - offset[1]) == pytest.approx(0.5 * math.log(4.0), abs=0.01)
+    assert not prior_offset(np.array([0.0, 1.0]), 0.0).any()

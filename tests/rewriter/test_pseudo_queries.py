@@ -69,6 +69,7 @@ def test_documents_with_too_few_terms_make_no_query():
     source = PseudoQuerySource(corpus, index, vocabulary, PseudoQuerySettings(0.5, 4, 6))
     assert len(source) == 0
     assert source.draw(5, np.random.default_rng(0)) == []
+    assert not source.target_shares().any()
 
 
 def test_best_terms_leaves_out_the_excluded_and_scales_to_1():
@@ -77,3 +78,13 @@ def test_best_terms_leaves_out_the_excluded_and_scales_to_1():
     assert found.ids.tolist() == [9, 10]
     assert found.weights == pytest.approx([0.6, 0.4])
     assert best_terms(ids, weights, ids, 2).ids.size == 0
+
+
+def test_shares_of_the_targets_sum_to_1_and_count_targets_only(bench, vocabulary):
+    source = source_of(bench, vocabulary)
+    shares = source.target_shares()
+    assert shares.shape == (len(vocabulary),)
+    assert shares.sum() == pytest.approx(1.0)
+    drawn = {int(token) for one in source.draw(200, np.random.default_rng(0)) for token in one.target.ids}
+    assert (shares[: len(SPECIAL_TOKENS)] == 0).all()
+    assert np.mean([shares[token] > 0 for token in drawn]) > 0.9

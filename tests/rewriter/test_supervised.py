@@ -40,6 +40,18 @@ def test_the_loss_is_the_mean_weighted_negative_log_probability_over_the_whole_v
     assert float(loss.detach()) == pytest.approx(float(wanted.detach()), abs=1e-5)
 
 
+def test_an_offset_is_added_to_the_logits(bench):
+    policy, vocabulary = toy_policy(bench)
+    batch = collate([prompt_of(vocabulary, "oven")], len(vocabulary))
+    ids, weights = pad_targets([target([9], [1.0])])
+    offset = torch.linspace(-2.0, 2.0, len(vocabulary))
+    logits = policy.logits(policy.first_states(batch), torch.zeros(1, dtype=torch.bool))
+    wanted = -torch.log_softmax(logits + offset, dim=-1)[0, 9]
+    assert float(soft_cross_entropy(policy, batch, ids, weights, offset).detach()) == pytest.approx(
+        float(wanted.detach()), abs=1e-5
+    )
+
+
 def test_the_learning_rate_rises_then_falls_to_its_floor():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = LinearWarmupDecay(optimizer, warmup=4, total=20, floor=0.2)

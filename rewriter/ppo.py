@@ -6,10 +6,14 @@ the end token included. Every mean is over real tokens only. Formulas carry thei
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+Total = Callable[[Tensor], Tensor]
+"""Sums a tensor over all processes of a training run."""
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -17,11 +21,27 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum() / mask.sum().clamp_min(1)
 
 
-def masked_whiten(values: Tensor, mask: Tensor) -> Tensor:
-    """(N, T) values with mean 0 and standard deviation 1 over the masked entries, 0 elsewhere."""
-    mean = masked_mean(values, mask)
-    variance = masked_mean((values - mean) ** 2, mask)
+def own_total(values: Tensor) -> Tensor:
+    """The sum over all processes of a training run where there is one process."""
+    return values
+
+
+def masked_whiten(values: Tensor, mask: Tensor, total: Total = own_total) -> Tensor:
+    """(N, T) values with mean 0 and standard deviation 1 over the masked entries of all processes, 0 elsewhere."""
+    mean = _total_mean(values, mask, total)
+    variance = _total_mean((values - mean) ** 2, mask, total)
     return (values - mean) * torch.rsqrt(variance + 1e-8) * mask
+
+
+def masked_std(values: Tensor, mask: Tensor, total: Total = own_total) -> Tensor:
+    """() standard deviation over the masked entries of all processes."""
+    mean = _total_mean(values, mask, total)
+    return _total_mean((values - mean) ** 2, mask, total).sqrt()
+
+
+def _total_mean(values: Tensor, mask: Tensor, total: Total) -> Tensor:
+    parts = total(torch.stack([(values * mask).sum(), mask.sum().to(values.dtype)]))
+    return parts[0] / parts[1].clamp_min(1)
 
 
 def terminal_rewards(scores: Tensor, mask: Tensor) -> Tensor:

@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from rewriter import ppo
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import PPOConfig
-from rewriter.environment import RewardBatch, RewardEnvironment
-from rewriter.policy import PromptBatch, TermPolicy, collate
+from rewriter.environment import RewardEnvironment
+from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
+from rewriter.objective import ppo_objective
+from rewriter.policy import TermPolicy, collate
 from rewriter.prompts import Prompt, drop_words
-from rewriter.rollout import Rollouts, Scores, sample, score
+from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
 from search.errors import UntilclickError
 
@@ -47,23 +49,6 @@ class TrainerState:
     """Validations since."""
     order: list[int] = field(default_factory=list)
     """Queries of the present pass that are still to come."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One round's experience."""
-
-    prompts: PromptBatch
-    rollouts: Rollouts
-    rewards: RewardBatch
-    reference: Tensor
-    """(M, K) log-probabilities of the reference at the same decoder steps."""
-    reference_log_probs: Tensor
-    """(N, T) the reference's log-probability of each drawn token."""
-    advantages: Tensor
-    """(N, T)"""
-    returns: Tensor
-    """(N, T)"""
 
 
 class PPOTrainer:
@@ -126,10 +111,10 @@ class PPOTrainer:
         started = time.perf_counter()
         batch = self._rollout(self._next_rows())
         rolled = time.perf_counter()
-        metrics = _experience_metrics(batch)
+        metrics = experience_metrics(batch)
         self.state.round += 1
         self.state.rollouts += batch.rollouts.ids.shape[0]
-        skipped = not self._informative(batch.rewards.gain)
+        skipped = not informative(batch.rewards.gain, self.config.samples_per_prompt)
         if not skipped:
             metrics |= self._update(batch)
             self._average()
@@ -143,12 +128,6 @@ class PPOTrainer:
         }
         return metrics
 
-    def _informative(self, gain: NDArray[np.float64]) -> bool:
-        """Whether some prompt's samples differ in reward: without that nothing says which of them is better."""
-        samples = self.config.samples_per_prompt
-        groups = gain.reshape(-1, samples) if samples > 1 else gain[None]
-        return bool((np.ptp(groups, axis=1) > 0).any())
-
     def _next_rows(self) -> NDArray[np.int64]:
         n = min(self.config.prompts_per_iteration, len(self._prompts))
         if len(self.state.order) < n:
@@ -156,44 +135,27 @@ class PPOTrainer:
         rows, self.state.order = self.state.order[:n], self.state.order[n:]
         return np.array(rows, dtype=np.int64)
 
-    @torch.no_grad()
-    def _rollout(self, rows: NDArray[np.int64]) -> Batch:
-        config = self.config
-        seen = [drop_words(self._prompts[row], config.word_dropout, self.rng) for row in rows]
-        prompts = collate(seen, self.policy.vocabulary_size)
-        rollouts = sample(self.policy, prompts, config.samples_per_prompt, config.terms, self.generator)
-        reference = score(self.reference, prompts, rollouts)
-        rewards = self._environment.rewards(rows, rollouts.ids.numpy(), rollouts.terms.numpy(), self.rng)
-        advantages, returns = self._advantages(rollouts, reference, rewards)
-        return Batch(prompts, rollouts, rewards, reference.distributions, reference.log_probs, advantages, returns)
-
-    def _advantages(self, rollouts: Rollouts, reference: Scores, rewards: RewardBatch) -> tuple[Tensor, Tensor]:
-        config, mask = self.config, rollouts.mask
-        token_rewards = ppo.terminal_rewards(torch.from_numpy(rewards.gain).float(), mask)
-        if config.kl_placement == "reward":
-            token_rewards -= self.kl.coefficient * (rollouts.log_probs - reference.log_probs) * mask
-        if config.algorithm == "rloo":
-            totals = token_rewards.sum(1).view(-1, config.samples_per_prompt)
-            advantages = ppo.leave_one_out(totals).flatten()[:, None] * mask
-            if config.whiten_advantages:
-                advantages = advantages / advantages[mask].std().clamp_min(1e-8)
-            return advantages, token_rewards
-        advantages, returns = ppo.generalised_advantages(
-            token_rewards, rollouts.values, mask, config.gamma, config.gae_lambda
+    def _rollout(self, rows: NDArray[np.int64]) -> Experience:
+        seen = [drop_words(self._prompts[row], self.config.word_dropout, self.rng) for row in rows]
+        return collect(
+            self.policy,
+            self.reference,
+            collate(seen, self.policy.vocabulary_size),
+            lambda drawn: self._environment.rewards(rows, drawn.ids.numpy(), drawn.terms.numpy(), self.rng),
+            AdvantageEstimator(self.config, self.kl.coefficient),
+            self.generator,
         )
-        if config.center_groups:
-            advantages = ppo.center_groups(advantages, mask, config.samples_per_prompt)
-        return (ppo.masked_whiten(advantages, mask) if config.whiten_advantages else advantages), returns
 
-    def _update(self, batch: Batch) -> dict[str, float]:
+    def _update(self, batch: Experience) -> dict[str, float]:
         metrics: list[dict[str, float]] = []
         for _ in range(self.config.epochs):
             self.optimizer.zero_grad()
             totals: dict[str, float] = {}
-            tokens = batch.rollouts.mask.view(batch.prompts.input_ids.shape[0], -1).sum(1)  # (B,)
-            for rows in torch.arange(tokens.numel()).chunk(self.config.micro_batches):
-                share = float(tokens[rows].sum() / tokens.sum())  # means are over tokens, so parts weigh by tokens
-                loss, parts = self._loss(batch, rows)
+            for rows in torch.arange(len(batch)).chunk(self.config.micro_batches):
+                part = batch.of_prompts(rows)
+                share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
+                scores = score(self.policy, part.prompts, part.rollouts)
+                loss, parts = ppo_objective(scores, part, self.config, self.kl.coefficient)
                 (loss * share).backward()  # type: ignore[no-untyped-call]
                 totals = {
                     name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()
@@ -209,30 +171,6 @@ class PPOTrainer:
         """Move the averaged weights towards the present ones (Polyak & Juditsky 1992)."""
         for averaged, present in zip(self.averaged.parameters(), self.policy.parameters(), strict=True):
             averaged.lerp_(present, 1.0 - self.config.average_decay)
-
-    def _loss(self, batch: Batch, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of some prompts of a round and its parts, all means over real tokens."""
-        config, samples = self.config, self.config.samples_per_prompt
-        rollouts = batch.rollouts.of_prompts(rows, samples)
-        own = torch.arange(batch.rollouts.ids.shape[0]).view(-1, samples)[rows].flatten()
-        scores = score(self.policy, batch.prompts.rows(rows), rollouts)
-        steps = torch.arange(batch.reference.shape[0]).view(batch.prompts.input_ids.shape[0], -1)[rows].flatten()
-        surrogate = ppo.clipped_policy_loss(
-            scores.log_probs, rollouts.log_probs, batch.advantages[own], rollouts.mask, config.clip_range
-        )
-        kl = ppo.masked_mean(ppo.exact_kl(scores.distributions, batch.reference[steps]), scores.steps)
-        spread = ppo.masked_mean(ppo.entropy(scores.distributions), scores.steps)
-        loss = surrogate.loss - config.entropy_coef * spread
-        parts = {"policy_loss": surrogate.loss, "clip_share": surrogate.clip_share, "approx_kl": surrogate.approx_kl}
-        if config.kl_placement == "loss":
-            loss = loss + self.kl.coefficient * kl
-        if config.algorithm == "ppo":
-            value_loss = ppo.clipped_value_loss(
-                scores.values, rollouts.values, batch.returns[own], rollouts.mask, config.value_clip_range
-            )
-            loss = loss + config.value_coef * value_loss
-            parts["value_loss"] = value_loss
-        return loss, {**parts, "kl": kl, "entropy": spread}
 
     def _validate(self) -> float:
         value = self._validation(self.averaged)
@@ -257,23 +195,3 @@ def _check_samples(config: PPOConfig) -> None:
     else:
         return
     raise UntilclickError(f"ppo.samples_per_prompt is {config.samples_per_prompt}: {remedy}")
-
-
-def _experience_metrics(batch: Batch) -> dict[str, float]:
-    """What the rollouts of a round look like, before any update."""
-    rollouts, rewards = batch.rollouts, batch.rewards
-    terms = rollouts.terms
-    prompt_ids = batch.prompts.input_ids.repeat_interleave(terms.shape[0] // batch.prompts.input_ids.shape[0], 0)
-    copied = (rollouts.ids[:, :, None] == prompt_ids[:, None, :]).any(-1)
-    return {
-        "reward_mean": float(rewards.gain.mean()),
-        "reward_std": float(rewards.gain.std()),
-        "reward_original": float(rewards.original.mean()),
-        "reward_rewritten": float(rewards.rewritten.mean()),
-        "improved_share": float((rewards.gain > 0).mean()),
-        "harmed_share": float((rewards.gain < 0).mean()),
-        "length": float(terms.sum(1).float().mean()),
-        "copy_rate": float(ppo.masked_mean(copied.float(), terms)),
-        "explained_variance": ppo.explained_variance(rollouts.values, batch.returns, rollouts.mask),
-        "sampled_kl": float(((rollouts.log_probs - batch.reference_log_probs) * rollouts.mask).sum(1).mean()),
-    }

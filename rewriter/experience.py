@@ -1,0 +1,143 @@
+"""A round of experience: what was drawn, what it earned, what each token's advantage is. Shared by both trainers.
+
+Drawing is in `rollout.py`, formulas are in `ppo.py`, what is done with a round is the trainers' matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewriter import ppo
+from rewriter.config import PPOConfig
+from rewriter.environment import RewardBatch
+from rewriter.policy import PromptBatch, TermPolicy
+from rewriter.rollout import Rollouts, sample, score
+
+Reward = Callable[[Rollouts], RewardBatch]
+"""What the sequences of a round earn."""
+
+
+@dataclass(frozen=True)
+class Experience:
+    """N = B x G sequences of one round, the G samples of one prompt next to each other."""
+
+    prompts: PromptBatch
+    rollouts: Rollouts
+    rewards: RewardBatch
+    reference: Tensor
+    """(M, K) log-probabilities of the reference at the same decoder steps, M a multiple of B."""
+    reference_log_probs: Tensor
+    """(N, T) the reference's log-probability of each drawn token."""
+    advantages: Tensor
+    """(N, T)"""
+    returns: Tensor
+    """(N, T)"""
+
+    def __len__(self) -> int:
+        """Number of prompts."""
+        return int(self.prompts.input_ids.shape[0])
+
+    @property
+    def tokens(self) -> Tensor:
+        """(B,) real tokens of each prompt's samples."""
+        return self.rollouts.mask.view(len(self), -1).sum(1)
+
+    def of_prompts(self, rows: Tensor) -> Experience:
+        """The part that belongs to some prompts, given by their position."""
+        samples = self.rollouts.ids.shape[0] // len(self)
+        own = torch.arange(self.rollouts.ids.shape[0]).view(-1, samples)[rows].flatten()
+        steps = torch.arange(self.reference.shape[0]).view(len(self), -1)[rows].flatten()
+        return Experience(
+            self.prompts.rows(rows),
+            self.rollouts.of_prompts(rows, samples),
+            RewardBatch(*(part[own.numpy()] for part in self.rewards)),
+            self.reference[steps],
+            self.reference_log_probs[own],
+            self.advantages[own],
+            self.returns[own],
+        )
+
+
+@torch.no_grad()
+def collect(
+    policy: TermPolicy,
+    reference: TermPolicy,
+    prompts: PromptBatch,
+    reward: Reward,
+    estimate: AdvantageEstimator,
+    generator: torch.Generator,
+) -> Experience:
+    """Draw `samples_per_prompt` sequences for each prompt and ask what they earn."""
+    config = estimate.config
+    rollouts = sample(policy, prompts, config.samples_per_prompt, config.terms, generator)
+    expected = score(reference, prompts, rollouts)
+    rewards = reward(rollouts)
+    advantages, returns = estimate(rollouts, expected.log_probs, torch.from_numpy(rewards.gain).float())
+    return Experience(prompts, rollouts, rewards, expected.distributions, expected.log_probs, advantages, returns)
+
+
+@dataclass(frozen=True)
+class AdvantageEstimator:
+    """From scores of sequences to advantages of tokens, as the configuration says."""
+
+    config: PPOConfig
+    kl_coef: float
+    """Present weight of the KL to the reference, where it is part of the reward."""
+    total: ppo.Total = ppo.own_total
+    """Sums over all processes, for whitening."""
+
+    def __call__(self, rollouts: Rollouts, reference_log_probs: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Advantages and returns, both (N, T), from the gain (N,) of each sequence."""
+        config, mask = self.config, rollouts.mask
+        rewards = ppo.terminal_rewards(scores, mask)
+        if config.kl_placement == "reward":
+            rewards -= self.kl_coef * (rollouts.log_probs - reference_log_probs) * mask
+        if config.algorithm == "rloo":
+            advantages = ppo.leave_one_out(rewards.sum(1).view(-1, config.samples_per_prompt)).flatten()
+            advantages = advantages[:, None] * mask
+            return (self._scaled(advantages, mask) if config.whiten_advantages else advantages), rewards
+        advantages, returns = ppo.generalised_advantages(
+            rewards, rollouts.values, mask, config.gamma, config.gae_lambda
+        )
+        if config.center_groups:
+            advantages = ppo.center_groups(advantages, mask, config.samples_per_prompt)
+        if config.whiten_advantages:
+            advantages = ppo.masked_whiten(advantages, mask, self.total)
+        return advantages, returns
+
+    def _scaled(self, advantages: Tensor, mask: Tensor) -> Tensor:
+        """Leave-one-out advantages have mean 0 already: only their spread is brought to 1."""
+        return advantages / ppo.masked_std(advantages, mask, self.total).clamp_min(1e-8)
+
+
+def informative(gain: NDArray[np.float64], samples: int) -> bool:
+    """Whether some prompt's samples differ in reward: without that nothing says which of them is better, and
+    whitening would turn noise into advantages."""
+    groups = gain.reshape(-1, samples) if samples > 1 else gain[None]
+    return bool((np.ptp(groups, axis=1) > 0).any())
+
+
+def experience_metrics(batch: Experience) -> dict[str, float]:
+    """What the rollouts of a round look like, before any update."""
+    rollouts, rewards = batch.rollouts, batch.rewards
+    terms = rollouts.terms
+    prompt_ids = batch.prompts.input_ids.repeat_interleave(terms.shape[0] // len(batch), 0)
+    copied = (rollouts.ids[:, :, None] == prompt_ids[:, None, :]).any(-1)
+    return {
+        "reward_mean": float(rewards.gain.mean()),
+        "reward_std": float(rewards.gain.std()),
+        "reward_original": float(rewards.original.mean()),
+        "reward_rewritten": float(rewards.rewritten.mean()),
+        "improved_share": float((rewards.gain > 0).mean()),
+        "harmed_share": float((rewards.gain < 0).mean()),
+        "length": float(terms.sum(1).float().mean()),
+        "copy_rate": float(ppo.masked_mean(copied.float(), terms)),
+        "explained_variance": ppo.explained_variance(rollouts.values, batch.returns, rollouts.mask),
+        "sampled_kl": float(((rollouts.log_probs - batch.reference_log_probs) * rollouts.mask).sum(1).mean()),
+    }

@@ -29,7 +29,7 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
     """Write everything that `load_checkpoint` needs; the folder is replaced as a whole."""
     with atomic_folder(folder) as new:
         save_file(_own(trainer.policy.state_dict()), new / _WEIGHTS)
-        save_file(_own(trainer.averaged.state_dict()), new / _AVERAGED)
+        save_file(_own(trainer.average.policy.state_dict()), new / _AVERAGED)
         save_file(_own(trainer.best), new / _BEST)
         save_file(_own(trainer.reference.state_dict()), new / _REFERENCE)
         torch.save(
@@ -65,7 +65,7 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
         remedy = "repeat those, or start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
     trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))
-    trainer.averaged.load_state_dict(load_file(folder / _AVERAGED))
+    trainer.average.policy.load_state_dict(load_file(folder / _AVERAGED))
     trainer.reference.load_state_dict(load_file(folder / _REFERENCE))
     trainer.best = load_file(folder / _BEST)
     tensors = torch.load(folder / _OPTIMIZER, weights_only=True)

@@ -27,6 +27,7 @@ from rewriter.policy import TermPolicy, collate
 from rewriter.prompts import Prompt, drop_words
 from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
+from rewriter.weight_average import WeightAverage
 from search.errors import UntilclickError
 
 WARMUP_ROUNDS = 10
@@ -68,7 +69,7 @@ class PPOTrainer:
         self.policy = policy.eval()
         self.config = config
         self.reference = copy.deepcopy(policy).requires_grad_(False)
-        self.averaged = copy.deepcopy(policy).requires_grad_(False)
+        self.average = WeightAverage(policy, config.average_decay)
         self.best = copy.deepcopy(policy.state_dict())
         self.state = TrainerState()
         self.kl = ppo.KLController(config.kl_coef, config.kl_target, config.kl_horizon)
@@ -117,7 +118,7 @@ class PPOTrainer:
         skipped = not informative(batch.rewards.gain, self.config.samples_per_prompt)
         if not skipped:
             metrics |= self._update(batch)
-            self._average()
+            self.average.update(self.policy)
             self.kl.update(metrics["sampled_kl"], batch.rollouts.ids.shape[0])
         metrics |= {
             "skipped": float(skipped),
@@ -166,17 +167,11 @@ class PPOTrainer:
         self.schedule.step()
         return {name: metrics[0 if name in ("kl", "entropy") else -1][name] for name in metrics[-1]}
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Move the averaged weights towards the present ones (Polyak & Juditsky 1992)."""
-        for averaged, present in zip(self.averaged.parameters(), self.policy.parameters(), strict=True):
-            averaged.lerp_(present, 1.0 - self.config.average_decay)
-
     def _validate(self) -> float:
-        value = self._validation(self.averaged)
+        value = self._validation(self.average.policy)
         if value > self.state.best:
             self.state.best, self.state.best_round, self.state.stale = value, self.state.round, 0
-            self.best = copy.deepcopy(self.averaged.state_dict())
+            self.best = copy.deepcopy(self.average.policy.state_dict())
         else:
             self.state.stale += 1
         return value

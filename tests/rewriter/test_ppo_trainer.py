@@ -334,11 +334,11 @@ def test_the_average_of_the_weights_follows_at_the_stated_pace(bench, vocabulary
         trainer.step()
         present = trainer.policy.state_dict()
         expected = {name: 0.75 * expected[name] + 0.25 * present[name] for name in expected}
-    averaged = trainer.averaged.state_dict()
+    averaged = trainer.average.policy.state_dict()
     assert all(torch.allclose(averaged[name], expected[name], atol=1e-6) for name in expected)
     plain = make_trainer(bench, vocabulary, average_decay=0.0)
     plain.step()
-    assert equal(weights_of(plain.averaged), weights_of(plain.policy))
+    assert equal(weights_of(plain.average.policy), weights_of(plain.policy))
 
 
 def test_no_query_comes_twice_in_one_pass(bench, vocabulary):
@@ -399,7 +399,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench, vocabulary
     assert found == expected
     assert equal(weights_of(resumed.policy), weights_of(whole.policy))
     assert equal(weights_of(resumed.reference), weights_of(whole.reference))
-    assert equal(weights_of(resumed.averaged), weights_of(whole.averaged))
+    assert equal(weights_of(resumed.average.policy), weights_of(whole.average.policy))
     assert resumed.kl.coefficient == whole.kl.coefficient
     assert torch.equal(resumed.generator.get_state(), whole.generator.get_state())
     assert resumed.rng.bit_generator.state == whole.rng.bit_generator.state

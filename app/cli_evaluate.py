@@ -108,7 +108,7 @@ def export(
     set_up_torch()
     from rewriter import export as stage
     from rewriter.bundle import read_manifest
-    from rewriter.stages import latest_stage, read_stage
+    from rewriter.stage_record import latest_stage, read_stage
 
     folder = latest_stage(model)
     record = read_stage(folder)

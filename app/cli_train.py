@@ -149,7 +149,7 @@ def ppo(
 
 def _report(terminal: Terminal, folder: Path) -> None:
     """Where the model is, and its figures on the validation queries."""
-    from rewriter.stages import read_stage
+    from rewriter.stage_record import read_stage
 
     record = read_stage(folder)
     terminal.line(f"{record.stage} is in {folder}")

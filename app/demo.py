@@ -198,13 +198,15 @@ class _Demo:
         return f"{figures.sessions:,} simulated, {figures.turns:,} queries; {first:.0f} % clicked at the first query"
 
     def _train_base(self, update: Update) -> str:
-        from rewriter.stages import read_stage, run_base
+        from rewriter.stage_record import read_stage
+        from rewriter.stages import run_base
 
         folder = run_base(self._bench(), self._out, self._config.policy, self._config.base, steps(update))
         return f"{read_stage(folder).figures['vocabulary']:,.0f} words, learned from the documents alone"
 
     def _train_warm_start(self, update: Update) -> str:
-        from rewriter.stages import read_stage, run_warm_start
+        from rewriter.stage_record import read_stage
+        from rewriter.stages import run_warm_start
 
         with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
             sessions = log.sessions("simulated")
@@ -213,7 +215,8 @@ class _Demo:
         return f"{figures['examples']:,.0f} queries paired with what was finally clicked"
 
     def _train_ppo(self, update: Update) -> str:
-        from rewriter.stages import read_stage, run_ppo
+        from rewriter.stage_record import read_stage
+        from rewriter.stages import run_ppo
 
         with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
             sessions = log.sessions("simulated")

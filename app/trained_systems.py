@@ -22,7 +22,7 @@ class TrainedSystems:
     @classmethod
     def of(cls, model: Path) -> TrainedSystems:
         """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
-        from rewriter.stages import PPO, STAGE_FILE, WARM_START, read_stage
+        from rewriter.stage_record import PPO, STAGE_FILE, WARM_START, read_stage
 
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
@@ -40,7 +40,7 @@ class TrainedSystems:
 def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
     from rewriter.checkpoint import load_policy
     from rewriter.policy_rewriter import policy_rewriter
-    from rewriter.stages import read_stage
+    from rewriter.stage_record import read_stage
 
     record, corpus = read_stage(folder), bench.collection.corpus
     if record.fingerprint != corpus.fingerprint:

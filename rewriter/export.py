@@ -18,7 +18,7 @@ from rewriter.bundle import (
     write_manifest,
 )
 from rewriter.checkpoint import atomic_folder, without_progress_bars
-from rewriter.stages import latest_stage, read_stage
+from rewriter.stage_record import latest_stage, read_stage
 from rewriter.vocabulary import TermVocabulary
 from search.spelling import SpellingCorrector
 

@@ -24,7 +24,10 @@ TRAINING_LOOPS = {"rewriter/ppo_trainer.py", "rewriter/trlx_trainer.py"}
 HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboard", "matplotlib"}
 """What the serving install lacks, or does not want in memory."""
 
-TRAINERS = {"ppo_trainer", "trlx_trainer", "ppo", "rollout", "warm_start", "supervised", "policy", "stages", "report"}
+TRAINERS = {
+    *("ppo_trainer", "trlx_trainer", "ppo", "rollout", "experience", "objective", "warm_start", "supervised"),
+    *("policy", "weight_average", "stages", "stage_record", "ppo_task", "report"),
+}
 """Modules of `rewriter` that `app` imports inside functions or not at all."""
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}

@@ -16,7 +16,8 @@ from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
 from rewriter.prompts import render
 from rewriter.rewrite import RewriteRequest
 from rewriter.runtime import MAX_BATCH, CTranslate2Logits, open_bundle
-from rewriter.stages import read_stage, run_base, run_warm_start
+from rewriter.stage_record import read_stage
+from rewriter.stages import run_base, run_warm_start
 from search.errors import ModelError
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
 

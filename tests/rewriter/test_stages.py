@@ -12,15 +12,8 @@ from rewriter import bundle, export
 from rewriter.blend import BlendSettings
 from rewriter.checkpoint import load_policy
 from rewriter.prompts import PROMPT_VERSION
-from rewriter.stages import (
-    StageRecord,
-    drop_checkpoint,
-    latest_stage,
-    read_stage,
-    run_base,
-    run_ppo,
-    run_warm_start,
-)
+from rewriter.stage_record import StageRecord, latest_stage, read_stage
+from rewriter.stages import drop_checkpoint, run_base, run_ppo, run_warm_start
 from rewriter.workbench import Workbench
 from search.corpus import corpus_of
 from search.errors import DataError, ModelError

@@ -1,0 +1,130 @@
+"""What PPO works on, whichever backend runs its loop: a warm start, prompts, rewards, validation queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rewriter.blend import BlendSettings
+from rewriter.config import PPOConfig
+from rewriter.environment import RewardEnvironment
+from rewriter.policy import TermPolicy
+from rewriter.prompts import Prompt, render
+from rewriter.rewards import make_reward
+from rewriter.scorer import CorpusScorer
+from rewriter.stage_record import PPO, WARM_START, load_stage, read_stage, write_stage
+from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries, split_sessions, training_query
+from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
+from rewriter.vocabulary import TermVocabulary
+from rewriter.workbench import Workbench
+from search.click_models import click_model
+from search.errors import DataError
+from search.records import Session
+
+VALIDATION_SHARE = 0.1
+"""Share of the log's needs kept back."""
+MAX_VALIDATION_QUERIES = 400
+
+
+@dataclass(frozen=True)
+class PPOTask:
+    """Everything a trainer needs besides its configuration."""
+
+    policy: TermPolicy
+    """The warm start; trained in place."""
+    vocabulary: TermVocabulary
+    prompts: tuple[Prompt, ...]
+    queries: tuple[LoggedQuery, ...]
+    """What each prompt was rendered from."""
+    environment: RewardEnvironment
+    """Rewards of rewrites, by position of the prompt."""
+    validation: ValidationSet
+    blend: BlendSettings
+    """Chosen for the warm start."""
+
+    @classmethod
+    def of(cls, bench: Workbench, run: Path, sessions: Iterable[Session], config: PPOConfig) -> PPOTask:
+        """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError without
+        queries to train or validate on."""
+        policy, vocabulary = load_stage(bench, run / WARM_START)
+        scorer = bench.scorer(vocabulary)
+        split = split_sessions(sessions, VALIDATION_SHARE)
+        clicked = config.reward == "hindsight"
+        queries = clicked_queries(split.training) if clicked else wanted_queries(bench, split.training)
+        rendered = [(render(one.request, vocabulary, bench.spelling), one) for one in _mixed(queries, config)]
+        rendered = [(prompt, one) for prompt, one in rendered if not prompt.empty]
+        if not rendered:
+            raise DataError("The log holds no query to train on; simulate or log more sessions first")
+        blend = read_stage(run / WARM_START).blend
+        prompts, chosen = zip(*rendered, strict=True)
+        environment = _environment(bench, chosen, scorer, config, corrections=blend.corrections)
+        validation = open_validation(bench, split.validation, scorer)
+        return cls(policy, vocabulary, prompts, chosen, environment, validation, blend)
+
+    def score(self, policy: TermPolicy) -> float:
+        """nDCG@10 on the validation queries in the warm start's blend, at the better sharpness of the grid: PPO
+        sharpens what it learns."""
+        blends = (replace(self.blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS)
+        return max(self.validation.score(policy, one) for one in blends)
+
+    def write(
+        self, bench: Workbench, run: Path, config: PPOConfig, policy: TermPolicy, figures: dict[str, float]
+    ) -> Path:
+        """Choose the blend of the trained policy and write the stage; returns its folder."""
+        figures = {"queries": float(len(self.prompts)), **figures}
+        choice = _never_worse(self.validation, policy, self.blend)
+        return write_stage(bench, run / PPO, policy, self.vocabulary, (config, choice, figures))
+
+
+def wanted_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+    """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
+    topics = [topic for split in bench.collection.topics.values() for topic in split]
+    return simulated_queries(sessions, topics) or clicked_queries(sessions)
+
+
+def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
+    """The validation queries of the sessions kept back. Raises DataError when there are none."""
+    validation = bench.validation_set(wanted_queries(bench, sessions), scorer, MAX_VALIDATION_QUERIES)
+    if not len(validation):
+        raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
+    return validation
+
+
+def _environment(
+    bench: Workbench,
+    queries: tuple[LoggedQuery, ...],
+    scorer: CorpusScorer,
+    config: PPOConfig,
+    *,
+    corrections: bool,
+) -> RewardEnvironment:
+    corrector = bench.spelling if corrections else None
+    clicks = click_model(config.click_model, config.click_behaviour, _max_grade(bench))
+    return RewardEnvironment(
+        scorer,
+        [training_query(one, corrector) for one in queries],
+        make_reward(config.reward, clicks, config.click_credit),
+        config.rollout_weight,
+        config.rollout_feedback,
+    )
+
+
+def _mixed(queries: list[LoggedQuery], config: PPOConfig) -> list[LoggedQuery]:
+    """First queries of sessions with a share of the later ones, `max_queries` of each kind at most."""
+    first = [one for one in queries if not one.request.history][: config.max_queries]
+    later = [one for one in queries if one.request.history]
+    return first + (later[: int(config.later_share * len(first))] if first else later[: config.max_queries])
+
+
+def _never_worse(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> BlendChoice:
+    """The blend chosen anew, or the earlier one where the grid finds nothing better."""
+    choice = validation.choose_blend(policy)
+    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
+    earlier = validation.score(policy, ungated)
+    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)
+
+
+def _max_grade(bench: Workbench) -> int:
+    topics = (topic for split in bench.collection.topics.values() for topic in split)
+    return max((grade for topic in topics for grade in topic.relevance.values()), default=1)

@@ -1,0 +1,101 @@
+"""A trained stage on disk: the model folder with `stage.json`, which says what was trained, on what, and how well.
+
+RUN/base/        from the documents alone
+RUN/warm_start/  from hindsight pairs of a session log; the reference model of PPO
+RUN/ppo/         from rewards
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rewriter.blend import BlendSettings
+from rewriter.checkpoint import atomic_folder, load_policy, save_policy
+from rewriter.config import BaseConfig, PPOConfig, WarmStartConfig
+from rewriter.policy import TermPolicy
+from rewriter.prompts import PROMPT_VERSION
+from rewriter.validation import BlendChoice
+from rewriter.vocabulary import TermVocabulary
+from rewriter.workbench import Workbench
+from search.errors import ModelError
+from search.version import program_version
+
+BASE, WARM_START, PPO = "base", "warm_start", "ppo"
+STAGES = (BASE, WARM_START, PPO)
+STAGE_FILE = "stage.json"
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What `stage.json` says."""
+
+    stage: str
+    config: Mapping[str, Any]  # Any: the fields of one stage's configuration
+    data: str
+    fingerprint: str
+    engine: str
+    blend: BlendSettings
+    figures: Mapping[str, float]
+    """Validation and size figures of the stage."""
+    code_version: str
+    prompt_version: int = PROMPT_VERSION
+
+
+def read_stage(folder: Path) -> StageRecord:
+    """Read `stage.json`. Raises ModelError when the folder is no finished stage."""
+    try:
+        content = json.loads((folder / STAGE_FILE).read_text(encoding="utf-8"))
+        return StageRecord(**{**content, "blend": BlendSettings(**content["blend"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder} is not a finished training stage ({error}); train it first") from error
+
+
+def latest_stage(run: Path) -> Path:
+    """The folder of the last finished stage of a run, or `run` itself where it is one stage's folder. Raises
+    ModelError when there is none."""
+    if (run / STAGE_FILE).is_file():
+        return run
+    for stage in reversed(STAGES):
+        if (run / stage / STAGE_FILE).is_file():
+            return run / stage
+    raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")
+
+
+def load_stage(bench: Workbench, folder: Path) -> tuple[TermPolicy, TermVocabulary]:
+    """The model of a stage. Raises ModelError when it was trained on other documents, or is no finished stage."""
+    record = read_stage(folder)
+    found = bench.collection.corpus.fingerprint
+    if record.fingerprint != found:
+        raise ModelError(
+            f"{folder} was trained on other documents ({record.fingerprint}, now {found}); train it again"
+        )
+    return load_policy(folder)
+
+
+def write_stage(
+    bench: Workbench,
+    folder: Path,
+    model: TermPolicy,
+    vocabulary: TermVocabulary,
+    outcome: tuple[BaseConfig | WarmStartConfig | PPOConfig, BlendChoice, dict[str, float]],
+) -> Path:
+    """Write a model folder with its record; returns the folder."""
+    config, choice, figures = outcome
+    record = StageRecord(
+        stage=folder.name,
+        config=asdict(config),
+        data=bench.collection.corpus.source,
+        fingerprint=bench.collection.corpus.fingerprint,
+        engine=bench.engine,
+        blend=choice.settings,
+        figures={**figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
+        code_version=program_version(),
+    )
+    with atomic_folder(folder) as new:
+        save_policy(model, vocabulary, new)
+        (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+    return folder

@@ -36,10 +36,16 @@ class RewardBatch(NamedTuple):
 
     gain: NDArray[np.float64]
     """(N,) rewritten - original: what is learned from."""
-    rewritten: NDArray[np.float64]
-    """(N,) worth of the rewritten query's ranking."""
-    original: NDArray[np.float64]
+    rewritten: NDArray[np.float64] | None = None
+    """(N,) worth of the rewritten query's ranking, where the two are known apart."""
+    original: NDArray[np.float64] | None = None
     """(N,) worth of the original query's ranking."""
+
+    def of(self, rows: NDArray[np.int64]) -> RewardBatch:
+        """The rewards of some sequences, given by their position."""
+        rewritten = None if self.rewritten is None else self.rewritten[rows]
+        original = None if self.original is None else self.original[rows]
+        return RewardBatch(self.gain[rows], rewritten, original)
 
 
 class RewardEnvironment:

@@ -50,13 +50,14 @@ class Experience:
 
     def of_prompts(self, rows: Tensor) -> Experience:
         """The part that belongs to some prompts, given by their position."""
-        samples = self.rollouts.ids.shape[0] // len(self)
-        own = torch.arange(self.rollouts.ids.shape[0]).view(-1, samples)[rows].flatten()
-        steps = torch.arange(self.reference.shape[0]).view(len(self), -1)[rows].flatten()
+        n_sequences, device = self.rollouts.ids.shape[0], self.rollouts.ids.device
+        samples = n_sequences // len(self)
+        own = torch.arange(n_sequences, device=device).view(-1, samples)[rows].flatten()
+        steps = torch.arange(self.reference.shape[0], device=device).view(len(self), -1)[rows].flatten()
         return Experience(
             self.prompts.rows(rows),
             self.rollouts.of_prompts(rows, samples),
-            RewardBatch(*(part[own.numpy()] for part in self.rewards)),
+            self.rewards.of(own.cpu().numpy()),
             self.reference[steps],
             self.reference_log_probs[own],
             self.advantages[own],
@@ -78,7 +79,9 @@ def collect(
     rollouts = sample(policy, prompts, config.samples_per_prompt, config.terms, generator)
     expected = score(reference, prompts, rollouts)
     rewards = reward(rollouts)
-    advantages, returns = estimate(rollouts, expected.log_probs, torch.from_numpy(rewards.gain).float())
+    advantages, returns = estimate(
+        rollouts, expected.log_probs, torch.from_numpy(rewards.gain).float().to(prompts.input_ids.device)
+    )
     return Experience(prompts, rollouts, rewards, expected.distributions, expected.log_probs, advantages, returns)
 
 
@@ -129,11 +132,11 @@ def experience_metrics(batch: Experience) -> dict[str, float]:
     terms = rollouts.terms
     prompt_ids = batch.prompts.input_ids.repeat_interleave(terms.shape[0] // len(batch), 0)
     copied = (rollouts.ids[:, :, None] == prompt_ids[:, None, :]).any(-1)
+    worth = {"reward_original": rewards.original, "reward_rewritten": rewards.rewritten}
     return {
         "reward_mean": float(rewards.gain.mean()),
         "reward_std": float(rewards.gain.std()),
-        "reward_original": float(rewards.original.mean()),
-        "reward_rewritten": float(rewards.rewritten.mean()),
+        **{name: float(part.mean()) for name, part in worth.items() if part is not None},
         "improved_share": float((rewards.gain > 0).mean()),
         "harmed_share": float((rewards.gain < 0).mean()),
         "length": float(terms.sum(1).float().mean()),

@@ -33,6 +33,10 @@ class PromptBatch(NamedTuple):
     banned: Tensor
     """(B, V) bool, tokens never generated: specials and the query's own terms."""
 
+    def to(self, device: torch.device) -> PromptBatch:
+        """The same prompts on a device."""
+        return PromptBatch(*(part.to(device) for part in self))
+
     def rows(self, index: Tensor) -> PromptBatch:
         """The prompts at these positions."""
         return PromptBatch(self.input_ids[index], self.attention_mask[index], self.banned[index])
@@ -62,6 +66,11 @@ class TermPolicy(nn.Module):
         nn.init.zeros_(self.value_head.bias)
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.value_head.weight.device
+
+    @property
     def vocabulary_size(self) -> int:
         """Number of token ids."""
         return int(self.t5.config.vocab_size)
@@ -83,7 +92,7 @@ class TermPolicy(nn.Module):
 
     def first_states(self, batch: PromptBatch) -> Tensor:
         """(B, d) decoder state of the first step."""
-        start = torch.full((batch.input_ids.shape[0], 1), PAD_ID)
+        start = torch.full((batch.input_ids.shape[0], 1), PAD_ID, device=batch.input_ids.device)
         return self.decode(self.encode(batch), batch.attention_mask, start)[:, 0]
 
     def logits(self, states: Tensor, banned: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def terminal_rewards(scores: Tensor, mask: Tensor) -> Tensor:
     """(N, T) token rewards: the score (N,) of a sequence on its last generated token, 0 elsewhere."""
     last = mask.long().cumsum(1).argmax(1)
     rewards = torch.zeros_like(mask, dtype=scores.dtype)
-    rewards[torch.arange(mask.shape[0]), last] = scores
+    rewards[torch.arange(mask.shape[0], device=mask.device), last] = scores
     return rewards * mask
 
 

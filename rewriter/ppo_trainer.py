@@ -141,8 +141,10 @@ class PPOTrainer:
         return collect(
             self.policy,
             self.reference,
-            collate(seen, self.policy.vocabulary_size),
-            lambda drawn: self._environment.rewards(rows, drawn.ids.numpy(), drawn.terms.numpy(), self.rng),
+            collate(seen, self.policy.vocabulary_size).to(self.policy.device),
+            lambda drawn: self._environment.rewards(
+                rows, drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy(), self.rng
+            ),
             AdvantageEstimator(self.config, self.kl.coefficient),
             self.generator,
         )
@@ -152,7 +154,7 @@ class PPOTrainer:
         for _ in range(self.config.epochs):
             self.optimizer.zero_grad()
             totals: dict[str, float] = {}
-            for rows in torch.arange(len(batch)).chunk(self.config.micro_batches):
+            for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.micro_batches):
                 part = batch.of_prompts(rows)
                 share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
                 scores = score(self.policy, part.prompts, part.rollouts)

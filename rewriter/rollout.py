@@ -44,7 +44,7 @@ class Rollouts(NamedTuple):
 
     def of_prompts(self, rows: Tensor, samples: int) -> Rollouts:
         """The sequences of some prompts, given by their position in the batch; `samples` of each prompt."""
-        own = torch.arange(self.ids.shape[0]).view(-1, samples)[rows].flatten()
+        own = torch.arange(self.ids.shape[0], device=self.ids.device).view(-1, samples)[rows].flatten()
         return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], self.candidates[rows])
 
 
@@ -76,10 +76,11 @@ def score(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     return _score_autoregressive(policy, batch, rollouts)
 
 
-def gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
-    """Standard Gumbel noise; the largest of log p + noise is a draw from p (Gumbel 1954; Kool et al., ICML 2019)."""
-    uniform = torch.rand(shape, generator=generator).clamp_(1e-20, 1 - 1e-7)
-    return -torch.log(-torch.log(uniform))
+def gumbel(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Standard Gumbel noise; the largest of log p + noise is a draw from p (Gumbel 1954; Kool et al., ICML 2019).
+    Drawn by the generator where it lives and then moved, so that a seed means the same on every device."""
+    uniform = torch.rand(shape, generator=generator, device=generator.device).clamp_(1e-20, 1 - 1e-7)
+    return -torch.log(-torch.log(uniform)).to(device)
 
 
 def without_replacement(log_probs: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ def _sample_parallel(
     full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
     candidates = _best_terms(policy, full)  # (B, C)
     log_probs = torch.log_softmax(full.gather(1, candidates), dim=-1)  # (B, C)
-    noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator)
+    noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator, states.device)
     length = min(length, candidates.shape[1])
     places = (log_probs[:, None, :] + noise).topk(length, dim=-1).indices.flatten(1)  # (B, G x T)
     ids = candidates.gather(1, places).view(-1, length)  # (N, T)
@@ -114,7 +115,8 @@ def _score_parallel(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) 
     n_prompts, length = full.shape[0], rollouts.ids.shape[1]
     own = (full.gather(1, rollouts.ids.view(n_prompts, -1)) - among).view(-1, length)  # (N, T)
     values = policy.values(states).repeat_interleave(own.shape[0] // n_prompts, 0)[:, None].expand(-1, length)
-    return Scores(without_replacement(own), values, full, torch.ones(n_prompts, dtype=torch.bool))
+    steps = torch.ones(n_prompts, dtype=torch.bool, device=full.device)
+    return Scores(without_replacement(own), values, full, steps)
 
 
 def _best_terms(policy: TermPolicy, log_probs: Tensor) -> Tensor:
@@ -127,7 +129,7 @@ def _best_terms(policy: TermPolicy, log_probs: Tensor) -> Tensor:
 def _choices(policy: TermPolicy, first_log_probs: Tensor) -> Tensor:
     """(B, C) the first step's best terms and, last, the end token."""
     best = _best_terms(policy, first_log_probs)
-    return torch.cat([best, torch.full((best.shape[0], 1), EOS_ID)], dim=1)
+    return torch.cat([best, torch.full_like(best[:, :1], EOS_ID)], dim=1)
 
 
 def _choice_logits(policy: TermPolicy, states: Tensor, candidates: Tensor, used: Tensor) -> Tensor:
@@ -149,23 +151,23 @@ def _sample_autoregressive(
     policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator
 ) -> Rollouts:
     encoded = policy.encode(batch)
-    start = torch.full((encoded.shape[0], 1), PAD_ID)
+    start = torch.full_like(batch.input_ids[:, :1], PAD_ID)
     states = policy.decode(encoded, batch.attention_mask, start)
     candidates = _choices(policy, torch.log_softmax(policy.logits(states[:, 0], batch.banned), dim=-1))
     choices = candidates.repeat_interleave(samples, 0)  # (N, C)
     encoded, attention = (t.repeat_interleave(samples, 0) for t in (encoded, batch.attention_mask))
     states = states.repeat_interleave(samples, 0)
-    ids = torch.full((choices.shape[0], length), PAD_ID)
-    alive = torch.ones(choices.shape[0], dtype=torch.bool)
+    ids = torch.full_like(choices[:, :1], PAD_ID).repeat(1, length)
+    alive = torch.ones_like(choices[:, 0], dtype=torch.bool)
     mask = torch.zeros_like(ids, dtype=torch.bool)
-    log_probs, values = torch.zeros(ids.shape), torch.zeros(ids.shape)
+    log_probs, values = (torch.zeros_like(ids, dtype=torch.float) for _ in range(2))
     for step in range(length):
         if step:
-            inputs = torch.cat([torch.full((ids.shape[0], 1), PAD_ID), ids[:, :step]], dim=1)
+            inputs = torch.cat([torch.full_like(ids[:, :1], PAD_ID), ids[:, :step]], dim=1)
             states = policy.decode(encoded, attention, inputs)[:, -1:]
         banned = _used(ids[:, : step + 1], choices)[:, -1:]
         step_log_probs = _choice_logits(policy, states, choices, banned)[:, 0]  # (N, C)
-        drawn = (step_log_probs + gumbel(step_log_probs.shape, generator)).argmax(-1, keepdim=True)
+        drawn = (step_log_probs + gumbel(step_log_probs.shape, generator, ids.device)).argmax(-1, keepdim=True)
         mask[:, step] = alive
         log_probs[:, step] = step_log_probs.gather(1, drawn)[:, 0] * alive
         values[:, step] = policy.values(states[:, 0]) * alive
@@ -179,7 +181,7 @@ def _score_autoregressive(policy: TermPolicy, batch: PromptBatch, rollouts: Roll
     encoded, attention, choices = (
         t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask, rollouts.candidates)
     )
-    inputs = torch.cat([torch.full((choices.shape[0], 1), PAD_ID), rollouts.ids[:, :-1]], dim=1)
+    inputs = torch.cat([torch.full_like(rollouts.ids[:, :1], PAD_ID), rollouts.ids[:, :-1]], dim=1)
     states = policy.decode(encoded, attention, inputs)  # (N, T, d)
     log_probs = _choice_logits(policy, states, choices, _used(rollouts.ids, choices))  # (N, T, C)
     drawn = (rollouts.ids[:, :, None] == choices[:, None, :]).long().argmax(-1, keepdim=True)

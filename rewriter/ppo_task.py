@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,10 +35,10 @@ class PPOTask:
     """The warm start; trained in place."""
     vocabulary: TermVocabulary
     prompts: tuple[Prompt, ...]
-    queries: tuple[LoggedQuery, ...]
-    """What each prompt was rendered from."""
+    held_out: tuple[Prompt, ...]
+    """Prompts of validation queries."""
     environment: RewardEnvironment
-    """Rewards of rewrites, by position of the prompt."""
+    """Rewards of rewrites, by position of the prompt; those of `held_out` follow after all others."""
     validation: ValidationSet
     blend: BlendSettings
     """Chosen for the warm start."""
@@ -52,15 +52,16 @@ class PPOTask:
         split = split_sessions(sessions, VALIDATION_SHARE)
         clicked = config.reward == "hindsight"
         queries = clicked_queries(split.training) if clicked else wanted_queries(bench, split.training)
-        rendered = [(render(one.request, vocabulary, bench.spelling), one) for one in _mixed(queries, config)]
-        rendered = [(prompt, one) for prompt, one in rendered if not prompt.empty]
+        rendered = _rendered(bench, vocabulary, _mixed(queries, config))
         if not rendered:
             raise DataError("The log holds no query to train on; simulate or log more sessions first")
+        kept_back = _rendered(bench, vocabulary, _wanted_first(bench, split.validation))
         blend = read_stage(run / WARM_START).blend
-        prompts, chosen = zip(*rendered, strict=True)
-        environment = _environment(bench, chosen, scorer, config, corrections=blend.corrections)
+        known = [one for _, one in (*rendered, *kept_back)]
+        environment = _environment(bench, known, scorer, config, corrections=blend.corrections)
         validation = open_validation(bench, split.validation, scorer)
-        return cls(policy, vocabulary, prompts, chosen, environment, validation, blend)
+        prompts, held_out = (tuple(prompt for prompt, _ in part) for part in (rendered, kept_back))
+        return cls(policy, vocabulary, prompts, held_out, environment, validation, blend)
 
     def score(self, policy: TermPolicy) -> float:
         """nDCG@10 on the validation queries in the warm start's blend, at the better sharpness of the grid: PPO
@@ -91,9 +92,23 @@ def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: Cor
     return validation
 
 
+def _rendered(
+    bench: Workbench, vocabulary: TermVocabulary, queries: Sequence[LoggedQuery]
+) -> list[tuple[Prompt, LoggedQuery]]:
+    """Prompts that mean something to the model, with their queries."""
+    rendered = [(render(one.request, vocabulary, bench.spelling), one) for one in queries]
+    return [(prompt, one) for prompt, one in rendered if not prompt.empty]
+
+
+def _wanted_first(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+    """First queries of sessions, `MAX_VALIDATION_QUERIES` at most."""
+    first = [one for one in wanted_queries(bench, sessions) if one.relevance and not one.request.history]
+    return first[:MAX_VALIDATION_QUERIES]
+
+
 def _environment(
     bench: Workbench,
-    queries: tuple[LoggedQuery, ...],
+    queries: Sequence[LoggedQuery],
     scorer: CorpusScorer,
     config: PPOConfig,
     *,

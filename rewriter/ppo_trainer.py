@@ -64,7 +64,7 @@ class PPOTrainer:
         validation: Validation,
     ) -> None:
         """Raises UntilclickError for settings that compare the samples of a prompt where there is only one."""
-        assert len(prompts) == len(environment)
+        assert len(prompts) <= len(environment)
         _check_samples(config)
         self.policy = policy.eval()
         self.config = config

@@ -61,8 +61,11 @@ class Scores(NamedTuple):
     """(M,) bool, True on steps that were really taken."""
 
 
-def sample(policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator) -> Rollouts:
-    """`samples` sequences of at most `length` terms for every prompt. No gradient is kept."""
+def sample(
+    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
+) -> Rollouts:
+    """`samples` sequences of at most `length` terms for every prompt; the best terms, greedily, where `generator` is
+    None. No gradient is kept."""
     with torch.no_grad():
         if policy.decoding == "parallel":
             return _sample_parallel(policy, batch, samples, length, generator)
@@ -76,9 +79,12 @@ def score(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     return _score_autoregressive(policy, batch, rollouts)
 
 
-def gumbel(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
+def gumbel(shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> Tensor:
     """Standard Gumbel noise; the largest of log p + noise is a draw from p (Gumbel 1954; Kool et al., ICML 2019).
-    Drawn by the generator where it lives and then moved, so that a seed means the same on every device."""
+    Drawn by the generator where it lives and then moved, so that a seed means the same on every device; zero without
+    a generator."""
+    if generator is None:
+        return torch.zeros(shape, device=device)
     uniform = torch.rand(shape, generator=generator, device=generator.device).clamp_(1e-20, 1 - 1e-7)
     return -torch.log(-torch.log(uniform)).to(device)
 
@@ -92,7 +98,7 @@ def without_replacement(log_probs: Tensor) -> Tensor:
 
 
 def _sample_parallel(
-    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator
+    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     states = policy.first_states(batch)
     full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
@@ -148,7 +154,7 @@ def _used(ids: Tensor, candidates: Tensor) -> Tensor:
 
 
 def _sample_autoregressive(
-    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator
+    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     encoded = policy.encode(batch)
     start = torch.full_like(batch.input_ids[:, :1], PAD_ID)

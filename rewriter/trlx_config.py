@@ -1,0 +1,143 @@
+"""Our settings of PPO as a trlX configuration, and back.
+
+trlX names are kept where trlX has the option; what it lacks is added to its method section. Sizes differ: trlX counts
+sequences, we count prompts with so many samples each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from trlx.data.configs import TRLConfig
+from trlx.data.method_configs import register_method
+from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
+
+from rewriter.config import PPOConfig
+from search.errors import UntilclickError
+
+RENAMED = {
+    "epochs": "ppo_epochs",
+    "kl_coef": "init_kl_coef",
+    "kl_target": "target",
+    "kl_horizon": "horizon",
+    "gae_lambda": "lam",
+    "clip_range": "cliprange",
+    "value_clip_range": "cliprange_value",
+    "value_coef": "vf_coef",
+}
+"""Our name -> trlX's name of the same option."""
+ELSEWHERE = frozenset(
+    (
+        "prompts_per_iteration",
+        "micro_batches",
+        "learning_rate",
+        "iterations",
+        "validate_every",
+        "checkpoint_every",
+        "seed",
+    )
+)
+"""Options that trlX keeps in other sections or counts in other units."""
+UNUSED = {
+    "scale_reward": None,
+    "ref_mean": None,
+    "ref_std": None,
+    "cliprange_reward": None,
+    "gen_experience_kwargs": None,
+    "num_value_layers_unfrozen": 0,
+}
+"""Options of trlX's PPO that ours has no use for, with the value that says so."""
+
+
+@dataclass
+@register_method
+class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
+    """trlX's PPO options and those of `rewriter.config.PPOConfig` that it lacks, under the same names."""
+
+    algorithm: str = "ppo"
+    reward: str = "expected_click"
+    click_model: str = "pbm"
+    click_behaviour: str = "informational"
+    click_credit: str = "every"
+    max_queries: int = 20_000
+    later_share: float = 0.25
+    samples_per_prompt: int = 32
+    terms: int = 4
+    value_learning_rate: float = 3e-4
+    entropy_coef: float = 0.0
+    kl_placement: str = "loss"
+    center_groups: bool = True
+    whiten_advantages: bool = True
+    max_grad_norm: float = 1.0
+    average_decay: float = 0.99
+    rollout_weight: float = 0.3
+    rollout_feedback: float = 0.0
+    word_dropout: float = 0.0
+    patience: int = 12
+
+
+def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
+    """The trlX configuration of a run that starts from the model folder `model` and keeps its checkpoints in
+    `folder`. One round of ours is one `chunk_size`, one pass over it one optimiser step."""
+    sequences = config.prompts_per_iteration * config.samples_per_prompt
+    micro = -(-config.prompts_per_iteration // config.micro_batches) * config.samples_per_prompt
+    method = {RENAMED.get(name, name): value for name, value in asdict(config).items() if name not in ELSEWHERE}
+    sections: dict[str, dict[str, Any]] = {  # Any: trlX's options are of every type
+        "method": {
+            "name": RewriterPPOConfig.__name__,
+            **method,
+            **UNUSED,
+            "num_rollouts": sequences,
+            "chunk_size": sequences,
+            "gen_kwargs": {"max_new_tokens": config.terms},
+        },
+        "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
+        "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},
+        "optimizer": {"name": "adamw", "kwargs": {"lr": config.learning_rate, "weight_decay": 0.0}},
+        "scheduler": {"name": "linear", "kwargs": {"start_factor": 0.1, "total_iters": 10 * config.epochs}},
+        "train": {
+            "seq_length": 64 + config.terms,
+            "epochs": config.iterations,
+            "total_steps": config.iterations * config.epochs,
+            "batch_size": sequences,
+            "minibatch_size": micro if sequences % micro == 0 else None,
+            "checkpoint_interval": config.checkpoint_every * config.epochs,
+            "eval_interval": config.validate_every * config.epochs,
+            "pipeline": "RewriterPromptPipeline",
+            "trainer": "RewriterPPOTrainer",
+            "checkpoint_dir": str(folder),
+            "tracker": None,
+            "seed": config.seed,
+        },
+    }
+    return TRLConfig.from_dict(sections)
+
+
+def ppo_config(config: TRLConfig) -> PPOConfig:
+    """Our settings as a trlX configuration states them. Raises UntilclickError for sizes that do not fit together
+    and for options of trlX that this trainer does not have."""
+    method, train = config.method, config.train
+    for name, unused in UNUSED.items():
+        if getattr(method, name) != unused:
+            raise UntilclickError(
+                f"method.{name} is {getattr(method, name)!r}: this trainer has no such option; leave it {unused!r}"
+            )
+    samples = method.samples_per_prompt
+    for name, size in (("chunk_size", method.chunk_size), ("batch_size", train.batch_size)):
+        if size % samples:
+            raise UntilclickError(f"{name} is {size}: give a multiple of method.samples_per_prompt, {samples}")
+    names = {field.name for field in fields(PPOConfig)} - ELSEWHERE
+    same = {name: getattr(method, RENAMED.get(name, name)) for name in names}
+    steps = max(1, method.ppo_epochs * (method.num_rollouts // train.batch_size))
+    return PPOConfig(
+        **same,
+        prompts_per_iteration=method.chunk_size // samples,
+        micro_batches=train.batch_size // (train.minibatch_size or train.batch_size),
+        learning_rate=config.optimizer.kwargs["lr"],
+        iterations=-(-train.total_steps // steps),
+        validate_every=-(-train.eval_interval // steps),
+        checkpoint_every=-(-train.checkpoint_interval // steps),
+        seed=train.seed,
+    )

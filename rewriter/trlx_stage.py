@@ -1,0 +1,70 @@
+"""Stage `ppo` with trlX's loop: the same task, rewards and settings as the built-in trainer, the same folder out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rewriter.checkpoint import load_policy
+from rewriter.ppo_task import PPOTask
+from rewriter.trlx_reward import RewriteReward, prompt_record
+from rewriter.workbench import Workbench
+from search.errors import UntilclickError
+from search.records import Session
+
+if TYPE_CHECKING:
+    from trlx.data.configs import TRLConfig
+
+REPOSITORY = "https://github.com/CarperAI/trlx"
+CHECKPOINTS = "ppo.trlx"
+"""Folder of a run that holds trlX's checkpoints."""
+
+
+def require_trlx() -> None:
+    """Raises UntilclickError where trlX cannot be imported."""
+    if find_spec("trlx") is None:
+        raise UntilclickError(
+            "trlX is not installed; it comes from its repository: pip install 'untilclick[trlx]' and then "
+            f"pip install --no-deps git+{REPOSITORY}, or use --backend builtin"
+        )
+
+
+def run_ppo_trlx(
+    bench: Workbench, run: Path, sessions: Iterable[Session], config: TRLConfig, *, resume: bool = True
+) -> Path | None:
+    """Train on rewards in trlX's loop, from the warm start of the same run; goes on from the newest checkpoint there.
+    Returns the stage's folder in the main process, None in the others."""
+    require_trlx()
+    from trlx import train
+
+    from rewriter import trlx_trainer
+    from rewriter.trlx_config import ppo_config
+
+    settings = ppo_config(config)
+    task = PPOTask.of(bench, run, sessions, settings)
+    records = [prompt_record(one, row, task.vocabulary) for row, one in enumerate((*task.prompts, *task.held_out))]
+    prompts, held_out = records[: len(task.prompts)], records[len(task.prompts) :]
+    rank = int(os.environ.get("RANK", "0"))
+    reward = RewriteReward(task.environment, task.vocabulary, np.random.default_rng((settings.seed, rank)))
+    checkpoints = Path(config.train.checkpoint_dir)
+    if resume and config.train.resume_from_checkpoint is None:
+        newest = newest_checkpoint(checkpoints)
+        config.train.resume_from_checkpoint = str(newest) if newest else None
+    trainer = train(reward_fn=reward, prompts=prompts, eval_prompts=held_out, config=config)
+    assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
+    if not trainer.accelerator.is_main_process:
+        return None
+    best = load_policy(checkpoints / trlx_trainer.BEST_FOLDER)[0]
+    figures = {"rollouts": float(trainer.progress.rollouts), "best_reward": trainer.progress.best}
+    return task.write(bench, run, settings, best, figures)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of the most steps in a folder, None where there is none."""
+    found = {int(path.name.rpartition("_")[2]): path for path in folder.glob("checkpoint_*") if path.is_dir()}
+    return found[max(found)] if found else None

@@ -11,6 +11,9 @@ from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, See
 
 if TYPE_CHECKING:
     from app.terminal import Terminal
+    from rewriter.config import PPOConfig
+    from rewriter.workbench import Workbench
+    from search.session_log import SessionLog
 
 Out = Annotated[
     Path,
@@ -127,24 +130,40 @@ def ppo(
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
     from rewriter.config import PPOConfig
-    from search.errors import UntilclickError
 
-    if backend != "builtin":
-        raise UntilclickError(f"The backend {backend} is not part of this version; use --backend builtin")
+    if backend == "trlx":
+        from rewriter.trlx_stage import require_trlx
+
+        require_trlx()
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     stage = settings.stage(PPOConfig, "ppo", seed=seed)
     set_up_torch()
-    from rewriter.stages import drop_checkpoint, run_ppo
     from rewriter.workbench import Workbench
     from search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
-        if not resume:
-            drop_checkpoint(out)
-        with terminal.progress("PPO") as update:
-            folder = run_ppo(bench, out, opened.sessions(), stage, steps(update))
-    _report(terminal, folder)
+        if backend == "trlx":
+            folder = _ppo_in_trlx(bench, out, opened, stage, resume=resume)
+        else:
+            from rewriter.stages import drop_checkpoint, run_ppo
+
+            if not resume:
+                drop_checkpoint(out)
+            with terminal.progress("PPO") as update:
+                folder = run_ppo(bench, out, opened.sessions(), stage, steps(update))
+    if folder is not None:
+        _report(terminal, folder)
+
+
+def _ppo_in_trlx(bench: Workbench, out: Path, log: SessionLog, stage: PPOConfig, *, resume: bool) -> Path | None:
+    """Under `torchrun` every process comes here; the main one gets the folder. trlX shows progress itself."""
+    from rewriter.stage_record import WARM_START
+    from rewriter.trlx_config import trlx_config
+    from rewriter.trlx_stage import CHECKPOINTS, run_ppo_trlx
+
+    config = trlx_config(stage, out / WARM_START, out / CHECKPOINTS)
+    return run_ppo_trlx(bench, out, log.sessions(), config, resume=resume)
 
 
 def _report(terminal: Terminal, folder: Path) -> None:

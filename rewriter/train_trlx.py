@@ -5,7 +5,8 @@ r"""`python -m rewriter.train_trlx`: PPO of the rewriter in trlX, configured as 
 
 On several processes:
 
-    ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 -m rewriter.train_trlx ...
+    ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 \
+        -m rewriter.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
     accelerate launch --config_file rewriter/configs/zero2.yaml -m rewriter.train_trlx ...
 """
 
@@ -32,7 +33,9 @@ OverridesJson = Annotated[
 
 def main(
     out: Annotated[Path, typer.Option(help="Run folder with a trained warm start.")],
-    log: Annotated[str, typer.Option(help="Session log: a file or a database address.")],
+    log: Annotated[
+        str, typer.Option("--log", "--log-url", help="Session log; `torchrun` takes --log for an option of its own.")
+    ],
     overrides: OverridesJson = "{}",
     data: Annotated[str, typer.Option(help="Collection the log belongs to.")] = "stdlib",
     engine: Annotated[str, typer.Option(help="Engine whose ranking the rewards follow.")] = "tantivy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,6 +53,8 @@ def run_ppo_trlx(
     rank = int(os.environ.get("RANK", "0"))
     reward = RewriteReward(task.environment, task.vocabulary, np.random.default_rng((settings.seed, rank)))
     checkpoints = Path(config.train.checkpoint_dir)
+    if not resume:
+        shutil.rmtree(checkpoints, ignore_errors=True)
     if resume and config.train.resume_from_checkpoint is None:
         newest = newest_checkpoint(checkpoints)
         config.train.resume_from_checkpoint = str(newest) if newest else None
@@ -60,8 +63,14 @@ def run_ppo_trlx(
     if not trainer.accelerator.is_main_process:
         return None
     best = load_policy(checkpoints / trlx_trainer.BEST_FOLDER)[0]
-    figures = {"rollouts": float(trainer.progress.rollouts), "best_reward": trainer.progress.best}
-    return task.write(bench, run, settings, best, figures)
+    figures = {
+        "rollouts": float(trainer.progress.rollouts),
+        "best_reward": trainer.progress.best,
+        "processes": float(trainer.accelerator.num_processes),
+    }
+    folder = task.write(bench, run, settings, best, figures)
+    shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
+    return folder
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

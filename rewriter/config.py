@@ -9,7 +9,7 @@ from search.click_models.behaviour import Behaviour
 
 Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
-ClickCredit = Literal["every", "first"]
+ClickCredit = Literal["every", "share", "first"]
 Decoding = Literal["parallel", "autoregressive"]
 
 
@@ -112,24 +112,26 @@ class PPOConfig:
     click_behaviour: Behaviour = "informational"
     """Its parameter set."""
     click_credit: ClickCredit = "every"
-    """`every`: the number of clicks on the list; `first`: 1 / rank of the first click, which sees less and
-    learned slower."""
+    """`every`: the number of clicks on the list; `share`: that as a share of the clicks on the ideal list; `first`:
+    1 / rank of the first click, which sees less and learned slower."""
     max_queries: int = 20_000
     """Distinct inputs of the log used."""
-    iterations: int = 300
+    iterations: int = 450
     """Rollout-and-update rounds at most."""
     later_share: float = 0.25
     """Later queries of sessions used, as a share of the number of first queries."""
-    prompts_per_iteration: int = 32
+    prompts_per_iteration: int = 64
     """Queries per round."""
-    samples_per_prompt: int = 32
+    samples_per_prompt: int = 16
     """Rollouts of each query."""
     terms: int = 4
     """Longest sequence of terms."""
-    epochs: int = 2
+    epochs: int = 1
     """Passes over a round's rollouts."""
+    minibatches: int = 1
+    """Optimiser steps of a pass, each on its share of the round's prompts in random order."""
     micro_batches: int = 1
-    """Gradient accumulation: parts of a round, averaged, per optimiser step."""
+    """Gradient accumulation: parts of an optimiser step, averaged."""
     learning_rate: float = 3e-4
     """AdamW, constant after 10 rounds of warm-up."""
     value_learning_rate: float = 3e-4
@@ -146,7 +148,7 @@ class PPOConfig:
     """Weight of the value loss."""
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
-    kl_coef: float = 0.05
+    kl_coef: float = 0.0125
     """Initial weight of the KL to the reference."""
     kl_placement: Literal["loss", "reward"] = "loss"
     """`loss`: exact KL of the next-term distribution as a penalty; `reward`: log-ratio of each sampled term."""

@@ -151,23 +151,29 @@ class PPOTrainer:
 
     def _update(self, batch: Experience) -> dict[str, float]:
         metrics: list[dict[str, float]] = []
+        n_steps = min(self.config.minibatches, len(batch))
         for _ in range(self.config.epochs):
-            self.optimizer.zero_grad()
-            totals: dict[str, float] = {}
-            for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.micro_batches):
-                part = batch.of_prompts(rows)
-                share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
-                scores = score(self.policy, part.prompts, part.rollouts)
-                loss, parts = ppo_objective(scores, part, self.config, self.kl.coefficient)
-                (loss * share).backward()  # type: ignore[no-untyped-call]
-                totals = {
-                    name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()
-                }
-            totals["grad_norm"] = float(nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm))
-            self.optimizer.step()
-            metrics.append(totals)
+            order = torch.arange(len(batch), device=self.policy.device)
+            if n_steps > 1:
+                order = order[torch.from_numpy(self.rng.permutation(len(batch)))]
+            metrics += [self._step(batch.of_prompts(rows)) for rows in order.tensor_split(n_steps)]
         self.schedule.step()
         return {name: metrics[0 if name in ("kl", "entropy") else -1][name] for name in metrics[-1]}
+
+    def _step(self, batch: Experience) -> dict[str, float]:
+        """One optimiser step on some prompts of a round."""
+        self.optimizer.zero_grad()
+        totals: dict[str, float] = {}
+        for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.micro_batches):
+            part = batch.of_prompts(rows)
+            share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
+            scores = score(self.policy, part.prompts, part.rollouts)
+            loss, parts = ppo_objective(scores, part, self.config, self.kl.coefficient)
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            totals = {name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()}
+        totals["grad_norm"] = float(nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm))
+        self.optimizer.step()
+        return totals
 
     def _validate(self) -> float:
         value = self._validation(self.average.policy)

@@ -40,7 +40,9 @@ class ExpectedClickReward:
     """Expected worth of the clicks on a result list.
 
     With credit `first`, 1 / rank of the first click; with credit `every`, the number of clicks: under the
-    position-based model, whose users go on after a click, that is a discounted cumulative gain.
+    position-based model, whose users go on after a click, that is a discounted cumulative gain. With credit `share`,
+    that number as a share of the clicks on the ideal list, so that needs with many relevant documents weigh no more
+    than others: under the position-based model, a normalised discounted cumulative gain.
     """
 
     depth = 10
@@ -56,12 +58,19 @@ class ExpectedClickReward:
 
     def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Reward`."""
-        del ideal
         items = grades.astype(np.int64)
-        if self._credit == "every":
-            return np.asarray(self._click_model.click_prob(items).sum(1), dtype=np.float64)
+        if self._credit != "first":
+            return self._credited(self._click_model.click_prob(items), ideal)
         ranks = np.arange(1, grades.shape[1] + 1)
         return np.asarray((self._click_model.first_click_prob(items) / ranks).sum(1), dtype=np.float64)
+
+    def _credited(self, clicks: NDArray[np.float64], ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(N,) worth of (expected) clicks (N, k) that all count."""
+        total = np.asarray(clicks.sum(1), dtype=np.float64)
+        if self._credit == "every":
+            return total
+        best = self._click_model.click_prob(ideal[:, : clicks.shape[1]].astype(np.int64)).sum(1)
+        return np.asarray(total / np.maximum(best, 1e-9))
 
 
 class ClickReward(ExpectedClickReward):
@@ -69,10 +78,9 @@ class ClickReward(ExpectedClickReward):
 
     def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
         """See `Reward`."""
-        del ideal
         clicked = self._click_model.sample(grades.astype(np.int64), rng).clicked
-        if self._credit == "every":
-            return np.asarray(clicked.sum(1), dtype=np.float64)
+        if self._credit != "first":
+            return self._credited(clicked.astype(np.float64), ideal)
         return np.where(clicked.any(1), 1.0 / (1 + clicked.argmax(1)), 0.0)
 
 

@@ -15,6 +15,7 @@ from trlx.data.method_configs import register_method
 from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
 
 from rewriter.config import PPOConfig
+from rewriter.ppo_trainer import WARMUP_ROUNDS
 from search.errors import UntilclickError
 
 RENAMED = {
@@ -31,6 +32,7 @@ RENAMED = {
 ELSEWHERE = frozenset(
     (
         "prompts_per_iteration",
+        "minibatches",
         "micro_batches",
         "learning_rate",
         "iterations",
@@ -56,33 +58,35 @@ UNUSED = {
 class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     """trlX's PPO options and those of `rewriter.config.PPOConfig` that it lacks, under the same names."""
 
-    algorithm: str = "ppo"
-    reward: str = "expected_click"
-    click_model: str = "pbm"
-    click_behaviour: str = "informational"
-    click_credit: str = "every"
-    max_queries: int = 20_000
-    later_share: float = 0.25
-    samples_per_prompt: int = 32
-    terms: int = 4
-    value_learning_rate: float = 3e-4
-    entropy_coef: float = 0.0
-    kl_placement: str = "loss"
-    center_groups: bool = True
-    whiten_advantages: bool = True
-    max_grad_norm: float = 1.0
-    average_decay: float = 0.99
-    rollout_weight: float = 0.3
-    rollout_feedback: float = 0.0
-    word_dropout: float = 0.0
-    patience: int = 12
+    algorithm: str = PPOConfig.algorithm
+    reward: str = PPOConfig.reward
+    click_model: str = PPOConfig.click_model
+    click_behaviour: str = PPOConfig.click_behaviour
+    click_credit: str = PPOConfig.click_credit
+    max_queries: int = PPOConfig.max_queries
+    later_share: float = PPOConfig.later_share
+    samples_per_prompt: int = PPOConfig.samples_per_prompt
+    terms: int = PPOConfig.terms
+    value_learning_rate: float = PPOConfig.value_learning_rate
+    entropy_coef: float = PPOConfig.entropy_coef
+    kl_placement: str = PPOConfig.kl_placement
+    center_groups: bool = PPOConfig.center_groups
+    whiten_advantages: bool = PPOConfig.whiten_advantages
+    max_grad_norm: float = PPOConfig.max_grad_norm
+    average_decay: float = PPOConfig.average_decay
+    rollout_weight: float = PPOConfig.rollout_weight
+    rollout_feedback: float = PPOConfig.rollout_feedback
+    word_dropout: float = PPOConfig.word_dropout
+    patience: int = PPOConfig.patience
 
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
     """The trlX configuration of a run that starts from the model folder `model` and keeps its checkpoints in
-    `folder`. One round of ours is one `chunk_size`, one pass over it one optimiser step."""
+    `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds."""
     sequences = config.prompts_per_iteration * config.samples_per_prompt
-    micro = -(-config.prompts_per_iteration // config.micro_batches) * config.samples_per_prompt
+    batch = -(-config.prompts_per_iteration // config.minibatches) * config.samples_per_prompt
+    micro = -(-batch // config.samples_per_prompt // config.micro_batches) * config.samples_per_prompt
+    steps = config.epochs * config.minibatches
     method = {RENAMED.get(name, name): value for name, value in asdict(config).items() if name not in ELSEWHERE}
     sections: dict[str, dict[str, Any]] = {  # Any: trlX's options are of every type
         "method": {
@@ -96,15 +100,15 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
         "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
         "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},
         "optimizer": {"name": "adamw", "kwargs": {"lr": config.learning_rate, "weight_decay": 0.0}},
-        "scheduler": {"name": "linear", "kwargs": {"start_factor": 0.1, "total_iters": 10 * config.epochs}},
+        "scheduler": {"name": "linear", "kwargs": {"start_factor": 0.1, "total_iters": WARMUP_ROUNDS * steps}},
         "train": {
             "seq_length": 64 + config.terms,
             "epochs": config.iterations,
-            "total_steps": config.iterations * config.epochs,
-            "batch_size": sequences,
-            "minibatch_size": micro if sequences % micro == 0 else None,
-            "checkpoint_interval": config.checkpoint_every * config.epochs,
-            "eval_interval": config.validate_every * config.epochs,
+            "total_steps": config.iterations * steps,
+            "batch_size": batch,
+            "minibatch_size": micro if batch % micro == 0 else None,
+            "checkpoint_interval": config.checkpoint_every * steps,
+            "eval_interval": config.validate_every * steps,
             "pipeline": "RewriterPromptPipeline",
             "trainer": "RewriterPPOTrainer",
             "checkpoint_dir": str(folder),
@@ -130,10 +134,11 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
             raise UntilclickError(f"{name} is {size}: give a multiple of method.samples_per_prompt, {samples}")
     names = {field.name for field in fields(PPOConfig)} - ELSEWHERE
     same = {name: getattr(method, RENAMED.get(name, name)) for name in names}
-    steps = max(1, method.ppo_epochs * (method.num_rollouts // train.batch_size))
+    steps = method.ppo_epochs * max(1, method.num_rollouts // train.batch_size)
     return PPOConfig(
         **same,
         prompts_per_iteration=method.chunk_size // samples,
+        minibatches=max(1, method.chunk_size // train.batch_size),
         micro_batches=train.batch_size // (train.minibatch_size or train.batch_size),
         learning_rate=config.optimizer.kwargs["lr"],
         iterations=-(-train.total_steps // steps),

@@ -18,8 +18,9 @@ from rewriter.prompts import Prompt
 from rewriter.rewards import NdcgReward
 from rewriter.scorer import CorpusScorer
 
-GRID_TERMS = (10, 20, 40)
-GRID_SHARPNESS = (0.5, 1.0)
+GRID_TERMS = (20, 40, 60)
+GRID_SHARPNESS = (0.3, 0.5, 0.7)
+"""Flatter than the policy: it is surer of queries like those it was trained on than of new ones."""
 GRID_WEIGHTS = tuple(
     (original / 10, feedback / 10, (10 - original - feedback) / 10)
     for original in range(3, 10)

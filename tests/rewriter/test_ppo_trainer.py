@@ -200,6 +200,19 @@ def test_micro_batches_are_averaged_not_summed(bench, vocabulary, decoding, algo
             assert torch.allclose(gradient, gradients[micro_batches][name], atol=1e-6, rtol=1e-4), name
 
 
+@pytest.mark.parametrize("minibatches", [1, 2, 3])
+def test_a_pass_takes_as_many_steps_as_there_are_minibatches(bench, vocabulary, minibatches, monkeypatch):
+    trainer = make_trainer(bench, vocabulary, minibatches=minibatches, epochs=2)
+    seen = []
+    step = trainer._step
+    monkeypatch.setattr(trainer, "_step", lambda part: seen.append(part.prompts.input_ids) or step(part))
+    trainer.step()
+    assert len(seen) == 2 * minibatches
+    whole = sorted(row.tolist() for part in seen[:minibatches] for row in part)
+    assert whole == sorted(row.tolist() for part in seen[minibatches:] for row in part)
+    assert len(whole) == TOY_PPO.prompts_per_iteration
+
+
 def test_gradients_are_clipped(bench, vocabulary):
     trainer = make_trainer(bench, vocabulary, max_grad_norm=1e-3, epochs=1)
     norm = trainer.step()["grad_norm"]

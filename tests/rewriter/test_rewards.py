@@ -71,7 +71,7 @@ def test_every_click_under_the_position_model_is_a_discounted_sum():
     assert reward(GRADES, IDEAL, rng()) == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("credit", ["first", "every"])
+@pytest.mark.parametrize("credit", ["first", "every", "share"])
 @pytest.mark.parametrize("name", CLICK_MODELS)
 def test_sampled_clicks_average_to_the_expected_worth(name, credit):
     model = click_model(name, "informational", 2)

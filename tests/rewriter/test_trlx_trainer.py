@@ -311,7 +311,7 @@ def test_options_that_this_trainer_lacks_are_refused(bench, tmp_path):
 def test_our_settings_survive_the_way_through_a_trlx_configuration(tmp_path):
     from rewriter.trlx_config import ppo_config, trlx_config
 
-    settings = replace(CONFIG, micro_batches=4, epochs=3, kl_target=0.1, iterations=7)
+    settings = replace(CONFIG, minibatches=2, micro_batches=2, epochs=3, kl_target=0.1, iterations=7)
     assert ppo_config(trlx_config(settings, tmp_path, tmp_path)) == settings
 
 

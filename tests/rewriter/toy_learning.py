@@ -95,6 +95,7 @@ TOY_PPO = PPOConfig(
     samples_per_prompt=4,
     terms=3,
     epochs=2,
+    minibatches=1,
     micro_batches=1,
     learning_rate=3e-3,
     value_learning_rate=3e-3,

@@ -71,12 +71,20 @@ def test_every_click_under_the_position_model_is_a_discounted_sum():
     assert reward(GRADES, IDEAL, rng()) == pytest.approx(wanted)
 
 
+def test_the_share_of_clicks_under_users_who_click_by_relevance_is_a_normalised_discounted_gain():
+    model = PositionBasedModel((0.0, 0.5, 1.0), (1.0, 0.5, 0.25, 0.2, 0.1))
+    every, share = (ExpectedClickReward(model, credit)(GRADES, IDEAL, rng()) for credit in ("every", "share"))
+    best = ExpectedClickReward(model, "every")(IDEAL, IDEAL, rng())
+    assert share == pytest.approx(every / np.maximum(best, 1e-9))
+    assert ((share >= 0) & (share <= 1 + 1e-9)).all()
+
+
 @pytest.mark.parametrize("credit", ["first", "every", "share"])
 @pytest.mark.parametrize("name", CLICK_MODELS)
 def test_sampled_clicks_average_to_the_expected_worth(name, credit):
     model = click_model(name, "informational", 2)
     grades = np.repeat(GRADES, 4000, axis=0)
-    sampled = ClickReward(model, credit)(grades, grades, rng()).reshape(len(GRADES), -1)
+    sampled = ClickReward(model, credit)(grades, np.repeat(IDEAL, 4000, axis=0), rng()).reshape(len(GRADES), -1)
     expected = ExpectedClickReward(model, credit).expected(GRADES, IDEAL)
     error = sampled.std(1) / np.sqrt(sampled.shape[1])
     assert (np.abs(sampled.mean(1) - expected) <= 4 * error + 1e-3).all()

@@ -11,6 +11,8 @@ Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
 ClickCredit = Literal["every", "share", "first"]
 Decoding = Literal["parallel", "autoregressive"]
+OfflineMethod = Literal["rwft", "ilql"]
+Weighting = Literal["return", "advantage"]
 
 
 @dataclass(frozen=True)
@@ -179,3 +181,52 @@ class PPOConfig:
     """Rounds between resumable checkpoints."""
     seed: int = 0
     """Random numbers of prompts, sampling and simulated clicks."""
+
+
+@dataclass(frozen=True)
+class OfflineConfig:
+    """Learning from the actions and returns of a log alone; see `offline_data.py`."""
+
+    method: OfflineMethod = "rwft"
+    """`rwft`: return-weighted cross-entropy (Peters & Schaal, ICML 2007); `ilql`: implicit Q-learning in trlX (Snell
+    et al., ICLR 2023)."""
+    terms: int = 4
+    """Longest action, in terms."""
+    discount: float = 0.7
+    """Factor on the return per query that was still needed until the click."""
+    max_samples: int = 50_000
+    """Distinct actions used, the most frequent first."""
+    epochs: int = 12
+    """Passes over the actions."""
+    patience: int = 4
+    """Passes without a new best on validation before training stops (`rwft`)."""
+    batch_size: int = 64
+    """Actions per step."""
+    learning_rate: float = 3e-4
+    """AdamW, peak, after at most 40 steps of warm-up; falls linearly to a twentieth (`rwft`), constant (`ilql`)."""
+    max_grad_norm: float = 1.0
+    """Gradient clipping."""
+    word_dropout: float = 0.15
+    """Share of prompt terms left out at random, so that no single word is leant upon."""
+    weighting: Weighting = "return"
+    """Weight of an action in `rwft`: its return, or exp(advantage / temperature) (Peng et al., AWR, 2019)."""
+    temperature: float = 0.2
+    """Of `advantage`, in units of return; small follows the best actions only."""
+    max_weight: float = 20.0
+    """Largest weight of `advantage`, as in AWR."""
+    kl_coef: float = 0.1
+    """Weight of the exact KL to the starting policy in `rwft`."""
+    expectile: float = 0.7
+    """`ilql`: the value follows this expectile of the actions' Q; .5 is their mean, 1 the best of them."""
+    conservatism: float = 0.1
+    """`ilql`: weight of the loss that keeps the Q of actions nobody tried low."""
+    target_rate: float = 0.1
+    """`ilql`: how far the target Q moves towards Q at each step."""
+    head_learning_rate: float = 1e-3
+    """`ilql`: AdamW, of the Q and value heads, which start from nothing."""
+    advantage_scale: float = 1.0
+    """`ilql`: beta of the policy log pi + beta (Q - V), in standard deviations of the return."""
+    distil_epochs: int = 4
+    """`ilql`: passes over the prompts that teach this policy to the T5."""
+    seed: int = 0
+    """Random numbers of order, word dropout and heads."""

@@ -66,15 +66,14 @@ class PPOTask:
     def score(self, policy: TermPolicy) -> float:
         """nDCG@10 on the validation queries in the warm start's blend, at the better sharpness of the grid: PPO
         sharpens what it learns."""
-        blends = (replace(self.blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS)
-        return max(self.validation.score(policy, one) for one in blends)
+        return sharpened_score(self.validation, policy, self.blend)
 
     def write(
         self, bench: Workbench, run: Path, config: PPOConfig, policy: TermPolicy, figures: dict[str, float]
     ) -> Path:
         """Choose the blend of the trained policy and write the stage; returns its folder."""
         figures = {"queries": float(len(self.prompts)), **figures}
-        choice = _never_worse(self.validation, policy, self.blend)
+        choice = never_worse(self.validation, policy, self.blend)
         return write_stage(bench, run / PPO, policy, self.vocabulary, (config, choice, figures))
 
 
@@ -90,6 +89,20 @@ def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: Cor
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation
+
+
+def sharpened_score(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> float:
+    """nDCG@10 on the validation queries in a blend, at the better sharpness of the grid."""
+    blends = (replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS)
+    return max(validation.score(policy, one) for one in blends)
+
+
+def never_worse(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> BlendChoice:
+    """The blend chosen anew, or the earlier one where the grid finds nothing better."""
+    choice = validation.choose_blend(policy)
+    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
+    earlier = validation.score(policy, ungated)
+    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)
 
 
 def _rendered(
@@ -130,14 +143,6 @@ def _mixed(queries: list[LoggedQuery], config: PPOConfig) -> list[LoggedQuery]:
     first = [one for one in queries if not one.request.history][: config.max_queries]
     later = [one for one in queries if one.request.history]
     return first + (later[: int(config.later_share * len(first))] if first else later[: config.max_queries])
-
-
-def _never_worse(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> BlendChoice:
-    """The blend chosen anew, or the earlier one where the grid finds nothing better."""
-    choice = validation.choose_blend(policy)
-    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
-    earlier = validation.score(policy, ungated)
-    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)
 
 
 def _max_grade(bench: Workbench) -> int:

@@ -2,6 +2,7 @@
 
 RUN/base/        from the documents alone
 RUN/warm_start/  from hindsight pairs of a session log; the reference model of PPO
+RUN/offline/     from what people tried and clicked, the log alone
 RUN/ppo/         from rewards
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 from rewriter.blend import BlendSettings
 from rewriter.checkpoint import atomic_folder, load_policy, save_policy
-from rewriter.config import BaseConfig, PPOConfig, WarmStartConfig
+from rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
 from rewriter.policy import TermPolicy
 from rewriter.prompts import PROMPT_VERSION
 from rewriter.validation import BlendChoice
@@ -24,8 +25,8 @@ from rewriter.workbench import Workbench
 from search.errors import ModelError
 from search.version import program_version
 
-BASE, WARM_START, PPO = "base", "warm_start", "ppo"
-STAGES = (BASE, WARM_START, PPO)
+BASE, WARM_START, OFFLINE, PPO = "base", "warm_start", "offline", "ppo"
+STAGES = (BASE, WARM_START, OFFLINE, PPO)
 STAGE_FILE = "stage.json"
 
 
@@ -81,7 +82,7 @@ def write_stage(
     folder: Path,
     model: TermPolicy,
     vocabulary: TermVocabulary,
-    outcome: tuple[BaseConfig | WarmStartConfig | PPOConfig, BlendChoice, dict[str, float]],
+    outcome: tuple[BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig, BlendChoice, dict[str, float]],
 ) -> Path:
     """Write a model folder with its record; returns the folder."""
     config, choice, figures = outcome

@@ -26,12 +26,12 @@ CHECKPOINTS = "ppo.trlx"
 """Folder of a run that holds trlX's checkpoints."""
 
 
-def require_trlx() -> None:
-    """Raises UntilclickError where trlX cannot be imported."""
+def require_trlx(instead: str = "--backend builtin") -> None:
+    """Raises UntilclickError where trlX cannot be imported; `instead` is the option that does without it."""
     if find_spec("trlx") is None:
         raise UntilclickError(
             "trlX is not installed; it comes from its repository: pip install 'untilclick[trlx]' and then "
-            f"pip install --no-deps git+{REPOSITORY}, or use --backend builtin"
+            f"pip install --no-deps git+{REPOSITORY}, or use {instead}"
         )
 
 

@@ -1,0 +1,112 @@
+"""Method `ilql` of the stage `offline`: trlX's configuration, its training, and what of it becomes a plain T5.
+
+ILQL acts by log pi + beta (Q - V), which needs its heads at every query. A bundle has no heads: the T5 is taught that
+distribution on the log's own prompts, and blend choice, export and serving then know nothing of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trlx import train
+from trlx.data.configs import TRLConfig
+
+from rewriter.callbacks import Progress
+from rewriter.config import OfflineConfig
+from rewriter.distillation import distil
+from rewriter.policy import TermPolicy
+from rewriter.reward_weighted import warmup_steps
+from rewriter.trlx_ilql import RewriterILQLTrainer
+from rewriter.trlx_trainer import RewriterPromptPipeline
+
+if TYPE_CHECKING:
+    from rewriter.offline_stage import OfflineTask
+
+CHECKPOINTS = "offline.trlx"
+"""Folder of a run that trlX writes to while it trains."""
+MOST_REPEATS = 100
+"""An action counts at most so often, however often it was taken."""
+
+
+def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Progress | None) -> dict[str, float]:
+    """Train the task's policy in place, or leave it as it is where ILQL is worse on validation; returns figures."""
+    start_score = task.score(task.policy)
+    repeated = [one for one in task.actions for _ in range(min(one.count, MOST_REPEATS))]
+    settings = ilql_config(config, task.start, run / CHECKPOINTS, len(repeated))
+    settings.train.trainer_kwargs = {"validation": task.score}
+    returns = [one.mean_return for one in repeated]
+    trainer = train(samples=repeated, rewards=returns, eval_prompts=[], config=settings)
+    assert isinstance(trainer, RewriterILQLTrainer)
+    teacher = trainer.policy
+    teacher.load_state_dict(trainer.best)
+    teacher.eval().requires_grad_(False)
+    student = plain_policy(teacher)
+    prompts = list(dict.fromkeys(one.prompt for one in task.actions))
+    divergences = distil(student, teacher, prompts, config, task.score, progress)
+    shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
+    distilled = task.score(student)
+    if distilled > start_score:
+        task.policy.load_state_dict(student.state_dict())
+    return {
+        "validation_start": start_score,
+        "validation_heads": trainer.best_score,
+        "validation_distilled": distilled,
+        "divergence": divergences[-1] if divergences else 0.0,
+        "kept_start": float(distilled <= start_score),
+    }
+
+
+def plain_policy(policy: TermPolicy) -> TermPolicy:
+    """A policy without heads of any subclass, with copies of the weights of T5 and value head."""
+    plain = TermPolicy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
+    plain.value_head.load_state_dict(policy.value_head.state_dict())
+    return plain.requires_grad_(True).eval()
+
+
+def ilql_config(config: OfflineConfig, model: Path, folder: Path, n_samples: int) -> TRLConfig:
+    """The trlX configuration of a run from the model folder `model`. `beta` of the loss is 0: cloning is not
+    weighted, the advantage comes in once, when the policy acts (Snell et al., section 4)."""
+    epoch = -(-n_samples // config.batch_size)
+    acting = {"beta": config.advantage_scale, "max_new_tokens": config.terms, "top_k": 0, "temperature": 1.0}
+    own = ("head_learning_rate", "word_dropout", "max_grad_norm")
+    return TRLConfig.from_dict(
+        {
+            "method": {
+                "name": "ILQLConfig",
+                "tau": config.expectile,
+                "gamma": 1.0,
+                "cql_scale": config.conservatism,
+                "awac_scale": 1.0,
+                "alpha": config.target_rate,
+                "beta": 0.0,
+                "steps_for_target_q_sync": 1,
+                "two_qs": True,
+                "gen_kwargs": {**acting, **{name: getattr(config, name) for name in own}},
+            },
+            "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
+            "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},
+            "optimizer": {"name": "adamw", "kwargs": {"lr": config.learning_rate, "weight_decay": 0.0}},
+            "scheduler": {
+                "name": "linear",
+                "kwargs": {"start_factor": 0.1, "total_iters": warmup_steps(config.epochs * epoch)},
+            },
+            "train": {
+                "seq_length": 64 + config.terms,
+                "epochs": config.epochs,
+                "total_steps": config.epochs * epoch,
+                "batch_size": config.batch_size,
+                "checkpoint_interval": config.epochs * epoch,
+                "eval_interval": epoch,
+                "pipeline": RewriterPromptPipeline.__name__,
+                "trainer": RewriterILQLTrainer.__name__,
+                "checkpoint_dir": str(folder),
+                "tracker": None,
+                "save_best": False,
+                "save_optimizer": False,
+                "seed": config.seed,
+            },
+        }
+    )

@@ -1,0 +1,158 @@
+"""Return-weighted regression on logged actions: cross-entropy, each action weighted by what came of it.
+
+With weights that are the returns this is Peters & Schaal, "Reinforcement learning by reward-weighted regression for
+operational space control", ICML 2007 (returns, never negative, as an improper distribution over what was done), known
+for language models as reward-weighted fine-tuning; with exp(advantage / temperature) it is the policy step of Peng,
+Kumar, Zhang & Levine, "Advantage-Weighted Regression", 2019, algorithm 1. A weight never turns negative, so nothing
+is unlearned that nobody tried; the KL to the starting policy keeps the rest where it is.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewriter.callbacks import Progress, Validation
+from rewriter.config import OfflineConfig
+from rewriter.offline_data import LoggedAction, prompt_values
+from rewriter.policy import PromptBatch, TermPolicy, collate
+from rewriter.ppo import exact_kl, masked_mean
+from rewriter.prompts import drop_words
+from rewriter.rollout import Rollouts, score
+from rewriter.supervised import LinearWarmupDecay, descend
+from rewriter.vocabulary import EOS_ID, PAD_ID
+
+WARMUP_STEPS = 40
+"""Steps over which the learning rate rises; a tenth of all where there are fewer than 400."""
+
+
+class WeightedAction(NamedTuple):
+    """An action with its weight in the loss."""
+
+    action: LoggedAction
+    weight: float
+    """Not negative; the mean over all times that an action was taken is 1."""
+
+
+def weigh(actions: Sequence[LoggedAction], config: OfflineConfig) -> list[WeightedAction]:
+    """Weights of the actions, scaled to mean 1 so that they leave the learning rate alone. Empty where no action has
+    a weight: with `return`, a log without clicks."""
+    if config.weighting == "return":
+        raw = np.array([one.mean_return for one in actions])
+    else:
+        values = prompt_values(actions)
+        advantages = np.array([one.mean_return - values[one.prompt] for one in actions])
+        raw = np.minimum(np.exp(advantages / config.temperature), config.max_weight)
+    counts = np.array([one.count for one in actions])
+    total = float((raw * counts).sum())
+    if total <= 0:
+        return []
+    scale = counts.sum() / total
+    return [WeightedAction(one, float(weight * scale)) for one, weight in zip(actions, raw, strict=True)]
+
+
+def as_rollouts(policy: TermPolicy, batch: PromptBatch, actions: Sequence[LoggedAction], length: int) -> Rollouts:
+    """One logged sequence for each prompt, in the form of drawn ones: `rollout.score` can tell their probability.
+
+    Decoding in parallel chooses here among the whole vocabulary, of which the service reads the distribution;
+    autoregressive decoding among the first step's best terms and those of the action, with the end token after an
+    action shorter than `length`. `log_probs` and `values` are 0: nobody knows how likely people were to type this.
+    """
+    ends = policy.decoding == "autoregressive"
+    sequences = [(*one.terms, *([EOS_ID] if ends and len(one.terms) < length else [])) for one in actions]
+    width = max(len(sequence) for sequence in sequences)
+    ids = torch.tensor([(*one, *[PAD_ID] * (width - len(one))) for one in sequences], device=batch.input_ids.device)
+    mask = ids != PAD_ID
+    zeros = torch.zeros(ids.shape, device=ids.device)
+    return Rollouts(ids, mask, zeros, zeros, _choices(policy, batch, ids) if ends else _all_terms(policy, ids))
+
+
+def warmup_steps(steps: int) -> int:
+    """Steps of warm-up of a training of so many steps."""
+    return max(1, min(WARMUP_STEPS, steps // 10))
+
+
+def train_reward_weighted(
+    policy: TermPolicy,
+    actions: Sequence[WeightedAction],
+    config: OfflineConfig,
+    validation: Validation,
+    progress: Progress | None = None,
+) -> tuple[int, tuple[float, ...]]:
+    """Train in place and leave the best epoch's weights; returns that epoch (0: none improved on the start) and the
+    validation scores, the first of them before training. No dropout, as in PPO: the KL would measure it."""
+    rng = np.random.default_rng(config.seed)
+    reference = copy.deepcopy(policy.eval()).requires_grad_(False)
+    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
+    steps = config.epochs * -(-len(actions) // config.batch_size)
+    schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
+    scores = [validation(policy)]
+    best, best_epoch, done = copy.deepcopy(policy.state_dict()), 0, 0
+    for epoch in range(1, config.epochs + 1):
+        for batch in _batches(actions, config.batch_size, rng):
+            loss = weighted_loss(policy, reference, batch, config, rng)
+            value = descend(loss, policy.t5, optimizer, config.max_grad_norm)
+            schedule.step()
+            done += 1
+            if progress is not None:
+                progress(done, steps, value)
+        scores.append(validation(policy))
+        if scores[-1] > max(scores[:-1]):
+            best, best_epoch = copy.deepcopy(policy.state_dict()), epoch
+        if epoch - best_epoch >= config.patience:
+            break
+    policy.load_state_dict(best)
+    return best_epoch, tuple(scores)
+
+
+def weighted_loss(
+    policy: TermPolicy,
+    reference: TermPolicy,
+    batch: Sequence[WeightedAction],
+    config: OfflineConfig,
+    rng: np.random.Generator,
+) -> Tensor:
+    """() sum over actions of count x weight x -log pi(action | prompt), divided by the sum of counts, in nats, plus
+    `kl_coef` times the exact KL(policy || reference) of the next term, mean over the steps taken."""
+    actions = [one.action for one in batch]
+    seen = [drop_words(one.prompt, config.word_dropout, rng) for one in actions]
+    prompts = collate(seen, policy.vocabulary_size).to(policy.device)
+    rollouts = as_rollouts(policy, prompts, actions, config.terms)
+    scores = score(policy, prompts, rollouts)
+    with torch.no_grad():
+        before = score(reference, prompts, rollouts).distributions
+    counts = torch.tensor([float(one.count) for one in actions], device=policy.device)
+    weights = torch.tensor([one.weight for one in batch], device=policy.device)
+    log_probs = (scores.log_probs * rollouts.mask).sum(1)
+    loss = -(counts * weights * log_probs).sum() / counts.sum()
+    return loss + config.kl_coef * masked_mean(exact_kl(scores.distributions, before), scores.steps)
+
+
+def _batches(
+    actions: Sequence[WeightedAction], size: int, rng: np.random.Generator
+) -> Iterator[list[WeightedAction]]:
+    order: NDArray[np.int64] = rng.permutation(len(actions))
+    for start in range(0, len(order), size):
+        yield [actions[row] for row in order[start : start + size]]
+
+
+def _all_terms(policy: TermPolicy, ids: Tensor) -> Tensor:
+    """(B, V) every token; banned ones have probability 0 and take part in nothing."""
+    return torch.arange(policy.vocabulary_size, device=ids.device).expand(ids.shape[0], -1)
+
+
+@torch.no_grad()
+def _choices(policy: TermPolicy, batch: PromptBatch, ids: Tensor) -> Tensor:
+    """(B, C + 1) the terms of each sequence, then the policy's best, the end token last."""
+    preferred = policy.first_step_log_probs(batch).masked_fill(batch.banned, -torch.inf)
+    preferred = preferred.scatter(1, ids, torch.inf)
+    preferred[:, [PAD_ID, EOS_ID]] = -torch.inf
+    allowed = int((~torch.isneginf(preferred)).sum(1).min())
+    best = preferred.topk(min(max(policy.candidates, ids.shape[1]), allowed), dim=-1).indices
+    return torch.cat([best, torch.full_like(best[:, :1], EOS_ID)], dim=1)

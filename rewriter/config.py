@@ -118,17 +118,17 @@ class PPOConfig:
     1 / rank of the first click, which sees less and learned slower."""
     max_queries: int = 20_000
     """Distinct inputs of the log used."""
-    iterations: int = 450
+    iterations: int = 300
     """Rollout-and-update rounds at most."""
     later_share: float = 0.25
     """Later queries of sessions used, as a share of the number of first queries."""
-    prompts_per_iteration: int = 64
+    prompts_per_iteration: int = 32
     """Queries per round."""
-    samples_per_prompt: int = 16
+    samples_per_prompt: int = 32
     """Rollouts of each query."""
     terms: int = 4
     """Longest sequence of terms."""
-    epochs: int = 1
+    epochs: int = 2
     """Passes over a round's rollouts."""
     minibatches: int = 1
     """Optimiser steps of a pass, each on its share of the round's prompts in random order."""

@@ -1,7 +1,8 @@
-"""`untilclick train base|warm-start|ppo`: the training stages one by one, each continuing the one before."""
+"""`untilclick train base|warm-start|ppo|offline`: the training stages one by one, each continuing the one before."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,6 +24,14 @@ Backend = Annotated[
     Literal["builtin", "trlx"],
     typer.Option("--backend", envvar="UNTILCLICK_BACKEND", help="Whose training loop runs."),
 ]
+Method = Annotated[
+    Literal["rwft", "ilql"],
+    typer.Option(
+        "--method",
+        envvar="UNTILCLICK_METHOD",
+        help="rwft: what was tried, weighted by its clicks. ilql: Q-learning, needs trlX.",
+    ),
+]
 Resume = Annotated[
     bool,
     typer.Option(
@@ -37,7 +46,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         name="train",
         no_args_is_help=True,
-        help="Train the rewriter, stage by stage: base, then warm-start, then ppo.",
+        help="Train the rewriter, stage by stage: base, then warm-start, then ppo; or offline from a log alone.",
         epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]",
     )
     group.command(epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]")(base)
@@ -49,6 +58,10 @@ def register(app: typer.Typer) -> None:
         epilog="Example: [b]untilclick train ppo --data stdlib --log runs/log.db --out runs/mine "
         "--set ppo.iterations=200[/b]"
     )(ppo)
+    group.command(
+        epilog="Example: [b]untilclick train offline --data stdlib --log runs/log.db --out runs/mine "
+        "--method rwft[/b]",
+    )(offline)
     app.add_typer(group)
 
 
@@ -164,6 +177,44 @@ def _ppo_in_trlx(bench: Workbench, out: Path, log: SessionLog, stage: PPOConfig,
 
     config = trlx_config(stage, out / WARM_START, out / CHECKPOINTS)
     return run_ppo_trlx(bench, out, log.sessions(), config, resume=resume)
+
+
+def offline(
+    context: typer.Context,
+    log: LogUrl,
+    out: Out,
+    data: Data = "stdlib",
+    engine: Engine = "tantivy",
+    method: Method = "rwft",
+    seed: Seed = 0,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn from what people and the service tried and what was clicked then: the log alone, no simulator. Goes on
+    from the warm start, or from the base where there is none."""
+    from app.progress import steps
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+    from rewriter.config import OfflineConfig
+
+    if method == "ilql":
+        from rewriter.trlx_stage import require_trlx
+
+        require_trlx("--method rwft")
+    settings, terminal = given(context, overrides), Terminal(as_json=as_json)
+    allowed = [one.name for one in fields(OfflineConfig) if one.name != "method"]
+    stage = settings.stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
+    set_up_torch()
+    from rewriter.offline_stage import run_offline
+    from rewriter.workbench import Workbench
+    from search.session_log import SessionLog
+
+    with SessionLog.open(log, create=False) as opened:
+        bench = Workbench.open(data, engine, seed)
+        with terminal.progress("Offline") as update:
+            folder = run_offline(bench, out, opened.sessions(), stage, steps(update))
+    _report(terminal, folder)
 
 
 def _report(terminal: Terminal, folder: Path) -> None:

@@ -113,6 +113,7 @@ SYSTEM_TITLES = {
     "rm3": "BM25 + RM3",
     "spelling": "spelling corrected",
     "warm_start": "warm start",
+    "offline": "offline",
     "ppo": "PPO",
     "oracle": "oracle (knows the answer)",
 }

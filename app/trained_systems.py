@@ -14,7 +14,7 @@ from search.spelling import SpellingCorrector
 
 @dataclass(frozen=True)
 class TrainedSystems:
-    """A `SystemFactory`: `warm_start` and `ppo`, each with the blend chosen for it in training."""
+    """A `SystemFactory`: `warm_start`, `offline` and `ppo`, each with the blend chosen for it in training."""
 
     folders: Mapping[str, Path]
     """System name -> stage folder."""
@@ -22,11 +22,11 @@ class TrainedSystems:
     @classmethod
     def of(cls, model: Path) -> TrainedSystems:
         """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
-        from rewriter.stage_record import PPO, STAGE_FILE, WARM_START, read_stage
+        from rewriter.stage_record import OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
-        found = {name: model / name for name in (WARM_START, PPO) if (model / name / STAGE_FILE).is_file()}
+        found = {name: model / name for name in (WARM_START, OFFLINE, PPO) if (model / name / STAGE_FILE).is_file()}
         if not found:
             raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")
         return cls(found)

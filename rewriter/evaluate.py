@@ -39,6 +39,10 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("ppo", "rm3"),
     ("ppo", "warm_start"),
     ("ppo", "spelling"),
+    ("offline", "bm25"),
+    ("offline", "rm3"),
+    ("offline", "warm_start"),
+    ("offline", "spelling"),
     ("warm_start", "bm25"),
     ("warm_start", "rm3"),
     ("rm3", "bm25"),
@@ -94,7 +98,7 @@ Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 
 SystemFactory = Callable[[Bench], Mapping[str, System]]
-"""Builds the learned systems (`warm_start`, `ppo`) for an opened corpus."""
+"""Builds the learned systems (`warm_start`, `offline`, `ppo`) for an opened corpus."""
 
 
 def main(

@@ -39,6 +39,7 @@ SYSTEM_NOTES: Mapping[str, str] = {
     "spelling": "misspelt words corrected",
     "base": "before any session was seen",
     "warm_start": "supervised on hindsight pairs",
+    "offline": "what was tried and clicked, from the log alone",
     "ppo": "reinforcement learning from clicks",
     "oracle": "head-room: best single added word, reads the answers",
 }
@@ -172,8 +173,8 @@ def render(page: Page) -> str:
 
 
 def subject_of(results: Results) -> str | None:
-    """The best-trained system there is: ppo, else warm_start, else None."""
-    return next((name for name in ("ppo", "warm_start") if name in results.figures), None)
+    """The best-trained system there is: ppo, else offline, else warm_start, else None."""
+    return next((name for name in ("ppo", "offline", "warm_start") if name in results.figures), None)
 
 
 def verdict(results: Results, subject: str | None) -> str:

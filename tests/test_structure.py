@@ -26,6 +26,7 @@ HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboar
 
 TRAINERS = {
     *("ppo_trainer", "trlx_trainer", "ppo", "rollout", "experience", "objective", "warm_start", "supervised"),
+    *("offline_stage", "ilql_stage", "trlx_ilql", "reward_weighted", "distillation"),
     *("policy", "weight_average", "stages", "stage_record", "ppo_task", "report"),
 }
 """Modules of `rewriter` that `app` imports inside functions or not at all."""

@@ -25,6 +25,7 @@ COMMANDS = [
     ("train", "base"),
     ("train", "warm-start"),
     ("train", "ppo"),
+    ("train", "offline"),
     ("evaluate",),
     ("export",),
     ("serve",),

@@ -194,11 +194,11 @@ class OfflineConfig:
     """Longest action, in terms."""
     discount: float = 0.7
     """Factor on the return per query that was still needed until the click."""
-    max_samples: int = 50_000
+    max_samples: int = 20_000
     """Distinct actions used, the most frequent first."""
-    epochs: int = 12
+    epochs: int = 6
     """Passes over the actions."""
-    patience: int = 4
+    patience: int = 3
     """Passes without a new best on validation before training stops (`rwft`)."""
     batch_size: int = 64
     """Actions per step."""

@@ -46,7 +46,7 @@ class ActionSettings:
     """Longest action; of more new terms the first typed are kept."""
     discount: float = 0.7
     """Factor per query that was still needed until the click, 0..1."""
-    most: int = 50_000
+    most: int = 20_000
     """Distinct actions kept, the most frequent first."""
 
 

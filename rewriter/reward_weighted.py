@@ -37,24 +37,22 @@ class WeightedAction(NamedTuple):
 
     action: LoggedAction
     weight: float
-    """Not negative; the mean over all times that an action was taken is 1."""
+    """Positive; the mean over all times that such an action was taken is 1."""
 
 
 def weigh(actions: Sequence[LoggedAction], config: OfflineConfig) -> list[WeightedAction]:
-    """Weights of the actions, scaled to mean 1 so that they leave the learning rate alone. Empty where no action has
-    a weight: with `return`, a log without clicks."""
+    """The actions that have a weight, scaled to mean 1 so that they leave the learning rate alone. With `return`, what
+    never came to a click has none, and a log without clicks gives an empty list."""
     if config.weighting == "return":
         raw = np.array([one.mean_return for one in actions])
     else:
         values = prompt_values(actions)
         advantages = np.array([one.mean_return - values[one.prompt] for one in actions])
         raw = np.minimum(np.exp(advantages / config.temperature), config.max_weight)
-    counts = np.array([one.count for one in actions])
-    total = float((raw * counts).sum())
-    if total <= 0:
-        return []
-    scale = counts.sum() / total
-    return [WeightedAction(one, float(weight * scale)) for one, weight in zip(actions, raw, strict=True)]
+    kept = [(one, float(weight)) for one, weight in zip(actions, raw, strict=True) if weight > 0]
+    times = sum(one.count for one, _ in kept)
+    total = sum(one.count * weight for one, weight in kept)
+    return [WeightedAction(one, weight * times / total) for one, weight in kept]
 
 
 def as_rollouts(policy: TermPolicy, batch: PromptBatch, actions: Sequence[LoggedAction], length: int) -> Rollouts:

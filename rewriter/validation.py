@@ -80,10 +80,16 @@ class ValidationSet:
 
     def score(self, policy: TermPolicy, settings: BlendSettings) -> float:
         """Mean nDCG@10 of the blended queries; 0 without queries."""
+        return self.best_score(policy, [settings])
+
+    def best_score(self, policy: TermPolicy, blends: Sequence[BlendSettings]) -> float:
+        """The best mean nDCG@10 of some blends; 0 without queries."""
         if not self._prompts:
             return 0.0
-        expansions, _ = self._expansions(PolicyLogits(policy)(self._prompts), settings)
-        return float(self._ndcg(self._blend(expansions, settings)).mean())
+        logits = PolicyLogits(policy)(self._prompts)
+        expansions = (self._expansions(logits, settings)[0] for settings in blends)
+        blended = (self._blend(each, settings) for each, settings in zip(expansions, blends, strict=True))
+        return max(float(self._ndcg(scores).mean()) for scores in blended)
 
     def choose_blend(self, policy: TermPolicy) -> BlendChoice:
         """Try the grid, then the gate; the defaults without queries."""

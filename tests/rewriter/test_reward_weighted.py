@@ -119,10 +119,17 @@ def test_a_run_without_a_base_is_a_model_error(bench, tmp_path):
         run_offline(bench, tmp_path, SESSIONS, CONFIG)
 
 
-def test_weights_are_returns_scaled_to_mean_1(vocabulary):
-    actions = [action(vocabulary, "oven", "dough", 0.5, 3), action(vocabulary, "moon", "star", 0.0, 1)]
-    assert [one.weight for one in weigh(actions, CONFIG)] == pytest.approx([4 / 3, 0.0])
-    assert weigh(actions[1:], CONFIG) == []
+def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_out(vocabulary):
+    actions = [
+        action(vocabulary, "oven", "dough", 0.5, 3),
+        action(vocabulary, "moon", "star", 0.0, 1),
+        action(vocabulary, "moon", "comet", 1.0, 1),
+    ]
+    assert [(one.action, one.weight) for one in weigh(actions, CONFIG)] == [
+        (actions[0], pytest.approx(0.5 * 4 / 2.5)),
+        (actions[2], pytest.approx(1.0 * 4 / 2.5)),
+    ]
+    assert weigh(actions[1:2], CONFIG) == []
 
 
 def test_advantage_weights_tell_the_actions_of_a_prompt_apart_and_are_bounded(vocabulary):

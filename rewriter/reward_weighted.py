@@ -41,8 +41,8 @@ class WeightedAction(NamedTuple):
 
 
 def weigh(actions: Sequence[LoggedAction], config: OfflineConfig) -> list[WeightedAction]:
-    """The actions that have a weight, scaled to mean 1 so that they leave the learning rate alone. With `return`, what
-    never came to a click has none, and a log without clicks gives an empty list."""
+    """The actions that have a weight, scaled to mean 1 so that they leave the learning rate alone. With `return`,
+    what never came to a click has none, and a log without clicks gives an empty list."""
     if config.weighting == "return":
         raw = np.array([one.mean_return for one in actions])
     else:

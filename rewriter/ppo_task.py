@@ -94,8 +94,8 @@ def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: Cor
 
 def sharpened_score(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> float:
     """nDCG@10 on the validation queries in a blend, at the better sharpness of the grid."""
-    blends = (replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS)
-    return max(validation.score(policy, one) for one in blends)
+    blends = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS]
+    return validation.best_score(policy, blends)
 
 
 def never_worse(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> BlendChoice:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -212,7 +214,8 @@ def offline(
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
-        with terminal.progress("Offline") as update:
+        # trlX and what it brings print on stdout, where the answer for machines belongs.
+        with redirect_stdout(sys.stderr), terminal.progress("Offline") as update:
             folder = run_offline(bench, out, opened.sessions(), stage, steps(update))
     _report(terminal, folder)
 

@@ -34,7 +34,7 @@ from trlx.trainer.accelerate_ilql_trainer import AccelerateILQLTrainer
 from rewriter.callbacks import Validation
 from rewriter.checkpoint import load_policy, save_policy
 from rewriter.offline_data import LoggedAction
-from rewriter.policy import PromptBatch, TermPolicy, collate
+from rewriter.policy import MASKED_LOGIT, PromptBatch, TermPolicy, collate
 from rewriter.prompts import drop_words
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
@@ -76,12 +76,8 @@ class ILQLPolicy(TermPolicy):
         """(..., V) log pi + beta (Q - V) up to a constant, `banned` masked."""
         first, second = (head(states) for head in self.ilql_heads.target_q_heads)
         advantages = torch.minimum(first, second) - self.ilql_heads.v_head(states)
-        return torch.where(
-            banned, super().logits(states, banned), self._plain(states) + self.advantage_scale * advantages
-        )
-
-    def _plain(self, states: Tensor) -> Tensor:
-        return torch.log_softmax(super().logits(states, torch.zeros(1, dtype=torch.bool, device=states.device)), -1)
+        plain = torch.log_softmax(super().logits(states, banned), dim=-1)
+        return (plain + self.advantage_scale * advantages).masked_fill(banned, MASKED_LOGIT)
 
     def sync_target_q_heads(self) -> None:
         """Move the target Qs by `target_rate` towards the Qs."""

@@ -77,7 +77,8 @@ class ILQLPolicy(TermPolicy):
         first, second = (head(states) for head in self.ilql_heads.target_q_heads)
         advantages = torch.minimum(first, second) - self.ilql_heads.v_head(states)
         plain = torch.log_softmax(super().logits(states, banned), dim=-1)
-        return (plain + self.advantage_scale * advantages).masked_fill(banned, MASKED_LOGIT)
+        acting: Tensor = plain + self.advantage_scale * advantages
+        return acting.masked_fill(banned, MASKED_LOGIT)
 
     def sync_target_q_heads(self) -> None:
         """Move the target Qs by `target_rate` towards the Qs."""

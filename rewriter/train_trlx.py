@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +45,7 @@ def main(
     try:
         _train(out, log, data, engine, _settings(out, config, overrides), resume=resume)
     except UntilclickError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
 
 
@@ -58,7 +57,7 @@ def _train(out: Path, log: str, data: str, engine: str, config: TRLConfig, *, re
     with SessionLog.open(log, create=False) as opened:
         folder = run_ppo_trlx(Workbench.open(data, engine), out, opened.sessions(), config, resume=resume)
     if folder is not None:
-        print(folder)
+        typer.echo(folder)
 
 
 def _settings(out: Path, path: Path | None, overrides: str) -> TRLConfig:

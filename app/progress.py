@@ -46,20 +46,23 @@ class PlainLines:
 
     def __init__(self, console: Console, label: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._label, self._clock = console, label, clock
-        self._started = clock()
-        self._next = self._started + MIN_SECONDS
+        self._next = clock() + MIN_SECONDS
+        self._first: tuple[float, int] | None = None
+        """When the first call came and what was done by then: what was loaded before says nothing of the pace."""
 
     def __call__(self, done: int, total: int) -> None:
         """Print a line when it is time for one."""
         now = self._clock()
+        self._first = self._first or (now, done)
         if now < self._next:
             return
         self._next = now + SECONDS_BETWEEN_LINES
         text = f"{self._label}: {done:,}"
         if total:
             text += f" of {total:,}"
-            if done:
-                text += f", about {duration((now - self._started) * (total - done) / done)} left"
+            started, before = self._first
+            if done > before:
+                text += f", about {duration((now - started) * (total - done) / (done - before))} left"
         self._console.print(text, highlight=False, soft_wrap=True)
 
 

@@ -39,6 +39,16 @@ def test_without_a_terminal_a_line_comes_after_two_seconds_and_then_every_five()
     ]
 
 
+def test_what_was_loaded_before_the_first_step_is_not_counted_as_its_pace():
+    console, clock = _console(), Clock()
+    lines = PlainLines(console, "Base", clock)
+    clock.now = 10.0
+    lines(1, 100)
+    clock.now = 20.0
+    lines(11, 100)
+    assert console.file.getvalue().splitlines() == ["Base: 1 of 100", "Base: 11 of 100, about 1 min 29 s left"]
+
+
 def test_without_a_total_no_time_is_guessed():
     console, clock = _console(), Clock()
     lines = PlainLines(console, "Reading", clock)

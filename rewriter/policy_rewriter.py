@@ -29,9 +29,10 @@ class PolicyLogits:
         """(B, V) logits of the first generated term, nothing banned."""
         parts = []
         for start in range(0, len(prompts), BATCH):
-            batch = collate(prompts[start : start + BATCH], self._policy.vocabulary_size)
-            parts.append(self._policy.logits(self._policy.first_states(batch), torch.zeros(1, dtype=torch.bool)))
-        return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
+            batch = collate(prompts[start : start + BATCH], self._policy.vocabulary_size).to(self._policy.device)
+            unbanned = torch.zeros(1, dtype=torch.bool, device=self._policy.device)
+            parts.append(self._policy.logits(self._policy.first_states(batch), unbanned))
+        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
 
 
 def policy_rewriter(

@@ -28,6 +28,8 @@ from search.version import program_version
 BASE, WARM_START, OFFLINE, PPO = "base", "warm_start", "offline", "ppo"
 STAGES = (BASE, WARM_START, OFFLINE, PPO)
 STAGE_FILE = "stage.json"
+TRLX_CHECKPOINTS = "ppo.trlx"
+"""Folder of a run that holds the checkpoints of PPO in trlX."""
 
 
 @dataclass(frozen=True)

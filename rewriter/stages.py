@@ -19,7 +19,7 @@ from rewriter.hindsight import TargetMaker, TargetSettings, hindsight_pairs
 from rewriter.ppo_task import VALIDATION_SHARE, PPOTask, open_validation
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.pseudo_queries import term_weights
-from rewriter.stage_record import BASE, PPO, WARM_START, load_stage, write_stage
+from rewriter.stage_record import BASE, PPO, TRLX_CHECKPOINTS, WARM_START, load_stage, write_stage
 from rewriter.training_data import split_sessions
 from rewriter.training_log import TrainingLog
 from rewriter.validation import BlendChoice
@@ -93,5 +93,6 @@ def checkpoint_folder(run: Path) -> Path:
 
 
 def drop_checkpoint(run: Path) -> None:
-    """Forget an interrupted PPO run, so that the next one starts from the warm start."""
-    shutil.rmtree(checkpoint_folder(run), ignore_errors=True)
+    """Forget an interrupted PPO run of either backend, so that the next one starts from the warm start."""
+    for folder in (checkpoint_folder(run), run / TRLX_CHECKPOINTS):
+        shutil.rmtree(folder, ignore_errors=True)

@@ -63,16 +63,16 @@ def _train(out: Path, log: str, data: str, engine: str, config: TRLConfig, *, re
 def _settings(out: Path, path: Path | None, overrides: str) -> TRLConfig:
     """Defaults, then the file, then the overrides. Raises UntilclickError for a file or overrides that cannot be
     read and for unknown options."""
-    from rewriter.trlx_stage import CHECKPOINTS, require_trlx
+    from rewriter.trlx_stage import require_trlx
 
     require_trlx()
     from trlx.data.configs import TRLConfig
 
     from rewriter.config import PPOConfig
-    from rewriter.stage_record import WARM_START
+    from rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
     from rewriter.trlx_config import trlx_config
 
-    settings = trlx_config(PPOConfig(), out / WARM_START, out / CHECKPOINTS)
+    settings = trlx_config(PPOConfig(), out / WARM_START, out / TRLX_CHECKPOINTS)
     for source, given in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):
         unknown = sorted(_names(given) - _names(settings.to_dict()))
         if unknown:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from trlx.data.configs import TRLConfig
 
 REPOSITORY = "https://github.com/CarperAI/trlx"
-CHECKPOINTS = "ppo.trlx"
-"""Folder of a run that holds trlX's checkpoints."""
 
 
 def require_trlx(instead: str = "--backend builtin") -> None:

@@ -194,3 +194,10 @@ def test_the_latest_finished_stage_is_found_and_exported(trained, bench, tmp_pat
     assert (manifest.data, manifest.fingerprint) == (record.data, record.fingerprint)
     assert dict(manifest.figures) == dict(record.figures)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_new_warm_start_forgets_interrupted_runs_of_both_backends(run, bench):
+    for name in ("ppo.checkpoint", "ppo.trlx"):
+        (run / name).mkdir()
+    drop_checkpoint(run)
+    assert not any((run / name).exists() for name in ("ppo.checkpoint", "ppo.trlx"))

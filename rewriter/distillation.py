@@ -3,13 +3,13 @@ Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015, at tempera
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
 from rewriter.policy import PromptBatch, TermPolicy, collate
@@ -38,7 +38,7 @@ def distil(
     training included; returns the mean divergence of each pass."""
     rng = np.random.default_rng(config.seed)
     optimizer = torch.optim.AdamW(student.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
-    best, best_score = copy.deepcopy(student.state_dict()), validation(student)
+    best = BestWeights(student, validation)
     found: list[float] = []
     for epoch in range(1, config.distil_epochs + 1):
         losses = []
@@ -51,7 +51,6 @@ def distil(
         found.append(float(np.mean(losses)))
         if progress is not None:
             progress(epoch, config.distil_epochs, found[-1])
-        if (score := validation(student)) > best_score:
-            best, best_score = copy.deepcopy(student.state_dict()), score
-    student.load_state_dict(best)
+        best.offer()
+    best.restore()
     return tuple(found)

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
 from rewriter.offline_data import LoggedAction, prompt_values
@@ -90,9 +91,8 @@ def train_reward_weighted(
     optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
     steps = config.epochs * -(-len(actions) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
-    scores = [validation(policy)]
-    best, best_epoch, done = copy.deepcopy(policy.state_dict()), 0, 0
-    for epoch in range(1, config.epochs + 1):
+    best, done = BestWeights(policy, validation), 0
+    for _ in range(config.epochs):
         for batch in _batches(actions, config.batch_size, rng):
             loss = weighted_loss(policy, reference, batch, config, rng)
             value = descend(loss, policy.t5, optimizer, config.max_grad_norm)
@@ -100,13 +100,11 @@ def train_reward_weighted(
             done += 1
             if progress is not None:
                 progress(done, steps, value)
-        scores.append(validation(policy))
-        if scores[-1] > max(scores[:-1]):
-            best, best_epoch = copy.deepcopy(policy.state_dict()), epoch
-        if epoch - best_epoch >= config.patience:
+        best.offer()
+        if best.stale >= config.patience:
             break
-    policy.load_state_dict(best)
-    return best_epoch, tuple(scores)
+    best.restore()
+    return best.epoch, tuple(best.scores)
 
 
 def weighted_loss(

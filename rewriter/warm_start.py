@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import WarmStartConfig
 from rewriter.hindsight import HindsightPair, TargetMaker
@@ -60,10 +60,8 @@ def train_warm_start(
     optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     steps = config.epochs * -(-len(examples) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
-    scores = [validation(policy)]
-    best, best_epoch = copy.deepcopy(policy.state_dict()), 0
-    done = 0
-    for epoch in range(1, config.epochs + 1):
+    best, done = BestWeights(policy, validation), 0
+    for _ in range(config.epochs):
         policy.train()
         order = rng.permutation(len(examples))
         for start in range(0, len(order), config.batch_size):
@@ -77,10 +75,8 @@ def train_warm_start(
             if progress is not None:
                 progress(done, steps, value)
         policy.eval()
-        scores.append(validation(policy))
-        if scores[-1] > max(scores[:-1]):
-            best, best_epoch = copy.deepcopy(policy.state_dict()), epoch
-        if epoch - best_epoch >= config.patience:
+        best.offer()
+        if best.stale >= config.patience:
             break
-    policy.load_state_dict(best)
-    return best_epoch, tuple(scores)
+    best.restore()
+    return best.epoch, tuple(best.scores)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig
 from rewriter.latent_semantics import term_vectors
-from rewriter.policy import TermPolicy, build_policy, collate
+from rewriter.policy import T5Policy, build_policy
 from rewriter.prompts import Prompt
 from rewriter.pseudo_queries import PseudoQuerySettings, PseudoQuerySource
 from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
@@ -25,7 +25,7 @@ PRIOR_FLOOR = 0.01
 """Added to each term's share of the targets, as a part of the mean share."""
 
 
-def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[TermPolicy, TermVocabulary]:
+def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[T5Policy, TermVocabulary]:
     """The untrained policy of a corpus and its vocabulary."""
     vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
     vectors = term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed))
@@ -39,7 +39,7 @@ def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
 
 
 def train_base(
-    policy: TermPolicy,
+    policy: T5Policy,
     corpus: Corpus,
     index: TermIndex,
     vocabulary: TermVocabulary,
@@ -64,7 +64,7 @@ def train_base(
         drawn = source.draw(config.batch_size, rng)
         prompts = [Prompt((*map(int, one.query_ids), EOS_ID), ()) for one in drawn]
         ids, weights = pad_targets([one.target for one in drawn])
-        loss = soft_cross_entropy(policy, collate(prompts, len(vocabulary)), ids, weights, offset)
+        loss = soft_cross_entropy(policy, policy.batch(prompts), ids, weights, offset)
         losses.append(descend(loss, policy.t5, optimizer))
         schedule.step()
         if progress is not None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 
 from rewriter.callbacks import Validation
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 
 
 class BestWeights:
     """Validates a policy epoch by epoch; the weights before training are epoch 0."""
 
-    def __init__(self, policy: TermPolicy, validation: Validation) -> None:
+    def __init__(self, policy: T5Policy, validation: Validation) -> None:
         self._policy = policy
         self._validation = validation
         self.scores = [validation(policy)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 
 Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all, and the last loss (supervised stages) or mean reward (PPO)."""
 
-Validation = Callable[[TermPolicy], float]
+Validation = Callable[[T5Policy], float]
 """Score of a policy on held-out queries, higher is better."""

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 from transformers.utils import logging
 
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
 from search.errors import ModelError
 
@@ -69,7 +69,7 @@ def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:
     )
 
 
-def save_policy(policy: TermPolicy, vocabulary: TermVocabulary, folder: Path) -> None:
+def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
     """Write model, tokenizer, vocabulary and value head into an existing folder."""
     policy.t5.save_pretrained(folder)
     word_level_tokenizer(vocabulary).save_pretrained(folder)
@@ -79,13 +79,13 @@ def save_policy(policy: TermPolicy, vocabulary: TermVocabulary, folder: Path) ->
     (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
 
-def load_policy(folder: Path) -> tuple[TermPolicy, TermVocabulary]:
+def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
     """Read what `save_policy` wrote, in evaluation mode. Raises ModelError when the folder is no model or its parts
     do not fit together; the library alone would fill missing weights with random ones."""
     try:
         settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
         t5, missing = _load_t5(folder)
-        policy = TermPolicy(t5, settings["decoding"], settings["candidates"])
+        policy = T5Policy(t5, settings["decoding"], settings["candidates"])
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(

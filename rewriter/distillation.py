@@ -12,13 +12,13 @@ from torch import Tensor
 from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
-from rewriter.policy import PromptBatch, TermPolicy, collate
+from rewriter.policy import PromptBatch, T5Policy
 from rewriter.ppo import exact_kl
 from rewriter.prompts import Prompt, drop_words
 from rewriter.supervised import descend
 
 
-def divergence(student: TermPolicy, teacher: TermPolicy, batch: PromptBatch) -> Tensor:
+def divergence(student: T5Policy, teacher: T5Policy, batch: PromptBatch) -> Tensor:
     """() mean KL(teacher || student) of the first step, in nats: the soft cross-entropy less the teacher's entropy,
     which no training changes."""
     with torch.no_grad():
@@ -27,8 +27,8 @@ def divergence(student: TermPolicy, teacher: TermPolicy, batch: PromptBatch) -> 
 
 
 def distil(
-    student: TermPolicy,
-    teacher: TermPolicy,
+    student: T5Policy,
+    teacher: T5Policy,
     prompts: Sequence[Prompt],
     config: OfflineConfig,
     validation: Validation,
@@ -46,7 +46,7 @@ def distil(
         for start in range(0, len(order), config.batch_size):
             rows = order[start : start + config.batch_size]
             seen = [drop_words(prompts[row], config.word_dropout, rng) for row in rows]
-            batch = collate(seen, student.vocabulary_size).to(student.device)
+            batch = student.batch(seen)
             losses.append(descend(divergence(student, teacher, batch), student.t5, optimizer, config.max_grad_norm))
         found.append(float(np.mean(losses)))
         if progress is not None:

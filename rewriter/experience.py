@@ -16,8 +16,9 @@ from torch import Tensor
 from rewriter import ppo
 from rewriter.config import PPOConfig
 from rewriter.environment import RewardBatch
-from rewriter.policy import PromptBatch, TermPolicy
-from rewriter.rollout import Rollouts, sample, score
+from rewriter.policy import PromptBatch, T5Policy
+from rewriter.rollout import sample, score
+from rewriter.sequences import Rollouts
 
 Reward = Callable[[Rollouts], RewardBatch]
 """What the sequences of a round earn."""
@@ -67,8 +68,8 @@ class Experience:
 
 @torch.no_grad()
 def collect(
-    policy: TermPolicy,
-    reference: TermPolicy,
+    policy: T5Policy,
+    reference: T5Policy,
     prompts: PromptBatch,
     reward: Reward,
     estimate: AdvantageEstimator,

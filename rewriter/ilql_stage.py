@@ -17,7 +17,7 @@ from trlx.data.configs import TRLConfig
 from rewriter.callbacks import Progress
 from rewriter.config import OfflineConfig
 from rewriter.distillation import distil
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.reward_weighted import warmup_steps
 from rewriter.trlx_ilql import RewriterILQLTrainer
 from rewriter.trlx_trainer import RewriterPromptPipeline
@@ -59,9 +59,9 @@ def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Pr
     }
 
 
-def plain_policy(policy: TermPolicy) -> TermPolicy:
+def plain_policy(policy: T5Policy) -> T5Policy:
     """A policy without heads of any subclass, with copies of the weights of T5 and value head."""
-    plain = TermPolicy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
+    plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
     plain.value_head.load_state_dict(policy.value_head.state_dict())
     return plain.requires_grad_(True).eval()
 

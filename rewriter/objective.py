@@ -9,7 +9,7 @@ from torch import Tensor
 from rewriter import ppo
 from rewriter.config import PPOConfig
 from rewriter.experience import Experience
-from rewriter.rollout import Scores
+from rewriter.sequences import Scores
 
 
 class Objective(NamedTuple):

@@ -13,7 +13,7 @@ from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import OfflineConfig
 from rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.ppo_task import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
 from rewriter.reward_weighted import train_reward_weighted, weigh
 from rewriter.stage_record import BASE, OFFLINE, STAGE_FILE, WARM_START, load_stage, read_stage, write_stage
@@ -32,7 +32,7 @@ class OfflineTask:
 
     start: Path
     """Folder of the model that training goes on from."""
-    policy: TermPolicy
+    policy: T5Policy
     """That model; trained in place."""
     vocabulary: TermVocabulary
     actions: tuple[LoggedAction, ...]
@@ -57,7 +57,7 @@ class OfflineTask:
         validation = open_validation(bench, split.validation, bench.scorer(vocabulary))
         return cls(start, policy, vocabulary, tuple(actions), validation, read_stage(start).blend)
 
-    def score(self, policy: TermPolicy) -> float:
+    def score(self, policy: T5Policy) -> float:
         """nDCG@10 on the validation queries, in the start's blend at the better sharpness of the grid."""
         return sharpened_score(self.validation, policy, self.blend)
 

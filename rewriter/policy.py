@@ -53,7 +53,7 @@ def collate(prompts: Sequence[Prompt], vocabulary_size: int) -> PromptBatch:
     return PromptBatch(input_ids, (input_ids != PAD_ID).long(), banned)
 
 
-class TermPolicy(nn.Module):
+class T5Policy(nn.Module):
     """A T5 over terms and a value head on its decoder states."""
 
     def __init__(self, t5: T5ForConditionalGeneration, decoding: Decoding = "parallel", candidates: int = 64) -> None:
@@ -74,6 +74,10 @@ class TermPolicy(nn.Module):
     def vocabulary_size(self) -> int:
         """Number of token ids."""
         return int(self.t5.config.vocab_size)
+
+    def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
+        """Prompts as this policy reads them, on its device; at least one."""
+        return collate(prompts, self.vocabulary_size).to(self.device)
 
     def encode(self, batch: PromptBatch) -> Tensor:
         """(B, S, d) encoder states."""
@@ -110,7 +114,7 @@ class TermPolicy(nn.Module):
         return self.value_head(states.detach()).squeeze(-1)  # type: ignore[no-any-return]
 
 
-def build_policy(config: PolicyConfig, vectors: Tensor) -> TermPolicy:
+def build_policy(config: PolicyConfig, vectors: Tensor) -> T5Policy:
     """A policy with the given (V, d_model) embedding, started as identity."""
     t5_config = T5Config.from_dict(
         {
@@ -131,7 +135,7 @@ def build_policy(config: PolicyConfig, vectors: Tensor) -> TermPolicy:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        policy = TermPolicy(T5ForConditionalGeneration(t5_config), config.decoding, config.candidates)
+        policy = T5Policy(T5ForConditionalGeneration(t5_config), config.decoding, config.candidates)
     with torch.no_grad():
         policy.t5.shared.weight.copy_(vectors)
     identity_start(policy.t5, config.identity_scale)

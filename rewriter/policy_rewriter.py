@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from rewriter.blend import BlendSettings
-from rewriter.policy import TermPolicy, collate
+from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt
 from rewriter.term_rewriter import Spelling, TermRewriter
 from rewriter.vocabulary import TermVocabulary
@@ -21,7 +21,7 @@ BATCH = 128
 class PolicyLogits:
     """Next-term logits of a policy in evaluation mode."""
 
-    def __init__(self, policy: TermPolicy) -> None:
+    def __init__(self, policy: T5Policy) -> None:
         self._policy = policy.eval()
 
     @torch.no_grad()
@@ -29,14 +29,14 @@ class PolicyLogits:
         """(B, V) logits of the first generated term, nothing banned."""
         parts = []
         for start in range(0, len(prompts), BATCH):
-            batch = collate(prompts[start : start + BATCH], self._policy.vocabulary_size).to(self._policy.device)
+            batch = self._policy.batch(prompts[start : start + BATCH])
             unbanned = torch.zeros(1, dtype=torch.bool, device=self._policy.device)
             parts.append(self._policy.logits(self._policy.first_states(batch), unbanned))
         return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
 
 
 def policy_rewriter(
-    policy: TermPolicy,
+    policy: T5Policy,
     vocabulary: TermVocabulary,
     spelling: Spelling,
     engine: SearchEngine,

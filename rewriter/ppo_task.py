@@ -9,7 +9,7 @@ from pathlib import Path
 from rewriter.blend import BlendSettings
 from rewriter.config import PPOConfig
 from rewriter.environment import RewardEnvironment
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt, render
 from rewriter.rewards import make_reward
 from rewriter.scorer import CorpusScorer
@@ -32,7 +32,7 @@ MAX_VALIDATION_QUERIES = 1500
 class PPOTask:
     """Everything a trainer needs besides its configuration."""
 
-    policy: TermPolicy
+    policy: T5Policy
     """The warm start; trained in place."""
     vocabulary: TermVocabulary
     prompts: tuple[Prompt, ...]
@@ -64,13 +64,13 @@ class PPOTask:
         prompts, held_out = (tuple(prompt for prompt, _ in part) for part in (rendered, kept_back))
         return cls(policy, vocabulary, prompts, held_out, environment, validation, blend)
 
-    def score(self, policy: TermPolicy) -> float:
+    def score(self, policy: T5Policy) -> float:
         """nDCG@10 on the validation queries in the warm start's blend, at the better sharpness of the grid: PPO
         sharpens what it learns."""
         return sharpened_score(self.validation, policy, self.blend)
 
     def write(
-        self, bench: Workbench, run: Path, config: PPOConfig, policy: TermPolicy, figures: dict[str, float]
+        self, bench: Workbench, run: Path, config: PPOConfig, policy: T5Policy, figures: dict[str, float]
     ) -> Path:
         """Choose the blend of the trained policy and write the stage; returns its folder."""
         figures = {"queries": float(len(self.prompts)), **figures}
@@ -92,13 +92,13 @@ def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: Cor
     return validation
 
 
-def sharpened_score(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> float:
+def sharpened_score(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> float:
     """nDCG@10 on the validation queries in a blend, at the better sharpness of the grid."""
     blends = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS]
     return validation.best_score(policy, blends)
 
 
-def never_worse(validation: ValidationSet, policy: TermPolicy, blend: BlendSettings) -> BlendChoice:
+def never_worse(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> BlendChoice:
     """The blend chosen anew, or the earlier one where the grid finds nothing better."""
     choice = validation.choose_blend(policy)
     ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences

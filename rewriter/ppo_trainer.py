@@ -23,7 +23,7 @@ from rewriter.config import PPOConfig
 from rewriter.environment import RewardEnvironment
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
-from rewriter.policy import TermPolicy, collate
+from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt, drop_words
 from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
@@ -57,7 +57,7 @@ class PPOTrainer:
 
     def __init__(
         self,
-        policy: TermPolicy,
+        policy: T5Policy,
         prompts: Sequence[Prompt],
         environment: RewardEnvironment,
         config: PPOConfig,
@@ -141,7 +141,7 @@ class PPOTrainer:
         return collect(
             self.policy,
             self.reference,
-            collate(seen, self.policy.vocabulary_size).to(self.policy.device),
+            self.policy.batch(seen),
             lambda drawn: self._environment.rewards(
                 rows, drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy(), self.rng
             ),

@@ -22,10 +22,11 @@ from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
 from rewriter.offline_data import LoggedAction, prompt_values
-from rewriter.policy import PromptBatch, TermPolicy, collate
+from rewriter.policy import PromptBatch, T5Policy
 from rewriter.ppo import exact_kl, masked_mean
 from rewriter.prompts import drop_words
-from rewriter.rollout import Rollouts, score
+from rewriter.rollout import score
+from rewriter.sequences import Rollouts
 from rewriter.supervised import LinearWarmupDecay, descend
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
@@ -56,7 +57,7 @@ def weigh(actions: Sequence[LoggedAction], config: OfflineConfig) -> list[Weight
     return [WeightedAction(one, weight * times / total) for one, weight in kept]
 
 
-def as_rollouts(policy: TermPolicy, batch: PromptBatch, actions: Sequence[LoggedAction], length: int) -> Rollouts:
+def as_rollouts(policy: T5Policy, batch: PromptBatch, actions: Sequence[LoggedAction], length: int) -> Rollouts:
     """One logged sequence for each prompt, in the form of drawn ones: `rollout.score` can tell their probability.
 
     Decoding in parallel chooses here among the whole vocabulary, of which the service reads the distribution;
@@ -78,7 +79,7 @@ def warmup_steps(steps: int) -> int:
 
 
 def train_reward_weighted(
-    policy: TermPolicy,
+    policy: T5Policy,
     actions: Sequence[WeightedAction],
     config: OfflineConfig,
     validation: Validation,
@@ -108,8 +109,8 @@ def train_reward_weighted(
 
 
 def weighted_loss(
-    policy: TermPolicy,
-    reference: TermPolicy,
+    policy: T5Policy,
+    reference: T5Policy,
     batch: Sequence[WeightedAction],
     config: OfflineConfig,
     rng: np.random.Generator,
@@ -118,7 +119,7 @@ def weighted_loss(
     `kl_coef` times the exact KL(policy || reference) of the next term, mean over the steps taken."""
     actions = [one.action for one in batch]
     seen = [drop_words(one.prompt, config.word_dropout, rng) for one in actions]
-    prompts = collate(seen, policy.vocabulary_size).to(policy.device)
+    prompts = policy.batch(seen)
     rollouts = as_rollouts(policy, prompts, actions, config.terms)
     scores = score(policy, prompts, rollouts)
     with torch.no_grad():
@@ -138,13 +139,13 @@ def _batches(
         yield [actions[row] for row in order[start : start + size]]
 
 
-def _all_terms(policy: TermPolicy, ids: Tensor) -> Tensor:
+def _all_terms(policy: T5Policy, ids: Tensor) -> Tensor:
     """(B, V) every token; banned ones have probability 0 and take part in nothing."""
     return torch.arange(policy.vocabulary_size, device=ids.device).expand(ids.shape[0], -1)
 
 
 @torch.no_grad()
-def _choices(policy: TermPolicy, batch: PromptBatch, ids: Tensor) -> Tensor:
+def _choices(policy: T5Policy, batch: PromptBatch, ids: Tensor) -> Tensor:
     """(B, C + 1) the terms of each sequence, then the policy's best, the end token last."""
     preferred = policy.first_step_log_probs(batch).masked_fill(batch.banned, -torch.inf)
     preferred = preferred.scatter(1, ids, torch.inf)

@@ -14,55 +14,16 @@ Both choose among the first step's best terms: outside them a draw is noise that
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from rewriter.policy import MASKED_LOGIT, PromptBatch, TermPolicy
+from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
+from rewriter.sequences import Rollouts, Scores, gumbel
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
 
-class Rollouts(NamedTuple):
-    """N = B x G sequences, the G samples of one prompt next to each other."""
-
-    ids: Tensor
-    """(N, T) int64, PAD_ID after the end token."""
-    mask: Tensor
-    """(N, T) bool, True up to and including the first end token."""
-    log_probs: Tensor
-    """(N, T) log-probability of each token when it was drawn, 0 outside the mask."""
-    values: Tensor
-    """(N, T) value estimate before each token, 0 outside the mask."""
-    candidates: Tensor
-    """(B, C) tokens among which decoding chose: the policy is its softmax over these, in sampler and loss alike."""
-
-    @property
-    def terms(self) -> Tensor:
-        """(N, T) bool, True on terms: the mask without end tokens."""
-        return self.mask & (self.ids != EOS_ID)
-
-    def of_prompts(self, rows: Tensor, samples: int) -> Rollouts:
-        """The sequences of some prompts, given by their position in the batch; `samples` of each prompt."""
-        own = torch.arange(self.ids.shape[0], device=self.ids.device).view(-1, samples)[rows].flatten()
-        return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], self.candidates[rows])
-
-
-class Scores(NamedTuple):
-    """Sequences under the present weights."""
-
-    log_probs: Tensor
-    """(N, T) log-probability of each token, 0 outside the mask."""
-    values: Tensor
-    """(N, T) value estimate before each token, 0 outside the mask."""
-    distributions: Tensor
-    """(M, K) log-probabilities of the next term at M decoder steps."""
-    steps: Tensor
-    """(M,) bool, True on steps that were really taken."""
-
-
 def sample(
-    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
+    policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     """`samples` sequences of at most `length` terms for every prompt; the best terms, greedily, where `generator` is
     None. No gradient is kept."""
@@ -72,21 +33,11 @@ def sample(
         return _sample_autoregressive(policy, batch, samples, length, generator)
 
 
-def score(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+def score(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     """The same sequences under the policy's present weights, with gradients."""
     if policy.decoding == "parallel":
         return _score_parallel(policy, batch, rollouts)
     return _score_autoregressive(policy, batch, rollouts)
-
-
-def gumbel(shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """Standard Gumbel noise; the largest of log p + noise is a draw from p (Gumbel 1954; Kool et al., ICML 2019).
-    Drawn by the generator where it lives and then moved, so that a seed means the same on every device; zero without
-    a generator."""
-    if generator is None:
-        return torch.zeros(shape, device=device)
-    uniform = torch.rand(shape, generator=generator, device=generator.device).clamp_(1e-20, 1 - 1e-7)
-    return -torch.log(-torch.log(uniform)).to(device)
 
 
 def without_replacement(log_probs: Tensor) -> Tensor:
@@ -98,7 +49,7 @@ def without_replacement(log_probs: Tensor) -> Tensor:
 
 
 def _sample_parallel(
-    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
+    policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     states = policy.first_states(batch)
     full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
@@ -114,7 +65,7 @@ def _sample_parallel(
     return Rollouts(ids, mask, without_replacement(own), values, candidates)
 
 
-def _score_parallel(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     states = policy.first_states(batch)
     full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
     among = torch.logsumexp(full.gather(1, rollouts.candidates), dim=-1, keepdim=True)  # (B, 1)
@@ -125,20 +76,20 @@ def _score_parallel(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) 
     return Scores(without_replacement(own), values, full, steps)
 
 
-def _best_terms(policy: TermPolicy, log_probs: Tensor) -> Tensor:
+def _best_terms(policy: T5Policy, log_probs: Tensor) -> Tensor:
     """(B, C) the best terms by log-probability (B, V); never a banned one, so C may be less than asked for in a tiny
     vocabulary."""
     allowed = int((log_probs > MASKED_LOGIT / 2).sum(-1).min())
     return log_probs.topk(min(policy.candidates, max(allowed, 1)), dim=-1).indices
 
 
-def _choices(policy: TermPolicy, first_log_probs: Tensor) -> Tensor:
+def _choices(policy: T5Policy, first_log_probs: Tensor) -> Tensor:
     """(B, C) the first step's best terms and, last, the end token."""
     best = _best_terms(policy, first_log_probs)
     return torch.cat([best, torch.full_like(best[:, :1], EOS_ID)], dim=1)
 
 
-def _choice_logits(policy: TermPolicy, states: Tensor, candidates: Tensor, used: Tensor) -> Tensor:
+def _choice_logits(policy: T5Policy, states: Tensor, candidates: Tensor, used: Tensor) -> Tensor:
     """(N, T, C) log-probabilities over the candidates (N, C) at states (N, T, d); `used` (N, T, C) bool is banned."""
     vectors = policy.t5.lm_head.weight[candidates] * policy.t5.config.d_model**-0.5  # (N, C, d)
     logits = torch.einsum("ntd,ncd->ntc", states, vectors)
@@ -154,7 +105,7 @@ def _used(ids: Tensor, candidates: Tensor) -> Tensor:
 
 
 def _sample_autoregressive(
-    policy: TermPolicy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
+    policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     encoded = policy.encode(batch)
     start = torch.full_like(batch.input_ids[:, :1], PAD_ID)
@@ -182,7 +133,7 @@ def _sample_autoregressive(
     return Rollouts(ids, mask, log_probs, values, candidates)
 
 
-def _score_autoregressive(policy: TermPolicy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
     encoded, attention, choices = (
         t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask, rollouts.candidates)

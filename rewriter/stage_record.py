@@ -17,7 +17,7 @@ from typing import Any
 from rewriter.blend import BlendSettings
 from rewriter.checkpoint import atomic_folder, load_policy, save_policy
 from rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.prompts import PROMPT_VERSION
 from rewriter.validation import BlendChoice
 from rewriter.vocabulary import TermVocabulary
@@ -68,7 +68,7 @@ def latest_stage(run: Path) -> Path:
     raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")
 
 
-def load_stage(bench: Workbench, folder: Path) -> tuple[TermPolicy, TermVocabulary]:
+def load_stage(bench: Workbench, folder: Path) -> tuple[T5Policy, TermVocabulary]:
     """The model of a stage. Raises ModelError when it was trained on other documents, or is no finished stage."""
     record = read_stage(folder)
     found = bench.collection.corpus.fingerprint
@@ -82,7 +82,7 @@ def load_stage(bench: Workbench, folder: Path) -> tuple[TermPolicy, TermVocabula
 def write_stage(
     bench: Workbench,
     folder: Path,
-    model: TermPolicy,
+    model: T5Policy,
     vocabulary: TermVocabulary,
     outcome: tuple[BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig, BlendChoice, dict[str, float]],
 ) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from rewriter.policy import PromptBatch, TermPolicy
+from rewriter.policy import PromptBatch, T5Policy
 from rewriter.pseudo_queries import SoftTarget
 
 
@@ -23,7 +23,7 @@ def pad_targets(targets: Sequence[SoftTarget]) -> tuple[Tensor, Tensor]:
 
 
 def soft_cross_entropy(
-    policy: TermPolicy, batch: PromptBatch, ids: Tensor, weights: Tensor, offset: Tensor | float = 0.0
+    policy: T5Policy, batch: PromptBatch, ids: Tensor, weights: Tensor, offset: Tensor | float = 0.0
 ) -> Tensor:
     """() mean over the batch of -sum_t w_t log p(t | prompt), in nats, `offset` (V,) added to the logits. Nothing is
     banned here: learning that the query's own terms are not wanted costs nothing and keeps the softmax honest."""

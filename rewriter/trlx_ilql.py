@@ -34,7 +34,7 @@ from trlx.trainer.accelerate_ilql_trainer import AccelerateILQLTrainer
 from rewriter.callbacks import Validation
 from rewriter.checkpoint import load_policy, save_policy
 from rewriter.offline_data import LoggedAction
-from rewriter.policy import MASKED_LOGIT, PromptBatch, TermPolicy, collate
+from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy, collate
 from rewriter.prompts import drop_words
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
@@ -48,11 +48,11 @@ class ActionBatch(ILQLSeq2SeqBatch):  # type: ignore[misc]
     """(B, T + 1, V) bool, tokens that are never the next one."""
 
 
-class ILQLPolicy(TermPolicy):
+class ILQLPolicy(T5Policy):
     """A policy with trlX's Q and value heads: what it proposes is log pi + beta (Q - V), with the lower of two
     target Qs, as trlX generates; what trlX's loss sees are the parts."""
 
-    def __init__(self, start: TermPolicy, advantage_scale: float, target_rate: float) -> None:
+    def __init__(self, start: T5Policy, advantage_scale: float, target_rate: float) -> None:
         super().__init__(start.t5, start.decoding, start.candidates)
         self.value_head.load_state_dict(start.value_head.state_dict())
         self.advantage_scale = advantage_scale
@@ -110,7 +110,7 @@ class ActionStore(Dataset[tuple[LoggedAction, float]]):
 class ActionCollator:
     """Makes trlX's batches of logged actions."""
 
-    def __init__(self, policy: TermPolicy, length: int, word_dropout: float, rng: np.random.Generator) -> None:
+    def __init__(self, policy: T5Policy, length: int, word_dropout: float, rng: np.random.Generator) -> None:
         self._size = policy.vocabulary_size
         self._ends = policy.decoding == "autoregressive"
         self._length = length

@@ -30,9 +30,10 @@ from rewriter.checkpoint import load_policy, save_policy
 from rewriter.environment import RewardBatch
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
-from rewriter.policy import PromptBatch, TermPolicy, collate
+from rewriter.policy import PromptBatch, T5Policy
 from rewriter.prompts import Prompt, drop_words
-from rewriter.rollout import Rollouts, Scores, sample, score
+from rewriter.rollout import sample, score
+from rewriter.sequences import Rollouts, Scores
 from rewriter.trlx_config import ppo_config
 from rewriter.vocabulary import EOS_ID
 from rewriter.weight_average import WeightAverage
@@ -81,7 +82,7 @@ def _read_prompt(record: Mapping[str, Any], longest: int, tokenizer: PreTrainedT
 class ScoringModule(nn.Module):
     """What accelerate prepares: its `forward` is the scoring of rollouts, so that gradients are exchanged there."""
 
-    def __init__(self, policy: TermPolicy) -> None:
+    def __init__(self, policy: T5Policy) -> None:
         super().__init__()
         self.policy = policy
 
@@ -249,7 +250,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         return collect(
             policy,
             self.reference,
-            collate(seen, policy.vocabulary_size).to(self.accelerator.device),
+            policy.batch(seen),
             lambda drawn: RewardBatch(self._rewards(rows, drawn.ids, drawn.terms)),
             AdvantageEstimator(self.settings, self.kl.coefficient, self._total),
             self.generator,
@@ -269,10 +270,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         """(N,) what trlX's `reward_fn` pays, told the texts without end tokens and each prompt's metadata."""
         group = ids.shape[0] // len(rows)
         repeated = [row for row in rows for _ in range(group)]
-        outputs = [
-            " ".join(self.vocabulary.tokens[token] for token in one[real].tolist())
-            for one, real in zip(ids.cpu(), terms.cpu(), strict=True)
-        ]
+        outputs = [self.vocabulary.text(one[real].tolist()) for one, real in zip(ids.cpu(), terms.cpu(), strict=True)]
         prompts = [self.prompts.texts[row] for row in repeated]
         metadata = {
             key: [self.prompts.metadata[row][key] for row in repeated] for key in self.prompts.metadata[rows[0]]
@@ -305,8 +303,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def _greedy_rewards(self, rows: Sequence[int]) -> np.ndarray:
         training, self.prompts = self.prompts, self.eval_pipeline
         try:
-            batch = collate([self.prompts[row] for row in rows], self.average.policy.vocabulary_size)
-            drawn = sample(self.average.policy, batch.to(self.accelerator.device), 1, self.settings.terms, None)
+            batch = self.average.policy.batch([self.prompts[row] for row in rows])
+            drawn = sample(self.average.policy, batch, 1, self.settings.terms, None)
             return self._rewards(rows, drawn.ids, drawn.terms)
         finally:
             self.prompts = training
@@ -360,7 +358,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     # --- small parts ---
 
     @property
-    def _policy(self) -> TermPolicy:
+    def _policy(self) -> T5Policy:
         """The policy without what accelerate wraps around it."""
         module = self.accelerator.unwrap_model(self.model)
         assert isinstance(module, ScoringModule)

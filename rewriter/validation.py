@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rewriter.blend import BlendSettings, expand
 from rewriter.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.policy_rewriter import PolicyLogits
 from rewriter.prompts import Prompt
 from rewriter.rewards import NdcgReward
@@ -78,11 +78,11 @@ class ValidationSet:
         """Mean nDCG@10 of the original queries; 0 without queries."""
         return float(self._original_ndcg.mean()) if len(self) else 0.0
 
-    def score(self, policy: TermPolicy, settings: BlendSettings) -> float:
+    def score(self, policy: T5Policy, settings: BlendSettings) -> float:
         """Mean nDCG@10 of the blended queries; 0 without queries."""
         return self.best_score(policy, [settings])
 
-    def best_score(self, policy: TermPolicy, blends: Sequence[BlendSettings]) -> float:
+    def best_score(self, policy: T5Policy, blends: Sequence[BlendSettings]) -> float:
         """The best mean nDCG@10 of some blends; 0 without queries."""
         if not self._prompts:
             return 0.0
@@ -91,7 +91,7 @@ class ValidationSet:
         blended = (self._blend(each, settings) for each, settings in zip(expansions, blends, strict=True))
         return max(float(self._ndcg(scores).mean()) for scores in blended)
 
-    def choose_blend(self, policy: TermPolicy) -> BlendChoice:
+    def choose_blend(self, policy: T5Policy) -> BlendChoice:
         """Try the grid, then the gate; the defaults without queries."""
         if not self._prompts:
             return BlendChoice(BlendSettings(), 0.0, 0.0)

@@ -70,6 +70,10 @@ class TermVocabulary:
             raise IndexError(f"token {token_id} is special, not a term")
         return self.surfaces[token_id - len(SPECIAL_TOKENS)]
 
+    def text(self, ids: Sequence[int]) -> str:
+        """Tokens separated by spaces."""
+        return " ".join(self.tokens[token] for token in ids)
+
     def index_columns(self, index: TermIndex) -> NDArray[np.int64]:
         """(V,) column of each token in `index.counts`, -1 for specials and for terms the index lacks."""
         columns = [index.term_ids.get(term, -1) for term in self.terms]

@@ -12,7 +12,7 @@ from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import WarmStartConfig
 from rewriter.hindsight import HindsightPair, TargetMaker
-from rewriter.policy import TermPolicy, collate
+from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt, drop_words, render
 from rewriter.pseudo_queries import SoftTarget
 from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
@@ -47,7 +47,7 @@ def make_examples(
 
 
 def train_warm_start(
-    policy: TermPolicy,
+    policy: T5Policy,
     examples: Sequence[Example],
     config: WarmStartConfig,
     validation: Validation,
@@ -68,7 +68,7 @@ def train_warm_start(
             batch = [examples[i] for i in order[start : start + config.batch_size]]
             prompts = [drop_words(one.prompt, config.word_dropout, rng) for one in batch]
             ids, weights = pad_targets([one.target for one in batch])
-            loss = soft_cross_entropy(policy, collate(prompts, policy.vocabulary_size), ids, weights)
+            loss = soft_cross_entropy(policy, policy.batch(prompts), ids, weights)
             value = descend(loss, policy.t5, optimizer)
             schedule.step()
             done += 1

@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 
 
 class WeightAverage:
@@ -16,13 +16,13 @@ class WeightAverage:
     Generalization", UAI 2018; for policies Rame et al., "WARP", 2024.
     """
 
-    def __init__(self, policy: TermPolicy, decay: float) -> None:
+    def __init__(self, policy: T5Policy, decay: float) -> None:
         """`decay` in [0, 1) is the share of the old average at each update; at 0 the average is the policy itself."""
         self.policy = copy.deepcopy(policy).eval().requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, policy: TermPolicy) -> None:
+    def update(self, policy: T5Policy) -> None:
         """Move the average towards the present weights."""
         for averaged, present in zip(self.policy.parameters(), policy.parameters(), strict=True):
             averaged.lerp_(present, 1.0 - self._decay)

@@ -25,8 +25,18 @@ HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboar
 """What the serving install lacks, or does not want in memory."""
 
 TRAINERS = {
-    *("ppo_trainer", "trlx_trainer", "ppo", "rollout", "experience", "objective", "warm_start", "supervised"),
-    *("offline_stage", "ilql_stage", "trlx_ilql", "reward_weighted", "distillation"),
+    *(
+        "ppo_trainer",
+        "trlx_trainer",
+        "ppo",
+        "rollout",
+        "sequences",
+        "experience",
+        "objective",
+        "warm_start",
+        "supervised",
+    ),
+    *("warm_start", "supervised", "offline_stage", "ilql_stage", "trlx_ilql", "reward_weighted", "distillation"),
     *("policy", "weight_average", "stages", "stage_record", "ppo_task", "report"),
 }
 """Modules of `rewriter` that `app` imports inside functions or not at all."""

@@ -13,7 +13,7 @@ import torch
 
 from rewriter import ppo_checkpoint
 from rewriter.environment import RewardBatch
-from rewriter.policy import TermPolicy, collate
+from rewriter.policy import T5Policy, collate
 from rewriter.ppo import exact_kl
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.rollout import score
@@ -76,19 +76,19 @@ def make_trainer(bench, vocabulary, decoding="parallel", reward=PlantedReward, *
 
 
 def trainer_of(
-    policy: TermPolicy, prompts, reward=PlantedReward, validation=lambda policy: 0.0, **changes
+    policy: T5Policy, prompts, reward=PlantedReward, validation=lambda policy: 0.0, **changes
 ) -> PPOTrainer:
     best = policy.first_step_log_probs(collate(prompts, policy.vocabulary_size)).topk(6, dim=-1).indices
     return PPOTrainer(policy, prompts, reward(best[:, 5].tolist()), replace(TOY_PPO, **changes), validation)
 
 
-def favour_the_end(policy: TermPolicy) -> None:
+def favour_the_end(policy: T5Policy) -> None:
     """Lengths of all kinds: the end token looks like an average term."""
     with torch.no_grad():
         policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 3
 
 
-def weights_of(policy: TermPolicy) -> dict[str, torch.Tensor]:
+def weights_of(policy: T5Policy) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in policy.state_dict().items()}
 
 
@@ -427,7 +427,7 @@ def test_the_best_weights_are_left_and_patience_ends_the_run(bench, vocabulary, 
     values = iter([0.1, 0.5, 0.4, 0.3, 0.2])
     kept = []
 
-    def validation(policy: TermPolicy) -> float:
+    def validation(policy: T5Policy) -> float:
         kept.append(weights_of(policy))
         return next(values)
 

@@ -8,8 +8,9 @@ import math
 import pytest
 import torch
 
-from rewriter.policy import TermPolicy, collate
-from rewriter.rollout import Rollouts, _choice_logits, _choices, _used, sample, score, without_replacement
+from rewriter.policy import T5Policy, collate
+from rewriter.rollout import _choice_logits, _choices, _used, sample, score, without_replacement
+from rewriter.sequences import Rollouts
 from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 from tests.rewriter.toy_learning import prompt_of, scaled, shaken, toy_policy
 
@@ -23,7 +24,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture(params=DECODINGS)
-def policy(request, bench) -> TermPolicy:
+def policy(request, bench) -> T5Policy:
     made = shaken(toy_policy(bench, request.param)[0])
     return scaled(made, 0.5)
 
@@ -33,7 +34,7 @@ def batch(vocabulary):
     return collate([prompt_of(vocabulary, *terms) for terms in QUERIES], len(vocabulary))
 
 
-def favour_the_end(policy: TermPolicy, batch) -> TermPolicy:
+def favour_the_end(policy: T5Policy, batch) -> T5Policy:
     """Give the end token the embedding of the mean decoder state, so that sequences of all lengths are drawn."""
     with torch.no_grad():
         policy.t5.shared.weight[EOS_ID] = policy.first_states(batch).mean(0) * 2

@@ -67,3 +67,9 @@ def test_a_missing_or_broken_file_is_named(tmp_path, content):
         (tmp_path / "vocabulary.json").write_text(content)
     with pytest.raises(ModelError, match=r"vocabulary\.json"):
         TermVocabulary.load(tmp_path)
+
+
+def test_text_is_the_tokens_separated_by_spaces(vocabulary):
+    ids = [vocabulary.token_ids["oven"], EOS_ID, vocabulary.token_ids["moon"]]
+    assert vocabulary.text(ids) == "oven </s> moon"
+    assert vocabulary.text([]) == ""

@@ -11,7 +11,7 @@ import torch
 
 from rewriter.base import new_policy
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.policy import TermPolicy
+from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt
 from rewriter.vocabulary import EOS_ID, TermVocabulary
 from rewriter.workbench import Workbench
@@ -123,7 +123,7 @@ TOY_PPO = PPOConfig(
 """Every field that decides a result is given, so that tuned defaults change no test."""
 
 
-def toy_policy(bench: Workbench, decoding: str = "parallel") -> tuple[TermPolicy, TermVocabulary]:
+def toy_policy(bench: Workbench, decoding: str = "parallel") -> tuple[T5Policy, TermVocabulary]:
     """An untrained policy of the toy corpus, in evaluation mode."""
     policy, vocabulary = new_policy(bench.index, replace(TOY_POLICY, decoding=decoding))
     return policy.eval(), vocabulary
@@ -135,7 +135,7 @@ def prompt_of(vocabulary: TermVocabulary, *terms: str) -> Prompt:
     return Prompt((*ids, EOS_ID), ids)
 
 
-def shaken(policy: TermPolicy, seed: int = 1, scale: float = 0.05) -> TermPolicy:
+def shaken(policy: T5Policy, seed: int = 1, scale: float = 0.05) -> T5Policy:
     """The policy with noise on all weights, so that nothing is zero or the identity; changed in place."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -144,7 +144,7 @@ def shaken(policy: TermPolicy, seed: int = 1, scale: float = 0.05) -> TermPolicy
     return policy
 
 
-def scaled(policy: TermPolicy, factor: float) -> TermPolicy:
+def scaled(policy: T5Policy, factor: float) -> T5Policy:
     """The policy with sharper or flatter logits, by the size of its last decoder norm; changed in place."""
     with torch.no_grad():
         policy.t5.decoder.final_layer_norm.weight.mul_(factor)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from search.click_models.behaviour import Behaviour
+from search.errors import UntilclickError
 
 Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
 ClickCredit = Literal["every", "share", "first"]
-Decoding = Literal["parallel", "autoregressive"]
+Decoding = Literal["parallel", "autoregressive", "tokens"]
 OfflineMethod = Literal["rwft", "ilql"]
 Weighting = Literal["return", "advantage"]
 
@@ -40,7 +41,8 @@ class PolicyConfig:
     """Factor on everything but the cross-attention at the start; see `policy.identity_start`."""
     decoding: Decoding = "parallel"
     """`parallel`: all terms of a sequence are drawn without replacement from the first decoder step (Plackett-Luce);
-    `autoregressive`: each term is drawn given those before it."""
+    `autoregressive`: each term is drawn given those before it; `tokens`: likewise, among the whole vocabulary, until
+    an end token, which is for subword vocabularies."""
     candidates: int = 64
     """Best terms of the first step, among which sequences are drawn, per prompt."""
     seed: int = 0
@@ -230,3 +232,19 @@ class OfflineConfig:
     """`ilql`: passes over the prompts that teach this policy to the T5."""
     seed: int = 0
     """Random numbers of order, word dropout and heads."""
+
+
+def check_samples(config: PPOConfig) -> None:
+    """A single sample has no other to be compared with: its centred advantage says nothing of the reward. Raises
+    UntilclickError where the settings compare it all the same, or ask for no sample at all."""
+    if config.samples_per_prompt >= 2:
+        return
+    if config.algorithm == "rloo":
+        remedy = "ppo.algorithm=rloo compares the samples of a prompt; give 2 or more, or use ppo.algorithm=ppo"
+    elif config.center_groups:
+        remedy = "ppo.center_groups compares the samples of a prompt; give 2 or more, or set it to false"
+    elif config.samples_per_prompt < 1:
+        remedy = "give 1 or more"
+    else:
+        return
+    raise UntilclickError(f"ppo.samples_per_prompt is {config.samples_per_prompt}: {remedy}")

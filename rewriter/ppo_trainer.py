@@ -19,7 +19,7 @@ from torch import nn
 
 from rewriter import ppo
 from rewriter.callbacks import Progress, Validation
-from rewriter.config import PPOConfig
+from rewriter.config import PPOConfig, check_samples
 from rewriter.environment import RewardEnvironment
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
@@ -28,7 +28,6 @@ from rewriter.prompts import Prompt, drop_words
 from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
 from rewriter.weight_average import WeightAverage
-from search.errors import UntilclickError
 
 WARMUP_ROUNDS = 10
 """Rounds over which the learning rate rises."""
@@ -65,7 +64,7 @@ class PPOTrainer:
     ) -> None:
         """Raises UntilclickError for settings that compare the samples of a prompt where there is only one."""
         assert len(prompts) <= len(environment)
-        _check_samples(config)
+        check_samples(config)
         self.policy = policy.eval()
         self.config = config
         self.reference = copy.deepcopy(policy).requires_grad_(False)
@@ -183,18 +182,3 @@ class PPOTrainer:
         else:
             self.state.stale += 1
         return value
-
-
-def _check_samples(config: PPOConfig) -> None:
-    """A single sample has no other to be compared with: its centred advantage says nothing of the reward."""
-    if config.samples_per_prompt >= 2:
-        return
-    if config.algorithm == "rloo":
-        remedy = "ppo.algorithm=rloo compares the samples of a prompt; give 2 or more, or use ppo.algorithm=ppo"
-    elif config.center_groups:
-        remedy = "ppo.center_groups compares the samples of a prompt; give 2 or more, or set it to false"
-    elif config.samples_per_prompt < 1:
-        remedy = "give 1 or more"
-    else:
-        return
-    raise UntilclickError(f"ppo.samples_per_prompt is {config.samples_per_prompt}: {remedy}")

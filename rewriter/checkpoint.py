@@ -74,7 +74,7 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
     policy.t5.save_pretrained(folder)
     word_level_tokenizer(vocabulary).save_pretrained(folder)
     vocabulary.save(folder)
-    save_file({k: v.contiguous() for k, v in policy.value_head.state_dict().items()}, folder / _VALUE_FILE)
+    save_value_head(policy, folder)
     settings = {"decoding": policy.decoding, "candidates": policy.candidates}
     (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
@@ -84,15 +84,12 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
     do not fit together; the library alone would fill missing weights with random ones."""
     try:
         settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
-        t5, missing = _load_t5(folder)
-        policy = T5Policy(t5, settings["decoding"], settings["candidates"])
+        policy = T5Policy(load_t5(folder), settings["decoding"], settings["candidates"])
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{folder} is not a model folder of this package ({error}); train the model again"
         ) from error
-    if missing:
-        raise ModelError(f"{folder} lacks the weight {missing[0]}; train the model again")
     vocabulary = TermVocabulary.load(folder)
     if len(vocabulary) != policy.vocabulary_size:
         sizes = f"{len(vocabulary)} tokens, the model {policy.vocabulary_size}"
@@ -113,8 +110,27 @@ def without_progress_bars() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _load_t5(folder: Path) -> tuple[T5ForConditionalGeneration, list[str]]:
-    """The model and the names of weights that the folder lacks."""
-    with without_progress_bars():
-        loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair
-    return loaded[0], sorted(loaded[1]["missing_keys"])
+def load_t5(folder: Path) -> T5ForConditionalGeneration:
+    """A T5 with all its weights. Raises ModelError when it is none or lacks one: the library alone would fill it with
+    random numbers."""
+    try:
+        with without_progress_bars():
+            loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{folder} is not a T5 that can be loaded ({error})") from error
+    missing = sorted(loaded[1]["missing_keys"])
+    if missing:
+        raise ModelError(f"{folder} lacks the weight {missing[0]}; save the model again")
+    t5: T5ForConditionalGeneration = loaded[0]
+    return t5
+
+
+def save_value_head(policy: T5Policy, folder: Path) -> None:
+    """Write the value head beside a T5."""
+    save_file({k: v.contiguous() for k, v in policy.value_head.state_dict().items()}, folder / _VALUE_FILE)
+
+
+def load_value_head(policy: T5Policy, folder: Path) -> None:
+    """Read the value head beside a T5; it keeps its weights where there is none."""
+    if (folder / _VALUE_FILE).is_file():
+        policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))

@@ -184,6 +184,11 @@ class PPOConfig:
     seed: int = 0
     """Random numbers of prompts, sampling and simulated clicks."""
 
+    @property
+    def needs_distributions(self) -> bool:
+        """Whether the loss looks at whole next-token distributions; else the drawn tokens are enough."""
+        return self.kl_placement == "loss" or self.entropy_coef > 0
+
 
 @dataclass(frozen=True)
 class OfflineConfig:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,19 @@ class RewardBatch(NamedTuple):
         rewritten = None if self.rewritten is None else self.rewritten[rows]
         original = None if self.original is None else self.original[rows]
         return RewardBatch(self.gain[rows], rewritten, original)
+
+
+class Environment(Protocol):
+    """Whatever pays for sequences, by the position of their prompts."""
+
+    def __len__(self) -> int:
+        """Number of prompts it knows."""
+
+    def rewards(
+        self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
+    ) -> RewardBatch:
+        """Rewards of G sequences for each of B prompts: `rows` (B,), `ids` and `mask` (B x G, T), samples of one
+        prompt next to each other; end tokens are outside the mask."""
 
 
 class RewardEnvironment:

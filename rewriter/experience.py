@@ -31,8 +31,9 @@ class Experience:
     prompts: PromptBatch
     rollouts: Rollouts
     rewards: RewardBatch
-    reference: Tensor
-    """(M, K) log-probabilities of the reference at the same decoder steps, M a multiple of B."""
+    reference: Tensor | None
+    """(M, K) log-probabilities of the reference at the same decoder steps, M a multiple of B; None where the
+    configuration has no use for them."""
     reference_log_probs: Tensor
     """(N, T) the reference's log-probability of each drawn token."""
     advantages: Tensor
@@ -54,16 +55,21 @@ class Experience:
         n_sequences, device = self.rollouts.ids.shape[0], self.rollouts.ids.device
         samples = n_sequences // len(self)
         own = torch.arange(n_sequences, device=device).view(-1, samples)[rows].flatten()
-        steps = torch.arange(self.reference.shape[0], device=device).view(len(self), -1)[rows].flatten()
         return Experience(
             self.prompts.rows(rows),
             self.rollouts.of_prompts(rows, samples),
             self.rewards.of(own.cpu().numpy()),
-            self.reference[steps],
+            self._reference_of(rows),
             self.reference_log_probs[own],
             self.advantages[own],
             self.returns[own],
         )
+
+    def _reference_of(self, rows: Tensor) -> Tensor | None:
+        if self.reference is None:
+            return None
+        steps = torch.arange(self.reference.shape[0], device=rows.device).view(len(self), -1)[rows]
+        return self.reference[steps.flatten()]
 
 
 @torch.no_grad()
@@ -78,7 +84,7 @@ def collect(
     """Draw `samples_per_prompt` sequences for each prompt and ask what they earn."""
     config = estimate.config
     rollouts = sample(policy, prompts, config.samples_per_prompt, config.terms, generator)
-    expected = score(reference, prompts, rollouts)
+    expected = score(reference, prompts, rollouts, distributions=config.needs_distributions)
     rewards = reward(rollouts)
     advantages, returns = estimate(
         rollouts, expected.log_probs, torch.from_numpy(rewards.gain).float().to(prompts.input_ids.device)

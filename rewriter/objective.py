@@ -27,8 +27,7 @@ def ppo_objective(scores: Scores, batch: Experience, config: PPOConfig, kl_coef:
     surrogate = ppo.clipped_policy_loss(
         scores.log_probs, rollouts.log_probs, batch.advantages, rollouts.mask, config.clip_range
     )
-    kl = ppo.masked_mean(ppo.exact_kl(scores.distributions, batch.reference), scores.steps)
-    spread = ppo.masked_mean(ppo.entropy(scores.distributions), scores.steps)
+    kl, spread = _spread(scores, batch)
     loss = surrogate.loss - config.entropy_coef * spread
     parts = {"policy_loss": surrogate.loss, "clip_share": surrogate.clip_share, "approx_kl": surrogate.approx_kl}
     if config.kl_placement == "loss":
@@ -40,3 +39,15 @@ def ppo_objective(scores: Scores, batch: Experience, config: PPOConfig, kl_coef:
         loss = loss + config.value_coef * value_loss
         parts["value_loss"] = value_loss
     return Objective(loss, {**parts, "kl": kl, "entropy": spread})
+
+
+def _spread(scores: Scores, batch: Experience) -> tuple[Tensor, Tensor]:
+    """KL to the reference and entropy, both () per token in nats: exact where whole distributions are at hand, else
+    estimated from the drawn tokens, (r - 1) - log r with r = reference / policy (Schulman 2020) and -log p, which is
+    right for the policy that drew them and gives no gradient that the loss uses."""
+    if scores.distributions is not None and batch.reference is not None:
+        exact = ppo.masked_mean(ppo.exact_kl(scores.distributions, batch.reference), scores.steps)
+        return exact, ppo.masked_mean(ppo.entropy(scores.distributions), scores.steps)
+    own, mask = scores.log_probs.detach(), batch.rollouts.mask
+    log_ratio = (batch.reference_log_probs - own) * mask
+    return ppo.masked_mean(log_ratio.exp() - 1.0 - log_ratio, mask), ppo.masked_mean(-own, mask)

@@ -1,8 +1,10 @@
-"""The `corpus` policy: a small T5 whose words are the corpus's own index terms, with a value head.
+"""The policy: a T5 with a value head. Its `corpus` kind is a small T5 whose words are the corpus's own index terms;
+any T5 of another vocabulary is generated from token by token.
 
-A fresh T5 needs 100,000s of samples before it copies its input. This one copies and associates before any training:
-its embedding is the corpus's latent semantic space, its cross-attention passes encoder states through unchanged and
-every other layer starts small, so that the first decoder state is about the mean of the query's term vectors.
+A fresh T5 needs 100,000s of samples before it copies its input. The corpus kind copies and associates before any
+training: its embedding is the corpus's latent semantic space, its cross-attention passes encoder states through
+unchanged and every other layer starts small, so that the first decoder state is about the mean of the query's term
+vectors.
 Tokens, prompts and text are not known here: ids come in, log-probabilities and values go out.
 """
 
@@ -13,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import EncoderDecoderCache, T5Config, T5ForConditionalGeneration
 
 from rewriter.config import Decoding, PolicyConfig
 from rewriter.prompts import Prompt
@@ -31,7 +33,7 @@ class PromptBatch(NamedTuple):
     attention_mask: Tensor
     """(B, S) int64, 1 on real tokens."""
     banned: Tensor
-    """(B, V) bool, tokens never generated: specials and the query's own terms."""
+    """(B, V) bool, tokens never generated: the policy's own and the query's terms."""
 
     def to(self, device: torch.device) -> PromptBatch:
         """The same prompts on a device."""
@@ -42,22 +44,36 @@ class PromptBatch(NamedTuple):
         return PromptBatch(self.input_ids[index], self.attention_mask[index], self.banned[index])
 
 
-def collate(prompts: Sequence[Prompt], vocabulary_size: int) -> PromptBatch:
+TERM_BANS = tuple(range(len(SPECIAL_TOKENS)))
+"""What a policy over terms never generates, the end token apart, which its decoding allows for itself."""
+
+
+def collate(prompts: Sequence[Prompt], vocabulary_size: int, banned_ids: Sequence[int] = TERM_BANS) -> PromptBatch:
     """Pad prompts to one length; at least one prompt."""
     length = max(len(prompt.ids) for prompt in prompts)
     input_ids = torch.tensor([(*prompt.ids, *[PAD_ID] * (length - len(prompt.ids))) for prompt in prompts])
     banned = torch.zeros(len(prompts), vocabulary_size, dtype=torch.bool)
-    banned[:, : len(SPECIAL_TOKENS)] = True
+    banned[:, list(banned_ids)] = True
     for row, prompt in enumerate(prompts):
         banned[row, list(prompt.query_ids)] = True
     return PromptBatch(input_ids, (input_ids != PAD_ID).long(), banned)
 
 
 class T5Policy(nn.Module):
-    """A T5 over terms and a value head on its decoder states."""
+    """A T5 and a value head on its decoder states."""
 
-    def __init__(self, t5: T5ForConditionalGeneration, decoding: Decoding = "parallel", candidates: int = 64) -> None:
+    banned_ids: Tensor
+    """(k,) int64, tokens never generated whatever the prompt."""
+
+    def __init__(
+        self,
+        t5: T5ForConditionalGeneration,
+        decoding: Decoding = "parallel",
+        candidates: int = 64,
+        banned_ids: Sequence[int] = TERM_BANS,
+    ) -> None:
         super().__init__()
+        self.register_buffer("banned_ids", torch.tensor(banned_ids, dtype=torch.long), persistent=False)
         self.t5 = t5
         self.decoding: Decoding = decoding
         self.candidates = candidates
@@ -77,7 +93,7 @@ class T5Policy(nn.Module):
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         """Prompts as this policy reads them, on its device; at least one."""
-        return collate(prompts, self.vocabulary_size).to(self.device)
+        return collate(prompts, self.vocabulary_size, self.banned_ids.tolist()).to(self.device)
 
     def encode(self, batch: PromptBatch) -> Tensor:
         """(B, S, d) encoder states."""
@@ -94,6 +110,19 @@ class T5Policy(nn.Module):
         )
         return output.last_hidden_state  # type: ignore[no-any-return]
 
+    def next_states(
+        self, encoded: Tensor, attention_mask: Tensor, last_ids: Tensor, cache: EncoderDecoderCache
+    ) -> Tensor:
+        """(B, d) decoder state after one more decoder input (B, 1); `cache` holds those before and takes it in."""
+        output = self.t5.decoder(
+            input_ids=last_ids,
+            encoder_hidden_states=encoded,
+            encoder_attention_mask=attention_mask,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        return output.last_hidden_state[:, -1]  # type: ignore[no-any-return]
+
     def first_states(self, batch: PromptBatch) -> Tensor:
         """(B, d) decoder state of the first step."""
         start = torch.full((batch.input_ids.shape[0], 1), PAD_ID, device=batch.input_ids.device)
@@ -101,8 +130,11 @@ class T5Policy(nn.Module):
 
     def logits(self, states: Tensor, banned: Tensor) -> Tensor:
         """(..., V) next-term logits of decoder states (..., d), `banned` (..., V) masked."""
-        scaled = states * self.t5.config.d_model**-0.5
-        return self.t5.lm_head(scaled).masked_fill(banned, MASKED_LOGIT)  # type: ignore[no-any-return]
+        return self.t5.lm_head(self.scaled(states)).masked_fill(banned, MASKED_LOGIT)  # type: ignore[no-any-return]
+
+    def scaled(self, states: Tensor) -> Tensor:
+        """Decoder states as the output layer takes them: a T5 with tied embeddings scales them by 1/sqrt(d)."""
+        return states * self.t5.config.d_model**-0.5 if self.t5.config.tie_word_embeddings else states
 
     def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
         """(B, V) log-probabilities of the first generated term; banned tokens near `MASKED_LOGIT`."""

@@ -20,7 +20,7 @@ from torch import nn
 from rewriter import ppo
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import PPOConfig, check_samples
-from rewriter.environment import RewardEnvironment
+from rewriter.environment import Environment
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
 from rewriter.policy import T5Policy
@@ -58,7 +58,7 @@ class PPOTrainer:
         self,
         policy: T5Policy,
         prompts: Sequence[Prompt],
-        environment: RewardEnvironment,
+        environment: Environment,
         config: PPOConfig,
         validation: Validation,
     ) -> None:
@@ -78,7 +78,7 @@ class PPOTrainer:
             {"params": list(policy.t5.parameters()), "lr": config.learning_rate},
             {"params": list(policy.value_head.parameters()), "lr": config.value_learning_rate},
         ]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: min(1.0, (step + 1) / WARMUP_ROUNDS)
         )
@@ -166,7 +166,7 @@ class PPOTrainer:
         for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.micro_batches):
             part = batch.of_prompts(rows)
             share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
-            scores = score(self.policy, part.prompts, part.rollouts)
+            scores = score(self.policy, part.prompts, part.rollouts, distributions=self.config.needs_distributions)
             loss, parts = ppo_objective(scores, part, self.config, self.kl.coefficient)
             (loss * share).backward()  # type: ignore[no-untyped-call]
             totals = {name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()}

@@ -123,12 +123,12 @@ def weighted_loss(
     rollouts = as_rollouts(policy, prompts, actions, config.terms)
     scores = score(policy, prompts, rollouts)
     with torch.no_grad():
-        before = score(reference, prompts, rollouts).distributions
+        before = score(reference, prompts, rollouts).next_token()
     counts = torch.tensor([float(one.count) for one in actions], device=policy.device)
     weights = torch.tensor([one.weight for one in batch], device=policy.device)
     log_probs = (scores.log_probs * rollouts.mask).sum(1)
     loss = -(counts * weights * log_probs).sum() / counts.sum()
-    return loss + config.kl_coef * masked_mean(exact_kl(scores.distributions, before), scores.steps)
+    return loss + config.kl_coef * masked_mean(exact_kl(scores.next_token(), before), scores.steps)
 
 
 def _batches(

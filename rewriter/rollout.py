@@ -3,13 +3,15 @@
 Sampler and scorer share every mask, so the probabilities of what was drawn are those the loss sees: temperature 1,
 nothing cut off. Sampled ids are kept as drawn; no text is decoded and read again.
 
-Two ways to draw T terms for a prompt:
+Three ways to draw T tokens for a prompt:
 
     parallel        without replacement from the first decoder step (Plackett 1975; Luce 1959): sequence probability
                     p(a) p(b)/(1 - p(a)) ...; one decoder step whatever the number of samples
     autoregressive  term by term, each given those before it and before the end token
+    tokens          token by token over the whole vocabulary, for a subword T5; see `token_rollout.py`
 
-Both choose among the first step's best terms: outside them a draw is noise that costs a ranking and teaches nothing.
+The first two choose among the first step's best terms: outside them a draw is noise that costs a ranking and teaches
+nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch import Tensor
 
 from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
 from rewriter.sequences import Rollouts, Scores, gumbel
+from rewriter.token_rollout import sample_tokens, score_tokens
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
 
@@ -27,14 +30,16 @@ def sample(
 ) -> Rollouts:
     """`samples` sequences of at most `length` terms for every prompt; the best terms, greedily, where `generator` is
     None. No gradient is kept."""
+    ways = {"parallel": _sample_parallel, "autoregressive": _sample_autoregressive, "tokens": sample_tokens}
     with torch.no_grad():
-        if policy.decoding == "parallel":
-            return _sample_parallel(policy, batch, samples, length, generator)
-        return _sample_autoregressive(policy, batch, samples, length, generator)
+        return ways[policy.decoding](policy, batch, samples, length, generator)
 
 
-def score(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
-    """The same sequences under the policy's present weights, with gradients."""
+def score(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, distributions: bool = True) -> Scores:
+    """The same sequences under the policy's present weights, with gradients. Without `distributions`, decoding by
+    tokens leaves those out; the others have them for nothing."""
+    if policy.decoding == "tokens":
+        return score_tokens(policy, batch, rollouts, distributions=distributions)
     if policy.decoding == "parallel":
         return _score_parallel(policy, batch, rollouts)
     return _score_autoregressive(policy, batch, rollouts)

@@ -22,7 +22,8 @@ class Rollouts(NamedTuple):
     values: Tensor
     """(N, T) value estimate before each token, 0 outside the mask."""
     candidates: Tensor
-    """(B, C) tokens among which decoding chose: the policy is its softmax over these, in sampler and loss alike."""
+    """(B, C) tokens among which decoding chose: the policy is its softmax over these, in sampler and loss alike. C is
+    0 where it chose from the whole vocabulary."""
 
     @property
     def terms(self) -> Tensor:
@@ -42,10 +43,15 @@ class Scores(NamedTuple):
     """(N, T) log-probability of each token, 0 outside the mask."""
     values: Tensor
     """(N, T) value estimate before each token, 0 outside the mask."""
-    distributions: Tensor
-    """(M, K) log-probabilities of the next term at M decoder steps."""
+    distributions: Tensor | None
+    """(M, K) log-probabilities of the next token at M decoder steps; None where they were not asked for."""
     steps: Tensor
     """(M,) bool, True on steps that were really taken."""
+
+    def next_token(self) -> Tensor:
+        """(M, K) the distributions, where they were asked for."""
+        assert self.distributions is not None
+        return self.distributions
 
 
 def gumbel(shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> Tensor:

@@ -1,0 +1,156 @@
+"""Drawing token by token: the sampler is the policy of the loss, and ends once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rewriter.environment import RewardBatch
+from rewriter.ppo_trainer import PPOTrainer
+from rewriter.rollout import sample, score
+from rewriter.token_rollout import draw
+from rewriter.vocabulary import EOS_ID, PAD_ID
+from tests.rewriter.toy_learning import TOY_PPO, scaled
+from tests.rewriter.toy_subword import SHAPE, favour_the_end, toy_subword
+
+TEXTS = ["oven dough", "soil", "planet moon telescope eclipse"]
+LENGTH = 6
+LEARNING = replace(
+    TOY_PPO,
+    iterations=50,
+    terms=4,
+    samples_per_prompt=8,
+    kl_placement="reward",
+    kl_coef=0.0,
+    learning_rate=4e-3,
+    word_dropout=0.0,
+)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def policy():
+    return toy_subword()[0]
+
+
+@pytest.fixture
+def batch(policy):
+    vocabulary = toy_subword()[1]
+    return policy.batch([vocabulary.prompt(text, 24) for text in TEXTS])
+
+
+@pytest.mark.parametrize("distributions", [True, False])
+def test_drawn_ids_score_the_same_log_probs_under_unchanged_weights(policy, batch, distributions):
+    favour_the_end(policy, batch)
+    torch.nn.init.normal_(policy.value_head.weight, generator=generator())
+    rollouts = sample(policy, batch, 40, LENGTH, generator())
+    scores = score(policy, batch, rollouts, distributions=distributions)
+    assert torch.allclose(scores.log_probs, rollouts.log_probs, atol=1e-5)
+    assert torch.allclose(scores.values, rollouts.values, atol=1e-5)
+    assert scores.log_probs.requires_grad
+    assert (rollouts.log_probs[~rollouts.mask] == 0).all()
+    assert (scores.distributions is not None) == distributions
+
+
+def test_both_ways_of_scoring_give_the_same_gradients(policy, batch):
+    rollouts = sample(favour_the_end(policy, batch), batch, 5, LENGTH, generator())
+    found = []
+    for distributions in (True, False):
+        policy.zero_grad()
+        score(policy, batch, rollouts, distributions=distributions).log_probs.sum().backward()
+        found.append({name: weight.grad.clone() for name, weight in policy.t5.named_parameters()})
+    for name, gradient in found[0].items():
+        assert torch.allclose(gradient, found[1][name], atol=1e-4), name
+
+
+def test_banned_tokens_have_no_probability_and_all_others_sum_to_1(policy, batch):
+    rollouts = sample(policy, batch, 300, LENGTH, generator())
+    banned = policy.banned_ids.tolist()
+    assert not np.isin(rollouts.ids[rollouts.mask].numpy(), banned).any()
+    every = score(policy, batch, rollouts).next_token().detach().exp()
+    assert float(every[:, banned].sum()) == 0.0
+    assert torch.allclose(every.sum(1), torch.ones(every.shape[0]), atol=1e-5)
+
+
+def test_an_ended_sequence_has_one_end_token_and_nothing_after_it(policy, batch):
+    rollouts = sample(favour_the_end(policy, batch), batch, 60, LENGTH, generator())
+    lengths = set()
+    for ids, mask in zip(rollouts.ids.tolist(), rollouts.mask.tolist(), strict=True):
+        length = ids.index(EOS_ID) + 1 if EOS_ID in ids else LENGTH
+        lengths.add(length)
+        assert mask == [True] * length + [False] * (LENGTH - length)
+        assert ids[length:] == [PAD_ID] * (LENGTH - length)
+    assert {1, 2, LENGTH} <= lengths
+
+
+def test_tokens_have_the_frequencies_that_the_policy_states(policy, batch):
+    scaled(policy, 3.0)
+    rollouts = sample(policy, batch.rows(torch.tensor([1])), 5000, 2, generator())
+    stated = rollouts.log_probs[:, 0].exp()
+    for token in rollouts.ids[:, 0].unique():
+        drawn = rollouts.ids[:, 0] == token
+        prob = float(stated[drawn][0])
+        assert abs(float(drawn.float().mean()) - prob) < 5 * math.sqrt(prob * (1 - prob) / 5000) + 1e-3
+
+
+def test_greedy_tokens_are_those_of_the_library(policy, batch):
+    favour_the_end(policy, batch)
+    ours = sample(policy, batch, 1, LENGTH, None)
+    theirs = policy.t5.generate(
+        input_ids=batch.input_ids,
+        attention_mask=batch.attention_mask,
+        max_new_tokens=LENGTH,
+        do_sample=False,
+        suppress_tokens=policy.banned_ids.tolist(),
+    )[:, 1:]
+    assert ours.ids[:, : theirs.shape[1]].tolist() == theirs.tolist()
+    assert not ours.mask[:, theirs.shape[1] :].any()
+
+
+def test_same_seed_same_draws(policy, batch):
+    first, second = (sample(policy, batch, 4, LENGTH, generator(5)) for _ in range(2))
+    assert torch.equal(first.ids, second.ids)
+    assert not torch.equal(first.ids, sample(policy, batch, 4, LENGTH, generator(6)).ids)
+
+
+def test_a_token_is_drawn_where_the_cumulative_probability_passes_a_uniform_number():
+    probs = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]])
+    log_probs = probs.clamp_min(1e-30).log().where(probs > 0, -1e9)
+    for seed in range(200):
+        uniform = float(torch.rand((1, 1), generator=generator(seed)))
+        assert int(draw(log_probs, generator(seed))) == (1 if uniform < 0.25 else 3)
+    assert int(draw(log_probs, None)) == 3
+
+
+class LetterShare:
+    """Pays for the share of tokens from the first half of the vocabulary."""
+
+    def __len__(self) -> int:
+        return len(TEXTS)
+
+    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
+        low = (ids < SHAPE.rows // 4) & mask
+        gain = low.sum(1) / np.maximum(mask.sum(1), 1)
+        return RewardBatch(gain, gain, np.zeros_like(gain))
+
+
+@pytest.mark.parametrize("placement", ["reward", "loss"])
+def test_ppo_learns_token_by_token(placement):
+    policy, vocabulary = toy_subword()
+    prompts = [vocabulary.prompt(text, 24) for text in TEXTS]
+    trainer = PPOTrainer(
+        policy, prompts, LetterShare(), replace(LEARNING, kl_placement=placement), lambda policy: 0.0
+    )
+    rounds = [trainer.step() for _ in range(LEARNING.iterations)]
+    assert rounds[0]["kl"] == pytest.approx(0.0, abs=1e-5)
+    assert rounds[0]["reward_mean"] < 0.5
+    assert rounds[-1]["reward_mean"] > 0.9
+    assert rounds[-1]["kl"] > 0.1
+    assert rounds[-1]["entropy"] < rounds[0]["entropy"]

@@ -98,6 +98,11 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
     return policy, vocabulary
 
 
+def is_term_model(folder: Path) -> bool:
+    """True where `save_policy` has written."""
+    return (folder / _POLICY_FILE).is_file()
+
+
 @contextmanager
 def without_progress_bars() -> Iterator[None]:
     """Have transformers load weights without a bar, which takes milliseconds here; its setting is then put back."""

@@ -65,7 +65,7 @@ def load_subword(folder: Path) -> tuple[T5Policy, SubwordVocabulary]:
         raise ModelError(f"{folder} has a tokenizer that cannot be read ({error})") from error
     found = (vocabulary.tokenizer.pad_token_id, vocabulary.tokenizer.eos_token_id, t5.config.decoder_start_token_id)
     if found != T5_TOKENS:
-        raise ModelError(f"{folder} pads, ends and starts with tokens {found}; a T5 does with {T5_TOKENS}")
+        raise ModelError(f"{folder} pads, ends and starts with tokens {found}; a T5 with {T5_TOKENS}")
     policy = T5Policy(t5, "tokens", 0, vocabulary.banned_ids(t5.config.vocab_size))
     load_value_head(policy, folder)
     return policy.eval(), vocabulary

@@ -26,7 +26,7 @@ from trlx.trainer import register_trainer
 from trlx.trainer.accelerate_base_trainer import AccelerateRLTrainer
 
 from rewriter import ppo
-from rewriter.checkpoint import load_policy, save_policy
+from rewriter.model_folder import open_model, save_model
 from rewriter.environment import RewardBatch
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
@@ -82,9 +82,10 @@ def _read_prompt(record: Mapping[str, Any], longest: int, tokenizer: PreTrainedT
 class ScoringModule(nn.Module):
     """What accelerate prepares: its `forward` is the scoring of rollouts, so that gradients are exchanged there."""
 
-    def __init__(self, policy: T5Policy) -> None:
+    def __init__(self, policy: T5Policy, *, distributions: bool = True) -> None:
         super().__init__()
         self.policy = policy
+        self._distributions = distributions
 
     @property
     def base_model(self) -> nn.Module:
@@ -93,7 +94,7 @@ class ScoringModule(nn.Module):
 
     def forward(self, prompts: PromptBatch, rollouts: Rollouts) -> Scores:
         """The sequences under the present weights."""
-        return score(self.policy, prompts, rollouts)
+        return score(self.policy, prompts, rollouts, distributions=self._distributions)
 
 
 @dataclass
@@ -141,11 +142,11 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         plugin = self.accelerator.state.deepspeed_plugin
         if plugin is not None and plugin.zero_stage == 3:
             raise UntilclickError("ZeRO stage 3 cuts up weights that every process samples from; use stage 1 or 2")
-        self.vocabulary = load_policy(Path(config.model.model_path))[1]
+        self.vocabulary = open_model(Path(config.model.model_path))[1]
         own = self.settings.samples_per_prompt * self.accelerator.num_processes
         self._step_prompts = max(1, config.train.batch_size // own)
         self.mb_size = -(-self._step_prompts // self.num_mb)
-        self.reference = load_policy(Path(config.model.model_path))[0].requires_grad_(False)
+        self.reference = open_model(Path(config.model.model_path))[0].requires_grad_(False)
         self.reference.to(self.accelerator.device)
         self.average = WeightAverage(self._policy, self.settings.average_decay)
         self.average.policy.to(self.accelerator.device)
@@ -165,7 +166,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
 
     def get_arch(self, config: TRLConfig) -> ScoringModule:
         """The policy of the configured model folder."""
-        return ScoringModule(load_policy(Path(config.model.model_path))[0])
+        policy = open_model(Path(config.model.model_path))[0]
+        return ScoringModule(policy, distributions=self.settings.needs_distributions)
 
     def setup_optimizer(self) -> torch.optim.Optimizer:
         """trlX's optimiser, the value head at its own learning rate."""
@@ -316,7 +318,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         if self.accelerator.is_main_process:
             folder = Path(directory or Path(self.config.train.checkpoint_dir) / "hf_model")
             folder.mkdir(parents=True, exist_ok=True)
-            save_policy(self.average.policy, self.vocabulary, folder)
+            save_model(self.average.policy, self.vocabulary, folder)
         self.accelerator.wait_for_everyone()
 
     def save(self, directory: str | None = None, **kwargs: object) -> None:

@@ -6,9 +6,11 @@ import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
+from rewriter.model_folder import open_model, save_model
 from rewriter.subword import load_subword, save_subword
 from rewriter.vocabulary import EOS_ID
 from search.errors import ModelError
+from tests.rewriter.toy_learning import toy_policy
 from tests.rewriter.toy_subword import SHAPE, TOKENS, toy_subword
 
 
@@ -65,3 +67,14 @@ def test_a_t5_with_other_padding_is_refused(tmp_path):
     save_subword(policy, vocabulary, tmp_path)
     with pytest.raises(ModelError, match="pads, ends and starts"):
         load_subword(tmp_path)
+
+
+def test_a_folder_opens_as_the_kind_of_model_that_it_holds(bench, tmp_path):
+    for made, name in ((toy_subword(), "subword"), (toy_policy(bench), "terms")):
+        folder = tmp_path / name
+        folder.mkdir()
+        save_model(*made, folder)
+        policy, vocabulary = open_model(folder)
+        assert policy.decoding == made[0].decoding
+        assert type(vocabulary) is type(made[1])
+        assert all(torch.equal(policy.state_dict()[key], tensor) for key, tensor in made[0].state_dict().items())

@@ -12,9 +12,9 @@ from pathlib import Path
 from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import OfflineConfig
+from rewriter.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
 from rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
 from rewriter.policy import T5Policy
-from rewriter.ppo_task import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
 from rewriter.reward_weighted import train_reward_weighted, weigh
 from rewriter.stage_record import BASE, OFFLINE, STAGE_FILE, WARM_START, load_stage, read_stage, write_stage
 from rewriter.training_data import split_sessions

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rewriter.blend import BlendSettings
 from rewriter.config import PPOConfig
 from rewriter.environment import RewardEnvironment
+from rewriter.held_out import (
+    MAX_VALIDATION_QUERIES,
+    VALIDATION_SHARE,
+    never_worse,
+    open_validation,
+    sharpened_score,
+    wanted_queries,
+)
 from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt, render
 from rewriter.rewards import make_reward
 from rewriter.scorer import CorpusScorer
 from rewriter.stage_record import PPO, WARM_START, load_stage, read_stage, write_stage
-from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries, split_sessions, training_query
-from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
+from rewriter.training_data import LoggedQuery, clicked_queries, split_sessions, training_query
+from rewriter.validation import ValidationSet
 from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
 from search.click_models import click_model
 from search.errors import DataError
 from search.records import Session
-
-VALIDATION_SHARE = 0.1
-"""Share of the log's needs kept back."""
-MAX_VALIDATION_QUERIES = 1500
-"""First queries of sessions before later ones. With 400 the blend chosen was one of chance."""
 
 
 @dataclass(frozen=True)
@@ -76,34 +79,6 @@ class PPOTask:
         figures = {"queries": float(len(self.prompts)), **figures}
         choice = never_worse(self.validation, policy, self.blend)
         return write_stage(bench, run / PPO, policy, self.vocabulary, (config, choice, figures))
-
-
-def wanted_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
-    """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
-    topics = [topic for split in bench.collection.topics.values() for topic in split]
-    return simulated_queries(sessions, topics) or clicked_queries(sessions)
-
-
-def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
-    """The validation queries of the sessions kept back. Raises DataError when there are none."""
-    validation = bench.validation_set(wanted_queries(bench, sessions), scorer, MAX_VALIDATION_QUERIES)
-    if not len(validation):
-        raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
-    return validation
-
-
-def sharpened_score(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> float:
-    """nDCG@10 on the validation queries in a blend, at the better sharpness of the grid."""
-    blends = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS]
-    return validation.best_score(policy, blends)
-
-
-def never_worse(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> BlendChoice:
-    """The blend chosen anew, or the earlier one where the grid finds nothing better."""
-    choice = validation.choose_blend(policy)
-    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
-    earlier = validation.score(policy, ungated)
-    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)
 
 
 def _rendered(

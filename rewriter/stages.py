@@ -15,8 +15,9 @@ from rewriter.base import new_policy, train_base
 from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from rewriter.held_out import VALIDATION_SHARE, open_validation
 from rewriter.hindsight import TargetMaker, TargetSettings, hindsight_pairs
-from rewriter.ppo_task import VALIDATION_SHARE, PPOTask, open_validation
+from rewriter.ppo_task import PPOTask
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.pseudo_queries import term_weights
 from rewriter.stage_record import BASE, PPO, TRLX_CHECKPOINTS, WARM_START, load_stage, write_stage

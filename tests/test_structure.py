@@ -37,7 +37,7 @@ TRAINERS = {
         "supervised",
     ),
     *("warm_start", "supervised", "offline_stage", "ilql_stage", "trlx_ilql", "reward_weighted", "distillation"),
-    *("policy", "weight_average", "stages", "stage_record", "ppo_task", "report"),
+    *("policy", "weight_average", "stages", "stage_record", "ppo_task", "held_out", "report"),
 }
 """Modules of `rewriter` that `app` imports inside functions or not at all."""
 

@@ -1,0 +1,51 @@
+"""The part of a log that is kept back: what a stage stops by, and what its blend is chosen on.
+
+Every stage that reads a log keeps back the same needs, so that none of them is chosen on what an earlier one learned
+from. How a policy is scored there is `validation.py`'s; how sessions are parted is `training_data.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rewriter.blend import BlendSettings
+from rewriter.policy import T5Policy
+from rewriter.scorer import CorpusScorer
+from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries
+from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
+from rewriter.workbench import Workbench
+from search.errors import DataError
+from search.records import Session
+
+VALIDATION_SHARE = 0.1
+"""Share of the log's needs kept back."""
+MAX_VALIDATION_QUERIES = 1500
+"""First queries of sessions before later ones. With 400 the blend chosen was one of chance."""
+
+
+def wanted_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+    """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
+    topics = [topic for split in bench.collection.topics.values() for topic in split]
+    return simulated_queries(sessions, topics) or clicked_queries(sessions)
+
+
+def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
+    """The validation queries of the sessions kept back. Raises DataError when there are none."""
+    validation = bench.validation_set(wanted_queries(bench, sessions), scorer, MAX_VALIDATION_QUERIES)
+    if not len(validation):
+        raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
+    return validation
+
+
+def sharpened_score(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> float:
+    """nDCG@10 on the validation queries in a blend, at the better sharpness of the grid."""
+    blends = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS]
+    return validation.best_score(policy, blends)
+
+
+def never_worse(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> BlendChoice:
+    """The blend chosen anew, or the earlier one where the grid finds nothing better."""
+    choice = validation.choose_blend(policy)
+    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
+    earlier = validation.score(policy, ungated)
+    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)

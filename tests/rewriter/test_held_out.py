@@ -1,0 +1,63 @@
+"""What a log keeps back to stop by and to choose a blend on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rewriter.blend import BlendSettings
+from rewriter.held_out import (
+    MAX_VALIDATION_QUERIES,
+    never_worse,
+    open_validation,
+    sharpened_score,
+    wanted_queries,
+)
+from rewriter.validation import GRID_SHARPNESS
+from search.errors import DataError
+from tests.rewriter.toy_learning import shaken, toy_policy, toy_sessions, toy_topics
+
+TOPICS = toy_topics()[:6]
+NAMED = tuple(toy_sessions(TOPICS, each=1))
+LIVE = tuple(toy_sessions(TOPICS, each=1, name_topics=False))
+
+
+@pytest.fixture
+def policy(bench):
+    return shaken(toy_policy(bench)[0])
+
+
+def test_simulated_sessions_are_judged_by_their_topics_and_live_ones_by_their_clicks(bench):
+    judged = {one.request.query: one.relevance for one in wanted_queries(bench, NAMED)}
+    clicked = {one.request.query: one.relevance for one in wanted_queries(bench, LIVE)}
+    for topic in TOPICS:
+        assert judged[topic.query] == topic.relevance
+        assert clicked[topic.query] == {next(iter(topic.relevance)): 1.0}
+
+
+def test_a_log_that_keeps_nothing_back_is_a_data_error(bench, scorer):
+    with pytest.raises(DataError, match="validate"):
+        open_validation(bench, (), scorer)
+
+
+def test_validation_holds_the_queries_of_the_sessions_kept_back(bench, scorer):
+    assert len(open_validation(bench, NAMED, scorer)) == len(wanted_queries(bench, NAMED)) < MAX_VALIDATION_QUERIES
+
+
+def test_the_score_is_that_of_the_better_sharpness(bench, scorer, policy):
+    validation, blend = open_validation(bench, NAMED, scorer), BlendSettings()
+    scores = [validation.score(policy, replace(blend, sharpness=one)) for one in GRID_SHARPNESS]
+    assert sharpened_score(validation, policy, blend) == max(scores)
+
+
+def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench, scorer, policy):
+    """Without a gate: the earlier one was set for the confidences of another model."""
+    validation = open_validation(bench, NAMED, scorer)
+    grid = validation.choose_blend(policy)
+    poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
+    assert never_worse(validation, policy, poor) == grid
+    validation.choose_blend = lambda policy: replace(grid, ndcg=-1.0)
+    kept = never_worse(validation, policy, poor)
+    assert kept.settings == replace(poor, min_confidence=0.0)
+    assert kept.ndcg == validation.score(policy, kept.settings)

@@ -14,8 +14,7 @@ from trlx.data.configs import TRLConfig
 from trlx.data.method_configs import register_method
 from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
 
-from rewriter.config import PPOConfig
-from rewriter.ppo_trainer import WARMUP_ROUNDS
+from rewriter.config import PPOConfig, check_samples
 from search.errors import UntilclickError
 
 RENAMED = {
@@ -49,8 +48,13 @@ UNUSED = {
     "cliprange_reward": None,
     "gen_experience_kwargs": None,
     "num_value_layers_unfrozen": 0,
+    "gen_kwargs": {"max_new_tokens": 0},
 }
-"""Options of trlX's PPO that ours has no use for, with the value that says so."""
+"""Options of trlX's PPO that ours has no use for, with the value that says so. `terms` says how long sequences are,
+and how they are drawn is no option (temperature 1, nothing cut off); trlX wants `max_new_tokens` all the same: it
+takes it off `train.seq_length`."""
+LONGEST_PROMPT = 64
+"""Tokens of a prompt that are read."""
 
 
 @dataclass
@@ -82,31 +86,29 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
     """The trlX configuration of a run that starts from the model folder `model` and keeps its checkpoints in
-    `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds."""
-    sequences = config.prompts_per_iteration * config.samples_per_prompt
-    batch = -(-config.prompts_per_iteration // config.minibatches) * config.samples_per_prompt
-    micro = -(-batch // config.samples_per_prompt // config.micro_batches) * config.samples_per_prompt
-    steps = config.epochs * config.minibatches
+    `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds. Raises
+    UntilclickError for sizes that trlX cannot express."""
+    samples, steps = config.samples_per_prompt, config.epochs * config.minibatches
+    batch, micro = _parts(config)
     method = {RENAMED.get(name, name): value for name, value in asdict(config).items() if name not in ELSEWHERE}
     sections: dict[str, dict[str, Any]] = {  # Any: trlX's options are of every type
         "method": {
             "name": RewriterPPOConfig.__name__,
             **method,
             **UNUSED,
-            "num_rollouts": sequences,
-            "chunk_size": sequences,
-            "gen_kwargs": {"max_new_tokens": config.terms},
+            "num_rollouts": config.prompts_per_iteration * samples,
+            "chunk_size": config.prompts_per_iteration * samples,
         },
         "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
         "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},
         "optimizer": {"name": "adamw", "kwargs": {"lr": config.learning_rate, "weight_decay": 0.0}},
-        "scheduler": {"name": "linear", "kwargs": {"start_factor": 0.1, "total_iters": WARMUP_ROUNDS * steps}},
+        "scheduler": {"name": "linear", "kwargs": {"start_factor": 0.1}},
         "train": {
-            "seq_length": 64 + config.terms,
+            "seq_length": LONGEST_PROMPT,
             "epochs": config.iterations,
             "total_steps": config.iterations * steps,
-            "batch_size": batch,
-            "minibatch_size": micro if batch % micro == 0 else None,
+            "batch_size": batch * samples,
+            "minibatch_size": micro * samples if config.micro_batches > 1 else None,
             "checkpoint_interval": config.checkpoint_every * steps,
             "eval_interval": config.validate_every * steps,
             "pipeline": "RewriterPromptPipeline",
@@ -119,6 +121,29 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
     return TRLConfig.from_dict(sections)
 
 
+def _parts(config: PPOConfig) -> tuple[int, int]:
+    """Prompts of an optimiser step and of a micro-batch, as many as trlX's sizes say."""
+    prompts, minibatches, micro_batches = config.prompts_per_iteration, config.minibatches, config.micro_batches
+    batch = -(-prompts // minibatches)
+    if -(-prompts // batch) != minibatches:
+        raise UntilclickError(
+            f"ppo.minibatches is {minibatches}, ppo.prompts_per_iteration {prompts}: trlX has one size for all steps "
+            "and cannot cut so; give a divisor"
+        )
+    if batch % micro_batches:
+        raise UntilclickError(
+            f"ppo.micro_batches is {micro_batches}, and a step has {batch} prompts: trlX cuts steps into equal "
+            f"parts; give a divisor of {batch}"
+        )
+    return batch, batch // micro_batches
+
+
+def steps_of_round(method: RewriterPPOConfig, minibatches: int) -> int:
+    """Optimiser steps of a round."""
+    steps: int = method.ppo_epochs * minibatches * (method.num_rollouts // method.chunk_size)
+    return steps
+
+
 def ppo_config(config: TRLConfig) -> PPOConfig:
     """Our settings as a trlX configuration states them. Raises UntilclickError for sizes that do not fit together
     and for options of trlX that this trainer does not have."""
@@ -128,21 +153,49 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
             raise UntilclickError(
                 f"method.{name} is {getattr(method, name)!r}: this trainer has no such option; leave it {unused!r}"
             )
-    samples = method.samples_per_prompt
-    for name, size in (("chunk_size", method.chunk_size), ("batch_size", train.batch_size)):
-        if size % samples:
-            raise UntilclickError(f"{name} is {size}: give a multiple of method.samples_per_prompt, {samples}")
+    minibatch = train.minibatch_size or train.batch_size
+    _check_sizes(config, minibatch)
     names = {field.name for field in fields(PPOConfig)} - ELSEWHERE
     same = {name: getattr(method, RENAMED.get(name, name)) for name in names}
-    steps = method.ppo_epochs * max(1, method.num_rollouts // train.batch_size)
-    return PPOConfig(
+    minibatches = -(-method.chunk_size // train.batch_size)
+    steps = steps_of_round(method, minibatches)
+    settings = PPOConfig(
         **same,
-        prompts_per_iteration=method.chunk_size // samples,
-        minibatches=max(1, method.chunk_size // train.batch_size),
-        micro_batches=train.batch_size // (train.minibatch_size or train.batch_size),
+        prompts_per_iteration=method.chunk_size // method.samples_per_prompt,
+        minibatches=minibatches,
+        micro_batches=train.batch_size // minibatch,
         learning_rate=config.optimizer.kwargs["lr"],
         iterations=-(-train.total_steps // steps),
         validate_every=-(-train.eval_interval // steps),
         checkpoint_every=-(-train.checkpoint_interval // steps),
         seed=train.seed,
     )
+    check_samples(settings)
+    return settings
+
+
+def _check_sizes(config: TRLConfig, minibatch: int) -> None:
+    """Sizes count sequences: whole prompts, steps within a chunk, micro-batches of one size."""
+    method, train = config.method, config.train
+    sizes = {
+        "method.samples_per_prompt": method.samples_per_prompt,
+        "train.minibatch_size": minibatch,
+        "train.batch_size": train.batch_size,
+        "method.chunk_size": method.chunk_size,
+        "method.num_rollouts": method.num_rollouts,
+    }
+    whole = [
+        ("train.minibatch_size", "method.samples_per_prompt"),
+        ("train.batch_size", "train.minibatch_size"),
+        ("method.chunk_size", "method.samples_per_prompt"),
+        ("method.num_rollouts", "method.chunk_size"),
+    ]
+    for name, size in sizes.items():
+        if size < 1:
+            raise UntilclickError(f"{name} is {size}; give 1 or more")
+    for name, part in whole:
+        if sizes[name] % sizes[part]:
+            raise UntilclickError(f"{name} is {sizes[name]}: give a multiple of {part}, which is {sizes[part]}")
+    if train.batch_size > method.chunk_size:
+        sizes_given = f"train.batch_size is {train.batch_size}, method.chunk_size {method.chunk_size}"
+        raise UntilclickError(f"{sizes_given}: a step cannot have more sequences than are drawn; give it fewer")

@@ -13,9 +13,11 @@ import numpy as np
 
 from rewriter.checkpoint import load_policy
 from rewriter.ppo_task import PPOTask
+from rewriter.stage_record import PPO
+from rewriter.trlx_checkpoint import newest_checkpoint
 from rewriter.trlx_reward import RewriteReward, prompt_record
 from rewriter.workbench import Workbench
-from search.errors import UntilclickError
+from search.errors import DataError, UntilclickError
 from search.records import Session
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ REPOSITORY = "https://github.com/CarperAI/trlx"
 
 
 def require_trlx(instead: str = "--backend builtin") -> None:
-    """Raises UntilclickError where trlX cannot be imported; `instead` is the option that does without it."""
+    """Raises UntilclickError where trlX is not installed; `instead` is the option that does without it."""
     if find_spec("trlx") is None:
         raise UntilclickError(
             "trlX is not installed; it comes from its repository: pip install 'untilclick[trlx]' and then "
@@ -37,7 +39,10 @@ def run_ppo_trlx(
     bench: Workbench, run: Path, sessions: Iterable[Session], config: TRLConfig, *, resume: bool = True
 ) -> Path | None:
     """Train on rewards in trlX's loop, from the warm start of the same run; goes on from the newest checkpoint there.
-    Returns the stage's folder in the main process, None in the others."""
+    Returns the stage's folder in the main process, None in the others.
+
+    Raises UntilclickError where trlX is not installed and for options that cannot be, ModelError without a warm start
+    and for a checkpoint that does not fit, DataError for a log without queries to train, validate or evaluate on."""
     require_trlx()
     from trlx import train
 
@@ -45,17 +50,22 @@ def run_ppo_trlx(
     from rewriter.trlx_config import ppo_config
 
     settings = ppo_config(config)
+    if not config.train.save_best:
+        raise UntilclickError("train.save_best is false, and the stage is made of the best weights; leave it true")
     task = PPOTask.of(bench, run, sessions, settings)
+    if not task.held_out:
+        raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
     records = [prompt_record(one, row, task.vocabulary) for row, one in enumerate((*task.prompts, *task.held_out))]
     prompts, held_out = records[: len(task.prompts)], records[len(task.prompts) :]
     rank = int(os.environ.get("RANK", "0"))
-    reward = RewriteReward(task.environment, task.vocabulary, np.random.default_rng((settings.seed, rank)))
+    reward = RewriteReward(task.environment, task.vocabulary, np.random.default_rng((settings.seed, rank, 1)))
     checkpoints = Path(config.train.checkpoint_dir)
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
     if resume and config.train.resume_from_checkpoint is None:
         newest = newest_checkpoint(checkpoints)
         config.train.resume_from_checkpoint = str(newest) if newest else None
+    config.train.trainer_kwargs = {"log_folder": str(run / f"{PPO}.log"), **config.train.trainer_kwargs}
     trainer = train(reward_fn=reward, prompts=prompts, eval_prompts=held_out, config=config)
     assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
     if not trainer.accelerator.is_main_process:
@@ -64,14 +74,9 @@ def run_ppo_trlx(
     figures = {
         "rollouts": float(trainer.progress.rollouts),
         "best_reward": trainer.progress.best,
+        "best_step": float(trainer.progress.best_step),
         "processes": float(trainer.accelerator.num_processes),
     }
     folder = task.write(bench, run, settings, best, figures)
     shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
     return folder
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of the most steps in a folder, None where there is none."""
-    found = {int(path.name.rpartition("_")[2]): path for path in folder.glob("checkpoint_*") if path.is_dir()}
-    return found[max(found)] if found else None

@@ -11,114 +11,42 @@ itself; whitening, the KL and the decision to skip a round are taken over all of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 from trlx.data.configs import TRLConfig
-from trlx.pipeline import BasePipeline, register_datapipeline
 from trlx.trainer import register_trainer
 from trlx.trainer.accelerate_base_trainer import AccelerateRLTrainer
 
-from rewriter import ppo
-from rewriter.model_folder import open_model, save_model
+from rewriter import ppo, trlx_checkpoint, trlx_deepspeed
+from rewriter.checkpoint import atomic_folder, load_policy, save_policy
 from rewriter.environment import RewardBatch
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.prompts import Prompt, drop_words
-from rewriter.rollout import sample, score
-from rewriter.sequences import Rollouts, Scores
-from rewriter.trlx_config import ppo_config
-from rewriter.vocabulary import EOS_ID
+from rewriter.policy import T5Policy
+from rewriter.ppo_trainer import WARMUP_ROUNDS
+from rewriter.prompts import drop_words
+from rewriter.rollout import sample
+from rewriter.training_log import TrainingLog
+from rewriter.trlx_checkpoint import MARKER, Origin, Progress, rank_file, rng_of, weights_hash
+from rewriter.trlx_config import ppo_config, steps_of_round
+from rewriter.trlx_pipeline import RewriterPromptPipeline
+from rewriter.trlx_rounds import Round
+from rewriter.trlx_steps import Part, ScoringModule, cut
 from rewriter.weight_average import WeightAverage
-from search.errors import ModelError, UntilclickError
+from search.errors import DataError, UntilclickError
 
-_PROGRESS = "untilclick.pt"
-_AVERAGED = "averaged.pt"
 BEST_FOLDER = "best_checkpoint"
 """Beneath the checkpoint folder: the weights of the best evaluation, as a model folder."""
-
-
-@register_datapipeline
-class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
-    """Prompts with their metadata. trlX's own takes the texts out of the caller's dictionaries."""
-
-    def __init__(
-        self,
-        prompts: Sequence[str | Mapping[str, Any]],  # Any: metadata is passed on to the reward as it is
-        max_prompt_length: int,
-        tokenizer: PreTrainedTokenizerBase,
-        add_special_tokens: bool = False,
-    ) -> None:
-        super().__init__()
-        del add_special_tokens
-        records = [{"prompt": one} if isinstance(one, str) else dict(one) for one in prompts]
-        self.prompts = [_read_prompt(one, max_prompt_length, tokenizer) for one in records]
-        self.texts = [one["prompt"] for one in records]
-        kept = [{key: value for key, value in one.items() if key not in ("prompt", "query_terms")} for one in records]
-        self.metadata = kept
-
-    def __len__(self) -> int:
-        """Number of prompts."""
-        return len(self.prompts)
-
-    def __getitem__(self, index: int) -> Prompt:
-        """One prompt."""
-        return self.prompts[index]
-
-
-def _read_prompt(record: Mapping[str, Any], longest: int, tokenizer: PreTrainedTokenizerBase) -> Prompt:
-    ids = tokenizer(record["prompt"], add_special_tokens=False)["input_ids"][: longest - 1]
-    own = tokenizer(record.get("query_terms", ""), add_special_tokens=False)["input_ids"]
-    return Prompt((*ids, EOS_ID), tuple(own))
-
-
-class ScoringModule(nn.Module):
-    """What accelerate prepares: its `forward` is the scoring of rollouts, so that gradients are exchanged there."""
-
-    def __init__(self, policy: T5Policy, *, distributions: bool = True) -> None:
-        super().__init__()
-        self.policy = policy
-        self._distributions = distributions
-
-    @property
-    def base_model(self) -> nn.Module:
-        """The T5, as trlX calls it."""
-        return self.policy.t5
-
-    def forward(self, prompts: PromptBatch, rollouts: Rollouts) -> Scores:
-        """The sequences under the present weights."""
-        return score(self.policy, prompts, rollouts, distributions=self._distributions)
-
-
-@dataclass
-class Part:
-    """Some prompts of a round for one optimiser step. trlX cuts it into micro-batches by slicing its fields."""
-
-    rows: Tensor
-    """(n, 2) chunk, and prompt within the chunk."""
-    tokens: Tensor
-    """(n,) real tokens of the whole optimiser step, of all processes, per process."""
-
-
-@dataclass
-class Progress:
-    """What a resumed run continues from, besides what accelerate keeps."""
-
-    step: int = 0
-    rollouts: int = 0
-    best: float = -float("inf")
-    kl_coef: float = 0.0
-    kl_due: float | None = None
-    """KL per sequence of the last round, whose effect on the coefficient is still to come."""
-    order: tuple[int, ...] = ()
-    """Prompts of the present pass that are still to come."""
+HELD_OUT = "held_out_reward"
+"""Mean reward of the averaged weights' best terms for the evaluation prompts, as logged."""
 
 
 @register_trainer
@@ -134,40 +62,67 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     iter_count: int
     """Optimiser steps done; trlX's counter."""
 
-    def __init__(self, config: TRLConfig, **kwargs: object) -> None:
-        """`kwargs` is whatever trlX passes to its trainers. Raises UntilclickError for sizes that do not fit."""
+    def __init__(self, config: TRLConfig, log_folder: str | None = None, **kwargs: object) -> None:
+        """`log_folder`: where the metrics of each round go, as `TrainingLog` writes them; None writes none. The rest
+        is whatever trlX passes to its trainers. Raises UntilclickError for sizes that do not fit, for options that
+        this trainer does not have and for ZeRO stage 3, ModelError for a model folder that cannot be read."""
         self.settings = ppo_config(config)
+        self._steps = steps_of_round(config.method, self.settings.minibatches)
         self._save_best, config.train.save_best = config.train.save_best, False  # trlX forgets the best on resume
+        trlx_deepspeed.start_on_cpu()
         super().__init__(config, **kwargs)
-        plugin = self.accelerator.state.deepspeed_plugin
-        if plugin is not None and plugin.zero_stage == 3:
-            raise UntilclickError("ZeRO stage 3 cuts up weights that every process samples from; use stage 1 or 2")
-        self.vocabulary = open_model(Path(config.model.model_path))[1]
-        own = self.settings.samples_per_prompt * self.accelerator.num_processes
-        self._step_prompts = max(1, config.train.batch_size // own)
-        self.mb_size = -(-self._step_prompts // self.num_mb)
-        self.reference = open_model(Path(config.model.model_path))[0].requires_grad_(False)
-        self.reference.to(self.accelerator.device)
+        self._log_folder = None if log_folder is None else Path(log_folder)
+        start = Path(config.model.model_path)
+        self.reference, self.vocabulary = load_policy(start)
+        self.reference.requires_grad_(False).to(self.accelerator.device)
         self.average = WeightAverage(self._policy, self.settings.average_decay)
         self.average.policy.to(self.accelerator.device)
-        self.model, self.opt, self.scheduler = self.accelerator.prepare(self.model, self.opt, self.scheduler)
-        if plugin is None:  # DeepSpeed clips itself, by its own configuration
-            self.opt.optimizer.register_step_pre_hook(self._clip)
+        own = self.settings.samples_per_prompt * self.accelerator.num_processes
+        self.mb_size = max(1, -(-config.train.batch_size // own // self.num_mb))
+        zero_stage = self._prepare()
+        self._origin = Origin(self.settings, self.accelerator.num_processes, zero_stage, weights_hash(start))
         self.kl = ppo.KLController(self.settings.kl_coef, self.settings.kl_target, self.settings.kl_horizon)
         self.progress = Progress(kl_coef=self.settings.kl_coef)
-        rank = self.accelerator.process_index
-        self.generator = torch.Generator().manual_seed(self.settings.seed + 1_000_003 * rank)
-        self.shared_rng = np.random.default_rng(self.settings.seed)  # the same in every process: which prompts
-        self.rng = np.random.default_rng((self.settings.seed, rank))
+        seed, rank = self.settings.seed, self.accelerator.process_index
+        self.generator = torch.Generator().manual_seed(seed + 1_000_003 * rank)
+        self.shared_rng = np.random.default_rng(seed)  # the same in every process: which prompts
+        self.rng = np.random.default_rng((seed, rank))
+        self.iter_count = 0
+        self.total_steps = config.train.total_steps
         self._chunks: list[Experience] = []
-        self._round_start, self._followed = 0, False
+        self._rounds = -(-config.train.total_steps // self._steps)
+        self._round: Round | None = None
+        self._grad_norm = 0.0
+        self._first: dict[str, float] | None = None
+        self._results: dict[str, float] = {}
+        self._held_out: float | None = None
+        self._evaluated_at = -1
+        self._log: TrainingLog | None = None
+
+    def _prepare(self) -> int:
+        """Have accelerate wrap model, optimiser and schedule; returns the stage of ZeRO."""
+        plugin = self.accelerator.state.deepspeed_plugin
+        if self.accelerator.gradient_accumulation_steps != 1:
+            raise UntilclickError(
+                f"accelerate's gradient_accumulation_steps is {self.accelerator.gradient_accumulation_steps}; leave "
+                "it at 1 and give train.minibatch_size"
+            )
+        if plugin is not None:
+            trlx_deepspeed.configure(plugin, self.mb_size, self.settings.max_grad_norm)
+        self.model, self.opt, self.scheduler = self.accelerator.prepare(self.model, self.opt, self.scheduler)
+        self.scheduler.split_batches = (
+            True  # batch_size is of all processes: one step of the schedule for each of ours
+        )
+        if plugin is None:
+            self.opt.optimizer.register_step_pre_hook(self._clip)
+            return 0
+        return int(plugin.zero_stage)
 
     # --- what trlX asks of a trainer ---
 
     def get_arch(self, config: TRLConfig) -> ScoringModule:
         """The policy of the configured model folder."""
-        policy = open_model(Path(config.model.model_path))[0]
-        return ScoringModule(policy, distributions=self.settings.needs_distributions)
+        return ScoringModule(load_policy(Path(config.model.model_path))[0])
 
     def setup_optimizer(self) -> torch.optim.Optimizer:
         """trlX's optimiser, the value head at its own learning rate."""
@@ -179,71 +134,150 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         optimizer.add_param_group({"params": head, "lr": self.settings.value_learning_rate})
         return optimizer
 
+    def setup_scheduler(self) -> torch.optim.lr_scheduler.LRScheduler:
+        """trlX's schedule; a linear one rises over as many rounds as the built-in trainer's unless told otherwise."""
+        scheduler = self.config.scheduler
+        if scheduler.name == "linear":
+            scheduler.kwargs = {"total_iters": WARMUP_ROUNDS * self._steps, **scheduler.kwargs}
+        made: torch.optim.lr_scheduler.LRScheduler = super().setup_scheduler()
+        return made
+
     def add_prompt_pipeline(self, pipeline: RewriterPromptPipeline) -> None:
-        """The prompts to train on."""
+        """The prompts to train on. Raises DataError for fewer than one a process."""
+        if len(pipeline) < self.accelerator.num_processes:
+            raise DataError(
+                f"There are {len(pipeline)} prompts to train on for {self.accelerator.num_processes} processes; give "
+                "more, or start fewer processes"
+            )
         self.prompts = pipeline
 
+    def add_eval_pipeline(self, eval_pipeline: RewriterPromptPipeline) -> None:
+        """The prompts that say which weights are best. Raises DataError where there are none."""
+        if not len(eval_pipeline):
+            raise DataError("There are no prompts to evaluate on, which say what weights are kept; give eval_prompts")
+        super().add_eval_pipeline(eval_pipeline)
+
+    def learn(self) -> dict[str, float]:
+        """Train, or go on with a training; returns the last evaluation. What is finished already is not trained on.
+
+        `train.total_steps` decides when training ends, or `patience` evaluations without a new best, or as many
+        rounds as `total_steps` come to, where some of them were skipped."""
+        self.iter_count = self.progress.step
+        if self._log_folder is not None and self.accelerator.is_main_process:
+            self._log = TrainingLog(self._log_folder, resume_at=self.progress.round)
+        with self._log or nullcontext():
+            self._first = self._evaluate() if self._due else {}
+            self._end_round()
+            if not self._done and self.progress.round < self._rounds:
+                super().learn()
+                if not self._done and self._evaluated_at != self.iter_count:
+                    self._evaluate()  # rounds were skipped: trlX has not come to the step at which it evaluates
+                self._end_round()
+        return self._results
+
+    @property
+    def _due(self) -> bool:
+        """Whether this step is one of those that are evaluated."""
+        done = self.iter_count
+        return bool(done % self.config.train.eval_interval == 0 or done >= self.config.train.total_steps)
+
+    @property
+    def _done(self) -> bool:
+        return bool(self.iter_count >= self.total_steps)
+
     def prepare_learning(self) -> None:
-        """First round of experience; how many steps there are."""
+        """First round of experience; how many rounds there are."""
         self.n_inner_epochs = self.settings.epochs
-        self.total_steps = self.config.train.total_steps
-        self.make_experience(self.config.method.num_rollouts)
+        self.config.train.epochs = self._rounds - self.progress.round
+        self.make_experience(self.config.method.num_rollouts, self.progress.step)
 
     def create_train_dataloader(self) -> list[Part]:
         """The round's prompts in random order, one part per optimiser step. No part crosses a chunk; an empty list
         when the round was skipped."""
-        parts = []
-        for number, chunk in enumerate(self._chunks):
-            order = torch.from_numpy(self.rng.permutation(len(chunk)))
-            for rows in torch.split(order, max(1, self._step_prompts)):
-                tokens = self._total(chunk.tokens.cpu()[rows].sum().float()) / self.accelerator.num_processes
-                pairs = torch.stack([torch.full_like(rows, number), rows], dim=1)
-                parts.append(Part(pairs, tokens.expand(rows.numel())))
-        return parts
+        steps, total = self.settings.minibatches, self._total_per_process
+        chunks = enumerate(self._chunks)
+        return [part for number, chunk in chunks for part in cut(number, chunk, steps, self.rng, total)]
 
     def loss(self, batch: Part) -> tuple[Tensor, dict[str, float]]:
         """The loss of a micro-batch. Means are over the tokens of the whole optimiser step: micro-batches and
         processes weigh by theirs, and their gradients add up to that of one batch."""
+        self.accelerator.sync_gradients = bool(batch.left[0] <= self.mb_size)  # DeepSpeed steps at the last of them
         rows = batch.rows[:, 1].to(self.accelerator.device)
         part = self._chunks[int(batch.rows[0, 0])].of_prompts(rows)
         scores = self.model(part.prompts, part.rollouts)
         objective = ppo_objective(scores, part, self.settings, self.kl.coefficient)
         share = float(part.tokens.sum()) / float(batch.tokens[0])
-        if self.accelerator.state.deepspeed_plugin is not None:  # which divides by the number of micro-batches
-            share *= self.num_mb
-        stats = {f"losses/{name}": float(value.detach()) for name, value in objective.parts.items()}
+        parts = {name: float(value.detach()) for name, value in objective.parts.items()}
+        if self._round is not None:
+            self._round.add(self.iter_count, parts, share)
         unused = 0.0 * scores.values.sum()  # DDP waits for the gradient of every weight, with `rloo` as well
-        return objective.loss * share + unused, stats
+        return objective.loss * share + unused, {f"losses/{name}": value for name, value in parts.items()}
 
     def post_backward_callback(self) -> None:
         """After each pass over a round: nothing; the KL coefficient moves once a round."""
 
     def post_epoch_callback(self) -> None:
-        """The next round."""
-        self._follow()
-        self.make_experience(self.config.method.num_rollouts, self.iter_count)
+        """The next round, if there is one to come."""
+        self._end_round()
+        if self.progress.round < self._rounds:
+            self.make_experience(self.config.method.num_rollouts, self.iter_count)
 
     # --- experience ---
 
     def make_experience(self, num_rollouts: int = 0, iter_count: int = 0) -> None:
         """A round of `num_rollouts` sequences over all processes. Chunks whose rewards say nothing are left out."""
-        if self.progress.kl_due is not None:
-            self.kl.update(self.progress.kl_due, num_rollouts)
-        self._chunks, self._followed = [], False
-        self._round_start = max(iter_count, self.progress.step)
-        metrics: list[dict[str, float]] = []
+        began = time.perf_counter()
+        self._chunks, self._held_out = [], None
+        drawn, metrics = 0.0, []
         for _ in range(max(1, num_rollouts // self.config.method.chunk_size)):
             chunk = self._chunk()
-            gains = torch.tensor(float(informative(chunk.rewards.gain, self.settings.samples_per_prompt)))
+            gain = chunk.rewards.gain
+            worth = torch.tensor([float(informative(gain, self.settings.samples_per_prompt)), float(gain.size)])
+            told, sequences = self._total(worth).tolist()
+            drawn += sequences
             metrics.append(experience_metrics(chunk))
-            if float(self._total(gains)) > 0:
+            if told > 0:
                 self._chunks.append(chunk)
-        self.progress.rollouts += num_rollouts
-        logged = {f"rollouts/{name}": self._mean([one[name] for one in metrics]) for name in metrics[0]}
-        logged |= {"rollouts/kl_coef": self.kl.coefficient, "rollouts/skipped": float(not self._chunks)}
-        self.progress.kl_due = logged["rollouts/sampled_kl"] if self._chunks else None
-        self.progress.kl_coef = self.kl.coefficient
+        self.progress.rollouts += round(drawn)
+        rolled = {name: self._mean([one[name] for one in metrics]) for name in metrics[0]}
+        steps = self.settings.epochs * sum(min(self.settings.minibatches, len(chunk)) for chunk in self._chunks)
+        self._round = Round(iter_count, steps, rolled, round(drawn), time.perf_counter() - began)
+        logged = {f"rollouts/{name}": value for name, value in rolled.items()}
+        logged |= {"rollouts/kl_coef": self.kl.coefficient, "rollouts/skipped": float(self._round.skipped)}
         self.accelerator.log(logged, step=iter_count)
+
+    def _close_round(self) -> None:
+        """Once all steps of a round are done: the averaged weights and the KL coefficient move, as after a round of
+        the built-in trainer, and its metrics are ready to be logged."""
+        done = self._round
+        if done is None or self.iter_count < min(done.start + done.length, self.total_steps):
+            return
+        self._round = None
+        row = done.rolled | {name: self._mean([value]) for name, value in done.losses().items()}
+        if not done.skipped:
+            self.average.update(self._policy)
+            self.kl.update(row["sampled_kl"], done.drawn)
+            row["grad_norm"] = self._gradient_norm()
+        self.progress.kl_coef = self.kl.coefficient
+        self.progress.row = row | {
+            "skipped": float(done.skipped),
+            "kl_coef": self.kl.coefficient,
+            "rollouts": float(self.progress.rollouts),
+            "rollout_seconds": done.rollout_seconds,
+            "update_seconds": done.seconds(),
+        }
+
+    def _end_round(self) -> None:
+        """Log the round that is done, if one is, with the evaluation that fell into it."""
+        self._close_round()
+        row, self.progress.row = self.progress.row, None
+        if row is None:
+            return
+        self.progress.round += 1
+        if self._held_out is not None:
+            row[HELD_OUT] = self._held_out
+        if self._log is not None:
+            self._log.write(self.progress.round, row)
 
     def _chunk(self) -> Experience:
         rows = self._next_rows()
@@ -284,30 +318,50 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     # --- evaluation, saving, loading ---
 
     def evaluate(self) -> dict[str, float]:
-        """Mean reward of the averaged weights' best terms for the evaluation prompts; the best weights are saved.
+        """Mean reward of the averaged weights' best terms for the evaluation prompts; the best weights are saved,
+        and training ends after `patience` evaluations without a new best.
 
-        trlX calls this before its first step, after setting its step counter to 0: a resumed run is put right here.
+        trlX asks before its first step as well, after setting its step counter to 0: `learn` knows the answer.
         """
-        if self.iter_count == 0:
-            self.iter_count = self.progress.step
-        self._follow()
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        rows = range(rank, len(self.eval_pipeline), world)
-        earned = self._greedy_rewards(rows) if rows else np.zeros(0)
-        totals = self._total(torch.tensor([earned.sum(), float(earned.size)], dtype=torch.float64))
-        mean = float(totals[0] / totals[1])
-        if mean > self.progress.best:
-            self.progress.best = mean
-            if self._save_best:
-                self.save_pretrained(str(Path(self.config.train.checkpoint_dir) / BEST_FOLDER))
-        return {"reward/mean": mean, "reward/best": self.progress.best}
+        if self._first is None:
+            return self._evaluate()
+        known, self._first = self._first, None
+        self.iter_count = self.progress.step
+        return known
 
-    def _greedy_rewards(self, rows: Sequence[int]) -> np.ndarray:
+    def _evaluate(self) -> dict[str, float]:
+        self._close_round()
+        with self._aside():
+            mean = self._mean(self._greedy_rewards())
+            self._held_out, self._evaluated_at = mean, self.iter_count
+            if mean > self.progress.best:
+                self.progress.best, self.progress.best_step, self.progress.stale = mean, self.iter_count, 0
+                self._keep_best()
+            else:
+                self.progress.stale += 1
+        if self.progress.stale >= self.settings.patience:
+            self.total_steps = self.iter_count
+        self._results = {"reward/mean": mean, "reward/best": self.progress.best}
+        return self._results
+
+    def _keep_best(self) -> None:
+        """Write the averaged weights where the stage will take them from; the folder is replaced as a whole."""
+        if self._save_best and self.accelerator.is_main_process:
+            with atomic_folder(Path(self.config.train.checkpoint_dir) / BEST_FOLDER) as new:
+                save_policy(self.average.policy, self.vocabulary, new)
+        self.accelerator.wait_for_everyone()
+
+    def _greedy_rewards(self) -> list[float]:
+        """Rewards of this process's share of the evaluation prompts."""
+        rows = range(self.accelerator.process_index, len(self.eval_pipeline), self.accelerator.num_processes)
+        if not rows:
+            return []
         training, self.prompts = self.prompts, self.eval_pipeline
         try:
             batch = self.average.policy.batch([self.prompts[row] for row in rows])
             drawn = sample(self.average.policy, batch, 1, self.settings.terms, None)
-            return self._rewards(rows, drawn.ids, drawn.terms)
+            earned: list[float] = self._rewards(rows, drawn.ids, drawn.terms).tolist()
+            return earned
         finally:
             self.prompts = training
 
@@ -316,46 +370,62 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         del kwargs
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            folder = Path(directory or Path(self.config.train.checkpoint_dir) / "hf_model")
-            folder.mkdir(parents=True, exist_ok=True)
-            save_model(self.average.policy, self.vocabulary, folder)
+            with self._aside():
+                folder = Path(directory or Path(self.config.train.checkpoint_dir) / "hf_model")
+                folder.mkdir(parents=True, exist_ok=True)
+                save_policy(self.average.policy, self.vocabulary, folder)
         self.accelerator.wait_for_everyone()
 
     def save(self, directory: str | None = None, **kwargs: object) -> None:
         """A checkpoint to resume from: accelerate's, and what it does not know of."""
-        folder = Path(directory or self.config.train.checkpoint_dir)
+        self._close_round()
         self.progress.step = self.iter_count
-        self._follow()
+        with self._aside():
+            self._save(Path(directory or self.config.train.checkpoint_dir), **kwargs)
+
+    def _save(self, folder: Path, **kwargs: object) -> None:
+        if self.accelerator.is_main_process:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / MARKER).unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
         self.accelerator.save_state(str(folder), safe_serialization=False, **kwargs)  # tied weights: no safetensors
-        own = {"generator": self.generator.get_state(), "rng": self.rng.bit_generator.state}
-        torch.save(own, folder / f"{self.accelerator.process_index}.{_PROGRESS}")
+        reward_rng = rng_of(self.reward_fn)
+        own = {
+            "generator": self.generator.get_state(),
+            "rng": self.rng.bit_generator.state,
+            "reward_rng": reward_rng.bit_generator.state if reward_rng is not None else None,
+        }
+        trlx_checkpoint.write(own, rank_file(folder, self.accelerator.process_index))
+        self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             shared = {
+                **asdict(self._origin),
                 "progress": asdict(self.progress),
-                "settings": asdict(self.settings),
                 "shared_rng": self.shared_rng.bit_generator.state,
                 "averaged": self.average.policy.state_dict(),
             }
-            torch.save(shared, folder / _PROGRESS)
+            trlx_checkpoint.write(shared, folder / MARKER)
         self.accelerator.wait_for_everyone()
 
     def load(self, directory: str | None = None, **kwargs: object) -> None:
-        """Continue from a checkpoint of the same settings and number of processes. Raises ModelError for others."""
+        """Continue from a checkpoint. Raises ModelError for one that cannot be read, or of other settings, another
+        warm start, another number of processes or another stage of ZeRO; the trainer is then of no more use."""
         folder = Path(directory or self.config.train.checkpoint_dir)
-        try:
-            shared = torch.load(folder / _PROGRESS, weights_only=True)
-            own = torch.load(folder / f"{self.accelerator.process_index}.{_PROGRESS}", weights_only=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{folder} is not a checkpoint of this trainer ({error})") from error
-        if {**shared["settings"], "iterations": 0} != {**asdict(self.settings), "iterations": 0}:
-            raise ModelError(f"{folder} belongs to a run with other settings; repeat those, or start over")
-        self.accelerator.load_state(str(folder), **kwargs)
-        self.progress = Progress(**{**shared["progress"], "order": tuple(shared["progress"]["order"])})
+        with trlx_checkpoint.damage_named(folder):
+            shared = trlx_checkpoint.read(folder / MARKER)
+            self._origin.check(folder, shared)
+            own = trlx_checkpoint.read(rank_file(folder, self.accelerator.process_index))
+            where = {} if self._origin.zero_stage else {"map_location": "cpu"}  # DeepSpeed has its own ways
+            self.accelerator.load_state(str(folder), **{**where, **kwargs})
+            self.progress = Progress(**{**shared["progress"], "order": tuple(shared["progress"]["order"])})
+            self.shared_rng.bit_generator.state = shared["shared_rng"]
+            self.average.policy.load_state_dict(shared["averaged"])
+            self.generator.set_state(own["generator"])
+            self.rng.bit_generator.state = own["rng"]
+            reward_rng = rng_of(self.reward_fn)
+            if reward_rng is not None and own["reward_rng"] is not None:
+                reward_rng.bit_generator.state = own["reward_rng"]
         self.kl.coefficient = self.progress.kl_coef
-        self.shared_rng.bit_generator.state = shared["shared_rng"]
-        self.average.policy.load_state_dict(shared["averaged"])
-        self.generator.set_state(own["generator"])
-        self.rng.bit_generator.state = own["rng"]
 
     # --- small parts ---
 
@@ -366,14 +436,18 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         assert isinstance(module, ScoringModule)
         return module.policy
 
-    def _follow(self) -> None:
-        """Move the averaged weights once a round."""
-        if self._chunks and not self._followed and self.iter_count > self._round_start:
-            self.average.update(self._policy)
-            self._followed = True
+    def _aside(self) -> AbstractContextManager[None]:
+        """A block whose time is no part of the round's updates."""
+        return nullcontext() if self._round is None else self._round.set_aside()
 
     def _clip(self, *_: object) -> None:
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        self._grad_norm = float(norm)
+
+    def _gradient_norm(self) -> float:
+        """Norm of the last step's gradient before clipping."""
+        engine: Any = self.model  # Any: DeepSpeed's engine, untyped
+        return float(engine.get_global_grad_norm()) if self._origin.zero_stage else self._grad_norm
 
     def _total(self, values: Tensor) -> Tensor:
         """The sum over all processes."""
@@ -381,6 +455,11 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             return values
         summed: Tensor = self.accelerator.reduce(values.to(self.accelerator.device), "sum")
         return summed.to(values.device)
+
+    def _total_per_process(self, values: Tensor) -> Tensor:
+        """The sum over all processes, divided by their number."""
+        processes: int = self.accelerator.num_processes
+        return self._total(values) / processes
 
     def _mean(self, values: Sequence[float]) -> float:
         """The mean over chunks and processes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
 from search.engines.tantivy_engine import TantivyEngine
 from tests.rewriter.toy_learning import toy_policy, toy_workbench
+from tests.rewriter.toy_trlx import make_world, starter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,3 +43,19 @@ def vocabulary(bench) -> TermVocabulary:
 @pytest.fixture(scope="session")
 def scorer(bench, vocabulary) -> CorpusScorer:
     return bench.scorer(vocabulary)
+
+
+@pytest.fixture
+def start(bench, tmp_path, monkeypatch) -> Callable:
+    """A function that makes trainers in trlX, on a machine without launcher."""
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    return starter(bench, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """A folder with documents, a log and a trained warm start."""
+    folder = tmp_path_factory.mktemp("world")
+    make_world(folder)
+    return folder

@@ -12,6 +12,7 @@ from torch import Tensor
 from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
+from rewriter.length_batches import length_batches
 from rewriter.policy import PromptBatch, T5Policy
 from rewriter.ppo import exact_kl
 from rewriter.prompts import Prompt, drop_words
@@ -26,6 +27,16 @@ def divergence(student: T5Policy, teacher: T5Policy, batch: PromptBatch) -> Tens
     return exact_kl(wanted, student.first_step_log_probs(batch)).mean()
 
 
+@torch.no_grad()
+def mean_divergence(student: T5Policy, teacher: T5Policy, prompts: Sequence[Prompt], batch_size: int) -> float:
+    """Mean KL(teacher || student) of the first step over whole prompts, in nats; 0 without prompts. Both policies are
+    on one device."""
+    student.eval()
+    parts = [prompts[start : start + batch_size] for start in range(0, len(prompts), batch_size)]
+    total = sum(len(part) * float(divergence(student, teacher, student.batch(part))) for part in parts)
+    return total / len(prompts) if prompts else 0.0
+
+
 def distil(
     student: T5Policy,
     teacher: T5Policy,
@@ -33,24 +44,21 @@ def distil(
     config: OfflineConfig,
     validation: Validation,
     progress: Progress | None = None,
-) -> tuple[float, ...]:
+) -> tuple[int, tuple[float, ...]]:
     """Train the student in place for `distil_epochs` passes and leave the best weights by validation, those before
-    training included; returns the mean divergence of each pass."""
+    training included; returns their pass (0: none improved on the start) and all validation scores, the first of
+    them before training. Progress is told the divergence of each pass, with words left out."""
     rng = np.random.default_rng(config.seed)
     optimizer = torch.optim.AdamW(student.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
+    lengths = [len(prompt.ids) for prompt in prompts]
     best = BestWeights(student, validation)
-    found: list[float] = []
     for epoch in range(1, config.distil_epochs + 1):
         losses = []
-        order = rng.permutation(len(prompts))
-        for start in range(0, len(order), config.batch_size):
-            rows = order[start : start + config.batch_size]
-            seen = [drop_words(prompts[row], config.word_dropout, rng) for row in rows]
-            batch = student.batch(seen)
+        for rows in length_batches(lengths, config.batch_size, rng):
+            batch = student.batch([drop_words(prompts[row], config.word_dropout, rng) for row in rows])
             losses.append(descend(divergence(student, teacher, batch), student.t5, optimizer, config.max_grad_norm))
-        found.append(float(np.mean(losses)))
         if progress is not None:
-            progress(epoch, config.distil_epochs, found[-1])
+            progress(epoch, config.distil_epochs, float(np.mean(losses)))
         best.offer()
     best.restore()
-    return tuple(found)
+    return best.epoch, tuple(best.scores)

@@ -16,11 +16,12 @@ from trlx.data.configs import TRLConfig
 
 from rewriter.callbacks import Progress
 from rewriter.config import OfflineConfig
-from rewriter.distillation import distil
+from rewriter.distillation import distil, mean_divergence
 from rewriter.policy import T5Policy
 from rewriter.reward_weighted import warmup_steps
 from rewriter.trlx_ilql import RewriterILQLTrainer
-from rewriter.trlx_trainer import RewriterPromptPipeline
+from rewriter.trlx_pipeline import RewriterPromptPipeline
+from search.errors import UntilclickError
 
 if TYPE_CHECKING:
     from rewriter.offline_stage import OfflineTask
@@ -32,7 +33,11 @@ MOST_REPEATS = 100
 
 
 def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Progress | None) -> dict[str, float]:
-    """Train the task's policy in place, or leave it as it is where ILQL is worse on validation; returns figures."""
+    """Train the task's policy in place, or leave it as it is where ILQL is no better on validation; returns figures,
+    of which `validation_best` and `divergence` are of the weights that are left. Raises ModelError when the folder of
+    the start cannot be read, and UntilclickError for less than one pass over the actions."""
+    if config.epochs < 1:
+        raise UntilclickError(f"offline.epochs is {config.epochs}: ilql needs 1 or more")
     start_score = task.score(task.policy)
     repeated = [one for one in task.actions for _ in range(min(one.count, MOST_REPEATS))]
     settings = ilql_config(config, task.start, run / CHECKPOINTS, len(repeated))
@@ -45,24 +50,27 @@ def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Pr
     teacher.eval().requires_grad_(False)
     student = plain_policy(teacher)
     prompts = list(dict.fromkeys(one.prompt for one in task.actions))
-    divergences = distil(student, teacher, prompts, config, task.score, progress)
+    best_pass, scores = distil(student, teacher, prompts, config, task.score, progress)
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
-    distilled = task.score(student)
-    if distilled > start_score:
-        task.policy.load_state_dict(student.state_dict())
+    distilled = scores[best_pass]
+    kept, replaced = (student, task.policy) if distilled > start_score else (task.policy, student)
+    replaced.load_state_dict(kept.state_dict())
     return {
         "validation_start": start_score,
         "validation_heads": trainer.best_score,
         "validation_distilled": distilled,
-        "divergence": divergences[-1] if divergences else 0.0,
+        "validation_best": max(start_score, distilled),
+        "distil_pass": float(best_pass),
+        "divergence": mean_divergence(student, teacher, prompts, config.batch_size),
         "kept_start": float(distilled <= start_score),
     }
 
 
 def plain_policy(policy: T5Policy) -> T5Policy:
-    """A policy without heads of any subclass, with copies of the weights of T5 and value head."""
+    """A policy without heads of any subclass, with copies of the weights of T5 and value head, on their device."""
     plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
-    plain.value_head.load_state_dict(policy.value_head.state_dict())
+    plain.value_head = copy.deepcopy(policy.value_head)
+    plain.banned_ids = policy.banned_ids.clone()
     return plain.requires_grad_(True).eval()
 
 

@@ -42,8 +42,9 @@ class OfflineTask:
 
     @classmethod
     def of(cls, bench: Workbench, run: Path, sessions: Iterable[Session], config: OfflineConfig) -> OfflineTask:
-        """Read the start of a run and the log. Raises ModelError without a model to start from, DataError where the
-        log tells of no rewritten query, of no click after one, or has nothing to validate on."""
+        """Read the start of a run and the log. Raises ModelError without a model to start from or with one of other
+        documents, DataError where the log tells of no rewritten query, of no click after one, or has nothing to
+        validate on."""
         start = start_folder(run)
         policy, vocabulary = load_stage(bench, start)
         split = split_sessions(sessions, VALIDATION_SHARE)
@@ -70,8 +71,10 @@ def start_folder(run: Path) -> Path:
 def run_offline(
     bench: Workbench, run: Path, sessions: Iterable[Session], config: OfflineConfig, progress: Progress | None = None
 ) -> Path:
-    """Train on a log's actions and returns, from the warm start of the same run; returns the stage's folder. Raises
-    UntilclickError for `ilql` without trlX."""
+    """Train on a log's actions and returns, from the warm start of the same run or else its base; returns the stage's
+    folder. Raises ModelError without a model to start from or with one of other documents, DataError where the log
+    tells of no rewritten query, of no click after one, or has nothing to validate on, and UntilclickError for `ilql`
+    without trlX or with less than one pass."""
     if config.method == "ilql":
         require_trlx("--method rwft")
     task = OfflineTask.of(bench, run, sessions, config)

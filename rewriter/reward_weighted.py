@@ -10,17 +10,17 @@ is unlearned that nobody tried; the KL to the starting policy keeps the rest whe
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
+from rewriter.length_batches import length_batches
 from rewriter.offline_data import LoggedAction, prompt_values
 from rewriter.policy import PromptBatch, T5Policy
 from rewriter.ppo import exact_kl, masked_mean
@@ -92,10 +92,11 @@ def train_reward_weighted(
     optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
     steps = config.epochs * -(-len(actions) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
+    lengths = [len(one.action.prompt.ids) for one in actions]
     best, done = BestWeights(policy, validation), 0
     for _ in range(config.epochs):
-        for batch in _batches(actions, config.batch_size, rng):
-            loss = weighted_loss(policy, reference, batch, config, rng)
+        for rows in length_batches(lengths, config.batch_size, rng):
+            loss = weighted_loss(policy, reference, [actions[row] for row in rows], config, rng)
             value = descend(loss, policy.t5, optimizer, config.max_grad_norm)
             schedule.step()
             done += 1
@@ -129,14 +130,6 @@ def weighted_loss(
     log_probs = (scores.log_probs * rollouts.mask).sum(1)
     loss = -(counts * weights * log_probs).sum() / counts.sum()
     return loss + config.kl_coef * masked_mean(exact_kl(scores.next_token(), before), scores.steps)
-
-
-def _batches(
-    actions: Sequence[WeightedAction], size: int, rng: np.random.Generator
-) -> Iterator[list[WeightedAction]]:
-    order: NDArray[np.int64] = rng.permutation(len(actions))
-    for start in range(0, len(order), size):
-        yield [actions[row] for row in order[start : start + size]]
 
 
 def _all_terms(policy: T5Policy, ids: Tensor) -> Tensor:

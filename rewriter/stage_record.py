@@ -4,11 +4,16 @@ RUN/base/        from the documents alone
 RUN/warm_start/  from hindsight pairs of a session log; the reference model of PPO
 RUN/offline/     from what people tried and clicked, the log alone
 RUN/ppo/         from rewards
+
+A stage trained anew takes those with it that go on from it: otherwise the last stage of a run, which is what is
+evaluated and exported, would come from a model, and often a log, that is no more.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,8 +33,12 @@ from search.version import program_version
 BASE, WARM_START, OFFLINE, PPO = "base", "warm_start", "offline", "ppo"
 STAGES = (BASE, WARM_START, OFFLINE, PPO)
 STAGE_FILE = "stage.json"
+GOING_ON = {BASE: (WARM_START, OFFLINE, PPO), WARM_START: (OFFLINE, PPO)}
+"""Stage -> those that go on from it, at once or by way of another; `ppo` and `offline` not from each other."""
 TRLX_CHECKPOINTS = "ppo.trlx"
 """Folder of a run that holds the checkpoints of PPO in trlX."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,8 @@ def write_stage(
     vocabulary: TermVocabulary,
     outcome: tuple[BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig, BlendChoice, dict[str, float]],
 ) -> Path:
-    """Write a model folder with its record; returns the folder."""
+    """Write a model folder with its record, and remove the stages of the run that go on from the model it replaces;
+    returns the folder."""
     config, choice, figures = outcome
     record = StageRecord(
         stage=folder.name,
@@ -101,4 +111,18 @@ def write_stage(
     with atomic_folder(folder) as new:
         save_policy(model, vocabulary, new)
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+        _remove_going_on(folder)
     return folder
+
+
+def _remove_going_on(folder: Path) -> None:
+    """Remove the stages that go on from this one, a link instead of what it points to, and with PPO its metrics."""
+    for stage in (folder.parent / name for name in GOING_ON.get(folder.name, ())):
+        if not stage.exists():
+            continue
+        logger.warning("Removing %s, which went on from the model that %s replaces", stage, folder)
+        if stage.is_symlink():
+            stage.unlink()
+        else:
+            shutil.rmtree(stage)
+        shutil.rmtree(stage.with_name(f"{stage.name}.log"), ignore_errors=True)

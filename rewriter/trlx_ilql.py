@@ -54,10 +54,11 @@ class ILQLPolicy(T5Policy):
 
     def __init__(self, start: T5Policy, advantage_scale: float, target_rate: float) -> None:
         super().__init__(start.t5, start.decoding, start.candidates)
-        self.value_head.load_state_dict(start.value_head.state_dict())
+        self.value_head, self.banned_ids = start.value_head, start.banned_ids
         self.advantage_scale = advantage_scale
         dtype = start.value_head.weight.dtype
         self.ilql_heads = ILQLHeads(start.t5.config.d_model, self.vocabulary_size, True, target_rate, dtype)
+        self.ilql_heads.to(start.device)
 
     @property
     def base_model(self) -> nn.Module:
@@ -108,10 +109,10 @@ class ActionStore(Dataset[tuple[LoggedAction, float]]):
 
 
 class ActionCollator:
-    """Makes trlX's batches of logged actions."""
+    """Makes trlX's batches of logged actions, in main memory; the trainer's loss moves them to the weights."""
 
     def __init__(self, policy: T5Policy, length: int, word_dropout: float, rng: np.random.Generator) -> None:
-        self._size = policy.vocabulary_size
+        self._size, self._banned_ids = policy.vocabulary_size, policy.banned_ids.tolist()
         self._ends = policy.decoding == "autoregressive"
         self._length = length
         self._word_dropout = word_dropout
@@ -128,7 +129,7 @@ class ActionCollator:
         rewards = torch.zeros(len(items), width)
         rewards[torch.arange(len(items)), lengths - 1] = torch.tensor([value for _, value in items])
         seen = [drop_words(action.prompt, self._word_dropout, self._rng) for action, _ in items]
-        prompts = collate(seen, self._size)
+        prompts = collate(seen, self._size, self._banned_ids)
         return ActionBatch(
             input_ids=prompts.input_ids,
             attention_mask=prompts.attention_mask,

@@ -13,7 +13,7 @@ import torch
 
 from rewriter.checkpoint import load_policy
 from rewriter.config import OfflineConfig
-from rewriter.distillation import distil, divergence
+from rewriter.distillation import divergence
 from rewriter.offline_data import LoggedAction
 from rewriter.offline_stage import OfflineTask, run_offline, start_folder
 from rewriter.policy import collate
@@ -196,14 +196,3 @@ def test_the_best_epoch_is_kept_and_training_stops_without_a_new_one(bench, voca
     best, found = train_reward_weighted(policy, actions, replace(CONFIG, patience=3), lambda _: next(scores))
     assert (best, found) == (0, (1.0, 0.5, 0.9, 0.8))
     assert all(torch.equal(start[name], weight) for name, weight in policy.state_dict().items())
-
-
-def test_a_student_learns_the_first_step_of_its_teacher(bench, vocabulary):
-    student = toy_policy(bench)[0]
-    teacher = shaken(copy.deepcopy(student), scale=0.1)
-    prompts = [prompt_of(vocabulary, word) for word in ("oven", "moon", "boat", "soil")]
-    scores = iter(range(100))
-    config = replace(CONFIG, distil_epochs=30, learning_rate=1e-2)
-    found = distil(student, teacher, prompts, config, lambda _: float(next(scores)))
-    assert len(found) == 30
-    assert found[-1] < 0.2 * found[0]

@@ -11,6 +11,8 @@ import torch
 from rewriter import bundle, export
 from rewriter.blend import BlendSettings
 from rewriter.checkpoint import load_policy
+from rewriter.config import OfflineConfig
+from rewriter.offline_stage import run_offline
 from rewriter.prompts import PROMPT_VERSION
 from rewriter.stage_record import StageRecord, latest_stage, read_stage
 from rewriter.stages import drop_checkpoint, run_base, run_ppo, run_warm_start
@@ -201,3 +203,48 @@ def test_a_new_warm_start_forgets_interrupted_runs_of_both_backends(run, bench):
         (run / name).mkdir()
     drop_checkpoint(run)
     assert not any((run / name).exists() for name in ("ppo.checkpoint", "ppo.trlx"))
+
+
+def left(run) -> list[str]:
+    return sorted(path.name for path in run.iterdir())
+
+
+def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(bench, trained, tmp_path, caplog):
+    """The last stage of a run is exported: it used to be a PPO or offline model of a warm start that was no more."""
+    (tmp_path / "base").symlink_to(trained / "base")
+    run_warm_start(bench, tmp_path, SESSIONS, TOY_WARM_START)
+    run_ppo(bench, tmp_path, SESSIONS, replace(TOY_PPO, iterations=1, validate_every=1))
+    run_offline(bench, tmp_path, SESSIONS, OfflineConfig(epochs=1))
+    assert left(tmp_path) == ["base", "offline", "ppo", "ppo.log", "warm_start"]
+    with pytest.raises(DataError):
+        run_warm_start(bench, tmp_path, (), TOY_WARM_START)
+    assert len(left(tmp_path)) == 5, "a warm start that fails costs nothing"
+    run_warm_start(bench, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    assert left(tmp_path) == ["base", "warm_start"]
+    assert latest_stage(tmp_path) == tmp_path / "warm_start"
+    assert [record.message.split(",")[0] for record in caplog.records] == [
+        f"Removing {tmp_path / name}" for name in ("offline", "ppo")
+    ]
+
+
+def test_a_new_warm_start_takes_an_offline_model_of_the_base_with_it(bench, trained, tmp_path):
+    (tmp_path / "base").symlink_to(trained / "base")
+    run_offline(bench, tmp_path, SESSIONS, OfflineConfig(epochs=1))
+    run_warm_start(bench, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    assert left(tmp_path) == ["base", "warm_start"]
+
+
+def test_a_new_base_leaves_the_base_alone(bench, trained, tmp_path):
+    """A link goes, not what it points to."""
+    (tmp_path / "warm_start").symlink_to(trained / "warm_start")
+    (tmp_path / "log.db").touch()
+    run_base(bench, tmp_path, TOY_POLICY, replace(TOY_BASE, steps=1))
+    assert left(tmp_path) == ["base", "log.db"]
+    assert read_stage(trained / "warm_start").stage == "warm_start"
+
+
+def test_ppo_and_offline_leave_each_other_alone(bench, run):
+    run_offline(bench, run, SESSIONS, OfflineConfig(epochs=1))
+    run_ppo(bench, run, SESSIONS, replace(TOY_PPO, iterations=1, validate_every=1))
+    run_offline(bench, run, SESSIONS, OfflineConfig(epochs=1))
+    assert left(run) == ["base", "offline", "ppo", "ppo.log", "warm_start"]

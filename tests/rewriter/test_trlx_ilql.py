@@ -15,7 +15,7 @@ from rewriter import bundle, export
 from rewriter.checkpoint import load_policy, save_policy
 from rewriter.config import OfflineConfig
 from rewriter.offline_data import LoggedAction
-from rewriter.offline_stage import run_offline
+from rewriter.offline_stage import OfflineTask, run_offline
 from rewriter.policy import collate
 from rewriter.stage_record import latest_stage, read_stage
 from rewriter.stages import run_base
@@ -272,6 +272,70 @@ def test_the_stage_is_a_plain_model_that_is_exported(bench, tmp_path):
     exported = export.main(export.ExportConfig(tmp_path, tmp_path / "bundle", "float32"), bench.spelling)
     assert bundle.read_manifest(exported).blend == record.blend
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "bundle", "offline"]
+
+
+@with_trlx
+@pytest.mark.parametrize("better", [True, False])
+def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, better):
+    """Of the student where it is better than the start, else of the start itself; the divergence as well."""
+    from rewriter import ilql_stage
+    from rewriter.distillation import mean_divergence
+
+    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
+    task = OfflineTask.of(bench, tmp_path, SESSIONS, CONFIG)
+    start, seen, own = copy.deepcopy(task.policy), {}, ilql_stage.distil
+    scores = iter(range(100) if better else range(0, -100, -1))
+
+    def spied(student, teacher, prompts, *rest):
+        seen.update(teacher=teacher, prompts=prompts)
+        return own(student, teacher, prompts, *rest)
+
+    monkeypatch.setattr(ilql_stage, "distil", spied)
+    monkeypatch.setattr(OfflineTask, "score", lambda self, policy: float(next(scores)))
+    figures = ilql_stage.train_ilql(task, tmp_path, replace(CONFIG, epochs=1), None)
+    assert figures["kept_start"] == float(not better)
+    assert figures["validation_best"] == figures["validation_distilled" if better else "validation_start"]
+    unchanged = all(
+        torch.equal(one, other) for one, other in zip(start.parameters(), task.policy.parameters(), strict=True)
+    )
+    assert unchanged != better
+    left = mean_divergence(task.policy, seen["teacher"], seen["prompts"], CONFIG.batch_size)
+    assert figures["divergence"] == pytest.approx(left, rel=1e-5)
+
+
+@with_trlx
+def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(bench, tmp_path):
+    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
+    with pytest.raises(UntilclickError, match=r"offline\.epochs is 0"):
+        run_offline(bench, tmp_path, SESSIONS, replace(CONFIG, epochs=0))
+
+
+@with_trlx
+def test_everything_made_of_a_policy_is_on_its_device(bench):
+    """On a GPU the student's value head used to stay in main memory. Tensors on torch's `meta` device have no values,
+    but a place."""
+    from rewriter.ilql_stage import plain_policy
+    from rewriter.trlx_ilql import ILQLPolicy
+
+    start = toy_policy(bench)[0].to("meta")
+    policy = ILQLPolicy(start, 1.0, 0.1)
+    for made in (policy, plain_policy(policy)):
+        places = {name: part.device.type for name, part in (*made.named_parameters(), *made.named_buffers())}
+        assert "banned_ids" in places
+        assert set(places.values()) == {"meta"}, places
+
+
+@with_trlx
+def test_a_plain_policy_is_a_copy_that_learns(start):
+    from rewriter.ilql_stage import plain_policy
+
+    policy = start().policy.requires_grad_(False)
+    plain = plain_policy(policy)
+    own = policy.state_dict()
+    assert all(torch.equal(weight, own[name]) for name, weight in plain.state_dict().items())
+    assert torch.equal(plain.banned_ids, policy.banned_ids)
+    assert all(weight.requires_grad for weight in plain.parameters())
+    assert not {weight.data_ptr() for weight in plain.parameters()} & {w.data_ptr() for w in policy.parameters()}
 
 
 @with_trlx

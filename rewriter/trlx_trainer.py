@@ -26,9 +26,10 @@ from trlx.trainer import register_trainer
 from trlx.trainer.accelerate_base_trainer import AccelerateRLTrainer
 
 from rewriter import ppo, trlx_checkpoint, trlx_deepspeed
-from rewriter.checkpoint import atomic_folder, load_policy, save_policy
+from rewriter.checkpoint import atomic_folder
 from rewriter.environment import RewardBatch
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
+from rewriter.model_folder import open_model, save_model
 from rewriter.objective import ppo_objective
 from rewriter.policy import T5Policy
 from rewriter.ppo_trainer import WARMUP_ROUNDS
@@ -73,7 +74,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         super().__init__(config, **kwargs)
         self._log_folder = None if log_folder is None else Path(log_folder)
         start = Path(config.model.model_path)
-        self.reference, self.vocabulary = load_policy(start)
+        self.reference, self.vocabulary = open_model(start)
         self.reference.requires_grad_(False).to(self.accelerator.device)
         self.average = WeightAverage(self._policy, self.settings.average_decay)
         self.average.policy.to(self.accelerator.device)
@@ -122,7 +123,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
 
     def get_arch(self, config: TRLConfig) -> ScoringModule:
         """The policy of the configured model folder."""
-        return ScoringModule(load_policy(Path(config.model.model_path))[0])
+        policy = open_model(Path(config.model.model_path))[0]
+        return ScoringModule(policy, distributions=self.settings.needs_distributions)
 
     def setup_optimizer(self) -> torch.optim.Optimizer:
         """trlX's optimiser, the value head at its own learning rate."""
@@ -348,7 +350,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         """Write the averaged weights where the stage will take them from; the folder is replaced as a whole."""
         if self._save_best and self.accelerator.is_main_process:
             with atomic_folder(Path(self.config.train.checkpoint_dir) / BEST_FOLDER) as new:
-                save_policy(self.average.policy, self.vocabulary, new)
+                save_model(self.average.policy, self.vocabulary, new)
         self.accelerator.wait_for_everyone()
 
     def _greedy_rewards(self) -> list[float]:
@@ -373,7 +375,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             with self._aside():
                 folder = Path(directory or Path(self.config.train.checkpoint_dir) / "hf_model")
                 folder.mkdir(parents=True, exist_ok=True)
-                save_policy(self.average.policy, self.vocabulary, folder)
+                save_model(self.average.policy, self.vocabulary, folder)
         self.accelerator.wait_for_everyone()
 
     def save(self, directory: str | None = None, **kwargs: object) -> None:

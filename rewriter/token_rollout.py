@@ -32,10 +32,10 @@ def sample_tokens(
     last, alive = torch.full((n, 1), PAD_ID, device=device), torch.ones(n, dtype=torch.bool, device=device)
     for step in range(length):
         state = policy.next_states(encoded, attention, last, cache)  # (N, d)
-        step_log_probs = torch.log_softmax(_token_logits(policy, state), dim=-1)  # (N, V)
-        drawn = draw(step_log_probs, generator)  # (N, 1)
+        probs = torch.softmax(_token_logits(policy, state), dim=-1)  # (N, V)
+        drawn = draw(probs, generator)  # (N, 1)
         mask[:, step] = alive
-        log_probs[:, step] = step_log_probs.gather(1, drawn)[:, 0] * alive
+        log_probs[:, step] = probs.gather(1, drawn)[:, 0].log() * alive
         values[:, step] = policy.values(state) * alive
         ids[:, step] = torch.where(alive, drawn[:, 0], PAD_ID)
         last, alive = ids[:, step : step + 1], alive & (drawn[:, 0] != EOS_ID)
@@ -64,15 +64,15 @@ def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, di
     return Scores(own, values, None, steps)
 
 
-def draw(log_probs: Tensor, generator: torch.Generator | None) -> Tensor:
-    """(N, 1) one token for each row of log p (N, V): the first whose cumulative probability exceeds a uniform number,
+def draw(probs: Tensor, generator: torch.Generator | None) -> Tensor:
+    """(N, 1) one token for each row of p (N, V): the first whose cumulative probability exceeds a uniform number,
     which needs one random number a row where Gumbel noise needs V. A token less likely than 1e-7 may be missed, one
     of probability 0 is never drawn. The likeliest token without a generator."""
     if generator is None:
-        return log_probs.argmax(-1, keepdim=True)
-    cumulative = log_probs.exp().cumsum(-1)
-    uniform = torch.rand((log_probs.shape[0], 1), generator=generator, device=generator.device)
-    below = uniform.clamp_(max=1 - 1e-7).to(log_probs.device) * cumulative[:, -1:]
+        return probs.argmax(-1, keepdim=True)
+    cumulative = probs.cumsum(-1)
+    uniform = torch.rand((probs.shape[0], 1), generator=generator, device=generator.device)
+    below = uniform.clamp_(max=1 - 1e-7).to(probs.device) * cumulative[:, -1:]
     return torch.searchsorted(cumulative, below, right=True)
 
 

@@ -172,13 +172,15 @@ def ppo(
 
 
 def _ppo_in_trlx(bench: Workbench, out: Path, log: SessionLog, stage: PPOConfig, *, resume: bool) -> Path | None:
-    """Under `torchrun` every process comes here; the main one gets the folder. trlX shows progress itself."""
-    from rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
-    from rewriter.trlx_config import trlx_config
-    from rewriter.trlx_stage import run_ppo_trlx
+    """Under `torchrun` every process comes here; the main one gets the folder. trlX shows progress itself, and what
+    it and its libraries print, some of them when imported, goes to stderr: on stdout is the answer for machines."""
+    with redirect_stdout(sys.stderr):
+        from rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
+        from rewriter.trlx_config import trlx_config
+        from rewriter.trlx_stage import run_ppo_trlx
 
-    config = trlx_config(stage, out / WARM_START, out / TRLX_CHECKPOINTS)
-    return run_ppo_trlx(bench, out, log.sessions(), config, resume=resume)
+        config = trlx_config(stage, out / WARM_START, out / TRLX_CHECKPOINTS)
+        return run_ppo_trlx(bench, out, log.sessions(), config, resume=resume)
 
 
 def offline(

@@ -3,11 +3,15 @@ r"""`python -m rewriter.train_trlx`: PPO of the rewriter in trlX, configured as 
     python -m rewriter.train_trlx --data stdlib --log runs/log.db --out runs/mine \
         '{"train.seed": 2, "method.init_kl_coef": 0.1}'
 
+(The KL weight of this example is eight times the default, .0125: the model then stays close to its warm start.)
+
 On several processes:
 
     ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 \
         -m rewriter.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
     accelerate launch --config_file rewriter/configs/zero2.yaml -m rewriter.train_trlx ...
+
+Without a GPU, DeepSpeed wants DS_ACCELERATOR=cpu before its command.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 import yaml
@@ -38,59 +42,90 @@ def main(
     overrides: OverridesJson = "{}",
     data: Annotated[str, typer.Option(help="Collection the log belongs to.")] = "stdlib",
     engine: Annotated[str, typer.Option(help="Engine whose ranking the rewards follow.")] = "tantivy",
+    seed: Annotated[
+        int, typer.Option(help="Topics made from the documents, and training unless `train.seed` is given.")
+    ] = 0,
     config: Annotated[Path | None, typer.Option(help="trlX configuration, YAML; may name some options only.")] = None,
     resume: Annotated[bool, typer.Option("--resume/--anew", help="Go on from the newest checkpoint.")] = True,
 ) -> None:
     """Train the warm start of a run by PPO in trlX; every process of `torchrun` calls this."""
     try:
-        _train(out, log, data, engine, _settings(out, config, overrides), resume=resume)
+        settings = _settings(out, config, overrides, seed)
+        _train(out, log, _Collection(data, engine, seed), settings, resume=resume)
     except UntilclickError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
 
 
-def _train(out: Path, log: str, data: str, engine: str, config: TRLConfig, *, resume: bool) -> None:
+class _Collection(NamedTuple):
+    """What `Workbench.open` takes."""
+
+    data: str
+    engine: str
+    seed: int
+
+
+def _train(out: Path, log: str, collection: _Collection, config: TRLConfig, *, resume: bool) -> None:
     from rewriter.trlx_stage import run_ppo_trlx
     from rewriter.workbench import Workbench
     from search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
-        folder = run_ppo_trlx(Workbench.open(data, engine), out, opened.sessions(), config, resume=resume)
+        folder = run_ppo_trlx(Workbench.open(*collection), out, opened.sessions(), config, resume=resume)
     if folder is not None:
         typer.echo(folder)
 
 
-def _settings(out: Path, path: Path | None, overrides: str) -> TRLConfig:
+def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLConfig:
     """Defaults, then the file, then the overrides. Raises UntilclickError for a file or overrides that cannot be
-    read and for unknown options."""
+    read, for unknown options and for `train.epochs`, which follows from `train.total_steps`."""
     from rewriter.trlx_stage import require_trlx
 
     require_trlx()
-    from trlx.data.configs import TRLConfig
-
     from rewriter.config import PPOConfig
     from rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
     from rewriter.trlx_config import trlx_config
 
-    settings = trlx_config(PPOConfig(), out / WARM_START, out / TRLX_CHECKPOINTS)
+    settings = trlx_config(PPOConfig(seed=seed), out / WARM_START, out / TRLX_CHECKPOINTS)
     for source, given in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):
-        unknown = sorted(_names(given) - _names(settings.to_dict()))
-        if unknown:
-            raise UntilclickError(f"{unknown[0]} in {source} is no option of trlX's configuration of this trainer")
-        settings = TRLConfig.update(settings.to_dict(), given)
+        nested = _nested(given)
+        _check_names(nested, settings.to_dict(), source)
+        settings = settings.evolve(**nested)
     return settings
 
 
-def _names(options: dict[str, Any], prefix: str = "") -> set[str]:  # Any: options are of every type
-    """Dotted names, one level below the sections: what stands in `kwargs` is the library's."""
-    found: set[str] = set()
-    for name, value in options.items():
-        dotted = f"{prefix}{name}"
-        if isinstance(value, dict) and not prefix:
-            found |= _names(value, f"{dotted}.")
+def _nested(given: dict[str, Any]) -> dict[str, Any]:  # Any: options are of every type
+    """Options by section: `{"train.seed": 2}` and `{"train": {"seed": 2}}` say the same.
+    Raises UntilclickError for a name that has both a value and options of its own."""
+    nested: dict[str, Any] = {}
+    for dotted, value in given.items():
+        *sections, name = str(dotted).split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise UntilclickError(
+                    f"{section} is given a value and options of its own ({dotted}); give one of them"
+                )
+        if isinstance(value, dict) and isinstance(place.get(name), dict):
+            place[name].update(_nested(value))
         else:
-            found.add(".".join(dotted.split(".")[:2]))
-    return found
+            place[name] = _nested(value) if isinstance(value, dict) else value
+    return nested
+
+
+def _check_names(given: dict[str, Any], known: dict[str, Any], source: str) -> None:
+    """Raises UntilclickError for sections and options that there are not; what stands in `kwargs` is the libraries'."""
+    for section, options in given.items():
+        names = options if isinstance(options, dict) else {"": options}
+        for name in names:
+            dotted = f"{section}.{name}".rstrip(".")
+            if not isinstance(options, dict) or name not in known.get(section, {}):
+                raise UntilclickError(f"{dotted} in {source} is no option of trlX's configuration of this trainer")
+            if dotted == "train.epochs":
+                raise UntilclickError(
+                    f"{dotted} in {source}: rounds follow from train.total_steps; give that instead"
+                )
 
 
 def _read_yaml(path: Path | None) -> dict[str, Any]:

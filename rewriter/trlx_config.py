@@ -102,7 +102,7 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
         "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
         "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},
         "optimizer": {"name": "adamw", "kwargs": {"lr": config.learning_rate, "weight_decay": 0.0}},
-        "scheduler": {"name": "linear", "kwargs": {"start_factor": 0.1}},
+        "scheduler": {"name": "linear", "kwargs": {}},
         "train": {
             "seq_length": LONGEST_PROMPT,
             "epochs": config.iterations,
@@ -153,8 +153,7 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
             raise UntilclickError(
                 f"method.{name} is {getattr(method, name)!r}: this trainer has no such option; leave it {unused!r}"
             )
-    minibatch = train.minibatch_size or train.batch_size
-    _check_sizes(config, minibatch)
+    _check_sizes(config)
     names = {field.name for field in fields(PPOConfig)} - ELSEWHERE
     same = {name: getattr(method, RENAMED.get(name, name)) for name in names}
     minibatches = -(-method.chunk_size // train.batch_size)
@@ -163,7 +162,7 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
         **same,
         prompts_per_iteration=method.chunk_size // method.samples_per_prompt,
         minibatches=minibatches,
-        micro_batches=train.batch_size // minibatch,
+        micro_batches=train.batch_size // (train.minibatch_size or train.batch_size),
         learning_rate=config.optimizer.kwargs["lr"],
         iterations=-(-train.total_steps // steps),
         validate_every=-(-train.eval_interval // steps),
@@ -174,22 +173,24 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
     return settings
 
 
-def _check_sizes(config: TRLConfig, minibatch: int) -> None:
+def _check_sizes(config: TRLConfig) -> None:
     """Sizes count sequences: whole prompts, steps within a chunk, micro-batches of one size."""
     method, train = config.method, config.train
     sizes = {
         "method.samples_per_prompt": method.samples_per_prompt,
-        "train.minibatch_size": minibatch,
         "train.batch_size": train.batch_size,
         "method.chunk_size": method.chunk_size,
         "method.num_rollouts": method.num_rollouts,
     }
     whole = [
-        ("train.minibatch_size", "method.samples_per_prompt"),
-        ("train.batch_size", "train.minibatch_size"),
+        ("train.batch_size", "method.samples_per_prompt"),
         ("method.chunk_size", "method.samples_per_prompt"),
         ("method.num_rollouts", "method.chunk_size"),
     ]
+    if train.minibatch_size is not None:
+        sizes["train.minibatch_size"] = train.minibatch_size
+        whole.append(("train.minibatch_size", "method.samples_per_prompt"))
+        whole.append(("train.batch_size", "train.minibatch_size"))
     for name, size in sizes.items():
         if size < 1:
             raise UntilclickError(f"{name} is {size}; give 1 or more")

@@ -140,7 +140,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         """trlX's schedule; a linear one rises over as many rounds as the built-in trainer's unless told otherwise."""
         scheduler = self.config.scheduler
         if scheduler.name == "linear":
-            scheduler.kwargs = {"total_iters": WARMUP_ROUNDS * self._steps, **scheduler.kwargs}
+            scheduler.kwargs = {"start_factor": 0.1, "total_iters": WARMUP_ROUNDS * self._steps, **scheduler.kwargs}
         made: torch.optim.lr_scheduler.LRScheduler = super().setup_scheduler()
         return made
 

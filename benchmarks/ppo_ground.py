@@ -1,0 +1,177 @@
+"""What every PPO of the comparison trains on: one T5, prompts, a reward, settings. Two grounds:
+
+subword   a T5 over 32,100 subwords with random weights, prompts of 24 tokens, outputs of 16; pays for the share of
+          the 16 that are different words of the corpus, so that everything has to be learned and nothing is too hard
+corpus    the `corpus` policy of the standard library's documentation, four terms; pays the expected clicks gained
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
+from rewriter.base import new_policy, train_base
+from rewriter.config import BaseConfig, PolicyConfig, PPOConfig
+from rewriter.environment import Environment, RewardBatch, RewardEnvironment, TrainingQuery
+from rewriter.model_folder import open_model, save_model
+from rewriter.policy import T5Policy
+from rewriter.ppo import exact_kl, masked_mean
+from rewriter.prompts import Prompt, render
+from rewriter.rewards import make_reward
+from rewriter.rewrite import RewriteRequest
+from rewriter.rollout import sample, score
+from rewriter.subword import SubwordVocabulary
+from rewriter.trlx_reward import RewriteReward, prompt_record
+from rewriter.vocabulary import TermVocabulary
+from rewriter.workbench import Workbench
+from search.analysis import terms as analyse
+from search.analysis import words
+from search.click_models import click_model
+
+GroundName = Literal["subword", "corpus"]
+PROMPT_TOKENS = 24
+SUBWORDS = 32_100
+EVALUATED = 64
+"""Prompts of an evaluation."""
+BASE_STEPS = 150
+"""Of the corpus policy, so that it starts from something."""
+
+SUBWORD_SETTINGS = PPOConfig(
+    prompts_per_iteration=64,
+    samples_per_prompt=1,
+    terms=16,
+    epochs=4,
+    minibatches=2,
+    learning_rate=1e-3,
+    value_learning_rate=1e-3,
+    gae_lambda=0.95,
+    kl_coef=0.01,
+    kl_placement="reward",
+    center_groups=False,
+    average_decay=0.0,
+)
+"""Chunks of 64, batches of 32, four epochs, as in trlX's own T5 examples; whatever trlX lacks is off."""
+CORPUS_SETTINGS = replace(PPOConfig(), average_decay=0.0)
+"""The default: 1,024 sequences a round, two epochs of one step."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One T5 and what it is trained to do."""
+
+    model: Path
+    """Model folder of the start."""
+    settings: PPOConfig
+    prompts: tuple[Prompt, ...]
+    """The last `EVALUATED` of them are kept for evaluation."""
+    records: tuple[dict[str, Any], ...]  # Any: trlX passes whatever stands beside the prompt on to the reward
+    """The same prompts as trlX takes them."""
+    environment: Environment
+    pays: Callable[..., list[float]]
+    """The same reward as trlX calls it."""
+
+    def evaluate(self, policy: T5Policy, reference: T5Policy, seed: int) -> tuple[float, float]:
+        """Mean reward of sequences drawn for the prompts kept back, and exact KL to the start per token, in nats."""
+        rows = np.arange(len(self.prompts) - EVALUATED, len(self.prompts))
+        generator = torch.Generator().manual_seed(seed)
+        paid, kl = [], []
+        with torch.no_grad():
+            for part in np.array_split(rows, EVALUATED // 8):
+                batch = policy.batch([self.prompts[row] for row in part])
+                drawn = sample(policy, batch, self._samples, self.settings.terms, generator)
+                arrays = (drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy())
+                paid.append(self.environment.rewards(part, *arrays, np.random.default_rng(seed)).gain.mean())
+                present, start = (score(model, batch, drawn) for model in (policy, reference))
+                kl.append(float(masked_mean(exact_kl(present.next_token(), start.next_token()), present.steps)))
+        return float(np.mean(paid)), float(np.mean(kl))
+
+    @property
+    def _samples(self) -> int:
+        return 4 if self.settings.samples_per_prompt > 1 else 1
+
+
+class DistinctWords:
+    """Environment and `reward_fn` in one: the share of `longest` that are different words of the corpus."""
+
+    def __init__(self, vocabulary: SubwordVocabulary, known: frozenset[str], n_prompts: int, longest: int) -> None:
+        self._vocabulary, self._known = vocabulary, known
+        self._n_prompts, self._longest = n_prompts, longest
+
+    def __len__(self) -> int:
+        return self._n_prompts
+
+    def rewards(
+        self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
+    ) -> RewardBatch:
+        """Of ids, as the built-in trainer asks."""
+        del rows, rng
+        texts = [self._vocabulary.text(one[real].tolist()) for one, real in zip(ids, mask, strict=True)]
+        return RewardBatch(np.array(self(outputs=texts)))
+
+    def __call__(self, outputs: Sequence[str], **others: object) -> list[float]:
+        """Of texts, as trlX asks."""
+        del others
+        return [len(set(text.lower().split()) & self._known) / self._longest for text in outputs]
+
+
+def write_start(ground: GroundName, folder: Path, seed: int) -> None:
+    """Make the T5 that all systems start from."""
+    bench = Workbench.open("stdlib", "tantivy")
+    folder.mkdir(parents=True, exist_ok=True)
+    if ground == "subword":
+        vocabulary = SubwordVocabulary(unigram_tokenizer(_words(bench), SUBWORDS))
+        shape = T5Shape()
+        save_model(T5Policy(stand_in_t5(shape, seed), "tokens", 0), vocabulary, folder)
+        return
+    policy, terms = new_policy(bench.index, PolicyConfig(seed=seed))
+    train_base(policy, bench.collection.corpus, bench.index, terms, BaseConfig(steps=BASE_STEPS, seed=seed))
+    save_model(policy.eval(), terms, folder)
+
+
+def open_ground(folder: Path, seed: int) -> Ground:
+    """What is trained from a start that was written before."""
+    bench = Workbench.open("stdlib", "tantivy")
+    vocabulary = open_model(folder)[1]
+    if isinstance(vocabulary, SubwordVocabulary):
+        return _subword_ground(bench, vocabulary, folder, seed)
+    return _corpus_ground(bench, vocabulary, folder, seed)
+
+
+def _subword_ground(bench: Workbench, vocabulary: SubwordVocabulary, folder: Path, seed: int) -> Ground:
+    texts = [" ".join(words(document.text)) for document in bench.collection.corpus.documents]
+    prompts = [vocabulary.prompt(text, PROMPT_TOKENS) for text in texts]
+    whole = [(text, one) for text, one in zip(texts, prompts, strict=True) if len(one.ids) == PROMPT_TOKENS]
+    order = np.random.default_rng(seed).permutation(len(whole))
+    kept = [whole[row] for row in order]
+    cut = [vocabulary.text(prompt.ids) for _, prompt in kept]
+    records = tuple({"prompt": text, "position": row} for row, text in enumerate(cut))
+    settings = replace(SUBWORD_SETTINGS, seed=seed)
+    pays = DistinctWords(vocabulary, frozenset(_words(bench)), len(kept), settings.terms)
+    return Ground(folder, settings, tuple(prompt for _, prompt in kept), records, pays, pays)
+
+
+def _corpus_ground(bench: Workbench, vocabulary: TermVocabulary, folder: Path, seed: int) -> Ground:
+    topics = bench.collection.topics["train"]
+    rendered = [(render(RewriteRequest(one.query), vocabulary, bench.spelling), one) for one in topics]
+    known = [(prompt, topic) for prompt, topic in rendered if not prompt.empty]
+    queries = [TrainingQuery(tuple(analyse(topic.query)), topic.relevance) for _, topic in known]
+    settings = replace(CORPUS_SETTINGS, seed=seed)
+    clicks = click_model(settings.click_model, settings.click_behaviour, 1)
+    reward = make_reward(settings.reward, clicks, settings.click_credit)
+    environment = RewardEnvironment(bench.scorer(vocabulary), queries, reward, settings.rollout_weight)
+    prompts = tuple(prompt for prompt, _ in known)
+    records = tuple(prompt_record(one, row, vocabulary) for row, one in enumerate(prompts))
+    pays = RewriteReward(environment, vocabulary, np.random.default_rng(seed))
+    return Ground(folder, settings, prompts, records, environment, pays)
+
+
+def _words(bench: Workbench) -> list[str]:
+    documents = bench.collection.corpus.documents
+    return [word for document in documents for word in words(f"{document.title} {document.text}".lower())]

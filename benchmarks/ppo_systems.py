@@ -1,0 +1,199 @@
+"""The three PPOs that are compared: the built-in backend, our trainer in trlX, and trlX's own trainer.
+
+trlX's own is repaired only as far as it needs to start and to have a reference: its wrapper is told which arguments a
+T5 takes, the model object is handed over instead of a path, and the plain value-head model stands in for the hydra
+one, whose reference does not run. All else is as it stands in its repository.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock
+from benchmarks.ppo_ground import EVALUATED, Ground
+from rewriter.model_folder import open_model
+from rewriter.policy import T5Policy
+from rewriter.ppo_trainer import WARMUP_ROUNDS, PPOTrainer
+
+if TYPE_CHECKING:
+    from torch import nn
+    from trlx.data.configs import TRLConfig
+
+SYSTEMS = ("builtin", "trlx", "stock")
+NEVER = 10**9
+
+
+def run(system: str, ground: Ground, rounds: int, every: int, folder: Path) -> RoundClock:
+    """Train for some rounds; `folder` takes what trlX wants to write."""
+    runs = {"builtin": _run_builtin, "trlx": _run_ours_in_trlx, "stock": _run_stock}
+    return runs[system](ground, rounds, every, folder)
+
+
+def device() -> torch.device:
+    """The accelerator where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _clock(ground: Ground, policy: T5Policy, rounds: int, every: int, *, own_draw: bool = False) -> RoundClock:
+    reference = open_model(ground.model)[0].to(device())
+    if own_draw:
+        reference = _freely(reference)
+    return RoundClock(lambda: ground.evaluate(policy, reference, ground.settings.seed + 1), rounds, every)
+
+
+def _freely(policy: T5Policy) -> T5Policy:
+    """The same T5 as trlX draws from it: token by token, nothing banned."""
+    return T5Policy(policy.t5, "tokens", 0, ()).to(device()).eval()
+
+
+def _run_builtin(ground: Ground, rounds: int, every: int, folder: Path) -> RoundClock:
+    del folder
+    policy = open_model(ground.model)[0].to(device())
+    prompts = ground.prompts[: len(ground.prompts) - EVALUATED]
+    trainer = PPOTrainer(policy, prompts, ground.environment, ground.settings, lambda _: 0.0)
+    clock = _clock(ground, policy, rounds, every)
+    clock.start()
+    while not clock.done:
+        metrics = trainer.step()
+        clock.add(metrics["rollout_seconds"], metrics["update_seconds"])
+    with FlopCounterMode(display=False) as counter:
+        trainer.step()
+    clock.operations = counter.get_total_flops()
+    return clock
+
+
+def _run_ours_in_trlx(ground: Ground, rounds: int, every: int, folder: Path) -> RoundClock:
+    from trlx import train
+    from trlx.trainer import register_trainer
+
+    from rewriter.trlx_config import trlx_config
+    from rewriter.trlx_trainer import RewriterPPOTrainer
+
+    class TimedRewriterTrainer(RewriterPPOTrainer):
+        def make_experience(self, num_rollouts: int = 0, iter_count: int = 0) -> None:
+            if not hasattr(self, "timed"):
+                self.clock = _clock(ground, self._policy, rounds, every)
+                self.timed = LoopClock(self.clock)
+                clocks.append(self.clock)
+            self.timed.rollouts(lambda: super(TimedRewriterTrainer, self).make_experience(num_rollouts, iter_count))
+
+        def evaluate(self) -> dict[str, float]:
+            return {}
+
+    clocks: list[RoundClock] = []
+    register_trainer(TimedRewriterTrainer)
+    config = _endless(trlx_config(ground.settings, ground.model, folder), TimedRewriterTrainer.__name__)
+    _train(train, config, ground)
+    return clocks[0]
+
+
+def _run_stock(ground: Ground, rounds: int, every: int, folder: Path) -> RoundClock:
+    from trlx import train
+    from trlx.trainer import register_trainer
+    from trlx.trainer.accelerate_ppo_trainer import AcceleratePPOTrainer
+
+    class StockTrainer(AcceleratePPOTrainer):
+        def get_arch(self, config: TRLConfig) -> nn.Module:
+            from trlx.models.modeling_ppo import AutoModelForSeq2SeqLMWithValueHead
+
+            base = open_model(Path(config.model.model_path))[0].t5
+            model = AutoModelForSeq2SeqLMWithValueHead(base)
+            model.forward_kwargs = list(inspect.signature(type(base).forward).parameters)
+            return model
+
+        def make_experience(self, num_rollouts: int = 1024, iter_count: int = 0) -> None:
+            if not hasattr(self, "timed"):
+                policy = _freely(T5Policy(self.model.base_model))
+                self.clock = _clock(ground, policy, rounds, every, own_draw=True)
+                self.timed = LoopClock(self.clock)
+                clocks.append(self.clock)
+            self.timed.rollouts(lambda: super(StockTrainer, self).make_experience(num_rollouts, iter_count))
+
+        def evaluate(self) -> dict[str, float]:
+            return {}
+
+    clocks: list[RoundClock] = []
+    register_trainer(StockTrainer)
+    end = "" if open_model(ground.model)[0].decoding == "tokens" else " </s>"  # which that tokenizer leaves out
+    _train(train, _stock_config(ground, folder, StockTrainer.__name__), ground, end=end)
+    return clocks[0]
+
+
+def _stock_config(ground: Ground, folder: Path, trainer: str) -> TRLConfig:
+    """The same settings under trlX's names, drawing at temperature 1 with nothing cut off."""
+    from trlx.data.configs import (
+        ModelConfig,
+        OptimizerConfig,
+        SchedulerConfig,
+        TokenizerConfig,
+        TrainConfig,
+        TRLConfig,
+    )
+    from trlx.models.modeling_ppo import PPOConfig as StockPPOConfig
+
+    ours = ground.settings
+    sequences = ours.prompts_per_iteration * ours.samples_per_prompt
+    steps = ours.epochs * ours.minibatches
+    method = StockPPOConfig(
+        name="PPOConfig",
+        ppo_epochs=ours.epochs,
+        num_rollouts=sequences,
+        chunk_size=sequences,
+        init_kl_coef=ours.kl_coef,
+        target=None,
+        horizon=ours.kl_horizon,
+        gamma=ours.gamma,
+        lam=ours.gae_lambda,
+        cliprange=ours.clip_range,
+        cliprange_value=ours.value_clip_range,
+        vf_coef=ours.value_coef,
+        scale_reward=None,
+        ref_mean=None,
+        ref_std=None,
+        cliprange_reward=10,
+        gen_kwargs={"max_new_tokens": ours.terms, "do_sample": True, "top_k": 0, "top_p": 1.0},
+    )
+    train = TrainConfig(
+        seq_length=64 + ours.terms,
+        epochs=NEVER,
+        total_steps=NEVER,
+        batch_size=sequences // ours.minibatches,
+        checkpoint_interval=NEVER,
+        eval_interval=NEVER,
+        pipeline="PromptPipeline",
+        trainer=trainer,
+        checkpoint_dir=str(folder),
+        tracker=None,
+        seed=ours.seed,
+    )
+    return TRLConfig(
+        method=method,
+        model=ModelConfig(model_path=str(ground.model), model_arch_type="seq2seq", num_layers_unfrozen=-1),
+        tokenizer=TokenizerConfig(tokenizer_path=str(ground.model), padding_side="right"),
+        optimizer=OptimizerConfig(name="adamw", kwargs={"lr": ours.learning_rate, "weight_decay": 0.0}),
+        scheduler=SchedulerConfig(name="linear", kwargs={"start_factor": 0.1, "total_iters": WARMUP_ROUNDS * steps}),
+        train=train,
+    )
+
+
+def _endless(config: TRLConfig, trainer: str) -> TRLConfig:
+    """Our configuration for a trainer that is stopped from outside and saves nothing."""
+    config.train.trainer = trainer
+    config.train.epochs = config.train.total_steps = NEVER
+    config.train.eval_interval = config.train.checkpoint_interval = NEVER
+    return config
+
+
+def _train(train: Callable[..., object], config: TRLConfig, ground: Ground, *, end: str = "") -> None:
+    """Call trlX on the prompts that are not kept for evaluation; `end` is added to their texts."""
+    records = [{**one, "prompt": one["prompt"] + end} for one in ground.records]
+    cut = len(records) - EVALUATED
+    with contextlib.suppress(EndOfRun):
+        train(reward_fn=ground.pays, prompts=records[:cut], eval_prompts=records[cut:], config=config)

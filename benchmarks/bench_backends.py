@@ -4,8 +4,8 @@
                                         [--seeds N] [--out DIR] [--json FILE] [--plot FILE]
 
 A RUN is a folder that `untilclick demo` has left: `base/`, `warm_start/` and `log.db`; seed s takes the s-th of them,
-or the last. Each training is the command `untilclick train ppo`, each evaluation `untilclick evaluate`, in a process of
-its own with one thread. What is done is not done again, so that an interrupted comparison goes on.
+or the last. Each training is the command `untilclick train ppo`, each evaluation `untilclick evaluate`, in a process
+of its own with one thread. What is done is not done again, so that an interrupted comparison goes on.
 """
 
 from __future__ import annotations
@@ -73,15 +73,16 @@ def train(given: argparse.Namespace, backend: str, seed: int) -> Training:
     if not results.is_file():
         own = ("--split", given.split, "--model", str(folder), "--out", str(results.parent))
         untilclick("evaluate", *common, *own)
-    return read(folder, backend, seed)
+    return read(folder, backend, seed, given.measure)
 
 
-def read(folder: Path, backend: str, seed: int) -> Training:
+def read(folder: Path, backend: str, seed: int, measure: str) -> Training:
     """A training that is done."""
     lines = (folder / "ppo.log" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     rounds = [json.loads(line) for line in lines]
     results = json.loads((folder / "evaluation" / "results.json").read_text(encoding="utf-8"))
-    pair = next(one for one in results["comparisons"] if {one["a"], one["b"]} == {"ppo", "warm_start"})
+    pairs = (one for one in results["comparisons"] if one["measure"] == measure)
+    pair = next(one for one in pairs if {one["a"], one["b"]} == {"ppo", "warm_start"})
     sign = 1.0 if pair["a"] == "ppo" else -1.0
     low, high = sorted(sign * end for end in pair["ci95"])
     return Training(
@@ -90,9 +91,9 @@ def read(folder: Path, backend: str, seed: int) -> Training:
         tuple(one["reward_mean"] for one in rounds),
         tuple(one["kl"] for one in rounds if one.get("kl") is not None),
         sum(one["rollout_seconds"] + one["update_seconds"] for one in rounds),
-        pair["measure"],
-        results["systems"]["warm_start"][pair["measure"]],
-        results["systems"]["ppo"][pair["measure"]],
+        measure,
+        results["systems"]["warm_start"][measure],
+        results["systems"]["ppo"][measure],
         sign * pair["difference"],
         (low, high),
         pair["p"],
@@ -102,16 +103,13 @@ def read(folder: Path, backend: str, seed: int) -> Training:
 def print_table(trainings: Sequence[Training]) -> None:
     """One line a training, and the means of each backend."""
     measure = trainings[0].measure
-    print(
-        f"{'backend':10}{'seed':>5}{'s':>7}{'reward':>9}{'KL':>7}{'warm':>8}{'PPO':>8}  PPO - warm start, {measure}"
-    )
+    header = f"{'backend':10}{'seed':>5}{'s':>7}{'reward':>9}{'KL':>7}{'warm':>8}{'PPO':>8}"
+    print(f"{header}  PPO - warm start, {measure}")
     for one in trainings:
         low, high = one.interval
         figures = f"{one.seconds:7.0f}{fmean(one.reward[-LAST:]):9.4f}{fmean(one.kl[-LAST:]):7.3f}"
-        held_out = (
-            f"{one.warm_start:8.4f}{one.ppo:8.4f}  {one.difference:+.4f} [{low:+.4f}, {high:+.4f}] p={one.p:.3f}"
-        )
-        print(f"{NAMES[one.backend]:10}{one.seed:5}{figures}{held_out}")
+        gained = f"{one.difference:+.4f} [{low:+.4f}, {high:+.4f}] p={one.p:.3f}"
+        print(f"{NAMES[one.backend]:10}{one.seed:5}{figures}{one.warm_start:8.4f}{one.ppo:8.4f}  {gained}")
     for backend in dict.fromkeys(one.backend for one in trainings):
         own = [one for one in trainings if one.backend == backend]
         means = (fmean(one.seconds for one in own), fmean(fmean(one.reward[-LAST:]) for one in own))
@@ -143,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="stdlib")
     parser.add_argument("--engine", default="tantivy")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--measure", default="nDCG@10")
     parser.add_argument("--runs", type=Path, nargs="+", required=True)
     parser.add_argument("--backends", default="builtin,trlx")
     parser.add_argument("--seeds", type=int, default=3)

@@ -1,0 +1,89 @@
+"""The clock, the rows and the grounds of the comparison of PPOs; what they time is tested elsewhere."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.bench_ppo import Run, rows
+from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock, peak_memory
+from benchmarks.ppo_ground import DistinctWords
+from benchmarks.stand_in_t5 import SENTINELS, unigram_tokenizer
+from rewriter.subword import SubwordVocabulary
+
+
+def run_of(system: str, seed: int, *rewards: float, seconds: float = 2.0) -> Run:
+    evaluations = tuple(
+        {"rounds": i, "seconds": i * seconds, "reward": reward, "kl": 0.1 * i} for i, reward in enumerate(rewards)
+    )
+    n = len(rewards) - 1
+    return Run(system, seed, 64, 4, (seconds / 4,) * n, (seconds * 3 / 4,) * n, evaluations, 2**21, 10**9, 1e9)
+
+
+def test_seconds_to_a_reward_lie_between_the_evaluations_around_it():
+    run = run_of("builtin", 0, 0.0, 0.2, 0.6)
+    assert run.seconds_to(0.0) == 0.0
+    assert run.seconds_to(0.1) == pytest.approx(1.0)
+    assert run.seconds_to(0.5) == pytest.approx(3.5)
+    assert math.isnan(run.seconds_to(0.7))
+
+
+def test_rows_are_medians_over_seeds_and_their_target_is_a_reward_that_all_have_reached():
+    runs = [run_of("builtin", seed, 0.0, 0.5, 0.8, seconds=1.0) for seed in range(3)]
+    runs += [run_of("stock", seed, 0.0, 0.1 + 0.1 * seed, 0.4, seconds=2.0 + seed) for seed in range(3)]
+    found, target = rows(runs)
+    assert target == 0.4
+    assert [row.system for row in found] == ["builtin", "stock"]
+    assert found[0].round_seconds == 1.0
+    assert found[1].round_seconds == 3.0
+    assert found[0].rollouts_per_second == 64 / 0.25
+    assert found[1].update_samples_per_second == pytest.approx(64 * 4 / 2.25)
+    assert found[0].seconds_to_reward == pytest.approx(0.8)
+    assert found[0].limit == pytest.approx(1.0)
+    assert found[1].peak_mebibytes == 2.0
+
+
+def test_a_loop_is_timed_from_rollouts_to_rollouts_and_left_after_its_last_round():
+    clock = RoundClock(lambda: (0.5, 0.1), limit=3, every=2)
+    loop = LoopClock(clock)
+    drawn = []
+    for _ in range(4):
+        loop.rollouts(lambda: drawn.append(1))
+    with pytest.raises(EndOfRun):
+        loop.rollouts(lambda: drawn.append(1))
+    assert len(clock.rollout_seconds) == len(clock.update_seconds) == 3
+    assert len(drawn) == 4  # one more, whose operations are counted
+    assert [one.rounds for one in clock.evaluations] == [0, 2, 3]
+    assert clock.peak_bytes > 2**20
+    assert peak_memory() > 2**20
+
+
+def test_different_words_of_the_corpus_are_paid_for_once_each():
+    vocabulary = SubwordVocabulary(unigram_tokenizer(["tree", "walk", "file"] * 3, 200))
+    pays = DistinctWords(vocabulary, frozenset({"tree", "walk"}), 2, 4)
+    assert pays(outputs=["tree walk", "tree tree", "file", ""]) == [0.5, 0.25, 0.0, 0.0]
+    ids = np.array([vocabulary.prompt("tree walk", 9).ids[:2]])
+    gain = pays.rewards(np.array([0]), ids, np.ones_like(ids, dtype=bool), np.random.default_rng(0)).gain
+    assert gain.tolist() == [0.5]
+
+
+def test_the_stand_in_tokenizer_is_of_the_type_of_a_t5():
+    tokenizer = unigram_tokenizer(["remove", "a", "directory", "tree", "recursively"] * 3, 400)
+    assert tokenizer("remove tree")["input_ids"][-1] == tokenizer.eos_token_id == 1
+    assert (tokenizer.pad_token_id, tokenizer.unk_token_id) == (0, 2)
+    assert tokenizer.convert_tokens_to_ids(SENTINELS[-1]) == len(tokenizer) - 1
+    assert tokenizer.decode(tokenizer("directory tree")["input_ids"], skip_special_tokens=True) == "directory tree"
+
+
+@pytest.mark.slow
+def test_the_built_in_backend_is_timed_from_start_to_table(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.bench_ppo", "--ground", "corpus", "--systems", "builtin"]
+    command += ["--rounds", "2", "--seeds", "1", "--json", str(tmp_path / "found.json")]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert "built-in" in done.stdout
+    assert (tmp_path / "found.json").stat().st_size > 100

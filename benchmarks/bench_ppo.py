@@ -50,6 +50,8 @@ class Run:
     """Floating-point operations of a round's matrix products."""
     multiply_rate: float
     """Floating-point operations a second in large products."""
+    parts: dict[str, float]
+    """Seconds of a round by part, where they were taken apart."""
 
     @property
     def round_seconds(self) -> float:
@@ -108,6 +110,7 @@ def one_run(given: argparse.Namespace) -> None:
         clock.peak_bytes,
         clock.operations,
         rate,
+        clock.parts,
     )
     given.json.write_text(json.dumps(asdict(found)), encoding="utf-8")
 
@@ -181,6 +184,16 @@ def print_table(found: Sequence[Row], target: float) -> None:
         print(f"{NAMES[row.system]:14}" + "".join(f"{cell:>11}" for cell in cells))
 
 
+def print_parts(runs: Sequence[Run]) -> None:
+    """Shares of a round of those runs that were taken apart."""
+    taken = [run.parts for run in runs if run.parts]
+    if not taken:
+        return
+    means = {name: float(np.mean([parts[name] for parts in taken])) for name in taken[0]}
+    total = sum(means.values())
+    print("built-in, one round: " + ", ".join(f"{name} {value / total:.1%}" for name, value in means.items()))
+
+
 def plot(runs: Sequence[Run], path: Path) -> None:
     """Reward and KL over training time, one line a seed."""
     from matplotlib.figure import Figure
@@ -226,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{given.ground}, {given.rounds} rounds, {given.seeds} seeds, {given.threads} thread(s); ratios to the last"
     )
     print_table(found, target)
+    print_parts(runs)
     if given.json:
         content = {"rows": [asdict(row) for row in found], "target": target, "runs": [asdict(run) for run in runs]}
         given.json.write_text(json.dumps(content, indent=1), encoding="utf-8")

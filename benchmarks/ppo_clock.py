@@ -42,6 +42,8 @@ class RoundClock:
     """Largest memory of a training round, evaluations left out."""
     operations: int = 0
     """Floating-point operations of one more round, in matrix products."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """Seconds of a round by part, where the loop is ours."""
 
     def start(self) -> None:
         """Before the first round."""

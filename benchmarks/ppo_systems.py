@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock
 from benchmarks.ppo_ground import EVALUATED, Ground
+from benchmarks.ppo_parts import parts_of_round
 from rewriter.model_folder import open_model
 from rewriter.policy import T5Policy
 from rewriter.ppo_trainer import WARMUP_ROUNDS, PPOTrainer
@@ -66,6 +67,7 @@ def _run_builtin(ground: Ground, rounds: int, every: int, folder: Path) -> Round
     with FlopCounterMode(display=False) as counter:
         trainer.step()
     clock.operations = counter.get_total_flops()
+    clock.parts = parts_of_round(trainer, prompts[: ground.settings.prompts_per_iteration])
     return clock
 
 

@@ -83,7 +83,7 @@ class PPOTrainer:
             self.optimizer, lambda step: min(1.0, (step + 1) / WARMUP_ROUNDS)
         )
         self._prompts = prompts
-        self._environment = environment
+        self.environment = environment
         self._validation = validation
 
     def train(
@@ -141,7 +141,7 @@ class PPOTrainer:
             self.policy,
             self.reference,
             self.policy.batch(seen),
-            lambda drawn: self._environment.rewards(
+            lambda drawn: self.environment.rewards(
                 rows, drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy(), self.rng
             ),
             AdvantageEstimator(self.config, self.kl.coefficient),

@@ -22,7 +22,7 @@ def run_of(system: str, seed: int, *rewards: float, seconds: float = 2.0) -> Run
         {"rounds": i, "seconds": i * seconds, "reward": reward, "kl": 0.1 * i} for i, reward in enumerate(rewards)
     )
     n = len(rewards) - 1
-    return Run(system, seed, 64, 4, (seconds / 4,) * n, (seconds * 3 / 4,) * n, evaluations, 2**21, 10**9, 1e9)
+    return Run(system, seed, 64, 4, (seconds / 4,) * n, (seconds * 3 / 4,) * n, evaluations, 2**21, 10**9, 1e9, {})
 
 
 def test_seconds_to_a_reward_lie_between_the_evaluations_around_it():
@@ -85,5 +85,5 @@ def test_the_built_in_backend_is_timed_from_start_to_table(tmp_path):
     command = [sys.executable, "-m", "benchmarks.bench_ppo", "--ground", "corpus", "--systems", "builtin"]
     command += ["--rounds", "2", "--seeds", "1", "--json", str(tmp_path / "found.json")]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    assert "built-in" in done.stdout
+    assert "built-in, one round: draw" in done.stdout
     assert (tmp_path / "found.json").stat().st_size > 100

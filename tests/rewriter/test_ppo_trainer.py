@@ -245,7 +245,7 @@ def test_the_reward_sees_the_drawn_ids_and_terms_without_the_end_token(bench, vo
     trainer = make_trainer(bench, vocabulary, "autoregressive")
     favour_the_end(trainer.policy)
     batch = trainer._rollout(np.arange(4))
-    ids, mask = trainer._environment.seen[-1]
+    ids, mask = trainer.environment.seen[-1]
     assert (ids == batch.rollouts.ids.numpy()).all()
     assert (batch.rollouts.ids == EOS_ID).any()
     assert not (mask & (ids < 5)).any()

@@ -1,0 +1,70 @@
+"""Where a round of the built-in PPO spends its time: each part by itself, on one round's prompts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import torch
+
+from rewriter.experience import AdvantageEstimator, collect
+from rewriter.objective import ppo_objective
+from rewriter.ppo_trainer import PPOTrainer
+from rewriter.prompts import Prompt
+from rewriter.rollout import sample, score
+
+REPEATS = 3
+
+
+def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> dict[str, float]:
+    """Seconds of a round by part, medians: `draw`, `reference`, `reward` of its rollouts; `forward`, `backward` and
+    `step` of all its updates. `prompts` are as many as a round has. Moves the policy."""
+    config, policy = trainer.config, trainer.policy
+    batch, generator, rng = policy.batch(prompts), torch.Generator().manual_seed(0), np.random.default_rng(0)
+    rows, n_updates = np.arange(len(prompts)), config.epochs * config.minibatches
+    drawn = sample(policy, batch, config.samples_per_prompt, config.terms, generator)
+    own = (drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy())
+    whole = config.needs_distributions
+    experience = collect(
+        policy,
+        trainer.reference,
+        batch,
+        lambda found: trainer.environment.rewards(rows, found.ids.cpu().numpy(), found.terms.cpu().numpy(), rng),
+        AdvantageEstimator(config, trainer.kl.coefficient),
+        generator,
+    )
+    part = experience.of_prompts(torch.arange(max(1, len(prompts) // config.minibatches), device=policy.device))
+
+    def loss() -> torch.Tensor:
+        scores = score(policy, part.prompts, part.rollouts, distributions=whole)
+        return ppo_objective(scores, part, config, trainer.kl.coefficient).loss
+
+    def reference() -> None:
+        with torch.no_grad():
+            score(trainer.reference, batch, drawn, distributions=whole)
+
+    ways: dict[str, Callable[[], object]] = {
+        "draw": lambda: sample(policy, batch, config.samples_per_prompt, config.terms, generator),
+        "reference": reference,
+        "reward": lambda: trainer.environment.rewards(rows, *own, rng),
+    }
+    seconds = {name: _seconds(way) for name, way in ways.items()}
+    forward = _seconds(loss)
+    backward = _seconds(lambda: loss().backward()) - forward  # type: ignore[no-untyped-call]
+    step = _seconds(trainer.optimizer.step)
+    updates = {"forward": forward, "backward": backward, "step": step}
+    return seconds | {name: value * n_updates for name, value in updates.items()}
+
+
+def _seconds(way: Callable[[], object]) -> float:
+    way()
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        way()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return median(times)

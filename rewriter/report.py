@@ -51,6 +51,7 @@ TERMS_SHOWN = 8
 CURVES: tuple[tuple[str, str], ...] = (
     ("reward_mean", "Reward: gain over the original"),
     ("validation", "Validation gain"),
+    ("held_out_reward", "Held-out reward (trlX)"),
     ("kl", "KL to the reference (nats)"),
     ("entropy", "Entropy (nats)"),
     ("length", "Terms per rewrite"),
@@ -63,6 +64,9 @@ CURVES: tuple[tuple[str, str], ...] = (
     ("grad_norm", "Gradient norm"),
 )
 """Keys of `metrics.jsonl` that are drawn, with their titles, in order."""
+
+SPARSE = ("validation", "held_out_reward")
+"""Those of them that only some rounds have."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +261,7 @@ def read_curves(path: Path) -> tuple[Curve, ...]:
         points = [(one["step"], one[key]) for one in rounds if isinstance(one.get(key), int | float)]
         if points:
             steps, values = np.array(points, dtype=np.float64).T
-            curves.append(Curve(title, steps, values, sparse=key == "validation"))
+            curves.append(Curve(title, steps, values, sparse=key in SPARSE))
     return tuple(curves)
 
 

@@ -115,7 +115,7 @@ def _nested(given: dict[str, Any]) -> dict[str, Any]:  # Any: options are of eve
 
 
 def _check_names(given: dict[str, Any], known: dict[str, Any], source: str) -> None:
-    """Raises UntilclickError for sections and options that there are not; what stands in `kwargs` is the libraries'."""
+    """Raises UntilclickError for sections and options that there are not; what stands in `kwargs` is free."""
     for section, options in given.items():
         names = options if isinstance(options, dict) else {"": options}
         for name in names:

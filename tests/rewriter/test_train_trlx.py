@@ -16,6 +16,7 @@ import torch
 import typer
 
 from rewriter.ppo_task import PPOTask
+from rewriter.report import read_curves
 from rewriter.stage_record import read_stage
 from rewriter.train_trlx import main
 from rewriter.trlx_checkpoint import newest_checkpoint
@@ -51,6 +52,8 @@ def test_the_script_trains_on_one_process_with_dotted_overrides(world, run):
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in rows if "held_out_reward" in row] == [2, 4, 6]
     assert list((run / "ppo.log" / "tensorboard").iterdir())
+    drawn = {curve.title for curve in read_curves(run / "ppo.log" / "metrics.jsonl")}
+    assert {"Reward: gain over the original", "Held-out reward (trlX)", "Gradient norm"} <= drawn
 
 
 @in_trlx
@@ -98,17 +101,19 @@ def test_two_processes_are_killed_in_the_middle_and_go_on(world, run):
 @in_trlx
 @pytest.mark.slow
 def test_two_processes_learn_as_much_as_one(world, tmp_path):
-    """With as many rollouts a round, the mean reward of the last rounds is that of one process within noise: over
-    seeds it has a standard deviation of .02, a process that learned nothing would stay .2 below."""
+    """With as many rollouts a round. The mean reward of a round rises from .04 to .20; over three seeds that of the
+    last fifteen rounds was .189 to .217 on one process and .188 to .215 on two."""
+    sizes = {"method.chunk_size": 128, "method.num_rollouts": 128, "train.batch_size": 128}
+    options = {**sizes, "method.samples_per_prompt": 8, "train.total_steps": 80, "train.eval_interval": 80}
     last = {}
     for processes in (1, 2):
         run = new_run(world, tmp_path / str(processes))
-        options = {"train.total_steps": 80, "train.eval_interval": 80, "train.checkpoint_interval": 80}
-        finish(start_script(world, run, options, torchrun(processes)))
+        finish(start_script(world, run, {**options, "train.checkpoint_interval": 80}, torchrun(processes)))
         assert read_stage(run / "ppo").figures["processes"] == processes
-        assert read_stage(run / "ppo").figures["rollouts"] == 40 * 32
+        assert read_stage(run / "ppo").figures["rollouts"] == 40 * 128
         last[processes] = np.mean([row["reward_mean"] for row in rows_of(run / "ppo.log")[-15:]])
-    assert last[2] == pytest.approx(last[1], abs=0.08)
+    assert min(last.values()) > 0.15
+    assert last[2] == pytest.approx(last[1], abs=0.05)
 
 
 @in_trlx

@@ -325,9 +325,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
 
         trlX asks before its first step as well, after setting its step counter to 0: `learn` knows the answer.
         """
-        if self._first is None:
-            return self._evaluate()
         known, self._first = self._first, None
+        if known is None or self.iter_count > 0:  # under Ray Tune trlX does not ask
+            return self._evaluate()
         self.iter_count = self.progress.step
         return known
 

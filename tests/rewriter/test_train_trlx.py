@@ -15,6 +15,7 @@ import pytest
 import torch
 import typer
 
+from rewriter.config import PPOConfig
 from rewriter.ppo_task import PPOTask
 from rewriter.report import read_curves
 from rewriter.stage_record import read_stage
@@ -162,6 +163,18 @@ def test_the_seed_decides_topics_and_training_unless_training_has_its_own(world,
     for overrides in ("{}", '{"train.seed": 9}'):
         main(run, str(world / "log.db"), overrides, data="stdlib", seed=4)
     assert told == [("stdlib", "tantivy", 4), 4, ("stdlib", "tantivy", 4), 9]
+
+
+@in_trlx
+def test_the_options_that_are_shipped_state_the_defaults_and_leave_the_seed_open(world, run, monkeypatch):
+    from rewriter import trlx_stage
+    from rewriter.trlx_config import ppo_config
+
+    told = []
+    monkeypatch.setattr(trlx_stage, "run_ppo_trlx", lambda *given, **named: told.append(ppo_config(given[3])))
+    shipped = ROOT / "rewriter" / "configs" / "ppo.yaml"
+    main(run, str(world / "log.db"), data=str(world / "documents.jsonl"), config=shipped, seed=3)
+    assert told == [PPOConfig(seed=3)]
 
 
 @in_trlx

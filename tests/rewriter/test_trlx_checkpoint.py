@@ -127,6 +127,19 @@ def test_a_resumed_run_continues_bit_for_bit(start, tmp_path, reward, at):
 
 
 @in_trlx
+def test_a_run_resumed_in_the_middle_of_a_round_starts_that_round_anew(start, tmp_path):
+    whole = start(log_folder=tmp_path / "log")
+    whole.config.train.checkpoint_interval = 3
+    whole.learn()
+    resumed = start(log_folder=tmp_path / "log")
+    resumed.load(str(tmp_path / "checkpoints" / "checkpoint_3"))
+    resumed.learn()
+    assert resumed.iter_count == 8
+    assert [row["step"] for row in rows_of(tmp_path / "log")] == [1, 2, 3, 4]
+    assert resumed.progress.rollouts == 5 * 32  # those of the round that was cut were drawn as well
+
+
+@in_trlx
 def test_the_steps_of_what_is_logged_go_on_after_a_resume(start, tmp_path, monkeypatch):
     start().learn()
     resumed = start()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from transformers import T5ForConditionalGeneration
@@ -73,6 +75,17 @@ def test_a_subword_t5_learns_from_texts_and_loads_as_a_t5(trained):
     words = vocabulary.text(policy.t5.generate(**_inputs(batch), max_new_tokens=4, do_sample=False)[0].tolist())
     assert set(words.split()) & WORDS
     assert "<sep>" not in vocabulary.tokenizer.get_vocab()
+
+
+def test_the_example_of_the_training_page_runs(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    example = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "trlx.train" in block)
+    monkeypatch.chdir(tmp_path)
+    Path("t5-small").mkdir()
+    save_subword(*toy_subword(), Path("t5-small"))
+    exec(compile(example, "training.md", "exec"), {})
+    policy, _ = load_subword(Path("checkpoints") / "best_checkpoint")
+    assert policy.decoding == "tokens"
 
 
 def _inputs(batch):

@@ -126,10 +126,12 @@ def plot(trainings: Sequence[Training], path: Path) -> None:
     for axis, name, label in zip(axes, ("reward", "kl"), ("gain of rollouts", "exact KL, nats"), strict=True):
         for one in trainings:
             curve = np.array(getattr(one, name))
-            smooth = np.convolve(curve, np.full(LAST, 1.0 / LAST), mode="valid") if curve.size >= LAST else curve
+            window = min(LAST, curve.size)
+            smooth = np.convolve(curve, np.full(window, 1.0 / window), mode="valid")
+            ends = np.arange(window, curve.size + 1)
             shown = NAMES[one.backend] if one.seed == trainings[0].seed else None
-            axis.plot(smooth, color=colours[one.backend], alpha=0.7, label=shown)
-        axis.set_xlabel(f"round (mean of {LAST})")
+            axis.plot(ends, smooth, color=colours[one.backend], alpha=0.7, label=shown)
+        axis.set_xlabel(f"round (mean of {LAST} until it)")
         axis.set_ylabel(label)
     axes[0].legend()
     figure.savefig(path, dpi=110)

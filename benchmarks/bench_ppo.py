@@ -30,6 +30,8 @@ import numpy as np
 SYSTEMS = ("builtin", "trlx", "stock")
 NAMES = {"builtin": "built-in", "trlx": "ours in trlX", "stock": "trlX's own"}
 ROUNDS = {"subword": 20, "corpus": 20}
+EVALUATIONS = 5
+"""Of reward and KL, besides that of the start."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def one_run(given: argparse.Namespace) -> None:
     ground = open_ground(given.model, given.seed)
     rate = multiply_rate()
     with tempfile.TemporaryDirectory() as folder:
-        clock = run(given.one, ground, given.rounds, max(1, given.rounds // 10), Path(folder))
+        clock = run(given.one, ground, given.rounds, max(1, given.rounds // EVALUATIONS), Path(folder))
     settings = ground.settings
     found = Run(
         given.one,

@@ -1,7 +1,8 @@
 """What every PPO of the comparison trains on: one T5, prompts, a reward, settings. Two grounds:
 
-subword   a T5 over 32,100 subwords with random weights, prompts of 24 tokens, outputs of 16; pays for the share of
-          the 16 that are different words of the corpus, so that everything has to be learned and nothing is too hard
+subword   a T5 over 32,100 subwords, prompts of 24 tokens, outputs of 16; pays for the share of the 16 that are
+          different words of the corpus and no stop words. It starts from a minute of continuing the corpus's texts
+          and mostly repeats its most frequent words, stop words among them
 corpus    the `corpus` policy of the standard library's documentation, four terms; pays the expected clicks gained
 """
 
@@ -27,21 +28,26 @@ from rewriter.prompts import Prompt, render
 from rewriter.rewards import make_reward
 from rewriter.rewrite import RewriteRequest
 from rewriter.rollout import sample, score
+from rewriter.sequences import Rollouts
 from rewriter.subword import SubwordVocabulary
 from rewriter.trlx_reward import RewriteReward, prompt_record
-from rewriter.vocabulary import TermVocabulary
+from rewriter.vocabulary import EOS_ID, TermVocabulary
 from rewriter.workbench import Workbench
+from search.analysis import term_of, words
 from search.analysis import terms as analyse
-from search.analysis import words
 from search.click_models import click_model
 
 GroundName = Literal["subword", "corpus"]
 PROMPT_TOKENS = 24
 SUBWORDS = 32_100
-EVALUATED = 64
+EVALUATED = 256
 """Prompts of an evaluation."""
+KL_EVALUATED = 64
+"""Those of them whose sequences the KL is measured on, which takes whole distributions."""
 BASE_STEPS = 150
 """Of the corpus policy, so that it starts from something."""
+CONTINUATION_STEPS = 80
+"""Of the subword policy; steps of 32 texts."""
 
 SUBWORD_SETTINGS = PPOConfig(
     prompts_per_iteration=64,
@@ -49,8 +55,8 @@ SUBWORD_SETTINGS = PPOConfig(
     terms=16,
     epochs=4,
     minibatches=2,
-    learning_rate=1e-3,
-    value_learning_rate=1e-3,
+    learning_rate=3e-3,
+    value_learning_rate=3e-3,
     gae_lambda=0.95,
     kl_coef=0.01,
     kl_placement="reward",
@@ -83,13 +89,14 @@ class Ground:
         generator = torch.Generator().manual_seed(seed)
         paid, kl = [], []
         with torch.no_grad():
-            for part in np.array_split(rows, EVALUATED // 8):
+            for part in np.array_split(rows, EVALUATED // 16):
                 batch = policy.batch([self.prompts[row] for row in part])
                 drawn = sample(policy, batch, self._samples, self.settings.terms, generator)
                 arrays = (drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy())
                 paid.append(self.environment.rewards(part, *arrays, np.random.default_rng(seed)).gain.mean())
-                present, start = (score(model, batch, drawn) for model in (policy, reference))
-                kl.append(float(masked_mean(exact_kl(present.next_token(), start.next_token()), present.steps)))
+                if 16 * len(kl) < KL_EVALUATED:
+                    present, start = (score(model, batch, drawn) for model in (policy, reference))
+                    kl.append(float(masked_mean(exact_kl(present.next_token(), start.next_token()), present.steps)))
         return float(np.mean(paid)), float(np.mean(kl))
 
     @property
@@ -98,7 +105,7 @@ class Ground:
 
 
 class DistinctWords:
-    """Environment and `reward_fn` in one: the share of `longest` that are different words of the corpus."""
+    """Environment and `reward_fn` in one: the share of `longest` that are different words of those `known`."""
 
     def __init__(self, vocabulary: SubwordVocabulary, known: frozenset[str], n_prompts: int, longest: int) -> None:
         self._vocabulary, self._known = vocabulary, known
@@ -128,7 +135,9 @@ def write_start(ground: GroundName, folder: Path, seed: int) -> None:
     if ground == "subword":
         vocabulary = SubwordVocabulary(unigram_tokenizer(_words(bench), SUBWORDS))
         shape = T5Shape()
-        save_model(T5Policy(stand_in_t5(shape, seed), "tokens", 0), vocabulary, folder)
+        policy = T5Policy(stand_in_t5(shape, seed), "tokens", 0, vocabulary.banned_ids(shape.rows))
+        _continue_texts(policy, vocabulary, _texts(bench), seed)
+        save_model(policy.eval(), vocabulary, folder)
         return
     policy, terms = new_policy(bench.index, PolicyConfig(seed=seed))
     train_base(policy, bench.collection.corpus, bench.index, terms, BaseConfig(steps=BASE_STEPS, seed=seed))
@@ -144,8 +153,29 @@ def open_ground(folder: Path, seed: int) -> Ground:
     return _corpus_ground(bench, vocabulary, folder, seed)
 
 
+def _continue_texts(policy: T5Policy, vocabulary: SubwordVocabulary, texts: Sequence[str], seed: int) -> None:
+    """Teach a subword policy to go on with texts, by cross-entropy."""
+    length, rng = SUBWORD_SETTINGS.terms, np.random.default_rng(seed)
+    tokens = [vocabulary.prompt(text, PROMPT_TOKENS + length).ids for text in texts]
+    long = [ids for ids in tokens if len(ids) == PROMPT_TOKENS + length]
+    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=2e-3, fused=True)
+    for _ in range(CONTINUATION_STEPS):
+        chosen = [long[row] for row in rng.choice(len(long), 32, replace=False)]
+        batch = policy.batch([Prompt((*ids[: PROMPT_TOKENS - 1], EOS_ID), ()) for ids in chosen])
+        following = torch.tensor([ids[PROMPT_TOKENS - 1 : -1] for ids in chosen])
+        empty = torch.zeros(following.shape)
+        wanted = Rollouts(following, torch.ones_like(following, dtype=torch.bool), empty, empty, following[:, :0])
+        optimizer.zero_grad()
+        (-score(policy, batch, wanted, distributions=False).log_probs.mean()).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def _texts(bench: Workbench) -> list[str]:
+    return [" ".join(words(document.text)) for document in bench.collection.corpus.documents]
+
+
 def _subword_ground(bench: Workbench, vocabulary: SubwordVocabulary, folder: Path, seed: int) -> Ground:
-    texts = [" ".join(words(document.text)) for document in bench.collection.corpus.documents]
+    texts = _texts(bench)
     prompts = [vocabulary.prompt(text, PROMPT_TOKENS) for text in texts]
     whole = [(text, one) for text, one in zip(texts, prompts, strict=True) if len(one.ids) == PROMPT_TOKENS]
     order = np.random.default_rng(seed).permutation(len(whole))
@@ -153,7 +183,8 @@ def _subword_ground(bench: Workbench, vocabulary: SubwordVocabulary, folder: Pat
     cut = [vocabulary.text(prompt.ids) for _, prompt in kept]
     records = tuple({"prompt": text, "position": row} for row, text in enumerate(cut))
     settings = replace(SUBWORD_SETTINGS, seed=seed)
-    pays = DistinctWords(vocabulary, frozenset(_words(bench)), len(kept), settings.terms)
+    content = frozenset(word for word in set(_words(bench)) if term_of(word) is not None)
+    pays = DistinctWords(vocabulary, content, len(kept), settings.terms)
     return Ground(folder, settings, tuple(prompt for _, prompt in kept), records, pays, pays)
 
 

@@ -64,8 +64,7 @@ def evaluate(
     set_up_torch()
     systems = TrainedSystems.of(model)
     with terminal.progress("Evaluating") as update:
-        metrics = model / "ppo.log" / "metrics.jsonl"
-        found = run(stage, systems, open_bench(stage), {"model": str(model)}, metrics, update)
+        found = run(stage, systems, open_bench(stage), {"model": str(model)}, systems.metrics, update)
     _save_settings(stage, model)
     terminal.table(results_table(found.results))
     terminal.line(verdict(found.results))

@@ -228,8 +228,8 @@ class _Demo:
         ground = self._ground
         bench = Bench(ground.held_out, ground.engine, ground.index)
         settings = {"sessions trained on": str(self._config.simulation.sessions)}
-        metrics = self._out / "ppo.log" / "metrics.jsonl"
-        evaluated = evaluate(config, TrainedSystems.of(self._out), bench, settings, metrics, update)
+        systems = TrainedSystems.of(self._out)
+        evaluated = evaluate(config, systems, bench, settings, systems.metrics, update)
         results = evaluated.results
         return f"{results.n_topics:,} held-out topics ({results.split}), {len(results.figures)} systems"
 

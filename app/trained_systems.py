@@ -31,6 +31,12 @@ class TrainedSystems:
             raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")
         return cls(found)
 
+    @property
+    def metrics(self) -> Path | None:
+        """The metrics of the PPO among them, None where there is none."""
+        folder = self.folders.get("ppo")
+        return None if folder is None else folder.parent / "ppo.log" / "metrics.jsonl"
+
     def __call__(self, bench: Bench) -> Mapping[str, System]:
         """Load every model for the bench. Raises ModelError for a model of other documents."""
         spelling = SpellingCorrector.from_index(bench.index)

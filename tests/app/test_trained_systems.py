@@ -1,0 +1,35 @@
+"""What `evaluate` finds in a run folder or in one stage's."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.trained_systems import TrainedSystems
+from rewriter.blend import BlendSettings
+from rewriter.config import PPOConfig
+from rewriter.stage_record import write_stage
+from rewriter.validation import BlendChoice
+from search.errors import ModelError
+from tests.rewriter.toy_learning import toy_policy, toy_workbench
+
+
+def written(run, *stages: str) -> None:
+    bench = toy_workbench()
+    for stage in stages:
+        outcome = (PPOConfig(), BlendChoice(BlendSettings(), 0.0, 0.0), {})
+        write_stage(bench, run / stage, *toy_policy(bench), outcome)
+
+
+def test_the_curves_of_ppo_are_found_from_the_run_and_from_the_stage_alone(tmp_path):
+    """`evaluate --model RUN/ppo` drew none."""
+    written(tmp_path, "warm_start", "ppo")
+    expected = tmp_path / "ppo.log" / "metrics.jsonl"
+    assert TrainedSystems.of(tmp_path).metrics == expected
+    assert TrainedSystems.of(tmp_path / "ppo").metrics == expected
+    assert TrainedSystems.of(tmp_path / "warm_start").metrics is None
+    assert set(TrainedSystems.of(tmp_path).folders) == {"warm_start", "ppo"}
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="holds no trained model"):
+        TrainedSystems.of(tmp_path)

@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -23,6 +23,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 from transformers.utils import logging
 
+from rewriter.config import TermDecoding
 from rewriter.policy import T5Policy
 from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
 from search.errors import ModelError
@@ -84,6 +85,8 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
     do not fit together; the library alone would fill missing weights with random ones."""
     try:
         settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
+        if settings["decoding"] not in get_args(TermDecoding):
+            raise ValueError(f"decoding {settings['decoding']!r} is none over terms")
         policy = T5Policy(load_t5(folder), settings["decoding"], settings["candidates"])
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

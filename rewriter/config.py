@@ -11,7 +11,8 @@ from search.errors import UntilclickError
 Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
 ClickCredit = Literal["every", "share", "first"]
-Decoding = Literal["parallel", "autoregressive", "tokens"]
+TermDecoding = Literal["parallel", "autoregressive"]
+Decoding = Literal[TermDecoding, "tokens"]
 OfflineMethod = Literal["rwft", "ilql"]
 Weighting = Literal["return", "advantage"]
 
@@ -39,10 +40,9 @@ class PolicyConfig:
     """Largest vocabulary; the most frequent terms win."""
     identity_scale: float = 0.1
     """Factor on everything but the cross-attention at the start; see `policy.identity_start`."""
-    decoding: Decoding = "parallel"
+    decoding: TermDecoding = "parallel"
     """`parallel`: all terms of a sequence are drawn without replacement from the first decoder step (Plackett-Luce);
-    `autoregressive`: each term is drawn given those before it; `tokens`: likewise, among the whole vocabulary, until
-    an end token, which is for subword vocabularies."""
+    `autoregressive`: each term is drawn given those before it."""
     candidates: int = 64
     """Best terms of the first step, among which sequences are drawn, per prompt."""
     seed: int = 0

@@ -18,7 +18,7 @@ from rewriter.config import PPOConfig
 from rewriter.environment import RewardBatch
 from rewriter.policy import PromptBatch, T5Policy
 from rewriter.rollout import sample, score
-from rewriter.sequences import Rollouts
+from rewriter.sequences import Rollouts, members
 
 Reward = Callable[[Rollouts], RewardBatch]
 """What the sequences of a round earn."""
@@ -52,9 +52,8 @@ class Experience:
 
     def of_prompts(self, rows: Tensor) -> Experience:
         """The part that belongs to some prompts, given by their position."""
-        n_sequences, device = self.rollouts.ids.shape[0], self.rollouts.ids.device
-        samples = n_sequences // len(self)
-        own = torch.arange(n_sequences, device=device).view(-1, samples)[rows].flatten()
+        samples = self.rollouts.ids.shape[0] // len(self)
+        own = members(rows, samples)
         return Experience(
             self.prompts.rows(rows),
             self.rollouts.of_prompts(rows, samples),
@@ -68,8 +67,7 @@ class Experience:
     def _reference_of(self, rows: Tensor) -> Tensor | None:
         if self.reference is None:
             return None
-        steps = torch.arange(self.reference.shape[0], device=rows.device).view(len(self), -1)[rows]
-        return self.reference[steps.flatten()]
+        return self.reference[members(rows, self.reference.shape[0] // len(self))]
 
 
 @torch.no_grad()

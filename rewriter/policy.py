@@ -133,8 +133,11 @@ class T5Policy(nn.Module):
         return self.t5.lm_head(self.scaled(states)).masked_fill(banned, MASKED_LOGIT)  # type: ignore[no-any-return]
 
     def scaled(self, states: Tensor) -> Tensor:
-        """Decoder states as the output layer takes them: a T5 with tied embeddings scales them by 1/sqrt(d)."""
-        return states * self.t5.config.d_model**-0.5 if self.t5.config.tie_word_embeddings else states
+        """Decoder states as the output layer takes them: a T5 with tied embeddings scales them by 1/sqrt(d), one
+        with an output layer of its own (T5 1.1, Flan-T5) does not."""
+        config = self.t5.config
+        scales = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)  # named since transformers 5
+        return states * config.d_model**-0.5 if scales else states
 
     def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
         """(B, V) log-probabilities of the first generated term; banned tokens near `MASKED_LOGIT`."""

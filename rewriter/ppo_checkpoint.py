@@ -18,6 +18,7 @@ from torch import Tensor
 
 from rewriter.checkpoint import atomic_folder
 from rewriter.ppo_trainer import PPOTrainer, TrainerState
+from rewriter.prompts import prompts_digest
 from search.errors import ModelError
 
 _STATE, _OPTIMIZER = "state.json", "optimizer.pt"
@@ -42,6 +43,7 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
         )
         state = {
             "config": asdict(trainer.config),
+            "prompts": prompts_digest(trainer.prompts),
             "trainer": asdict(trainer.state),
             "kl_coef": trainer.kl.coefficient,
             "rng": trainer.rng.bit_generator.state,
@@ -65,6 +67,9 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
         remedy = "repeat those, or start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
     trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))
+    if state["prompts"] != prompts_digest(trainer.prompts):
+        remedy = "start over with `untilclick train ppo --anew`"
+        raise ModelError(f"{folder} belongs to a run on other queries, since the log has changed; {remedy}")
     trainer.average.policy.load_state_dict(load_file(folder / _AVERAGED))
     trainer.reference.load_state_dict(load_file(folder / _REFERENCE))
     trainer.best = load_file(folder / _BEST)

@@ -82,7 +82,7 @@ class PPOTrainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: min(1.0, (step + 1) / WARMUP_ROUNDS)
         )
-        self._prompts = prompts
+        self.prompts = prompts
         self.environment = environment
         self._validation = validation
 
@@ -129,14 +129,14 @@ class PPOTrainer:
         return metrics
 
     def _next_rows(self) -> NDArray[np.int64]:
-        n = min(self.config.prompts_per_iteration, len(self._prompts))
+        n = min(self.config.prompts_per_iteration, len(self.prompts))
         if len(self.state.order) < n:
-            self.state.order = self.rng.permutation(len(self._prompts)).tolist()
+            self.state.order = self.rng.permutation(len(self.prompts)).tolist()
         rows, self.state.order = self.state.order[:n], self.state.order[n:]
         return np.array(rows, dtype=np.int64)
 
     def _rollout(self, rows: NDArray[np.int64]) -> Experience:
-        seen = [drop_words(self._prompts[row], self.config.word_dropout, self.rng) for row in rows]
+        seen = [drop_words(self.prompts[row], self.config.word_dropout, self.rng) for row in rows]
         return collect(
             self.policy,
             self.reference,

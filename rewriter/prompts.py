@@ -14,6 +14,8 @@ bundle of another version is refused.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +69,14 @@ def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: Spelli
     for earlier in request.history[::-1][:MAX_HISTORY]:
         ids += [SEP_ID, *_query_tokens(earlier, vocabulary, spelling)]
     return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known)
+
+
+def prompts_digest(prompts: Iterable[Prompt]) -> str:
+    """SHA-256, in hexadecimal, of prompts in their order: checkpoints hold positions among them."""
+    digest = hashlib.sha256()
+    for prompt in prompts:
+        digest.update(repr((prompt.ids, prompt.query_ids)).encode())
+    return digest.hexdigest()
 
 
 def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:

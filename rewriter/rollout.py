@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
-from rewriter.sequences import Rollouts, Scores, gumbel
+from rewriter.sequences import Rollouts, Scores, decoder_inputs, gumbel
 from rewriter.token_rollout import sample_tokens, score_tokens
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
@@ -96,8 +96,8 @@ def _choices(policy: T5Policy, first_log_probs: Tensor) -> Tensor:
 
 def _choice_logits(policy: T5Policy, states: Tensor, candidates: Tensor, used: Tensor) -> Tensor:
     """(N, T, C) log-probabilities over the candidates (N, C) at states (N, T, d); `used` (N, T, C) bool is banned."""
-    vectors = policy.t5.lm_head.weight[candidates] * policy.t5.config.d_model**-0.5  # (N, C, d)
-    logits = torch.einsum("ntd,ncd->ntc", states, vectors)
+    vectors = policy.t5.lm_head.weight[candidates]  # (N, C, d)
+    logits = torch.einsum("ntd,ncd->ntc", policy.scaled(states), vectors)
     return torch.log_softmax(logits.masked_fill(used, MASKED_LOGIT), dim=-1)
 
 
@@ -125,8 +125,7 @@ def _sample_autoregressive(
     log_probs, values = (torch.zeros_like(ids, dtype=torch.float) for _ in range(2))
     for step in range(length):
         if step:
-            inputs = torch.cat([torch.full_like(ids[:, :1], PAD_ID), ids[:, :step]], dim=1)
-            states = policy.decode(encoded, attention, inputs)[:, -1:]
+            states = policy.decode(encoded, attention, decoder_inputs(ids[:, : step + 1]))[:, -1:]
         banned = _used(ids[:, : step + 1], choices)[:, -1:]
         step_log_probs = _choice_logits(policy, states, choices, banned)[:, 0]  # (N, C)
         drawn = (step_log_probs + gumbel(step_log_probs.shape, generator, ids.device)).argmax(-1, keepdim=True)
@@ -143,7 +142,7 @@ def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollou
     encoded, attention, choices = (
         t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask, rollouts.candidates)
     )
-    inputs = torch.cat([torch.full_like(rollouts.ids[:, :1], PAD_ID), rollouts.ids[:, :-1]], dim=1)
+    inputs = decoder_inputs(rollouts.ids)
     states = policy.decode(encoded, attention, inputs)  # (N, T, d)
     log_probs = _choice_logits(policy, states, choices, _used(rollouts.ids, choices))  # (N, T, C)
     drawn = (rollouts.ids[:, :, None] == choices[:, None, :]).long().argmax(-1, keepdim=True)

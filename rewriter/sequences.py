@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rewriter.vocabulary import EOS_ID
+from rewriter.vocabulary import EOS_ID, PAD_ID
 
 
 class Rollouts(NamedTuple):
@@ -32,7 +32,7 @@ class Rollouts(NamedTuple):
 
     def of_prompts(self, rows: Tensor, samples: int) -> Rollouts:
         """The sequences of some prompts, given by their position in the batch; `samples` of each prompt."""
-        own = torch.arange(self.ids.shape[0], device=self.ids.device).view(-1, samples)[rows].flatten()
+        own = members(rows, samples)
         return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], self.candidates[rows])
 
 
@@ -62,3 +62,14 @@ def gumbel(shape: torch.Size, generator: torch.Generator | None, device: torch.d
         return torch.zeros(shape, device=device)
     uniform = torch.rand(shape, generator=generator, device=generator.device).clamp_(1e-20, 1 - 1e-7)
     return -torch.log(-torch.log(uniform)).to(device)
+
+
+def decoder_inputs(ids: Tensor) -> Tensor:
+    """(N, T) what the decoder reads before each token of (N, T): the start token, then all but the last."""
+    return torch.cat([torch.full_like(ids[:, :1], PAD_ID), ids[:, :-1]], dim=1)
+
+
+def members(groups: Tensor, size: int) -> Tensor:
+    """(k x size,) positions of the members of groups (k,), where groups of one size lie one after the other:
+    members([2, 0], 3) = [6, 7, 8, 0, 1, 2]."""
+    return (groups[:, None] * size + torch.arange(size, device=groups.device)).flatten()

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
 from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
-from rewriter.sequences import Rollouts, Scores
+from rewriter.sequences import Rollouts, Scores, decoder_inputs
 from rewriter.token_log_probs import selected_log_probs
 from rewriter.vocabulary import EOS_ID, PAD_ID
 
@@ -49,8 +49,7 @@ def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, di
     them, are given where asked for only: they take as much memory as all else together."""
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
     encoded, attention = (part.repeat_interleave(samples, 0) for part in (policy.encode(batch), batch.attention_mask))
-    inputs = torch.cat([torch.full_like(rollouts.ids[:, :1], PAD_ID), rollouts.ids[:, :-1]], dim=1)
-    states = policy.decode(encoded, attention, inputs)  # (N, T, d)
+    states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
     values, steps = policy.values(states) * rollouts.mask, rollouts.mask.flatten()
     if distributions:
         every = torch.log_softmax(_token_logits(policy, states.flatten(0, 1)), dim=-1)  # (N x T, V)

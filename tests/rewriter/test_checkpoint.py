@@ -167,3 +167,12 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pa
     with pytest.raises(OSError, match="folder"), atomic_folder(folder) as new:
         new.rmdir()  # so that it cannot be renamed
     assert (folder / "a.txt").read_text() == "first"
+
+
+def test_a_model_over_terms_that_claims_to_generate_subwords_is_refused(bench, tmp_path):
+    """Its end token and its query's terms are banned otherwise than a subword T5's."""
+    policy, vocabulary = toy_policy(bench)
+    policy.decoding = "tokens"
+    save_policy(policy, vocabulary, tmp_path)
+    with pytest.raises(ModelError, match="none over terms"):
+        load_policy(tmp_path)

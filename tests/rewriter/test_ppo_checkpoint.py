@@ -47,6 +47,14 @@ def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(be
     assert other.state.round == 0
 
 
+def test_a_checkpoint_on_other_queries_is_refused(bench, folder):
+    """It holds positions among the queries: those of a log that has grown are others."""
+    other = trainer_of(bench)
+    other.prompts = [*other.prompts, *other.prompts]
+    with pytest.raises(ModelError, match="on other queries"):
+        ppo_checkpoint.load_checkpoint(other, folder)
+
+
 def test_a_checkpoint_of_another_vocabulary_is_refused(folder):
     corpus = corpus_of("other", toy_documents()[:40])
     other = trainer_of(Workbench.of(Collection(corpus, {}, "made"), "tantivy"))

@@ -110,7 +110,7 @@ def test_kl_to_the_reference_is_exactly_0_at_the_start(bench, vocabulary, decodi
     """It was 4.71, 3.08, .147 and .425 nats per token elsewhere, the reference being another model."""
     trainer = make_trainer(bench, vocabulary, decoding)
     shaken(trainer.policy)
-    trainer = trainer_of(trainer.policy, trainer._prompts)
+    trainer = trainer_of(trainer.policy, trainer.prompts)
     batch = trainer._rollout(trainer._next_rows())
     with torch.no_grad():  # with gradients the library's attention rounds the last bit elsewhere
         present = score(trainer.policy, batch.prompts, batch.rollouts)
@@ -176,7 +176,7 @@ def test_micro_batches_are_averaged_not_summed(bench, vocabulary, decoding, algo
         favour_the_end(trainer.policy)
         trainer = trainer_of(
             shaken(trainer.policy),
-            trainer._prompts,
+            trainer.prompts,
             algorithm=algorithm,
             micro_batches=micro_batches,
             epochs=1,
@@ -356,14 +356,14 @@ def test_the_average_of_the_weights_follows_at_the_stated_pace(bench, vocabulary
 
 def test_no_query_comes_twice_in_one_pass(bench, vocabulary):
     trainer = make_trainer(bench, vocabulary, prompts_per_iteration=4)
-    rows = np.concatenate([trainer._next_rows() for _ in range(len(trainer._prompts) // 4)]).tolist()
+    rows = np.concatenate([trainer._next_rows() for _ in range(len(trainer.prompts) // 4)]).tolist()
     assert len(set(rows)) == len(rows)
-    assert set(rows) <= set(range(len(trainer._prompts)))
+    assert set(rows) <= set(range(len(trainer.prompts)))
 
 
 def test_more_prompts_per_round_than_there_are_uses_each_once(bench, vocabulary):
     trainer = make_trainer(bench, vocabulary, prompts_per_iteration=500)
-    assert sorted(trainer._next_rows().tolist()) == list(range(len(trainer._prompts)))
+    assert sorted(trainer._next_rows().tolist()) == list(range(len(trainer.prompts)))
 
 
 def test_words_left_out_of_a_prompt_are_still_never_drawn(bench, vocabulary):

@@ -12,6 +12,7 @@ import torch
 from rewriter.environment import RewardBatch
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.rollout import sample, score
+from rewriter.sequences import decoder_inputs, members
 from rewriter.token_rollout import draw
 from rewriter.vocabulary import EOS_ID, PAD_ID
 from tests.rewriter.toy_learning import TOY_PPO, scaled
@@ -44,6 +45,34 @@ def policy():
 def batch(policy):
     vocabulary = toy_subword()[1]
     return policy.batch([vocabulary.prompt(text, 24) for text in TEXTS])
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_scores_are_the_library_s_own_log_probs_of_the_same_tokens(batch, tied):
+    """A T5 with an output layer of its own does not scale its states; ours once did, and flattened such models."""
+    policy, _ = toy_subword()
+    if not tied:
+        policy.t5.config.scale_decoder_outputs = False
+        policy.t5.lm_head.weight = torch.nn.Parameter(torch.randn(policy.t5.lm_head.weight.shape) * 0.5)
+    policy.banned_ids = policy.banned_ids[:0]
+    rollouts = sample(policy, batch, 2, LENGTH, generator())
+    labels = torch.where(rollouts.mask, rollouts.ids, PAD_ID)
+    with torch.no_grad():
+        logits = policy.t5(
+            input_ids=batch.input_ids.repeat_interleave(2, 0),
+            attention_mask=batch.attention_mask.repeat_interleave(2, 0),
+            decoder_input_ids=decoder_inputs(labels),
+        ).logits
+        theirs = torch.log_softmax(logits, dim=-1).gather(2, labels[..., None])[..., 0] * rollouts.mask
+        for distributions in (True, False):
+            ours = score(policy, batch, rollouts, distributions=distributions).log_probs
+            assert torch.allclose(ours, theirs, atol=1e-4)
+    assert torch.allclose(rollouts.log_probs, theirs, atol=1e-4)
+
+
+def test_decoder_inputs_and_members_by_hand():
+    assert decoder_inputs(torch.tensor([[7, 8, 9]])).tolist() == [[PAD_ID, 7, 8]]
+    assert members(torch.tensor([2, 0]), 3).tolist() == [6, 7, 8, 0, 1, 2]
 
 
 @pytest.mark.parametrize("distributions", [True, False])

@@ -11,6 +11,7 @@ of its own with one thread. What is done is not done again, so that an interrupt
 from __future__ import annotations
 
 import argparse
+import filecmp
 import json
 import os
 import shutil
@@ -63,6 +64,7 @@ def train(given: argparse.Namespace, backend: str, seed: int) -> Training:
     """Train and evaluate where that is still to be done, and read what was written."""
     source = given.runs[min(seed, len(given.runs) - 1)]
     folder = given.out / f"{backend}-{seed}"
+    check_origin(folder, source, {"data": given.data, "split": given.split, "engine": given.engine, "seed": seed})
     common = ("--data", given.data, "--engine", given.engine, "--seed", str(seed))
     if not (folder / "ppo" / "stage.json").is_file():
         for stage in ("base", "warm_start"):
@@ -74,6 +76,20 @@ def train(given: argparse.Namespace, backend: str, seed: int) -> Training:
         own = ("--split", given.split, "--model", str(folder), "--out", str(results.parent))
         untilclick("evaluate", *common, *own)
     return read(folder, backend, seed, given.measure)
+
+
+def check_origin(folder: Path, source: Path, wanted: dict[str, str | int]) -> None:
+    """Ends this program where the folder holds a training of other data or from another warm start."""
+    results = folder / "evaluation" / "results.json"
+    if results.is_file():
+        found = json.loads(results.read_text(encoding="utf-8"))
+        other = [f"{name} {found[name]!r}, not {value!r}" for name, value in wanted.items() if found[name] != value]
+        if other:
+            sys.exit(f"{folder} holds a training on {other[0]}; give another --out, or remove it")
+    weights = "model.safetensors"
+    own, given = folder / "warm_start" / weights, source / "warm_start" / weights
+    if own.is_file() and not filecmp.cmp(own, given, shallow=False):
+        sys.exit(f"{folder} started from another warm start than {source}'s; give another --out, or remove it")
 
 
 def read(folder: Path, backend: str, seed: int, measure: str) -> Training:
@@ -144,13 +160,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", default="tantivy")
     parser.add_argument("--split", default="test")
     parser.add_argument("--measure", default="nDCG@10")
-    parser.add_argument("--runs", type=Path, nargs="+", required=True)
+    parser.add_argument("--runs", type=Path, nargs="+")
     parser.add_argument("--backends", default="builtin,trlx")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("runs/backends"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args(arguments)
+    if not given.runs:
+        print(
+            "No --runs: name the folders that `untilclick demo` has left, one for each seed, and what they were on."
+        )
+        return
     trainings = []
     for seed in range(given.seeds):
         for backend in given.backends.split(","):

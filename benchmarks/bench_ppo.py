@@ -8,7 +8,8 @@ KL are measured. trlX comes from its repository; where it is absent the built-in
 
 `limit` is the share of a round's time that its matrix products would take at the rate at which this machine
 multiplies two 1,024 x 1,024 matrices: at 1 nothing is left to be saved but the products themselves. `to .5` is the
-training time until the highest reward that every run has reached, interpolated between evaluations.
+training time until the highest reward that every run has reached, interpolated between evaluations. What differs
+between the systems besides their code stands in `ppo_ground.py`.
 """
 
 from __future__ import annotations
@@ -20,71 +21,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 
-import numpy as np
+from benchmarks.ppo_records import RoundParts, Row, Run, rows, systems_of
 
 SYSTEMS = ("builtin", "trlx", "stock")
 NAMES = {"builtin": "built-in", "trlx": "ours in trlX", "stock": "trlX's own"}
 ROUNDS = {"subword": 20, "corpus": 20}
 EVALUATIONS = 5
 """Of reward and KL, besides that of the start."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One system with one seed."""
-
-    system: str
-    seed: int
-    sequences: int
-    """Rollouts of a round."""
-    epochs: int
-    rollout_seconds: tuple[float, ...]
-    update_seconds: tuple[float, ...]
-    evaluations: tuple[dict[str, float], ...]
-    """`rounds`, `seconds`, `reward`, `kl`."""
-    peak_bytes: int
-    operations: int
-    """Floating-point operations of a round's matrix products."""
-    multiply_rate: float
-    """Floating-point operations a second in large products."""
-    parts: dict[str, float]
-    """Seconds of a round by part, where they were taken apart."""
-
-    @property
-    def round_seconds(self) -> float:
-        """Median."""
-        return median(map(sum, zip(self.rollout_seconds, self.update_seconds, strict=True)))
-
-    def seconds_to(self, reward: float) -> float:
-        """Training time until this reward, linear between evaluations."""
-        before = self.evaluations[0]
-        for one in self.evaluations:
-            if one["reward"] >= reward:
-                rise = one["reward"] - before["reward"]
-                share = (reward - before["reward"]) / rise if rise > 0 else 1.0
-                return before["seconds"] + share * (one["seconds"] - before["seconds"])
-            before = one
-        return float("nan")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One system over all seeds: medians."""
-
-    system: str
-    rollouts_per_second: float
-    update_samples_per_second: float
-    round_seconds: float
-    seconds_to_reward: float
-    peak_mebibytes: float
-    reward: float
-    kl: float
-    limit: float
 
 
 def one_run(given: argparse.Namespace) -> None:
@@ -108,13 +57,13 @@ def one_run(given: argparse.Namespace) -> None:
         settings.epochs,
         tuple(clock.rollout_seconds),
         tuple(clock.update_seconds),
-        tuple(asdict(one) for one in clock.evaluations),
+        tuple(clock.evaluations),
         clock.peak_bytes,
         clock.operations,
         rate,
         clock.parts,
     )
-    given.json.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    found.write(given.json)
 
 
 def measure(given: argparse.Namespace, systems: Sequence[str], folder: Path) -> list[Run]:
@@ -133,51 +82,26 @@ def measure(given: argparse.Namespace, systems: Sequence[str], folder: Path) -> 
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"{system} with seed {seed} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-            runs.append(Run(**json.loads(path.read_text(encoding="utf-8"))))
+            runs.append(Run.read(json.loads(path.read_text(encoding="utf-8"))))
             print(
                 f"{NAMES[system]}, seed {seed}: {runs[-1].round_seconds:.2f} s a round", file=sys.stderr, flush=True
             )
     return runs
 
 
-def rows(runs: Sequence[Run]) -> tuple[list[Row], float]:
-    """A row for each system, and the reward that every run has reached."""
-    target = min(max(one["reward"] for one in run.evaluations) for run in runs)
-    return [_row(system, [run for run in runs if run.system == system], target) for system in _systems(runs)], target
-
-
-def _row(system: str, runs: Sequence[Run], target: float) -> Row:
-    updates = [run.sequences * run.epochs / median(run.update_seconds) for run in runs]
-    return Row(
-        system,
-        median(run.sequences / median(run.rollout_seconds) for run in runs),
-        median(updates),
-        median(run.round_seconds for run in runs),
-        median(run.seconds_to(target) for run in runs),
-        median(run.peak_bytes for run in runs) / 2**20,
-        float(np.mean([run.evaluations[-1]["reward"] for run in runs])),
-        float(np.mean([run.evaluations[-1]["kl"] for run in runs])),
-        median(run.operations / run.multiply_rate / run.round_seconds for run in runs),
-    )
-
-
-def _systems(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(run.system for run in runs))
-
-
 def print_table(found: Sequence[Row], target: float) -> None:
     """The table of the comparison; ratios are to the last row."""
     last = found[-1]
-    header = ("rollouts/s", "updates/s", "s a round", "x", f"to {target:.3f}", "x", "MiB", "reward", "KL", "limit")
+    header = ("rollouts/s", "samples/s", "s a round", "x", f"to {target:.3f}", "x", "MiB", "reward", "KL", "limit")
     print(f"{'system':14}" + "".join(f"{name:>11}" for name in header))
     for row in found:
         cells = (
             f"{row.rollouts_per_second:.1f}",
-            f"{row.update_samples_per_second:.1f}",
+            f"{row.samples_per_second:.1f}",
             f"{row.round_seconds:.2f}",
-            f"{last.round_seconds / row.round_seconds:.2f}",
+            _ratio(last.round_seconds, row.round_seconds),
             f"{row.seconds_to_reward:.1f}",
-            f"{last.seconds_to_reward / row.seconds_to_reward:.2f}",
+            _ratio(last.seconds_to_reward, row.seconds_to_reward),
             f"{row.peak_mebibytes:.0f}",
             f"{row.reward:.3f}",
             f"{row.kl:.3f}",
@@ -186,14 +110,19 @@ def print_table(found: Sequence[Row], target: float) -> None:
         print(f"{NAMES[row.system]:14}" + "".join(f"{cell:>11}" for cell in cells))
 
 
+def _ratio(of: float, to: float) -> str:
+    """How many times `to` goes into `of`; a dash where that means nothing."""
+    return f"{of / to:.2f}" if to > 0 and isfinite(of) else "-"
+
+
 def print_parts(runs: Sequence[Run]) -> None:
     """Shares of a round of those runs that were taken apart."""
-    taken = [run.parts for run in runs if run.parts]
+    taken = [run.parts for run in runs if run.parts is not None]
     if not taken:
         return
-    means = {name: float(np.mean([parts[name] for parts in taken])) for name in taken[0]}
-    total = sum(means.values())
-    print("built-in, one round: " + ", ".join(f"{name} {value / total:.1%}" for name, value in means.items()))
+    means = [fmean(values) for values in zip(*taken, strict=True)]
+    shares = (f"{name} {value / sum(means):.1%}" for name, value in zip(RoundParts._fields, means, strict=True))
+    print("built-in, one round: " + ", ".join(shares))
 
 
 def plot(runs: Sequence[Run], path: Path) -> None:
@@ -203,9 +132,9 @@ def plot(runs: Sequence[Run], path: Path) -> None:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots(1, 2)
     for axis, name, label in zip(axes, ("reward", "kl"), ("reward", "exact KL, nats per token"), strict=True):
-        for number, system in enumerate(_systems(runs)):
+        for number, system in enumerate(systems_of(runs)):
             for run in (run for run in runs if run.system == system):
-                times, values = ([one[key] for one in run.evaluations] for key in ("seconds", name))
+                times, values = ([getattr(one, key) for one in run.evaluations] for key in ("seconds", name))
                 axis.plot(times, values, color=f"C{number}", label=NAMES[system] if run.seed == 0 else None)
         axis.set_xlabel("seconds of training")
         axis.set_ylabel(label)
@@ -237,14 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = measure(given, systems, Path(folder))
     found, target = rows(runs)
+    if given.json:
+        own = {"rows": [asdict(row) for row in found], "runs": [asdict(run) for run in runs]}
+        given.json.write_text(json.dumps({"target": target, **own}, indent=1), encoding="utf-8")
     print(
         f"{given.ground}, {given.rounds} rounds, {given.seeds} seeds, {given.threads} thread(s); ratios to the last"
     )
     print_table(found, target)
     print_parts(runs)
-    if given.json:
-        content = {"rows": [asdict(row) for row in found], "target": target, "runs": [asdict(run) for run in runs]}
-        given.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
     if given.plot:
         plot(runs, given.plot)
 

@@ -12,17 +12,7 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The policy after some rounds."""
-
-    rounds: int
-    seconds: float
-    """Of training until then."""
-    reward: float
-    kl: float
-    """Exact, to the start, nats per token."""
+from benchmarks.ppo_records import Evaluation, RoundParts
 
 
 @dataclass
@@ -42,8 +32,8 @@ class RoundClock:
     """Largest memory of a training round, evaluations left out."""
     operations: int = 0
     """Floating-point operations of one more round, in matrix products."""
-    parts: dict[str, float] = field(default_factory=dict)
-    """Seconds of a round by part, where the loop is ours."""
+    parts: RoundParts | None = None
+    """Of a round, where the loop is ours to take apart."""
 
     def start(self) -> None:
         """Before the first round."""
@@ -121,13 +111,17 @@ def reset_peak_memory() -> None:
         clear.write_text("5", encoding="utf-8")
 
 
-def multiply_rate(n: int = 1024, repeats: int = 20) -> float:
-    """Floating-point operations a second in products of (n, n) float32 matrices: the most this machine does."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    left, right = (torch.randn(n, n, device=device) for _ in range(2))
+def multiply_rate() -> float:
+    """Floating-point operations a second in products of large float32 matrices, the best of several: what this
+    machine does at most. Products on an accelerator are larger and many to a measurement, which waits once."""
+    cuda = torch.cuda.is_available()
+    n, products = (8192, 20) if cuda else (1024, 1)
+    left, right = (torch.randn(n, n, device="cuda" if cuda else "cpu") for _ in range(2))
     times = []
-    for _ in range(repeats):
+    for _ in range(20):
         started = time.perf_counter()
-        (left @ right)[0, 0].item()
+        for _ in range(products):
+            out = left @ right
+        out[0, 0].item()
         times.append(time.perf_counter() - started)
-    return 2.0 * n**3 / min(times)
+    return 2.0 * n**3 * products / min(times)

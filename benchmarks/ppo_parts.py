@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from benchmarks.ppo_records import RoundParts
 from rewriter.experience import AdvantageEstimator, collect
 from rewriter.objective import ppo_objective
 from rewriter.ppo_trainer import PPOTrainer
@@ -18,9 +19,8 @@ from rewriter.rollout import sample, score
 REPEATS = 3
 
 
-def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> dict[str, float]:
-    """Seconds of a round by part, medians: `draw`, `reference`, `reward` of its rollouts; `forward`, `backward` and
-    `step` of all its updates. `prompts` are as many as a round has. Moves the policy."""
+def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> RoundParts:
+    """Medians. `prompts` are as many as a round has. Moves the policy."""
     config, policy = trainer.config, trainer.policy
     batch, generator, rng = policy.batch(prompts), torch.Generator().manual_seed(0), np.random.default_rng(0)
     rows, n_updates = np.arange(len(prompts)), config.epochs * config.minibatches
@@ -45,17 +45,16 @@ def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> dict[str
         with torch.no_grad():
             score(trainer.reference, batch, drawn, distributions=whole)
 
-    ways: dict[str, Callable[[], object]] = {
-        "draw": lambda: sample(policy, batch, config.samples_per_prompt, config.terms, generator),
-        "reference": reference,
-        "reward": lambda: trainer.environment.rewards(rows, *own, rng),
-    }
-    seconds = {name: _seconds(way) for name, way in ways.items()}
     forward = _seconds(loss)
     backward = _seconds(lambda: loss().backward()) - forward  # type: ignore[no-untyped-call]
-    step = _seconds(trainer.optimizer.step)
-    updates = {"forward": forward, "backward": backward, "step": step}
-    return seconds | {name: value * n_updates for name, value in updates.items()}
+    return RoundParts(
+        draw=_seconds(lambda: sample(policy, batch, config.samples_per_prompt, config.terms, generator)),
+        reference=_seconds(reference),
+        reward=_seconds(lambda: trainer.environment.rewards(rows, *own, rng)),
+        forward=forward * n_updates,
+        backward=backward * n_updates,
+        step=_seconds(trainer.optimizer.step) * n_updates,
+    )
 
 
 def _seconds(way: Callable[[], object]) -> float:

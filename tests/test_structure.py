@@ -24,23 +24,6 @@ TRAINING_LOOPS = {"rewriter/ppo_trainer.py", "rewriter/trlx_trainer.py"}
 HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboard", "matplotlib"}
 """What the serving install lacks, or does not want in memory."""
 
-TRAINERS = {
-    *(
-        "ppo_trainer",
-        "trlx_trainer",
-        "ppo",
-        "rollout",
-        "sequences",
-        "experience",
-        "objective",
-        "warm_start",
-        "supervised",
-    ),
-    *("warm_start", "supervised", "offline_stage", "ilql_stage", "trlx_ilql", "reward_weighted", "distillation"),
-    *("policy", "weight_average", "stages", "stage_record", "ppo_task", "held_out", "report"),
-}
-"""Modules of `rewriter` that `app` imports inside functions or not at all."""
-
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 PRINTING_ALLOWED = "app/cli"
 EXECUTED_BY_ALEMBIC = "search/migrations/env.py"
@@ -85,6 +68,24 @@ def _at_import(tree: ast.Module):
             waiting += node.orelse
             continue
         waiting += ast.iter_child_nodes(node)
+
+
+@cache
+def _heavy_modules() -> frozenset[str]:
+    """Modules of `rewriter` that bring in something heavy when imported, by themselves or through another of them:
+    `app` imports them inside functions or not at all."""
+    imports = {path.stem: _imports(_at_import(_tree(path))) for path in (ROOT / "rewriter").glob("*.py")}
+    found: set[str] = set()
+    while True:
+        named = {name for name, given in imports.items() if any(_is_heavy(one, found) for one in given)}
+        if named == found:
+            return frozenset(found)
+        found = named
+
+
+def _is_heavy(imported: str, heavy: set[str]) -> bool:
+    package, _, rest = imported.partition(".")
+    return package in HEAVY or (package == "rewriter" and rest.partition(".")[0] in heavy)
 
 
 def _functions(path: Path):
@@ -135,7 +136,7 @@ def test_app_imports_no_trainer_and_nothing_heavy_at_import():
             continue
         for name in _imports(_at_import(_tree(path))):
             parts = name.split(".")
-            if parts[0] in HEAVY or (parts[0] == "rewriter" and parts[1] in TRAINERS):
+            if parts[0] in HEAVY or (parts[0] == "rewriter" and parts[1] in _heavy_modules()):
                 wrong.append(f"{_name(path)}: {name}")
     assert wrong == []
 
@@ -230,7 +231,7 @@ print(json.dumps(result))
 
 def _import_in_a_fresh_interpreter(names: list[str], folder: Path) -> dict[str, object]:
     """What importing these modules leaves behind, in an empty working folder."""
-    lists = [json.dumps(each) for each in (names, sorted(HEAVY), sorted(TRAINERS))]
+    lists = [json.dumps(each) for each in (names, sorted(HEAVY), sorted(_heavy_modules()))]
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -10,19 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.bench_ppo import Run, rows
+from benchmarks.bench_ppo import print_table
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock, peak_memory
 from benchmarks.ppo_ground import DistinctWords
+from benchmarks.ppo_records import Evaluation, Run, rows
 from benchmarks.stand_in_t5 import SENTINELS, unigram_tokenizer
 from rewriter.subword import SubwordVocabulary
 
 
 def run_of(system: str, seed: int, *rewards: float, seconds: float = 2.0) -> Run:
-    evaluations = tuple(
-        {"rounds": i, "seconds": i * seconds, "reward": reward, "kl": 0.1 * i} for i, reward in enumerate(rewards)
-    )
+    evaluations = tuple(Evaluation(i, i * seconds, reward, 0.1 * i) for i, reward in enumerate(rewards))
     n = len(rewards) - 1
-    return Run(system, seed, 64, 4, (seconds / 4,) * n, (seconds * 3 / 4,) * n, evaluations, 2**21, 10**9, 1e9, {})
+    return Run(system, seed, 64, 4, (seconds / 4,) * n, (seconds * 3 / 4,) * n, evaluations, 2**21, 10**9, 1e9, None)
 
 
 def test_seconds_to_a_reward_lie_between_the_evaluations_around_it():
@@ -42,10 +42,24 @@ def test_rows_are_medians_over_seeds_and_their_target_is_a_reward_that_all_have_
     assert found[0].round_seconds == 1.0
     assert found[1].round_seconds == 3.0
     assert found[0].rollouts_per_second == 64 / 0.25
-    assert found[1].update_samples_per_second == pytest.approx(64 * 4 / 2.25)
+    assert found[1].samples_per_second == pytest.approx(64 * 4 / 2.25)
     assert found[0].seconds_to_reward == pytest.approx(0.8)
     assert found[0].limit == pytest.approx(1.0)
     assert found[1].peak_mebibytes == 2.0
+
+
+def test_a_run_that_never_rises_leaves_a_table_without_a_ratio(capsys):
+    found, target = rows([run_of("builtin", 0, 0.0, 0.3), run_of("stock", 0, 0.1, 0.05)])
+    print_table(found, target)
+    builtin, stock = capsys.readouterr().out.splitlines()[1:]
+    assert builtin.split()[6] == "0.00"
+    assert stock.split()[7] == "-"
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    run = run_of("builtin", 1, 0.0, 0.2)
+    run.write(tmp_path / "run.json")
+    assert Run.read(json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))) == run
 
 
 def test_a_loop_is_timed_from_rollouts_to_rollouts_and_left_after_its_last_round():

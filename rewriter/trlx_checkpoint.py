@@ -12,7 +12,8 @@ Own files are read with `weights_only=True`, so that opening them executes nothi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,8 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from rewriter.config import PPOConfig
+from rewriter.prompts import Prompt
 from search.errors import ModelError
 
 MARKER = "untilclick.pt"
@@ -74,7 +77,11 @@ class Origin:
     zero_stage: int
     """Stage of DeepSpeed's ZeRO, 0 without DeepSpeed."""
     warm_start: str
-    """`weights_hash` of the model folder that training started from."""
+    """`weights_hash` of the model that training started from."""
+    options: Mapping[str, Any]
+    """Options of trlX that are none of `settings`, by section (Any: of every type)."""
+    prompts: str = ""
+    """`prompts_hash` of those to train and to evaluate on."""
 
     def check(self, folder: Path, found: Mapping[str, Any]) -> None:  # Any: as read from the file
         """Raises ModelError for a checkpoint of another kind of run. More or fewer iterations are no difference."""
@@ -91,10 +98,30 @@ class Origin:
             )
         if found["warm_start"] != self.warm_start:
             raise ModelError(f"{folder} started from another warm start than there is now; start over with --anew")
-        if {**found["settings"], "iterations": 0} != {**asdict(self.settings), "iterations": 0}:
+        ours = {**asdict(self.settings), **self.options, "iterations": 0}
+        other = _differing({**found["settings"], **found["options"], "iterations": 0}, ours)
+        if other:
             raise ModelError(
-                f"{folder} belongs to a run with other settings; repeat those, or start over with --anew"
+                f"{folder} belongs to a run with other settings ({', '.join(other)}); repeat those, or start over "
+                "with --anew"
             )
+        if found["prompts"] != self.prompts:
+            raise ModelError(
+                f"{folder} was trained on other prompts than there are now, as when a log has grown; start over with "
+                "--anew"
+            )
+
+
+def _differing(found: Mapping[str, Any], ours: Mapping[str, Any], section: str = "") -> list[str]:
+    """Dotted names of what is not the same in both."""
+    names: list[str] = []
+    for name in sorted(found.keys() | ours.keys()):
+        one, other = found.get(name), ours.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            names += _differing(one, other, f"{section}{name}.")
+        elif one != other:
+            names.append(f"{section}{name}")
+    return names
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -107,13 +134,19 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def weights_hash(folder: Path) -> str:
-    """SHA-256 of the weights in a model folder, in hexadecimal."""
+def weights_hash(model: nn.Module) -> str:
+    """SHA-256 of a model's weights with their names, types and shapes, in hexadecimal; the device does not matter."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def prompts_hash(*lists: Sequence[Prompt]) -> str:
+    """SHA-256 of the tokens of lists of prompts, in hexadecimal; their order counts."""
+    ids = [[(one.ids, one.query_ids) for one in prompts] for prompts in lists]
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 
 
 def rng_of(reward: object) -> np.random.Generator | None:

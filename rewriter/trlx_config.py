@@ -6,6 +6,7 @@ sequences, we count prompts with so many samples each.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,11 @@ UNUSED = {
 and how they are drawn is no option (temperature 1, nothing cut off); trlX wants `max_new_tokens` all the same: it
 takes it off `train.seq_length`."""
 LONGEST_PROMPT = 64
-"""Tokens of a prompt that are read."""
+"""Tokens of a prompt that are read, the end token included, unless `train.seq_length` says otherwise."""
+TRAINER, PIPELINE = "RewriterPPOTrainer", "RewriterPromptPipeline"
+"""Names under which `trlx_trainer.py` and `trlx_pipeline.py` register in trlX."""
+TRACKERS = (None, "tensorboard", "wandb")
+"""Trackers that trlX knows."""
 
 
 @dataclass
@@ -86,8 +91,9 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
     """The trlX configuration of a run that starts from the model folder `model` and keeps its checkpoints in
-    `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds. Raises
-    UntilclickError for sizes that trlX cannot express."""
+    `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds. A tracker
+    that writes files writes beside `folder` (`ppo.trlx` -> `ppo.log`). Raises UntilclickError for sizes that trlX
+    cannot express."""
     samples, steps = config.samples_per_prompt, config.epochs * config.minibatches
     batch, micro = _parts(config)
     method = {RENAMED.get(name, name): value for name, value in asdict(config).items() if name not in ELSEWHERE}
@@ -111,10 +117,11 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
             "minibatch_size": micro * samples if config.micro_batches > 1 else None,
             "checkpoint_interval": config.checkpoint_every * steps,
             "eval_interval": config.validate_every * steps,
-            "pipeline": "RewriterPromptPipeline",
-            "trainer": "RewriterPPOTrainer",
+            "pipeline": PIPELINE,
+            "trainer": TRAINER,
             "checkpoint_dir": str(folder),
             "tracker": None,
+            "logging_dir": str(folder.with_name(f"{folder.name.removesuffix('.trlx')}.log")),
             "seed": config.seed,
         },
     }
@@ -153,6 +160,7 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
             raise UntilclickError(
                 f"method.{name} is {getattr(method, name)!r}: this trainer has no such option; leave it {unused!r}"
             )
+    _check_names(config)
     _check_sizes(config)
     names = {field.name for field in fields(PPOConfig)} - ELSEWHERE
     same = {name: getattr(method, RENAMED.get(name, name)) for name in names}
@@ -173,6 +181,26 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
     return settings
 
 
+def course_options(config: TRLConfig) -> dict[str, Any]:
+    """What decides the course of a training besides `ppo_config`, by section (Any: options are of every type), as
+    JSON holds it: options of a file and those of a program compare."""
+    optimizer, scheduler = ({"name": one.name, "kwargs": one.kwargs} for one in (config.optimizer, config.scheduler))
+    sizes = {"method.num_rollouts": config.method.num_rollouts, "train.seq_length": config.train.seq_length}
+    options = {"optimizer": optimizer, "scheduler": scheduler, **sizes}
+    content: dict[str, Any] = json.loads(json.dumps(options, default=str))
+    return content
+
+
+def _check_names(config: TRLConfig) -> None:
+    """Trainer and pipeline are those of this package, in any case as trlX reads them; the tracker is one of trlX."""
+    for name, ours in (("trainer", TRAINER), ("pipeline", PIPELINE)):
+        given = getattr(config.train, name)
+        if str(given).lower() != ours.lower():
+            raise UntilclickError(f"train.{name} is {given!r}: these options are those of {ours}; leave it at that")
+    if config.train.tracker not in TRACKERS:
+        raise UntilclickError(f"train.tracker is {config.train.tracker!r}; give null, tensorboard or wandb")
+
+
 def _check_sizes(config: TRLConfig) -> None:
     """Sizes count sequences: whole prompts, steps within a chunk, micro-batches of one size."""
     method, train = config.method, config.train
@@ -181,6 +209,10 @@ def _check_sizes(config: TRLConfig) -> None:
         "train.batch_size": train.batch_size,
         "method.chunk_size": method.chunk_size,
         "method.num_rollouts": method.num_rollouts,
+        "train.seq_length": train.seq_length,
+        "train.total_steps": train.total_steps,
+        "train.eval_interval": train.eval_interval,
+        "train.checkpoint_interval": train.checkpoint_interval,
     }
     whole = [
         ("train.batch_size", "method.samples_per_prompt"),
@@ -192,7 +224,7 @@ def _check_sizes(config: TRLConfig) -> None:
         whole.append(("train.minibatch_size", "method.samples_per_prompt"))
         whole.append(("train.batch_size", "train.minibatch_size"))
     for name, size in sizes.items():
-        if size < 1:
+        if not isinstance(size, int) or size < 1:
             raise UntilclickError(f"{name} is {size}; give 1 or more")
     for name, part in whole:
         if sizes[name] % sizes[part]:

@@ -7,14 +7,21 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 from trlx.pipeline import BasePipeline, register_datapipeline
+from trlx.utils import logging
 
 from rewriter.prompts import Prompt
 from rewriter.vocabulary import EOS_ID
 
+logger = logging.get_logger(__name__)  # of trlX: the main process alone speaks
+
 
 @register_datapipeline
 class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
-    """Prompts with their metadata. trlX's own takes the texts out of the caller's dictionaries."""
+    """Prompts with their metadata. trlX's own takes the texts out of the caller's dictionaries.
+
+    Texts are kept as they were given, for `reward_fn`; the model reads no more than `max_prompt_length` tokens of
+    each, the end token included, and a warning says how many are cut. Every prompt has the metadata of all of them,
+    None where it was not given."""
 
     def __init__(
         self,
@@ -26,10 +33,21 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
         super().__init__()
         del add_special_tokens
         records = [{"prompt": one} if isinstance(one, str) else dict(one) for one in prompts]
-        self.prompts = [_read_prompt(one, max_prompt_length, tokenizer) for one in records]
-        self.texts = [one["prompt"] for one in records]
-        kept = [{key: value for key, value in one.items() if key not in ("prompt", "query_terms")} for one in records]
-        self.metadata = kept
+        self.texts: list[str] = [one["prompt"] for one in records]
+        read = [_read(text, tokenizer) for text in self.texts]
+        own = [_read(one.get("query_terms", ""), tokenizer) for one in records]
+        self.prompts = [
+            Prompt((*ids[: max_prompt_length - 1], EOS_ID), tuple(terms))
+            for ids, terms in zip(read, own, strict=True)
+        ]
+        names = dict.fromkeys(key for one in records for key in one if key not in ("prompt", "query_terms"))
+        self.metadata = [{key: one.get(key) for key in names} for one in records]
+        cut = sum(len(ids) >= max_prompt_length for ids in read)
+        if cut:
+            logger.warning(
+                f"{cut} of {len(records)} prompts have more than the {max_prompt_length} tokens that are read, the "
+                "end token included, and are cut; reward_fn is told them whole; train.seq_length raises the limit"
+            )
 
     def __len__(self) -> int:
         """Number of prompts."""
@@ -39,8 +57,12 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
         """One prompt."""
         return self.prompts[index]
 
+    def told(self, rows: Sequence[int]) -> tuple[list[str], dict[str, list[Any]]]:
+        """Texts and metadata of the prompts at these positions, as `reward_fn` is told them."""
+        names = self.metadata[0] if self.metadata else {}
+        return [self.texts[row] for row in rows], {key: [self.metadata[row][key] for row in rows] for key in names}
 
-def _read_prompt(record: Mapping[str, Any], longest: int, tokenizer: PreTrainedTokenizerBase) -> Prompt:
-    ids = tokenizer(record["prompt"], add_special_tokens=False)["input_ids"][: longest - 1]
-    own = tokenizer(record.get("query_terms", ""), add_special_tokens=False)["input_ids"]
-    return Prompt((*ids, EOS_ID), tuple(own))
+
+def _read(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids

@@ -47,6 +47,7 @@ def run_ppo_trlx(
     from trlx import train
 
     from rewriter import trlx_trainer
+    from rewriter.trlx_best import BEST_FOLDER, kept_evaluation
     from rewriter.trlx_config import ppo_config
 
     settings = ppo_config(config)
@@ -70,11 +71,11 @@ def run_ppo_trlx(
     assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
     if not trainer.accelerator.is_main_process:
         return None
-    best = load_policy(checkpoints / trlx_trainer.BEST_FOLDER)[0]
+    best, evaluation = load_policy(checkpoints / BEST_FOLDER)[0], kept_evaluation(checkpoints / BEST_FOLDER)
     figures = {
         "rollouts": float(trainer.progress.rollouts),
-        "best_reward": trainer.progress.best,
-        "best_step": float(trainer.progress.best_step),
+        "best_reward": evaluation.reward,
+        "best_step": float(evaluation.step),
         "processes": float(trainer.accelerator.num_processes),
     }
     folder = task.write(bench, run, settings, best, figures)

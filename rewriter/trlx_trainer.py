@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from trlx.trainer import register_trainer
 from trlx.trainer.accelerate_base_trainer import AccelerateRLTrainer
 
 from rewriter import ppo, trlx_checkpoint, trlx_deepspeed
-from rewriter.checkpoint import atomic_folder
 from rewriter.environment import RewardBatch
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.model_folder import open_model, save_model
@@ -36,16 +35,15 @@ from rewriter.ppo_trainer import WARMUP_ROUNDS
 from rewriter.prompts import drop_words
 from rewriter.rollout import sample
 from rewriter.training_log import TrainingLog
-from rewriter.trlx_checkpoint import MARKER, Origin, Progress, rank_file, rng_of, weights_hash
-from rewriter.trlx_config import ppo_config, steps_of_round
+from rewriter.trlx_best import BEST_FOLDER, Evaluation, keep_best, kept_evaluation
+from rewriter.trlx_checkpoint import MARKER, Origin, Progress, prompts_hash, rank_file, rng_of, weights_hash
+from rewriter.trlx_config import course_options, ppo_config, steps_of_round
 from rewriter.trlx_pipeline import RewriterPromptPipeline
 from rewriter.trlx_rounds import Round
 from rewriter.trlx_steps import Part, ScoringModule, cut
 from rewriter.weight_average import WeightAverage
 from search.errors import DataError, UntilclickError
 
-BEST_FOLDER = "best_checkpoint"
-"""Beneath the checkpoint folder: the weights of the best evaluation, as a model folder."""
 HELD_OUT = "held_out_reward"
 """Mean reward of the averaged weights' best terms for the evaluation prompts, as logged."""
 
@@ -71,7 +69,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self._steps = steps_of_round(config.method, self.settings.minibatches)
         self._save_best, config.train.save_best = config.train.save_best, False  # trlX forgets the best on resume
         trlx_deepspeed.start_on_cpu()
+        options, given = course_options(config), (config.optimizer.kwargs, config.scheduler.kwargs)
         super().__init__(config, **kwargs)
+        config.optimizer.kwargs, config.scheduler.kwargs = given
         self._log_folder = None if log_folder is None else Path(log_folder)
         start = Path(config.model.model_path)
         self.reference, self.vocabulary = open_model(start)
@@ -81,7 +81,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         own = self.settings.samples_per_prompt * self.accelerator.num_processes
         self.mb_size = max(1, -(-config.train.batch_size // own // self.num_mb))
         zero_stage = self._prepare()
-        self._origin = Origin(self.settings, self.accelerator.num_processes, zero_stage, weights_hash(start))
+        hashed = weights_hash(self.reference)
+        self._origin = Origin(self.settings, self.accelerator.num_processes, zero_stage, hashed, options)
         self.kl = ppo.KLController(self.settings.kl_coef, self.settings.kl_target, self.settings.kl_horizon)
         self.progress = Progress(kl_coef=self.settings.kl_coef)
         seed, rank = self.settings.seed, self.accelerator.process_index
@@ -97,6 +98,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self._first: dict[str, float] | None = None
         self._results: dict[str, float] = {}
         self._held_out: float | None = None
+        self._kept = Evaluation()
         self._evaluated_at = -1
         self._log: TrainingLog | None = None
 
@@ -129,6 +131,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def setup_optimizer(self) -> torch.optim.Optimizer:
         """trlX's optimiser, the value head at its own learning rate."""
         optimizer: torch.optim.Optimizer = super().setup_optimizer()
+        if self.config.train.tracker == "tensorboard":  # trlX wants to log them, of optimisers without as well
+            betas = {"betas": optimizer.defaults.get("betas", (0.0, 0.0))}
+            self.config.optimizer.kwargs = betas | self.config.optimizer.kwargs
         head = list(self._policy.value_head.parameters())
         known = {id(weight) for weight in head}
         own = optimizer.param_groups[0]
@@ -175,6 +180,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
                 if not self._done and self._evaluated_at != self.iter_count:
                     self._evaluate()  # rounds were skipped: trlX has not come to the step at which it evaluates
                 self._end_round()
+        for tracker in self.accelerator.trackers:
+            if tracker.name == "tensorboard" and self.accelerator.is_main_process:
+                tracker.writer.flush()  # nobody closes it
         return self._results
 
     @property
@@ -289,7 +297,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             policy,
             self.reference,
             policy.batch(seen),
-            lambda drawn: RewardBatch(self._rewards(rows, drawn.ids, drawn.terms)),
+            lambda drawn: RewardBatch(self._rewards(self.prompts, rows, drawn.ids, drawn.terms)),
             AdvantageEstimator(self.settings, self.kl.coefficient, self._total),
             self.generator,
         )
@@ -304,15 +312,15 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         rows, self.progress.order = self.progress.order[:n], self.progress.order[n:]
         return list(rows[rank::world])
 
-    def _rewards(self, rows: Sequence[int], ids: Tensor, terms: Tensor) -> np.ndarray:
-        """(N,) what trlX's `reward_fn` pays, told the texts without end tokens and each prompt's metadata."""
+    def _rewards(
+        self, pipeline: RewriterPromptPipeline, rows: Sequence[int], ids: Tensor, terms: Tensor
+    ) -> np.ndarray:
+        """(N,) what trlX's `reward_fn` pays, told the texts without end tokens and each prompt's text and metadata as
+        the caller gave them."""
         group = ids.shape[0] // len(rows)
         repeated = [row for row in rows for _ in range(group)]
         outputs = [self.vocabulary.text(one[real].tolist()) for one, real in zip(ids.cpu(), terms.cpu(), strict=True)]
-        prompts = [self.prompts.texts[row] for row in repeated]
-        metadata = {
-            key: [self.prompts.metadata[row][key] for row in repeated] for key in self.prompts.metadata[rows[0]]
-        }
+        prompts, metadata = pipeline.told(repeated)
         samples = [f"{prompt} {output}" for prompt, output in zip(prompts, outputs, strict=True)]
         paid = self.reward_fn(samples=samples, prompts=prompts, outputs=outputs, tokenizer=self.tokenizer, **metadata)
         return np.asarray(paid, dtype=np.float64)
@@ -338,7 +346,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             self._held_out, self._evaluated_at = mean, self.iter_count
             if mean > self.progress.best:
                 self.progress.best, self.progress.best_step, self.progress.stale = mean, self.iter_count, 0
-                self._keep_best()
+                self._keep_best(Evaluation(mean, self.iter_count))
             else:
                 self.progress.stale += 1
         if self.progress.stale >= self.settings.patience:
@@ -346,26 +354,39 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self._results = {"reward/mean": mean, "reward/best": self.progress.best}
         return self._results
 
-    def _keep_best(self) -> None:
-        """Write the averaged weights where the stage will take them from; the folder is replaced as a whole."""
-        if self._save_best and self.accelerator.is_main_process:
-            with atomic_folder(Path(self.config.train.checkpoint_dir) / BEST_FOLDER) as new:
-                save_model(self.average.policy, self.vocabulary, new)
+    def _keep_best(self, evaluation: Evaluation) -> None:
+        """Write the averaged weights where the stage will take them from, unless those there won an evaluation after
+        the checkpoint that this run goes on from, and a higher one."""
+        if self._save_best and self.accelerator.is_main_process and evaluation.reward >= self._kept.reward:
+            keep_best(self._best_folder, self.average.policy, self.vocabulary, evaluation)
         self.accelerator.wait_for_everyone()
 
+    @property
+    def _best_folder(self) -> Path:
+        return Path(self.config.train.checkpoint_dir) / BEST_FOLDER
+
+    def _find_best(self) -> None:
+        """After a checkpoint was read: what the best weights are worth, as the main process finds them. Where they
+        are neither those of the checkpoint's best nor better ones, theirs is the best to beat."""
+        main = self.accelerator.is_main_process
+        kept = kept_evaluation(self._best_folder) if main else Evaluation(0.0, 0)
+        reward, step = self._total(torch.tensor(kept, dtype=torch.float64)).tolist()
+        self._kept = Evaluation(reward, int(step))
+        if self._save_best and reward < self.progress.best:
+            self.progress.best, self.progress.best_step = self._kept
+
     def _greedy_rewards(self) -> list[float]:
-        """Rewards of this process's share of the evaluation prompts."""
-        rows = range(self.accelerator.process_index, len(self.eval_pipeline), self.accelerator.num_processes)
-        if not rows:
-            return []
-        training, self.prompts = self.prompts, self.eval_pipeline
-        try:
-            batch = self.average.policy.batch([self.prompts[row] for row in rows])
-            drawn = sample(self.average.policy, batch, 1, self.settings.terms, None)
-            earned: list[float] = self._rewards(rows, drawn.ids, drawn.terms).tolist()
-            return earned
-        finally:
-            self.prompts = training
+        """Rewards of this process's share of the evaluation prompts, as many at a time as a round has."""
+        world, policy = self.accelerator.num_processes, self.average.policy
+        rows = range(self.accelerator.process_index, len(self.eval_pipeline), world)
+        size = max(1, self.settings.prompts_per_iteration // world)
+        earned: list[float] = []
+        for first in range(0, len(rows), size):
+            some = rows[first : first + size]
+            batch = policy.batch([self.eval_pipeline[row] for row in some])
+            drawn = sample(policy, batch, 1, self.settings.terms, None)
+            earned += self._rewards(self.eval_pipeline, some, drawn.ids, drawn.terms).tolist()
+        return earned
 
     def save_pretrained(self, directory: str | None = None, **kwargs: object) -> None:
         """Write the averaged weights as a model folder: plain T5 keys, the value head beside them."""
@@ -401,7 +422,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             shared = {
-                **asdict(self._origin),
+                **asdict(self._present()),
                 "progress": asdict(self.progress),
                 "shared_rng": self.shared_rng.bit_generator.state,
                 "averaged": self.average.policy.state_dict(),
@@ -410,12 +431,13 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self.accelerator.wait_for_everyone()
 
     def load(self, directory: str | None = None, **kwargs: object) -> None:
-        """Continue from a checkpoint. Raises ModelError for one that cannot be read, or of other settings, another
-        warm start, another number of processes or another stage of ZeRO; the trainer is then of no more use."""
+        """Continue from a checkpoint. Raises ModelError for one that cannot be read, or of other settings or prompts,
+        another warm start, another number of processes or another stage of ZeRO; the trainer is then of no more
+        use."""
         folder = Path(directory or self.config.train.checkpoint_dir)
         with trlx_checkpoint.damage_named(folder):
             shared = trlx_checkpoint.read(folder / MARKER)
-            self._origin.check(folder, shared)
+            self._present().check(folder, shared)
             own = trlx_checkpoint.read(rank_file(folder, self.accelerator.process_index))
             where = {} if self._origin.zero_stage else {"map_location": "cpu"}  # DeepSpeed has its own ways
             self.accelerator.load_state(str(folder), **{**where, **kwargs})
@@ -428,6 +450,11 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             if reward_rng is not None and own["reward_rng"] is not None:
                 reward_rng.bit_generator.state = own["reward_rng"]
         self.kl.coefficient = self.progress.kl_coef
+        self._find_best()
+
+    def _present(self) -> Origin:
+        """What a checkpoint of this run shares with it, the prompts included."""
+        return replace(self._origin, prompts=prompts_hash(self.prompts.prompts, self.eval_pipeline.prompts))
 
     # --- small parts ---
 

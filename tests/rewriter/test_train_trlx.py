@@ -129,6 +129,10 @@ def test_two_processes_learn_as_much_as_one(world, tmp_path):
         ('{"train": 3, "train.seed": 1}', "train is given a value and options of its own (train.seed)"),
         ('{"train.epochs": 5}', "train.epochs in the overrides: rounds follow from train.total_steps"),
         ('{"train.save_best": false}', "the stage is made of the best weights; leave it true"),
+        ('{"train.eval_interval": 0}', "train.eval_interval is 0; give 1 or more"),
+        ('{"train.total_steps": 0}', "train.total_steps is 0; give 1 or more"),
+        ('{"train.trainer": "AcceleratePPOTrainer"}', "train.trainer is 'AcceleratePPOTrainer'"),
+        ('{"train.pipeline": "PromptPipeline"}', "train.pipeline is 'PromptPipeline'"),
         ('{"train.batch_size": 500}', "train.batch_size is 500: give a multiple of method.samples_per_prompt"),
     ],
 )

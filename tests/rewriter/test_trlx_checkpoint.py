@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pytest
 import torch
 
 from rewriter.checkpoint import load_policy, save_policy
-from rewriter.trlx_checkpoint import MARKER, newest_checkpoint, read, rng_of, weights_hash, write
+from rewriter.prompts import Prompt
+from rewriter.subword import load_subword, save_subword
+from rewriter.trlx_best import EVALUATION_FILE, Evaluation, keep_best, kept_evaluation
+from rewriter.trlx_checkpoint import MARKER, newest_checkpoint, prompts_hash, read, rng_of, weights_hash, write
 from search.errors import ModelError
 from tests.rewriter.toy_learning import shaken, toy_policy
+from tests.rewriter.toy_subword import toy_subword
 from tests.rewriter.toy_trlx import NoReward, PlantedTexts, equal, rows_of, weights
 
 with_trlx = pytest.mark.skipif(
@@ -41,6 +46,13 @@ def changed(folder: Path, **content) -> Path:
     """The checkpoint with other content in its marker."""
     write({**read(folder / MARKER), **content}, folder / MARKER)
     return folder
+
+
+def earning(trainer, *rewards: float):
+    """The trainer, told these rewards by its evaluations."""
+    coming = iter(rewards)
+    trainer._greedy_rewards = lambda: [next(coming)]
+    return trainer
 
 
 # --- without trlX ---
@@ -75,17 +87,48 @@ def test_what_is_written_is_there_whole_or_not_at_all(tmp_path):
     assert read(tmp_path / "file.pt") == {"a": 1}
 
 
-def test_a_hash_tells_models_apart(bench, tmp_path):
+def test_a_hash_tells_models_apart_however_they_are_stored(bench, tmp_path):
     policy, vocabulary = toy_policy(bench)
-    hashes = set()
+    save_policy(policy, vocabulary, tmp_path)
+    first = weights_hash(policy)
+    assert weights_hash(load_policy(tmp_path)[0]) == first
+    with torch.no_grad():
+        policy.value_head.bias.add_(1)
+    changed_bias = weights_hash(policy)
+    assert len({first, changed_bias, weights_hash(policy.to(torch.bfloat16))}) == 3
+
+
+def test_a_t5_of_pytorch_weights_has_a_hash_of_its_own(tmp_path):
+    """No file of such a folder ends in .safetensors."""
+    policy, vocabulary = toy_subword()
+    hashes = []
     for number in range(2):
         folder = tmp_path / str(number)
         folder.mkdir()
-        save_policy(policy, vocabulary, folder)
-        hashes |= {weights_hash(folder), weights_hash(folder)}
+        save_subword(policy, vocabulary, folder)
+        (folder / "model.safetensors").unlink()
+        torch.save(policy.t5.state_dict(), folder / "pytorch_model.bin")
+        hashes.append(weights_hash(load_subword(folder)[0]))
         with torch.no_grad():
-            policy.value_head.bias.add_(1)
-    assert len(hashes) == 2
+            policy.t5.shared.weight.add_(1)
+    assert hashes[0] != hashes[1]
+
+
+def test_a_hash_tells_prompts_and_their_order_apart():
+    first, second, named = Prompt((5, 1), ()), Prompt((6, 1), ()), Prompt((5, 1), (5,))
+    lists = [[[first, second]], [[second, first]], [[first], [second]], [[first]], [[named, second]], [[], []]]
+    assert len({prompts_hash(*one) for one in lists}) == len(lists)
+    assert prompts_hash([first]) == prompts_hash((Prompt((5, 1), ()),))
+
+
+def test_weights_say_what_evaluation_they_won(bench, tmp_path):
+    policy, vocabulary = toy_policy(bench)
+    assert kept_evaluation(tmp_path / "best") == Evaluation(-math.inf, 0)
+    keep_best(tmp_path / "best", policy, vocabulary, Evaluation(0.1 + 0.2, 7))
+    assert kept_evaluation(tmp_path / "best") == Evaluation(0.1 + 0.2, 7)
+    for content in ("", "[]", "{}", '{"reward": null, "step": 1}'):
+        (tmp_path / "best" / EVALUATION_FILE).write_text(content, encoding="utf-8")
+        assert kept_evaluation(tmp_path / "best") == Evaluation()
 
 
 def test_the_random_numbers_of_any_reward_are_found_if_it_has_some():
@@ -190,6 +233,43 @@ def test_a_worse_evaluation_after_a_resume_leaves_the_best_weights(start, tmp_pa
     assert equal(kept, weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0]))
 
 
+@in_trlx
+@pytest.mark.parametrize(("last", "kept"), [(0.4, Evaluation(0.9, 6)), (0.95, Evaluation(0.95, 8))])
+def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(start, tmp_path, last, kept):
+    """Evaluated at 6 steps after the checkpoint at 4: those weights stay unless better ones come."""
+    best, changes = tmp_path / "checkpoints" / "best_checkpoint", {"checkpoint_every": 1, "validate_every": 1}
+    earning(start(**changes), 0.1, 0.2, 0.3, 0.9, 0.4).learn()
+    assert kept_evaluation(best) == Evaluation(0.9, 6)
+    (best / "of the first run").touch()
+    resumed = earning(start(**changes), 0.3, 0.5, last)
+    resumed.load(str(tmp_path / "checkpoints" / "checkpoint_4"))
+    resumed.learn()
+    assert kept_evaluation(best) == kept
+    assert (best / "of the first run").exists() == (kept.step == 6)
+    assert resumed.progress.best == max(0.5, last)
+
+
+@in_trlx
+def test_best_weights_that_are_gone_are_no_hurdle_after_a_resume(start, tmp_path):
+    start().learn()
+    best = tmp_path / "checkpoints" / "best_checkpoint"
+    shutil.rmtree(best)
+    resumed = start(iterations=5)
+    resumed.load(str(tmp_path / "checkpoints" / "checkpoint_8"))
+    resumed.learn()
+    assert kept_evaluation(best) == Evaluation(resumed.progress.best, resumed.progress.best_step)
+    assert resumed.progress.best_step in (8, 10)
+
+
+@in_trlx
+def test_a_run_that_starts_over_takes_no_evaluation_from_the_one_before(start, tmp_path):
+    best = tmp_path / "checkpoints" / "best_checkpoint"
+    trainer = start(iterations=2)
+    keep_best(best, trainer.average.policy, trainer.vocabulary, Evaluation(9.0, 70))
+    trainer.learn()
+    assert kept_evaluation(best) == Evaluation(trainer.progress.best, trainer.progress.best_step)
+
+
 # --- killed while saving ---
 
 
@@ -230,8 +310,41 @@ def test_the_marker_is_written_after_everything_else(start, tmp_path, monkeypatc
 @in_trlx
 def test_a_checkpoint_of_other_settings_is_refused(start, tmp_path):
     start().save(str(tmp_path / "checkpoint_1"))
-    with pytest.raises(ModelError, match="other settings"):
+    with pytest.raises(ModelError, match=r"other settings \(clip_range\)"):
         start(clip_range=0.3).load(str(tmp_path / "checkpoint_1"))
+
+
+@in_trlx
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"optimizer": {"kwargs": {"weight_decay": 0.5}}}, "optimizer.kwargs.weight_decay"),
+        ({"scheduler": {"kwargs": {"total_iters": 3}}}, "scheduler.kwargs.total_iters"),
+        ({"optimizer": {"name": "adam"}, "train": {"seq_length": 32}}, "optimizer.name, train.seq_length"),
+    ],
+)
+def test_a_checkpoint_of_other_options_of_trlx_is_refused_and_they_are_named(start, tmp_path, options, named):
+    start().save(str(tmp_path / "checkpoint_1"))
+    with pytest.raises(ModelError, match=rf"other settings \({named}\); repeat those"):
+        start(options=options).load(str(tmp_path / "checkpoint_1"))
+
+
+@in_trlx
+def test_the_same_options_are_accepted_whatever_trlx_added_to_them(start, tmp_path):
+    options = {"train": {"tracker": "tensorboard"}}
+    start(options=options).save(str(tmp_path / "checkpoint_1"))
+    start().load(str(tmp_path / "checkpoint_1"))
+
+
+@in_trlx
+@pytest.mark.parametrize("grown", ["prompts", "eval_pipeline"])
+def test_a_checkpoint_of_other_prompts_is_refused(start, tmp_path, grown):
+    start().save(str(tmp_path / "checkpoint_1"))
+    other = start()
+    pipeline = getattr(other, grown)
+    pipeline.prompts = [*pipeline.prompts, pipeline.prompts[0]]
+    with pytest.raises(ModelError, match=r"trained on other prompts.*start over with --anew"):
+        other.load(str(tmp_path / "checkpoint_1"))
 
 
 @in_trlx

@@ -80,6 +80,14 @@ def test_sizes_that_trlx_cannot_express_are_refused_with_both_numbers(trlx_confi
         ("train", {"batch_size": 64}, "batch_size is 64, method.chunk_size 32"),
         ("train", {"minibatch_size": 12}, "batch_size is 32: give a multiple of train.minibatch_size, which is 12"),
         ("train", {"minibatch_size": 2}, "minibatch_size is 2: give a multiple of method.samples_per_prompt"),
+        ("train", {"eval_interval": 0}, "train.eval_interval is 0; give 1 or more"),
+        ("train", {"checkpoint_interval": 0}, "train.checkpoint_interval is 0; give 1 or more"),
+        ("train", {"total_steps": 0}, "train.total_steps is 0; give 1 or more"),
+        ("train", {"seq_length": 0}, "train.seq_length is 0; give 1 or more"),
+        ("train", {"total_steps": "many"}, "train.total_steps is many; give 1 or more"),
+        ("train", {"trainer": "AcceleratePPOTrainer"}, "train.trainer is 'AcceleratePPOTrainer'.*RewriterPPOTrainer"),
+        ("train", {"pipeline": "PromptPipeline"}, "train.pipeline is 'PromptPipeline'.*RewriterPromptPipeline"),
+        ("train", {"tracker": "comet"}, "train.tracker is 'comet'; give null, tensorboard or wandb"),
     ],
 )
 def test_options_that_this_trainer_lacks_and_sizes_that_do_not_fit_are_refused(
@@ -90,3 +98,26 @@ def test_options_that_this_trainer_lacks_and_sizes_that_do_not_fit_are_refused(
         setattr(getattr(config, section), name, value)
     with pytest.raises(UntilclickError, match=problem):
         ppo_config(config)
+
+
+def test_names_of_trainer_and_pipeline_are_read_as_trlx_reads_them(trlx_config, ppo_config, tmp_path):
+    config = trlx_config(CONFIG, tmp_path, tmp_path)
+    config.train.trainer, config.train.pipeline = "rewriterppotrainer", "REWRITERPROMPTPIPELINE"
+    assert ppo_config(config) == CONFIG
+
+
+def test_trackers_write_beside_the_checkpoints_not_among_them(trlx_config, tmp_path):
+    written = {
+        name: trlx_config(CONFIG, tmp_path, tmp_path / name).train.logging_dir for name in ("ppo.trlx", "v1.2")
+    }
+    assert written == {"ppo.trlx": str(tmp_path / "ppo.log"), "v1.2": str(tmp_path / "v1.2.log")}
+
+
+def test_options_of_a_file_and_of_a_program_compare(trlx_config, tmp_path):
+    from rewriter.trlx_config import course_options
+
+    first, second = (trlx_config(CONFIG, tmp_path, tmp_path) for _ in range(2))
+    first.optimizer.kwargs["betas"], second.optimizer.kwargs["betas"] = (0.9, 0.99), [0.9, 0.99]
+    assert course_options(first) == course_options(second)
+    second.scheduler.kwargs["total_iters"] = 3
+    assert course_options(first) != course_options(second)

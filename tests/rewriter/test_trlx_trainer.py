@@ -184,7 +184,11 @@ def test_the_pipeline_leaves_the_callers_prompts_alone_and_passes_metadata_on(st
     kept = copy.deepcopy(records)
     pipeline = RewriterPromptPipeline(records, 64, trainer.tokenizer)
     assert records == kept
-    assert pipeline.metadata == [{"position": 3, "session": "s1"}, {}]
+    assert pipeline.metadata == [{"position": 3, "session": "s1"}, {"position": None, "session": None}]
+    assert pipeline.told([1, 0]) == (["moon", "oven"], {"position": [None, 3], "session": [None, "s1"]})
+    assert RewriterPromptPipeline(["moon", {"prompt": "oven", "a": 1}], 64, trainer.tokenizer).told([0, 1])[1] == {
+        "a": [None, 1]
+    }
     assert pipeline[0].query_ids == pipeline[0].ids[:1]
     assert [one.ids[-1] for one in pipeline.prompts] == [EOS_ID, EOS_ID]
 
@@ -277,7 +281,8 @@ def test_steps_are_counted_and_metrics_logged_once_a_round(start, monkeypatch):
     trainer.learn()
     rounds = [step for step, stats in logged if "rollouts/reward_mean" in stats]
     assert rounds == [0, 2, 4, 6]
-    assert [stats["reward/mean"] for step, stats in logged if "reward/mean" in stats] != []
+    assert [step for step, stats in logged if "reward/mean" in stats] == [0, 4, 8]
+    assert [step for step, stats in logged if "losses/approx_kl" in stats] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_rows_hold_what_was_evaluated_in_their_round(start, tmp_path):
@@ -349,6 +354,48 @@ def test_rounds_are_cut_into_steps_as_the_built_in_trainer_cuts_them(start):
     trainer.make_experience(32)
     assert [len(part.rows) for part in trainer.create_train_dataloader()] == [3, 3, 2]
     assert trainer._round.length == 2 * 3
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_the_tracker_tensorboard_gets_rounds_steps_and_evaluations(start, tmp_path, optimizer):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer = start(options={"train": {"tracker": "tensorboard"}, "optimizer": {"name": optimizer}})
+    trainer.learn()
+    assert "betas" not in trainer.config.optimizer.kwargs
+    found = EventAccumulator(str(tmp_path / "checkpoints.log" / "trlx"))
+    found.Reload()
+    steps = {name: [event.step for event in found.Scalars(name)] for name in found.Tags()["scalars"]}
+    assert steps["rollouts/reward_mean"] == [0, 2, 4, 6]
+    assert steps["losses/approx_kl"] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert steps["reward/mean"] == [0, 4, 8]
+
+
+def test_evaluation_takes_as_many_prompts_at_a_time_as_a_round_has(start, monkeypatch):
+    trainer = start(prompts_per_iteration=4)
+    batch, sizes = trainer.average.policy.batch, []
+    monkeypatch.setattr(trainer.average.policy, "batch", lambda prompts: sizes.append(len(prompts)) or batch(prompts))
+    earned = trainer._greedy_rewards()
+    assert sizes == [4, 4, 3]
+    trainer.settings = replace(trainer.settings, prompts_per_iteration=100)
+    assert trainer._greedy_rewards() == earned
+    assert sizes == [4, 4, 3, 11]
+
+
+def test_prompts_that_are_cut_are_counted_and_the_reward_is_told_them_whole(start, caplog):
+    from rewriter.trlx_pipeline import RewriterPromptPipeline
+
+    trainer = start()
+    texts = ["moon orbit", "moon", "moon orbit star"]
+    with caplog.at_level("WARNING", logger="rewriter.trlx_pipeline"):
+        pipeline = RewriterPromptPipeline(texts, 3, trainer.tokenizer)
+        assert "1 of 3 prompts have more than the 3 tokens" in caplog.text
+        assert "train.seq_length" in caplog.text
+        caplog.clear()
+        RewriterPromptPipeline(texts, 4, trainer.tokenizer)
+    assert not caplog.records
+    assert [len(one.ids) for one in pipeline.prompts] == [3, 2, 3]
+    assert pipeline.told([2])[0] == ["moon orbit star"]
 
 
 def test_nothing_to_evaluate_on_is_said_before_training(start):

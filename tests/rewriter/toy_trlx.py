@@ -75,13 +75,13 @@ class NoReward(PlantedTexts):
 
 def starter(bench, folder: Path) -> Callable:
     """A function that makes a trainer on eleven prompts of one term, from a saved model; keyword arguments change
-    its settings."""
+    its settings, `options` those of trlX, by section."""
     from rewriter.trlx_config import trlx_config
     from rewriter.trlx_pipeline import RewriterPromptPipeline
     from rewriter.trlx_reward import prompt_record
     from rewriter.trlx_trainer import RewriterPPOTrainer
 
-    def made(decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, **changes):
+    def made(decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, options=None, **changes):
         policy, vocabulary = toy_policy(bench, decoding)
         if prepare is not None:
             prepare(policy)
@@ -91,6 +91,7 @@ def starter(bench, folder: Path) -> Callable:
         model.mkdir(exist_ok=True)
         save_policy(policy, vocabulary, model)
         config = trlx_config(replace(CONFIG, **changes), model, folder / "checkpoints")
+        config = config.evolve(**(options or {}))
         right = [vocabulary.tokens[token] for token in best[:, 5].tolist()]
         trainer = RewriterPPOTrainer(
             config=config, reward_fn=reward(right), stop_sequences=[], log_folder=log_folder and str(log_folder)

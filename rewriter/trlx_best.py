@@ -1,0 +1,49 @@
+"""The best weights of PPO in trlX: a model folder that says itself what evaluation it won.
+
+A checkpoint does not know what was evaluated after it. A run that is killed in between goes on from the checkpoint
+with the weights of a later evaluation in this folder; reward and step are therefore written with the weights, and
+what is reported of them is read from there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from rewriter.checkpoint import atomic_folder
+from rewriter.model_folder import save_model
+from rewriter.policy import T5Policy
+from rewriter.subword import SubwordVocabulary
+from rewriter.vocabulary import TermVocabulary
+
+BEST_FOLDER = "best_checkpoint"
+"""Beneath the checkpoint folder: the weights of the best evaluation, as a model folder."""
+EVALUATION_FILE = "evaluation.json"
+
+
+class Evaluation(NamedTuple):
+    """What weights were worth; the default is that of none."""
+
+    reward: float = -float("inf")
+    """Mean reward of their best terms for the evaluation prompts."""
+    step: int = 0
+    """Optimiser steps done; 0 is the start."""
+
+
+def keep_best(
+    folder: Path, policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, evaluation: Evaluation
+) -> None:
+    """Write weights and their evaluation into the place of those before, all or nothing."""
+    with atomic_folder(folder) as new:
+        save_model(policy, vocabulary, new)
+        (new / EVALUATION_FILE).write_text(json.dumps(evaluation._asdict()), encoding="utf-8")
+
+
+def kept_evaluation(folder: Path) -> Evaluation:
+    """The evaluation of the weights in a folder; the default where there are none, or none that say."""
+    try:
+        content = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
+        return Evaluation(float(content["reward"]), int(content["step"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Evaluation()

@@ -9,7 +9,8 @@ On several processes:
 
     ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 \
         -m rewriter.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
-    accelerate launch --config_file rewriter/configs/zero2.yaml -m rewriter.train_trlx ...
+    CONFIGS=$(python -c "import rewriter; print(rewriter.__path__[0])")/configs
+    accelerate launch --config_file $CONFIGS/zero2.yaml -m rewriter.train_trlx ...
 
 Without a GPU, DeepSpeed wants DS_ACCELERATOR=cpu before its command.
 """

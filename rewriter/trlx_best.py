@@ -11,10 +11,13 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from rewriter.checkpoint import atomic_folder
 from rewriter.model_folder import save_model
 from rewriter.policy import T5Policy
 from rewriter.subword import SubwordVocabulary
+from rewriter.trlx_processes import Processes
 from rewriter.vocabulary import TermVocabulary
 
 BEST_FOLDER = "best_checkpoint"
@@ -29,6 +32,28 @@ class Evaluation(NamedTuple):
     """Mean reward of their best terms for the evaluation prompts."""
     step: int = 0
     """Optimiser steps done; 0 is the start."""
+
+
+class BestWeights:
+    """The best weights beneath a checkpoint folder, as a run improves on them."""
+
+    def __init__(self, checkpoints: Path, *, main: bool) -> None:
+        """`main`: whether this is the main process, which alone reads and writes."""
+        self._folder = checkpoints / BEST_FOLDER
+        self._main = main
+        self._found = Evaluation()
+
+    def found(self, processes: Processes) -> Evaluation:
+        """What the weights there are worth, for a run that goes on from a checkpoint; the same in all processes."""
+        found = kept_evaluation(self._folder) if self._main else Evaluation(0.0, 0)
+        reward, step = processes.total(torch.tensor(found, dtype=torch.float64)).tolist()
+        self._found = Evaluation(reward, int(step))
+        return self._found
+
+    def keep(self, policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, evaluation: Evaluation) -> None:
+        """Write weights, unless those that were found won a higher evaluation after the checkpoint."""
+        if self._main and evaluation.reward >= self._found.reward:
+            keep_best(self._folder, policy, vocabulary, evaluation)
 
 
 def keep_best(

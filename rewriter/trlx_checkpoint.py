@@ -124,6 +124,31 @@ def _differing(found: Mapping[str, Any], ours: Mapping[str, Any], section: str =
     return names
 
 
+@dataclass(frozen=True)
+class RandomNumbers:
+    """The sources of random numbers that a process has of its own."""
+
+    generator: torch.Generator
+    rng: np.random.Generator
+    reward: np.random.Generator | None
+    """Of the reward, where it keeps some."""
+
+    def states(self) -> dict[str, object]:
+        """Their present states."""
+        return {
+            "generator": self.generator.get_state(),
+            "rng": self.rng.bit_generator.state,
+            "reward_rng": self.reward.bit_generator.state if self.reward is not None else None,
+        }
+
+    def restore(self, states: Mapping[str, Any]) -> None:  # Any: as read from the file
+        """Put them into the states of `states()`."""
+        self.generator.set_state(states["generator"])
+        self.rng.bit_generator.state = states["rng"]
+        if self.reward is not None and states["reward_rng"] is not None:
+            self.reward.bit_generator.state = states["reward_rng"]
+
+
 def newest_checkpoint(folder: Path) -> Path | None:
     """The whole checkpoint of the most steps in a folder, None where there is none."""
     found = {}

@@ -35,10 +35,20 @@ from rewriter.ppo_trainer import WARMUP_ROUNDS
 from rewriter.prompts import drop_words
 from rewriter.rollout import sample
 from rewriter.training_log import TrainingLog
-from rewriter.trlx_best import BEST_FOLDER, Evaluation, keep_best, kept_evaluation
-from rewriter.trlx_checkpoint import MARKER, Origin, Progress, prompts_hash, rank_file, rng_of, weights_hash
+from rewriter.trlx_best import BestWeights, Evaluation
+from rewriter.trlx_checkpoint import (
+    MARKER,
+    Origin,
+    Progress,
+    RandomNumbers,
+    prompts_hash,
+    rank_file,
+    rng_of,
+    weights_hash,
+)
 from rewriter.trlx_config import course_options, ppo_config, steps_of_round
 from rewriter.trlx_pipeline import RewriterPromptPipeline
+from rewriter.trlx_processes import Processes
 from rewriter.trlx_rounds import Round
 from rewriter.trlx_steps import Part, ScoringModule, cut
 from rewriter.weight_average import WeightAverage
@@ -72,6 +82,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         options, given = course_options(config), (config.optimizer.kwargs, config.scheduler.kwargs)
         super().__init__(config, **kwargs)
         config.optimizer.kwargs, config.scheduler.kwargs = given
+        self._processes = Processes(self.accelerator)
+        self._best = BestWeights(Path(config.train.checkpoint_dir), main=self.accelerator.is_main_process)
         self._log_folder = None if log_folder is None else Path(log_folder)
         start = Path(config.model.model_path)
         self.reference, self.vocabulary = open_model(start)
@@ -98,7 +110,6 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self._first: dict[str, float] | None = None
         self._results: dict[str, float] = {}
         self._held_out: float | None = None
-        self._kept = Evaluation()
         self._evaluated_at = -1
         self._log: TrainingLog | None = None
 
@@ -204,7 +215,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def create_train_dataloader(self) -> list[Part]:
         """The round's prompts in random order, one part per optimiser step. No part crosses a chunk; an empty list
         when the round was skipped."""
-        steps, total = self.settings.minibatches, self._total_per_process
+        steps, total = self.settings.minibatches, self._processes.total_per_process
         chunks = enumerate(self._chunks)
         return [part for number, chunk in chunks for part in cut(number, chunk, steps, self.rng, total)]
 
@@ -243,13 +254,13 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             chunk = self._chunk()
             gain = chunk.rewards.gain
             worth = torch.tensor([float(informative(gain, self.settings.samples_per_prompt)), float(gain.size)])
-            told, sequences = self._total(worth).tolist()
+            told, sequences = self._processes.total(worth).tolist()
             drawn += sequences
             metrics.append(experience_metrics(chunk))
             if told > 0:
                 self._chunks.append(chunk)
         self.progress.rollouts += round(drawn)
-        rolled = {name: self._mean([one[name] for one in metrics]) for name in metrics[0]}
+        rolled = {name: self._processes.mean([one[name] for one in metrics]) for name in metrics[0]}
         steps = self.settings.epochs * sum(min(self.settings.minibatches, len(chunk)) for chunk in self._chunks)
         self._round = Round(iter_count, steps, rolled, round(drawn), time.perf_counter() - began)
         logged = {f"rollouts/{name}": value for name, value in rolled.items()}
@@ -263,7 +274,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         if done is None or self.iter_count < min(done.start + done.length, self.total_steps):
             return
         self._round = None
-        row = done.rolled | {name: self._mean([value]) for name, value in done.losses().items()}
+        row = done.rolled | {name: self._processes.mean([value]) for name, value in done.losses().items()}
         if not done.skipped:
             self.average.update(self._policy)
             self.kl.update(row["sampled_kl"], done.drawn)
@@ -298,7 +309,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             self.reference,
             policy.batch(seen),
             lambda drawn: RewardBatch(self._rewards(self.prompts, rows, drawn.ids, drawn.terms)),
-            AdvantageEstimator(self.settings, self.kl.coefficient, self._total),
+            AdvantageEstimator(self.settings, self.kl.coefficient, self._processes.total),
             self.generator,
         )
 
@@ -342,38 +353,19 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def _evaluate(self) -> dict[str, float]:
         self._close_round()
         with self._aside():
-            mean = self._mean(self._greedy_rewards())
+            mean = self._processes.mean(self._greedy_rewards())
             self._held_out, self._evaluated_at = mean, self.iter_count
             if mean > self.progress.best:
                 self.progress.best, self.progress.best_step, self.progress.stale = mean, self.iter_count, 0
-                self._keep_best(Evaluation(mean, self.iter_count))
+                if self._save_best:
+                    self._best.keep(self.average.policy, self.vocabulary, Evaluation(mean, self.iter_count))
+                self.accelerator.wait_for_everyone()
             else:
                 self.progress.stale += 1
         if self.progress.stale >= self.settings.patience:
             self.total_steps = self.iter_count
         self._results = {"reward/mean": mean, "reward/best": self.progress.best}
         return self._results
-
-    def _keep_best(self, evaluation: Evaluation) -> None:
-        """Write the averaged weights where the stage will take them from, unless those there won an evaluation after
-        the checkpoint that this run goes on from, and a higher one."""
-        if self._save_best and self.accelerator.is_main_process and evaluation.reward >= self._kept.reward:
-            keep_best(self._best_folder, self.average.policy, self.vocabulary, evaluation)
-        self.accelerator.wait_for_everyone()
-
-    @property
-    def _best_folder(self) -> Path:
-        return Path(self.config.train.checkpoint_dir) / BEST_FOLDER
-
-    def _find_best(self) -> None:
-        """After a checkpoint was read: what the best weights are worth, as the main process finds them. Where they
-        are neither those of the checkpoint's best nor better ones, theirs is the best to beat."""
-        main = self.accelerator.is_main_process
-        kept = kept_evaluation(self._best_folder) if main else Evaluation(0.0, 0)
-        reward, step = self._total(torch.tensor(kept, dtype=torch.float64)).tolist()
-        self._kept = Evaluation(reward, int(step))
-        if self._save_best and reward < self.progress.best:
-            self.progress.best, self.progress.best_step = self._kept
 
     def _greedy_rewards(self) -> list[float]:
         """Rewards of this process's share of the evaluation prompts, as many at a time as a round has."""
@@ -412,13 +404,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             (folder / MARKER).unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
         self.accelerator.save_state(str(folder), safe_serialization=False, **kwargs)  # tied weights: no safetensors
-        reward_rng = rng_of(self.reward_fn)
-        own = {
-            "generator": self.generator.get_state(),
-            "rng": self.rng.bit_generator.state,
-            "reward_rng": reward_rng.bit_generator.state if reward_rng is not None else None,
-        }
-        trlx_checkpoint.write(own, rank_file(folder, self.accelerator.process_index))
+        trlx_checkpoint.write(self._own_numbers.states(), rank_file(folder, self.accelerator.process_index))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             shared = {
@@ -444,13 +430,15 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             self.progress = Progress(**{**shared["progress"], "order": tuple(shared["progress"]["order"])})
             self.shared_rng.bit_generator.state = shared["shared_rng"]
             self.average.policy.load_state_dict(shared["averaged"])
-            self.generator.set_state(own["generator"])
-            self.rng.bit_generator.state = own["rng"]
-            reward_rng = rng_of(self.reward_fn)
-            if reward_rng is not None and own["reward_rng"] is not None:
-                reward_rng.bit_generator.state = own["reward_rng"]
+            self._own_numbers.restore(own)
         self.kl.coefficient = self.progress.kl_coef
-        self._find_best()
+        kept = self._best.found(self._processes)
+        if self._save_best and kept.reward < self.progress.best:  # neither its weights nor better ones are there
+            self.progress.best, self.progress.best_step = kept
+
+    @property
+    def _own_numbers(self) -> RandomNumbers:
+        return RandomNumbers(self.generator, self.rng, rng_of(self.reward_fn))
 
     def _present(self) -> Origin:
         """What a checkpoint of this run shares with it, the prompts included."""
@@ -477,20 +465,3 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         """Norm of the last step's gradient before clipping."""
         engine: Any = self.model  # Any: DeepSpeed's engine, untyped
         return float(engine.get_global_grad_norm()) if self._origin.zero_stage else self._grad_norm
-
-    def _total(self, values: Tensor) -> Tensor:
-        """The sum over all processes."""
-        if self.accelerator.num_processes == 1:
-            return values
-        summed: Tensor = self.accelerator.reduce(values.to(self.accelerator.device), "sum")
-        return summed.to(values.device)
-
-    def _total_per_process(self, values: Tensor) -> Tensor:
-        """The sum over all processes, divided by their number."""
-        processes: int = self.accelerator.num_processes
-        return self._total(values) / processes
-
-    def _mean(self, values: Sequence[float]) -> float:
-        """The mean over chunks and processes."""
-        total = self._total(torch.tensor([sum(values), float(len(values))], dtype=torch.float64))
-        return float(total[0] / total[1])

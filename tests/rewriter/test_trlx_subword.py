@@ -54,6 +54,7 @@ def trained(tmp_path):
     from trlx import train
 
     from rewriter import trlx_trainer
+    from rewriter.trlx_best import BEST_FOLDER
     from rewriter.trlx_config import trlx_config
 
     folder = tmp_path / "t5"
@@ -62,7 +63,8 @@ def trained(tmp_path):
     config = trlx_config(SETTINGS, folder, tmp_path / "checkpoints")
     prompts = [" ".join(theme.split()[:2]) for theme in THEMES.values()]
     trainer = train(reward_fn=share_of_known_words, prompts=prompts, eval_prompts=prompts, config=config)
-    return trainer, tmp_path / "checkpoints" / trlx_trainer.BEST_FOLDER
+    assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
+    return trainer, tmp_path / "checkpoints" / BEST_FOLDER
 
 
 def test_a_subword_t5_learns_from_texts_and_loads_as_a_t5(trained):

@@ -14,6 +14,8 @@ from typing import Any
 from trlx.data.configs import TRLConfig
 from trlx.data.method_configs import register_method
 from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
+from trlx.pipeline import _DATAPIPELINE
+from trlx.trainer import _TRAINERS
 
 from rewriter.config import PPOConfig, check_samples
 from search.errors import UntilclickError
@@ -192,10 +194,13 @@ def course_options(config: TRLConfig) -> dict[str, Any]:
 
 
 def _check_names(config: TRLConfig) -> None:
-    """Trainer and pipeline are those of this package, in any case as trlX reads them; the tracker is one of trlX."""
-    for name, ours in (("trainer", TRAINER), ("pipeline", PIPELINE)):
+    """Trainer and pipeline are those of this package or registered ones made from them, in any case as trlX reads
+    them; the tracker is one of trlX."""
+    for name, ours, registered in (("trainer", TRAINER, _TRAINERS), ("pipeline", PIPELINE, _DATAPIPELINE)):
         given = getattr(config.train, name)
-        if str(given).lower() != ours.lower():
+        kind = registered.get(str(given).lower())
+        made_from = {each.__name__ for each in getattr(kind, "__mro__", ())}
+        if str(given).lower() != ours.lower() and ours not in made_from:
             raise UntilclickError(f"train.{name} is {given!r}: these options are those of {ours}; leave it at that")
     if config.train.tracker not in TRACKERS:
         raise UntilclickError(f"train.tracker is {config.train.tracker!r}; give null, tensorboard or wandb")

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -94,10 +95,22 @@ def test_the_stand_in_tokenizer_is_of_the_type_of_a_t5():
     assert tokenizer.decode(tokenizer("directory tree")["input_ids"], skip_special_tokens=True) == "directory tree"
 
 
+def timed(systems: str, folder: Path) -> str:
+    """What the benchmark prints for two rounds of some systems."""
+    command = [sys.executable, "-m", "benchmarks.bench_ppo", "--ground", "corpus", "--systems", systems]
+    command += ["--rounds", "2", "--seeds", "1", "--json", str(folder / "found.json")]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert (folder / "found.json").stat().st_size > 100
+    return done.stdout
+
+
 @pytest.mark.slow
 def test_the_built_in_backend_is_timed_from_start_to_table(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.bench_ppo", "--ground", "corpus", "--systems", "builtin"]
-    command += ["--rounds", "2", "--seeds", "1", "--json", str(tmp_path / "found.json")]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    assert "built-in, one round: draw" in done.stdout
-    assert (tmp_path / "found.json").stat().st_size > 100
+    assert "built-in, one round: draw" in timed("builtin", tmp_path)
+
+
+@pytest.mark.trlx
+@pytest.mark.skipif(find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository")
+def test_both_trainers_in_trlx_are_timed_from_start_to_table(tmp_path):
+    table = timed("trlx,stock", tmp_path)
+    assert all(name in table for name in ("ours in trlX", "trlX's own"))

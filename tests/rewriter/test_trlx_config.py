@@ -106,6 +106,17 @@ def test_names_of_trainer_and_pipeline_are_read_as_trlx_reads_them(trlx_config, 
     assert ppo_config(config) == CONFIG
 
 
+def test_a_registered_trainer_made_from_ours_is_taken(trlx_config, ppo_config, tmp_path):
+    from trlx.trainer import register_trainer
+
+    from rewriter.trlx_trainer import RewriterPPOTrainer
+
+    kind = register_trainer(type("TrainerOfOurOwn", (RewriterPPOTrainer,), {}))
+    config = trlx_config(CONFIG, tmp_path, tmp_path)
+    config.train.trainer = kind.__name__
+    assert ppo_config(config) == CONFIG
+
+
 def test_trackers_write_beside_the_checkpoints_not_among_them(trlx_config, tmp_path):
     written = {
         name: trlx_config(CONFIG, tmp_path, tmp_path / name).train.logging_dir for name in ("ppo.trlx", "v1.2")

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from statistics import fmean
 
@@ -100,7 +100,7 @@ def print_table(found: Sequence[Row], target: float) -> None:
             f"{row.samples_per_second:.1f}",
             f"{row.round_seconds:.2f}",
             _ratio(last.round_seconds, row.round_seconds),
-            f"{row.seconds_to_reward:.1f}",
+            "never" if isnan(row.seconds_to_reward) else f"{row.seconds_to_reward:.1f}",
             _ratio(last.seconds_to_reward, row.seconds_to_reward),
             f"{row.peak_mebibytes:.0f}",
             f"{row.reward:.3f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf, isinf, isnan, nan
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -114,9 +115,12 @@ def systems_of(runs: Sequence[Run]) -> list[str]:
 
 
 def rows(runs: Sequence[Run]) -> tuple[list[Row], float]:
-    """A row for each system, and the reward that every run has reached."""
-    target = min(max(one.reward for one in run.evaluations) for run in runs)
-    by_system = ([run for run in runs if run.system == system] for system in systems_of(runs))
+    """A row for each system, and the reward that every run has reached; systems that never rose above where runs
+    begin are left out of that, unless none did."""
+    by_system = [[run for run in runs if run.system == system] for system in systems_of(runs)]
+    highest_start = max(run.evaluations[0].reward for run in runs)
+    reached = [min(max(one.reward for one in run.evaluations) for run in own) for own in by_system]
+    target = min([reward for reward in reached if reward > highest_start] or reached)
     return [_row(own, target) for own in by_system], target
 
 
@@ -126,9 +130,15 @@ def _row(runs: Sequence[Run], target: float) -> Row:
         median(run.sequences / median(run.rollout_seconds) for run in runs),
         median(run.sequences * run.epochs / median(run.update_seconds) for run in runs),
         median(run.round_seconds for run in runs),
-        median(run.seconds_to(target) for run in runs),
+        _median_or_never([run.seconds_to(target) for run in runs]),
         median(run.peak_bytes for run in runs) / 2**20,
         fmean(run.evaluations[-1].reward for run in runs),
         fmean(run.evaluations[-1].kl for run in runs),
         median(run.operations / run.multiply_rate / run.round_seconds for run in runs),
     )
+
+
+def _median_or_never(seconds: Sequence[float]) -> float:
+    """The median, runs that did not get there counted as the slowest; NaN where it is one of those."""
+    found = median(inf if isnan(one) else one for one in seconds)
+    return nan if isinf(found) else found

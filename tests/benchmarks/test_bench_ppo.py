@@ -49,12 +49,24 @@ def test_rows_are_medians_over_seeds_and_their_target_is_a_reward_that_all_have_
     assert found[1].peak_mebibytes == 2.0
 
 
-def test_a_run_that_never_rises_leaves_a_table_without_a_ratio(capsys):
+def test_a_system_that_never_rises_has_no_say_in_the_target_and_no_ratio(capsys):
     found, target = rows([run_of("builtin", 0, 0.0, 0.3), run_of("stock", 0, 0.1, 0.05)])
+    assert target == 0.3
+    assert math.isnan(found[1].seconds_to_reward)
     print_table(found, target)
     builtin, stock = capsys.readouterr().out.splitlines()[1:]
-    assert builtin.split()[6] == "0.00"
-    assert stock.split()[7] == "-"
+    assert builtin.split()[5:7] == ["2.0", "-"]
+    assert stock.split()[6] == "never"
+
+
+def test_a_target_is_that_of_all_where_none_rises():
+    assert rows([run_of("builtin", 0, 0.2, 0.1), run_of("stock", 0, 0.3, 0.2)])[1] == 0.2
+
+
+def test_the_median_is_never_where_most_seeds_do_not_get_there():
+    runs = [run_of("builtin", seed, 0.0, 0.5) for seed in range(3)]
+    runs += [run_of("stock", seed, 0.0, 0.6 if seed else 0.0) for seed in range(3)]
+    assert rows(runs)[0][1].seconds_to_reward == pytest.approx(2 * 0.5 / 0.6)
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):

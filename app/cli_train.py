@@ -48,8 +48,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         name="train",
         no_args_is_help=True,
-        help="Train the rewriter, stage by stage: base, then warm-start, then ppo; or offline from a log alone. A stage "
-        "trained anew removes those of its run that went on from it.",
+        help="Train the rewriter, stage by stage: base, then warm-start, then ppo; or offline from a log alone. "
+        "A stage trained anew removes those of its run that went on from it.",
         epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]",
     )
     group.command(epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]")(base)

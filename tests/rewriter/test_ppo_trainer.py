@@ -20,7 +20,7 @@ from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
 from rewriter.vocabulary import EOS_ID
 from search.errors import UntilclickError
-from tests.rewriter.toy_learning import THEMES, TOY_PPO, prompt_of, shaken, toy_policy
+from tests.rewriter.toy_learning import THEMES, TOY_PPO, favour_the_end, prompt_of, shaken, toy_policy
 
 DECODINGS = ("parallel", "autoregressive")
 QUERIES = [words.split()[0] for words in THEMES.values()] + [words.split()[2] for words in THEMES.values()]
@@ -80,12 +80,6 @@ def trainer_of(
 ) -> PPOTrainer:
     best = policy.first_step_log_probs(collate(prompts, policy.vocabulary_size)).topk(6, dim=-1).indices
     return PPOTrainer(policy, prompts, reward(best[:, 5].tolist()), replace(TOY_PPO, **changes), validation)
-
-
-def favour_the_end(policy: T5Policy) -> None:
-    """Lengths of all kinds: the end token looks like an average term."""
-    with torch.no_grad():
-        policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 3
 
 
 def weights_of(policy: T5Policy) -> dict[str, torch.Tensor]:

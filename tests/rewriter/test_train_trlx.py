@@ -23,16 +23,17 @@ from rewriter.train_trlx import main
 from rewriter.trlx_checkpoint import newest_checkpoint
 from rewriter.trlx_stage import require_trlx
 from search.errors import UntilclickError
-from tests.rewriter.toy_trlx import OPTIONS, ROOT, finish, kill_once, new_run, rows_of, start_script, torchrun
-
-with_trlx = pytest.mark.skipif(
-    find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository"
+from tests.rewriter.toy_trlx import (
+    OPTIONS,
+    ROOT,
+    finish,
+    in_trlx,
+    kill_once,
+    new_run,
+    rows_of,
+    start_script,
+    torchrun,
 )
-
-
-def in_trlx(test):
-    """A test that trains in trlX."""
-    return pytest.mark.filterwarnings("ignore")(pytest.mark.trlx(with_trlx(test)))
 
 
 @pytest.fixture

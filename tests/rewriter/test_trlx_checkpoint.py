@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,7 @@ from rewriter.trlx_checkpoint import MARKER, newest_checkpoint, prompts_hash, re
 from search.errors import ModelError
 from tests.rewriter.toy_learning import shaken, toy_policy
 from tests.rewriter.toy_subword import toy_subword
-from tests.rewriter.toy_trlx import NoReward, PlantedTexts, equal, rows_of, weights
-
-with_trlx = pytest.mark.skipif(
-    find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository"
-)
-
-
-def in_trlx(test):
-    """A test that trains in trlX."""
-    return pytest.mark.filterwarnings("ignore")(pytest.mark.trlx(with_trlx(test)))
+from tests.rewriter.toy_trlx import NoReward, PlantedTexts, equal, in_trlx, rows_of, weights
 
 
 class RandomReward(PlantedTexts):

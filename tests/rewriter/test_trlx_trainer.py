@@ -17,8 +17,8 @@ from rewriter.ppo_trainer import PPOTrainer
 from rewriter.rollout import score
 from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.errors import DataError
-from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
-from tests.rewriter.toy_trlx import CONFIG, QUERIES, NoReward, equal, favour_the_end, rows_of, weights
+from tests.rewriter.toy_learning import favour_the_end, prompt_of, shaken, toy_policy
+from tests.rewriter.toy_trlx import CONFIG, QUERIES, NoReward, equal, rows_of, weights
 
 if find_spec("trlx") is None:
     pytest.skip("trlX is not installed; it comes from its repository", allow_module_level=True)

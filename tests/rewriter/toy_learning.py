@@ -149,3 +149,9 @@ def scaled(policy: T5Policy, factor: float) -> T5Policy:
     with torch.no_grad():
         policy.t5.decoder.final_layer_norm.weight.mul_(factor)
     return policy
+
+
+def favour_the_end(policy: T5Policy) -> None:
+    """Lengths of all kinds: the end token looks like an average term."""
+    with torch.no_grad():
+        policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 3

@@ -12,14 +12,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 import torch
 
 from rewriter.checkpoint import save_policy
 from rewriter.policy import collate
 from rewriter.stages import run_base, run_warm_start
-from rewriter.vocabulary import EOS_ID
 from rewriter.workbench import Workbench
 from search.session_log import SessionLog
 from tests.rewriter.toy_learning import (
@@ -37,6 +38,9 @@ from tests.rewriter.toy_learning import (
 
 ROOT = Path(__file__).parents[2]
 QUERIES = [words.split()[0] for words in THEMES.values()] + [words.split()[2] for words in THEMES.values()]
+with_trlx = pytest.mark.skipif(
+    find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository"
+)
 CONFIG = replace(TOY_PPO, iterations=4, validate_every=2, checkpoint_every=2)
 OPTIONS = {
     "method.samples_per_prompt": 4,
@@ -104,10 +108,9 @@ def starter(bench, folder: Path) -> Callable:
     return made
 
 
-def favour_the_end(policy) -> None:
-    """Lengths of all kinds: the end token looks like an average term."""
-    with torch.no_grad():
-        policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 3
+def in_trlx(test):
+    """A test that trains in trlX."""
+    return pytest.mark.filterwarnings("ignore")(pytest.mark.trlx(with_trlx(test)))
 
 
 def weights(module) -> dict[str, torch.Tensor]:

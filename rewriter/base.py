@@ -6,17 +6,20 @@ sessions: that is `warm_start.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig
+from rewriter.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
 from rewriter.latent_semantics import term_vectors
-from rewriter.policy import T5Policy, build_policy
+from rewriter.policy import T5Policy, build_policy, parameter_groups
 from rewriter.prompts import Prompt
-from rewriter.pseudo_queries import PseudoQuerySettings, PseudoQuerySource
-from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
+from rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource, SoftTarget, term_weights
+from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, Wanted, descend, wanted
 from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.records import Corpus
 from search.term_index import TermIndex
@@ -28,8 +31,13 @@ PRIOR_FLOOR = 0.01
 def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[T5Policy, TermVocabulary]:
     """The untrained policy of a corpus and its vocabulary."""
     vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
-    vectors = term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed))
-    return build_policy(config, torch.from_numpy(vectors)), vocabulary
+    vectors = torch.from_numpy(term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed)))
+    policy = build_policy(config, vectors)
+    if config.memory_documents:
+        settings = MemorySettings(neighbours=config.memory_neighbours)
+        terms = remember(term_weights(index, vocabulary), config.memory_terms, config.memory_documents)
+        policy.memory = DocumentMemory(terms, semantic_keys(terms, vectors), settings)
+    return policy, vocabulary
 
 
 def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
@@ -55,19 +63,26 @@ def train_base(
         return float("nan")
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
+    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     schedule = LinearWarmupDecay(optimizer, 100, config.steps, floor=0.2)
-    offset = prior_offset(source.target_shares(), config.prior_weight)
+    loss_of = SupervisedLoss(
+        documents=config.document_weight, offset=prior_offset(source.target_shares(), config.prior_weight)
+    )
     losses: list[float] = []
     policy.train()
     for step in range(config.steps):
         drawn = source.draw(config.batch_size, rng)
         prompts = [Prompt((*map(int, one.query_ids), EOS_ID), ()) for one in drawn]
-        ids, weights = pad_targets([one.target for one in drawn])
-        loss = soft_cross_entropy(policy, policy.batch(prompts), ids, weights, offset)
-        losses.append(descend(loss, policy.t5, optimizer))
+        losses.append(descend(loss_of(policy, policy.batch(prompts), _wanted(drawn)), policy, optimizer))
         schedule.step()
         if progress is not None:
             progress(step + 1, config.steps, losses[-1])
     policy.eval()
     return float(np.mean(losses[-max(1, config.steps // 10) :]))
+
+
+def _wanted(drawn: Sequence[PseudoQuery]) -> Wanted:
+    """Each query's target and, of all documents, the one that it was made from."""
+    sure = np.ones(1, dtype=np.float32)
+    return wanted([one.target for one in drawn], [SoftTarget(np.array([one.document]), sure) for one in drawn])

@@ -5,6 +5,7 @@ model/             CTranslate2 weights and vocabulary
 tokenizer.json     the same vocabulary for other tools
 vocabulary.json    terms, readable words, document frequencies
 spelling.json      the corpus's words for the spelling corrector
+memory.npz         the memory of documents, where the model has one
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from rewriter.blend import BlendSettings
 from rewriter.prompts import PROMPT_VERSION
 from search.errors import ModelError
 
-BUNDLE_FORMAT = 1
+BUNDLE_FORMAT = 2
 MANIFEST = "bundle.json"
 MODEL_FOLDER = "model"
 SPELLING_FILE = "spelling.json"
+MEMORY_FILE = "memory.npz"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
     tokenizer.json tokenizer_config.json                   the term vocabulary as a word-level tokenizer
     vocabulary.json                                        terms, readable words, document frequencies
     value_head.safetensors policy.json                     value head; decoding
+    memory.safetensors                                     the memory of documents, where there is one
 
 Folders are written beside their place and renamed, so that a reader never sees half of one.
 """
@@ -17,19 +18,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 from transformers.utils import logging
 
 from rewriter.config import TermDecoding
+from rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings
 from rewriter.policy import T5Policy
 from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
 from search.errors import ModelError
 
 _POLICY_FILE = "policy.json"
 _VALUE_FILE = "value_head.safetensors"
+MEMORY_FILE = "memory.safetensors"
 
 
 @contextmanager
@@ -76,6 +79,8 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
     word_level_tokenizer(vocabulary).save_pretrained(folder)
     vocabulary.save(folder)
     save_value_head(policy, folder)
+    if policy.memory is not None:
+        save_file(policy.memory.state_dict(), folder / MEMORY_FILE, {"neighbours": str(policy.memory.neighbours)})
     settings = {"decoding": policy.decoding, "candidates": policy.candidates}
     (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
 
@@ -89,6 +94,8 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
             raise ValueError(f"decoding {settings['decoding']!r} is none over terms")
         policy = T5Policy(load_t5(folder), settings["decoding"], settings["candidates"])
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
+        if (folder / MEMORY_FILE).is_file():
+            policy.memory = load_memory(folder / MEMORY_FILE)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{folder} is not a model folder of this package ({error}); train the model again"
@@ -99,6 +106,17 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
         raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
     policy.eval()
     return policy, vocabulary
+
+
+def load_memory(path: Path) -> DocumentMemory:
+    """Read a memory that `save_policy` wrote."""
+    with safe_open(path, "pt") as file:
+        neighbours = int(file.metadata()["neighbours"])
+    state = load_file(path)
+    terms = DocumentTerms(state["documents"], state["ids"], state["weights"])
+    memory = DocumentMemory(terms, state["keys"], MemorySettings(neighbours=neighbours))
+    memory.load_state_dict(state)
+    return memory
 
 
 def is_term_model(folder: Path) -> bool:

@@ -45,6 +45,13 @@ class PolicyConfig:
     `autoregressive`: each term is drawn given those before it."""
     candidates: int = 64
     """Best terms of the first step, among which sequences are drawn, per prompt."""
+    memory_documents: int = 50_000
+    """Documents of the corpus in the policy's memory at most, 0 for a policy without one; see
+    `rewriter.document_memory`."""
+    memory_terms: int = 30
+    """Heaviest terms by tf-idf that each document is remembered by."""
+    memory_neighbours: int = 128
+    """Documents whose terms are read for a query."""
     seed: int = 0
     """Random numbers of the initial weights."""
 
@@ -71,6 +78,11 @@ class BaseConfig:
     """Share of pseudo-queries drawn from the title, the rest by tf-idf."""
     max_words: int = 4
     """Longest pseudo-query."""
+    document_weight: float = 1.0
+    """Weight of -log p(document | query) beside the loss of the terms: an inverse cloze task (Lee, Chang & Toutanova,
+    ACL 2019) for the memory's keys."""
+    memory_learning_rate: float = 0.01
+    """AdamW, of the memory's keys; the same schedule."""
     seed: int = 0
     """Random numbers of sampling and dropout."""
 
@@ -81,8 +93,9 @@ class WarmStartConfig:
 
     epochs: int = 12
     """Passes over the pairs."""
-    patience: int = 4
-    """Passes without a new best on validation before training stops."""
+    patience: int = 12
+    """Passes without a new best on validation before training stops. The best is found late, when the learning rate
+    is low: fewer passes than `epochs` save time at a price."""
     batch_size: int = 64
     """Pairs per step."""
     learning_rate: float = 2e-3
@@ -97,6 +110,12 @@ class WarmStartConfig:
     """Best of them kept as target."""
     gain_floor: float = 0.02
     """Added to a term's gain in rank, so that terms without gain keep a little weight."""
+    learn_from: Literal["judgments", "clicks"] = "judgments"
+    """`judgments`: the grades of the topics where sessions name any, else clicks; `clicks`: clicks alone."""
+    document_weight: float = 1.0
+    """Weight of -sum of click share x log p(document | query) beside the loss of the terms."""
+    memory_learning_rate: float = 0.01
+    """AdamW, of the memory; the same schedule."""
     max_pairs: int = 4000
     """Distinct inputs used, the most clicked first."""
     seed: int = 0
@@ -140,6 +159,8 @@ class PPOConfig:
     """AdamW, constant after 10 rounds of warm-up."""
     value_learning_rate: float = 3e-4
     """AdamW, of the value head."""
+    memory_learning_rate: float = 2e-3
+    """AdamW, of the policy's memory."""
     gamma: float = 1.0
     """Discount per term."""
     gae_lambda: float = 1.0
@@ -211,6 +232,8 @@ class OfflineConfig:
     """Actions per step."""
     learning_rate: float = 3e-4
     """AdamW, peak, after at most 40 steps of warm-up; falls linearly to a twentieth (`rwft`), constant (`ilql`)."""
+    memory_learning_rate: float = 2e-3
+    """AdamW, of the policy's memory; the same schedule. `ilql` learns it in its distillation alone."""
     max_grad_norm: float = 1.0
     """Gradient clipping."""
     word_dropout: float = 0.15

@@ -13,7 +13,7 @@ from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
 from rewriter.length_batches import length_batches
-from rewriter.policy import PromptBatch, T5Policy
+from rewriter.policy import PromptBatch, T5Policy, parameter_groups
 from rewriter.ppo import exact_kl
 from rewriter.prompts import Prompt, drop_words
 from rewriter.supervised import descend
@@ -49,14 +49,15 @@ def distil(
     training included; returns their pass (0: none improved on the start) and all validation scores, the first of
     them before training. Progress is told the divergence of each pass, with words left out."""
     rng = np.random.default_rng(config.seed)
-    optimizer = torch.optim.AdamW(student.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
+    groups = parameter_groups(student, config.learning_rate, config.memory_learning_rate)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     lengths = [len(prompt.ids) for prompt in prompts]
     best = BestWeights(student, validation)
     for epoch in range(1, config.distil_epochs + 1):
         losses = []
         for rows in length_batches(lengths, config.batch_size, rng):
             batch = student.batch([drop_words(prompts[row], config.word_dropout, rng) for row in rows])
-            losses.append(descend(divergence(student, teacher, batch), student.t5, optimizer, config.max_grad_norm))
+            losses.append(descend(divergence(student, teacher, batch), student, optimizer, config.max_grad_norm))
         if progress is not None:
             progress(epoch, config.distil_epochs, float(np.mean(losses)))
         best.offer()

@@ -6,9 +6,14 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
+import numpy as np
+import torch
+
 from rewriter.bundle import (
+    MEMORY_FILE,
     MODEL_FOLDER,
     SPELLING_FILE,
     BundleManifest,
@@ -17,7 +22,10 @@ from rewriter.bundle import (
     read_manifest,
     write_manifest,
 )
-from rewriter.checkpoint import atomic_folder, without_progress_bars
+from rewriter.checkpoint import atomic_folder, load_policy, without_progress_bars, word_level_tokenizer
+from rewriter.document_memory import DocumentMemory
+from rewriter.memory_reader import TINY, MemoryReader
+from rewriter.policy import T5Policy
 from rewriter.stage_record import latest_stage, read_stage
 from rewriter.vocabulary import TermVocabulary
 from search.spelling import SpellingCorrector
@@ -32,7 +40,7 @@ class ExportConfig:
     bundle: Path
     """Folder to write; replaced as a whole."""
     quantization: Literal["int8", "float32"] = "int8"
-    """int8 is a quarter of the size and the faster; float32 equals the trained weights."""
+    """int8 is a quarter of the size and the faster, with a memory in float16; float32 equals the trained weights."""
 
 
 def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
@@ -42,12 +50,16 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
     folder = latest_stage(config.model)
     record = read_stage(folder)
     with atomic_folder(config.bundle) as new:
-        TermVocabulary.load(folder).save(new)
+        policy, vocabulary = load_policy(folder)
+        vocabulary.save(new)
+        if policy.memory is not None:
+            _reader(policy.memory).save(new / MEMORY_FILE, half=config.quantization == "int8")
         spelling.save(new / SPELLING_FILE)
         shutil.copyfile(folder / "tokenizer.json", new / "tokenizer.json")
         quantization = config.quantization if config.quantization == "int8" else None
-        with without_progress_bars():
-            TransformersConverter(str(folder)).convert(str(new / MODEL_FOLDER), quantization=quantization)
+        with TemporaryDirectory() as plain, without_progress_bars():
+            _write_plain(policy, vocabulary, Path(plain))
+            TransformersConverter(plain).convert(str(new / MODEL_FOLDER), quantization=quantization)
         sums = checksums(new)
         manifest = BundleManifest(
             version=bundle_version(sums, record.blend),
@@ -62,3 +74,26 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
         write_manifest(replace(manifest, prompt_version=record.prompt_version), new)
     read_manifest(config.bundle)
     return config.bundle
+
+
+def _write_plain(policy: T5Policy, vocabulary: TermVocabulary, plain: Path) -> None:
+    """Write T5 and tokenizer into a folder for the converter. For a memory the T5 is given one token more for each
+    dimension of its states, whose logit is that dimension."""
+    tokenizer = word_level_tokenizer(vocabulary)
+    if policy.memory is not None:
+        width = policy.t5.config.d_model
+        tokenizer.add_tokens([f"<state_{i}>" for i in range(width)])
+        size = policy.vocabulary_size
+        policy.t5.resize_token_embeddings(size + width, mean_resizing=False)
+        with torch.no_grad():
+            policy.t5.shared.weight[size:] = torch.eye(width) * width**0.5  # the output layer divides by sqrt(d)
+    policy.t5.save_pretrained(plain)
+    tokenizer.save_pretrained(plain)
+
+
+def _reader(memory: DocumentMemory) -> MemoryReader:
+    """The memory as arrays."""
+    settings = memory.settings
+    ids, weights, keys = (part.detach().numpy() for part in (memory.ids, memory.weights, memory.keys))
+    unit = keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), TINY)
+    return MemoryReader(ids, weights, unit, settings.sharpness, settings.share, settings.neighbours)

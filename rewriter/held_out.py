@@ -17,6 +17,8 @@ from rewriter.workbench import Workbench
 from search.errors import DataError
 from search.records import Session
 
+TRIAL_BLEND = BlendSettings(original=0.4, feedback=0.2, rewrite=0.4, expansion_terms=40)
+"""In which epochs are compared while no blend has been chosen yet: near what is chosen for a trained model."""
 VALIDATION_SHARE = 0.1
 """Share of the log's needs kept back."""
 MAX_VALIDATION_QUERIES = 1500

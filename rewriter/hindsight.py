@@ -31,11 +31,11 @@ class HindsightPair:
     """One input and the clicks that ended sessions after it."""
 
     request: RewriteRequest
-    clicks: Mapping[str, int]
-    """doc_id -> number of sessions that ended with a click on it."""
+    clicks: Mapping[str, float]
+    """doc_id -> number of sessions that ended with a click on it, or its grade."""
 
     @property
-    def n_clicks(self) -> int:
+    def n_clicks(self) -> float:
         """Sessions behind this pair."""
         return sum(self.clicks.values())
 
@@ -88,6 +88,14 @@ class TargetMaker:
             return None
         value = np.sqrt(centroid) * (np.maximum(gains, 0.0) + self._settings.gain_floor)
         return best_terms(ids, value.astype(np.float32), np.array([], dtype=np.int64), self._settings.target_terms)
+
+    def documents(self, pair: HindsightPair) -> SoftTarget:
+        """The rows of the clicked documents in the corpus and their shares of the clicks; those that the corpus does
+        not have are left out."""
+        rows = self._scorer.index.doc_rows
+        clicks = {rows[doc_id]: n for doc_id, n in pair.clicks.items() if doc_id in rows and n > 0}
+        weights = np.array(list(clicks.values()), dtype=np.float32)
+        return SoftTarget(np.array(list(clicks), dtype=np.int64), weights / max(float(weights.sum()), 1e-9))
 
     def _candidates(
         self, clicked: NDArray[np.int64], weights: NDArray[np.float32], excluded: Sequence[int]

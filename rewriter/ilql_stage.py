@@ -67,10 +67,12 @@ def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Pr
 
 
 def plain_policy(policy: T5Policy) -> T5Policy:
-    """A policy without heads of any subclass, with copies of the weights of T5 and value head, on their device."""
+    """A policy without heads of any subclass, with copies of the weights of T5, value head and memory, on their
+    device."""
     plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
     plain.value_head = copy.deepcopy(policy.value_head)
     plain.banned_ids = policy.banned_ids.clone()
+    plain.memory = copy.deepcopy(policy.memory)
     return plain.requires_grad_(True).eval()
 
 

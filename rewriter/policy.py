@@ -11,13 +11,14 @@ Tokens, prompts and text are not known here: ids come in, log-probabilities and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import EncoderDecoderCache, T5Config, T5ForConditionalGeneration
 
 from rewriter.config import Decoding, PolicyConfig
+from rewriter.document_memory import DocumentMemory
 from rewriter.prompts import Prompt
 from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 
@@ -60,7 +61,7 @@ def collate(prompts: Sequence[Prompt], vocabulary_size: int, banned_ids: Sequenc
 
 
 class T5Policy(nn.Module):
-    """A T5 and a value head on its decoder states."""
+    """A T5, a value head on its decoder states, and perhaps a memory of the corpus's documents."""
 
     banned_ids: Tensor
     """(k,) int64, tokens never generated whatever the prompt."""
@@ -77,6 +78,7 @@ class T5Policy(nn.Module):
         self.t5 = t5
         self.decoding: Decoding = decoding
         self.candidates = candidates
+        self.memory: DocumentMemory | None = None
         self.value_head = nn.Linear(t5.config.d_model, 1)
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
@@ -141,12 +143,36 @@ class T5Policy(nn.Module):
 
     def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
         """(B, V) log-probabilities of the first generated term; banned tokens near `MASKED_LOGIT`."""
-        return torch.log_softmax(self.logits(self.first_states(batch), batch.banned), dim=-1)
+        return self.term_log_probs(self.first_states(batch), batch.banned)
+
+    def term_log_probs(self, states: Tensor, banned: Tensor) -> Tensor:
+        """(B, V) the same from the states of the first step (B, d): the T5's distribution, mixed with the memory's
+        where there is one."""
+        own = torch.log_softmax(self.logits(states, banned), dim=-1)
+        if self.memory is None:
+            return own
+        recalled = self.memory.recall(self.memory.log_attention(states), banned)
+        return self.memory.mix(own, recalled).masked_fill(banned, MASKED_LOGIT)
+
+    def recalled(self, states: Tensor, banned: Tensor, candidates: Tensor) -> Tensor | None:
+        """(B, C) what the memory says of candidates (B, C), from the states of the first step; None without one."""
+        if self.memory is None:
+            return None
+        return self.memory.recall(self.memory.log_attention(states), banned).gather(1, candidates)
 
     def values(self, states: Tensor) -> Tensor:
         """(...,) predicted return of decoder states (..., d). States are detached: the trunk learns from rewards
         alone, so that a value error cannot move the policy."""
         return self.value_head(states.detach()).squeeze(-1)  # type: ignore[no-any-return]
+
+
+def parameter_groups(policy: T5Policy, learning_rate: float, memory_learning_rate: float) -> list[dict[str, Any]]:
+    """The T5's weights and, decayed by nothing, the memory's, as an optimiser of AdamW's kind takes them."""
+    groups: list[dict[str, Any]] = [{"params": list(policy.t5.parameters()), "lr": learning_rate}]
+    if policy.memory is not None:
+        memory = list(policy.memory.parameters())
+        groups.append({"params": memory, "lr": memory_learning_rate, "weight_decay": 0.0})
+    return groups
 
 
 def build_policy(config: PolicyConfig, vectors: Tensor) -> T5Policy:

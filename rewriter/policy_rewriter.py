@@ -19,19 +19,18 @@ BATCH = 128
 
 
 class PolicyLogits:
-    """Next-term logits of a policy in evaluation mode."""
+    """The next-term distribution of a policy in evaluation mode, as logits."""
 
     def __init__(self, policy: T5Policy) -> None:
         self._policy = policy.eval()
 
     @torch.no_grad()
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """(B, V) logits of the first generated term, nothing banned."""
+        """(B, V) log-probabilities of the first generated term; what a prompt never generates is near -1e9."""
         parts = []
         for start in range(0, len(prompts), BATCH):
             batch = self._policy.batch(prompts[start : start + BATCH])
-            unbanned = torch.zeros(1, dtype=torch.bool, device=self._policy.device)
-            parts.append(self._policy.logits(self._policy.first_states(batch), unbanned))
+            parts.append(self._policy.first_step_log_probs(batch))
         return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
 
 

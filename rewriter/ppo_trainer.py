@@ -23,7 +23,7 @@ from rewriter.config import PPOConfig, check_samples
 from rewriter.environment import Environment
 from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
 from rewriter.objective import ppo_objective
-from rewriter.policy import T5Policy
+from rewriter.policy import T5Policy, parameter_groups
 from rewriter.prompts import Prompt, drop_words
 from rewriter.rollout import score
 from rewriter.training_log import TrainingLog
@@ -75,7 +75,7 @@ class PPOTrainer:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         groups = [
-            {"params": list(policy.t5.parameters()), "lr": config.learning_rate},
+            *parameter_groups(policy, config.learning_rate, config.memory_learning_rate),
             {"params": list(policy.value_head.parameters()), "lr": config.value_learning_rate},
         ]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)

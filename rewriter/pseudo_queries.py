@@ -28,10 +28,10 @@ TITLE_WORDS = 10
 
 
 class SoftTarget(NamedTuple):
-    """A distribution over a few tokens."""
+    """A distribution over a few tokens, or over a few documents."""
 
     ids: NDArray[np.int64]
-    """(K,) token ids."""
+    """(K,) token ids, or rows of the corpus."""
     weights: NDArray[np.float32]
     """(K,) weights that sum to 1."""
 
@@ -41,6 +41,8 @@ class PseudoQuery(NamedTuple):
 
     query_ids: NDArray[np.int64]
     target: SoftTarget
+    document: int
+    """Its row in the corpus."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class PseudoQuerySource:
             query = rng.choice(title, size=min(n_words, title.size), replace=False)
         else:
             query = rng.choice(ids, size=min(n_words, ids.size), replace=False, p=weights / weights.sum())
-        return PseudoQuery(query.astype(np.int64), best_terms(ids, weights, query, self._settings.target_terms))
+        target = best_terms(ids, weights, query, self._settings.target_terms)
+        return PseudoQuery(query.astype(np.int64), target, row)
 
 
 def term_weights(index: TermIndex, vocabulary: TermVocabulary) -> csr_array:

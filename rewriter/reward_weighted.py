@@ -22,7 +22,7 @@ from rewriter.callbacks import Progress, Validation
 from rewriter.config import OfflineConfig
 from rewriter.length_batches import length_batches
 from rewriter.offline_data import LoggedAction, prompt_values
-from rewriter.policy import PromptBatch, T5Policy
+from rewriter.policy import PromptBatch, T5Policy, parameter_groups
 from rewriter.ppo import exact_kl, masked_mean
 from rewriter.prompts import drop_words
 from rewriter.rollout import score
@@ -89,7 +89,8 @@ def train_reward_weighted(
     validation scores, the first of them before training. No dropout, as in PPO: the KL would measure it."""
     rng = np.random.default_rng(config.seed)
     reference = copy.deepcopy(policy.eval()).requires_grad_(False)
-    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=0.0)
+    groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     steps = config.epochs * -(-len(actions) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
     lengths = [len(one.action.prompt.ids) for one in actions]
@@ -97,7 +98,7 @@ def train_reward_weighted(
     for _ in range(config.epochs):
         for rows in length_batches(lengths, config.batch_size, rng):
             loss = weighted_loss(policy, reference, [actions[row] for row in rows], config, rng)
-            value = descend(loss, policy.t5, optimizer, config.max_grad_norm)
+            value = descend(loss, policy, optimizer, config.max_grad_norm)
             schedule.step()
             done += 1
             if progress is not None:

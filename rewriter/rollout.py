@@ -16,9 +16,12 @@ nothing.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
+from rewriter.document_memory import TINY
 from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
 from rewriter.sequences import Rollouts, Scores, decoder_inputs, gumbel
 from rewriter.token_rollout import sample_tokens, score_tokens
@@ -57,7 +60,7 @@ def _sample_parallel(
     policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     states = policy.first_states(batch)
-    full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
+    full = policy.term_log_probs(states, batch.banned)  # (B, V)
     candidates = _best_terms(policy, full)  # (B, C)
     log_probs = torch.log_softmax(full.gather(1, candidates), dim=-1)  # (B, C)
     noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator, states.device)
@@ -72,7 +75,7 @@ def _sample_parallel(
 
 def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     states = policy.first_states(batch)
-    full = torch.log_softmax(policy.logits(states, batch.banned), dim=-1)  # (B, V)
+    full = policy.term_log_probs(states, batch.banned)  # (B, V)
     among = torch.logsumexp(full.gather(1, rollouts.candidates), dim=-1, keepdim=True)  # (B, 1)
     n_prompts, length = full.shape[0], rollouts.ids.shape[1]
     own = (full.gather(1, rollouts.ids.view(n_prompts, -1)) - among).view(-1, length)  # (N, T)
@@ -88,17 +91,36 @@ def _best_terms(policy: T5Policy, log_probs: Tensor) -> Tensor:
     return log_probs.topk(min(policy.candidates, max(allowed, 1)), dim=-1).indices
 
 
-def _choices(policy: T5Policy, first_log_probs: Tensor) -> Tensor:
+def _candidates(policy: T5Policy, first_log_probs: Tensor) -> Tensor:
     """(B, C) the first step's best terms and, last, the end token."""
     best = _best_terms(policy, first_log_probs)
     return torch.cat([best, torch.full_like(best[:, :1], EOS_ID)], dim=1)
 
 
-def _choice_logits(policy: T5Policy, states: Tensor, candidates: Tensor, used: Tensor) -> Tensor:
-    """(N, T, C) log-probabilities over the candidates (N, C) at states (N, T, d); `used` (N, T, C) bool is banned."""
-    vectors = policy.t5.lm_head.weight[candidates]  # (N, C, d)
+class _Choices(NamedTuple):
+    """What each step of N sequences chooses among."""
+
+    ids: Tensor
+    """(N, C) tokens."""
+    recalled: Tensor | None
+    """(N, C) what the memory says of them, at every step the same; None without a memory."""
+
+    def repeat(self, samples: int) -> _Choices:
+        """Those of each prompt for all of its samples."""
+        recalled = None if self.recalled is None else self.recalled.repeat_interleave(samples, 0)
+        return _Choices(self.ids.repeat_interleave(samples, 0), recalled)
+
+
+def _choice_log_probs(policy: T5Policy, states: Tensor, choices: _Choices, used: Tensor) -> Tensor:
+    """(N, T, C) log-probabilities of the choices at states (N, T, d); `used` (N, T, C) bool is banned."""
+    vectors = policy.t5.lm_head.weight[choices.ids]  # (N, C, d)
     logits = torch.einsum("ntd,ncd->ntc", policy.scaled(states), vectors)
-    return torch.log_softmax(logits.masked_fill(used, MASKED_LOGIT), dim=-1)
+    own = torch.log_softmax(logits.masked_fill(used, MASKED_LOGIT), dim=-1)
+    if policy.memory is None or choices.recalled is None:
+        return own
+    left = choices.recalled[:, None].masked_fill(used, 0.0)
+    left = left / left.sum(-1, keepdim=True).clamp_min(TINY)
+    return policy.memory.mix(own, left).masked_fill(used, MASKED_LOGIT)
 
 
 def _used(ids: Tensor, candidates: Tensor) -> Tensor:
@@ -115,36 +137,36 @@ def _sample_autoregressive(
     encoded = policy.encode(batch)
     start = torch.full_like(batch.input_ids[:, :1], PAD_ID)
     states = policy.decode(encoded, batch.attention_mask, start)
-    candidates = _choices(policy, torch.log_softmax(policy.logits(states[:, 0], batch.banned), dim=-1))
-    choices = candidates.repeat_interleave(samples, 0)  # (N, C)
+    candidates = _candidates(policy, policy.term_log_probs(states[:, 0], batch.banned))
+    choices = _Choices(candidates, policy.recalled(states[:, 0], batch.banned, candidates)).repeat(samples)
     encoded, attention = (t.repeat_interleave(samples, 0) for t in (encoded, batch.attention_mask))
     states = states.repeat_interleave(samples, 0)
-    ids = torch.full_like(choices[:, :1], PAD_ID).repeat(1, length)
-    alive = torch.ones_like(choices[:, 0], dtype=torch.bool)
+    ids = torch.full_like(choices.ids[:, :1], PAD_ID).repeat(1, length)
+    alive = torch.ones_like(choices.ids[:, 0], dtype=torch.bool)
     mask = torch.zeros_like(ids, dtype=torch.bool)
     log_probs, values = (torch.zeros_like(ids, dtype=torch.float) for _ in range(2))
     for step in range(length):
         if step:
             states = policy.decode(encoded, attention, decoder_inputs(ids[:, : step + 1]))[:, -1:]
-        banned = _used(ids[:, : step + 1], choices)[:, -1:]
-        step_log_probs = _choice_logits(policy, states, choices, banned)[:, 0]  # (N, C)
+        banned = _used(ids[:, : step + 1], choices.ids)[:, -1:]
+        step_log_probs = _choice_log_probs(policy, states, choices, banned)[:, 0]  # (N, C)
         drawn = (step_log_probs + gumbel(step_log_probs.shape, generator, ids.device)).argmax(-1, keepdim=True)
         mask[:, step] = alive
         log_probs[:, step] = step_log_probs.gather(1, drawn)[:, 0] * alive
         values[:, step] = policy.values(states[:, 0]) * alive
-        ids[:, step] = torch.where(alive, choices.gather(1, drawn)[:, 0], PAD_ID)
+        ids[:, step] = torch.where(alive, choices.ids.gather(1, drawn)[:, 0], PAD_ID)
         alive = alive & (ids[:, step] != EOS_ID)
     return Rollouts(ids, mask, log_probs, values, candidates)
 
 
 def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
-    encoded, attention, choices = (
-        t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask, rollouts.candidates)
-    )
-    inputs = decoder_inputs(rollouts.ids)
-    states = policy.decode(encoded, attention, inputs)  # (N, T, d)
-    log_probs = _choice_logits(policy, states, choices, _used(rollouts.ids, choices))  # (N, T, C)
-    drawn = (rollouts.ids[:, :, None] == choices[:, None, :]).long().argmax(-1, keepdim=True)
+    encoded, attention = (t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask))
+    states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
+    first = states[::samples, 0]  # the same for all samples of a prompt
+    recalled = policy.recalled(first, batch.banned, rollouts.candidates)
+    choices = _Choices(rollouts.candidates, recalled).repeat(samples)
+    log_probs = _choice_log_probs(policy, states, choices, _used(rollouts.ids, choices.ids))  # (N, T, C)
+    drawn = (rollouts.ids[:, :, None] == choices.ids[:, None, :]).long().argmax(-1, keepdim=True)
     own = log_probs.gather(2, drawn)[:, :, 0] * rollouts.mask
     return Scores(own, policy.values(states) * rollouts.mask, log_probs.flatten(0, 1), rollouts.mask.flatten())

@@ -15,8 +15,8 @@ from rewriter.base import new_policy, train_base
 from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.held_out import VALIDATION_SHARE, open_validation
-from rewriter.hindsight import TargetMaker, TargetSettings, hindsight_pairs
+from rewriter.held_out import TRIAL_BLEND, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
+from rewriter.hindsight import HindsightPair, TargetMaker, TargetSettings, hindsight_pairs
 from rewriter.ppo_task import PPOTask
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.pseudo_queries import term_weights
@@ -52,7 +52,7 @@ def run_warm_start(
     model, vocabulary = load_stage(bench, run / BASE)
     scorer = bench.scorer(vocabulary)
     split = split_sessions(sessions, VALIDATION_SHARE)
-    pairs = hindsight_pairs(split.training)[: config.max_pairs]
+    pairs = _pairs(bench, split.training, config)
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
     maker = TargetMaker(scorer, term_weights(bench.index, vocabulary), settings)
     validation = open_validation(bench, split.validation, scorer)
@@ -60,15 +60,21 @@ def run_warm_start(
     examples = make_examples(pairs, maker, vocabulary, bench.spelling, corrector)
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
-    blend = BlendSettings()
     best_epoch, scores = train_warm_start(
-        model, examples, config, lambda policy: validation.score(policy, blend), progress
+        model, examples, config, lambda policy: sharpened_score(validation, policy, TRIAL_BLEND), progress
     )
     drop_checkpoint(run)  # its PPO started from another warm start
     figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(best_epoch)}
     figures["validation_start"] = scores[0]
     outcome = (config, validation.choose_blend(model), figures)
     return write_stage(bench, run / WARM_START, model, vocabulary, outcome)
+
+
+def _pairs(bench: Workbench, sessions: tuple[Session, ...], config: WarmStartConfig) -> list[HindsightPair]:
+    """What the warm start learns from, the most frequent or most clicked first."""
+    if config.learn_from == "clicks":
+        return hindsight_pairs(sessions)[: config.max_pairs]
+    return [HindsightPair(one.request, one.relevance) for one in wanted_queries(bench, sessions)[: config.max_pairs]]
 
 
 def run_ppo(

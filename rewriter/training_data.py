@@ -7,6 +7,7 @@ by the first query otherwise, so that no validation query is a variant of a trai
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,19 +58,17 @@ def split_sessions(sessions: Iterable[Session], validation_share: float) -> Spli
 
 
 def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[LoggedQuery]:
-    """Distinct inputs of simulated sessions with the grades of their topics; sessions of unknown topics are left to
-    `clicked_queries`."""
+    """Distinct inputs of simulated sessions with the grades of their topics, the most frequent first; sessions of
+    unknown topics are left to `clicked_queries`."""
     by_id = {topic.topic_id: topic for topic in topics}
-    found: dict[tuple[RewriteRequest, str], LoggedQuery] = {}
+    counts: Counter[tuple[RewriteRequest, str]] = Counter()
     for session in sessions:
-        topic = by_id.get(str(session.turns[0].attributes.get(TOPIC_ATTRIBUTE)))
-        if topic is None:
+        topic_id = str(session.turns[0].attributes.get(TOPIC_ATTRIBUTE))
+        if topic_id not in by_id:
             continue
         typed = tuple(turn.query for turn in session.turns)
-        for step in range(len(typed)):
-            request = RewriteRequest(typed[step], typed[:step])
-            found.setdefault((request, topic.topic_id), LoggedQuery(request, topic.relevance))
-    return list(found.values())
+        counts.update((RewriteRequest(typed[step], typed[:step]), topic_id) for step in range(len(typed)))
+    return [LoggedQuery(request, by_id[topic_id].relevance) for (request, topic_id), _ in counts.most_common()]
 
 
 def clicked_queries(sessions: Sequence[Session]) -> list[LoggedQuery]:

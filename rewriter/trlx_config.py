@@ -79,6 +79,7 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     samples_per_prompt: int = PPOConfig.samples_per_prompt
     terms: int = PPOConfig.terms
     value_learning_rate: float = PPOConfig.value_learning_rate
+    memory_learning_rate: float = PPOConfig.memory_learning_rate
     entropy_coef: float = PPOConfig.entropy_coef
     kl_placement: str = PPOConfig.kl_placement
     center_groups: bool = PPOConfig.center_groups

@@ -140,16 +140,20 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         return ScoringModule(policy, distributions=self.settings.needs_distributions)
 
     def setup_optimizer(self) -> torch.optim.Optimizer:
-        """trlX's optimiser, the value head at its own learning rate."""
+        """trlX's optimiser, memory and value head at learning rates of their own."""
         optimizer: torch.optim.Optimizer = super().setup_optimizer()
         if self.config.train.tracker == "tensorboard":  # trlX wants to log them, of optimisers without as well
             betas = {"betas": optimizer.defaults.get("betas", (0.0, 0.0))}
             self.config.optimizer.kwargs = betas | self.config.optimizer.kwargs
-        head = list(self._policy.value_head.parameters())
-        known = {id(weight) for weight in head}
+        policy, settings = self._policy, self.settings
+        memory = [] if policy.memory is None else list(policy.memory.parameters())
+        head = list(policy.value_head.parameters())
+        known = {id(weight) for weight in (*memory, *head)}
         own = optimizer.param_groups[0]
         own["params"] = [weight for weight in own["params"] if id(weight) not in known]
-        optimizer.add_param_group({"params": head, "lr": self.settings.value_learning_rate})
+        if memory:
+            optimizer.add_param_group({"params": memory, "lr": settings.memory_learning_rate})
+        optimizer.add_param_group({"params": head, "lr": settings.value_learning_rate})
         return optimizer
 
     def setup_scheduler(self) -> torch.optim.lr_scheduler.LRScheduler:

@@ -12,10 +12,10 @@ from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import WarmStartConfig
 from rewriter.hindsight import HindsightPair, TargetMaker
-from rewriter.policy import T5Policy
+from rewriter.policy import T5Policy, parameter_groups
 from rewriter.prompts import Prompt, drop_words, render
 from rewriter.pseudo_queries import SoftTarget
-from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
+from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, wanted
 from rewriter.term_rewriter import Spelling
 from rewriter.training_data import retrieval_terms
 from rewriter.vocabulary import TermVocabulary
@@ -27,6 +27,9 @@ class Example:
 
     prompt: Prompt
     target: SoftTarget
+    """Over terms."""
+    documents: SoftTarget
+    """Over rows of the corpus."""
 
 
 def make_examples(
@@ -42,7 +45,7 @@ def make_examples(
         prompt = render(pair.request, vocabulary, spelling)
         target = maker.target(pair, retrieval_terms(pair.request.query, corrector), prompt.query_ids)
         if target is not None and target.ids.size and not prompt.empty:
-            examples.append(Example(prompt, target))
+            examples.append(Example(prompt, target, maker.documents(pair)))
     return examples
 
 
@@ -57,7 +60,9 @@ def train_warm_start(
     validation scores, the first of them before training."""
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
+    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    loss_of = SupervisedLoss(t5=0.0, mixture=1.0, documents=config.document_weight)
     steps = config.epochs * -(-len(examples) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
     best, done = BestWeights(policy, validation), 0
@@ -67,9 +72,8 @@ def train_warm_start(
         for start in range(0, len(order), config.batch_size):
             batch = [examples[i] for i in order[start : start + config.batch_size]]
             prompts = [drop_words(one.prompt, config.word_dropout, rng) for one in batch]
-            ids, weights = pad_targets([one.target for one in batch])
-            loss = soft_cross_entropy(policy, policy.batch(prompts), ids, weights)
-            value = descend(loss, policy.t5, optimizer)
+            goal = wanted([one.target for one in batch], [one.documents for one in batch])
+            value = descend(loss_of(policy, policy.batch(prompts), goal), policy, optimizer)
             schedule.step()
             done += 1
             if progress is not None:

@@ -25,7 +25,7 @@ def train(bench, config=TOY_BASE, progress=None):
 
 def test_training_lowers_the_loss_and_calls_progress(bench):
     seen = []
-    config = replace(TOY_BASE, steps=75, prior_weight=0.0)
+    config = replace(TOY_BASE, steps=75, prior_weight=0.0, document_weight=0.0)
     policy, loss = train(bench, config, progress=lambda done, total, value: seen.append((done, total, value)))
     assert [done for done, _, _ in seen] == list(range(1, 76))
     assert {total for _, total, _ in seen} == {75}

@@ -12,7 +12,7 @@ from rewriter.rewrite import RewriteRequest
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 
-def test_logits_are_those_of_the_first_step_with_nothing_banned(bench):
+def test_logits_are_the_log_probabilities_of_the_first_step(bench):
     policy, vocabulary = toy_policy(bench)
     shaken(policy).train()
     prompts = [prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")]
@@ -20,7 +20,7 @@ def test_logits_are_those_of_the_first_step_with_nothing_banned(bench):
     assert not policy.training  # no dropout
     batch = collate(prompts, len(vocabulary))
     with torch.no_grad():
-        wanted = policy.logits(policy.first_states(batch), torch.zeros_like(batch.banned))
+        wanted = policy.first_step_log_probs(batch)
     assert found.dtype == np.float32
     assert np.allclose(found, wanted.numpy(), atol=1e-5)
 

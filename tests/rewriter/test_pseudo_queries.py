@@ -36,7 +36,7 @@ def test_weights_by_hand():
 
 def test_queries_are_terms_of_a_document_and_never_their_own_target(bench, vocabulary):
     contents = [set(vocabulary.encode(terms(document.content))) for document in bench.collection.corpus.documents]
-    for query, target in source_of(bench, vocabulary).draw(200, np.random.default_rng(0)):
+    for query, target, _ in source_of(bench, vocabulary).draw(200, np.random.default_rng(0)):
         assert 1 <= query.size <= 4
         assert any(set(query.tolist()) | set(target.ids.tolist()) <= content for content in contents)
         assert not set(query.tolist()) & set(target.ids.tolist())
@@ -49,12 +49,12 @@ def test_queries_are_terms_of_a_document_and_never_their_own_target(bench, vocab
 def test_the_title_share_decides_where_queries_come_from(bench, vocabulary):
     titles = [set(vocabulary.encode(terms(document.title))) for document in bench.collection.corpus.documents]
     drawn = source_of(bench, vocabulary, title_share=1.0).draw(100, np.random.default_rng(0))
-    assert all(any(set(query.tolist()) <= title for title in titles) for query, _ in drawn)
+    assert all(any(set(query.tolist()) <= title for title in titles) for query, _, _ in drawn)
 
 
 def test_queries_are_no_longer_than_asked(bench, vocabulary):
     drawn = source_of(bench, vocabulary, max_words=1).draw(50, np.random.default_rng(0))
-    assert {query.size for query, _ in drawn} == {1}
+    assert {query.size for query, _, _ in drawn} == {1}
 
 
 def test_same_seed_same_queries(bench, vocabulary):

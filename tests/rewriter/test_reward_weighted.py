@@ -43,9 +43,9 @@ SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 
 @pytest.fixture(scope="module")
 def trained(bench, tmp_path_factory):
-    """A run folder with a base."""
+    """A run folder with a base whose T5 has all to learn, for want of a memory."""
     run = tmp_path_factory.mktemp("offline")
-    run_base(bench, run, TOY_POLICY, TOY_BASE)
+    run_base(bench, run, replace(TOY_POLICY, memory_documents=0), TOY_BASE)
     return run
 
 

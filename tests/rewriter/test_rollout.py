@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rewriter.policy import T5Policy, collate
-from rewriter.rollout import _choice_logits, _choices, _used, sample, score, without_replacement
+from rewriter.rollout import _candidates, _choice_log_probs, _Choices, _used, sample, score, without_replacement
 from rewriter.sequences import Rollouts
 from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 from tests.rewriter.toy_learning import prompt_of, scaled, shaken, toy_policy
@@ -188,7 +188,7 @@ def test_drawn_candidates_and_an_early_end_are_banned_at_the_next_step():
 def test_choices_are_the_best_terms_and_the_end_token(bench, batch):
     policy = toy_policy(bench, "autoregressive")[0]
     log_probs = policy.first_step_log_probs(batch)
-    choices = _choices(policy, log_probs)
+    choices = _candidates(policy, log_probs)
     assert choices.shape == (len(QUERIES), policy.candidates + 1)
     assert (choices[:, -1] == EOS_ID).all()
     assert torch.equal(choices[:, :-1], log_probs.topk(policy.candidates).indices)
@@ -199,7 +199,7 @@ def test_logits_of_candidates_are_those_of_the_whole_vocabulary(bench, batch):
     states = policy.first_states(batch)
     choices = torch.tensor([[9, 30, EOS_ID]] * len(QUERIES))
     none = torch.zeros(len(QUERIES), 1, 3, dtype=torch.bool)
-    found = _choice_logits(policy, states[:, None], choices, none)[:, 0]
+    found = _choice_log_probs(policy, states[:, None], _Choices(choices, None), none)[:, 0]
     whole = policy.logits(states, torch.zeros(1, dtype=torch.bool)).gather(1, choices)
     assert torch.allclose(found, torch.log_softmax(whole, -1), atol=1e-5)
 

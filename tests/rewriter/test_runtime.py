@@ -12,6 +12,7 @@ import pytest
 from rewriter import export
 from rewriter.bundle import MANIFEST, MODEL_FOLDER, bundle_version, checksums, read_manifest
 from rewriter.checkpoint import load_policy
+from rewriter.memory_reader import MemoryReader
 from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
 from rewriter.prompts import render
 from rewriter.rewrite import RewriteRequest
@@ -55,7 +56,7 @@ def test_logits_of_the_bundle_are_those_of_the_policy(bundled, model, bench):
     prompts = [render(request, vocabulary, bench.spelling) for request in REQUESTS]
     assert len(prompts) < MAX_BATCH or quantization  # one batch or more alike
     theirs = PolicyLogits(policy)(prompts)
-    ours = CTranslate2Logits(folder / MODEL_FOLDER, vocabulary)(prompts)
+    ours = CTranslate2Logits.of_bundle(folder, vocabulary)(prompts)
     if quantization == "float32":
         assert np.allclose(ours, theirs, atol=1e-4)
     else:
@@ -66,7 +67,7 @@ def test_logits_of_the_bundle_are_those_of_the_policy(bundled, model, bench):
 def test_more_prompts_than_a_batch_come_back_in_order(bundled, model, bench):
     _, folder = bundled
     _, vocabulary = load_policy(model)
-    logits = CTranslate2Logits(folder / MODEL_FOLDER, vocabulary)
+    logits = CTranslate2Logits.of_bundle(folder, vocabulary)
     prompts = [render(request, vocabulary, bench.spelling) for request in REQUESTS] * 3
     assert len(prompts) > 2 * MAX_BATCH
     found = logits(prompts)
@@ -170,3 +171,23 @@ def test_what_was_never_trained_cannot_be_exported(tmp_path, bench):
     with pytest.raises(ModelError, match="no trained model"):
         export.main(export.ExportConfig(tmp_path, tmp_path / "bundle"), bench.spelling)
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_a_memory_that_cannot_be_read_is_refused(tmp_path, content):
+    (tmp_path / "memory.npz").write_bytes(content)
+    with pytest.raises(ModelError, match=r"memory\.npz"):
+        MemoryReader.load(tmp_path / "memory.npz")
+
+
+def test_a_memory_keeps_its_numbers_and_half_the_precision_where_asked(tmp_path):
+    rng = np.random.default_rng(0)
+    ids, weights, keys = rng.integers(5, 90, (4, 3)), rng.random((4, 3)), rng.random((4, 2))
+    memory = MemoryReader(ids, weights.astype(np.float32), keys.astype(np.float32), 12.5, 0.25, 3)
+    for half, tolerance in ((False, 0.0), (True, 1e-3)):
+        memory.save(tmp_path / "memory.npz", half=half)
+        again = MemoryReader.load(tmp_path / "memory.npz")
+        assert (again.sharpness, again.share, again.neighbours) == (12.5, 0.25, 3)
+        assert np.array_equal(again.ids, ids)
+        assert np.allclose(again.weights, memory.weights, rtol=tolerance, atol=0)
+        assert np.allclose(again.keys, memory.keys, rtol=tolerance, atol=0)

@@ -10,8 +10,10 @@ import torch
 
 from rewriter.policy import collate
 from rewriter.pseudo_queries import SoftTarget
-from rewriter.supervised import LinearWarmupDecay, descend, pad_targets, soft_cross_entropy
+from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, pad_targets, wanted
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
+
+NO_DOCUMENT = SoftTarget(np.array([], dtype=np.int64), np.array([], dtype=np.float32))
 
 
 def target(ids: list[int], weights: list[float]) -> SoftTarget:
@@ -28,28 +30,26 @@ def test_the_loss_is_the_mean_weighted_negative_log_probability_over_the_whole_v
     policy, vocabulary = toy_policy(bench)
     shaken(policy)
     batch = collate([prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")], len(vocabulary))
-    ids, weights = pad_targets([target([9], [1.0]), target([7, 8], [0.25, 0.75])])
+    goal = wanted([target([9], [1.0]), target([7, 8], [0.25, 0.75])], [NO_DOCUMENT] * 2)
     whole = policy.t5(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
         decoder_input_ids=torch.zeros(2, 1, dtype=torch.long),
     ).logits[:, 0]
     log_probs = torch.log_softmax(whole, dim=-1)
-    wanted = -(log_probs[0, 9] + 0.25 * log_probs[1, 7] + 0.75 * log_probs[1, 8]) / 2
-    loss = soft_cross_entropy(policy, batch, ids, weights)
-    assert float(loss.detach()) == pytest.approx(float(wanted.detach()), abs=1e-5)
+    expected = -(log_probs[0, 9] + 0.25 * log_probs[1, 7] + 0.75 * log_probs[1, 8]) / 2
+    loss = SupervisedLoss()(policy, batch, goal)
+    assert float(loss.detach()) == pytest.approx(float(expected.detach()), abs=1e-5)
 
 
 def test_an_offset_is_added_to_the_logits(bench):
     policy, vocabulary = toy_policy(bench)
     batch = collate([prompt_of(vocabulary, "oven")], len(vocabulary))
-    ids, weights = pad_targets([target([9], [1.0])])
     offset = torch.linspace(-2.0, 2.0, len(vocabulary))
     logits = policy.logits(policy.first_states(batch), torch.zeros(1, dtype=torch.bool))
-    wanted = -torch.log_softmax(logits + offset, dim=-1)[0, 9]
-    assert float(soft_cross_entropy(policy, batch, ids, weights, offset).detach()) == pytest.approx(
-        float(wanted.detach()), abs=1e-5
-    )
+    expected = -torch.log_softmax(logits + offset, dim=-1)[0, 9]
+    loss = SupervisedLoss(offset=offset)(policy, batch, wanted([target([9], [1.0])], [NO_DOCUMENT]))
+    assert float(loss.detach()) == pytest.approx(float(expected.detach()), abs=1e-5)
 
 
 def test_the_learning_rate_rises_then_falls_to_its_floor():

@@ -20,7 +20,8 @@ from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topic
 
 @pytest.fixture
 def policy(bench):
-    return toy_policy(bench)[0]
+    """Without a memory, so that `steer` decides all."""
+    return toy_policy(bench, memory=False)[0]
 
 
 def validation_of(scorer, topics) -> ValidationSet:

@@ -13,7 +13,7 @@ from rewriter.policy import collate
 from rewriter.prompts import Prompt, drop_words
 from rewriter.pseudo_queries import term_weights
 from rewriter.rewrite import RewriteRequest
-from rewriter.supervised import pad_targets, soft_cross_entropy
+from rewriter.supervised import SupervisedLoss, wanted
 from rewriter.vocabulary import EOS_ID
 from rewriter.warm_start import make_examples, train_warm_start
 from tests.rewriter.toy_learning import TOY_WARM_START, toy_policy, toy_sessions, toy_topics
@@ -31,11 +31,10 @@ def examples(maker, bench, vocabulary):
 
 
 def loss_of(policy, examples, vocabulary) -> float:
-    ids, weights = pad_targets([one.target for one in examples])
+    goal = wanted([one.target for one in examples], [one.documents for one in examples])
     with torch.no_grad():
-        return float(
-            soft_cross_entropy(policy, collate([one.prompt for one in examples], len(vocabulary)), ids, weights)
-        )
+        batch = collate([one.prompt for one in examples], len(vocabulary))
+        return float(SupervisedLoss(t5=0.0, mixture=1.0)(policy, batch, goal))
 
 
 def test_pairs_that_no_term_helps_and_prompts_without_meaning_are_left_out(maker, vocabulary, bench):

@@ -123,9 +123,12 @@ TOY_PPO = PPOConfig(
 """Every field that decides a result is given, so that tuned defaults change no test."""
 
 
-def toy_policy(bench: Workbench, decoding: str = "parallel") -> tuple[T5Policy, TermVocabulary]:
+def toy_policy(
+    bench: Workbench, decoding: str = "parallel", *, memory: bool = True
+) -> tuple[T5Policy, TermVocabulary]:
     """An untrained policy of the toy corpus, in evaluation mode."""
-    policy, vocabulary = new_policy(bench.index, replace(TOY_POLICY, decoding=decoding))
+    documents = TOY_POLICY.memory_documents if memory else 0
+    policy, vocabulary = new_policy(bench.index, replace(TOY_POLICY, decoding=decoding, memory_documents=documents))
     return policy.eval(), vocabulary
 
 

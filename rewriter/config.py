@@ -159,7 +159,7 @@ class PPOConfig:
     """AdamW, constant after 10 rounds of warm-up."""
     value_learning_rate: float = 3e-4
     """AdamW, of the value head."""
-    memory_learning_rate: float = 2e-3
+    memory_learning_rate: float = 0.01
     """AdamW, of the policy's memory."""
     gamma: float = 1.0
     """Discount per term."""
@@ -173,6 +173,12 @@ class PPOConfig:
     """Weight of the value loss."""
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
+    found_weight: float = 1.0
+    """Weight of -log p(document | query) of the wanted documents that a round's rankings brought up, beside the loss
+    of PPO: an auxiliary task (Jaderberg et al., ICLR 2017) that imitates what succeeded (Oh et al., "Self-Imitation
+    Learning", ICML 2018), for the memory's keys and the T5 alike. 0 leaves it out."""
+    found_depth: int = 100
+    """Ranks in which wanted documents are noticed."""
     kl_coef: float = 0.0125
     """Initial weight of the KL to the reference."""
     kl_placement: Literal["loss", "reward"] = "loss"

@@ -83,10 +83,10 @@ class DocumentMemory(nn.Module):
         sharpness, share = self.log_sharpness.detach().exp(), self.share_logit.detach().sigmoid()
         return MemorySettings(float(sharpness), float(share), self.neighbours)
 
-    def places(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Where rows of the corpus (...) are remembered, and whether they are."""
+    def known(self, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Where rows of the corpus (...) are remembered, and their weights (...), 0 for those that are not."""
         places = torch.searchsorted(self.documents, rows).clamp_max(len(self) - 1)
-        return places, self.documents[places] == rows
+        return places, weights * (self.documents[places] == rows)
 
     def log_attention(self, states: Tensor) -> Tensor:
         """(B, D) log p(document | query) for states (B, d)."""

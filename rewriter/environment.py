@@ -31,6 +31,16 @@ class TrainingQuery:
     """doc_id -> grade, or number of clicks for the `hindsight` reward."""
 
 
+class FoundDocuments(NamedTuple):
+    """What the rankings of each prompt's sequences brought up that the searcher wants."""
+
+    rows: NDArray[np.int64]
+    """(B, M) rows of the corpus."""
+    weights: NDArray[np.float32]
+    """(B, M) their grades times the number of rankings that held them; rows sum to 1, or to 0 where nothing was
+    found. Padded with 0."""
+
+
 class RewardBatch(NamedTuple):
     """Rewards of N sequences and their parts."""
 
@@ -40,9 +50,11 @@ class RewardBatch(NamedTuple):
     """(N,) worth of the rewritten query's ranking, where the two are known apart."""
     original: NDArray[np.float64] | None = None
     """(N,) worth of the original query's ranking."""
+    found: FoundDocuments | None = None
+    """What was found, where the environment tells; by prompt, not by sequence."""
 
     def of(self, rows: NDArray[np.int64]) -> RewardBatch:
-        """The rewards of some sequences, given by their position."""
+        """The rewards of some sequences, given by their position; without what was found."""
         rewritten = None if self.rewritten is None else self.rewritten[rows]
         original = None if self.original is None else self.original[rows]
         return RewardBatch(self.gain[rows], rewritten, original)
@@ -71,8 +83,11 @@ class RewardEnvironment:
         reward: Reward,
         rewrite_weight: float,
         feedback_weight: float = 0.0,
+        found_depth: int = 0,
     ) -> None:
+        """`found_depth` is the number of ranks in which wanted documents are noticed, 0 tells of none."""
         self._scorer = scorer
+        self._found_depth = found_depth
         self._queries = queries
         self._reward = reward
         self._rewrite_weight = rewrite_weight
@@ -98,10 +113,14 @@ class RewardEnvironment:
         scores = self._scorer.score_tokens(ids, weights)
         scores.view(rows.size, group, -1).add_(kept[:, None, :])
         repeated = np.repeat(rows, group)
-        grades = self._graded(repeated, self._scorer.rank(scores, self._reward.depth))
-        rewritten = self._reward(grades, self._ideal[repeated], rng)
+        ranked = self._scorer.rank(scores, max(self._reward.depth, self._found_depth))
+        grades = self._graded(repeated, ranked)
+        rewritten = self._reward(grades[:, : self._reward.depth], self._ideal[repeated], rng)
         original = np.repeat(worth_original, group)
-        return RewardBatch(rewritten - original, rewritten, original)
+        found = None
+        if self._found_depth:
+            found = found_documents(ranked[:, : self._found_depth], grades[:, : self._found_depth], rows.size)
+        return RewardBatch(rewritten - original, rewritten, original, found)
 
     def _kept(self, originals: Tensor) -> Tensor:
         """(B, D) what a rewrite is added to: the original query and its relevance model."""
@@ -116,6 +135,25 @@ class RewardEnvironment:
         unique, inverse = np.unique(rows, return_inverse=True)
         dense = self._grades[unique].toarray()
         return np.where(ranked >= 0, dense[inverse[:, None], np.maximum(ranked, 0)], 0.0).astype(np.float32)
+
+
+def found_documents(ranked: NDArray[np.int64], grades: NDArray[np.float32], n_prompts: int) -> FoundDocuments:
+    """The documents of positive grade in rankings (B x G, k) with grades (B x G, k), those of one prompt next to each
+    other."""
+    ranked, grades = ranked.reshape(n_prompts, -1), grades.reshape(n_prompts, -1)
+    counted = [_summed(own[graded > 0], graded[graded > 0]) for own, graded in zip(ranked, grades, strict=True)]
+    width = max(1, *(rows.size for rows, _ in counted))
+    found = FoundDocuments(np.zeros((n_prompts, width), np.int64), np.zeros((n_prompts, width), np.float32))
+    for row, (documents, weights) in enumerate(counted):
+        found.rows[row, : documents.size] = documents
+        found.weights[row, : documents.size] = weights / max(float(weights.sum()), 1e-9)
+    return found
+
+
+def _summed(rows: NDArray[np.int64], grades: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Distinct rows and the sums of their grades."""
+    distinct, places = np.unique(rows, return_inverse=True)
+    return distinct, np.asarray(np.bincount(places, grades, distinct.size), dtype=np.float64)
 
 
 def grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr_array:

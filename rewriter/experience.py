@@ -40,6 +40,9 @@ class Experience:
     """(N, T)"""
     returns: Tensor
     """(N, T)"""
+    found: tuple[Tensor, Tensor] | None = None
+    """Places in the memory (B, M) and weights (B, M) of documents that were found, see `FoundDocuments`; None where
+    nobody tells, and without a memory."""
 
     def __len__(self) -> int:
         """Number of prompts."""
@@ -62,6 +65,7 @@ class Experience:
             self.reference_log_probs[own],
             self.advantages[own],
             self.returns[own],
+            None if self.found is None else (self.found[0][rows], self.found[1][rows]),
         )
 
     def _reference_of(self, rows: Tensor) -> Tensor | None:
@@ -87,7 +91,12 @@ def collect(
     advantages, returns = estimate(
         rollouts, expected.log_probs, torch.from_numpy(rewards.gain).float().to(prompts.input_ids.device)
     )
-    return Experience(prompts, rollouts, rewards, expected.distributions, expected.log_probs, advantages, returns)
+    found = None
+    if rewards.found is not None and policy.memory is not None:
+        found = policy.memory.known(*(torch.from_numpy(part).to(prompts.input_ids.device) for part in rewards.found))
+    return Experience(
+        prompts, rollouts, rewards, expected.distributions, expected.log_probs, advantages, returns, found
+    )
 
 
 @dataclass(frozen=True)

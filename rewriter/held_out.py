@@ -17,8 +17,11 @@ from rewriter.workbench import Workbench
 from search.errors import DataError
 from search.records import Session
 
-TRIAL_BLEND = BlendSettings(original=0.4, feedback=0.2, rewrite=0.4, expansion_terms=40)
-"""In which epochs are compared while no blend has been chosen yet: near what is chosen for a trained model."""
+TRIAL_BLENDS = tuple(
+    BlendSettings(original=original, feedback=0.1, rewrite=rewrite, expansion_terms=60)
+    for original, rewrite in ((0.3, 0.6), (0.5, 0.4), (0.7, 0.2), (0.8, 0.1))
+)
+"""In which epochs are compared while no blend has been chosen yet; corpora differ in how much of a rewrite helps."""
 VALIDATION_SHARE = 0.1
 """Share of the log's needs kept back."""
 MAX_VALIDATION_QUERIES = 1500
@@ -39,10 +42,10 @@ def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: Cor
     return validation
 
 
-def sharpened_score(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> float:
-    """nDCG@10 on the validation queries in a blend, at the better sharpness of the grid."""
-    blends = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS]
-    return validation.best_score(policy, blends)
+def sharpened_score(validation: ValidationSet, policy: T5Policy, *blends: BlendSettings) -> float:
+    """nDCG@10 on the validation queries in the best of some blends, at the best sharpness of the grid."""
+    sharpened = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS for blend in blends]
+    return validation.best_score(policy, sharpened)
 
 
 def never_worse(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> BlendChoice:

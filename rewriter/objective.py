@@ -38,7 +38,17 @@ def ppo_objective(scores: Scores, batch: Experience, config: PPOConfig, kl_coef:
         )
         loss = loss + config.value_coef * value_loss
         parts["value_loss"] = value_loss
+    if config.found_weight and batch.found is not None and scores.log_attention is not None:
+        parts["found_loss"] = _found_loss(scores.log_attention, *batch.found, batch.tokens)
+        loss = loss + config.found_weight * parts["found_loss"]
     return Objective(loss, {**parts, "kl": kl, "entropy": spread})
+
+
+def _found_loss(log_attention: Tensor, places: Tensor, weights: Tensor, tokens: Tensor) -> Tensor:
+    """() -sum over documents of weight x log p(document | prompt), mean over prompts by their tokens (B,), as all
+    other parts are means over tokens."""
+    own = -(log_attention.gather(1, places) * weights).sum(1)
+    return (own * tokens).sum() / tokens.sum()
 
 
 def _spread(scores: Scores, batch: Experience) -> tuple[Tensor, Tensor]:

@@ -60,6 +60,17 @@ def collate(prompts: Sequence[Prompt], vocabulary_size: int, banned_ids: Sequenc
     return PromptBatch(input_ids, (input_ids != PAD_ID).long(), banned)
 
 
+class FirstStep(NamedTuple):
+    """The first generated term."""
+
+    log_probs: Tensor
+    """(B, V), banned terms near `MASKED_LOGIT`."""
+    recalled: Tensor | None
+    """(B, V) what the memory alone says; None without one."""
+    log_attention: Tensor | None
+    """(B, D) log p(document | prompt); None without a memory."""
+
+
 class T5Policy(nn.Module):
     """A T5, a value head on its decoder states, and perhaps a memory of the corpus's documents."""
 
@@ -143,22 +154,18 @@ class T5Policy(nn.Module):
 
     def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
         """(B, V) log-probabilities of the first generated term; banned tokens near `MASKED_LOGIT`."""
-        return self.term_log_probs(self.first_states(batch), batch.banned)
+        return self.first_step(self.first_states(batch), batch.banned).log_probs
 
-    def term_log_probs(self, states: Tensor, banned: Tensor) -> Tensor:
-        """(B, V) the same from the states of the first step (B, d): the T5's distribution, mixed with the memory's
-        where there is one."""
+    def first_step(self, states: Tensor, banned: Tensor) -> FirstStep:
+        """The distribution of the first term from states (B, d), terms `banned` (B, V) left out: the T5's, mixed with
+        the memory's where there is one."""
         own = torch.log_softmax(self.logits(states, banned), dim=-1)
         if self.memory is None:
-            return own
-        recalled = self.memory.recall(self.memory.log_attention(states), banned)
-        return self.memory.mix(own, recalled).masked_fill(banned, MASKED_LOGIT)
-
-    def recalled(self, states: Tensor, banned: Tensor, candidates: Tensor) -> Tensor | None:
-        """(B, C) what the memory says of candidates (B, C), from the states of the first step; None without one."""
-        if self.memory is None:
-            return None
-        return self.memory.recall(self.memory.log_attention(states), banned).gather(1, candidates)
+            return FirstStep(own, None, None)
+        log_attention = self.memory.log_attention(states)
+        recalled = self.memory.recall(log_attention, banned)
+        mixed = self.memory.mix(own, recalled).masked_fill(banned, MASKED_LOGIT)
+        return FirstStep(mixed, recalled, log_attention)
 
     def values(self, states: Tensor) -> Tensor:
         """(...,) predicted return of decoder states (..., d). States are detached: the trunk learns from rewards

@@ -111,6 +111,7 @@ def _environment(
         make_reward(config.reward, clicks, config.click_credit),
         config.rollout_weight,
         config.rollout_feedback,
+        config.found_depth if config.found_weight else 0,
     )
 
 

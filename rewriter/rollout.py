@@ -60,7 +60,7 @@ def _sample_parallel(
     policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     states = policy.first_states(batch)
-    full = policy.term_log_probs(states, batch.banned)  # (B, V)
+    full = policy.first_step(states, batch.banned).log_probs  # (B, V)
     candidates = _best_terms(policy, full)  # (B, C)
     log_probs = torch.log_softmax(full.gather(1, candidates), dim=-1)  # (B, C)
     noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator, states.device)
@@ -75,13 +75,13 @@ def _sample_parallel(
 
 def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
     states = policy.first_states(batch)
-    full = policy.term_log_probs(states, batch.banned)  # (B, V)
+    full, _, log_attention = policy.first_step(states, batch.banned)  # (B, V)
     among = torch.logsumexp(full.gather(1, rollouts.candidates), dim=-1, keepdim=True)  # (B, 1)
     n_prompts, length = full.shape[0], rollouts.ids.shape[1]
     own = (full.gather(1, rollouts.ids.view(n_prompts, -1)) - among).view(-1, length)  # (N, T)
     values = policy.values(states).repeat_interleave(own.shape[0] // n_prompts, 0)[:, None].expand(-1, length)
     steps = torch.ones(n_prompts, dtype=torch.bool, device=full.device)
-    return Scores(without_replacement(own), values, full, steps)
+    return Scores(without_replacement(own), values, full, steps, log_attention)
 
 
 def _best_terms(policy: T5Policy, log_probs: Tensor) -> Tensor:
@@ -104,6 +104,11 @@ class _Choices(NamedTuple):
     """(N, C) tokens."""
     recalled: Tensor | None
     """(N, C) what the memory says of them, at every step the same; None without a memory."""
+
+    @classmethod
+    def of(cls, ids: Tensor, recalled: Tensor | None) -> _Choices:
+        """Tokens (B, C), and of what was recalled (B, V) their part."""
+        return cls(ids, None if recalled is None else recalled.gather(1, ids))
 
     def repeat(self, samples: int) -> _Choices:
         """Those of each prompt for all of its samples."""
@@ -137,8 +142,9 @@ def _sample_autoregressive(
     encoded = policy.encode(batch)
     start = torch.full_like(batch.input_ids[:, :1], PAD_ID)
     states = policy.decode(encoded, batch.attention_mask, start)
-    candidates = _candidates(policy, policy.term_log_probs(states[:, 0], batch.banned))
-    choices = _Choices(candidates, policy.recalled(states[:, 0], batch.banned, candidates)).repeat(samples)
+    first = policy.first_step(states[:, 0], batch.banned)
+    candidates = _candidates(policy, first.log_probs)
+    choices = _Choices.of(candidates, first.recalled).repeat(samples)
     encoded, attention = (t.repeat_interleave(samples, 0) for t in (encoded, batch.attention_mask))
     states = states.repeat_interleave(samples, 0)
     ids = torch.full_like(choices.ids[:, :1], PAD_ID).repeat(1, length)
@@ -163,10 +169,10 @@ def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollou
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
     encoded, attention = (t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask))
     states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
-    first = states[::samples, 0]  # the same for all samples of a prompt
-    recalled = policy.recalled(first, batch.banned, rollouts.candidates)
-    choices = _Choices(rollouts.candidates, recalled).repeat(samples)
+    first = policy.first_step(states[::samples, 0], batch.banned)  # the same for all samples of a prompt
+    choices = _Choices.of(rollouts.candidates, first.recalled).repeat(samples)
     log_probs = _choice_log_probs(policy, states, choices, _used(rollouts.ids, choices.ids))  # (N, T, C)
     drawn = (rollouts.ids[:, :, None] == choices.ids[:, None, :]).long().argmax(-1, keepdim=True)
     own = log_probs.gather(2, drawn)[:, :, 0] * rollouts.mask
-    return Scores(own, policy.values(states) * rollouts.mask, log_probs.flatten(0, 1), rollouts.mask.flatten())
+    values = policy.values(states) * rollouts.mask
+    return Scores(own, values, log_probs.flatten(0, 1), rollouts.mask.flatten(), first.log_attention)

@@ -47,6 +47,8 @@ class Scores(NamedTuple):
     """(M, K) log-probabilities of the next token at M decoder steps; None where they were not asked for."""
     steps: Tensor
     """(M,) bool, True on steps that were really taken."""
+    log_attention: Tensor | None = None
+    """(B, D) log p(document | prompt) of the memory; None without one."""
 
     def next_token(self) -> Tensor:
         """(M, K) the distributions, where they were asked for."""

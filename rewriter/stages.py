@@ -15,7 +15,7 @@ from rewriter.base import new_policy, train_base
 from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.held_out import TRIAL_BLEND, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
+from rewriter.held_out import TRIAL_BLENDS, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
 from rewriter.hindsight import HindsightPair, TargetMaker, TargetSettings, hindsight_pairs
 from rewriter.ppo_task import PPOTask
 from rewriter.ppo_trainer import PPOTrainer
@@ -61,7 +61,7 @@ def run_warm_start(
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
     best_epoch, scores = train_warm_start(
-        model, examples, config, lambda policy: sharpened_score(validation, policy, TRIAL_BLEND), progress
+        model, examples, config, lambda policy: sharpened_score(validation, policy, *TRIAL_BLENDS), progress
     )
     drop_checkpoint(run)  # its PPO started from another warm start
     figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(best_epoch)}

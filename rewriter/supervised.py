@@ -74,8 +74,8 @@ class SupervisedLoss:
             mixed = memory.mix(torch.log_softmax(logits, dim=-1), memory.recall(log_attention, batch.banned))
             loss = loss + self.mixture * cross_entropy(mixed, goal.terms, goal.term_weights)
         if self.documents:
-            places, known = memory.places(goal.documents)
-            loss = loss + self.documents * cross_entropy(log_attention, places, goal.document_weights * known)
+            known = memory.known(goal.documents, goal.document_weights)
+            loss = loss + self.documents * cross_entropy(log_attention, *known)
         return loss
 
 

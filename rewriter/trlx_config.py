@@ -81,6 +81,8 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     value_learning_rate: float = PPOConfig.value_learning_rate
     memory_learning_rate: float = PPOConfig.memory_learning_rate
     entropy_coef: float = PPOConfig.entropy_coef
+    found_weight: float = PPOConfig.found_weight
+    found_depth: int = PPOConfig.found_depth
     kl_placement: str = PPOConfig.kl_placement
     center_groups: bool = PPOConfig.center_groups
     whiten_advantages: bool = PPOConfig.whiten_advantages

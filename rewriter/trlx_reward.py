@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.environment import RewardEnvironment
+from rewriter.environment import FoundDocuments, RewardEnvironment
 from rewriter.prompts import Prompt
 from rewriter.vocabulary import PAD_ID, TermVocabulary
 
@@ -32,11 +32,15 @@ def prompt_record(prompt: Prompt, position: int, vocabulary: TermVocabulary) -> 
 class RewriteReward:
     """`reward_fn` of trlX: the gain of each rewrite over its original query."""
 
+    found: FoundDocuments | None
+    """What the rankings of the last call brought up, by group of samples; trlX itself takes numbers alone."""
+
     def __init__(self, environment: RewardEnvironment, vocabulary: TermVocabulary, rng: np.random.Generator) -> None:
         """`rng` draws simulated clicks; give each process its own."""
         self._environment = environment
         self._tokens = vocabulary.token_ids
         self.rng = rng
+        self.found = None
 
     def __call__(
         self,
@@ -56,7 +60,9 @@ class RewriteReward:
         for row, one in enumerate(terms):
             ids[row, : len(one)], mask[row, : len(one)] = one, True
         rows = _grouped(np.asarray(position, dtype=np.int64))
-        gain: list[float] = self._environment.rewards(rows, ids, mask, self.rng).gain.tolist()
+        paid = self._environment.rewards(rows, ids, mask, self.rng)
+        self.found = paid.found
+        gain: list[float] = paid.gain.tolist()
         return gain
 
 

@@ -312,7 +312,10 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             policy,
             self.reference,
             policy.batch(seen),
-            lambda drawn: RewardBatch(self._rewards(self.prompts, rows, drawn.ids, drawn.terms)),
+            lambda drawn: RewardBatch(
+                self._rewards(self.prompts, rows, drawn.ids, drawn.terms),
+                found=getattr(self.reward_fn, "found", None),
+            ),
             AdvantageEstimator(self.settings, self.kl.coefficient, self._processes.total),
             self.generator,
         )

@@ -65,8 +65,8 @@ def test_the_mixture_is_a_distribution_and_the_t5_alone_where_nothing_is_recalle
 
 
 def test_rows_of_the_corpus_are_found_where_they_are_remembered():
-    places, known = small_memory().places(torch.tensor([[5, 0], [3, 9]]))
-    assert known.tolist() == [[True, True], [False, False]]
+    places, weights = small_memory().known(torch.tensor([[5, 0], [3, 9]]), torch.full((2, 2), 0.5))
+    assert weights.tolist() == [[0.5, 0.5], [0.0, 0.0]]
     assert places[0].tolist() == [2, 0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.environment import RewardEnvironment, TrainingQuery, grade_matrix, ideal_grades
+from rewriter.environment import RewardEnvironment, TrainingQuery, found_documents, grade_matrix, ideal_grades
 from rewriter.rewards import ExpectedClickReward, HindsightReward, NdcgReward, RankReward
 from search.click_models import click_model
 from search.engines.tantivy_engine import TantivyEngine
@@ -122,3 +122,26 @@ def test_repeating_the_query_of_one_term_changes_nothing(scorer, reward):
     ids, mask = sequences(scorer, ("moon",))
     found = RewardEnvironment(scorer, [query], reward, 0.5).rewards(np.array([0]), ids, mask, rng())
     assert found.gain.tolist() == [0.0]
+
+
+def test_wanted_documents_in_the_rankings_are_counted_by_prompt():
+    """Two prompts of two rankings each; -1 is no document. The first finds document 4 twice with grade 1 and document
+    7 once with grade 2, the second nothing."""
+    ranked = np.array([[4, 9, -1], [7, 4, 9], [9, 8, -1], [8, 9, 1]])
+    grades = np.array([[1, 0, 0], [2, 1, 0], [0, 0, 0], [0, 0, 0]], dtype=np.float32)
+    found = found_documents(ranked, grades, n_prompts=2)
+    assert found.rows.tolist() == [[4, 7], [0, 0]]
+    assert found.weights.tolist() == [[0.5, 0.5], [0.0, 0.0]]
+
+
+def test_documents_are_noticed_down_to_the_depth_that_is_asked_for(scorer):
+    query = QUERIES[0]
+    ids, mask = sequences(scorer, ("sourdough", "oven"), ("sail", "rope"))
+    everything = RewardEnvironment(scorer, [query], NdcgReward(), 0.3, found_depth=100)
+    found = everything.rewards(np.array([0]), ids, mask, rng()).found
+    assert found is not None
+    relevant = {scorer.index.doc_rows[doc_id] for doc_id, grade in query.relevance.items() if grade > 0}
+    assert set(found.rows[found.weights > 0].tolist()) <= relevant
+    assert float(found.weights.sum()) == pytest.approx(1.0)
+    blind = RewardEnvironment(scorer, [query], NdcgReward(), 0.3)
+    assert blind.rewards(np.array([0]), ids, mask, rng()).found is None

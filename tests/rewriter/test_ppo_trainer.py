@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from rewriter import ppo_checkpoint
-from rewriter.environment import RewardBatch
+from rewriter.environment import FoundDocuments, RewardBatch
 from rewriter.policy import T5Policy, collate
 from rewriter.ppo import exact_kl
 from rewriter.ppo_trainer import PPOTrainer
@@ -66,6 +66,14 @@ class LengthReward(PlantedReward):
     def rewards(self, rows, ids, mask, rng) -> RewardBatch:
         gain = -mask.sum(1).astype(np.float64)
         return RewardBatch(gain, gain, np.zeros_like(gain))
+
+
+class FindingReward(PlantedReward):
+    """Pays as planted, and finds one document for each prompt, its own."""
+
+    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
+        found = FoundDocuments(rows[:, None] % 8, np.ones((rows.size, 1), dtype=np.float32))
+        return super().rewards(rows, ids, mask, rng)._replace(found=found)
 
 
 def make_trainer(bench, vocabulary, decoding="parallel", reward=PlantedReward, **changes) -> PPOTrainer:
@@ -171,6 +179,7 @@ def test_micro_batches_are_averaged_not_summed(bench, vocabulary, decoding, algo
         trainer = trainer_of(
             shaken(trainer.policy),
             trainer.prompts,
+            reward=FindingReward,
             algorithm=algorithm,
             micro_batches=micro_batches,
             epochs=1,
@@ -184,7 +193,7 @@ def test_micro_batches_are_averaged_not_summed(bench, vocabulary, decoding, algo
             name: weight.grad for name, weight in trainer.policy.named_parameters() if weight.grad is not None
         }
         norms[micro_batches] = metrics["grad_norm"]
-        parts[micro_batches] = [metrics[name] for name in ("policy_loss", "kl", "entropy", "length")]
+        parts[micro_batches] = [metrics[name] for name in ("policy_loss", "found_loss", "kl", "entropy", "length")]
     if decoding == "autoregressive":
         assert parts[1][-1] < 4
     for micro_batches in (4,):
@@ -471,3 +480,31 @@ def _interrupt_after(rounds: int):
             raise KeyboardInterrupt
 
     return progress
+
+
+@pytest.mark.parametrize("decoding", DECODINGS)
+def test_found_documents_draw_the_memory_s_attention(bench, vocabulary, decoding):
+    trainer = make_trainer(
+        bench, vocabulary, decoding, reward=FindingReward, learning_rate=1e-5, memory_learning_rate=0.03
+    )
+    own = torch.arange(len(trainer.prompts)) % 8
+
+    def attention() -> torch.Tensor:
+        policy = trainer.policy
+        assert policy.memory is not None
+        states = policy.first_states(policy.batch(trainer.prompts)).detach()
+        return policy.memory.log_attention(states).detach().gather(1, own[:, None]).exp().mean()
+
+    before = attention()
+    losses = [trainer.step()["found_loss"] for _ in range(15)]
+    assert losses[-1] < losses[0] - 0.5
+    assert attention() > 1.5 * before
+
+
+def test_without_its_weight_what_is_found_teaches_nothing(bench, vocabulary):
+    told, untold = (
+        make_trainer(bench, vocabulary, reward=reward, found_weight=0.0) for reward in (FindingReward, PlantedReward)
+    )
+    for trainer in (told, untold):
+        assert "found_loss" not in trainer.step()
+    assert equal(weights_of(told.policy), weights_of(untold.policy))

@@ -199,7 +199,7 @@ def test_logits_of_candidates_are_those_of_the_whole_vocabulary(bench, batch):
     states = policy.first_states(batch)
     choices = torch.tensor([[9, 30, EOS_ID]] * len(QUERIES))
     none = torch.zeros(len(QUERIES), 1, 3, dtype=torch.bool)
-    found = _choice_log_probs(policy, states[:, None], _Choices(choices, None), none)[:, 0]
+    found = _choice_log_probs(policy, states[:, None], _Choices.of(choices, None), none)[:, 0]
     whole = policy.logits(states, torch.zeros(1, dtype=torch.bool)).gather(1, choices)
     assert torch.allclose(found, torch.log_softmax(whole, -1), atol=1e-5)
 

@@ -98,9 +98,9 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
     assert choice.ndcg >= choice.original_ndcg - 0.1
 
 
-def test_the_original_keeps_at_least_three_tenths_and_the_shares_sum_to_1():
+def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():
     for original, feedback, rewrite in GRID_WEIGHTS:
-        assert original >= 0.3
+        assert original >= 0.2
         assert rewrite > 0
         assert original + feedback + rewrite == pytest.approx(1)
 

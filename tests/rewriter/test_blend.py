@@ -35,7 +35,9 @@ def logits(**probs: float) -> np.ndarray:
 
 def test_expansion_by_hand():
     """Of .5 .3 .2 for three terms, two are read; specials and the query's own term never count."""
-    found = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=2))
+    found = expand(
+        logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=2, sharpness=1.0)
+    )
     assert found.ids.tolist() == VOCABULARY.encode(["delet", "sort"])
     assert found.weights == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
     assert found.confidence == pytest.approx(0.8)

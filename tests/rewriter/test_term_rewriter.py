@@ -15,7 +15,7 @@ from rewriter.rewrite import Reason, RewriteRequest
 from rewriter.term_rewriter import MAX_QUERY_CHARACTERS, TermRewriter
 from search.records import WeightedQuery
 
-SETTINGS = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3, expansion_terms=3, feedback_terms=5)
+SETTINGS = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3, expansion_terms=3, sharpness=1.0, feedback_terms=5)
 ROOT = Path(__file__).parents[2]
 
 

@@ -110,8 +110,9 @@ class WarmStartConfig:
     """Best of them kept as target."""
     gain_floor: float = 0.02
     """Added to a term's gain in rank, so that terms without gain keep a little weight."""
-    learn_from: Literal["judgments", "clicks"] = "judgments"
-    """`judgments`: the grades of the topics where sessions name any, else clicks; `clicks`: clicks alone."""
+    learn_from: Literal["clicks", "judgments"] = "clicks"
+    """`clicks`: the documents that sessions ended on; `judgments`: those of the topics where sessions name any, which
+    the log may never have shown to anybody."""
     document_weight: float = 1.0
     """Weight of -sum of click share x log p(document | query) beside the loss of the terms."""
     memory_learning_rate: float = 0.01
@@ -143,9 +144,9 @@ class PPOConfig:
     """Rollout-and-update rounds at most."""
     later_share: float = 0.25
     """Later queries of sessions used, as a share of the number of first queries."""
-    prompts_per_iteration: int = 32
+    prompts_per_iteration: int = 64
     """Queries per round."""
-    samples_per_prompt: int = 32
+    samples_per_prompt: int = 16
     """Rollouts of each query."""
     terms: int = 4
     """Longest sequence of terms."""
@@ -177,8 +178,9 @@ class PPOConfig:
     """Weight of -log p(document | query) of the wanted documents that a round's rankings brought up, beside the loss
     of PPO: an auxiliary task (Jaderberg et al., ICLR 2017) that imitates what succeeded (Oh et al., "Self-Imitation
     Learning", ICML 2018), for the memory's keys and the T5 alike. 0 leaves it out."""
-    found_depth: int = 100
-    """Ranks in which wanted documents are noticed."""
+    found_depth: int = 400
+    """Ranks in which wanted documents are noticed. Far more than a searcher reads: the simulator knows what is wanted.
+    With clicks of a log (`hindsight`) it is what was clicked anyway that can be found."""
     kl_coef: float = 0.0125
     """Initial weight of the KL to the reference."""
     kl_placement: Literal["loss", "reward"] = "loss"

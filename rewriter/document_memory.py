@@ -70,8 +70,9 @@ class DocumentMemory(nn.Module):
         self.register_buffer("ids", ids)
         self.register_buffer("weights", weights)
         self.keys = nn.Parameter(keys)
-        self.log_sharpness = nn.Parameter(torch.tensor(math.log(settings.sharpness)))
-        self.share_logit = nn.Parameter(torch.tensor(math.log(settings.share / (1.0 - settings.share))))
+        # of one dimension, since DeepSpeed cannot pass on numbers without any
+        self.log_sharpness = nn.Parameter(torch.tensor([math.log(settings.sharpness)]))
+        self.share_logit = nn.Parameter(torch.tensor([math.log(settings.share / (1.0 - settings.share))]))
 
     def __len__(self) -> int:
         """Number of documents."""

@@ -235,6 +235,7 @@ def test_what_it_proposes_is_log_pi_and_scaled_advantage(start):
     trainer = start(advantage_scale=1.5)
     prompt = collate([prompt_of(trainer.vocabulary, "oven")], trainer.policy.vocabulary_size)
     policy = trainer.policy
+    policy.memory = None  # which is mixed in afterwards
     with torch.no_grad():
         state = policy.first_states(prompt)
         qs = [head(state) for head in policy.ilql_heads.target_q_heads]

@@ -179,8 +179,8 @@ class PPOConfig:
     of PPO: an auxiliary task (Jaderberg et al., ICLR 2017) that imitates what succeeded (Oh et al., "Self-Imitation
     Learning", ICML 2018), for the memory's keys and the T5 alike. 0 leaves it out."""
     found_depth: int = 400
-    """Ranks in which wanted documents are noticed. Far more than a searcher reads: the simulator knows what is wanted.
-    With clicks of a log (`hindsight`) it is what was clicked anyway that can be found."""
+    """Ranks in which wanted documents are noticed. Far more than a searcher reads, but the simulator knows what is
+    wanted; with clicks of a log (`hindsight`) nothing can be found that was not clicked."""
     kl_coef: float = 0.0125
     """Initial weight of the KL to the reference."""
     kl_placement: Literal["loss", "reward"] = "loss"

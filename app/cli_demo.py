@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.progress import Update
     from app.terminal import Terminal
 
-EVALUATE_FIELDS = ("max_topics", "resamples", "sessions", "oracle")
+EVALUATE_FIELDS = ("max_topics", "resamples", "sessions", "oracle", "context", "more_baselines")
 """What may be set of `EvaluateConfig` besides what options say."""
 
 
@@ -92,7 +92,7 @@ def _settings(given: Given, options: tuple[str, str, int, int], out: Path | None
         base=given.stage(BaseConfig, "base", seed=seed),
         warm_start=given.stage(WarmStartConfig, "warm_start", seed=seed),
         ppo=given.stage(PPOConfig, "ppo", seed=seed),
-        evaluate=given.stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS),
+        evaluate=given.stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS, more_baselines=False),
     )
 
 

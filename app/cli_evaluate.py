@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,12 +15,23 @@ from app.cli_options import AsJson, Config, Data, Engine, Overrides, Seed, given
 
 if TYPE_CHECKING:
     from rewriter.evaluate import EvaluateConfig
+    from search.session_log import SessionLog
     from search.spelling import SpellingCorrector
 
 Model = Annotated[
     Path,
     typer.Option(
         "--model", metavar="DIR", envvar="UNTILCLICK_MODEL", help="A run folder, or the folder of one stage."
+    ),
+]
+
+Log = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        metavar="URL",
+        envvar="UNTILCLICK_LOG",
+        help="Session log of needs that are not held out: adds the query that most often came next as a rival.",
     ),
 ]
 
@@ -46,12 +58,17 @@ def evaluate(
         str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Held-out topics to evaluate on.")
     ] = "dev",
     engine: Engine = "tantivy",
+    log: Log = None,
     seed: Seed = 0,
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a trained model with BM25, RM3, spelling correction and an oracle on held-out topics."""
+    """Compare a trained model with BM25, cheaper remedies and an oracle on held-out topics.
+
+    The remedies are feedback, spelling correction, the session's earlier queries, what a log and judgments say by
+    counting, and a better-set BM25.
+    """
     from app.evaluation import evaluate as run
     from app.terminal import Terminal, verdict
     from app.torch_setup import set_up_torch
@@ -63,13 +80,21 @@ def evaluate(
     stage = replace(stage, data=data, split=split, engine=engine, out=out, seed=seed)
     set_up_torch()
     systems = TrainedSystems.of(model)
-    with terminal.progress("Evaluating") as update:
-        found = run(stage, systems, open_bench(stage), {"model": str(model)}, systems.metrics, update)
+    with terminal.progress("Evaluating") as update, _opened(log) as sessions:
+        bench = replace(open_bench(stage), log=sessions)
+        found = run(stage, systems, bench, {"model": str(model)}, systems.metrics, update)
     _save_settings(stage, model)
     terminal.table(results_table(found.results))
     terminal.line(verdict(found.results))
     terminal.line(f"Report: {found.report}")
     terminal.answer({**json.loads((out / "results.json").read_text(encoding="utf-8")), "report": found.report})
+
+
+def _opened(log: str | None) -> AbstractContextManager[SessionLog | None]:
+    """An existing log, or None where none is named. Raises LogError for a missing one."""
+    from search.session_log import SessionLog
+
+    return nullcontext() if log is None else SessionLog.open(log, create=False)
 
 
 def _save_settings(config: EvaluateConfig, model: Path) -> None:

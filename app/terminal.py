@@ -108,21 +108,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-SYSTEM_TITLES = {
-    "bm25": "BM25, as typed",
-    "rm3": "BM25 + RM3",
-    "spelling": "spelling corrected",
-    "warm_start": "warm start",
-    "offline": "offline",
-    "ppo": "PPO",
-    "oracle": "oracle (knows the answer)",
-}
-"""System name -> how the closing table calls it, in its order."""
-
-
 def closing_table(results: Results) -> Table:
     """Every system: retrieval measures, the best of each in bold; where sessions were simulated, the share clicked at
     the first query and the queries until the click."""
+    from rewriter.results import SYSTEM_TITLES, title_of
+
     sessions = results.sessions.figures if results.sessions else {}
     columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
     table = plain_table(columns, f"{results.n_topics:,} held-out topics ({results.split})")
@@ -138,13 +128,13 @@ def closing_table(results: Results) -> Table:
             found = sessions.get(name)
             cells += [share(found.first_query_click_share if found else None)]
             cells += [number(found.mean_queries_until_click if found else None)]
-        table.add_row(SYSTEM_TITLES.get(name, name), *cells)
+        table.add_row(title_of(name), *cells)
     return table
 
 
 def verdict(results: Results) -> str:
-    """The last trained system against BM25 with the 95 % interval of the difference and, where another untrained
-    system does better than BM25, a second sentence against that one."""
+    """The last trained system against BM25 with the 95 % interval of the difference and, where another baseline
+    does better than BM25, a second sentence against that one."""
     from rewriter.report import BASELINE, MEASURE, strongest_rival, subject_of
     from rewriter.report import verdict as sentence
 
@@ -164,10 +154,9 @@ def verdict(results: Results) -> str:
 def against_others(results: Results) -> str:
     """How much of it is more than the cheap remedies give: PPO against the other systems; empty without PPO."""
     from rewriter.report import MEASURE
+    from rewriter.results import title_of
 
     rivals = ("rm3", "spelling", "warm_start")
     found = [one for rival in rivals if (one := results.comparison("ppo", rival, MEASURE))]
-    parts = [
-        f"{SYSTEM_TITLES[one.b]} {one.difference:+.3f} ({one.ci95[0]:+.3f} to {one.ci95[1]:+.3f})" for one in found
-    ]
+    parts = [f"{title_of(one.b)} {one.difference:+.3f} ({one.ci95[0]:+.3f} to {one.ci95[1]:+.3f})" for one in found]
     return f"{MEASURE} of PPO beyond {', '.join(parts)}." if parts else ""

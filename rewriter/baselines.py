@@ -1,14 +1,14 @@
-"""The systems a learned rewriter has to beat, and the bound it cannot pass by much: BM25, RM3, spelling, oracle.
+"""The simplest systems a learned rewriter has to beat, and the bound it cannot pass by much: the query as typed, with
+misspelt words corrected, with the session's earlier queries, and the oracle.
 
-None is trained. RM3's two parameters may be chosen on a validation split with `choose_rm3`, never on the topics that
-are reported.
+Systems that expand queries are in `rewriter.feedback_baselines`, `rewriter.association` and `rewriter.successor`. All
+are put together by `rewriter.rivals`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from rewriter.systems import Answer, TypedTopic
 from search.analysis import terms
 from search.bm25 import weight_matrix
 from search.engine import SearchEngine
-from search.metrics import evaluate_rankings, grades_in_rank_order, ideal_dcg, ndcg, reciprocal_rank
+from search.metrics import grades_in_rank_order, ideal_dcg, ndcg, reciprocal_rank
 from search.records import WeightedQuery
 from search.term_index import TermIndex
 
@@ -51,33 +51,34 @@ class SpellingCorrection:
 
 
 @dataclass(frozen=True, slots=True)
-class Rm3Settings:
-    """The two parameters of RM3; the defaults are those of Anserini."""
+class ConcatenationSettings:
+    """The one parameter of session concatenation."""
 
-    n_terms: int = 10
-    """Feedback terms taken from the first ten documents."""
-    original_weight: float = 0.5
-    """Share of the original query in the score, 0..1."""
+    history_weight: float = 0.5
+    """Weight of each word of an earlier query; a typed word weighs 1."""
+
+
+CONCATENATION_GRID = tuple(ConcatenationSettings(weight) for weight in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0))
+"""What is tried on training topics with history."""
 
 
 @dataclass(frozen=True)
-class Rm3:
-    """Pseudo-relevance feedback: the query, interpolated with the relevance model of its own first ten documents.
+class SessionConcatenation:
+    """The typed query with the words of the session's earlier queries, at a lower weight.
 
-    Source: Abdul-Jaleel et al., "UMass at TREC 2004: novelty and HARD", TREC 2004; the relevance model is RM1 of
-    Lavrenko & Croft, "Relevance-based language models", SIGIR 2001.
+    Source: Van Gysel, Kanoulas & de Rijke, "Lexical query modeling in session search", ICTIR 2016, who find it hard
+    to beat.
     """
 
-    engine: SearchEngine
-    settings: Rm3Settings = field(default_factory=Rm3Settings)
+    settings: ConcatenationSettings = field(default_factory=ConcatenationSettings)
 
     def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:
-        """One weighted query per topic: original_weight x BM25(query) / |query| + the rest x feedback terms."""
-        return [Answer(self._expand(one.query)) for one in topics]
-
-    def _expand(self, query: str) -> WeightedQuery:
-        feedback = self.engine.feedback_terms(WeightedQuery.of(query), self.settings.n_terms)
-        return mix(query, feedback, self.settings.original_weight)
+        """One weighted query per topic; the plain query at the start of a session."""
+        weight = self.settings.history_weight
+        earlier = [tuple((query, weight) for query in one.history) for one in topics]
+        return [
+            Answer(WeightedQuery(((one.query, 1.0), *clauses))) for one, clauses in zip(topics, earlier, strict=True)
+        ]
 
 
 def mix(query: str, added: Sequence[tuple[str, float]], original_weight: float) -> WeightedQuery:
@@ -91,26 +92,6 @@ def mix(query: str, added: Sequence[tuple[str, float]], original_weight: float) 
         return WeightedQuery.of(query)
     rest = 1.0 - original_weight
     return WeightedQuery(((query, original_weight / length), *((word, rest * weight) for word, weight in added)))
-
-
-def choose_rm3(
-    engine: SearchEngine,
-    topics: Sequence[TypedTopic],
-    n_terms: Sequence[int] = (10, 20),
-    original_weights: Sequence[float] = (0.3, 0.5, 0.7, 0.9),
-) -> Rm3Settings:
-    """The settings with the best mean nDCG@10 on validation topics, the first of equals; the default without any."""
-    best, best_score = Rm3Settings(), -1.0
-    if not topics:
-        return best
-    for count, weight in product(n_terms, original_weights):
-        settings = Rm3Settings(count, weight)
-        answers = Rm3(engine, settings)(topics)
-        rankings = engine.search([answer.query for answer in answers], 10)
-        score = evaluate_rankings([one.topic for one in topics], rankings, ("nDCG@10",)).mean("nDCG@10")
-        if score > best_score:
-            best, best_score = settings, score
-    return best
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,20 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import count
+from itertools import count, product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from rewriter.baselines import Bm25, Oracle, Rm3, SpellingCorrection, choose_rm3
-from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, write_results
+from rewriter.baselines import Oracle
+from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, title_of, write_results
+from rewriter.rivals import Ground, more_baselines, usual_baselines
 from rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
 from rewriter.statistics import RESAMPLES, Comparison, compare
-from rewriter.systems import Answer, System, TypedTopic
+from rewriter.systems import Answer, System, Tuned, TypedTopic, engine_of
 from search.engine import SearchEngine
 from search.errors import DataError
 from search.metrics import DEPTH, MEASURES, Scores, evaluate_rankings
@@ -31,6 +33,9 @@ from search.run_files import write_qrels, write_run
 from search.term_index import TermIndex
 from search.user import SimulatedUser, UserConfig
 from search.version import program_version
+
+if TYPE_CHECKING:
+    from search.session_log import SessionLog
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +52,10 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("warm_start", "rm3"),
     ("rm3", "bm25"),
     ("warm_start", "spelling"),
+    *product(
+        ("ppo", "offline", "warm_start"),
+        ("rocchio", "session_concatenation", "successor", "association", "bm25_tuned"),
+    ),
 )
 """Pairs (a, b) that are tested where both systems are there."""
 
@@ -56,9 +65,9 @@ TESTED_MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100")
 TITLES_KEPT = 3
 """First results whose titles go into `per_topic.jsonl`, for the report."""
 
-
-VALIDATION_TOPICS = 200
-"""Training topics on which RM3's parameters are chosen."""
+WITHOUT_SESSIONS: tuple[str, ...] = (ORACLE, "session_concatenation")
+"""Systems that serve no simulated sessions: one knows no answers for later queries, the other is plain BM25 where
+every query is searched as if it were the first."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +92,21 @@ class EvaluateConfig:
     """Simulated search sessions per system, see `rewriter.session_measures`; 0 simulates none."""
     oracle: bool = True
     """Whether to search for the best single added word, some 60 searches a topic."""
+    context: bool = True
+    """Whether systems see the session's earlier queries, where topics have any."""
+    more_baselines: bool = True
+    """Whether to compare with more than BM25, RM3 and spelling correction, see `rewriter.rivals`."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What systems are built upon: one corpus behind one engine."""
+    """What systems are built upon: one corpus behind one engine, and perhaps a log."""
 
     collection: Collection
     engine: SearchEngine
     index: TermIndex
+    log: SessionLog | None = None
+    """Sessions that baselines may learn from, of other needs than those that are reported."""
 
 
 Progress = Callable[[int, int], None]
@@ -110,8 +125,9 @@ def main(
     DataError for an unknown split or one without judged topics.
     """
     bench = bench or open_bench(config)
-    topics = typed_queries(bench.collection, config.split, config.seed, bench.index)[: config.max_topics]
-    systems = {**baselines(bench, config), **learned(bench)}
+    topics = _as_seen(typed_queries(bench.collection, config.split, config.seed, bench.index), config)
+    topics = topics[: config.max_topics]
+    systems = {**baselines(bench, config, topics), **learned(bench)}
     counted = _counted(systems, config, progress)
     results = evaluate_systems(bench.engine, topics, systems, config, counted)
     results = replace(
@@ -132,27 +148,24 @@ def open_bench(config: EvaluateConfig) -> Bench:
     return Bench(collection, engine, TermIndex.build(collection.corpus))
 
 
-def baselines(bench: Bench, config: EvaluateConfig) -> dict[str, System]:
-    """bm25, rm3 (chosen on the training topics), spelling and, where asked for, oracle."""
-    from search.spelling import SpellingCorrector
-
-    validation = _validation_topics(bench, config)
-    settings = choose_rm3(bench.engine, validation)
-    logger.info("RM3 uses %s, chosen on %d training topics", settings, len(validation))
-    systems: dict[str, System] = {
-        "bm25": Bm25(),
-        "rm3": Rm3(bench.engine, settings),
-        "spelling": SpellingCorrection(SpellingCorrector.from_index(bench.index)),
-    }
+def baselines(bench: Bench, config: EvaluateConfig, topics: Sequence[TypedTopic]) -> dict[str, System]:
+    """What the learned systems have to beat on the topics, its parameters chosen on training topics, and, where asked
+    for, the oracle."""
+    training = _training_topics(bench, config)
+    ground = Ground(bench.collection.corpus, bench.engine, bench.index, training, topics, bench.log)
+    systems = usual_baselines(ground)
+    if config.more_baselines:
+        systems |= more_baselines(ground)
     if config.oracle:
-        systems["oracle"] = Oracle(bench.engine, bench.index)
+        systems[ORACLE] = Oracle(bench.engine, bench.index)
     return systems
 
 
 def typed_queries(collection: Collection, split: str, seed: int, index: TermIndex | None = None) -> list[TypedTopic]:
-    """The judged topics of a split with what a user typed first: verbatim where people wrote the queries, by a
-    simulated user with its own noise where they were made. Same seed, same queries. Users of the training split draw
-    from one half of the list of real misspellings, all others from the other half, which no training has seen.
+    """The judged topics of a split with what a user typed: verbatim, after the session's earlier queries, where
+    people wrote the queries; where they were made, by a simulated user with its own noise. Same seed, same queries.
+    Users of the training split draw from one half of the list of real misspellings, all others from the other half,
+    which no training has seen.
 
     Topics without a relevant document are left out, since every ranking scores 0 on them. Raises DataError for a
     split the collection lacks, or without judged topics.
@@ -161,7 +174,7 @@ def typed_queries(collection: Collection, split: str, seed: int, index: TermInde
     if not topics:
         raise DataError(f"Split {split!r} of {collection.corpus.source} has no topic with a relevant document.")
     if collection.queries == "real":
-        return [TypedTopic(topic, topic.query) for topic in topics]
+        return [TypedTopic(topic, topic.query, topic.history) for topic in topics]
     user = SimulatedUser.of(collection, UserConfig(misspellings=_misspellings_of(split)), index)
     streams = np.random.default_rng([seed, 2]).spawn(len(topics))
     return [TypedTopic(topic, user.first_query(topic, rng).text) for topic, rng in zip(topics, streams, strict=True)]
@@ -226,7 +239,7 @@ def results_table(results: Results) -> Table:
             Text(f"{figures.means[measure]:.4f}", style="bold" if name in best[measure] else "")
             for measure in MEASURES
         ]
-        table.add_row(name, *means, *(_against(results, name, rival) for rival in ("bm25", "rm3")))
+        table.add_row(title_of(name), *means, *(_against(results, name, rival) for rival in ("bm25", "rm3")))
     return table
 
 
@@ -251,7 +264,7 @@ def _run_system(engine: SearchEngine, topics: Sequence[TypedTopic], name: str, s
     started = time.perf_counter()
     answers = system(topics)
     answered = time.perf_counter()
-    rankings = engine.search([answer.query for answer in answers], DEPTH)
+    rankings = engine_of(system, engine).search([answer.query for answer in answers], DEPTH)
     searched = time.perf_counter()
     scores = evaluate_rankings([one.topic for one in topics], rankings)
     logger.info("%s: nDCG@10 %.4f, %d topics without results", name, scores.mean("nDCG@10"), scores.n_empty)
@@ -294,7 +307,7 @@ def _outcome(run: _Run, i: int, topic: Topic, titles: Mapping[str, str]) -> Topi
 
 def _settings(systems: Mapping[str, System], config: EvaluateConfig) -> dict[str, str]:
     """What was set or chosen, as text; the folder is left out, since it says nothing about the figures."""
-    chosen = {name: str(system.settings) for name, system in systems.items() if isinstance(system, Rm3)}
+    chosen = {name: str(system.settings) for name, system in systems.items() if isinstance(system, Tuned)}
     given = {name: str(value) for name, value in asdict(config).items() if name != "out"}
     return {**given, **chosen}
 
@@ -305,7 +318,7 @@ def _misspellings_of(split: str) -> Part:
 
 def _counted(systems: Mapping[str, System], config: EvaluateConfig, progress: Progress | None) -> Callable[[], None]:
     """To be called when a system has searched, and when it has served sessions."""
-    total = len(systems) + (len(systems.keys() - {ORACLE}) if config.sessions else 0)
+    total = len(systems) + (len(systems.keys() - set(WITHOUT_SESSIONS)) if config.sessions else 0)
     numbers = count(1)
 
     def done() -> None:
@@ -322,18 +335,22 @@ def _sessions(
     config: EvaluateConfig,
     done: Callable[[], None],
 ) -> SessionResults:
-    """Sessions with every system but the oracle, which knows no answers for later queries."""
+    """Sessions with every system but those of `WITHOUT_SESSIONS`."""
     user = SimulatedUser.of(bench.collection, UserConfig(misspellings=_misspellings_of(config.split)), bench.index)
-    rivals = {name: system for name, system in systems.items() if name != ORACLE}
+    rivals = {name: system for name, system in systems.items() if name not in WITHOUT_SESSIONS}
     settings = SessionsConfig(config.sessions, config.seed, config.resamples)
     return measure_sessions(bench.engine, [one.topic for one in topics], user, rivals, settings, done)
 
 
-def _validation_topics(bench: Bench, config: EvaluateConfig) -> list[TypedTopic]:
-    """Training topics for choosing RM3's parameters; none where there are none or where they are what is reported."""
+def _training_topics(bench: Bench, config: EvaluateConfig) -> list[TypedTopic]:
+    """Topics for choosing and estimating; none where there are none or where they are what is reported."""
     if config.split == "train" or not bench.collection.topics.get("train"):
         return []
-    return typed_queries(bench.collection, "train", config.seed, bench.index)[:VALIDATION_TOPICS]
+    return _as_seen(typed_queries(bench.collection, "train", config.seed, bench.index), config)
+
+
+def _as_seen(topics: list[TypedTopic], config: EvaluateConfig) -> list[TypedTopic]:
+    return topics if config.context else [replace(one, history=()) for one in topics]
 
 
 def _split(collection: Collection, split: str) -> tuple[Topic, ...]:

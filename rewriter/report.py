@@ -27,8 +27,17 @@ logger = logging.getLogger(__name__)
 BASELINE = "bm25"
 """What gains are measured against."""
 
-UNTRAINED: tuple[str, ...] = (BASELINE, "rm3", "spelling")
-"""What costs no training: a gain that one of these brings too is not the rewriter's own."""
+RIVALS: tuple[str, ...] = (
+    BASELINE,
+    "rm3",
+    "spelling",
+    "rocchio",
+    "session_concatenation",
+    "successor",
+    "association",
+    "bm25_tuned",
+)
+"""What needs no rewriter to be trained: a gain that one of these brings too is not the rewriter's own."""
 
 MEASURE = "nDCG@10"
 """The measure of the headline, the gain bars and the choice of examples."""
@@ -37,6 +46,11 @@ SYSTEM_NOTES: Mapping[str, str] = {
     "bm25": "the query as typed",
     "rm3": "pseudo-relevance feedback",
     "spelling": "misspelt words corrected",
+    "rocchio": "pseudo-relevance feedback in the vector space",
+    "session_concatenation": "with the session's earlier queries, at a lower weight",
+    "successor": "the query that most often came next in the log",
+    "association": "words that go with the query's in judged training topics",
+    "bm25_tuned": "the query as typed, with k1 and b chosen on training topics",
     "base": "before any session was seen",
     "warm_start": "supervised on hindsight pairs",
     "offline": "what was tried and clicked, from the log alone",
@@ -183,7 +197,7 @@ def subject_of(results: Results) -> str | None:
 
 def verdict(results: Results, subject: str | None) -> str:
     """One sentence: what the rewrites did to the headline measure, whether chance explains it, and whether the best
-    untrained system does as much."""
+    baseline does as much."""
     if subject is None:
         return f"Baselines on {results.n_topics} topics; no trained rewriter was evaluated."
     found = results.comparison(subject, BASELINE, MEASURE)
@@ -199,9 +213,9 @@ def verdict(results: Results, subject: str | None) -> str:
 
 
 def strongest_rival(results: Results, subject: str) -> str:
-    """One sentence on the best of the other untrained systems, so that no gain over plain BM25 is read as more than
+    """One sentence on the best of the other baselines, so that no gain over plain BM25 is read as more than
     it is; empty where BM25 itself is the best of them."""
-    name = _best_untrained(results)
+    name = _best_baseline(results)
     if name == BASELINE:
         return ""
     said = f"The strongest baseline is {name} with {MEASURE} {results.figures[name].means[MEASURE]:.3f}"
@@ -212,15 +226,15 @@ def strongest_rival(results: Results, subject: str) -> str:
     return f"{said}; {subject} differs from it by {found.difference:+.3f} ({low:+.3f} to {high:+.3f}, {_p(found.p)})."
 
 
-def _best_untrained(results: Results) -> str:
-    """The untrained system with the highest headline measure, BM25 among equals."""
-    untrained = [name for name in UNTRAINED if name in results.figures]
-    return max(untrained, key=lambda one: results.figures[one].means[MEASURE], default=BASELINE)
+def _best_baseline(results: Results) -> str:
+    """The baseline with the highest headline measure, BM25 among equals."""
+    rivals = [name for name in RIVALS if name in results.figures]
+    return max(rivals, key=lambda one: results.figures[one].means[MEASURE], default=BASELINE)
 
 
 def _beyond_rival(results: Results, subject: str) -> str:
-    """What to add to "helps" where another untrained system beats BM25; empty where the subject beats that too."""
-    rival = _best_untrained(results)
+    """What to add to "helps" where another baseline beats BM25; empty where the subject beats that too."""
+    rival = _best_baseline(results)
     if rival == BASELINE:
         return ""
     found = results.comparison(subject, rival, MEASURE)

@@ -23,8 +23,29 @@ from search.metrics import MEASURES
 ORACLE = "oracle"
 """The system that reads the answers and is therefore never called best."""
 
+SYSTEM_TITLES: Mapping[str, str] = {
+    "bm25": "BM25, as typed",
+    "bm25_tuned": "BM25, k1 and b chosen",
+    "rm3": "BM25 + RM3",
+    "rocchio": "BM25 + Rocchio",
+    "spelling": "spelling corrected",
+    "session_concatenation": "session's queries joined",
+    "successor": "next query of the log",
+    "association": "word associations",
+    "warm_start": "warm start",
+    "offline": "offline",
+    "ppo": "PPO",
+    ORACLE: "oracle (knows the answer)",
+}
+"""System name -> how tables call it, in their order."""
+
 RESULTS_FILE = "results.json"
 PER_TOPIC_FILE = "per_topic.jsonl"
+
+
+def title_of(system: str) -> str:
+    """How tables call a system: its name where it has no other."""
+    return SYSTEM_TITLES.get(system, system)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What a rewriter changes for whole search sessions: clicks at the first query, queries until a click, abandonment.
 
 The same simulated users, with the same needs and random numbers, search once with every system; what they type is
-rewritten before it is searched, for later queries too. Sessions of the same number are pairs. Figures of a log are
-computed by `search.log_stats`, with the same definitions.
+rewritten before it is searched, for later queries too, each as if it were the first. Sessions of the same number are
+pairs. Figures of a log are computed by `search.log_stats`, with the same definitions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.statistics import RESAMPLES, Comparison, compare
-from rewriter.systems import System, TypedTopic
+from rewriter.systems import System, TypedTopic, engine_of
 from search.engine import SearchEngine
 from search.log_stats import SessionFigures
 from search.records import Document, ScoredDoc, Session, Topic, WeightedQuery
@@ -118,7 +118,7 @@ def measure_sessions(
         raise ValueError("No system to simulate sessions with")
     runs: dict[str, list[Session]] = {}
     for name, system in systems.items():
-        rewriting = RewritingEngine(engine, system)
+        rewriting = RewritingEngine(engine_of(system, engine), system)
         runs[name] = list(simulate_sessions(topics, rewriting, user, config.sessions, config.seed))
         if done is not None:
             done()

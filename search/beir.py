@@ -1,7 +1,7 @@
 """A folder in the layout of BEIR (Thakur et al., NeurIPS 2021): corpus, queries and judgments per split.
 
     corpus.jsonl[.gz]    {"_id", "title", "text"}
-    queries.jsonl[.gz]   {"_id", "text"}
+    queries.jsonl[.gz]   {"_id", "text"}, and perhaps {"metadata": {"history": [...]}}: the session's earlier queries
     qrels/<split>.tsv    header `query-id corpus-id score`, then one judgment a line
 
 Splits keep their names. Queries that no split judges are left out. Nothing is downloaded.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.errors import DataError
@@ -46,7 +46,8 @@ def read_topics(folder: Path, doc_ids: Set[str]) -> dict[str, tuple[Topic, ...]]
     A grade of 0 or below stays out of `relevance`. A topic without a positive grade is left out, and each split logs
     how many those were.
 
-    Raises DataError: a missing or broken file, a judgment of a document or query that is not there, a bad grade.
+    Raises DataError: a missing or broken file, a judgment of a document or query that is not there, a bad grade,
+    a history that is no list of texts.
     """
     queries = _read_queries(_required(folder, "queries.jsonl"))
     files = sorted(p for p in (folder / "qrels").glob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz")))
@@ -64,8 +65,9 @@ def _required(folder: Path, name: str) -> Path:
     return found
 
 
-def _read_queries(path: Path) -> dict[str, str]:
-    queries: dict[str, str] = {}
+def _read_queries(path: Path) -> dict[str, Topic]:
+    """Topics without judgments by id."""
+    queries: dict[str, Topic] = {}
     for number, record in read_objects(path):
         topic_id, text = record_id(record, path, number), text_field(record, "text", path, number)
         if topic_id in queries:
@@ -73,11 +75,23 @@ def _read_queries(path: Path) -> dict[str, str]:
             raise DataError.at(path, number, problem, "Give every query its own id")
         if not text.strip():
             raise DataError.at(path, number, f"query {shown(topic_id)} is empty", "Fill in `text` or remove the line")
-        queries[topic_id] = text
+        queries[topic_id] = Topic(topic_id, text, {}, _history(record, path, number))
     return queries
 
 
-def _split_topics(path: Path, queries: Mapping[str, str], doc_ids: Set[str]) -> tuple[Topic, ...]:
+def _history(record: Mapping[str, object], path: Path, number: int) -> tuple[str, ...]:
+    """Earlier queries of the session; none where the record has no metadata or these no history."""
+    metadata = record.get("metadata")
+    found = metadata.get("history") if isinstance(metadata, dict) else None
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(query, str) for query in found):
+        problem = f"`metadata.history` is {shown(found)}, not a list of texts"
+        raise DataError.at(path, number, problem, "List the earlier queries of the session, oldest first")
+    return tuple(text_field({"history": query}, "history", path, number) for query in found)
+
+
+def _split_topics(path: Path, queries: Mapping[str, Topic], doc_ids: Set[str]) -> tuple[Topic, ...]:
     grades: dict[str, dict[str, int]] = {}
     for judgment in read_judgments(path):
         _check_known(judgment, path, queries, doc_ids)
@@ -90,14 +104,14 @@ def _split_topics(path: Path, queries: Mapping[str, str], doc_ids: Set[str]) -> 
     for topic_id, judged in grades.items():
         relevance = {doc_id: grade for doc_id, grade in judged.items() if grade > 0}
         if relevance:
-            topics.append(Topic(topic_id, queries[topic_id], relevance))
+            topics.append(replace(queries[topic_id], relevance=relevance))
     if len(topics) < len(grades):
         left_out = len(grades) - len(topics)
         _log.warning("%s: %d of %d topics have no relevant document and are left out", path, left_out, len(grades))
     return tuple(topics)
 
 
-def _check_known(judgment: Judgment, path: Path, queries: Mapping[str, str], doc_ids: Set[str]) -> None:
+def _check_known(judgment: Judgment, path: Path, queries: Mapping[str, Topic], doc_ids: Set[str]) -> None:
     if judgment.topic_id not in queries:
         problem = f"query {shown(judgment.topic_id)} is judged but not in the queries"
         raise DataError.at(path, judgment.line, problem, "Add it to queries.jsonl or remove the line")

@@ -36,6 +36,8 @@ class Topic:
     query: str
     relevance: Mapping[str, int] = field(hash=False)
     """doc_id -> grade; absent documents have grade 0."""
+    history: tuple[str, ...] = ()
+    """Queries typed before this one in the same session, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rewriter.checkpoint import load_policy
+from rewriter.checkpoint import load_policy, save_policy
 from rewriter.stage_record import read_stage
 from rewriter.trlx_checkpoint import newest_checkpoint
 from rewriter.trlx_deepspeed import configure
@@ -40,6 +40,18 @@ def launched(stage: str, processes: int) -> list[str]:
     config = ROOT / "rewriter" / "configs" / f"{stage}.yaml"
     launcher = ["-m", "accelerate.commands.launch", "--config_file", str(config)]
     return [*launcher, "--num_processes", str(processes), "--main_process_port", "0"]
+
+
+@pytest.fixture(scope="module")
+def world(world, tmp_path_factory) -> Path:
+    """The toy world with a muddled memory, so that there is something to learn in twelve steps."""
+    folder = shutil.copytree(world, tmp_path_factory.mktemp("muddled") / "world")
+    policy, vocabulary = load_policy(folder / "run" / "warm_start")
+    assert policy.memory is not None
+    with torch.no_grad():
+        policy.memory.keys.copy_(torch.randn(policy.memory.keys.shape, generator=torch.Generator().manual_seed(0)))
+    save_policy(policy, vocabulary, folder / "run" / "warm_start")
+    return folder
 
 
 @pytest.fixture(scope="module")

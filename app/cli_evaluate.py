@@ -83,7 +83,7 @@ def evaluate(
     with terminal.progress("Evaluating") as update, _opened(log) as sessions:
         bench = replace(open_bench(stage), log=sessions)
         found = run(stage, systems, bench, {"model": str(model)}, systems.metrics, update)
-    _save_settings(stage, model)
+        _save_settings(stage, model, sessions.url if sessions else None)
     terminal.table(results_table(found.results))
     terminal.line(verdict(found.results))
     terminal.line(f"Report: {found.report}")
@@ -97,11 +97,11 @@ def _opened(log: str | None) -> AbstractContextManager[SessionLog | None]:
     return nullcontext() if log is None else SessionLog.open(log, create=False)
 
 
-def _save_settings(config: EvaluateConfig, model: Path) -> None:
+def _save_settings(config: EvaluateConfig, model: Path, log: str | None) -> None:
     from search.whole_files import whole_file
 
     with whole_file(config.out / "settings.json") as file:
-        json.dump({**asdict(config), "model": model}, file, indent=1, default=str)
+        json.dump({**asdict(config), "model": model, "log": log}, file, indent=1, default=str)
 
 
 def export(

@@ -66,7 +66,9 @@ def test_every_stage_answers_with_its_folder_settings_and_figures(place, trained
 @pytest.mark.slow
 def test_evaluate_writes_results_report_and_settings(place, run, trained):
     answer = run("evaluate", "--split", "dev", "--model", place / "run", "--out", place / "dev")
-    assert {"bm25", "rm3", "spelling", "oracle", "warm_start", "ppo"} == answer["systems"].keys()
+    assert answer["systems"].keys() == {
+        "bm25", "rm3", "spelling", "rocchio", "association", "bm25_tuned", "oracle", "warm_start", "ppo",
+    }  # fmt: skip
     assert answer["split"] == "dev"
     assert (place / "dev" / "report.html").is_file()
     assert (place / "dev" / "runs" / "ppo.txt").is_file()
@@ -74,6 +76,26 @@ def test_evaluate_writes_results_report_and_settings(place, run, trained):
     alone = run("evaluate", "--model", place / "run" / "warm_start", "--out", place / "one", "--engine", "rank-bm25")
     assert "warm_start" in alone["systems"]
     assert "ppo" not in alone["systems"]
+
+
+@pytest.mark.slow
+def test_evaluate_compares_with_what_a_log_says_where_one_is_named(place, run, trained):
+    options = ("--model", place / "run" / "warm_start", "--set", "evaluate.sessions=5")
+    answer = run("evaluate", *options, "--out", place / "logged", "--log", place / "log.db")
+    assert "successor" in answer["systems"]
+    assert answer["settings"]["successor"].startswith("SuccessorSettings(mode=")
+    assert json.loads((place / "logged" / "settings.json").read_text())["log"].endswith("log.db")
+    few = run("evaluate", *options, "--out", place / "few", "--set", "evaluate.more_baselines=false")
+    assert few["systems"].keys() == {"bm25", "rm3", "spelling", "oracle", "warm_start"}
+
+
+@pytest.mark.slow
+def test_evaluate_refuses_a_log_that_does_not_exist(place, trained):
+    arguments = ["evaluate", "--model", place / "run", "--data", place / "documents.jsonl", "--out", place / "z"]
+    failed = CliRunner().invoke(app, [*(str(one) for one in arguments), "--log", str(place / "nowhere.db")])
+    assert failed.exit_code == 2
+    assert "nowhere.db" in failed.stderr
+    assert not (place / "nowhere.db").exists()
 
 
 @pytest.mark.slow

@@ -2,8 +2,15 @@
 
 import pytest
 
-from rewriter.baselines import Bm25, Oracle, Rm3, Rm3Settings, SpellingCorrection, choose_rm3, mix
-from rewriter.rewrite import Reason, Rewrite
+from rewriter.baselines import (
+    Bm25,
+    ConcatenationSettings,
+    Oracle,
+    SessionConcatenation,
+    SpellingCorrection,
+    mix,
+)
+from rewriter.rewrite import Reason, Rewrite, RewriteRequest
 from rewriter.systems import RewriterSystem, TypedTopic
 from search.metrics import evaluate_rankings
 from search.records import Topic, WeightedQuery
@@ -22,6 +29,7 @@ class UpperCaseRewriter:
     version = "toy"
 
     def rewrite(self, requests):
+        self.asked = requests
         return [
             Rewrite(
                 query=r.query,
@@ -63,22 +71,14 @@ def test_mixing_without_terms_keeps_the_plain_query(query, added):
     assert mix(query, added, 0.5) == WeightedQuery.of(query)
 
 
-def test_rm3_gives_the_feedback_terms_their_share():
-    clauses = Rm3(ENGINE, Rm3Settings(n_terms=3, original_weight=0.8))([TYPED[1]])[0].query.clauses
-    assert clauses[0] == ("timestamp", pytest.approx(0.8))
-    assert len(clauses) == 4
-    assert sum(weight for _, weight in clauses[1:]) == pytest.approx(0.2)
+def test_the_words_of_earlier_queries_are_searched_at_their_weight():
+    typed = TypedTopic(TOPICS[2], "wait", history=("thread", "process thread"))
+    clauses = SessionConcatenation(ConcatenationSettings(0.25))([typed])[0].query.clauses
+    assert clauses == (("wait", 1.0), ("thread", 0.25), ("process thread", 0.25))
 
 
-def test_rm3_keeps_a_query_that_finds_nothing():
-    assert Rm3(ENGINE)([TYPED[4]])[0].query == WeightedQuery.of("opne")
-
-
-def test_rm3_parameters_with_the_best_validation_score_are_chosen():
-    chosen = choose_rm3(ENGINE, TYPED, n_terms=(2, 5), original_weights=(0.1, 0.9))
-    scores = {(n, w): mean_ndcg(Rm3(ENGINE, Rm3Settings(n, w))) for n in (2, 5) for w in (0.1, 0.9)}
-    assert scores[chosen.n_terms, chosen.original_weight] == max(scores.values())
-    assert choose_rm3(ENGINE, []) == Rm3Settings()
+def test_session_concatenation_leaves_the_first_query_of_a_session_as_typed():
+    assert SessionConcatenation()(TYPED) == Bm25()(TYPED)
 
 
 def test_spelling_correction_helps_where_a_word_is_misspelt_and_else_changes_nothing():
@@ -112,3 +112,9 @@ def test_a_rewriter_becomes_a_system_in_either_mode(mode, first):
     assert answer.query.clauses[0] == first
     assert answer.rewrite is not None
     assert answer.rewrite.text == "wait more"
+
+
+def test_a_rewriter_sees_the_earlier_queries_of_the_session():
+    rewriter = UpperCaseRewriter()
+    RewriterSystem(rewriter)([TypedTopic(TOPICS[2], "wait", history=("thread",)), TYPED[0]])
+    assert rewriter.asked == [RewriteRequest("wait", ("thread",)), RewriteRequest("sort list")]

@@ -8,13 +8,22 @@ import ir_measures
 import pytest
 from rich.console import Console
 
-from rewriter.baselines import Bm25, Oracle, Rm3
-from rewriter.evaluate import Bench, EvaluateConfig, evaluate_systems, main, results_table, typed_queries
+from rewriter.baselines import Bm25, Oracle
+from rewriter.evaluate import (
+    COMPARED,
+    Bench,
+    EvaluateConfig,
+    evaluate_systems,
+    main,
+    results_table,
+    typed_queries,
+)
+from rewriter.feedback_baselines import Rm3
 from rewriter.results import read_results, write_results
-from rewriter.systems import Answer
+from rewriter.systems import Answer, OwnEngine
 from search.errors import DataError
 from search.records import Collection, Topic, WeightedQuery
-from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
+from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, toy_collection
 
 ENGINE = ToyEngine()
 
@@ -126,7 +135,8 @@ def test_the_closing_table_sets_the_best_in_bold_but_never_the_oracle(results):
     page = io.StringIO()
     Console(width=200, file=page).print(results_table(results))
     text = page.getvalue()
-    assert "ppo" in text
+    assert "PPO" in text
+    assert "BM25 + RM3" in text
     assert f"{results.figures['oracle'].means['nDCG@10']:.4f}" in text
     assert "p=" in text
 
@@ -136,6 +146,38 @@ def test_topics_people_wrote_are_typed_verbatim_and_unjudged_ones_left_out():
     topics = {"dev": (*TOPICS, Topic("unjudged", "x", {"d1": 0}))}
     typed = typed_queries(dataclasses.replace(collection, topics=topics), "dev", seed=0)
     assert [one.query for one in typed] == [topic.query for topic in TOPICS]
+
+
+def test_the_earlier_queries_of_real_topics_are_handed_on():
+    topics = {"dev": (dataclasses.replace(TOPICS[0], history=("order", "order list")), TOPICS[1])}
+    typed = typed_queries(dataclasses.replace(toy_collection(), topics=topics), "dev", seed=0)
+    assert [one.history for one in typed] == [("order", "order list"), ()]
+
+
+@pytest.mark.parametrize(("context", "seen"), [(True, ("pool",)), (False, ())])
+def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen):
+    class Watching(Bm25):
+        history = ()
+
+        def __call__(self, topics):
+            Watching.history = topics[0].history
+            return super().__call__(topics)
+
+    topics = {"dev": (dataclasses.replace(TOPICS[2], history=("pool",)),)}
+    bench = Bench(dataclasses.replace(toy_collection(), topics=topics), ENGINE, ENGINE.index)
+    settings = dataclasses.replace(config, sessions=0, oracle=False, context=context)
+    main(settings, lambda _: {"ppo": Watching()}, bench)
+    assert Watching.history == seen
+    assert ("session_concatenation" in read_results(config.out).figures) == context
+
+
+def test_a_system_with_an_engine_of_its_own_is_searched_there(config):
+    """The engine holds one document only, so that everything finds it or nothing."""
+    small = ToyEngine([DOCUMENTS[7]])
+    systems = {"bm25": Bm25(), "bm25_tuned": OwnEngine(Bm25(), small, "one document")}
+    results = evaluate_systems(ENGINE, typed_queries(toy_collection(), "dev", 7), systems, config)
+    assert [row.outcomes["bm25_tuned"].titles for row in results.topics] == [(), (), ("Processes",), (), ()]
+    assert results.settings["bm25_tuned"] == "one document"
 
 
 def test_made_topics_are_typed_with_the_noise_of_a_simulated_user():
@@ -173,15 +215,20 @@ def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
     path = main(dataclasses.replace(config, sessions=30), lambda _: {"ppo": AddsOneWord()}, bench)
     assert path == config.out / "results.json"
     results = read_results(config.out)
-    assert list(results.figures) == ["bm25", "rm3", "spelling", "oracle", "ppo"]
-    assert set(results.sessions.figures) == {"bm25", "rm3", "spelling", "ppo"}
+    baselines = ["bm25", "rm3", "spelling", "rocchio", "association", "bm25_tuned"]
+    assert list(results.figures) == [*baselines, "oracle", "ppo"]
+    assert set(results.sessions.figures) == {*baselines, "ppo"}
     assert results.sessions.figures["bm25"].sessions == 30
     assert results.settings["corpus fingerprint"] == "0" * 16
     assert results.settings["rm3"].startswith("Rm3Settings(n_terms=")
+    assert results.settings["bm25_tuned"].startswith("Bm25Parameters(k1=")
+    assert {(one.a, one.b) for one in results.comparisons} == {
+        pair for pair in COMPARED if set(pair) <= {"ppo", *baselines}
+    }
     assert not any(str(config.out) in value for value in results.settings.values())
     assert {one.b for one in results.sessions.comparisons} == {"bm25"}
     assert {file.name for file in (config.out / "runs").iterdir()} == {
-        "qrels.txt", "bm25.txt", "rm3.txt", "spelling.txt", "oracle.txt", "ppo.txt",
+        "qrels.txt", "oracle.txt", "ppo.txt", *(f"{name}.txt" for name in baselines),
     }  # fmt: skip
     assert results.figures["oracle"].means["nDCG@10"] >= results.figures["bm25"].means["nDCG@10"]
 
@@ -192,3 +239,15 @@ def test_sessions_and_oracle_can_be_left_out(config):
     results = read_results(config.out)
     assert results.sessions is None
     assert "oracle" not in results.figures
+
+
+def test_the_further_baselines_can_be_left_out(config):
+    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    main(dataclasses.replace(config, sessions=0, oracle=False, more_baselines=False), lambda _: {}, bench)
+    assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling"]
+
+
+def test_nothing_is_learned_from_the_topics_that_are_reported(config):
+    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    main(dataclasses.replace(config, split="train", sessions=0, oracle=False), lambda _: {}, bench)
+    assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling", "rocchio"]

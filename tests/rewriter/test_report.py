@@ -10,7 +10,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from rewriter.evaluate import COMPARED
 from rewriter.report import (
+    RIVALS,
+    SYSTEM_NOTES,
     ReportConfig,
     examples_of,
     headline_cards,
@@ -31,7 +34,15 @@ from rewriter.report_plots import (
     running_mean,
     training_curves,
 )
-from rewriter.results import Results, SystemFigures, TopicOutcome, TopicRow, write_results
+from rewriter.results import (
+    ORACLE,
+    SYSTEM_TITLES,
+    Results,
+    SystemFigures,
+    TopicOutcome,
+    TopicRow,
+    write_results,
+)
 from rewriter.session_measures import FIRST_QUERY_CLICK, SessionResults
 from rewriter.statistics import Comparison
 from search.errors import DataError
@@ -198,6 +209,20 @@ def test_a_gain_that_plain_spelling_correction_also_brings_is_not_called_the_rew
     )
     kept = tuple(one for one in found.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
     assert verdict(dataclasses.replace(found, comparisons=(*kept, against)), "ppo").startswith(start)
+
+
+def test_a_baseline_learned_by_counting_is_a_rival_too():
+    found = results()
+    means = {"association": SystemFigures({**found.figures["ppo"].means, "nDCG@10": 0.45}, n_empty=0)}
+    counted = dataclasses.replace(found, figures={**found.figures, **means})
+    assert strongest_rival(counted, "ppo") == "The strongest baseline is association with nDCG@10 0.450."
+
+
+def test_every_system_that_is_compared_has_a_title_and_a_note():
+    compared = {name for pair in COMPARED for name in pair} | {ORACLE}
+    assert SYSTEM_TITLES.keys() == compared
+    assert SYSTEM_NOTES.keys() >= compared
+    assert set(RIVALS) == compared - {ORACLE, "ppo", "offline", "warm_start"}
 
 
 def test_examples_are_rewritten_topics_only_best_and_worst_by_gain():

@@ -54,12 +54,32 @@ def test_splits_keep_their_names_and_positive_grades(folder, caplog):
         ("qrels/train.tsv", "", r"train\.tsv:1: the header is ''"),
         ("queries.jsonl", '{"_id": "q1", "text": " "}', r"queries\.jsonl:1: query 'q1' is empty"),
         ("queries.jsonl", '{"_id": "q", "text": "a"}\n' * 2, r"queries\.jsonl:2: query id 'q' occurs a second time"),
+        (
+            "queries.jsonl",
+            '{"_id": "q", "text": "a", "metadata": {"history": "earlier"}}',
+            r"queries\.jsonl:1: `metadata\.history` is 'earlier', not a list of texts",
+        ),
+        (
+            "queries.jsonl",
+            '{"_id": "p", "text": "a"}\n{"_id": "q", "text": "a", "metadata": {"history": ["earlier", 2]}}',
+            r"queries\.jsonl:2: `metadata\.history` is \['earlier', 2\], not a list of texts",
+        ),
     ],
 )
 def test_a_broken_file_is_named(folder, name, content, message):
     (folder / name).write_text(content)
     with pytest.raises(DataError, match=message):
         load_collection(str(folder))
+
+
+def test_the_earlier_queries_of_a_session_are_read_where_there_are_any(folder):
+    (folder / "queries.jsonl").write_text(
+        '{"_id": "q1", "text": "alpha", "metadata": {"history": ["first", "second"], "session": "7"}}\n'
+        '{"_id": "q2", "text": "beta", "metadata": {"history": null}}\n'
+    )
+    topics = load_collection(str(folder)).topics
+    assert topics["train"] == (Topic("q1", "alpha", {"1": 2}, ("first", "second")),)
+    assert topics["heldout"][0].history == ()
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl.gz", "queries.jsonl"])

@@ -1,0 +1,135 @@
+"""All baselines of an evaluation, each with its parameters chosen on the same training topics.
+
+A gain over BM25 means little as long as a cheaper remedy brings the same. Those that people ask for first (RM3,
+spelling correction) are always there; the others where the data allow them and `EvaluateConfig.more_baselines` asks
+for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from scipy.sparse import csr_array
+
+from rewriter.association import association_of
+from rewriter.baselines import (
+    CONCATENATION_GRID,
+    Bm25,
+    ConcatenationSettings,
+    SessionConcatenation,
+    SpellingCorrection,
+)
+from rewriter.feedback_baselines import RM3_GRID, ROCCHIO_GRID, Rm3, Rm3Settings, Rocchio, RocchioSettings
+from rewriter.parameter_choice import ParameterChoice
+from rewriter.successor import (
+    SUCCESSOR_GRID,
+    Successor,
+    SuccessorSettings,
+    most_frequent_successors,
+    sessions_of_other_topics,
+)
+from rewriter.systems import System, Tuned, TypedTopic
+from rewriter.tfidf import document_vectors
+from rewriter.tuned_bm25 import tuned_bm25
+from search.engine import SearchEngine
+from search.records import Corpus
+from search.spelling import SpellingCorrector
+from search.term_index import TermIndex
+
+if TYPE_CHECKING:
+    from search.session_log import SessionLog
+
+logger = logging.getLogger(__name__)
+
+VALIDATION_TOPICS = 200
+"""Training topics on which parameters are chosen, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What baselines may look at."""
+
+    corpus: Corpus
+    engine: SearchEngine
+    index: TermIndex
+    training: Sequence[TypedTopic]
+    """The training topics; none where there are none, or where they are what is reported."""
+    reported: Sequence[TypedTopic]
+    """What is reported on: only whether it has history, and what the log must not hold, is taken from here."""
+    log: SessionLog | None = None
+    """Sessions with the needs of training topics, or of visitors."""
+
+    @cached_property
+    def vectors(self) -> csr_array:
+        """(D, V) tf-idf of the documents."""
+        return document_vectors(self.index)
+
+    def choice(self, topics: Sequence[TypedTopic] | None = None) -> ParameterChoice:
+        """On the first training topics, or on the first of some of them."""
+        return ParameterChoice(self.engine, (self.training if topics is None else topics)[:VALIDATION_TOPICS])
+
+
+def usual_baselines(ground: Ground) -> dict[str, System]:
+    """bm25, rm3 and spelling."""
+    settings = ground.choice().best(RM3_GRID, lambda one: Rm3(ground.engine, one), Rm3Settings())
+    logger.info("rm3 uses %s", settings)
+    return {
+        "bm25": Bm25(),
+        "rm3": Rm3(ground.engine, settings),
+        "spelling": SpellingCorrection(SpellingCorrector.from_index(ground.index)),
+    }
+
+
+def more_baselines(ground: Ground) -> dict[str, System]:
+    """rocchio; session_concatenation where a reported topic has history; successor where there is a log; association
+    and bm25_tuned where there are training topics, the latter on corpora of moderate size."""
+    builders: dict[str, Callable[[Ground], System | None]] = {
+        "rocchio": _rocchio,
+        "session_concatenation": _session_concatenation,
+        "successor": _successor,
+        "association": _association,
+        "bm25_tuned": lambda one: tuned_bm25(one.corpus, one.index, one.choice().topics),
+    }
+    systems: dict[str, System] = {}
+    for name, build in builders.items():
+        started = time.perf_counter()
+        system = build(ground)
+        if system is not None:
+            chosen = system.settings if isinstance(system, Tuned) else "no settings"
+            logger.info("%s uses %s, made in %.1f s", name, chosen, time.perf_counter() - started)
+            systems[name] = system
+    return systems
+
+
+def _rocchio(ground: Ground) -> System:
+    def build(settings: RocchioSettings) -> Rocchio:
+        return Rocchio(ground.engine, ground.index, ground.vectors, settings)
+
+    return build(ground.choice().best(ROCCHIO_GRID, build, RocchioSettings()))
+
+
+def _session_concatenation(ground: Ground) -> System | None:
+    if not any(one.history for one in ground.reported):
+        return None
+    choice = ground.choice([one for one in ground.training if one.history])
+    return SessionConcatenation(choice.best(CONCATENATION_GRID, SessionConcatenation, ConcatenationSettings()))
+
+
+def _successor(ground: Ground) -> System | None:
+    if ground.log is None:
+        return None
+    reported = {one.topic.topic_id for one in ground.reported}
+    found = most_frequent_successors(sessions_of_other_topics(ground.log.sessions(), reported))
+    settings = ground.choice().best(SUCCESSOR_GRID, lambda one: Successor(found, one), SuccessorSettings())
+    return Successor(found, settings)
+
+
+def _association(ground: Ground) -> System | None:
+    if not ground.training:
+        return None
+    return association_of(ground.training, ground.index, ground.vectors, ground.engine, VALIDATION_TOPICS)

@@ -1,0 +1,72 @@
+"""Successors of hand-made sessions."""
+
+import logging
+
+import pytest
+
+from rewriter.successor import Successor, SuccessorSettings, most_frequent_successors, sessions_of_other_topics
+from rewriter.systems import TypedTopic
+from search.records import Click, Session, Topic, Turn, WeightedQuery
+
+
+def session(number, *queries, topic_id=None):
+    """A session of these queries; a query with a star got the click."""
+    attributes = {} if topic_id is None else {"topic_id": topic_id}
+    turns = tuple(
+        Turn(f"s{number}-{step}", step, query.rstrip("*"), None, ("d",),
+             (Click(f"s{number}-{step}", "d", 1, 0.0),) if query.endswith("*") else (), 0.0, attributes)
+        for step, query in enumerate(queries)
+    )  # fmt: skip
+    return Session(f"s{number}", "simulated", turns)
+
+
+def test_the_successor_is_the_later_query_that_got_most_clicks():
+    sessions = [
+        session(0, "red bull", "red bull ingredients", "taurine*"),
+        session(1, "red bull", "red bull ingredients"),
+        session(2, "Red  Bull!", "caffeine*"),
+        session(3, "red bull", "taurine*"),
+    ]
+    assert most_frequent_successors(sessions)["red bull"] == "taurine"
+
+
+def test_without_clicks_the_most_frequent_comes_first_then_the_alphabet():
+    sessions = [
+        session(0, "a b", "x"),
+        session(1, "a b", "y", "z"),
+        session(2, "a b", "z"),
+        session(3, "c", "y", "x"),
+    ]
+    assert most_frequent_successors(sessions) == {"a b": "z", "y": "x", "c": "x"}
+
+
+def test_a_query_does_not_follow_itself_and_the_last_has_no_successor():
+    assert most_frequent_successors([session(0, "Sorting", "sorting*"), session(1, "sorting*")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "clauses"),
+    [
+        ("replace", (("sort a list", 1.0),)),
+        ("mix", (("Order, things", pytest.approx(0.25)), ("sort a list", pytest.approx(0.25)))),
+    ],
+)
+def test_the_successor_is_searched_instead_of_what_was_typed_or_beside_it(mode, clauses):
+    """Mixed, typed query and successor weigh 1/2 each, shared by two index terms (`a` is none)."""
+    system = Successor({"order things": "sort a list"}, SuccessorSettings(mode))
+    assert system([TypedTopic(Topic("t", "", {}), "Order, things")])[0].query.clauses == clauses
+
+
+@pytest.mark.parametrize("query", ["never seen", "", "goes nowhere"])
+def test_other_queries_are_searched_as_typed(query):
+    """A successor of stop words alone would find nothing."""
+    system = Successor({"order things": "sort", "goes nowhere": "the"}, SuccessorSettings("replace"))
+    assert system([TypedTopic(Topic("t", "", {}), query)])[0].query == WeightedQuery.of(query)
+
+
+def test_sessions_of_reported_topics_are_left_out_and_counted(caplog):
+    sessions = [session(0, "a", "b", topic_id="t1"), session(1, "c", "d", topic_id="t2"), session(2, "e", "f")]
+    with caplog.at_level(logging.WARNING):
+        kept = list(sessions_of_other_topics(sessions, {"t1"}))
+    assert [one.session_id for one in kept] == ["s1", "s2"]
+    assert "1 sessions of the log are of topics that are reported" in caplog.text

@@ -26,13 +26,7 @@ from rewriter.baselines import (
 )
 from rewriter.feedback_baselines import RM3_GRID, ROCCHIO_GRID, Rm3, Rm3Settings, Rocchio, RocchioSettings
 from rewriter.parameter_choice import ParameterChoice
-from rewriter.successor import (
-    SUCCESSOR_GRID,
-    Successor,
-    SuccessorSettings,
-    most_frequent_successors,
-    sessions_of_other_topics,
-)
+from rewriter.successor import successor_of
 from rewriter.systems import System, Tuned, TypedTopic
 from rewriter.tfidf import document_vectors
 from rewriter.tuned_bm25 import tuned_bm25
@@ -124,9 +118,7 @@ def _successor(ground: Ground) -> System | None:
     if ground.log is None:
         return None
     reported = {one.topic.topic_id for one in ground.reported}
-    found = most_frequent_successors(sessions_of_other_topics(ground.log.sessions(), reported))
-    settings = ground.choice().best(SUCCESSOR_GRID, lambda one: Successor(found, one), SuccessorSettings())
-    return Successor(found, settings)
+    return successor_of(ground.log.sessions(), reported, ground.choice())
 
 
 def _association(ground: Ground) -> System | None:

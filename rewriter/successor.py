@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rewriter.baselines import mix
+from rewriter.parameter_choice import ParameterChoice
 from rewriter.systems import Answer, TypedTopic
 from search.analysis import terms, words
 from search.records import Session, WeightedQuery
@@ -28,8 +29,8 @@ class SuccessorSettings:
     """Searched instead of what was typed, or beside it at equal weight."""
 
 
-SUCCESSOR_GRID = (SuccessorSettings("replace"), SuccessorSettings("mix"))
-"""What is tried on training topics."""
+SUCCESSOR_GRID = (SuccessorSettings("mix"), SuccessorSettings("replace"))
+"""What is tried on training topics; where both do the same, what was typed is kept."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Successor:
     """
 
     successors: Mapping[str, str] = field(repr=False)
-    """Of `most_frequent_successors`."""
+    """Of `SuccessorCounts.most_frequent`."""
     settings: SuccessorSettings = field(default_factory=SuccessorSettings)
 
     def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:
@@ -58,38 +59,62 @@ class Successor:
         return mix(query, [(successor, 1.0 / length)], 0.5)
 
 
-def most_frequent_successors(sessions: Iterable[Session]) -> dict[str, str]:
-    """Query -> the later query of its sessions that got the click most often; of those with as many clicks the most
-    frequent, then the alphabetically first. Queries are given `as_words`; a repeated query is no successor."""
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    clicks: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for session in sessions:
+class SuccessorCounts:
+    """What came after what in sessions; queries are taken `as_words`."""
+
+    def __init__(self) -> None:
+        self._after: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._clicked_after: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, session: Session) -> None:
+        """Count every later query of the session as a successor of every earlier one that reads otherwise."""
         typed = [as_words(turn.query) for turn in session.turns]
         for step, query in enumerate(typed):
             later = [i for i in range(step + 1, len(typed)) if typed[i] != query]
-            counts[query].update(typed[i] for i in later)
-            clicks[query].update(typed[i] for i in later if session.turns[i].clicks)
-    return {query: _first(after, clicks[query]) for query, after in counts.items() if after}
+            self._after[query].update(typed[i] for i in later)
+            self._clicked_after[query].update(typed[i] for i in later if session.turns[i].clicks)
+
+    def most_frequent(self) -> dict[str, str]:
+        """Query -> the successor that got the click most often; of those with as many clicks the most frequent, then
+        the alphabetically first."""
+        return {query: _first(after, self._clicked_after[query]) for query, after in self._after.items() if after}
 
 
-def sessions_of_other_topics(sessions: Iterable[Session], reported: Collection[str]) -> Iterable[Session]:
-    """The sessions that name none of the reported topics; live ones name none. Says in the log what is left out."""
-    from rewriter.training_data import TOPIC_ATTRIBUTE
+def successor_of(sessions: Iterable[Session], reported: Collection[str], choice: ParameterChoice) -> Successor:
+    """Counted over all sessions but those of the reported topic ids. For the choice between replacing and mixing,
+    those of the topics to choose on are not counted either: replacing would look good on needs that the log knows.
 
-    left_out = 0
+    Sessions of visitors name no topic and always count.
+    """
+    held_back = {one.topic.topic_id for one in choice.topics}
+    whole, part, left_out = SuccessorCounts(), SuccessorCounts(), 0
     for session in sessions:
-        if any(str(turn.attributes.get(TOPIC_ATTRIBUTE)) in reported for turn in session.turns):
+        topic_ids = _topic_ids(session)
+        if not topic_ids.isdisjoint(reported):
             left_out += 1
-        else:
-            yield session
+            continue
+        whole.add(session)
+        if topic_ids.isdisjoint(held_back):
+            part.add(session)
     if left_out:
-        logger.warning("%d sessions of the log are of topics that are reported; successor does without", left_out)
-
-
-def _first(counts: Counter[str], clicks: Counter[str]) -> str:
-    return min(counts, key=lambda query: (-clicks[query], -counts[query], query))
+        logger.warning("successor: %d sessions of the log are left out, being of topics that are reported", left_out)
+    known = part.most_frequent()
+    settings = choice.best(SUCCESSOR_GRID, lambda one: Successor(known, one), SuccessorSettings())
+    return Successor(whole.most_frequent(), settings)
 
 
 def as_words(query: str) -> str:
     """The words of a query in lower case, one space between them."""
     return " ".join(words(query))
+
+
+def _topic_ids(session: Session) -> set[str]:
+    """The topic that a simulated session names; none for a visitor's."""
+    from rewriter.training_data import TOPIC_ATTRIBUTE
+
+    named = (turn.attributes.get(TOPIC_ATTRIBUTE) for turn in session.turns)
+    return {str(topic_id) for topic_id in named if topic_id is not None}
+
+
+def _first(counts: Counter[str], clicks: Counter[str]) -> str:
+    return min(counts, key=lambda query: (-clicks[query], -counts[query], query))

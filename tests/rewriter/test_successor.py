@@ -4,9 +4,13 @@ import logging
 
 import pytest
 
-from rewriter.successor import Successor, SuccessorSettings, most_frequent_successors, sessions_of_other_topics
+from rewriter.parameter_choice import ParameterChoice
+from rewriter.successor import Successor, SuccessorCounts, SuccessorSettings, successor_of
 from rewriter.systems import TypedTopic
 from search.records import Click, Session, Topic, Turn, WeightedQuery
+from tests.rewriter.toy_engine import ToyEngine
+
+ENGINE = ToyEngine()
 
 
 def session(number, *queries, topic_id=None):
@@ -18,6 +22,13 @@ def session(number, *queries, topic_id=None):
         for step, query in enumerate(queries)
     )  # fmt: skip
     return Session(f"s{number}", "simulated", turns)
+
+
+def most_frequent_successors(sessions):
+    counts = SuccessorCounts()
+    for one in sessions:
+        counts.add(one)
+    return counts.most_frequent()
 
 
 def test_the_successor_is_the_later_query_that_got_most_clicks():
@@ -67,6 +78,16 @@ def test_other_queries_are_searched_as_typed(query):
 def test_sessions_of_reported_topics_are_left_out_and_counted(caplog):
     sessions = [session(0, "a", "b", topic_id="t1"), session(1, "c", "d", topic_id="t2"), session(2, "e", "f")]
     with caplog.at_level(logging.WARNING):
-        kept = list(sessions_of_other_topics(sessions, {"t1"}))
-    assert [one.session_id for one in kept] == ["s1", "s2"]
-    assert "1 sessions of the log are of topics that are reported" in caplog.text
+        found = successor_of(sessions, {"t1"}, ParameterChoice(ENGINE, []))
+    assert found.successors == {"c": "d", "e": "f"}
+    assert "1 sessions of the log are left out" in caplog.text
+
+
+@pytest.mark.parametrize(("topic_id", "mode"), [("t", "mix"), ("another", "replace"), (None, "replace")])
+def test_the_choice_knows_no_session_of_the_topics_that_it_is_made_on(topic_id, mode):
+    """The log leads from a misleading query to one that finds d5. Where only sessions of the very topic say so, that
+    means nothing for new needs. All sessions count in the end."""
+    typed = "socket send bytes server"
+    choice = ParameterChoice(ENGINE, [TypedTopic(Topic("t", typed, {"d5": 1}), typed)])
+    found = successor_of([session(0, typed, "text*", topic_id=topic_id)], set(), choice)
+    assert found == Successor({typed: "text"}, SuccessorSettings(mode))

@@ -332,7 +332,13 @@ def test_the_reference_never_changes(bench, vocabulary):
 @pytest.mark.slow
 def test_the_value_head_learns_the_mean_reward(bench, vocabulary):
     trainer = make_trainer(
-        bench, vocabulary, learning_rate=0.0, value_learning_rate=0.005, value_clip_range=10.0, kl_coef=0.0
+        bench,
+        vocabulary,
+        learning_rate=0.0,
+        memory_learning_rate=0.0,
+        value_learning_rate=0.005,
+        value_clip_range=10.0,
+        kl_coef=0.0,
     )
     means = []
     for _ in range(200):

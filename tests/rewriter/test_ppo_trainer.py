@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from rewriter import ppo_checkpoint
-from rewriter.environment import FoundDocuments, RewardBatch
 from rewriter.policy import T5Policy, collate
 from rewriter.ppo import exact_kl
 from rewriter.ppo_trainer import PPOTrainer
@@ -21,59 +20,11 @@ from rewriter.training_log import TrainingLog
 from rewriter.vocabulary import EOS_ID
 from search.errors import UntilclickError
 from tests.rewriter.toy_learning import THEMES, TOY_PPO, favour_the_end, prompt_of, shaken, toy_policy
+from tests.rewriter.toy_rewards import FindingReward, LengthReward, NoReward, PlantedReward, RewardOfThePrompt
 
 DECODINGS = ("parallel", "autoregressive")
 QUERIES = [words.split()[0] for words in THEMES.values()] + [words.split()[2] for words in THEMES.values()]
 ROUNDS = 3
-
-
-class PlantedReward:
-    """Pays 1 for each sequence that holds the one right term of its prompt; its optimum is known."""
-
-    def __init__(self, right: list[int]) -> None:
-        self.right = np.array(right)
-        self.seen: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def __len__(self) -> int:
-        return self.right.size
-
-    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
-        self.seen.append((ids, mask))
-        right = np.repeat(self.right[rows], ids.shape[0] // rows.size)
-        gain = ((ids == right[:, None]) & mask).any(1).astype(np.float64)
-        return RewardBatch(gain, gain, np.zeros_like(gain))
-
-
-class NoReward(PlantedReward):
-    """Pays every sequence the same."""
-
-    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
-        same = np.full(ids.shape[0], 0.25)
-        return RewardBatch(same, same, np.zeros_like(same))
-
-
-class RewardOfThePrompt(PlantedReward):
-    """Pays by prompt, whatever was drawn."""
-
-    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
-        gain = np.repeat(0.1 + rows / 7, ids.shape[0] // rows.size)
-        return RewardBatch(gain, gain, np.zeros_like(gain))
-
-
-class LengthReward(PlantedReward):
-    """Pays for short sequences."""
-
-    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
-        gain = -mask.sum(1).astype(np.float64)
-        return RewardBatch(gain, gain, np.zeros_like(gain))
-
-
-class FindingReward(PlantedReward):
-    """Pays as planted, and finds one document for each prompt, its own."""
-
-    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
-        found = FoundDocuments(rows[:, None] % 8, np.ones((rows.size, 1), dtype=np.float32))
-        return super().rewards(rows, ids, mask, rng)._replace(found=found)
 
 
 def make_trainer(bench, vocabulary, decoding="parallel", reward=PlantedReward, **changes) -> PPOTrainer:

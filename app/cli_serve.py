@@ -137,7 +137,7 @@ def search(
 def _summary(rewrite: Rewrite | None) -> dict[str, object] | None:
     if rewrite is None:
         return None
-    names = ("text", "terms", "correction", "applied", "reason", "confidence")
+    names = ("text", "terms", "correction", "context", "applied", "reason", "confidence")
     return {name: getattr(rewrite, name) for name in names}
 
 

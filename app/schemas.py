@@ -106,6 +106,7 @@ class RewriteOut(_Response):
     )
     terms: list[TermOut] = Field(description="Words added, heaviest first.")
     correction: str | None = Field(description="The query with misspelt words replaced; null where no word was.")
+    context: list[str] = Field(description="Words of the session's earlier queries that are searched as well.")
     applied: bool = Field(description="Whether the results are those of the rewrite.")
     reason: Reason = Field(description="Why the rewrite was or was not applied.")
     confidence: float = Field(description="What the gate compared with its threshold, 0..1.")
@@ -118,6 +119,7 @@ class RewriteOut(_Response):
             text=rewrite.text,
             terms=_terms(rewrite.terms),
             correction=rewrite.correction,
+            context=list(rewrite.context),
             applied=rewrite.applied,
             reason=rewrite.reason,
             confidence=rewrite.confidence,

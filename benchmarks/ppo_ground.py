@@ -27,7 +27,7 @@ from torch import Tensor
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 from rewriter.base import new_policy, train_base
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig
-from rewriter.environment import Environment, RewardBatch, RewardEnvironment, TrainingQuery
+from rewriter.environment import Environment, RewardBatch, RewardEnvironment, RolloutBlend, TrainingQuery
 from rewriter.model_folder import open_model, save_model
 from rewriter.policy import T5Policy
 from rewriter.ppo import exact_kl, masked_mean
@@ -214,7 +214,7 @@ def _corpus_ground(bench: Workbench, vocabulary: TermVocabulary, folder: Path, s
     settings = replace(CORPUS_SETTINGS, seed=seed)
     clicks = click_model(settings.click_model, settings.click_behaviour, 1)
     reward = make_reward(settings.reward, clicks, settings.click_credit)
-    environment = RewardEnvironment(bench.scorer(vocabulary), queries, reward, settings.rollout_weight)
+    environment = RewardEnvironment(bench.scorer(vocabulary), queries, reward, RolloutBlend(settings.rollout_weight))
     prompts = tuple(prompt for prompt, _ in known)
     records = tuple(prompt_record(one, row, vocabulary) for row, one in enumerate(prompts))
     pays = RewriteReward(environment, vocabulary, np.random.default_rng(seed))

@@ -2,10 +2,12 @@
 
 The original query is never lost. The score of a document is
 
-    original x BM25(query)/|query|  +  feedback x RM3 terms  +  rewrite x expansion terms
+    original x typed  +  feedback x RM3 terms  +  rewrite x expansion terms
+    typed  =  (1 - context) x BM25(query)/|query|  +  context x BM25(earlier words)/|earlier words|
 
-where corrections of words that no document contains join the original: such a word matches nothing, so nothing is
-given up. The weights are learned on held-out queries (`validation.py`) and travel in the bundle.
+where corrections of words that no document contains join the query: such a word matches nothing, so nothing is given
+up. Earlier words are those of the session's earlier queries that the query lacks; without any, what was typed is the
+query alone. The weights are learned on held-out queries (`validation.py`) and travel in the bundle.
 """
 
 from __future__ import annotations
@@ -19,13 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.prompts import Prompt
+from rewriter.rewrite import RewriteRequest
 from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from search.analysis import term_of, words
 from search.analysis import terms as analyse
-from search.analysis import words
 from search.records import WeightedQuery
 
+Clause = tuple[str, float]
+"""Words and their weight."""
+Clauses = tuple[Clause, ...]
 READABLE_TERMS = 4
 """Expansion words shown in the readable rewritten query."""
+MAX_CONTEXT = 10
+"""Earlier queries whose words are searched too, the latest."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class BlendSettings:
     base that no session has taught: above BM25 on all of five collections (docs/experiments.md)."""
 
     original: float = 0.7
-    """Weight of the original query with its corrections, divided by its number of terms."""
+    """Weight of what was typed: the query with its corrections, divided by its number of terms, and its context."""
     feedback: float = 0.1
     """Weight of the relevance model (RM3)."""
     rewrite: float = 0.2
@@ -48,6 +56,9 @@ class BlendSettings:
     corrections: bool = True
     """Whether corrections of unknown words join the original query. Where unknown words are mostly names, correcting
     them does harm."""
+    context: float = 0.3
+    """Share of what was typed that words of the session's earlier queries have, where there are any (Guan, Zhang &
+    Yang, "Utilizing Query Change for Session Search", SIGIR 2013, weigh them by how the session went on)."""
     min_confidence: float = 0.0
     """The gate: below this probability mass of the expansion terms the query is kept as it is."""
 
@@ -88,17 +99,37 @@ def added_words(query: str, corrected: str | None) -> tuple[str, ...]:
     return tuple((Counter(words(corrected)) - Counter(words(query))).elements())
 
 
-def original_clauses(query: str, corrections: Sequence[str], n_known: int) -> tuple[tuple[str, float], ...]:
+def context_words(request: RewriteRequest) -> tuple[str, ...]:
+    """Words of the session's latest earlier queries that the query lacks, one for each index term."""
+    present = set(analyse(request.query))
+    found: dict[str, str] = {}
+    for query in request.history[-MAX_CONTEXT:]:
+        for word in words(query):
+            term = term_of(word)
+            if term is not None and term not in present:
+                found.setdefault(term, word)
+    return tuple(found.values())
+
+
+def original_clauses(query: str, corrections: Sequence[str], n_known: int) -> Clauses:
     """Query and corrections, each term of weight 1/|query|; `n_known` counts the query's terms that the corpus
     contains. The clauses alone rank as the corrected query does."""
     share = 1.0 / max(n_known + len(corrections), 1)
     return ((query, share), *((word, share) for word in corrections))
 
 
+def with_context(original: Clauses, context: Sequence[str], share: float) -> Clauses:
+    """The clauses of a query and words of earlier queries, which have `share` of the weight in equal parts."""
+    if not context or share <= 0:
+        return original
+    kept = tuple((text, weight * (1.0 - share)) for text, weight in original)
+    return (*kept, *((word, share / len(context)) for word in context))
+
+
 def compose(
-    original: Sequence[tuple[str, float]],
-    feedback: Sequence[tuple[str, float]],
-    expansion: Sequence[tuple[str, float]],
+    original: Sequence[Clause],
+    feedback: Sequence[Clause],
+    expansion: Sequence[Clause],
     settings: BlendSettings,
 ) -> WeightedQuery:
     """Weigh the three parts against each other; an empty part leaves its weight unused."""
@@ -106,7 +137,7 @@ def compose(
     return WeightedQuery(tuple((text, share * weight) for part, share in parts if share > 0 for text, weight in part))
 
 
-def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> tuple[tuple[str, float], ...]:
+def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
     """The expansion as words with weights."""
     pairs = zip(expansion.ids, expansion.weights, strict=True)
     return tuple((vocabulary.surface(int(token)), float(weight)) for token, weight in pairs)

@@ -29,6 +29,8 @@ class TrainingQuery:
     """Index terms that retrieval searches for the original query, corrections of misspelt words included."""
     relevance: Mapping[str, float]
     """doc_id -> grade, or number of clicks for the `hindsight` reward."""
+    context: tuple[str, ...] = ()
+    """Index terms of the session's earlier queries that the query lacks."""
 
 
 class FoundDocuments(NamedTuple):
@@ -73,6 +75,18 @@ class Environment(Protocol):
         prompt next to each other; end tokens are outside the mask."""
 
 
+@dataclass(frozen=True)
+class RolloutBlend:
+    """What a rollout's ranking is made of, as `rewriter.blend` makes that of a served rewrite."""
+
+    rewrite: float
+    """Share of the rewrite in a score; what it leaves, and `feedback`, is the original query's."""
+    feedback: float = 0.0
+    """Share of the relevance model (RM3)."""
+    context: float = 0.0
+    """Share of the original query's weight that words of earlier queries have."""
+
+
 class RewardEnvironment:
     """Scores rewrites of a fixed set of queries."""
 
@@ -81,17 +95,15 @@ class RewardEnvironment:
         scorer: CorpusScorer,
         queries: Sequence[TrainingQuery],
         reward: Reward,
-        rewrite_weight: float,
-        feedback_weight: float = 0.0,
+        blend: RolloutBlend,
         found_depth: int = 0,
     ) -> None:
         """`found_depth` is the number of ranks in which wanted documents are noticed, 0 tells of none."""
         self._scorer = scorer
-        self._found_depth = found_depth
         self._queries = queries
         self._reward = reward
-        self._rewrite_weight = rewrite_weight
-        self._feedback_weight = feedback_weight
+        self._blend = blend
+        self._found_depth = found_depth
         self._grades = grade_matrix(queries, scorer)
         self._ideal = ideal_grades(self._grades, reward.depth)
 
@@ -105,11 +117,13 @@ class RewardEnvironment:
         """Rewards of G sequences for each of B queries: `rows` (B,), `ids` and `mask` (B x G, T), samples of one
         query next to each other. The terms of a sequence share the rewrite's weight equally."""
         group = ids.shape[0] // rows.size
-        originals = self._scorer.originals([self._queries[row].terms for row in rows])
+        queries = [self._queries[row] for row in rows]
+        contexts = [query.context for query in queries]
+        originals = self._scorer.originals([query.terms for query in queries], contexts, self._blend.context)
         ranked = self._scorer.rank(originals, self._reward.depth)
         worth_original = self._reward.expected(self._graded(rows, ranked), self._ideal[rows])
         kept = self._kept(originals)
-        weights = (self._rewrite_weight * mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(np.float32)
+        weights = (self._blend.rewrite * mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(np.float32)
         scores = self._scorer.score_tokens(ids, weights)
         scores.view(rows.size, group, -1).add_(kept[:, None, :])
         repeated = np.repeat(rows, group)
@@ -124,11 +138,11 @@ class RewardEnvironment:
 
     def _kept(self, originals: Tensor) -> Tensor:
         """(B, D) what a rewrite is added to: the original query and its relevance model."""
-        own = (1.0 - self._rewrite_weight - self._feedback_weight) * originals
-        if not self._feedback_weight:
+        own = (1.0 - self._blend.rewrite - self._blend.feedback) * originals
+        if not self._blend.feedback:
             return own
         feedback = self._scorer.feedback(originals, FEEDBACK_TERMS)
-        return own.add_(self._scorer.score_terms(feedback), alpha=self._feedback_weight)
+        return own.add_(self._scorer.score_terms(feedback), alpha=self._blend.feedback)
 
     def _graded(self, rows: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float32]:
         """(N, k) grades down each ranking; -1 entries of `ranked` have grade 0."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rewriter.blend import BlendSettings
 from rewriter.config import PPOConfig
-from rewriter.environment import RewardEnvironment
+from rewriter.environment import RewardEnvironment, RolloutBlend
 from rewriter.held_out import (
     MAX_VALIDATION_QUERIES,
     VALIDATION_SHARE,
@@ -109,8 +109,7 @@ def _environment(
         scorer,
         [training_query(one, corrector) for one in queries],
         make_reward(config.reward, clicks, config.click_credit),
-        config.rollout_weight,
-        config.rollout_feedback,
+        RolloutBlend(config.rollout_weight, config.rollout_feedback, config.rollout_context),
         config.found_depth if config.found_weight else 0,
     )
 

@@ -55,6 +55,8 @@ class Rewrite:
     query when nothing is applied."""
     replace: WeightedQuery
     """The rewrite alone (mode `replace`); the plain original query when nothing is applied."""
+    context: tuple[str, ...] = ()
+    """Words of the session's earlier queries that both of them hold."""
 
     @classmethod
     def keep(cls, query: str, reason: Reason, confidence: float = 0.0) -> Rewrite:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
@@ -70,14 +71,19 @@ class CorpusScorer:
             (index.counts.data / lengths, index.counts.indices, index.counts.indptr), shape=index.counts.shape
         )
 
-    def originals(self, queries: Sequence[Sequence[str]]) -> Tensor:
+    def originals(
+        self, queries: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]] = (), share: float = 0.0
+    ) -> Tensor:
         """(B, D) BM25 of queries given as index terms, divided by the number of their terms in the corpus; a query
-        without such terms scores 0 everywhere."""
-        ids = [[self.index.term_ids[t] for t in query if t in self.index.term_ids] for query in queries]
-        indptr = np.cumsum([0] + [len(row) for row in ids])
-        data = np.array([1.0 / len(row) for row in ids for _ in row], dtype=np.float32)
-        indices = np.array([i for row in ids for i in row], dtype=np.int64)
-        queries_by_term = csr_array((data, indices, indptr), shape=(len(queries), len(self.index.terms)))
+        without such terms scores 0 everywhere. The terms of its context, of earlier queries, have `share` of the
+        weight in equal parts where the corpus holds any; without `contexts` there are none."""
+        assert len(contexts) in (0, len(queries))
+        pairs = zip_longest(queries, contexts, fillvalue=())
+        rows = [self._typed(query, context, share) for query, context in pairs]
+        indptr = np.cumsum([0] + [len(row) for row in rows])
+        data = np.array([weight for row in rows for _, weight in row], dtype=np.float32)
+        indices = np.array([term for row in rows for term, _ in row], dtype=np.int64)
+        queries_by_term = csr_array((data, indices, indptr), shape=(len(rows), len(self.index.terms)))
         return _dense(queries_by_term @ self._weights)
 
     def feedback(self, originals: Tensor, n_terms: int) -> csr_array:
@@ -104,6 +110,14 @@ class CorpusScorer:
     def token_rows(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """(T, D) score of every document for each single token."""
         return np.asarray(self._token_weights[ids].toarray(), dtype=np.float32)
+
+    def _typed(self, query: Sequence[str], context: Sequence[str], share: float) -> list[tuple[int, float]]:
+        """Terms of the index and their weights."""
+        own, added = (
+            [self.index.term_ids[term] for term in part if term in self.index.term_ids] for part in (query, context)
+        )
+        share = share if added else 0.0
+        return [(term, (1.0 - share) / len(own)) for term in own] + [(term, share / len(added)) for term in added]
 
     def rank(self, scores: Tensor, k: int) -> NDArray[np.int64]:
         """(N, k) document rows in rank order, -1 where fewer than k documents score above 0."""

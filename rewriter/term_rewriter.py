@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 
 from rewriter.blend import (
     BlendSettings,
+    Clauses,
     added_words,
     compose,
+    context_words,
     expand,
     original_clauses,
     readable,
     surface_terms,
+    with_context,
 )
 from rewriter.prompts import Prompt, SpellingCandidates, render
 from rewriter.rewrite import Reason, Rewrite, RewriteRequest
@@ -73,20 +76,26 @@ class TermRewriter:
         prompts = [render(requests[row], self._vocabulary, self._spelling) for row in open_rows]
         if prompts:
             for row, prompt, logits in zip(open_rows, prompts, self._logits(prompts), strict=True):
-                answers[row] = self._answer(requests[row].query, prompt, logits)
+                answers[row] = self._answer(requests[row], prompt, logits)
         return [answer for answer in answers if answer is not None]
 
-    def _answer(self, query: str, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
-        corrected = self._spelling.correct(query) if self._settings.corrections else None
-        expansion = expand(logits, prompt, self._settings)
+    def _answer(self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
+        query, settings = request.query, self._settings
+        corrected = self._spelling.correct(query) if settings.corrections else None
+        context = tuple(
+            word for word in context_words(request) if self._spelling.known(word) and settings.context > 0
+        )
+        expansion = expand(logits, prompt, settings)
         empty = prompt.empty or not expansion.ids.size
-        trusted = not empty and expansion.confidence >= self._settings.min_confidence
-        if not trusted and corrected is None:
+        trusted = not empty and expansion.confidence >= settings.min_confidence
+        if not trusted and corrected is None and not context:
             reason = Reason.EMPTY_REWRITE if empty else Reason.GATED
             return Rewrite.keep(query, reason, expansion.confidence)
         terms = surface_terms(expansion, self._vocabulary) if trusted else ()
-        original = original_clauses(query, added_words(query, corrected), self._n_known(query))
+        typed = original_clauses(query, added_words(query, corrected), self._n_known(query))
+        original = with_context(typed, context, settings.context)
         feedback = self._feedback(original) if trusted else ()
+        replaced = original_clauses(corrected or query, (), self._n_known(corrected or query))
         return Rewrite(
             query=query,
             text=readable(corrected or query, terms),
@@ -95,16 +104,20 @@ class TermRewriter:
             applied=True,
             reason=Reason.APPLIED,
             confidence=expansion.confidence,
-            blend=compose(original, feedback, terms, self._settings),
-            replace=compose(
-                original_clauses(corrected or query, (), self._n_known(corrected or query)), (), terms, self._settings
-            ),
+            blend=compose(original, feedback, terms, settings),
+            replace=compose(with_context(replaced, context, settings.context), (), terms, settings),
+            context=context,
         )
+
+    def _context(self, request: RewriteRequest) -> tuple[str, ...]:
+        if self._settings.context <= 0:
+            return ()
+        return tuple(word for word in context_words(request) if self._spelling.known(word))
 
     def _n_known(self, query: str) -> int:
         return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.known(word))
 
-    def _feedback(self, original: tuple[tuple[str, float], ...]) -> Sequence[tuple[str, float]]:
+    def _feedback(self, original: Clauses) -> Sequence[tuple[str, float]]:
         if self._settings.feedback <= 0:
             return ()
         return self._engine.feedback_terms(WeightedQuery(original), self._settings.feedback_terms)

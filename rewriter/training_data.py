@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rewriter.blend import added_words
+from rewriter.blend import added_words, context_words
 from rewriter.environment import TrainingQuery
 from rewriter.hindsight import hindsight_pairs
 from rewriter.rewrite import RewriteRequest
@@ -78,7 +78,8 @@ def clicked_queries(sessions: Sequence[Session]) -> list[LoggedQuery]:
 
 def training_query(logged: LoggedQuery, spelling: Spelling | None) -> TrainingQuery:
     """The query as retrieval sees it, with corrections of unknown words where a corrector is given."""
-    return TrainingQuery(retrieval_terms(logged.request.query, spelling), logged.relevance)
+    context = analyse(" ".join(context_words(logged.request)))
+    return TrainingQuery(retrieval_terms(logged.request.query, spelling), logged.relevance, tuple(context))
 
 
 def retrieval_terms(query: str, spelling: Spelling | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ GRID_WEIGHTS = tuple(
     if original + feedback < 20
 )
 """(original, feedback, rewrite); the original keeps at least a fifth."""
+GRID_CONTEXT = (0.3, 0.0, 0.1, 0.2, 0.4)
+"""Shares of the words of earlier queries; the first wins where several are as good."""
 HARM = 0.05
 """Loss in nDCG@10 from which on a query counts as harmed."""
 HARM_LIMIT = 0.07
@@ -70,8 +73,11 @@ class ValidationSet:
         grades = grade_matrix(queries, scorer)
         self._grades = grades.toarray()
         self._ideal = ideal_grades(grades, self._reward.depth)
-        self._originals = scorer.originals([query.terms for query in queries])
-        self._feedback = scorer.score_terms(scorer.feedback(self._originals, FEEDBACK_TERMS))
+        self._typed = [query.terms for query in queries]
+        self._contexts = [query.context for query in queries]
+        self._later = np.flatnonzero([bool(context) for context in self._contexts])
+        self._originals, self._feedback = self._scored(np.arange(len(queries)), share=0.0)
+        self._in_context: dict[float, tuple[Tensor, Tensor]] = {}  # of the last share
         self._original_ndcg = self._ndcg(self._originals)
 
     def __len__(self) -> int:
@@ -98,21 +104,27 @@ class ValidationSet:
         return max(float(self._ndcg(scores).mean()) for scores in blended)
 
     def choose_blend(self, policy: T5Policy) -> BlendChoice:
-        """Of the grid, the best mean among the blends that harm few queries, or the least harm where none does; then
-        the gate. The defaults without queries."""
+        """Of the grid, the best mean among the blends that harm few queries, or the least harm where none does: first
+        weights and shape of the expansion, then the share of the context; then the gate. The defaults without
+        queries."""
         if not self._prompts:
             return BlendChoice(BlendSettings(), 0.0, 0.0)
         logits = PolicyLogits(policy)(self._prompts)
-        best, best_ndcg, best_rank = BlendSettings(), np.zeros(len(self)), (-np.inf, 0.0)
+        ranked: list[tuple[tuple[float, float], BlendSettings]] = []
         for shape in _expansion_shapes():
             expansions, _ = self._expansions(logits, shape)
-            for original, feedback, rewrite in GRID_WEIGHTS:
-                settings = replace(shape, original=original, feedback=feedback, rewrite=rewrite)
-                ndcg = self._ndcg(self._blend(expansions, settings))
-                rank = (-max(self.harmed_share(ndcg), HARM_LIMIT), float(ndcg.mean()))
-                if rank > best_rank:
-                    best, best_ndcg, best_rank = settings, ndcg, rank
-        return self._with_gate(best, best_ndcg, self._expansions(logits, best)[1])
+            ranked += [(self._worth(expansions, blend), blend) for blend in _weighted(shape)]
+        best = _first_best(ranked)
+        expansions, confidence = self._expansions(logits, best)
+        if self._later.size:
+            shared = [replace(best, context=context) for context in GRID_CONTEXT]
+            best = _first_best([(self._worth(expansions, blend), blend) for blend in shared])
+        return self._with_gate(best, self._ndcg(self._blend(expansions, best)), confidence)
+
+    def _worth(self, expansions: Tensor, settings: BlendSettings) -> tuple[float, float]:
+        """What a blend is chosen by, the larger the better."""
+        ndcg = self._ndcg(self._blend(expansions, settings))
+        return -max(self.harmed_share(ndcg), HARM_LIMIT), float(ndcg.mean())
 
     def harmed_share(self, ndcg: NDArray[np.float64]) -> float:
         """Share of the queries that lose more than `HARM` against their originals, 0..1."""
@@ -141,9 +153,22 @@ class ValidationSet:
         return self._scorer.score_tokens(ids, weights), np.array([one.confidence for one in read])
 
     def _blend(self, expansions: Tensor, settings: BlendSettings) -> Tensor:
-        return (
+        scores = (
             settings.original * self._originals + settings.feedback * self._feedback + settings.rewrite * expansions
         )
+        if settings.context > 0 and self._later.size:
+            if settings.context not in self._in_context:
+                self._in_context = {settings.context: self._scored(self._later, settings.context)}
+            originals, feedback = self._in_context[settings.context]
+            added = settings.rewrite * expansions[self._later]
+            scores[self._later] = settings.original * originals + settings.feedback * feedback + added
+        return scores
+
+    def _scored(self, rows: NDArray[np.int64], share: float) -> tuple[Tensor, Tensor]:
+        """(rows, D) scores of what was typed and of its relevance model, `share` of it context."""
+        queries, contexts = ([texts[row] for row in rows] for texts in (self._typed, self._contexts))
+        originals = self._scorer.originals(queries, contexts, share)
+        return originals, self._scorer.score_terms(self._scorer.feedback(originals, FEEDBACK_TERMS))
 
     def _ndcg(self, scores: Tensor) -> NDArray[np.float64]:
         with torch.no_grad():
@@ -156,3 +181,12 @@ def _expansion_shapes() -> Iterator[BlendSettings]:
     for terms in GRID_TERMS:
         for sharpness in GRID_SHARPNESS:
             yield BlendSettings(expansion_terms=terms, sharpness=sharpness, feedback_terms=FEEDBACK_TERMS)
+
+
+def _weighted(shape: BlendSettings) -> Iterator[BlendSettings]:
+    for original, feedback, rewrite in GRID_WEIGHTS:
+        yield replace(shape, original=original, feedback=feedback, rewrite=rewrite)
+
+
+def _first_best(ranked: Sequence[tuple[tuple[float, float], BlendSettings]]) -> BlendSettings:
+    return max(ranked, key=itemgetter(0))[1]

@@ -174,6 +174,8 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
     bar(weight),
     element("span", { class: "small" }, `${Math.round(weight * 100)} %`))));
   if (hidden) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${hidden} lighter`)));
+  $("context").hidden = rewrite.context.length === 0;
+  $("context").textContent = `Words of your earlier searches count a little: ${rewrite.context.join(", ")}.`;
   const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
   $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
 }

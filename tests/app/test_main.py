@@ -38,6 +38,7 @@ def test_a_search_has_the_promised_shape(client):
             {"term": "remove", "weight": 1 / 6},
         ],
         "correction": None,
+        "context": [],
         "applied": True,
         "reason": "applied",
         "confidence": 0.8,

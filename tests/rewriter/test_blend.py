@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 
 from rewriter.blend import (
+    MAX_CONTEXT,
     BlendSettings,
     Expansion,
     added_words,
     compose,
+    context_words,
     expand,
     original_clauses,
     readable,
     surface_terms,
+    with_context,
 )
 from rewriter.prompts import Prompt
+from rewriter.rewrite import RewriteRequest
 from rewriter.vocabulary import EOS_ID, TermVocabulary
 from search.engines.tantivy_engine import TantivyEngine
 from search.records import WeightedQuery
@@ -87,6 +91,32 @@ def test_the_original_clauses_alone_rank_as_the_corrected_query(engine):
     clauses = engine.search([WeightedQuery(original_clauses("oven duogh", ("dough",), 1))], 20)[0]
     assert [hit.doc_id for hit in corrected] == [hit.doc_id for hit in clauses]
     assert [hit.score / 2 for hit in corrected] == pytest.approx([hit.score for hit in clauses], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("history", "found"),
+    [
+        ((), ()),
+        (("sorting lists",), ("lists",)),
+        (("delete folders", "the folder list"), ("delete", "folders", "list")),
+        (("sort", "the of"), ()),
+    ],
+)
+def test_context_words_are_those_that_the_query_lacks_one_for_each_term(history, found):
+    assert context_words(RewriteRequest("sort", history)) == found
+
+
+def test_only_the_latest_earlier_queries_are_context():
+    history = tuple(f"word{i}" for i in range(MAX_CONTEXT + 2))
+    assert context_words(RewriteRequest("sort", history)) == history[2:]
+
+
+def test_context_takes_its_share_of_the_original():
+    typed = original_clauses("sort list", (), 2)
+    found = with_context(typed, ("delete", "folder"), 0.3)
+    assert [text for text, _ in found] == ["sort list", "delete", "folder"]
+    assert [weight for _, weight in found] == pytest.approx([0.35, 0.15, 0.15])
+    assert with_context(typed, (), 0.3) == with_context(typed, ("delete",), 0.0) == typed
 
 
 def test_parts_are_weighed_against_each_other():

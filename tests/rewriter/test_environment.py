@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.environment import RewardEnvironment, TrainingQuery, found_documents, grade_matrix, ideal_grades
+from rewriter.environment import (
+    RewardEnvironment,
+    RolloutBlend,
+    TrainingQuery,
+    found_documents,
+    grade_matrix,
+    ideal_grades,
+)
 from rewriter.rewards import ExpectedClickReward, HindsightReward, NdcgReward, RankReward
 from search.click_models import click_model
 from search.engines.tantivy_engine import TantivyEngine
@@ -27,7 +34,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="module")
 def environment(scorer):
-    return RewardEnvironment(scorer, QUERIES, NdcgReward(), WEIGHT)
+    return RewardEnvironment(scorer, QUERIES, NdcgReward(), RolloutBlend(WEIGHT))
 
 
 def sequences(scorer, *rows):
@@ -57,9 +64,23 @@ def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environ
     assert found.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
 
 
+def test_words_of_earlier_queries_are_part_of_the_original(scorer, bench):
+    query = TrainingQuery(("oven",), {"kitchen-0": 1}, context=("sourdough",))
+    ids, mask = sequences(scorer, ("trumpet",))
+    found = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(WEIGHT, context=0.3)).rewards(
+        np.array([0]), ids, mask, rng()
+    )
+    engine = TantivyEngine.open(bench.collection.corpus)
+    typed = (("oven", 0.7 * 0.6), ("sourdough", 0.3 * 0.6))
+    for clauses, worth in ((typed, found.original), ((*typed, ("trumpet", 0.4)), found.rewritten)):
+        hits = engine.search([WeightedQuery(clauses)], 60)[0]
+        rank = [hit.doc_id for hit in hits].index("kitchen-0") + 1
+        assert worth[0] == pytest.approx(1 / np.log2(rank + 1))
+
+
 def test_the_relevance_model_may_have_a_share_as_in_retrieval(scorer, engine):
     """nDCG by hand from the engine's ranking of original x .5 / 2, RM3 x .2 and one term x .3."""
-    found = RewardEnvironment(scorer, QUERIES, NdcgReward(), 0.3, 0.2).rewards(
+    found = RewardEnvironment(scorer, QUERIES, NdcgReward(), RolloutBlend(0.3, 0.2)).rewards(
         np.array([0]), *sequences(scorer, ("sourdough",)), rng()
     )
     feedback = engine.feedback_terms(WeightedQuery.of("dough flour"), 20)
@@ -120,7 +141,7 @@ def test_ideal_grades_fall_and_are_padded(scorer):
 def test_repeating_the_query_of_one_term_changes_nothing(scorer, reward):
     query = TrainingQuery(("moon",), {"sky-3": 1})
     ids, mask = sequences(scorer, ("moon",))
-    found = RewardEnvironment(scorer, [query], reward, 0.5).rewards(np.array([0]), ids, mask, rng())
+    found = RewardEnvironment(scorer, [query], reward, RolloutBlend(0.5)).rewards(np.array([0]), ids, mask, rng())
     assert found.gain.tolist() == [0.0]
 
 
@@ -137,11 +158,11 @@ def test_wanted_documents_in_the_rankings_are_counted_by_prompt():
 def test_documents_are_noticed_down_to_the_depth_that_is_asked_for(scorer):
     query = QUERIES[0]
     ids, mask = sequences(scorer, ("sourdough", "oven"), ("sail", "rope"))
-    everything = RewardEnvironment(scorer, [query], NdcgReward(), 0.3, found_depth=100)
+    everything = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(0.3), found_depth=100)
     found = everything.rewards(np.array([0]), ids, mask, rng()).found
     assert found is not None
     relevant = {scorer.index.doc_rows[doc_id] for doc_id, grade in query.relevance.items() if grade > 0}
     assert set(found.rows[found.weights > 0].tolist()) <= relevant
     assert float(found.weights.sum()) == pytest.approx(1.0)
-    blind = RewardEnvironment(scorer, [query], NdcgReward(), 0.3)
+    blind = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(0.3))
     assert blind.rewards(np.array([0]), ids, mask, rng()).found is None

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rewriter import ppo_checkpoint
-from rewriter.environment import RewardEnvironment, TrainingQuery
+from rewriter.environment import RewardEnvironment, RolloutBlend, TrainingQuery
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.rewards import NdcgReward
 from rewriter.workbench import Workbench
@@ -21,7 +21,7 @@ from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_p
 def trainer_of(bench, **changes) -> PPOTrainer:
     policy, vocabulary = toy_policy(bench)
     queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
-    environment = RewardEnvironment(bench.scorer(vocabulary), queries, NdcgReward(), 0.5)
+    environment = RewardEnvironment(bench.scorer(vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
     prompts = [prompt_of(vocabulary, "oven")]
     return PPOTrainer(policy, prompts, environment, replace(TOY_PPO, **changes), lambda policy: 0.0)
 

@@ -137,6 +137,21 @@ def test_unknown_terms_count_for_nothing_not_even_the_length(scorer):
     assert scorer.originals([["nosuchterm"], []]).abs().sum() == 0
 
 
+def test_context_has_its_share_of_a_query(pair):
+    engine, scorer = pair
+    queries, contexts = [["dough", "oven"], ["moon"]], [["flour", "nosuchterm", "sail"], ["nosuchterm"]]
+    found = scorer.originals(queries, contexts, 0.4)
+    clauses = (("dough", 0.3), ("oven", 0.3), ("flour", 0.2), ("sail", 0.2))
+    assert_proportional(found[0].numpy(), scores_of(engine, WeightedQuery(clauses), scorer))
+    assert torch.equal(found[1], scorer.originals([["moon"]])[0])  # nothing of its context is in the corpus
+    assert torch.equal(scorer.originals(queries, contexts, 0.0), scorer.originals(queries))
+
+
+def test_a_query_without_known_terms_is_searched_by_its_context(scorer):
+    found = scorer.originals([["nosuchterm"]], [["oven"]], 0.3)
+    assert found == pytest.approx(0.3 * scorer.originals([["oven"]]))
+
+
 def test_specials_score_nothing(scorer):
     ids = np.array([[0, 1, 2, 3, 4]])
     assert scorer.score_tokens(ids, np.ones(ids.shape, dtype=np.float32)).abs().sum() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,30 @@ def test_history_is_shown_to_the_model(make, logits, vocabulary):
     make().rewrite([RewriteRequest("oven", ("soil", "moon star"))])
     (prompt,) = logits.asked[-1]
     assert [vocabulary.tokens[i] for i in prompt.ids] == ["oven", "<sep>", "moon", "star", "<sep>", "soil", "</s>"]
+
+
+def test_words_of_earlier_queries_are_searched_too(make, engine):
+    """Known ones, with their share of the original; the relevance model is that of both."""
+    (found,) = make().rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
+    assert found.context == ("dough", "flour")
+    typed = (("oven", 0.7), ("dough", 0.15), ("flour", 0.15))
+    assert found.blend.clauses[:3] == tuple((text, pytest.approx(0.5 * weight)) for text, weight in typed)
+    feedback = [word for word, _ in engine.feedback_terms(WeightedQuery(typed), 5)]
+    assert [text for text, _ in found.blend.clauses[3:8]] == feedback
+    assert found.replace.clauses[:3] == found.blend.clauses[:3]
+
+
+def test_a_gated_query_keeps_its_context(make):
+    unsure = BlendSettings(original=0.5, expansion_terms=1, min_confidence=0.9, context=0.2)
+    (found,) = make(unsure).rewrite([RewriteRequest("dough", ("oven",))])
+    assert (found.applied, found.terms, found.context) == (True, (), ("oven",))
+    assert found.blend.clauses == (("dough", pytest.approx(0.4)), ("oven", pytest.approx(0.1)))
+
+
+def test_without_a_share_earlier_queries_are_shown_to_the_model_alone(make):
+    (found,) = make(replace(SETTINGS, context=0.0)).rewrite([RewriteRequest("oven", ("dough",))])
+    assert found.context == ()
+    assert "dough" not in [text for text, _ in found.blend.clauses[:1]]
 
 
 def test_answers_come_in_the_order_of_the_requests(make):

@@ -11,7 +11,9 @@ import torch
 from rewriter.blend import BlendSettings, compose, expand, original_clauses, surface_terms
 from rewriter.environment import TrainingQuery
 from rewriter.policy import collate
-from rewriter.policy_rewriter import PolicyLogits
+from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
+from rewriter.rewrite import RewriteRequest
+from rewriter.training_data import LoggedQuery
 from rewriter.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
 from search.metrics import evaluate_rankings
 from search.records import Topic
@@ -71,6 +73,35 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
         rankings.append(engine.search([compose(original, feedback, words, settings)], 10)[0])
     reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
     assert validation_of(scorer, topics).score(policy, settings) == pytest.approx(reported, abs=0.01)
+
+
+def later_validation(bench, scorer, topics) -> ValidationSet:
+    """The topics' first words typed after the decisive ones."""
+    logged = [
+        LoggedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
+    ]
+    return bench.validation_set(logged, scorer, len(logged))
+
+
+@pytest.mark.parametrize("feedback", [0.0, 0.2])
+def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback):
+    topics = toy_topics()[:8]
+    settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, feedback_terms=20)
+    served = policy_rewriter(policy, scorer.vocabulary, bench.spelling, engine, settings)
+    requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
+    rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
+    reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
+    validation = later_validation(bench, scorer, topics)
+    assert validation.score(policy, settings) == pytest.approx(reported, abs=0.01)
+    assert validation.score(policy, replace(settings, context=0.0)) < reported - 0.1
+
+
+def test_the_share_of_the_context_is_chosen(policy, bench, scorer):
+    """Earlier queries that hold the decisive word deserve the largest share; of another topic, the smallest."""
+    topics = toy_topics()[::4]
+    assert later_validation(bench, scorer, topics).choose_blend(policy).settings.context >= 0.3
+    others = [replace(one, topic_id=other.topic_id) for one, other in zip(topics, topics[::-1], strict=True)]
+    assert later_validation(bench, scorer, others).choose_blend(policy).settings.context <= 0.1
 
 
 def test_a_planted_best_is_found(policy, scorer):

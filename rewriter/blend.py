@@ -56,7 +56,7 @@ class BlendSettings:
     corrections: bool = True
     """Whether corrections of unknown words join the original query. Where unknown words are mostly names, correcting
     them does harm."""
-    context: float = 0.3
+    context: float = 0.2
     """Share of what was typed that words of the session's earlier queries have, where there are any (Guan, Zhang &
     Yang, "Utilizing Query Change for Session Search", SIGIR 2013, weigh them by how the session went on)."""
     min_confidence: float = 0.0

@@ -30,7 +30,7 @@ GRID_WEIGHTS = tuple(
     if original + feedback < 20
 )
 """(original, feedback, rewrite); the original keeps at least a fifth."""
-GRID_CONTEXT = (0.3, 0.0, 0.1, 0.2, 0.4)
+GRID_CONTEXT = (0.2, 0.0, 0.1, 0.3, 0.4)
 """Shares of the words of earlier queries; the first wins where several are as good."""
 HARM = 0.05
 """Loss in nDCG@10 from which on a query counts as harmed."""

@@ -125,7 +125,8 @@ def test_history_is_shown_to_the_model(make, logits, vocabulary):
 
 def test_words_of_earlier_queries_are_searched_too(make, engine):
     """Known ones, with their share of the original; the relevance model is that of both."""
-    (found,) = make().rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
+    settings = replace(SETTINGS, context=0.3)
+    (found,) = make(settings).rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
     assert found.context == ("dough", "flour")
     typed = (("oven", 0.7), ("dough", 0.15), ("flour", 0.15))
     assert found.blend.clauses[:3] == tuple((text, pytest.approx(0.5 * weight)) for text, weight in typed)

@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import filecmp
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +21,8 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+
+from benchmarks.command_line import untilclick
 
 NAMES = {"builtin": "built-in", "trlx": "in trlX"}
 LAST = 25
@@ -49,15 +49,6 @@ class Training:
     """PPO - warm start."""
     interval: tuple[float, float]
     p: float
-
-
-def untilclick(*arguments: str) -> None:
-    """Run the command line. Ends this program where it fails."""
-    command = [sys.executable, "-c", "from app.cli import main; main()", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRLX_VERBOSITY": "ERROR"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"untilclick {' '.join(arguments)} failed:\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")
 
 
 def train(given: argparse.Namespace, backend: str, seed: int) -> Training:

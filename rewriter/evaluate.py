@@ -52,6 +52,8 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("warm_start", "rm3"),
     ("rm3", "bm25"),
     ("warm_start", "spelling"),
+    ("base", "bm25"),
+    ("base", "rm3"),
     *product(
         ("ppo", "offline", "warm_start"),
         ("rocchio", "session_concatenation", "successor", "association", "bm25_tuned"),

@@ -1,0 +1,16 @@
+"""The command line as a benchmark runs it: one thread, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+
+def untilclick(*arguments: str) -> None:
+    """Run the command line. Ends this program where it fails."""
+    command = [sys.executable, "-c", "from app.cli import main; main()", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRLX_VERBOSITY": "ERROR"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"untilclick {' '.join(arguments)} failed:\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")

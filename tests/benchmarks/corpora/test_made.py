@@ -1,0 +1,60 @@
+"""Sampling, leaving out what asks for itself, and the folder that comes of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.corpora.made import MadeCorpus, Size, copied, known_items, thinned, write_beir
+from search.corpus import load_collection
+from search.errors import DataError
+from search.records import Document, Topic
+
+DOCUMENTS = tuple(Document(f"d{i}", f"title {i}", f"text number {i}") for i in range(20))
+MADE = MadeCorpus(DOCUMENTS, tuple(Topic(f"q{i}", f"query {i}", {f"d{i}": 1}) for i in range(10)))
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("sine function", "returns the sine functions of x", True),
+        ("the sine function", "sine function", True),
+        ("sine function", "a function, not the sine", False),
+        ("sine function", "sine", False),
+        ("", "anything", True),
+    ],
+)
+def test_a_query_is_copied_where_its_terms_follow_each_other(query, text, expected):
+    assert copied(query, text) is expected
+
+
+def test_known_items_leave_out_short_copied_and_ambiguous_queries():
+    one, two, three = DOCUMENTS[:3]
+    pairs = [("colour of a room", one), ("room", two), ("text number 2", three), ("twice asked", two)]
+    found = list(known_items([*pairs, ("Twice asked", three)], 2))
+    assert found == [Topic("d0", "colour of a room", {"d0": 1})]
+
+
+def test_a_sample_keeps_wanted_documents_and_order_and_is_the_same_again():
+    size = Size(documents=8, topics=5, seed=3)
+    found = thinned(MADE, size)
+    assert len(found.documents) == 8
+    assert len(found.topics) == 5
+    ids = [document.doc_id for document in found.documents]
+    assert ids == sorted(ids, key=lambda doc_id: int(doc_id[1:]))
+    assert {doc_id for topic in found.topics for doc_id in topic.relevance} <= set(ids)
+    assert thinned(MADE, size) == found
+    assert thinned(MADE, Size(documents=8, topics=5, seed=4)) != found
+    assert thinned(MADE, Size()) == MADE
+
+
+def test_more_wanted_documents_than_there_may_be_are_refused():
+    with pytest.raises(DataError, match="10 topics want 10 documents, more than 4"):
+        thinned(MADE, Size(documents=4))
+
+
+def test_the_folder_is_read_as_a_collection_with_one_split(tmp_path):
+    made = MadeCorpus(DOCUMENTS, (*MADE.topics, Topic("q#?", "a “quoted” one", {"d11": 2, "d12": 1})))
+    read = load_collection(str(write_beir(made, tmp_path / "made")))
+    assert read.corpus.documents == made.documents
+    assert read.topics == {"dev": made.topics}
+    assert read.queries == "real"

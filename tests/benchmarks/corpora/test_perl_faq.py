@@ -1,0 +1,93 @@
+"""Perl's manual as sections, and its questions as topics."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.corpora.perl_faq import build, plain, sections
+from search.errors import DataError
+from search.records import Topic
+
+FAQ = """=head1 NAME
+
+perlfaq4 - Data
+
+=head2 How do I round a number?
+
+X<round>
+Use C<sprintf()>.
+
+    sprintf "%.2f", $x
+
+=head2 Found in no time
+
+It is not a question,
+but long enough.
+"""
+FUNCTIONS = """=head1 DESCRIPTION
+
+These are functions.
+
+=over 4
+
+=item abs VALUE
+
+=item abs
+
+Absolute value.
+
+=over
+
+=item within
+
+of another item
+
+=back
+
+=item atan2 Y,X
+
+Arctangent,
+of Y/X.
+
+=back
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("C<print> and B<I<more>>", "print and more"),
+        ("see L<the manual|perlop/Quotes> or L<perlre>", "see the manual or perlre"),
+        ("C<< a->b >>X<arrow>", "a->b"),
+    ],
+)
+def test_formatting_codes_go_and_words_stay(source, expected):
+    assert plain(source) == expected
+
+
+def test_items_of_functions_are_documents_with_all_their_names():
+    found = list(sections("perlfunc", FUNCTIONS, items=True))
+    assert [(one.title, one.text) for one in found] == [
+        ("DESCRIPTION", "These are functions."),
+        ("abs VALUE abs", "Absolute value.\nwithin\nof another item"),
+        ("atan2 Y,X", "Arctangent, of Y/X."),
+    ]
+
+
+def test_an_answer_stands_without_its_question(tmp_path):
+    folder = tmp_path / "usr/share/perl/5.36.0/pod"
+    folder.mkdir(parents=True)
+    (folder / "perlfaq4.pod").write_text(FAQ, encoding="utf-8")
+    (folder / "perl5360delta.pod").write_text(FAQ, encoding="utf-8")
+    (folder / "perlfunc.pod").write_text(FUNCTIONS, encoding="utf-8")
+    made = build(tmp_path)
+    (topic,) = made.topics
+    assert topic == Topic("perlfaq4#2", "How do I round a number?", {"perlfaq4#2": 1})
+    answer = next(one for one in made.documents if one.doc_id == "perlfaq4#2")
+    assert answer.title == ""
+    assert answer.text == 'Use sprintf().\n    sprintf "%.2f", $x'
+
+
+def test_without_the_manual_the_package_is_named(tmp_path):
+    with pytest.raises(DataError, match="apt-get install perl-doc"):
+        build(tmp_path)

@@ -31,6 +31,8 @@ class TrainingQuery:
     """doc_id -> grade, or number of clicks for the `hindsight` reward."""
     context: tuple[str, ...] = ()
     """Index terms of the session's earlier queries that the query lacks."""
+    shown: frozenset[str] | None = None
+    """Documents that validation ranks, as if no others were there; None for all."""
 
 
 class FoundDocuments(NamedTuple):

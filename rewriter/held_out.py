@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 
 from rewriter.blend import BlendSettings
+from rewriter.click_rates import rated_queries
 from rewriter.policy import T5Policy
 from rewriter.scorer import CorpusScorer
 from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries
@@ -38,9 +39,15 @@ def wanted_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[Logg
     return simulated_queries(sessions, topics) or clicked_queries(sessions)
 
 
+def held_out_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+    """Inputs with the grades of simulated users' topics, or with clicks per look where no session names a topic."""
+    topics = [topic for split in bench.collection.topics.values() for topic in split]
+    return simulated_queries(sessions, topics) or rated_queries(sessions)
+
+
 def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
     """The validation queries of the sessions kept back. Raises DataError when there are none."""
-    queries = [one for one in wanted_queries(bench, sessions) if one.relevance]
+    queries = [one for one in held_out_queries(bench, sessions) if one.relevance]
     first = [one for one in queries if not one.request.history]
     later = [one for one in queries if one.request.history]
     most_later = math.ceil(LATER_SHARE * len(first)) if first else len(later)

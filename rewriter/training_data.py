@@ -29,7 +29,9 @@ class LoggedQuery:
 
     request: RewriteRequest
     relevance: Mapping[str, float]
-    """doc_id -> grade of the simulated user's topic, or number of clicks."""
+    """doc_id -> grade of the simulated user's topic, number of clicks, or clicks per look."""
+    shown: frozenset[str] | None = None
+    """Documents that rankings are to be compared on; None for all."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def clicked_queries(sessions: Sequence[Session]) -> list[LoggedQuery]:
 def training_query(logged: LoggedQuery, spelling: Spelling | None) -> TrainingQuery:
     """The query as retrieval sees it, with corrections of unknown words where a corrector is given."""
     context = analyse(" ".join(context_words(logged.request)))
-    return TrainingQuery(retrieval_terms(logged.request.query, spelling), logged.relevance, tuple(context))
+    terms = retrieval_terms(logged.request.query, spelling)
+    return TrainingQuery(terms, logged.relevance, tuple(context), logged.shown)
 
 
 def retrieval_terms(query: str, spelling: Spelling | None) -> tuple[str, ...]:

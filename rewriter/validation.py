@@ -73,6 +73,7 @@ class ValidationSet:
         grades = grade_matrix(queries, scorer)
         self._grades = grades.toarray()
         self._ideal = ideal_grades(grades, self._reward.depth)
+        self._left_out = _left_out(queries, scorer)
         self._typed = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
         self._later = np.flatnonzero([bool(context) for context in self._contexts])
@@ -171,10 +172,25 @@ class ValidationSet:
         return originals, self._scorer.score_terms(self._scorer.feedback(originals, FEEDBACK_TERMS))
 
     def _ndcg(self, scores: Tensor) -> NDArray[np.float64]:
+        if self._left_out is not None:
+            scores = scores.masked_fill(self._left_out, 0.0)
         with torch.no_grad():
             ranked = self._scorer.rank(scores, self._reward.depth)
         found = np.take_along_axis(self._grades, np.maximum(ranked, 0), axis=1) * (ranked >= 0)
         return self._reward.expected(found, self._ideal)
+
+
+def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor | None:
+    """(B, D) True where a document is not to be ranked for a query; None where all are for all."""
+    if all(query.shown is None for query in queries):
+        return None
+    rows = scorer.index.doc_rows
+    left_out = torch.zeros(len(queries), scorer.n_documents, dtype=torch.bool)
+    for place, query in enumerate(queries):
+        if query.shown is not None:
+            left_out[place] = True
+            left_out[place, [rows[doc_id] for doc_id in query.shown if doc_id in rows]] = False
+    return left_out
 
 
 def _expansion_shapes() -> Iterator[BlendSettings]:

@@ -1,0 +1,251 @@
+"""A base rewriter, trained on documents alone, against BM25 and RM3: several corpora that nobody has searched, seeds.
+
+    python -m benchmarks.bench_cold_start --data DIR [DIR ...] [--corpora NAME,...] [--seeds N] [--engine NAME]
+                                          [--steps N] [--max-topics N] [--context] [--out DIR] [--json FILE]
+
+A corpus is `stdlib`, or NAME in one of the folders of --data, in BEIR layout: what `python -m
+benchmarks.package_corpora all --out DIR` makes, and usual test collections. What is absent is skipped, and said.
+
+Nothing is chosen on the topics: the rewriter is searched in the default blend, RM3 with its default parameters. But
+the default blend was itself chosen on some collections, which form a group of their own in the table. Topics are of
+the first of the splits `dev`, `train`, `test` that a corpus has, since nothing is trained on any. Systems see
+no earlier queries of a session unless --context is given: BM25 and RM3 would not use them.
+
+Difference, interval and p are of each topic's mean over the seeds; the harmed share is the mean of the seeds' own.
+What is done is not done again, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from app.torch_setup import set_up_torch
+from benchmarks.package_corpora import SOURCES
+from rewriter.base import new_policy, train_base
+from rewriter.baselines import Bm25
+from rewriter.blend import BlendSettings
+from rewriter.config import BaseConfig, PolicyConfig
+from rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
+from rewriter.feedback_baselines import Rm3
+from rewriter.policy_rewriter import policy_rewriter
+from rewriter.results import Results
+from rewriter.statistics import Comparison, compare
+from rewriter.systems import RewriterSystem, System, TypedTopic
+from rewriter.workbench import Workbench
+from search.corpus import STDLIB
+from search.engine import SearchEngine
+from search.engines import ENGINE_NAMES, open_engine
+from search.errors import DataError
+from search.records import Collection
+
+BLEND_CHOSEN_ON = (STDLIB, "cranfield", "cast-2021-22-mini", "trec-session-2013", "nfcorpus-prep")
+"""Collections that were looked at when the default blend was chosen (docs/experiments.md)."""
+CORPORA = (*SOURCES, *BLEND_CHOSEN_ON)
+SPLITS = ("dev", "train", "test")
+MEASURE = "nDCG@10"
+SYSTEMS = ("bm25", "rm3", "base")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One corpus with one seed."""
+
+    corpus: str
+    origin: dict[str, str | int | bool | None]
+    """What it was made with; another one is not taken for it."""
+    split: str
+    n_documents: int
+    training_seconds: float
+    values: dict[str, tuple[float, ...]]
+    """System -> nDCG@10 of each topic, in one order."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One corpus over all seeds."""
+
+    corpus: str
+    blend_chosen_here: bool
+    split: str
+    n_documents: int
+    n_topics: int
+    bm25: float
+    rm3: float
+    base: tuple[float, ...]
+    """Of each seed."""
+    against_bm25: Comparison
+    """Base, the mean over seeds."""
+    against_rm3: Comparison
+    harmed: float
+    """Share of topics that lose more than .05 against BM25, mean over seeds."""
+    rm3_against_bm25: Comparison
+    training_seconds: float
+    """Mean over seeds."""
+
+
+def found_source(name: str, folders: Sequence[Path]) -> str | None:
+    """What loads the corpus, None where it is absent."""
+    if name == STDLIB:
+        return name
+    return next((str(folder / name) for folder in folders if (folder / name).is_dir()), None)
+
+
+def reported_split(collection: Collection) -> str:
+    """The first of SPLITS with a judged topic. Raises DataError where there is none."""
+    found = next((name for name in SPLITS if collection.topics.get(name)), None)
+    if found is None:
+        raise DataError(f"{collection.corpus.source} has no topic in {', '.join(SPLITS)}; give it judgments")
+    return found
+
+
+def run_trial(name: str, source: str, seed: int, given: argparse.Namespace) -> Trial:
+    """Train and evaluate one corpus with one seed, or read what was done before."""
+    path = given.out / f"{name}-{seed}" / "trial.json"
+    bench = Workbench.open(source, given.engine)
+    origin = {
+        "fingerprint": bench.collection.corpus.fingerprint,
+        "engine": given.engine,
+        "steps": given.steps,
+        "max_topics": given.max_topics,
+        "context": given.context,
+        "blend": str(BlendSettings()),
+    }
+    if path.is_file():
+        return read_trial(path, origin)
+    engine = open_engine(given.engine, bench.collection.corpus)
+    started = time.perf_counter()
+    base = base_system(bench, engine, given.steps, seed)
+    seconds = time.perf_counter() - started
+    split = reported_split(bench.collection)
+    config = EvaluateConfig(data=source, split=split, engine=given.engine, out=path.parent)
+    topics = _topics(bench, split, given)
+    systems: dict[str, System] = {"bm25": Bm25(), "rm3": Rm3(engine), "base": base}
+    values = per_topic(evaluate_systems(engine, topics, systems, config))
+    trial = Trial(name, origin, split, len(bench.collection.corpus.documents), seconds, values)
+    path.write_text(json.dumps(asdict(trial)), encoding="utf-8")
+    return trial
+
+
+def base_system(bench: Workbench, engine: SearchEngine, steps: int, seed: int) -> RewriterSystem:
+    """A new base in the default blend."""
+    model, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
+    train_base(model, bench.collection.corpus, bench.index, vocabulary, BaseConfig(steps=steps, seed=seed))
+    return RewriterSystem(policy_rewriter(model, vocabulary, bench.spelling, engine, BlendSettings()))
+
+
+def _topics(bench: Workbench, split: str, given: argparse.Namespace) -> list[TypedTopic]:
+    """The same for all seeds of training."""
+    topics = typed_queries(bench.collection, split, 0, bench.index)[: given.max_topics]
+    return topics if given.context else [replace(one, history=()) for one in topics]
+
+
+def per_topic(results: Results) -> dict[str, tuple[float, ...]]:
+    """System -> the measure on each topic."""
+    return {name: tuple(row.outcomes[name].values[MEASURE] for row in results.topics) for name in SYSTEMS}
+
+
+def read_trial(path: Path, origin: dict[str, str | int | bool | None]) -> Trial:
+    """What an earlier run left. Ends this program where that was made with something else."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    before = found["origin"]
+    other = [
+        f"{name} {before.get(name)!r}, not {value!r}" for name, value in origin.items() if before.get(name) != value
+    ]
+    if other:
+        sys.exit(f"{path} was made with {other[0]}; give another --out, or remove it")
+    return Trial(**{**found, "values": {name: tuple(values) for name, values in found["values"].items()}})
+
+
+def row_of(trials: Sequence[Trial]) -> Row:
+    """The trials of one corpus, one for each seed."""
+    first = trials[0]
+    bm25, rm3 = (np.array(first.values[name]) for name in ("bm25", "rm3"))
+    base = np.array([trial.values["base"] for trial in trials])  # (S, n)
+    streams = iter(np.random.default_rng([0, 1]).spawn(3 + len(trials)))
+    mean = base.mean(axis=0)
+    own = [compare(("base", "bm25"), MEASURE, (one, bm25), next(streams)) for one in base]
+    return Row(
+        corpus=first.corpus,
+        blend_chosen_here=first.corpus in BLEND_CHOSEN_ON,
+        split=first.split,
+        n_documents=first.n_documents,
+        n_topics=bm25.size,
+        bm25=float(bm25.mean()),
+        rm3=float(rm3.mean()),
+        base=tuple(float(one) for one in base.mean(axis=1)),
+        against_bm25=compare(("base", "bm25"), MEASURE, (mean, bm25), next(streams)),
+        against_rm3=compare(("base", "rm3"), MEASURE, (mean, rm3), next(streams)),
+        harmed=fmean(one.harmed_share for one in own),
+        rm3_against_bm25=compare(("rm3", "bm25"), MEASURE, (rm3, bm25), next(streams)),
+        training_seconds=fmean(trial.training_seconds for trial in trials),
+    )
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """One line a corpus, those that the blend was chosen on in a group of their own, and the mean of each group."""
+    columns = f"{'documents':>10}{'topics':>7}{'BM25':>7}{'RM3':>7}{'base':>7}{'seeds':>13}"
+    print(f"{MEASURE:21}{columns}  {'base - BM25':27}{'harmed':>7}  {'base - RM3':17}{'RM3 - BM25':>11}{'harmed':>7}")
+    groups = (("unseen until now", False), ("default blend chosen on", True))
+    for title, chosen in groups:
+        own = [row for row in rows if row.blend_chosen_here == chosen]
+        if not own:
+            continue
+        print(f"-- {title}")
+        print("\n".join(map(_line, own)))
+        means = f"{fmean(row.bm25 for row in own):7.3f}{fmean(row.rm3 for row in own):7.3f}"
+        gains = [fmean(getattr(row, name).difference for row in own) for name in ("against_bm25", "against_rm3")]
+        base = fmean(fmean(row.base) for row in own)
+        print(f"{'mean':38}{means}{base:7.3f}{'':13}  {gains[0]:+.3f}{'':28}  {gains[1]:+.3f}")
+
+
+def _line(row: Row) -> str:
+    bm25, rm3, feedback = row.against_bm25, row.against_rm3, row.rm3_against_bm25
+    spread = f"{min(row.base):.3f}-{max(row.base):.3f}"
+    sizes = f"{row.n_documents:10,}{row.n_topics:7}{row.bm25:7.3f}{row.rm3:7.3f}{fmean(row.base):7.3f}{spread:>13}"
+    gain = f"{bm25.difference:+.3f} [{bm25.ci95[0]:+.3f}, {bm25.ci95[1]:+.3f}] p={bm25.p:.4f}"
+    return (
+        f"{row.corpus:21}{sizes}  {gain:27}{row.harmed:6.1%}  {rm3.difference:+.3f} p={rm3.p:.4f}  "
+        f"{feedback.difference:+11.3f}{feedback.harmed_share:7.1%}"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and evaluate what is missing, print a table, and write JSON where asked."""
+    parser = argparse.ArgumentParser(description="A base rewriter on corpora that nobody has searched")
+    parser.add_argument("--data", type=Path, nargs="+", default=[Path("runs/corpora")])
+    parser.add_argument("--corpora", default=",".join(CORPORA))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--engine", choices=ENGINE_NAMES, default="tantivy")
+    parser.add_argument("--steps", type=int, default=BaseConfig.steps, help="of the base's training")
+    parser.add_argument("--max-topics", type=int)
+    parser.add_argument("--context", action="store_true", help="show the base a session's earlier queries")
+    parser.add_argument("--out", type=Path, default=Path("runs/cold-start"))
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(arguments)
+    set_up_torch()
+    rows = []
+    for name in given.corpora.split(","):
+        source = found_source(name, given.data)
+        if source is None:
+            made = f"; make it: python -m benchmarks.package_corpora {name}" if name in SOURCES else ""
+            print(f"{name}: skipped, it is in none of {', '.join(map(str, given.data))}{made}", flush=True)
+            continue
+        rows.append(row_of([run_trial(name, source, seed, given) for seed in range(given.seeds)]))
+        print(f"{name}: base {fmean(rows[-1].base):.4f}, BM25 {rows[-1].bm25:.4f}", file=sys.stderr, flush=True)
+    if rows:
+        print_table(rows)
+    if given.json:
+        given.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from rewriter.baselines import Oracle
 from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, title_of, write_results
-from rewriter.rivals import Ground, more_baselines, usual_baselines
+from rewriter.rivals import BaselineData, more_baselines, usual_baselines
 from rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
 from rewriter.statistics import RESAMPLES, Comparison, compare
 from rewriter.systems import Answer, System, Tuned, TypedTopic, engine_of
@@ -154,10 +154,10 @@ def baselines(bench: Bench, config: EvaluateConfig, topics: Sequence[TypedTopic]
     """What the learned systems have to beat on the topics, its parameters chosen on training topics, and, where asked
     for, the oracle."""
     training = _training_topics(bench, config)
-    ground = Ground(bench.collection.corpus, bench.engine, bench.index, training, topics, bench.log)
-    systems = usual_baselines(ground)
+    data = BaselineData(bench.collection.corpus, bench.engine, bench.index, training, topics, bench.log)
+    systems = usual_baselines(data)
     if config.more_baselines:
-        systems |= more_baselines(ground)
+        systems |= more_baselines(data)
     if config.oracle:
         systems[ORACLE] = Oracle(bench.engine, bench.index)
     return systems

@@ -45,7 +45,7 @@ VALIDATION_TOPICS = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class BaselineData:
     """What baselines may look at."""
 
     corpus: Corpus
@@ -68,21 +68,21 @@ class Ground:
         return ParameterChoice(self.engine, (self.training if topics is None else topics)[:VALIDATION_TOPICS])
 
 
-def usual_baselines(ground: Ground) -> dict[str, System]:
+def usual_baselines(data: BaselineData) -> dict[str, System]:
     """bm25, rm3 and spelling."""
-    settings = ground.choice().best(RM3_GRID, lambda one: Rm3(ground.engine, one), Rm3Settings())
+    settings = data.choice().best(RM3_GRID, lambda one: Rm3(data.engine, one), Rm3Settings())
     logger.info("rm3 uses %s", settings)
     return {
         "bm25": Bm25(),
-        "rm3": Rm3(ground.engine, settings),
-        "spelling": SpellingCorrection(SpellingCorrector.from_index(ground.index)),
+        "rm3": Rm3(data.engine, settings),
+        "spelling": SpellingCorrection(SpellingCorrector.from_index(data.index)),
     }
 
 
-def more_baselines(ground: Ground) -> dict[str, System]:
+def more_baselines(data: BaselineData) -> dict[str, System]:
     """rocchio; session_concatenation where a reported topic has history; successor where there is a log; association
     and bm25_tuned where there are training topics, the latter on corpora of moderate size."""
-    builders: dict[str, Callable[[Ground], System | None]] = {
+    builders: dict[str, Callable[[BaselineData], System | None]] = {
         "rocchio": _rocchio,
         "session_concatenation": _session_concatenation,
         "successor": _successor,
@@ -92,7 +92,7 @@ def more_baselines(ground: Ground) -> dict[str, System]:
     systems: dict[str, System] = {}
     for name, build in builders.items():
         started = time.perf_counter()
-        system = build(ground)
+        system = build(data)
         if system is not None:
             chosen = system.settings if isinstance(system, Tuned) else "no settings"
             logger.info("%s uses %s, made in %.1f s", name, chosen, time.perf_counter() - started)
@@ -100,28 +100,28 @@ def more_baselines(ground: Ground) -> dict[str, System]:
     return systems
 
 
-def _rocchio(ground: Ground) -> System:
+def _rocchio(data: BaselineData) -> System:
     def build(settings: RocchioSettings) -> Rocchio:
-        return Rocchio(ground.engine, ground.index, ground.vectors, settings)
+        return Rocchio(data.engine, data.index, data.vectors, settings)
 
-    return build(ground.choice().best(ROCCHIO_GRID, build, RocchioSettings()))
+    return build(data.choice().best(ROCCHIO_GRID, build, RocchioSettings()))
 
 
-def _session_concatenation(ground: Ground) -> System | None:
-    if not any(one.history for one in ground.reported):
+def _session_concatenation(data: BaselineData) -> System | None:
+    if not any(one.history for one in data.reported):
         return None
-    choice = ground.choice([one for one in ground.training if one.history])
+    choice = data.choice([one for one in data.training if one.history])
     return SessionConcatenation(choice.best(CONCATENATION_GRID, SessionConcatenation, ConcatenationSettings()))
 
 
-def _successor(ground: Ground) -> System | None:
-    if ground.log is None:
+def _successor(data: BaselineData) -> System | None:
+    if data.log is None:
         return None
-    reported = {one.topic.topic_id for one in ground.reported}
-    return successor_of(ground.log.sessions(), reported, ground.choice())
+    reported = {one.topic.topic_id for one in data.reported}
+    return successor_of(data.log.sessions(), reported, data.choice())
 
 
-def _association(ground: Ground) -> System | None:
-    if not ground.training:
+def _association(data: BaselineData) -> System | None:
+    if not data.training:
         return None
-    return association_of(ground.training, ground.index, ground.vectors, ground.engine, VALIDATION_TOPICS)
+    return association_of(data.training, data.index, data.vectors, data.engine, VALIDATION_TOPICS)

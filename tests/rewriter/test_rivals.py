@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rewriter.rivals import Ground, more_baselines, usual_baselines
+from rewriter.rivals import BaselineData, more_baselines, usual_baselines
 from rewriter.systems import TypedTopic
 from search.records import Session, Turn
 from search.session_log import SessionLog
@@ -12,7 +12,7 @@ from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
 
 ENGINE = ToyEngine()
 TYPED = [TypedTopic(topic, topic.query) for topic in TOPICS]
-GROUND = Ground(toy_collection().corpus, ENGINE, ENGINE.index, TYPED[:2], TYPED)
+DATA = BaselineData(toy_collection().corpus, ENGINE, ENGINE.index, TYPED[:2], TYPED)
 
 
 def with_history(typed, *history):
@@ -36,20 +36,20 @@ def _session(session_id, successor, attributes):
 
 
 def test_the_usual_baselines_are_always_there():
-    assert list(usual_baselines(replace(GROUND, training=()))) == ["bm25", "rm3", "spelling"]
+    assert list(usual_baselines(replace(DATA, training=()))) == ["bm25", "rm3", "spelling"]
 
 
 def test_without_history_and_log_the_baselines_that_need_them_are_absent():
-    assert list(more_baselines(GROUND)) == ["rocchio", "association", "bm25_tuned"]
+    assert list(more_baselines(DATA)) == ["rocchio", "association", "bm25_tuned"]
 
 
 def test_without_training_topics_nothing_is_learned_from_them():
-    assert list(more_baselines(replace(GROUND, training=()))) == ["rocchio"]
+    assert list(more_baselines(replace(DATA, training=()))) == ["rocchio"]
 
 
 def test_one_reported_topic_with_history_brings_session_concatenation():
     reported = [*TYPED[:3], with_history(TYPED[3], "text")]
-    system = more_baselines(replace(GROUND, reported=reported))["session_concatenation"]
+    system = more_baselines(replace(DATA, reported=reported))["session_concatenation"]
     assert system.settings.history_weight == 0.5
 
 
@@ -57,10 +57,10 @@ def test_the_weight_of_the_history_is_chosen_on_training_topics_that_have_any():
     """These earlier words mislead: at any other weight they bring another document to the top."""
     training = [*TYPED[:3], with_history(TYPED[3], "server bytes send answer socket")]
     reported = [with_history(TYPED[3], "text")]
-    system = more_baselines(replace(GROUND, training=training, reported=reported))["session_concatenation"]
+    system = more_baselines(replace(DATA, training=training, reported=reported))["session_concatenation"]
     assert system.settings.history_weight == 0.1
 
 
 def test_a_log_brings_the_successor_without_sessions_of_reported_topics(log):
-    system = more_baselines(replace(GROUND, log=log))["successor"]
+    system = more_baselines(replace(DATA, log=log))["successor"]
     assert system.successors == {"wait": "lock"}

@@ -1,13 +1,12 @@
-"""Hindsight pairs: what was typed, and the documents that searchers of it finally clicked.
+"""Hindsight targets: the terms that would have brought up what searchers of a query finally clicked.
 
-The log alone suffices: no topic, judgment or simulator is asked. Sessions are grouped by the query (and the queries
-before it); the documents that ended them are counted. A later query of a session is an input as well as the first.
+The log alone suffices: no topic, judgment or simulator is asked. A later query of a session is an input as well as
+the first. How a log is counted is in `training_data.py`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from rewriter.pseudo_queries import SoftTarget, best_terms
-from rewriter.rewrite import RewriteRequest
 from rewriter.scorer import CorpusScorer
-from search.records import Session
+from rewriter.training_data import LoggedQuery
 
 GAIN_DEPTH = 10
 """Ranks beyond this count as not found: nobody clicks there. Looking down to rank 100 makes the gains of good and
@@ -27,35 +25,8 @@ NOT_FOUND = 1 << 30
 
 
 @dataclass(frozen=True)
-class HindsightPair:
-    """One input and the clicks that ended sessions after it."""
-
-    request: RewriteRequest
-    clicks: Mapping[str, float]
-    """doc_id -> number of sessions that ended with a click on it, or its grade."""
-
-    @property
-    def n_clicks(self) -> float:
-        """Sessions behind this pair."""
-        return sum(self.clicks.values())
-
-
-def hindsight_pairs(sessions: Iterable[Session]) -> list[HindsightPair]:
-    """One pair per distinct input, the most clicked first; abandoned sessions teach nothing here."""
-    clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
-    for session in sessions:
-        if session.abandoned:
-            continue
-        typed = tuple(turn.query for turn in session.turns)
-        for step in range(len(typed)):
-            clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
-    pairs = [HindsightPair(request, dict(counts)) for request, counts in clicks.items()]
-    return sorted(pairs, key=lambda pair: -pair.n_clicks)
-
-
-@dataclass(frozen=True)
 class TargetSettings:
-    """How the target of a pair is made."""
+    """How the target of a query is made."""
 
     candidate_terms: int
     target_terms: int
@@ -74,14 +45,14 @@ class TargetMaker:
         self._term_weights = term_weights
         self._settings = settings
 
-    def target(self, pair: HindsightPair, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
+    def target(self, logged: LoggedQuery, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
         """The target distribution over tokens outside `excluded` for a query that retrieval sees as `terms`; None
         when no term raises a clicked document."""
         rows = self._scorer.index.doc_rows
-        clicked = np.array([rows[doc_id] for doc_id in pair.clicks if doc_id in rows], dtype=np.int64)
+        clicked = np.array([rows[doc_id] for doc_id in logged.relevance if doc_id in rows], dtype=np.int64)
         if not clicked.size:
             return None
-        weights = np.array([n for doc_id, n in pair.clicks.items() if doc_id in rows], dtype=np.float32)
+        weights = np.array([n for doc_id, n in logged.relevance.items() if doc_id in rows], dtype=np.float32)
         ids, centroid = self._candidates(clicked, weights, excluded)
         gains = self._gains(terms, ids, clicked, weights)
         if not (gains > 0).any():
@@ -89,11 +60,11 @@ class TargetMaker:
         value = np.sqrt(centroid) * (np.maximum(gains, 0.0) + self._settings.gain_floor)
         return best_terms(ids, value.astype(np.float32), np.array([], dtype=np.int64), self._settings.target_terms)
 
-    def documents(self, pair: HindsightPair) -> SoftTarget:
+    def documents(self, logged: LoggedQuery) -> SoftTarget:
         """The rows of the clicked documents in the corpus and their shares of the clicks; those that the corpus does
         not have are left out."""
         rows = self._scorer.index.doc_rows
-        clicks = {rows[doc_id]: n for doc_id, n in pair.clicks.items() if doc_id in rows and n > 0}
+        clicks = {rows[doc_id]: n for doc_id, n in logged.relevance.items() if doc_id in rows and n > 0}
         weights = np.array(list(clicks.values()), dtype=np.float32)
         return SoftTarget(np.array(list(clicks), dtype=np.int64), weights / max(float(weights.sum()), 1e-9))
 

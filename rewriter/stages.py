@@ -16,12 +16,12 @@ from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from rewriter.held_out import TRIAL_BLENDS, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
-from rewriter.hindsight import HindsightPair, TargetMaker, TargetSettings, hindsight_pairs
+from rewriter.hindsight import TargetMaker, TargetSettings
 from rewriter.ppo_task import PPOTask
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.pseudo_queries import term_weights
 from rewriter.stage_record import BASE, PPO, TRLX_CHECKPOINTS, WARM_START, load_stage, write_stage
-from rewriter.training_data import split_sessions
+from rewriter.training_data import clicked_queries, split_sessions
 from rewriter.training_log import TrainingLog
 from rewriter.validation import BlendChoice
 from rewriter.warm_start import make_examples, train_warm_start
@@ -52,7 +52,9 @@ def run_warm_start(
     model, vocabulary = load_stage(bench, run / BASE)
     scorer = bench.scorer(vocabulary)
     split = split_sessions(sessions, VALIDATION_SHARE)
-    pairs = _pairs(bench, split.training, config)
+    clicked = config.learn_from == "clicks"
+    queries = clicked_queries(split.training) if clicked else wanted_queries(bench, split.training)
+    pairs = queries[: config.max_pairs]
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
     maker = TargetMaker(scorer, term_weights(bench.index, vocabulary), settings)
     validation = open_validation(bench, split.validation, scorer)
@@ -68,13 +70,6 @@ def run_warm_start(
     figures["validation_start"] = scores[0]
     outcome = (config, validation.choose_blend(model), figures)
     return write_stage(bench, run / WARM_START, model, vocabulary, outcome)
-
-
-def _pairs(bench: Workbench, sessions: tuple[Session, ...], config: WarmStartConfig) -> list[HindsightPair]:
-    """What the warm start learns from, the most frequent or most clicked first."""
-    if config.learn_from == "clicks":
-        return hindsight_pairs(sessions)[: config.max_pairs]
-    return [HindsightPair(one.request, one.relevance) for one in wanted_queries(bench, sessions)[: config.max_pairs]]
 
 
 def run_ppo(

@@ -7,13 +7,12 @@ by the first query otherwise, so that no validation query is a variant of a trai
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriter.blend import added_words, context_words
 from rewriter.environment import TrainingQuery
-from rewriter.hindsight import hindsight_pairs
 from rewriter.rewrite import RewriteRequest
 from rewriter.term_rewriter import Spelling
 from search.analysis import terms as analyse
@@ -73,9 +72,18 @@ def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> l
     return [LoggedQuery(request, by_id[topic_id].relevance) for (request, topic_id), _ in counts.most_common()]
 
 
-def clicked_queries(sessions: Sequence[Session]) -> list[LoggedQuery]:
-    """Distinct inputs with the number of sessions that ended on each document: all that a live log tells."""
-    return [LoggedQuery(pair.request, pair.clicks) for pair in hindsight_pairs(sessions)]
+def clicked_queries(sessions: Iterable[Session]) -> list[LoggedQuery]:
+    """Distinct inputs with the number of sessions that ended on each document, the most clicked first: all that a
+    live log tells. Abandoned sessions teach nothing here."""
+    clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
+    for session in sessions:
+        if session.abandoned:
+            continue
+        typed = tuple(turn.query for turn in session.turns)
+        for step in range(len(typed)):
+            clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
+    most_clicked = sorted(clicks.items(), key=lambda one: -one[1].total())
+    return [LoggedQuery(request, dict(counts)) for request, counts in most_clicked]
 
 
 def training_query(logged: LoggedQuery, spelling: Spelling | None) -> TrainingQuery:

@@ -11,13 +11,13 @@ import torch
 from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import WarmStartConfig
-from rewriter.hindsight import HindsightPair, TargetMaker
+from rewriter.hindsight import TargetMaker
 from rewriter.policy import T5Policy, parameter_groups
 from rewriter.prompts import Prompt, drop_words, render
 from rewriter.pseudo_queries import SoftTarget
 from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, wanted
 from rewriter.term_rewriter import Spelling
-from rewriter.training_data import retrieval_terms
+from rewriter.training_data import LoggedQuery, retrieval_terms
 from rewriter.vocabulary import TermVocabulary
 
 
@@ -33,7 +33,7 @@ class Example:
 
 
 def make_examples(
-    pairs: Sequence[HindsightPair],
+    pairs: Sequence[LoggedQuery],
     maker: TargetMaker,
     vocabulary: TermVocabulary,
     spelling: Spelling,

@@ -1,4 +1,4 @@
-"""Hindsight pairs and their targets, from sessions made by hand."""
+"""Hindsight targets of queries and clicks made by hand."""
 
 from __future__ import annotations
 
@@ -8,66 +8,15 @@ import pytest
 from rewriter.hindsight import (
     GAIN_DEPTH,
     NOT_FOUND,
-    HindsightPair,
     TargetMaker,
     TargetSettings,
     discounted_gain,
-    hindsight_pairs,
     ranks_of,
 )
 from rewriter.pseudo_queries import term_weights
 from rewriter.rewrite import RewriteRequest
+from rewriter.training_data import LoggedQuery
 from search.analysis import terms
-from search.records import Click, Session, Turn
-
-
-def session(name: str, *queries: str, clicks: tuple[str, ...] = ()) -> Session:
-    """Clicks, if any, fall on the last query."""
-    last = len(queries) - 1
-    turns = tuple(
-        Turn(
-            f"{name}{i}",
-            i,
-            query,
-            None,
-            (),
-            tuple(Click(f"{name}{i}", doc, 1, 5.0 + n) for n, doc in enumerate(clicks)) if i == last else (),
-            float(i),
-        )
-        for i, query in enumerate(queries)
-    )
-    return Session(name, "live", turns)
-
-
-def test_every_query_of_a_session_is_an_input_with_what_came_before_it():
-    pairs = hindsight_pairs([session("a", "rmtre", "delete folder", clicks=("d7",))])
-    assert [(pair.request.query, pair.request.history, pair.clicks) for pair in pairs] == [
-        ("rmtre", (), {"d7": 1}),
-        ("delete folder", ("rmtre",), {"d7": 1}),
-    ]
-
-
-def test_equal_inputs_are_counted_together_and_the_most_clicked_come_first():
-    log = [
-        session("a", "tea", clicks=("green",)),
-        session("b", "coffee", clicks=("black",)),
-        session("c", "coffee", clicks=("black",)),
-        session("d", "coffee", clicks=("white",)),
-    ]
-    pairs = hindsight_pairs(log)
-    assert [(pair.request.query, pair.clicks, pair.n_clicks) for pair in pairs] == [
-        ("coffee", {"black": 2, "white": 1}, 3),
-        ("tea", {"green": 1}, 1),
-    ]
-
-
-def test_the_click_that_ended_the_session_counts():
-    assert hindsight_pairs([session("a", "tea", clicks=("first", "last"))])[0].clicks == {"last": 1}
-
-
-def test_abandoned_and_empty_sessions_teach_nothing():
-    assert hindsight_pairs([session("a", "tea"), Session("b", "live", ())]) == []
-    assert hindsight_pairs([]) == []
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +25,7 @@ def maker(scorer, bench, vocabulary):
 
 
 def target_of(maker, vocabulary, query, clicks, excluded=()):
-    found = maker.target(HindsightPair(RewriteRequest(query), clicks), terms(query), list(excluded))
+    found = maker.target(LoggedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
     if found is None:
         return None
     return {vocabulary.tokens[i]: float(w) for i, w in zip(found.ids, found.weights, strict=True)}

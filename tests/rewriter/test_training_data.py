@@ -15,7 +15,7 @@ from rewriter.training_data import (
     split_sessions,
     training_query,
 )
-from search.records import Session
+from search.records import Click, Session, Turn
 from tests.rewriter.toy_learning import toy_sessions, toy_topics
 
 TOPICS = toy_topics()
@@ -24,6 +24,24 @@ LOG = tuple(toy_sessions(TOPICS, each=3))
 
 def topic_of(session: Session) -> str:
     return session.session_id.rsplit("-", 1)[0]
+
+
+def session(name: str, *queries: str, clicks: tuple[str, ...] = ()) -> Session:
+    """Clicks, if any, fall on the last query."""
+    last = len(queries) - 1
+    turns = tuple(
+        Turn(
+            f"{name}{i}",
+            i,
+            query,
+            None,
+            (),
+            tuple(Click(f"{name}{i}", doc, 1, 5.0 + n) for n, doc in enumerate(clicks)) if i == last else (),
+            float(i),
+        )
+        for i, query in enumerate(queries)
+    )
+    return Session(name, "live", turns)
 
 
 def test_all_variants_of_a_need_are_on_one_side():
@@ -92,6 +110,37 @@ def test_clicked_inputs_count_sessions_by_document():
     found = {one.request: one.relevance for one in clicked_queries(LOG)}
     topic = TOPICS[0]
     assert found[RewriteRequest(topic.query)] == dict.fromkeys(topic.relevance, 1)
+
+
+def test_every_query_of_a_session_is_an_input_with_what_came_before_it():
+    found = clicked_queries([session("a", "rmtre", "delete folder", clicks=("d7",))])
+    assert [(one.request.query, one.request.history, one.relevance) for one in found] == [
+        ("rmtre", (), {"d7": 1}),
+        ("delete folder", ("rmtre",), {"d7": 1}),
+    ]
+
+
+def test_equal_inputs_are_counted_together_and_the_most_clicked_come_first():
+    log = [
+        session("a", "tea", clicks=("green",)),
+        session("b", "coffee", clicks=("black",)),
+        session("c", "coffee", clicks=("black",)),
+        session("d", "coffee", clicks=("white",)),
+    ]
+    found = clicked_queries(log)
+    assert [(one.request.query, one.relevance) for one in found] == [
+        ("coffee", {"black": 2, "white": 1}),
+        ("tea", {"green": 1}),
+    ]
+
+
+def test_the_click_that_ended_the_session_counts():
+    assert clicked_queries([session("a", "tea", clicks=("first", "last"))])[0].relevance == {"last": 1}
+
+
+def test_abandoned_and_empty_sessions_teach_nothing():
+    assert clicked_queries([session("a", "tea"), Session("b", "live", ())]) == []
+    assert clicked_queries([]) == []
 
 
 def test_retrieval_sees_the_query_and_what_its_correction_brings_in(bench):

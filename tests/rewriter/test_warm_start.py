@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.hindsight import HindsightPair, TargetMaker, TargetSettings, hindsight_pairs
+from rewriter.hindsight import TargetMaker, TargetSettings
 from rewriter.policy import collate
 from rewriter.prompts import Prompt, drop_words
 from rewriter.pseudo_queries import term_weights
 from rewriter.rewrite import RewriteRequest
 from rewriter.supervised import SupervisedLoss, wanted
+from rewriter.training_data import LoggedQuery, clicked_queries
 from rewriter.vocabulary import EOS_ID
 from rewriter.warm_start import make_examples, train_warm_start
 from tests.rewriter.toy_learning import TOY_WARM_START, toy_policy, toy_sessions, toy_topics
@@ -26,7 +27,7 @@ def maker(scorer, bench, vocabulary):
 
 @pytest.fixture(scope="module")
 def examples(maker, bench, vocabulary):
-    pairs = hindsight_pairs(toy_sessions(toy_topics(), each=3))
+    pairs = clicked_queries(toy_sessions(toy_topics(), each=3))
     return make_examples(pairs, maker, vocabulary, bench.spelling, bench.spelling)
 
 
@@ -39,9 +40,9 @@ def loss_of(policy, examples, vocabulary) -> float:
 
 def test_pairs_that_no_term_helps_and_prompts_without_meaning_are_left_out(maker, vocabulary, bench):
     pairs = [
-        HindsightPair(RewriteRequest("dough flour"), {"kitchen-0": 1}),
-        HindsightPair(RewriteRequest("dough flour", ("oven",)), {"gone": 1}),
-        HindsightPair(RewriteRequest("qqqqqqqqqqqq"), {"kitchen-0": 1}),
+        LoggedQuery(RewriteRequest("dough flour"), {"kitchen-0": 1}),
+        LoggedQuery(RewriteRequest("dough flour", ("oven",)), {"gone": 1}),
+        LoggedQuery(RewriteRequest("qqqqqqqqqqqq"), {"kitchen-0": 1}),
     ]
     examples = make_examples(pairs, maker, vocabulary, bench.spelling, bench.spelling)
     assert len(examples) == 1

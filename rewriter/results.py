@@ -32,6 +32,7 @@ SYSTEM_TITLES: Mapping[str, str] = {
     "session_concatenation": "session's queries joined",
     "successor": "next query of the log",
     "association": "word associations",
+    "base": "base, no sessions",
     "warm_start": "warm start",
     "offline": "offline",
     "ppo": "PPO",

@@ -1,6 +1,7 @@
 """Spelling correction with the corpus's own words, by the symmetric-delete index of symspellpy.
 
-A word is a mistake only where its index term occurs nowhere in the corpus: what the index can match is never changed.
+A word is a mistake only where its index term occurs nowhere in the corpus and where it is no common English word:
+what the index can match is never changed, and "during" does not become "curing" because no document says it.
 Single words are looked up with the library; words run together or split are tried here, since the library's
 compound lookup also rewrites words that are known.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from symspellpy import SymSpell, Verbosity
@@ -31,6 +34,9 @@ PART_LENGTH = 3
 
 MAX_WORDS = 64
 """Longer queries are pasted text and are left as they are."""
+
+COMMON = 1_000_000
+"""Occurrences in Google's books from which on a word is common; 22,000 words are."""
 
 SMALL_CORPUS = 1000
 """Below this many documents every word of the corpus is a candidate, above it those that occur at least twice."""
@@ -64,10 +70,11 @@ class SpellingCorrector:
         """At most n corpus words near `word`, best first: fewer edits, then the same first letter (few mistakes touch
         it: Pollock & Zamora, CACM 1984), then more occurrences, then the alphabet.
 
-        One word per index term, never the word itself. A word with anything but letters gives an empty list.
+        One word per index term, never the word itself. A common English word, and one with anything but letters,
+        gives an empty list.
         """
         word = word.lower()
-        if not word.isalpha() or n <= 0:
+        if not word.isalpha() or n <= 0 or word in _common_words():
             return []
         found = self._lookup.lookup(word, Verbosity.ALL, max_edit_distance=_reach(word))
         best: dict[str, str] = {}
@@ -100,7 +107,7 @@ class SpellingCorrector:
 
     def _corrected(self, word: str) -> str:
         """One word: a corpus word one edit away, else two corpus words run together, else one two edits away."""
-        if self.known(word) or not word.isalpha():
+        if self.known(word) or not word.isalpha() or word in _common_words():
             return word
         nearest = next(iter(self.candidates(word, 1)), None)
         if nearest is not None and self._lookup.lookup(word, Verbosity.TOP, max_edit_distance=1):
@@ -134,6 +141,14 @@ class SpellingCorrector:
             problem = f"spelling dictionary of format {version}, this build reads {FORMAT_VERSION}"
             raise ModelError(f"{path}: {problem}. Export the model again")
         return cls({str(word): int(count) for word, count in counts.items()}, min_count)
+
+
+@cache
+def _common_words() -> frozenset[str]:
+    """From the word list that symspellpy brings."""
+    path = files("symspellpy") / "frequency_dictionary_en_82_765.txt"
+    pairs = (line.split() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    return frozenset(pair[0] for pair in pairs if len(pair) == 2 and int(pair[1]) >= COMMON)
 
 
 def _reach(word: str) -> int:

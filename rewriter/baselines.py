@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
+from rewriter.sparse_rows import heaviest
 from rewriter.systems import Answer, TypedTopic
 from search.analysis import terms
 from search.bm25 import weight_matrix
@@ -138,8 +139,7 @@ class Oracle:
         weights = (relevant @ self._weights).toarray().ravel()
         known = [self.index.term_ids[t] for t in terms(typed.query) if t in self.index.term_ids]
         weights[known] = 0.0
-        order = np.argsort(-weights, kind="stable")[: self.n_candidates]
-        return [self.index.surfaces[i] for i in order if weights[i] > 0]
+        return [self.index.surfaces[i] for i in heaviest(weights, self.n_candidates) if weights[i] > 0]
 
 
 def _relevant(typed: TypedTopic) -> Mapping[str, int]:

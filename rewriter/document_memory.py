@@ -22,6 +22,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rewriter.sparse_rows import entries_of, heaviest
 from rewriter.vocabulary import PAD_ID
 
 TINY = 1e-30
@@ -118,10 +119,10 @@ def remember(term_weights: csr_array, n_terms: int, most: int) -> DocumentTerms:
     ids = np.full((kept.size, n_terms), PAD_ID, dtype=np.int64)
     weights = np.zeros((kept.size, n_terms), dtype=np.float32)
     for place, row in enumerate(kept):
-        own = slice(term_weights.indptr[row], term_weights.indptr[row + 1])
-        best = np.argsort(-term_weights.data[own], kind="stable")[:n_terms]
-        ids[place, : best.size] = term_weights.indices[own][best]
-        weights[place, : best.size] = term_weights.data[own][best]
+        terms, own = entries_of(term_weights, int(row))
+        best = heaviest(own, n_terms)
+        ids[place, : best.size] = terms[best]
+        weights[place, : best.size] = own[best]
     weights /= np.maximum(weights.sum(1, keepdims=True), TINY)
     return DocumentTerms(torch.from_numpy(kept), torch.from_numpy(ids), torch.from_numpy(weights))
 

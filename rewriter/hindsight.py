@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 
 from rewriter.pseudo_queries import SoftTarget, best_terms
 from rewriter.scorer import CorpusScorer
+from rewriter.sparse_rows import heaviest
 from rewriter.training_data import LoggedQuery
 
 GAIN_DEPTH = 10
@@ -74,9 +75,9 @@ class TargetMaker:
         share = weights / weights.sum()
         centroid = np.asarray(share @ self._term_weights[clicked]).ravel()
         centroid[list(excluded)] = 0.0
-        order = np.argsort(-centroid, kind="stable")[: self._settings.candidate_terms]
-        order = order[centroid[order] > 0]
-        return order, centroid[order]
+        best = heaviest(centroid, self._settings.candidate_terms)
+        best = best[centroid[best] > 0]
+        return best, centroid[best]
 
     def _gains(
         self, terms: Sequence[str], ids: NDArray[np.int64], clicked: NDArray[np.int64], weights: NDArray[np.float32]

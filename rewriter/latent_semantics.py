@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
+from rewriter.tfidf import tfidf_rows
 from rewriter.vocabulary import TermVocabulary
 from search.term_index import TermIndex
 
@@ -41,11 +42,9 @@ def _document_term_matrix(index: TermIndex, vocabulary: TermVocabulary) -> csr_a
     kept = columns >= 0
     counts = index.counts[:, columns[kept]].tocsr()
     document_frequency = np.asarray(vocabulary.document_frequencies)[kept[kept.size - len(vocabulary.terms) :]]
-    weights = np.log(len(index.doc_ids) / np.maximum(document_frequency, 1))
-    data = ((1.0 + np.log(counts.data)) * weights[counts.indices]).astype(np.float32)
-    narrow = csr_array((data, np.flatnonzero(kept)[counts.indices], counts.indptr), (counts.shape[0], columns.size))
-    lengths = np.sqrt(np.asarray(narrow.multiply(narrow).sum(axis=1)).ravel())
-    return (diags_array(1.0 / np.maximum(lengths, 1e-9)) @ narrow).tocsr().astype(np.float32)
+    narrow = tfidf_rows(counts, document_frequency, np.float32)
+    tokens = np.flatnonzero(kept)[narrow.indices]
+    return csr_array((narrow.data, tokens, narrow.indptr), shape=(narrow.shape[0], columns.size))
 
 
 def _right_singular_vectors(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from rewriter.sparse_rows import entries_of, heaviest
 from rewriter.vocabulary import TermVocabulary
 from search.analysis import terms as analyse
 from search.records import Corpus
@@ -86,8 +87,8 @@ class PseudoQuerySource:
         return np.asarray(shares / max(float(shares.sum()), 1e-9))
 
     def _terms_of(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        start, end = self._weights.indptr[row], self._weights.indptr[row + 1]
-        return self._weights.indices[start:end].astype(np.int64), self._weights.data[start:end]
+        ids, weights = entries_of(self._weights, row)
+        return ids.astype(np.int64), weights.astype(np.float32, copy=False)
 
     def _draw_one(self, row: int, rng: np.random.Generator) -> PseudoQuery:
         ids, weights = self._terms_of(row)
@@ -123,9 +124,9 @@ def best_terms(
     """The n heaviest tokens outside `excluded`, weights scaled to sum 1."""
     kept = ~np.isin(ids, excluded)
     ids, weights = ids[kept], weights[kept]
-    order = np.argsort(-weights, kind="stable")[:n]
-    chosen = weights[order]
-    return SoftTarget(ids[order], (chosen / max(float(chosen.sum()), 1e-9)).astype(np.float32))
+    best = heaviest(weights, n)
+    chosen = weights[best]
+    return SoftTarget(ids[best], (chosen / max(float(chosen.sum()), 1e-9)).astype(np.float32))
 
 
 def _title_ids(text: str, vocabulary: TermVocabulary) -> NDArray[np.int64]:

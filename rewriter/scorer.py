@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
+from rewriter.sparse_rows import entries_of, heaviest
 from rewriter.vocabulary import TermVocabulary
 from search.bm25 import idf, weight_matrix
 from search.term_index import TermIndex
@@ -93,7 +94,7 @@ class CorpusScorer:
         n = weights.shape[0]
         indptr = np.arange(n + 1) * weights.shape[1]
         documents = csr_array((weights.numpy().ravel(), rows.numpy().ravel(), indptr), shape=(n, self.n_documents))
-        return _heaviest((documents @ self._term_probs).tocsr(), n_terms)
+        return _of_heaviest((documents @ self._term_probs).tocsr(), n_terms)
 
     def score_terms(self, weights: csr_array) -> Tensor:
         """(B, D) scores of queries given as weights over the terms of the index."""
@@ -137,16 +138,15 @@ def _dense(matrix: csr_array) -> Tensor:
     return torch.from_numpy(matrix.toarray().astype(np.float32, copy=False))
 
 
-def _heaviest(matrix: csr_array, n: int) -> csr_array:
+def _of_heaviest(matrix: csr_array, n: int) -> csr_array:
     """Keep the n largest entries of each row, scaled to sum 1."""
     if matrix.shape[0] == 0:
         return matrix
     data, indices, indptr = [], [], [0]
     for row in range(matrix.shape[0]):
-        start, end = matrix.indptr[row], matrix.indptr[row + 1]
-        order = np.argsort(-matrix.data[start:end], kind="stable")[:n]
-        kept = matrix.data[start:end][order]
-        data.append(kept / max(float(kept.sum()), 1e-9))
-        indices.append(matrix.indices[start:end][order])
-        indptr.append(indptr[-1] + order.size)
+        columns, weights = entries_of(matrix, row)
+        best = heaviest(weights, n)
+        data.append(weights[best] / max(float(weights[best].sum()), 1e-9))
+        indices.append(columns[best])
+        indptr.append(indptr[-1] + best.size)
     return csr_array((np.concatenate(data), np.concatenate(indices), np.array(indptr)), shape=matrix.shape)

@@ -1,7 +1,7 @@
 """Documents and queries as vectors over the terms of an index, and the heaviest terms of such vectors as words.
 
-What the baselines that expand queries share. The policy weights terms in its own way, over the tokens of its
-vocabulary: `rewriter.pseudo_queries`, `rewriter.latent_semantics`.
+What the baselines that expand queries share, and the rows that the policy's vectors start from. What the policy is
+taught weighs terms in another way: `rewriter.pseudo_queries`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
+from rewriter.sparse_rows import entries_of, heaviest
 from search.analysis import terms
 from search.term_index import TermIndex
 
@@ -20,13 +21,20 @@ Weights = Sequence[tuple[str, float]]
 
 
 def document_vectors(index: TermIndex) -> csr_array:
-    """(D, V) float32 rows (1 + log tf) log(N / df) of unit length; documents without terms have empty rows.
+    """(D, V) float32 `tfidf_rows` of all terms of the index."""
+    return tfidf_rows(index.counts, index.document_frequencies, np.float64)
+
+
+def tfidf_rows(
+    counts: csr_array, document_frequencies: NDArray[np.int64], precision: type[np.float32 | np.float64]
+) -> csr_array:
+    """(D, V) float32 rows (1 + log tf) log(D / df) of unit length, computed in a precision, from counts (D, V) and
+    numbers of documents (V,); documents without terms have empty rows.
 
     Source: Salton & Buckley, "Term-weighting approaches in automatic text retrieval", IP&M 24(5), 1988.
     """
-    counts = index.counts
-    idf = np.log(len(index.doc_ids) / np.maximum(index.document_frequencies, 1))
-    data = (1.0 + np.log(counts.data)) * idf[counts.indices]
+    idf = np.log(counts.shape[0] / np.maximum(document_frequencies, 1))
+    data = ((1.0 + np.log(counts.data)) * idf[counts.indices]).astype(precision)
     vectors = csr_array((data, counts.indices, counts.indptr), shape=counts.shape)
     lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
     return _scaled(vectors, lengths).astype(np.float32)
@@ -62,19 +70,14 @@ def rows_of_sum_one(matrix: csr_array) -> csr_array:
 
 def heaviest_words(index: TermIndex, vectors: csr_array, n: int) -> list[Weights]:
     """The n largest positive entries of each row (B, V) as words with their weights; ties in order of term id."""
-    return [_heaviest(index, vectors, row, n) for row in range(vectors.shape[0])]
+    found: list[Weights] = []
+    for row in range(vectors.shape[0]):
+        ids, weights = entries_of(vectors, row)
+        best = heaviest(weights, n, ties=ids)
+        found.append([(index.surfaces[ids[i]], float(weights[i])) for i in best if weights[i] > 0])
+    return found
 
 
-def _heaviest(index: TermIndex, vectors: csr_array, row: int, n: int) -> Weights:
-    own = slice(vectors.indptr[row], vectors.indptr[row + 1])
-    ids, weights = vectors.indices[own], vectors.data[own]
-    if 0 < n < weights.size:  # sorting thousands of entries for a few dozen would be most of the work
-        kept = weights >= np.partition(weights, -n)[-n]
-        ids, weights = ids[kept], weights[kept]
-    order = np.lexsort((ids, -weights))[:n]
-    return [(index.surfaces[ids[i]], float(weights[i])) for i in order if weights[i] > 0]
-
-
-def _scaled(matrix: csr_array, lengths: NDArray[np.float64]) -> csr_array:
+def _scaled(matrix: csr_array, lengths: NDArray[np.floating]) -> csr_array:
     scaled: csr_array = (diags_array(1.0 / np.maximum(lengths, 1e-9)) @ matrix).tocsr()
     return scaled

@@ -22,11 +22,9 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rewriter.log_space import TINY
 from rewriter.sparse_rows import entries_of, heaviest
 from rewriter.vocabulary import PAD_ID
-
-TINY = 1e-30
-"""Least probability of a term in the mixture, so that its logarithm stays finite."""
 
 
 @dataclass(frozen=True)

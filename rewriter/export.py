@@ -24,7 +24,8 @@ from rewriter.bundle import (
 )
 from rewriter.checkpoint import atomic_folder, load_policy, without_progress_bars, word_level_tokenizer
 from rewriter.document_memory import DocumentMemory
-from rewriter.memory_reader import TINY, MemoryReader
+from rewriter.log_space import TINY
+from rewriter.memory_reader import MemoryReader
 from rewriter.policy import T5Policy
 from rewriter.stage_record import latest_stage, read_stage
 from rewriter.vocabulary import TermVocabulary

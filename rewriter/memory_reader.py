@@ -14,13 +14,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from rewriter.log_space import MASKED_LOGIT, TINY
 from rewriter.prompts import Prompt
 from rewriter.vocabulary import SPECIAL_TOKENS
 from search.errors import ModelError
-
-MASKED_LOGIT = -1e9
-TINY = 1e-30
-"""As in `document_memory.py`."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,9 @@ from transformers import EncoderDecoderCache, T5Config, T5ForConditionalGenerati
 
 from rewriter.config import Decoding, PolicyConfig
 from rewriter.document_memory import DocumentMemory
+from rewriter.log_space import MASKED_LOGIT
 from rewriter.prompts import Prompt
 from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
-
-MASKED_LOGIT = -1e9
-"""Logit of a banned token: exp underflows to exactly 0 in float32, and log-probabilities stay finite."""
 
 
 class PromptBatch(NamedTuple):

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rewriter.document_memory import TINY
-from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
+from rewriter.log_space import MASKED_LOGIT, TINY
+from rewriter.policy import PromptBatch, T5Policy
 from rewriter.sequences import Rollouts, Scores, decoder_inputs, gumbel
 from rewriter.token_rollout import sample_tokens, score_tokens
 from rewriter.vocabulary import EOS_ID, PAD_ID

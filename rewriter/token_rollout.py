@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy
+from rewriter.log_space import MASKED_LOGIT
+from rewriter.policy import PromptBatch, T5Policy
 from rewriter.sequences import Rollouts, Scores, decoder_inputs
 from rewriter.token_log_probs import selected_log_probs
 from rewriter.vocabulary import EOS_ID, PAD_ID

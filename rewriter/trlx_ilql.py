@@ -33,8 +33,9 @@ from trlx.trainer.accelerate_ilql_trainer import AccelerateILQLTrainer
 
 from rewriter.callbacks import Validation
 from rewriter.checkpoint import load_policy, save_policy
+from rewriter.log_space import MASKED_LOGIT
 from rewriter.offline_data import LoggedAction
-from rewriter.policy import MASKED_LOGIT, PromptBatch, T5Policy, collate
+from rewriter.policy import PromptBatch, T5Policy, collate
 from rewriter.prompts import drop_words
 from rewriter.vocabulary import EOS_ID, PAD_ID
 

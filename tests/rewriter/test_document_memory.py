@@ -9,7 +9,8 @@ from scipy.sparse import csr_array
 
 from rewriter.checkpoint import load_policy, save_policy
 from rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings, remember, semantic_keys
-from rewriter.policy import MASKED_LOGIT, collate
+from rewriter.log_space import MASKED_LOGIT
+from rewriter.policy import collate
 from rewriter.pseudo_queries import SoftTarget
 from rewriter.rollout import sample, score
 from rewriter.supervised import SupervisedLoss, descend, wanted

@@ -9,7 +9,8 @@ import torch
 from rewriter.base import new_policy
 from rewriter.config import PolicyConfig
 from rewriter.latent_semantics import term_vectors
-from rewriter.policy import MASKED_LOGIT, collate
+from rewriter.log_space import MASKED_LOGIT
+from rewriter.policy import collate
 from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 from tests.rewriter.toy_learning import THEMES, TOY_POLICY, prompt_of, shaken, toy_policy
 

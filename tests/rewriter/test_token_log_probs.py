@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rewriter import token_log_probs
-from rewriter.policy import MASKED_LOGIT
+from rewriter.log_space import MASKED_LOGIT
 from rewriter.token_log_probs import selected_log_probs
 
 ROWS, TOKENS, WIDTH = 7, 23, 5

@@ -13,7 +13,7 @@ from rewriter.blend import BlendSettings
 from rewriter.click_rates import rated_queries
 from rewriter.policy import T5Policy
 from rewriter.scorer import CorpusScorer
-from rewriter.training_data import LoggedQuery, clicked_queries, simulated_queries
+from rewriter.training_data import LoggedQuery, clicked_queries, mostly_first, simulated_queries
 from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
 from rewriter.workbench import Workbench
 from search.errors import DataError
@@ -48,10 +48,8 @@ def held_out_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[Lo
 def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
     """The validation queries of the sessions kept back. Raises DataError when there are none."""
     queries = [one for one in held_out_queries(bench, sessions) if one.relevance]
-    first = [one for one in queries if not one.request.history]
-    later = [one for one in queries if one.request.history]
-    most_later = math.ceil(LATER_SHARE * len(first)) if first else len(later)
-    validation = bench.validation_set([*first, *later[:most_later]], scorer, MAX_VALIDATION_QUERIES)
+    mixed = mostly_first(queries, LATER_SHARE, rounding=math.ceil)
+    validation = bench.validation_set(mixed, scorer, MAX_VALIDATION_QUERIES)
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation

@@ -22,7 +22,14 @@ from rewriter.prompts import Prompt, render
 from rewriter.rewards import make_reward
 from rewriter.scorer import CorpusScorer
 from rewriter.stage_record import PPO, WARM_START, load_stage, read_stage, write_stage
-from rewriter.training_data import LoggedQuery, clicked_queries, split_sessions, training_query
+from rewriter.training_data import (
+    LoggedQuery,
+    clicked_queries,
+    first_and_later,
+    mostly_first,
+    split_sessions,
+    training_query,
+)
 from rewriter.validation import ValidationSet
 from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
@@ -56,7 +63,7 @@ class PPOTask:
         split = split_sessions(sessions, VALIDATION_SHARE)
         clicked = config.reward == "hindsight"
         queries = clicked_queries(split.training) if clicked else wanted_queries(bench, split.training)
-        rendered = _rendered(bench, vocabulary, _mixed(queries, config))
+        rendered = _rendered(bench, vocabulary, mostly_first(queries, config.later_share, config.max_queries))
         if not rendered:
             raise DataError("The log holds no query to train on; simulate or log more sessions first")
         kept_back = _rendered(bench, vocabulary, _wanted_first(bench, split.validation))
@@ -91,7 +98,7 @@ def _rendered(
 
 def _wanted_first(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
     """First queries of sessions, `MAX_VALIDATION_QUERIES` at most."""
-    first = [one for one in wanted_queries(bench, sessions) if one.relevance and not one.request.history]
+    first, _ = first_and_later(one for one in wanted_queries(bench, sessions) if one.relevance)
     return first[:MAX_VALIDATION_QUERIES]
 
 
@@ -112,13 +119,6 @@ def _environment(
         RolloutBlend(config.rollout_weight, config.rollout_feedback, config.rollout_context),
         config.found_depth if config.found_weight else 0,
     )
-
-
-def _mixed(queries: list[LoggedQuery], config: PPOConfig) -> list[LoggedQuery]:
-    """First queries of sessions with a share of the later ones, `max_queries` of each kind at most."""
-    first = [one for one in queries if not one.request.history][: config.max_queries]
-    later = [one for one in queries if one.request.history]
-    return first + (later[: int(config.later_share * len(first))] if first else later[: config.max_queries])
 
 
 def _max_grade(bench: Workbench) -> int:

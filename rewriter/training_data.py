@@ -7,8 +7,9 @@ by the first query otherwise, so that no validation query is a variant of a trai
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rewriter.blend import added_words, context_words
@@ -84,6 +85,27 @@ def clicked_queries(sessions: Iterable[Session]) -> list[LoggedQuery]:
             clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
     most_clicked = sorted(clicks.items(), key=lambda one: -one[1].total())
     return [LoggedQuery(request, dict(counts)) for request, counts in most_clicked]
+
+
+def first_and_later(queries: Iterable[LoggedQuery]) -> tuple[list[LoggedQuery], list[LoggedQuery]]:
+    """First queries of sessions, and those that came after others."""
+    sides: tuple[list[LoggedQuery], list[LoggedQuery]] = ([], [])
+    for one in queries:
+        sides[bool(one.request.history)].append(one)
+    return sides
+
+
+def mostly_first(
+    queries: Iterable[LoggedQuery],
+    later_share: float,
+    most: int | None = None,
+    rounding: Callable[[float], int] = math.floor,
+) -> list[LoggedQuery]:
+    """First queries of sessions, `most` of them at most, then later ones, as many as `later_share` of the first,
+    rounded; where there are no first ones, `most` later ones."""
+    first, later = first_and_later(queries)
+    first = first[:most]
+    return first + (later[: rounding(later_share * len(first))] if first else later[:most])
 
 
 def training_query(logged: LoggedQuery, spelling: Spelling | None) -> TrainingQuery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,8 @@ from rewriter.rewrite import RewriteRequest
 from rewriter.training_data import (
     LoggedQuery,
     clicked_queries,
+    first_and_later,
+    mostly_first,
     retrieval_terms,
     simulated_queries,
     split_sessions,
@@ -141,6 +144,35 @@ def test_the_click_that_ended_the_session_counts():
 def test_abandoned_and_empty_sessions_teach_nothing():
     assert clicked_queries([session("a", "tea"), Session("b", "live", ())]) == []
     assert clicked_queries([]) == []
+
+
+FIRST = [LoggedQuery(RewriteRequest(query), {}) for query in ("tea", "oven", "moon")]
+LATER = [LoggedQuery(RewriteRequest(query, ("tea",)), {}) for query in ("green tea", "herbs", "mint")]
+MIXED = [one for pair in zip(LATER, FIRST, strict=True) for one in pair]
+
+
+def test_first_queries_are_told_from_later_ones_and_keep_their_order():
+    assert first_and_later(MIXED) == (FIRST, LATER)
+    assert first_and_later([]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("share", "most", "rounding", "expected"),
+    [
+        (0.5, None, math.floor, FIRST + LATER[:1]),
+        (0.5, None, math.ceil, FIRST + LATER[:2]),
+        (1.0, 2, math.floor, FIRST[:2] + LATER[:2]),
+        (0.0, 2, math.ceil, FIRST[:2]),
+        (9.0, None, math.floor, FIRST + LATER),
+    ],
+)
+def test_later_queries_are_a_share_of_the_first(share, most, rounding, expected):
+    assert mostly_first(MIXED, share, most, rounding) == expected
+
+
+def test_without_first_queries_the_later_ones_stand_in():
+    assert mostly_first(LATER, 0.5) == LATER
+    assert mostly_first(LATER, 0.5, 2) == LATER[:2]
 
 
 def test_retrieval_sees_the_query_and_what_its_correction_brings_in(bench):

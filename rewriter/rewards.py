@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rewriter.config import ClickCredit, RewardName
 from search.click_models.base import ClickModel
+from search.metrics import discounts
 
 Grades = NDArray[np.float32]
 """(N, k) grade of the document at each rank, 0 where it is not relevant or the ranking is shorter."""
@@ -118,7 +119,8 @@ class HindsightReward(RankReward):
 
 
 class NdcgReward:
-    """Normalised discounted cumulative gain with linear gains."""
+    """Normalised discounted cumulative gain with linear gains: `search.metrics.ndcg` for grades that need not be
+    whole numbers, clicks per look for instance."""
 
     depth = 10
 
@@ -129,7 +131,7 @@ class NdcgReward:
 
     def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Reward`."""
-        discount = 1.0 / np.log2(np.arange(2, grades.shape[1] + 2))
+        discount = discounts(grades.shape[1])
         best = (ideal[:, : grades.shape[1]] * discount).sum(1)
         return np.asarray((grades * discount).sum(1) / np.maximum(best, 1e-9))
 

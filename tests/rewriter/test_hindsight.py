@@ -17,6 +17,7 @@ from rewriter.pseudo_queries import term_weights
 from rewriter.rewrite import RewriteRequest
 from rewriter.training_data import LoggedQuery
 from search.analysis import terms
+from search.metrics import ideal_dcg, ndcg
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,14 @@ def test_discounted_gain_by_hand():
     ideal = 3 + 1 / np.log2(3)
     found = discounted_gain(np.array([[2, 1], [1, 2], [GAIN_DEPTH + 1, NOT_FOUND]]), weights)
     assert found == pytest.approx([(3 / np.log2(3) + 1) / ideal, 1.0, 0.0])
+
+
+def test_discounted_gain_is_ndcg_of_whole_rankings():
+    """Five judged documents of thirty, in two hundred rankings; the measure sees grades down the first ten ranks."""
+    rng = np.random.default_rng(4)
+    weights = np.array([3, 1, 2, 1, 5], dtype=np.float32)
+    ranks = np.stack([1 + rng.permutation(30)[: weights.size] for _ in range(200)])
+    grades = np.zeros((len(ranks), 30), dtype=np.int64)
+    np.put_along_axis(grades, ranks - 1, weights.astype(np.int64)[None, :], axis=1)
+    ideal = ideal_dcg([dict(enumerate(weights.astype(int)))] * len(ranks), GAIN_DEPTH)
+    assert discounted_gain(ranks, weights) == pytest.approx(ndcg(grades[:, :GAIN_DEPTH], ideal))

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from search.click_models.base import DRAWS_PER_RANK
 from search.engine import SearchEngine
 from search.errors import DataError, UntilclickError
 from search.records import Click, Session, Topic, Turn, WeightedQuery
-from search.session_log import SessionLog
 from search.user import SimulatedUser, TypedQuery, UserConfig
 
 START_TIME = 1_700_000_000.0
@@ -51,30 +49,6 @@ class SimulateConfig:
     """Mean time to look at one result."""
     dwell_seconds: float = 20.0
     """Mean time on a clicked document before the user is back at the list."""
-
-
-@dataclass(frozen=True)
-class SimulateRun:
-    """What the stage `main` reads and writes."""
-
-    data: str
-    """As for `load_collection`."""
-    log_url: str
-    """As for `SessionLog.open`."""
-    sessions: int
-    """How many to simulate, >= 0."""
-    split: str = "train"
-    """Whose topics the users have."""
-    engine: str = "tantivy"
-    """As for `open_engine`."""
-    engine_directory: Path | None = None
-    """Where an on-disk engine keeps its index; None for a temporary place."""
-    seed: int = 0
-    """Decides everything that is drawn, the wording of made topics included."""
-    user: UserConfig = field(default_factory=UserConfig)
-    """Habits of the users."""
-    simulate: SimulateConfig = field(default_factory=SimulateConfig)
-    """How sessions are made."""
 
 
 @dataclass(frozen=True)
@@ -225,28 +199,6 @@ class _Simulation:
         visit.query = query
         visit.time += 2.0 * visit.rng.random() * self._config.typing_seconds
         return True
-
-
-def main(run: SimulateRun, progress: Callable[[int], None] | None = None) -> SimulateSummary:
-    """Simulate sessions on a collection and append them to its log. `progress` is told how many are done so far.
-
-    Raises UntilclickError: unreadable data, a split without topics, an unknown engine or click model, or a log that
-    already has the sessions of this seed.
-    """
-    from search.corpus import load_collection
-    from search.engines import open_engine
-
-    collection = load_collection(run.data, seed=run.seed)
-    if not collection.topics.get(run.split):
-        known = ", ".join(name for name, topics in collection.topics.items() if topics) or "none"
-        raise DataError(f"{run.data} has no topics in split {run.split!r}. Splits with topics: {known}")
-    user = SimulatedUser.of(collection, run.user)
-    engine = open_engine(run.engine, collection.corpus, run.engine_directory)
-    sessions = simulate_sessions(collection.topics[run.split], engine, user, run.sessions, run.seed, run.simulate)
-    tally = Tally(progress)
-    with SessionLog.open(run.log_url) as log:
-        log.append(tally.count(sessions))
-    return tally.summary
 
 
 class Tally:

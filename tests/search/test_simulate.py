@@ -1,18 +1,15 @@
 """Simulated sessions on a ten-document corpus with a BM25 engine of a dozen lines."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from search.analysis import term_of, words
 from search.bm25 import weight_matrix
 from search.click_models import CLICK_MODELS
-from search.errors import DataError, LogError, UntilclickError
+from search.errors import DataError, UntilclickError
 from search.need import NeedReader
 from search.records import Document, ScoredDoc, Topic
-from search.session_log import SessionLog
-from search.simulate import SimulateConfig, SimulateRun, Tally, main, simulate_sessions
+from search.simulate import SimulateConfig, Tally, simulate_sessions
 from search.synonyms import NoSynonyms
 from search.term_index import TermIndex
 from search.user import SimulatedUser, UserConfig
@@ -207,29 +204,3 @@ def test_the_tally_counts_what_passes():
     assert summary.queries == sum(len(s.turns) for s in sessions)
     assert summary.abandoned == sum(not s.clicked for s in sessions)
     assert summary.clicked_at_first_query == sum(bool(s.turns[0].clicks) and len(s.turns) == 1 for s in sessions)
-
-
-@pytest.fixture
-def run(tmp_path):
-    import json
-
-    data = tmp_path / "documents.jsonl"
-    lines = [{"_id": d.doc_id, "title": d.title, "text": d.text} for d in DOCUMENTS * 1]
-    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return SimulateRun(str(data), f"sqlite:///{tmp_path}/log.db", 40, engine="rank-bm25", seed=5)
-
-
-def test_the_stage_writes_the_sessions_it_sums_up(run):
-    summary = main(run)
-    with SessionLog.open(run.log_url) as log:
-        sessions = list(log.sessions())
-    assert summary.sessions == len(sessions) == 40
-    assert summary.queries == sum(len(session.turns) for session in sessions)
-    with pytest.raises(LogError):
-        main(run)
-    assert main(replace(run, seed=6)).sessions == 40
-
-
-def test_a_split_without_topics_is_refused_with_those_that_have_some(run):
-    with pytest.raises(DataError, match=r"'validation'.*train"):
-        main(replace(run, split="validation"))

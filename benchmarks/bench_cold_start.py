@@ -9,7 +9,8 @@ benchmarks.package_corpora all --out DIR` makes, and usual test collections. Wha
 Nothing is chosen on the topics: the rewriter is searched in the default blend, RM3 with its default parameters. But
 the default blend was itself chosen on some collections, which form a group of their own in the table. Topics are of
 the first of the splits `dev`, `train`, `test` that a corpus has, since nothing is trained on any. Systems see
-no earlier queries of a session unless --context is given: BM25 and RM3 would not use them.
+no earlier queries of a session unless --context is given: BM25 and RM3 would not use them. Since the base also
+corrects words that no document has, BM25 with that correction alone (`spelled`) stands beside.
 
 Difference, interval and p are of each topic's mean over the seeds; the harmed share is the mean of the seeds' own.
 What is done is not done again, so that an interrupted run goes on.
@@ -31,7 +32,7 @@ import numpy as np
 from app.torch_setup import set_up_torch
 from benchmarks.package_corpora import SOURCES
 from rewriter.base import new_policy, train_base
-from rewriter.baselines import Bm25
+from rewriter.baselines import Bm25, SpellingCorrection
 from rewriter.blend import BlendSettings
 from rewriter.config import BaseConfig, PolicyConfig
 from rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
@@ -52,7 +53,7 @@ BLEND_CHOSEN_ON = (STDLIB, "cranfield", "cast-2021-22-mini", "trec-session-2013"
 CORPORA = (*SOURCES, *BLEND_CHOSEN_ON)
 SPLITS = ("dev", "train", "test")
 MEASURE = "nDCG@10"
-SYSTEMS = ("bm25", "rm3", "base")
+SYSTEMS = ("bm25", "rm3", "spelling", "base")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Row:
     n_topics: int
     bm25: float
     rm3: float
+    spelling: float
+    """BM25 with unknown words corrected, as the base corrects them: what else it gains is the rewrite's."""
     base: tuple[float, ...]
     """Of each seed."""
     against_bm25: Comparison
@@ -129,6 +132,7 @@ def run_trial(name: str, source: str, seed: int, given: argparse.Namespace) -> T
     config = EvaluateConfig(data=source, split=split, engine=given.engine, out=path.parent)
     topics = _topics(bench, split, given)
     systems: dict[str, System] = {"bm25": Bm25(), "rm3": Rm3(engine), "base": base}
+    systems["spelling"] = SpellingCorrection(bench.spelling)
     values = per_topic(evaluate_systems(engine, topics, systems, config))
     trial = Trial(name, origin, split, len(bench.collection.corpus.documents), seconds, values)
     path.write_text(json.dumps(asdict(trial)), encoding="utf-8")
@@ -168,7 +172,7 @@ def read_trial(path: Path, origin: dict[str, str | int | bool | None]) -> Trial:
 def row_of(trials: Sequence[Trial]) -> Row:
     """The trials of one corpus, one for each seed."""
     first = trials[0]
-    bm25, rm3 = (np.array(first.values[name]) for name in ("bm25", "rm3"))
+    bm25, rm3, spelling = (np.array(first.values[name]) for name in ("bm25", "rm3", "spelling"))
     base = np.array([trial.values["base"] for trial in trials])  # (S, n)
     streams = iter(np.random.default_rng([0, 1]).spawn(3 + len(trials)))
     mean = base.mean(axis=0)
@@ -181,6 +185,7 @@ def row_of(trials: Sequence[Trial]) -> Row:
         n_topics=bm25.size,
         bm25=float(bm25.mean()),
         rm3=float(rm3.mean()),
+        spelling=float(spelling.mean()),
         base=tuple(float(one) for one in base.mean(axis=1)),
         against_bm25=compare(("base", "bm25"), MEASURE, (mean, bm25), next(streams)),
         against_rm3=compare(("base", "rm3"), MEASURE, (mean, rm3), next(streams)),
@@ -192,7 +197,7 @@ def row_of(trials: Sequence[Trial]) -> Row:
 
 def print_table(rows: Sequence[Row]) -> None:
     """One line a corpus, those that the blend was chosen on in a group of their own, and the mean of each group."""
-    columns = f"{'documents':>10}{'topics':>7}{'BM25':>7}{'RM3':>7}{'base':>7}{'seeds':>13}"
+    columns = f"{'documents':>10}{'topics':>7}{'BM25':>7}{'RM3':>7}{'spelled':>8}{'base':>7}{'seeds':>13}"
     print(f"{MEASURE:21}{columns}  {'base - BM25':27}{'harmed':>7}  {'base - RM3':17}{'RM3 - BM25':>11}{'harmed':>7}")
     groups = (("unseen until now", False), ("default blend chosen on", True))
     for title, chosen in groups:
@@ -201,19 +206,22 @@ def print_table(rows: Sequence[Row]) -> None:
             continue
         print(f"-- {title}")
         print("\n".join(map(_line, own)))
-        means = f"{fmean(row.bm25 for row in own):7.3f}{fmean(row.rm3 for row in own):7.3f}"
+        bm25, rm3, spelling = (fmean(getattr(row, name) for row in own) for name in ("bm25", "rm3", "spelling"))
         gains = [fmean(getattr(row, name).difference for row in own) for name in ("against_bm25", "against_rm3")]
         base = fmean(fmean(row.base) for row in own)
-        print(f"{'mean':38}{means}{base:7.3f}{'':13}  {gains[0]:+.3f}{'':28}  {gains[1]:+.3f}")
+        print(
+            f"{'mean':38}{bm25:7.3f}{rm3:7.3f}{spelling:8.3f}{base:7.3f}{'':13}  {gains[0]:+.3f}{'':28}  {gains[1]:+.3f}"
+        )
 
 
 def _line(row: Row) -> str:
     bm25, rm3, feedback = row.against_bm25, row.against_rm3, row.rm3_against_bm25
     spread = f"{min(row.base):.3f}-{max(row.base):.3f}"
-    sizes = f"{row.n_documents:10,}{row.n_topics:7}{row.bm25:7.3f}{row.rm3:7.3f}{fmean(row.base):7.3f}{spread:>13}"
+    sizes = f"{row.n_documents:10,}{row.n_topics:7}{row.bm25:7.3f}{row.rm3:7.3f}{row.spelling:8.3f}"
+    base = f"{fmean(row.base):7.3f}{spread:>13}"
     gain = f"{bm25.difference:+.3f} [{bm25.ci95[0]:+.3f}, {bm25.ci95[1]:+.3f}] p={bm25.p:.4f}"
     return (
-        f"{row.corpus:21}{sizes}  {gain:27}{row.harmed:6.1%}  {rm3.difference:+.3f} p={rm3.p:.4f}  "
+        f"{row.corpus:21}{sizes}{base}  {gain:27}{row.harmed:6.1%}  {rm3.difference:+.3f} p={rm3.p:.4f}  "
         f"{feedback.difference:+11.3f}{feedback.harmed_share:7.1%}"
     )
 

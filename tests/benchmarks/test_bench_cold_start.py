@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 def trial(corpus: str, base: tuple[float, ...]) -> Trial:
     bm25 = (0.5,) * len(base)
-    return Trial(corpus, {"steps": 1}, "dev", 100, 2.0, {"bm25": bm25, "rm3": bm25, "base": base})
+    return Trial(corpus, {"steps": 1}, "dev", 100, 2.0, {"bm25": bm25, "rm3": bm25, "spelling": bm25, "base": base})
 
 
 def test_differences_are_of_the_means_over_seeds_and_harm_is_the_mean_of_theirs():

@@ -209,9 +209,8 @@ def print_table(rows: Sequence[Row]) -> None:
         bm25, rm3, spelling = (fmean(getattr(row, name) for row in own) for name in ("bm25", "rm3", "spelling"))
         gains = [fmean(getattr(row, name).difference for row in own) for name in ("against_bm25", "against_rm3")]
         base = fmean(fmean(row.base) for row in own)
-        print(
-            f"{'mean':38}{bm25:7.3f}{rm3:7.3f}{spelling:8.3f}{base:7.3f}{'':13}  {gains[0]:+.3f}{'':28}  {gains[1]:+.3f}"
-        )
+        means = f"{bm25:7.3f}{rm3:7.3f}{spelling:8.3f}{base:7.3f}"
+        print(f"{'mean':38}{means}{'':13}  {gains[0]:+.3f}{'':28}  {gains[1]:+.3f}")
 
 
 def _line(row: Row) -> str:

@@ -44,7 +44,7 @@ class TrainedSystems:
 
 
 def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
-    from rewriter.checkpoint import load_policy
+    from rewriter.model_folder import open_rewriter
     from rewriter.policy_rewriter import policy_rewriter
     from rewriter.stage_record import read_stage
 
@@ -54,5 +54,5 @@ def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
             f"{folder} was trained on other documents ({record.data}) than {corpus.source}; "
             "train it on these, or evaluate it on those"
         )
-    policy, vocabulary = load_policy(folder)
-    return RewriterSystem(policy_rewriter(policy, vocabulary, spelling, bench.engine, record.blend))
+    policy, language = open_rewriter(folder)
+    return RewriterSystem(policy_rewriter(policy, language, spelling, bench.engine, record.blend))

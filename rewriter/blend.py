@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from rewriter.prompts import Prompt
 from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from rewriter.vocabulary import SPECIAL_TOKENS, UNK_ID, TermVocabulary
 from search.analysis import term_of, words
 from search.analysis import terms as analyse
 from search.records import WeightedQuery
@@ -75,20 +75,23 @@ class Expansion(NamedTuple):
 
 
 def expand(logits: NDArray[np.float32], prompt: Prompt, settings: BlendSettings) -> Expansion:
-    """Read the expansion from next-term logits (V,); specials and the query's own terms are masked first. A query of
-    the whole vocabulary has an empty expansion of confidence 0."""
+    """Read the expansion from next-term logits (V,); specials and the query's own terms are masked first. UNK_ID has
+    what no term stands for: it is never read and lowers the confidence. A query of the whole vocabulary has an empty
+    expansion of confidence 0."""
     scores = logits.astype(np.float64)
+    unread = scores[UNK_ID]
     scores[: len(SPECIAL_TOKENS)] = -np.inf
     scores[list(prompt.query_ids)] = -np.inf
     n = min(settings.expansion_terms, int(np.isfinite(scores).sum()))
     if n == 0:
         return Expansion(np.array([], dtype=np.int64), np.array([], dtype=np.float32), 0.0)
-    scores -= scores.max()
-    total = np.exp(scores).sum()
+    highest = scores.max()
+    scores -= highest
+    log_total = np.logaddexp(np.log(np.exp(scores).sum()), unread - highest)
     best = np.argpartition(-scores, n - 1)[:n]
     best = best[np.argsort(-scores[best], kind="stable")]
     weights = np.exp(settings.sharpness * scores[best])
-    confidence = float(np.exp(scores[best]).sum() / total)
+    confidence = float(np.exp(scores[best]).sum() * np.exp(-log_total))
     return Expansion(best, (weights / weights.sum()).astype(np.float32), confidence)
 
 

@@ -6,6 +6,7 @@ tokenizer.json     the same vocabulary for other tools
 vocabulary.json    terms, readable words, document frequencies
 spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, where the model has one
+subword.json       how a subword T5 is asked and read; only bundles of kind `subwords` (format 3) have one
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from rewriter.blend import BlendSettings
 from rewriter.prompts import PROMPT_VERSION
 from search.errors import ModelError
 
-BUNDLE_FORMAT = 2
+Kind = Literal["terms", "subwords"]
+"""Whether the model reads and writes index terms or texts; see `language.py`."""
+FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3}
+"""Format by kind: builds that know no subwords refuse them by their format."""
 MANIFEST = "bundle.json"
 MODEL_FOLDER = "model"
 SPELLING_FILE = "spelling.json"
+TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FILE = "memory.npz"
 
 
@@ -47,7 +53,8 @@ class BundleManifest:
     checksums: Mapping[str, str]
     """Path inside the bundle -> SHA-256 in hex."""
     prompt_version: int = PROMPT_VERSION
-    format: int = BUNDLE_FORMAT
+    format: int = FORMATS["terms"]
+    kind: Kind = "terms"
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -85,12 +92,14 @@ def read_manifest(folder: Path) -> BundleManifest:
 
 def _check(manifest: BundleManifest, folder: Path) -> None:
     for name, found, wanted in (
-        ("format", manifest.format, BUNDLE_FORMAT),
-        ("prompt version", manifest.prompt_version, PROMPT_VERSION),
+        ("kind", manifest.kind, tuple(FORMATS)),
+        ("format", manifest.format, (FORMATS.get(manifest.kind),)),
+        ("prompt version", manifest.prompt_version, (PROMPT_VERSION,)),
     ):
-        if found != wanted:
+        if found not in wanted:
+            known = " or ".join(map(str, wanted))
             raise ModelError(
-                f"Bundle {folder} has {name} {found}; this build reads {wanted}. Make it again: `untilclick export`"
+                f"Bundle {folder} has {name} {found}; this build reads {known}. Make it again: `untilclick export`"
             )
     present = checksums(folder)
     changed = sorted(name for name, digest in manifest.checksums.items() if present.get(name) != digest)

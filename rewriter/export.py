@@ -13,21 +13,27 @@ import numpy as np
 import torch
 
 from rewriter.bundle import (
+    FORMATS,
     MEMORY_FILE,
     MODEL_FOLDER,
     SPELLING_FILE,
+    TOKENIZER_FILE,
     BundleManifest,
+    Kind,
     bundle_version,
     checksums,
     read_manifest,
     write_manifest,
 )
-from rewriter.checkpoint import atomic_folder, load_policy, without_progress_bars, word_level_tokenizer
+from rewriter.checkpoint import atomic_folder, without_progress_bars, word_level_tokenizer
 from rewriter.document_memory import DocumentMemory
+from rewriter.language import Language, SubwordLanguage
 from rewriter.log_space import TINY
 from rewriter.memory_reader import MemoryReader
+from rewriter.model_folder import open_rewriter
 from rewriter.policy import T5Policy
 from rewriter.stage_record import latest_stage, read_stage
+from rewriter.subword import plain_tokenizer
 from rewriter.vocabulary import TermVocabulary
 from search.spelling import SpellingCorrector
 
@@ -51,15 +57,17 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
     folder = latest_stage(config.model)
     record = read_stage(folder)
     with atomic_folder(config.bundle) as new:
-        policy, vocabulary = load_policy(folder)
-        vocabulary.save(new)
+        policy, language = open_rewriter(folder)
+        language.vocabulary.save(new)
+        if isinstance(language, SubwordLanguage):
+            language.settings.save(new)
         if policy.memory is not None:
             _reader(policy.memory).save(new / MEMORY_FILE, half=config.quantization == "int8")
         spelling.save(new / SPELLING_FILE)
-        shutil.copyfile(folder / "tokenizer.json", new / "tokenizer.json")
+        shutil.copyfile(folder / TOKENIZER_FILE, new / TOKENIZER_FILE)
         quantization = config.quantization if config.quantization == "int8" else None
         with TemporaryDirectory() as plain, without_progress_bars():
-            _write_plain(policy, vocabulary, Path(plain))
+            _write_plain(policy, language, Path(plain))
             TransformersConverter(plain).convert(str(new / MODEL_FOLDER), quantization=quantization)
         sums = checksums(new)
         manifest = BundleManifest(
@@ -72,13 +80,25 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
             figures=record.figures,
             checksums=sums,
         )
-        write_manifest(replace(manifest, prompt_version=record.prompt_version), new)
+        kind: Kind = "subwords" if isinstance(language, SubwordLanguage) else "terms"
+        manifest = replace(manifest, kind=kind, format=FORMATS[kind], prompt_version=record.prompt_version)
+        write_manifest(manifest, new)
     read_manifest(config.bundle)
     return config.bundle
 
 
-def _write_plain(policy: T5Policy, vocabulary: TermVocabulary, plain: Path) -> None:
-    """Write T5 and tokenizer into a folder for the converter. For a memory the T5 is given one token more for each
+def _write_plain(policy: T5Policy, language: Language, plain: Path) -> None:
+    """Write T5 and tokenizer into a folder for the converter."""
+    if isinstance(language, SubwordLanguage):
+        policy.t5.resize_token_embeddings(language.tokenizer.get_vocab_size())  # rows without a token are no answer
+        policy.t5.save_pretrained(plain)
+        plain_tokenizer(language).save_pretrained(plain)
+    else:
+        _write_terms(policy, language.vocabulary, plain)
+
+
+def _write_terms(policy: T5Policy, vocabulary: TermVocabulary, plain: Path) -> None:
+    """The same for a policy over terms. For a memory the T5 is given one token more for each
     dimension of its states, whose logit is that dimension."""
     tokenizer = word_level_tokenizer(vocabulary)
     if policy.memory is not None:

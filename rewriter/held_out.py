@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from rewriter.blend import BlendSettings
 from rewriter.click_rates import rated_queries
-from rewriter.policy import T5Policy
+from rewriter.language import Language, SubwordLanguage
 from rewriter.scorer import CorpusScorer
+from rewriter.term_rewriter import NextTermLogits
 from rewriter.training_data import LoggedQuery, clicked_queries, mostly_first, simulated_queries
 from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
 from rewriter.workbench import Workbench
@@ -28,6 +29,8 @@ VALIDATION_SHARE = 0.1
 """Share of the log's needs kept back."""
 MAX_VALIDATION_QUERIES = 1500
 """With 400 the blend chosen was one of chance."""
+MAX_SUBWORD_QUERIES = 300
+"""The same for a subword T5, which takes a hundred times as long to read one."""
 LATER_SHARE = 0.5
 """Later queries of sessions used at most, as a share of the number of first queries. They are many, much alike, and
 less often real: a blend chosen on all of them is too cautious for the first."""
@@ -45,25 +48,28 @@ def held_out_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[Lo
     return simulated_queries(sessions, topics) or rated_queries(sessions)
 
 
-def open_validation(bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer) -> ValidationSet:
+def open_validation(
+    bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer, language: Language
+) -> ValidationSet:
     """The validation queries of the sessions kept back. Raises DataError when there are none."""
     queries = [one for one in held_out_queries(bench, sessions) if one.relevance]
     mixed = mostly_first(queries, LATER_SHARE, rounding=math.ceil)
-    validation = bench.validation_set(mixed, scorer, MAX_VALIDATION_QUERIES)
+    most = MAX_SUBWORD_QUERIES if isinstance(language, SubwordLanguage) else MAX_VALIDATION_QUERIES
+    validation = bench.validation_set(mixed, scorer, language, most)
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation
 
 
-def sharpened_score(validation: ValidationSet, policy: T5Policy, *blends: BlendSettings) -> float:
+def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> float:
     """nDCG@10 on the validation queries in the best of some blends, at the best sharpness of the grid."""
     sharpened = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS for blend in blends]
-    return validation.best_score(policy, sharpened)
+    return validation.best_score(read, sharpened)
 
 
-def never_worse(validation: ValidationSet, policy: T5Policy, blend: BlendSettings) -> BlendChoice:
+def never_worse(validation: ValidationSet, read: NextTermLogits, blend: BlendSettings) -> BlendChoice:
     """The blend chosen anew, or the earlier one where the grid finds nothing better."""
-    choice = validation.choose_blend(policy)
+    choice = validation.choose_blend(read)
     ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
-    earlier = validation.score(policy, ungated)
+    earlier = validation.score(read, ungated)
     return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)

@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from rewriter.checkpoint import is_term_model, load_policy, save_policy
+from rewriter.language import Language, SubwordLanguage, TermLanguage
 from rewriter.policy import T5Policy
-from rewriter.subword import SubwordVocabulary, load_subword, save_subword
+from rewriter.subword import (
+    SubwordVocabulary,
+    load_subword,
+    load_subword_stage,
+    save_subword,
+    save_subword_stage,
+)
+from rewriter.subword_config import is_subword_stage
 from rewriter.vocabulary import TermVocabulary
 
 
@@ -21,3 +29,19 @@ def save_model(policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary,
         save_policy(policy, vocabulary, folder)
     else:
         save_subword(policy, vocabulary, folder)
+
+
+def open_rewriter(folder: Path) -> tuple[T5Policy, Language]:
+    """The policy of a stage's folder and its language, in evaluation mode. Raises ModelError when it is no model."""
+    if is_subword_stage(folder):
+        return load_subword_stage(folder)
+    policy, vocabulary = load_policy(folder)
+    return policy, TermLanguage(vocabulary)
+
+
+def save_rewriter(policy: T5Policy, language: Language, folder: Path) -> None:
+    """Write the policy and its language into an existing folder."""
+    if isinstance(language, SubwordLanguage):
+        save_subword_stage(policy, language, folder)
+    else:
+        save_policy(policy, language.vocabulary, folder)

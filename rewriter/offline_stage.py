@@ -13,16 +13,17 @@ from rewriter.blend import BlendSettings
 from rewriter.callbacks import Progress
 from rewriter.config import OfflineConfig
 from rewriter.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
+from rewriter.language import Language, SubwordLanguage
 from rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
 from rewriter.policy import T5Policy
+from rewriter.policy_rewriter import reader
 from rewriter.reward_weighted import train_reward_weighted, weigh
 from rewriter.stage_record import BASE, OFFLINE, STAGE_FILE, WARM_START, load_stage, read_stage, write_stage
 from rewriter.training_data import split_sessions
 from rewriter.trlx_stage import require_trlx
 from rewriter.validation import ValidationSet
-from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
-from search.errors import DataError
+from search.errors import DataError, ModelError
 from search.records import Session
 
 
@@ -34,7 +35,7 @@ class OfflineTask:
     """Folder of the model that training goes on from."""
     policy: T5Policy
     """That model; trained in place."""
-    vocabulary: TermVocabulary
+    language: Language
     actions: tuple[LoggedAction, ...]
     validation: ValidationSet
     blend: BlendSettings
@@ -46,21 +47,26 @@ class OfflineTask:
         documents, DataError where the log tells of no rewritten query, of no click after one, or has nothing to
         validate on."""
         start = start_folder(run)
-        policy, vocabulary = load_stage(bench, start)
+        policy, language = load_stage(bench, start)
+        if isinstance(language, SubwordLanguage):
+            raise ModelError(
+                f"{start} is a subword T5, and offline learning is over index terms; use `untilclick train ppo --set "
+                "ppo.reward=hindsight`, which needs no more than a log either"
+            )
         split = split_sessions(sessions, VALIDATION_SHARE)
         settings = ActionSettings(config.terms, config.discount, config.max_samples)
-        actions = logged_actions(split.training, vocabulary, bench.spelling, settings)
+        actions = logged_actions(split.training, language.vocabulary, bench.spelling, settings)
         if mean_return(actions) <= 0:
             raise DataError(
                 "The log holds no click after a query was rewritten, by its writer or by the service; "
                 "log more sessions"
             )
-        validation = open_validation(bench, split.validation, bench.scorer(vocabulary))
-        return cls(start, policy, vocabulary, tuple(actions), validation, read_stage(start).blend)
+        validation = open_validation(bench, split.validation, bench.scorer(language.vocabulary), language)
+        return cls(start, policy, language, tuple(actions), validation, read_stage(start).blend)
 
     def score(self, policy: T5Policy) -> float:
         """nDCG@10 on the validation queries, in the start's blend at the better sharpness of the grid."""
-        return sharpened_score(self.validation, policy, self.blend)
+        return sharpened_score(self.validation, reader(policy, self.language), self.blend)
 
 
 def start_folder(run: Path) -> Path:
@@ -89,8 +95,9 @@ def run_offline(
         figures |= train_ilql(task, run, config, progress)
     else:
         figures |= _train_reward_weighted(task, config, progress)
-    outcome = (config, never_worse(task.validation, task.policy, task.blend), figures)
-    return write_stage(bench, run / OFFLINE, task.policy, task.vocabulary, outcome)
+    choice = never_worse(task.validation, reader(task.policy, task.language), task.blend)
+    outcome = (config, choice, figures)
+    return write_stage(bench, run / OFFLINE, task.policy, task.language, outcome)
 
 
 def _train_reward_weighted(task: OfflineTask, config: OfflineConfig, progress: Progress | None) -> dict[str, float]:

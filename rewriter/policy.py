@@ -32,7 +32,7 @@ class PromptBatch(NamedTuple):
     attention_mask: Tensor
     """(B, S) int64, 1 on real tokens."""
     banned: Tensor
-    """(B, V) bool, tokens never generated: the policy's own and the query's terms."""
+    """(B, V) bool, tokens never generated: the policy's own and, where tokens are terms, the query's."""
 
     def to(self, device: torch.device) -> PromptBatch:
         """The same prompts on a device."""
@@ -47,13 +47,16 @@ TERM_BANS = tuple(range(len(SPECIAL_TOKENS)))
 """What a policy over terms never generates, the end token apart, which its decoding allows for itself."""
 
 
-def collate(prompts: Sequence[Prompt], vocabulary_size: int, banned_ids: Sequence[int] = TERM_BANS) -> PromptBatch:
-    """Pad prompts to one length; at least one prompt."""
+def collate(
+    prompts: Sequence[Prompt], vocabulary_size: int, banned_ids: Sequence[int] = TERM_BANS, *, over_terms: bool = True
+) -> PromptBatch:
+    """Pad prompts to one length; at least one prompt. `over_terms` says that tokens are terms, so that those of the
+    query can be banned."""
     length = max(len(prompt.ids) for prompt in prompts)
     input_ids = torch.tensor([(*prompt.ids, *[PAD_ID] * (length - len(prompt.ids))) for prompt in prompts])
     banned = torch.zeros(len(prompts), vocabulary_size, dtype=torch.bool)
     banned[:, list(banned_ids)] = True
-    for row, prompt in enumerate(prompts):
+    for row, prompt in enumerate(prompts if over_terms else ()):
         banned[row, list(prompt.query_ids)] = True
     return PromptBatch(input_ids, (input_ids != PAD_ID).long(), banned)
 
@@ -104,7 +107,9 @@ class T5Policy(nn.Module):
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         """Prompts as this policy reads them, on its device; at least one."""
-        return collate(prompts, self.vocabulary_size, self.banned_ids.tolist()).to(self.device)
+        over_terms = self.decoding != "tokens"
+        batch = collate(prompts, self.vocabulary_size, self.banned_ids.tolist(), over_terms=over_terms)
+        return batch.to(self.device)
 
     def encode(self, batch: PromptBatch) -> Tensor:
         """(B, S, d) encoder states."""

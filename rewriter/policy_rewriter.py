@@ -1,4 +1,4 @@
-"""The torch policy as a rewriter, for evaluation right after training."""
+"""The torch policy as a rewriter, for validation in training and evaluation right after it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from rewriter.blend import BlendSettings
+from rewriter.language import Language, SubwordLanguage
 from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt
-from rewriter.term_rewriter import Spelling, TermRewriter
-from rewriter.vocabulary import TermVocabulary
+from rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
+from rewriter.token_beams import likeliest
 from search.engine import SearchEngine
 
 BATCH = 128
+BEAM_BATCH = 32
+"""Prompts whose beams are searched together."""
 
 
 class PolicyLogits:
@@ -34,12 +37,34 @@ class PolicyLogits:
         return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
 
 
+class PolicyTexts:
+    """The terms of the likeliest texts of a subword policy in evaluation mode, as log-probabilities."""
+
+    def __init__(self, policy: T5Policy, language: SubwordLanguage) -> None:
+        self._policy = policy.eval()
+        self._language = language
+
+    def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """(B, V) of `SubwordLanguage.log_probs`."""
+        settings, rows = self._language.settings, []
+        for start in range(0, len(prompts), BEAM_BATCH):
+            part = prompts[start : start + BEAM_BATCH]
+            answers = likeliest(self._policy, self._policy.batch(part), settings.beams, settings.length)
+            rows += [self._language.log_probs(one, prompt) for one, prompt in zip(answers, part, strict=True)]
+        return np.stack(rows)
+
+
+def reader(policy: T5Policy, language: Language) -> NextTermLogits:
+    """What a policy says of terms, whichever language it speaks; it is left in evaluation mode."""
+    return PolicyTexts(policy, language) if isinstance(language, SubwordLanguage) else PolicyLogits(policy)
+
+
 def policy_rewriter(
     policy: T5Policy,
-    vocabulary: TermVocabulary,
+    language: Language,
     spelling: Spelling,
     engine: SearchEngine,
     settings: BlendSettings,
 ) -> TermRewriter:
     """A rewriter on the policy's present weights."""
-    return TermRewriter("unexported", PolicyLogits(policy), vocabulary, spelling, engine, settings)
+    return TermRewriter("unexported", reader(policy, language), language, spelling, engine, settings)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rewriter.blend import BlendSettings
 from rewriter.config import PPOConfig
-from rewriter.environment import RewardEnvironment, RolloutBlend
+from rewriter.environment import Environment, RewardEnvironment, RolloutBlend
 from rewriter.held_out import (
     MAX_VALIDATION_QUERIES,
     VALIDATION_SHARE,
@@ -17,11 +17,14 @@ from rewriter.held_out import (
     sharpened_score,
     wanted_queries,
 )
+from rewriter.language import Language, SubwordLanguage
 from rewriter.policy import T5Policy
-from rewriter.prompts import Prompt, render
+from rewriter.policy_rewriter import reader
+from rewriter.prompts import Prompt
 from rewriter.rewards import make_reward
 from rewriter.scorer import CorpusScorer
 from rewriter.stage_record import PPO, WARM_START, load_stage, read_stage, write_stage
+from rewriter.text_environment import TextEnvironment
 from rewriter.training_data import (
     LoggedQuery,
     clicked_queries,
@@ -31,7 +34,6 @@ from rewriter.training_data import (
     training_query,
 )
 from rewriter.validation import ValidationSet
-from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
 from search.click_models import click_model
 from search.errors import DataError
@@ -44,12 +46,14 @@ class PPOTask:
 
     policy: T5Policy
     """The warm start; trained in place."""
-    vocabulary: TermVocabulary
+    language: Language
+    settings: PPOConfig
+    """As given, but for what the kind of policy decides."""
     prompts: tuple[Prompt, ...]
     held_out: tuple[Prompt, ...]
     """Prompts of validation queries."""
-    environment: RewardEnvironment
-    """Rewards of rewrites, by position of the prompt; those of `held_out` follow after all others."""
+    rewards: RewardEnvironment
+    """Rewards of rewrites in index terms, by position of the prompt; those of `held_out` follow after all others."""
     validation: ValidationSet
     blend: BlendSettings
     """Chosen for the warm start."""
@@ -58,41 +62,55 @@ class PPOTask:
     def of(cls, bench: Workbench, run: Path, sessions: Iterable[Session], config: PPOConfig) -> PPOTask:
         """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError without
         queries to train or validate on."""
-        policy, vocabulary = load_stage(bench, run / WARM_START)
-        scorer = bench.scorer(vocabulary)
+        policy, language = load_stage(bench, run / WARM_START)
+        config = settings_of(config, language)
+        scorer = bench.scorer(language.vocabulary)
         split = split_sessions(sessions, VALIDATION_SHARE)
         clicked = config.reward == "hindsight"
         queries = clicked_queries(split.training) if clicked else wanted_queries(bench, split.training)
-        rendered = _rendered(bench, vocabulary, mostly_first(queries, config.later_share, config.max_queries))
+        rendered = _rendered(bench, language, mostly_first(queries, config.later_share, config.max_queries))
         if not rendered:
             raise DataError("The log holds no query to train on; simulate or log more sessions first")
-        kept_back = _rendered(bench, vocabulary, _wanted_first(bench, split.validation))
+        kept_back = _rendered(bench, language, _wanted_first(bench, split.validation))
         blend = read_stage(run / WARM_START).blend
         known = [one for _, one in (*rendered, *kept_back)]
-        environment = _environment(bench, known, scorer, config, corrections=blend.corrections)
-        validation = open_validation(bench, split.validation, scorer)
+        rewards = _rewards(bench, known, scorer, config, corrections=blend.corrections)
+        validation = open_validation(bench, split.validation, scorer, language)
         prompts, held_out = (tuple(prompt for prompt, _ in part) for part in (rendered, kept_back))
-        return cls(policy, vocabulary, prompts, held_out, environment, validation, blend)
+        return cls(policy, language, config, prompts, held_out, rewards, validation, blend)
+
+    @property
+    def environment(self) -> Environment:
+        """The same rewards for what the policy writes."""
+        if isinstance(self.language, SubwordLanguage):
+            return TextEnvironment(self.rewards, (*self.prompts, *self.held_out), self.language)
+        return self.rewards
 
     def score(self, policy: T5Policy) -> float:
         """nDCG@10 on the validation queries in the warm start's blend, at the better sharpness of the grid: PPO
         sharpens what it learns."""
-        return sharpened_score(self.validation, policy, self.blend)
+        return sharpened_score(self.validation, reader(policy, self.language), self.blend)
 
-    def write(
-        self, bench: Workbench, run: Path, config: PPOConfig, policy: T5Policy, figures: dict[str, float]
-    ) -> Path:
+    def write(self, bench: Workbench, run: Path, policy: T5Policy, figures: dict[str, float]) -> Path:
         """Choose the blend of the trained policy and write the stage; returns its folder."""
         figures = {"queries": float(len(self.prompts)), **figures}
-        choice = never_worse(self.validation, policy, self.blend)
-        return write_stage(bench, run / PPO, policy, self.vocabulary, (config, choice, figures))
+        choice = never_worse(self.validation, reader(policy, self.language), self.blend)
+        return write_stage(bench, run / PPO, policy, self.language, (self.settings, choice, figures))
+
+
+def settings_of(config: PPOConfig, language: Language) -> PPOConfig:
+    """The settings with which a policy of this language is trained: how long the answers of a subword T5 are was
+    decided with its base, and it has no memory that could learn from what is found."""
+    if not isinstance(language, SubwordLanguage):
+        return config
+    return replace(config, terms=language.settings.length, found_weight=0.0)
 
 
 def _rendered(
-    bench: Workbench, vocabulary: TermVocabulary, queries: Sequence[LoggedQuery]
+    bench: Workbench, language: Language, queries: Sequence[LoggedQuery]
 ) -> list[tuple[Prompt, LoggedQuery]]:
     """Prompts that mean something to the model, with their queries."""
-    rendered = [(render(one.request, vocabulary, bench.spelling), one) for one in queries]
+    rendered = [(language.prompt(one.request, bench.spelling), one) for one in queries]
     return [(prompt, one) for prompt, one in rendered if not prompt.empty]
 
 
@@ -102,7 +120,7 @@ def _wanted_first(bench: Workbench, sessions: tuple[Session, ...]) -> list[Logge
     return first[:MAX_VALIDATION_QUERIES]
 
 
-def _environment(
+def _rewards(
     bench: Workbench,
     queries: Sequence[LoggedQuery],
     scorer: CorpusScorer,

@@ -8,8 +8,11 @@ becomes the tokens
     rmtre→<unk> <alt> rmtree  folder  <sep>  delete  directory  </s>
 
 A word whose index term is in the corpus stands for itself; a word that is not is followed by its spelling
-candidates. Earlier queries follow, the most recent first. `PROMPT_VERSION` changes with every change here, and a
-bundle of another version is refused.
+candidates. Earlier queries follow, the most recent first. A T5 over subwords spells by itself and reads the text
+
+    rmtre folder | delete directory
+
+`PROMPT_VERSION` changes with every change here, and a bundle of another version is refused.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ MAX_HISTORY = 3
 """Earlier queries shown to the model."""
 MAX_CANDIDATES = 3
 """Spelling candidates shown for one unknown word."""
+TEXT_SEPARATOR = " | "
+"""Between the queries of a text."""
 MAX_PROMPT_TOKENS = 64
 """Longest prompt, the end token included."""
 
@@ -63,12 +68,18 @@ class Prompt:
 
 def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: SpellingCandidates | None = None) -> Prompt:
     """Token ids of one request. A query of stop words alone gives a prompt that starts with EOS_ID or SEP_ID."""
-    query = _query_tokens(request.query, vocabulary, spelling)
-    known = tuple(dict.fromkeys(_known_terms(request.query, vocabulary)))
-    ids = list(query)
+    ids = _query_tokens(request.query, vocabulary, spelling)
     for earlier in request.history[::-1][:MAX_HISTORY]:
         ids += [SEP_ID, *_query_tokens(earlier, vocabulary, spelling)]
-    return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known)
+    return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known_terms(request.query, vocabulary))
+
+
+def render_text(request: RewriteRequest) -> str:
+    """One request for a T5 over subwords; empty for a query without index terms."""
+    if not any(term_of(word) is not None for word in words(request.query)):
+        return ""
+    queries = (request.query, *request.history[::-1][:MAX_HISTORY])
+    return TEXT_SEPARATOR.join(" ".join(query.split()[:MAX_QUERY_WORDS]) for query in queries)
 
 
 def prompts_digest(prompts: Iterable[Prompt]) -> str:
@@ -88,9 +99,10 @@ def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt
     return Prompt((*(kept or body), EOS_ID), prompt.query_ids)
 
 
-def _known_terms(query: str, vocabulary: TermVocabulary) -> list[int]:
+def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:
+    """Tokens of the query's distinct index terms."""
     found = (vocabulary.token_ids.get(term_of(word) or "") for word in list(words(query))[:MAX_QUERY_WORDS])
-    return [token for token in found if token is not None]
+    return tuple(dict.fromkeys(token for token in found if token is not None))
 
 
 def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates | None) -> list[int]:

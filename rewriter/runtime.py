@@ -1,4 +1,4 @@
-"""Serving a bundle: CTranslate2 for the logits, one thread, no torch."""
+"""Serving a bundle: CTranslate2 for logits or texts, one thread, no torch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.bundle import MEMORY_FILE, MODEL_FOLDER, SPELLING_FILE, read_manifest
-from rewriter.memory_reader import MemoryReader
+from rewriter.bundle import MEMORY_FILE, MODEL_FOLDER, SPELLING_FILE, TOKENIZER_FILE, read_manifest
+from rewriter.language import Answer, Language, SubwordLanguage, TermLanguage
+from rewriter.memory_reader import MASKED_LOGIT, MemoryReader
 from rewriter.prompts import Prompt
-from rewriter.term_rewriter import TermRewriter
-from rewriter.vocabulary import TermVocabulary
+from rewriter.subword_config import SubwordConfig
+from rewriter.term_rewriter import NextTermLogits, TermRewriter
+from rewriter.vocabulary import EOS_ID, SPECIAL_TOKENS, TermVocabulary
 from search.engine import SearchEngine
+from search.errors import ModelError
 from search.spelling import SpellingCorrector
 
 MAX_BATCH = 32
@@ -48,19 +51,75 @@ class CTranslate2Logits:
         )
         raw = np.stack([np.asarray(result.logits[0][0], dtype=np.float32) for result in found])
         if self._memory is None:
+            raw[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
             return raw
         size = len(self._tokens)
         return self._memory.mix(raw[:, :size], raw[:, size:], prompts)
+
+
+class CTranslate2Texts:
+    """The terms of the likeliest texts of an exported subword T5, as log-probabilities."""
+
+    def __init__(self, folder: Path, language: SubwordLanguage) -> None:
+        self._translator = ctranslate2.Translator(str(folder), device="cpu", inter_threads=1, intra_threads=1)
+        self._language = language
+        self._token, self._id = language.tokenizer.id_to_token, language.tokenizer.token_to_id
+        end = self._token(EOS_ID)
+        self._banned = [[token] for token in language.special_tokens if token != end]
+
+    def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """(B, V) of `SubwordLanguage.log_probs`."""
+        found = self._translator.translate_batch(
+            [[self._token(token) for token in prompt.ids] for prompt in prompts],
+            max_batch_size=MAX_BATCH,
+            beam_size=self._language.settings.beams,
+            num_hypotheses=self._language.settings.beams,
+            length_penalty=0,
+            max_decoding_length=self._language.settings.length,
+            min_decoding_length=0,
+            suppress_sequences=self._banned,
+            return_scores=True,
+        )
+        answers = [[self._answer(*text) for text in zip(one.hypotheses, one.scores, strict=True)] for one in found]
+        read = self._language.log_probs
+        return np.stack([read(one, prompt) for one, prompt in zip(answers, prompts, strict=True)])
+
+    def _answer(self, tokens: Sequence[str], log_prob: float) -> Answer:
+        ids = (self._id(token) for token in tokens)
+        return Answer(tuple(token for token in ids if token is not None), log_prob)
+
+
+def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:
+    """The language of a bundle of subwords. Raises ModelError where `tokenizers` is not installed, or cannot read the
+    bundle's."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise ModelError(
+            f"Bundle {folder} is a subword T5's and needs the package tokenizers: pip install 'untilclick[subword]'"
+        ) from error
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    except Exception as error:  # the library raises nothing narrower
+        raise ModelError(f"{folder / TOKENIZER_FILE} cannot be read ({error}); export the model again") from error
+    return SubwordLanguage(tokenizer, vocabulary, SubwordConfig.load(folder))
 
 
 def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
     """A rewriter from an exported bundle. Raises ModelError when the bundle does not fit this build."""
     manifest = read_manifest(folder)
     vocabulary = TermVocabulary.load(folder)
+    language: Language
+    logits: NextTermLogits
+    if manifest.kind == "subwords":
+        language = open_language(folder, vocabulary)
+        logits = CTranslate2Texts(folder / MODEL_FOLDER, language)
+    else:
+        language, logits = TermLanguage(vocabulary), CTranslate2Logits.of_bundle(folder, vocabulary)
     return TermRewriter(
         version=manifest.version,
-        logits=CTranslate2Logits.of_bundle(folder, vocabulary),
-        vocabulary=vocabulary,
+        logits=logits,
+        language=language,
         spelling=SpellingCorrector.load(folder / SPELLING_FILE),
         engine=engine,
         settings=manifest.blend,

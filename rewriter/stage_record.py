@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from rewriter.blend import BlendSettings
-from rewriter.checkpoint import atomic_folder, load_policy, save_policy
+from rewriter.checkpoint import atomic_folder
 from rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
+from rewriter.language import Language
+from rewriter.model_folder import open_rewriter, save_rewriter
 from rewriter.policy import T5Policy
 from rewriter.prompts import PROMPT_VERSION
 from rewriter.validation import BlendChoice
-from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
 from search.errors import ModelError
 from search.version import program_version
@@ -77,7 +78,7 @@ def latest_stage(run: Path) -> Path:
     raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")
 
 
-def load_stage(bench: Workbench, folder: Path) -> tuple[T5Policy, TermVocabulary]:
+def load_stage(bench: Workbench, folder: Path) -> tuple[T5Policy, Language]:
     """The model of a stage. Raises ModelError when it was trained on other documents, or is no finished stage."""
     record = read_stage(folder)
     found = bench.collection.corpus.fingerprint
@@ -85,14 +86,14 @@ def load_stage(bench: Workbench, folder: Path) -> tuple[T5Policy, TermVocabulary
         raise ModelError(
             f"{folder} was trained on other documents ({record.fingerprint}, now {found}); train it again"
         )
-    return load_policy(folder)
+    return open_rewriter(folder)
 
 
 def write_stage(
     bench: Workbench,
     folder: Path,
     model: T5Policy,
-    vocabulary: TermVocabulary,
+    language: Language,
     outcome: tuple[BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig, BlendChoice, dict[str, float]],
 ) -> Path:
     """Write a model folder with its record, and remove the stages of the run that go on from the model it replaces;
@@ -109,7 +110,7 @@ def write_stage(
         code_version=program_version(),
     )
     with atomic_folder(folder) as new:
-        save_policy(model, vocabulary, new)
+        save_rewriter(model, language, new)
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
         _remove_going_on(folder)
     return folder

@@ -17,14 +17,18 @@ from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from rewriter.held_out import TRIAL_BLENDS, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
 from rewriter.hindsight import TargetMaker, TargetSettings
+from rewriter.language import TermLanguage
+from rewriter.policy_rewriter import reader
 from rewriter.ppo_task import PPOTask
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.pseudo_queries import term_weights
 from rewriter.stage_record import BASE, PPO, TRLX_CHECKPOINTS, WARM_START, load_stage, write_stage
+from rewriter.subword_base import SubwordStart, new_subword, train_subword_base
+from rewriter.subword_config import SubwordBaseConfig
 from rewriter.training_data import clicked_queries, split_sessions
 from rewriter.training_log import TrainingLog
 from rewriter.validation import BlendChoice
-from rewriter.warm_start import make_examples, train_warm_start
+from rewriter.warm_start import loss_of, make_examples, train_warm_start
 from rewriter.workbench import Workbench
 from search.errors import DataError
 from search.records import Session
@@ -38,7 +42,22 @@ def run_base(
     loss = train_base(model, bench.collection.corpus, bench.index, vocabulary, config, progress)
     figures = {"loss": loss, "vocabulary": float(len(vocabulary))}
     outcome = (config, BlendChoice(BlendSettings(), 0.0, 0.0), figures)
-    return write_stage(bench, run / BASE, model, vocabulary, outcome)
+    return write_stage(bench, run / BASE, model, TermLanguage(vocabulary), outcome)
+
+
+def run_subword_base(
+    bench: Workbench,
+    run: Path,
+    start: SubwordStart,
+    config: SubwordBaseConfig,
+    progress: Progress | None = None,
+) -> Path:
+    """Tell a pretrained subword T5 what is asked of it. Raises ModelError when it cannot be loaded."""
+    model, language = new_subword(start, bench.index)
+    loss = train_subword_base(model, language, bench.collection.corpus, bench.index, config, progress)
+    figures = {"loss": loss, "vocabulary": float(len(language.vocabulary))}
+    outcome = (config, BlendChoice(BlendSettings(), 0.0, 0.0), figures)
+    return write_stage(bench, run / BASE, model, language, outcome)
 
 
 def run_warm_start(
@@ -49,27 +68,32 @@ def run_warm_start(
     progress: Progress | None = None,
 ) -> Path:
     """Train on the log's hindsight pairs, from the base of the same run."""
-    model, vocabulary = load_stage(bench, run / BASE)
-    scorer = bench.scorer(vocabulary)
+    model, language = load_stage(bench, run / BASE)
+    scorer = bench.scorer(language.vocabulary)
     split = split_sessions(sessions, VALIDATION_SHARE)
     clicked = config.learn_from == "clicks"
     queries = clicked_queries(split.training) if clicked else wanted_queries(bench, split.training)
     pairs = queries[: config.max_pairs]
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
-    maker = TargetMaker(scorer, term_weights(bench.index, vocabulary), settings)
-    validation = open_validation(bench, split.validation, scorer)
+    maker = TargetMaker(scorer, term_weights(bench.index, language.vocabulary), settings)
+    validation = open_validation(bench, split.validation, scorer, language)
     corrector = bench.spelling if validation.corrections else None
-    examples = make_examples(pairs, maker, vocabulary, bench.spelling, corrector)
+    examples = make_examples(pairs, maker, language, bench.spelling, corrector)
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
     best_epoch, scores = train_warm_start(
-        model, examples, config, lambda policy: sharpened_score(validation, policy, *TRIAL_BLENDS), progress
+        model,
+        examples,
+        config,
+        lambda policy: sharpened_score(validation, reader(policy, language), *TRIAL_BLENDS),
+        progress,
+        loss_of(language, config),
     )
     drop_checkpoint(run)  # its PPO started from another warm start
     figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(best_epoch)}
     figures["validation_start"] = scores[0]
-    outcome = (config, validation.choose_blend(model), figures)
-    return write_stage(bench, run / WARM_START, model, vocabulary, outcome)
+    outcome = (config, validation.choose_blend(reader(model, language)), figures)
+    return write_stage(bench, run / WARM_START, model, language, outcome)
 
 
 def run_ppo(
@@ -77,6 +101,7 @@ def run_ppo(
 ) -> Path:
     """Train on rewards, from the warm start of the same run; continues an interrupted run of the same settings."""
     task = PPOTask.of(bench, run, sessions, config)
+    config = task.settings
     trainer = PPOTrainer(task.policy, task.prompts, task.environment, config, task.score)
     checkpoint = checkpoint_folder(run)
     if ppo_checkpoint.exists(checkpoint):
@@ -84,7 +109,7 @@ def run_ppo(
     with TrainingLog(run / f"{PPO}.log", resume_at=trainer.state.round) as log:
         trainer.train(log, lambda: ppo_checkpoint.save_checkpoint(trainer, checkpoint), progress)
     figures = {"rollouts": float(trainer.state.rollouts), "best_round": float(trainer.state.best_round)}
-    folder = task.write(bench, run, config, task.policy, figures)
+    folder = task.write(bench, run, task.policy, figures)
     drop_checkpoint(run)
     return folder
 

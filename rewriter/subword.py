@@ -1,6 +1,7 @@
 """A pretrained subword T5 as policy: any folder or hub name that transformers loads as a T5.
 
-Its prompts and outputs are texts of its own tokenizer; it is generated from token by token (`token_rollout.py`).
+Its prompts and outputs are texts of its own tokenizer; it is generated from token by token (`token_rollout.py`). The
+folder of a stage holds the corpus's terms (vocabulary.json) and how it is asked and read (subword.json) as well.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from rewriter.checkpoint import load_t5, load_value_head, save_value_head
+from rewriter.language import SubwordLanguage
 from rewriter.policy import T5Policy
 from rewriter.prompts import Prompt
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from rewriter.subword_config import SubwordConfig
+from rewriter.vocabulary import EOS_ID, PAD_ID, TermVocabulary
 from search.errors import ModelError
 
 T5_TOKENS = (PAD_ID, EOS_ID, PAD_ID)
 """Padding, end and decoder start of every T5."""
+UNKNOWN = "<unk>"
+"""The unknown token of every T5."""
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
 """One of them holds the pieces."""
 
@@ -50,6 +56,16 @@ class SubwordVocabulary:
         special = set(self.tokenizer.all_special_ids) - {EOS_ID}
         return (*sorted(token for token in special if token < rows), *range(len(self), rows))
 
+    def language(self, vocabulary: TermVocabulary, settings: SubwordConfig) -> SubwordLanguage:
+        """These subwords, read as terms of a corpus. Raises ModelError for a tokenizer that only Python code has."""
+        tokenizer = getattr(self.tokenizer, "backend_tokenizer", None)
+        if not isinstance(tokenizer, Tokenizer):
+            raise ModelError(
+                f"The tokenizer is a {type(self.tokenizer).__name__}, which cannot be written as tokenizer.json; "
+                "take a T5 with a fast tokenizer, such as google-t5/t5-small"
+            )
+        return SubwordLanguage(tokenizer, vocabulary, settings)
+
 
 def load_subword(folder: Path) -> tuple[T5Policy, SubwordVocabulary]:
     """A T5 and its tokenizer, in evaluation mode; the value head starts at zero where the folder has none. Raises
@@ -76,3 +92,28 @@ def save_subword(policy: T5Policy, vocabulary: SubwordVocabulary, folder: Path) 
     policy.t5.save_pretrained(folder)
     vocabulary.tokenizer.save_pretrained(folder)
     save_value_head(policy, folder)
+
+
+def load_subword_stage(folder: Path) -> tuple[T5Policy, SubwordLanguage]:
+    """What `save_subword_stage` wrote, in evaluation mode. Raises ModelError when the folder is no such model."""
+    policy, subwords = load_subword(folder)
+    return policy, subwords.language(TermVocabulary.load(folder), SubwordConfig.load(folder))
+
+
+def save_subword_stage(policy: T5Policy, language: SubwordLanguage, folder: Path) -> None:
+    """Write T5, tokenizer, value head, the corpus's terms and how they are read into an existing folder."""
+    policy.t5.save_pretrained(folder)
+    plain_tokenizer(language).save_pretrained(folder)
+    save_value_head(policy, folder)
+    language.vocabulary.save(folder)
+    language.settings.save(folder)
+
+
+def plain_tokenizer(language: SubwordLanguage) -> PreTrainedTokenizerFast:
+    """The subwords as transformers knows them, whatever class they came in."""
+    padding, end = (language.tokenizer.id_to_token(token) for token in (PAD_ID, EOS_ID))
+    known = {"pad_token": padding, "eos_token": end, "unk_token": UNKNOWN}
+    others = [one for one in language.special_tokens if one not in known.values()]
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=language.tokenizer, additional_special_tokens=others, **known
+    )

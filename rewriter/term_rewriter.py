@@ -24,9 +24,9 @@ from rewriter.blend import (
     surface_terms,
     with_context,
 )
-from rewriter.prompts import Prompt, SpellingCandidates, render
+from rewriter.language import Language
+from rewriter.prompts import Prompt, SpellingCandidates
 from rewriter.rewrite import Reason, Rewrite, RewriteRequest
-from rewriter.vocabulary import TermVocabulary
 from search.analysis import term_of, words
 from search.engine import SearchEngine
 from search.records import WeightedQuery
@@ -52,14 +52,14 @@ class TermRewriter:
         self,
         version: str,
         logits: NextTermLogits,
-        vocabulary: TermVocabulary,
+        language: Language,
         spelling: Spelling,
         engine: SearchEngine,
         settings: BlendSettings,
     ) -> None:
         self._version = version
         self._logits = logits
-        self._vocabulary = vocabulary
+        self._language = language
         self._spelling = spelling
         self._engine = engine
         self._settings = settings
@@ -73,7 +73,7 @@ class TermRewriter:
         """One answer per request, in order."""
         answers: list[Rewrite | None] = [_refused(request.query) for request in requests]
         open_rows = [row for row, answer in enumerate(answers) if answer is None]
-        prompts = [render(requests[row], self._vocabulary, self._spelling) for row in open_rows]
+        prompts = [self._language.prompt(requests[row], self._spelling) for row in open_rows]
         if prompts:
             for row, prompt, logits in zip(open_rows, prompts, self._logits(prompts), strict=True):
                 answers[row] = self._answer(requests[row], prompt, logits)
@@ -91,7 +91,7 @@ class TermRewriter:
         if not trusted and corrected is None and not context:
             reason = Reason.EMPTY_REWRITE if empty else Reason.GATED
             return Rewrite.keep(query, reason, expansion.confidence)
-        terms = surface_terms(expansion, self._vocabulary) if trusted else ()
+        terms = surface_terms(expansion, self._language.vocabulary) if trusted else ()
         typed = original_clauses(query, added_words(query, corrected), self._n_known(query))
         original = with_context(typed, context, settings.context)
         feedback = self._feedback(original) if trusted else ()

@@ -33,7 +33,7 @@ def sample_tokens(
     last, alive = torch.full((n, 1), PAD_ID, device=device), torch.ones(n, dtype=torch.bool, device=device)
     for step in range(length):
         state = policy.next_states(encoded, attention, last, cache)  # (N, d)
-        probs = torch.softmax(_token_logits(policy, state), dim=-1)  # (N, V)
+        probs = torch.softmax(token_logits(policy, state), dim=-1)  # (N, V)
         drawn = draw(probs, generator)  # (N, 1)
         mask[:, step] = alive
         log_probs[:, step] = probs.gather(1, drawn)[:, 0].log() * alive
@@ -53,7 +53,7 @@ def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, di
     states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
     values, steps = policy.values(states) * rollouts.mask, rollouts.mask.flatten()
     if distributions:
-        every = torch.log_softmax(_token_logits(policy, states.flatten(0, 1)), dim=-1)  # (N x T, V)
+        every = torch.log_softmax(token_logits(policy, states.flatten(0, 1)), dim=-1)  # (N x T, V)
         own = every.gather(1, rollouts.ids.flatten()[:, None]).view_as(rollouts.ids) * rollouts.mask
         return Scores(own, values, every, steps)
     real = rollouts.mask
@@ -76,7 +76,7 @@ def draw(probs: Tensor, generator: torch.Generator | None) -> Tensor:
     return torch.searchsorted(cumulative, below, right=True)
 
 
-def _token_logits(policy: T5Policy, states: Tensor) -> Tensor:
+def token_logits(policy: T5Policy, states: Tensor) -> Tensor:
     """(M, V) next-token logits of decoder states (M, d)."""
     logits: Tensor = policy.t5.lm_head(policy.scaled(states))
     return logits.index_fill(1, policy.banned_ids, MASKED_LOGIT)

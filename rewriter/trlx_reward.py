@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewriter.environment import FoundDocuments, RewardEnvironment
+from rewriter.language import SubwordLanguage
 from rewriter.prompts import Prompt
-from rewriter.vocabulary import PAD_ID, TermVocabulary
+from rewriter.text_environment import TextEnvironment, padded
+from rewriter.vocabulary import TermVocabulary
 
 
 def prompt_record(prompt: Prompt, position: int, vocabulary: TermVocabulary) -> dict[str, Any]:
@@ -54,15 +56,41 @@ class RewriteReward:
         one query are scored together where they stand next to each other in groups of one size."""
         del samples, prompts, metadata
         terms = [[self._tokens[term] for term in output.split() if term in self._tokens] for output in outputs]
-        width = max(1, *(len(one) for one in terms))
-        ids = np.full((len(terms), width), PAD_ID, dtype=np.int64)
-        mask = np.zeros_like(ids, dtype=bool)
-        for row, one in enumerate(terms):
-            ids[row, : len(one)], mask[row, : len(one)] = one, True
         rows = _grouped(np.asarray(position, dtype=np.int64))
-        paid = self._environment.rewards(rows, ids, mask, self.rng)
+        paid = self._environment.rewards(rows, *padded(terms), self.rng)
         self.found = paid.found
         gain: list[float] = paid.gain.tolist()
+        return gain
+
+
+def text_record(prompt: Prompt, position: int, language: SubwordLanguage) -> dict[str, Any]:
+    """The same for a subword T5, which bans no term of the query."""
+    return {"prompt": language.texts([prompt.ids])[0], "position": position}
+
+
+class TextReward:
+    """`reward_fn` of trlX for a subword T5."""
+
+    found: None = None
+    """Nothing: there is no memory that could learn from it."""
+
+    def __init__(self, environment: TextEnvironment, rng: np.random.Generator) -> None:
+        """`rng` draws simulated clicks; give each process its own."""
+        self._environment = environment
+        self.rng = rng
+
+    def __call__(
+        self,
+        samples: Sequence[str],
+        prompts: Sequence[str],
+        outputs: Sequence[str],
+        position: Sequence[int],
+        **metadata: object,
+    ) -> list[float]:
+        """The gain of each output; see `RewriteReward`."""
+        del samples, prompts, metadata
+        rows = _grouped(np.asarray(position, dtype=np.int64))
+        gain: list[float] = self._environment.rewards_of_texts(rows, outputs, self.rng).gain.tolist()
         return gain
 
 

@@ -7,15 +7,18 @@ import shutil
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewriter.checkpoint import load_policy
+from rewriter.language import Language, SubwordLanguage
+from rewriter.model_folder import open_model
 from rewriter.ppo_task import PPOTask
+from rewriter.prompts import Prompt
 from rewriter.stage_record import PPO
+from rewriter.text_environment import TextEnvironment
 from rewriter.trlx_checkpoint import newest_checkpoint
-from rewriter.trlx_reward import RewriteReward, prompt_record
+from rewriter.trlx_reward import RewriteReward, TextReward, prompt_record, text_record
 from rewriter.workbench import Workbench
 from search.errors import DataError, UntilclickError
 from search.records import Session
@@ -56,10 +59,11 @@ def run_ppo_trlx(
     task = PPOTask.of(bench, run, sessions, settings)
     if not task.held_out:
         raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
-    records = [prompt_record(one, row, task.vocabulary) for row, one in enumerate((*task.prompts, *task.held_out))]
+    config.method.terms, config.method.found_weight = task.settings.terms, task.settings.found_weight
+    records = [_record(one, row, task.language) for row, one in enumerate((*task.prompts, *task.held_out))]
     prompts, held_out = records[: len(task.prompts)], records[len(task.prompts) :]
     rank = int(os.environ.get("RANK", "0"))
-    reward = RewriteReward(task.environment, task.vocabulary, np.random.default_rng((settings.seed, rank, 1)))
+    reward = _reward(task, np.random.default_rng((settings.seed, rank, 1)))
     checkpoints = Path(config.train.checkpoint_dir)
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -71,13 +75,26 @@ def run_ppo_trlx(
     assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
     if not trainer.accelerator.is_main_process:
         return None
-    best, evaluation = load_policy(checkpoints / BEST_FOLDER)[0], kept_evaluation(checkpoints / BEST_FOLDER)
+    best, evaluation = open_model(checkpoints / BEST_FOLDER)[0], kept_evaluation(checkpoints / BEST_FOLDER)
     figures = {
         "rollouts": float(trainer.progress.rollouts),
         "best_reward": evaluation.reward,
         "best_step": float(evaluation.step),
         "processes": float(trainer.accelerator.num_processes),
     }
-    folder = task.write(bench, run, settings, best, figures)
+    folder = task.write(bench, run, best, figures)
     shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
     return folder
+
+
+def _record(prompt: Prompt, position: int, language: Language) -> dict[str, Any]:
+    """A prompt as trlX takes it (Any: whatever stands beside it is passed on to the reward)."""
+    if isinstance(language, SubwordLanguage):
+        return text_record(prompt, position, language)
+    return prompt_record(prompt, position, language.vocabulary)
+
+
+def _reward(task: PPOTask, rng: np.random.Generator) -> RewriteReward | TextReward:
+    if isinstance(task.environment, TextEnvironment):
+        return TextReward(task.environment, rng)
+    return RewriteReward(task.rewards, task.language.vocabulary, rng)

@@ -13,11 +13,10 @@ from torch import Tensor
 
 from rewriter.blend import BlendSettings, expand
 from rewriter.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
-from rewriter.policy import T5Policy
-from rewriter.policy_rewriter import PolicyLogits
 from rewriter.prompts import Prompt
 from rewriter.rewards import NdcgReward
 from rewriter.scorer import CorpusScorer
+from rewriter.term_rewriter import NextTermLogits
 
 GRID_TERMS = (20, 60, 200)
 """Many terms of small weight find more, and harm less, than few of large weight; 200 cost the default engine 2 ms."""
@@ -90,27 +89,27 @@ class ValidationSet:
         """Mean nDCG@10 of the original queries; 0 without queries."""
         return float(self._original_ndcg.mean()) if len(self) else 0.0
 
-    def score(self, policy: T5Policy, settings: BlendSettings) -> float:
+    def score(self, read: NextTermLogits, settings: BlendSettings) -> float:
         """Mean nDCG@10 of the blended queries; 0 without queries."""
-        return self.best_score(policy, [settings])
+        return self.best_score(read, [settings])
 
-    def best_score(self, policy: T5Policy, blends: Sequence[BlendSettings]) -> float:
+    def best_score(self, read: NextTermLogits, blends: Sequence[BlendSettings]) -> float:
         """The best mean nDCG@10 of some blends; 0 without queries."""
         if not self._prompts:
             return 0.0
-        logits = PolicyLogits(policy)(self._prompts)
+        logits = read(self._prompts)
         shapes = {(blend.expansion_terms, blend.sharpness): blend for blend in blends}
         expansions = {shape: self._expansions(logits, blend)[0] for shape, blend in shapes.items()}
         blended = (self._blend(expansions[blend.expansion_terms, blend.sharpness], blend) for blend in blends)
         return max(float(self._ndcg(scores).mean()) for scores in blended)
 
-    def choose_blend(self, policy: T5Policy) -> BlendChoice:
+    def choose_blend(self, read: NextTermLogits) -> BlendChoice:
         """Of the grid, the best mean among the blends that harm few queries, or the least harm where none does: first
         weights and shape of the expansion, then the share of the context; then the gate. The defaults without
         queries."""
         if not self._prompts:
             return BlendChoice(BlendSettings(), 0.0, 0.0)
-        logits = PolicyLogits(policy)(self._prompts)
+        logits = read(self._prompts)
         ranked: list[tuple[tuple[float, float], BlendSettings]] = []
         for shape in _expansion_shapes():
             expansions, _ = self._expansions(logits, shape)

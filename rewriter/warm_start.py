@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rewriter.best_weights import BestWeights
 from rewriter.callbacks import Progress, Validation
 from rewriter.config import WarmStartConfig
 from rewriter.hindsight import TargetMaker
-from rewriter.policy import T5Policy, parameter_groups
-from rewriter.prompts import Prompt, drop_words, render
+from rewriter.language import Language, SubwordLanguage
+from rewriter.policy import PromptBatch, T5Policy, parameter_groups
+from rewriter.prompts import Prompt, drop_words
 from rewriter.pseudo_queries import SoftTarget
 from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, wanted
+from rewriter.target_texts import target_ids, text_loss
 from rewriter.term_rewriter import Spelling
 from rewriter.training_data import LoggedQuery, retrieval_terms
-from rewriter.vocabulary import TermVocabulary
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,38 @@ class Example:
     """Over rows of the corpus."""
 
 
+Loss = Callable[[T5Policy, PromptBatch, Sequence[Example]], Tensor]
+"""() what is minimised over some examples, whose prompts may have lost words."""
+
+
+def term_loss(config: WarmStartConfig) -> Loss:
+    """The loss of a policy over terms."""
+    supervised = SupervisedLoss(t5=0.0, mixture=1.0, documents=config.document_weight)
+    return lambda policy, batch, examples: supervised(
+        policy, batch, wanted([one.target for one in examples], [one.documents for one in examples])
+    )
+
+
+def loss_of(language: Language, config: WarmStartConfig) -> Loss:
+    """The loss of a policy of this language."""
+    if isinstance(language, SubwordLanguage):
+        return lambda policy, batch, examples: text_loss(
+            policy, batch, [target_ids(one.target, language) for one in examples]
+        )
+    return term_loss(config)
+
+
 def make_examples(
     pairs: Sequence[LoggedQuery],
     maker: TargetMaker,
-    vocabulary: TermVocabulary,
+    language: Language,
     spelling: Spelling,
     corrector: Spelling | None,
 ) -> list[Example]:
     """Render pairs and make their targets; pairs that no term helps are left out."""
     examples = []
     for pair in pairs:
-        prompt = render(pair.request, vocabulary, spelling)
+        prompt = language.prompt(pair.request, spelling)
         target = maker.target(pair, retrieval_terms(pair.request.query, corrector), prompt.query_ids)
         if target is not None and target.ids.size and not prompt.empty:
             examples.append(Example(prompt, target, maker.documents(pair)))
@@ -55,14 +78,15 @@ def train_warm_start(
     config: WarmStartConfig,
     validation: Validation,
     progress: Progress | None = None,
+    loss: Loss | None = None,
 ) -> tuple[int, tuple[float, ...]]:
     """Train in place and leave the best epoch's weights; returns that epoch (0: none improved on the start) and the
-    validation scores, the first of them before training."""
+    validation scores, the first of them before training. The loss is that of terms unless another is given."""
+    loss = loss or term_loss(config)
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    loss_of = SupervisedLoss(t5=0.0, mixture=1.0, documents=config.document_weight)
     steps = config.epochs * -(-len(examples) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
     best, done = BestWeights(policy, validation), 0
@@ -72,8 +96,7 @@ def train_warm_start(
         for start in range(0, len(order), config.batch_size):
             batch = [examples[i] for i in order[start : start + config.batch_size]]
             prompts = [drop_words(one.prompt, config.word_dropout, rng) for one in batch]
-            goal = wanted([one.target for one in batch], [one.documents for one in batch])
-            value = descend(loss_of(policy, policy.batch(prompts), goal), policy, optimizer)
+            value = descend(loss(policy, policy.batch(prompts), batch), policy, optimizer)
             schedule.step()
             done += 1
             if progress is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewriter.prompts import render
+from rewriter.language import Language
 from rewriter.scorer import ENGINE_SETTINGS, CorpusScorer
 from rewriter.training_data import LoggedQuery, training_query
 from rewriter.validation import ValidationSet
@@ -40,12 +40,14 @@ class Workbench:
         """Batched BM25 with the engine's settings."""
         return CorpusScorer(self.index, vocabulary, ENGINE_SETTINGS[self.engine])
 
-    def validation_set(self, queries: list[LoggedQuery], scorer: CorpusScorer, most: int) -> ValidationSet:
+    def validation_set(
+        self, queries: list[LoggedQuery], scorer: CorpusScorer, language: Language, most: int
+    ) -> ValidationSet:
         """At most `most` of the queries, first queries of sessions before later ones. Unknown words are corrected if
         that gives the better mean for the original queries."""
         ordered = sorted(queries, key=lambda one: len(one.request.history))
         chosen = [one for one in ordered if one.relevance][:most]
-        prompts = [render(one.request, scorer.vocabulary, self.spelling) for one in chosen]
+        prompts = [language.prompt(one.request, self.spelling) for one in chosen]
         plain = ValidationSet(scorer, prompts, [training_query(one, None) for one in chosen], corrections=False)
         corrected = ValidationSet(scorer, prompts, [training_query(one, self.spelling) for one in chosen])
         return plain if plain.original_ndcg > corrected.original_ndcg else corrected

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from rewriter.language import TermLanguage
 from rewriter.scorer import CorpusScorer
 from rewriter.vocabulary import TermVocabulary
 from rewriter.workbench import Workbench
@@ -38,6 +39,11 @@ def engine(bench) -> TantivyEngine:
 @pytest.fixture(scope="session")
 def vocabulary(bench) -> TermVocabulary:
     return toy_policy(bench)[1]
+
+
+@pytest.fixture(scope="session")
+def language(vocabulary) -> TermLanguage:
+    return TermLanguage(vocabulary)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from rewriter.blend import (
 )
 from rewriter.prompts import Prompt
 from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import EOS_ID, TermVocabulary
+from rewriter.vocabulary import EOS_ID, UNK_ID, TermVocabulary
 from search.engines.tantivy_engine import TantivyEngine
 from search.records import WeightedQuery
 
@@ -30,8 +30,9 @@ PROMPT = Prompt((6, EOS_ID), (6,))
 
 
 def logits(**probs: float) -> np.ndarray:
-    """(V,) log of the given probabilities; specials get a huge logit that must not count."""
+    """(V,) log of the given probabilities; what no term stands for none, other specials a huge one that must not count."""
     values = np.full(len(VOCABULARY), 50.0, dtype=np.float32)
+    values[UNK_ID] = -np.inf
     for term, prob in probs.items():
         values[VOCABULARY.token_ids[term]] = np.log(prob)
     return values
@@ -45,6 +46,14 @@ def test_expansion_by_hand():
     assert found.ids.tolist() == VOCABULARY.encode(["delet", "sort"])
     assert found.weights == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
     assert found.confidence == pytest.approx(0.8)
+
+
+def test_what_no_term_stands_for_lowers_the_confidence_and_no_weight():
+    given = logits(delet=0.25, list=0.1, sort=0.15)
+    given[UNK_ID] = np.log(0.5)
+    found = expand(given, Prompt((EOS_ID,), (6,)), BlendSettings(expansion_terms=2, sharpness=1.0))
+    assert found.weights == pytest.approx([0.25 / 0.4, 0.15 / 0.4])
+    assert found.confidence == pytest.approx(0.4)
 
 
 def test_sharpness_is_an_exponent_on_the_probabilities():

@@ -16,6 +16,7 @@ from rewriter.held_out import (
     sharpened_score,
     wanted_queries,
 )
+from rewriter.policy_rewriter import PolicyLogits
 from rewriter.validation import GRID_SHARPNESS
 from search.errors import DataError
 from tests.rewriter.toy_learning import shaken, toy_policy, toy_sessions, toy_topics
@@ -38,31 +39,31 @@ def test_simulated_sessions_are_judged_by_their_topics_and_live_ones_by_their_cl
         assert clicked[topic.query] == {next(iter(topic.relevance)): 1.0}
 
 
-def test_a_log_that_keeps_nothing_back_is_a_data_error(bench, scorer):
+def test_a_log_that_keeps_nothing_back_is_a_data_error(bench, scorer, language):
     with pytest.raises(DataError, match="validate"):
-        open_validation(bench, (), scorer)
+        open_validation(bench, (), scorer, language)
 
 
-def test_validation_holds_the_queries_of_the_sessions_kept_back(bench, scorer):
+def test_validation_holds_the_queries_of_the_sessions_kept_back(bench, scorer, language):
     queries = wanted_queries(bench, NAMED)
     first = [one for one in queries if not one.request.history]
     assert len(first) < len(queries) < MAX_VALIDATION_QUERIES
-    assert len(open_validation(bench, NAMED, scorer)) == len(first) + math.ceil(LATER_SHARE * len(first))
+    assert len(open_validation(bench, NAMED, scorer, language)) == len(first) + math.ceil(LATER_SHARE * len(first))
 
 
-def test_the_score_is_that_of_the_better_sharpness(bench, scorer, policy):
-    validation, blend = open_validation(bench, NAMED, scorer), BlendSettings()
-    scores = [validation.score(policy, replace(blend, sharpness=one)) for one in GRID_SHARPNESS]
-    assert sharpened_score(validation, policy, blend) == max(scores)
+def test_the_score_is_that_of_the_better_sharpness(bench, scorer, language, policy):
+    validation, blend = open_validation(bench, NAMED, scorer, language), BlendSettings()
+    scores = [validation.score(PolicyLogits(policy), replace(blend, sharpness=one)) for one in GRID_SHARPNESS]
+    assert sharpened_score(validation, PolicyLogits(policy), blend) == max(scores)
 
 
-def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench, scorer, policy):
+def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench, scorer, language, policy):
     """Without a gate: the earlier one was set for the confidences of another model."""
-    validation = open_validation(bench, NAMED, scorer)
-    grid = validation.choose_blend(policy)
+    validation = open_validation(bench, NAMED, scorer, language)
+    grid = validation.choose_blend(PolicyLogits(policy))
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
-    assert never_worse(validation, policy, poor) == grid
-    validation.choose_blend = lambda policy: replace(grid, ndcg=-1.0)
-    kept = never_worse(validation, policy, poor)
+    assert never_worse(validation, PolicyLogits(policy), poor) == grid
+    validation.choose_blend = lambda read: replace(grid, ndcg=-1.0)
+    kept = never_worse(validation, PolicyLogits(policy), poor)
     assert kept.settings == replace(poor, min_confidence=0.0)
-    assert kept.ndcg == validation.score(policy, kept.settings)
+    assert kept.ndcg == validation.score(PolicyLogits(policy), kept.settings)

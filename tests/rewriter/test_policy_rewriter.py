@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from rewriter.blend import BlendSettings
+from rewriter.language import TermLanguage
 from rewriter.policy import collate
 from rewriter.policy_rewriter import BATCH, PolicyLogits, policy_rewriter
 from rewriter.rewrite import RewriteRequest
@@ -36,7 +37,9 @@ def test_more_prompts_than_a_batch_come_back_in_order(bench):
 
 def test_a_policy_rewrites_within_the_theme(bench, engine):
     policy, vocabulary = toy_policy(bench)
-    rewriter = policy_rewriter(policy, vocabulary, bench.spelling, engine, BlendSettings(expansion_terms=5))
+    rewriter = policy_rewriter(
+        policy, TermLanguage(vocabulary), bench.spelling, engine, BlendSettings(expansion_terms=5)
+    )
     (found,) = rewriter.rewrite([RewriteRequest("planet moon star")])
     assert rewriter.version == "unexported"
     assert found.applied

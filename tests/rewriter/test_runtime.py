@@ -12,6 +12,7 @@ import pytest
 from rewriter import export
 from rewriter.bundle import MANIFEST, MODEL_FOLDER, bundle_version, checksums, read_manifest
 from rewriter.checkpoint import load_policy
+from rewriter.language import TermLanguage
 from rewriter.memory_reader import MemoryReader
 from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
 from rewriter.prompts import render
@@ -79,7 +80,7 @@ def test_the_bundle_rewrites_as_the_torch_policy_does(bundled, model, bench, eng
     quantization, folder = bundled
     policy, vocabulary = load_policy(model)
     settings = read_stage(model).blend
-    trained = policy_rewriter(policy, vocabulary, bench.spelling, engine, settings).rewrite(REQUESTS)
+    trained = policy_rewriter(policy, TermLanguage(vocabulary), bench.spelling, engine, settings).rewrite(REQUESTS)
     served = open_bundle(folder, engine).rewrite(REQUESTS)
     for ours, theirs in zip(served, trained, strict=True):
         if quantization == "float32":

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rewriter.blend import BlendSettings
+from rewriter.language import TermLanguage
 from rewriter.rewrite import Reason, RewriteRequest
 from rewriter.term_rewriter import MAX_QUERY_CHARACTERS, TermRewriter
 from search.records import WeightedQuery
@@ -42,7 +43,7 @@ def logits(vocabulary):
 @pytest.fixture
 def make(bench, engine, vocabulary, logits):
     def made(settings: BlendSettings = SETTINGS) -> TermRewriter:
-        return TermRewriter("v1", logits, vocabulary, bench.spelling, engine, settings)
+        return TermRewriter("v1", logits, TermLanguage(vocabulary), bench.spelling, engine, settings)
 
     return made
 

@@ -10,6 +10,7 @@ import torch
 
 from rewriter.blend import BlendSettings, compose, expand, original_clauses, surface_terms
 from rewriter.environment import TrainingQuery
+from rewriter.language import TermLanguage
 from rewriter.policy import collate
 from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
 from rewriter.rewrite import RewriteRequest
@@ -72,7 +73,7 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
         feedback = engine.feedback_terms(WeightedQuery(original), 20)
         rankings.append(engine.search([compose(original, feedback, words, settings)], 10)[0])
     reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
-    assert validation_of(scorer, topics).score(policy, settings) == pytest.approx(reported, abs=0.01)
+    assert validation_of(scorer, topics).score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
 
 
 def later_validation(bench, scorer, topics) -> ValidationSet:
@@ -80,27 +81,29 @@ def later_validation(bench, scorer, topics) -> ValidationSet:
     logged = [
         LoggedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
     ]
-    return bench.validation_set(logged, scorer, len(logged))
+    return bench.validation_set(logged, scorer, TermLanguage(scorer.vocabulary), len(logged))
 
 
 @pytest.mark.parametrize("feedback", [0.0, 0.2])
 def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback):
     topics = toy_topics()[:8]
     settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, feedback_terms=20)
-    served = policy_rewriter(policy, scorer.vocabulary, bench.spelling, engine, settings)
+    served = policy_rewriter(policy, TermLanguage(scorer.vocabulary), bench.spelling, engine, settings)
     requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
     rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
     reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
     validation = later_validation(bench, scorer, topics)
-    assert validation.score(policy, settings) == pytest.approx(reported, abs=0.01)
-    assert validation.score(policy, replace(settings, context=0.0)) < reported - 0.1
+    assert validation.score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
+    assert validation.score(PolicyLogits(policy), replace(settings, context=0.0)) < reported - 0.1
 
 
 def test_the_share_of_the_context_is_chosen(policy, bench, scorer):
     """Earlier queries that hold the decisive word deserve more than those of another topic."""
     topics = toy_topics()[::4]
     others = [replace(one, topic_id=other.topic_id) for one, other in zip(topics, topics[::-1], strict=True)]
-    own, foreign = (later_validation(bench, scorer, some).choose_blend(policy).settings for some in (topics, others))
+    own, foreign = (
+        later_validation(bench, scorer, some).choose_blend(PolicyLogits(policy)).settings for some in (topics, others)
+    )
     assert own.context > foreign.context
 
 
@@ -110,12 +113,12 @@ def test_a_planted_best_is_found(policy, scorer):
     topics = toy_topics()[::4]
     validation = validation_of(scorer, topics)
     steer(policy, scorer, topics, decisive)
-    choice = validation.choose_blend(policy)
+    choice = validation.choose_blend(PolicyLogits(policy))
     assert choice.ndcg > choice.original_ndcg + 0.2
     assert choice.settings.rewrite >= 0.2
     for weights in GRID_WEIGHTS[::7]:
         other = replace(choice.settings, original=weights[0], feedback=weights[1], rewrite=weights[2])
-        assert choice.ndcg >= validation.score(policy, other) - 1e-9
+        assert choice.ndcg >= validation.score(PolicyLogits(policy), other) - 1e-9
 
 
 def test_a_useless_rewrite_costs_little(policy, scorer):
@@ -123,7 +126,7 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
     topics = toy_topics()[::4]
     validation = validation_of(scorer, topics)
     steer(policy, scorer, topics, lambda topic: "sail" if "harbour" not in topic.topic_id else "moon")
-    choice = validation.choose_blend(policy)
+    choice = validation.choose_blend(PolicyLogits(policy))
     assert choice.settings.original >= 0.3
     assert choice.settings.rewrite <= 0.4
     assert choice.ndcg >= choice.original_ndcg - 0.1
@@ -162,8 +165,8 @@ def test_the_gate_stays_open_where_it_brings_nothing(scorer):
 def test_without_queries_there_are_the_defaults(policy, scorer):
     validation = validation_of(scorer, [])
     assert len(validation) == 0
-    assert validation.score(policy, BlendSettings()) == 0.0
-    choice = validation.choose_blend(policy)
+    assert validation.score(PolicyLogits(policy), BlendSettings()) == 0.0
+    choice = validation.choose_blend(PolicyLogits(policy))
     assert (choice.settings, choice.ndcg, choice.original_ndcg) == (BlendSettings(), 0.0, 0.0)
 
 
@@ -173,4 +176,4 @@ def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, b
     validation = validation_of(scorer, toy_topics()[:2])
     validation._prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]
     settings = BlendSettings(expansion_terms=1000)
-    assert 0 <= validation.score(policy, settings) <= 1
+    assert 0 <= validation.score(PolicyLogits(policy), settings) <= 1

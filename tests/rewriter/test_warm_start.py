@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rewriter.hindsight import TargetMaker, TargetSettings
+from rewriter.language import TermLanguage
 from rewriter.policy import collate
 from rewriter.prompts import Prompt, drop_words
 from rewriter.pseudo_queries import term_weights
@@ -28,7 +29,7 @@ def maker(scorer, bench, vocabulary):
 @pytest.fixture(scope="module")
 def examples(maker, bench, vocabulary):
     pairs = clicked_queries(toy_sessions(toy_topics(), each=3))
-    return make_examples(pairs, maker, vocabulary, bench.spelling, bench.spelling)
+    return make_examples(pairs, maker, TermLanguage(vocabulary), bench.spelling, bench.spelling)
 
 
 def loss_of(policy, examples, vocabulary) -> float:
@@ -44,7 +45,7 @@ def test_pairs_that_no_term_helps_and_prompts_without_meaning_are_left_out(maker
         LoggedQuery(RewriteRequest("dough flour", ("oven",)), {"gone": 1}),
         LoggedQuery(RewriteRequest("qqqqqqqqqqqq"), {"kitchen-0": 1}),
     ]
-    examples = make_examples(pairs, maker, vocabulary, bench.spelling, bench.spelling)
+    examples = make_examples(pairs, maker, TermLanguage(vocabulary), bench.spelling, bench.spelling)
     assert len(examples) == 1
     assert examples[0].prompt.ids == (*vocabulary.encode(["dough", "flour"]), EOS_ID)
     assert not set(examples[0].target.ids.tolist()) & set(examples[0].prompt.query_ids)

@@ -1,0 +1,86 @@
+"""Stage `base` of a pretrained subword T5: it is told what is asked of it, from the documents alone.
+
+Its words and their meaning it brings along; pseudo-queries teach the form of an answer (words of the corpus that the
+query lacks) and which words go together in these documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rewriter.callbacks import Progress
+from rewriter.config import PolicyConfig
+from rewriter.language import SubwordLanguage
+from rewriter.policy import T5Policy, parameter_groups
+from rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
+from rewriter.rewrite import RewriteRequest
+from rewriter.subword import load_subword
+from rewriter.subword_config import SubwordBaseConfig, SubwordConfig
+from rewriter.supervised import LinearWarmupDecay, descend
+from rewriter.target_texts import target_ids, text_loss
+from rewriter.vocabulary import TermVocabulary
+from search.records import Corpus
+from search.term_index import TermIndex
+
+WARMUP_STEPS = 20
+
+
+@dataclass(frozen=True)
+class SubwordStart:
+    """What a run starts from."""
+
+    source: Path
+    """Folder or hub name of a pretrained T5."""
+    settings: SubwordConfig = field(default_factory=SubwordConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    """The limits of its vocabulary of index terms; nothing else of it counts."""
+
+
+def new_subword(start: SubwordStart, index: TermIndex) -> tuple[T5Policy, SubwordLanguage]:
+    """A pretrained T5 and its language over a corpus. Raises ModelError when it cannot be loaded."""
+    model, subwords = load_subword(start.source)
+    limits = start.policy
+    vocabulary = TermVocabulary.from_index(index, limits.min_document_frequency, limits.max_terms)
+    return model.float(), subwords.language(vocabulary, start.settings)
+
+
+def train_subword_base(
+    policy: T5Policy,
+    language: SubwordLanguage,
+    corpus: Corpus,
+    index: TermIndex,
+    config: SubwordBaseConfig,
+    progress: Progress | None = None,
+) -> float:
+    """Train on pseudo-queries; returns the mean loss of the last tenth, in nats a token. NaN when the corpus has no
+    usable document or no step is made: the policy then stays as it came."""
+    settings = PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
+    source = PseudoQuerySource(corpus, index, language.vocabulary, settings)
+    if not len(source) or not config.steps:
+        return float("nan")
+    rng = np.random.default_rng(config.seed)
+    torch.manual_seed(config.seed)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(policy, config.learning_rate, 0.0), weight_decay=config.weight_decay
+    )
+    schedule = LinearWarmupDecay(optimizer, WARMUP_STEPS, config.steps, floor=0.2)
+    losses: list[float] = []
+    policy.train()
+    for step in range(config.steps):
+        drawn = source.draw(config.batch_size, rng)
+        batch = policy.batch([language.prompt(_request(one, language.vocabulary)) for one in drawn])
+        loss = text_loss(policy, batch, [target_ids(one.target, language) for one in drawn])
+        losses.append(descend(loss, policy, optimizer))
+        schedule.step()
+        if progress is not None:
+            progress(step + 1, config.steps, losses[-1])
+    policy.eval()
+    return float(np.mean(losses[-max(1, config.steps // 10) :]))
+
+
+def _request(query: PseudoQuery, vocabulary: TermVocabulary) -> RewriteRequest:
+    return RewriteRequest(" ".join(vocabulary.surface(int(token)) for token in query.query_ids))

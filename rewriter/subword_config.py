@@ -1,0 +1,114 @@
+"""Settings of a pretrained subword T5 in the stages: its own, and the defaults that are not the corpus policy's.
+
+A pretrained T5 has thirty times the weights of the corpus policy and knows a language already: it takes smaller
+steps, and fewer. The defaults are those usual for T5s of this size; see docs/training.md for what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from rewriter.config import BaseConfig, PPOConfig, WarmStartConfig
+from search.errors import ModelError
+
+SETTINGS_FILE = "subword.json"
+"""Of `SubwordConfig`, in the folders of a subword T5 and in its bundle."""
+
+
+@dataclass(frozen=True)
+class SubwordConfig:
+    """How a subword T5 is asked and read, in all stages and in the service; decided with the base."""
+
+    length: int = 24
+    """Longest answer in tokens, the end token included: of rollouts, of targets and of what is read."""
+    beams: int = 8
+    """Likeliest texts of a prompt that are read, by beam search."""
+    prompt_length: int = 64
+    """Longest prompt in tokens, the end token included."""
+    target_words: int = 8
+    """Words of the texts that base and warm start teach, the heaviest of the target first."""
+
+    def save(self, folder: Path) -> None:
+        """Write `subword.json` into the folder."""
+        (folder / SETTINGS_FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> SubwordConfig:
+        """Read `subword.json`. Raises ModelError when it is missing or broken."""
+        path = folder / SETTINGS_FILE
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelError(f"{path} cannot be read ({error}); train the model again") from error
+
+
+def is_subword_stage(folder: Path) -> bool:
+    """True for the folder of a stage whose policy is a subword T5."""
+    return (folder / SETTINGS_FILE).is_file()
+
+
+@dataclass(frozen=True)
+class SubwordBaseConfig(BaseConfig):
+    """`base` of a subword T5: pseudo-queries from documents, texts of their best words as targets."""
+
+    steps: int = 200
+    """Optimiser steps."""
+    batch_size: int = 32
+    """Pseudo-queries per step."""
+    learning_rate: float = 5e-4
+    """AdamW, peak."""
+
+
+@dataclass(frozen=True)
+class SubwordWarmStartConfig(WarmStartConfig):
+    """`warm-start` of a subword T5."""
+
+    epochs: int = 4
+    """Passes over the pairs."""
+    patience: int = 2
+    """Passes without a new best on validation before training stops."""
+    batch_size: int = 32
+    """Pairs per step."""
+    learning_rate: float = 5e-4
+    """AdamW, peak."""
+    word_dropout: float = 0.0
+    """Share of prompt tokens left out at random."""
+
+
+@dataclass(frozen=True)
+class SubwordPPOConfig(PPOConfig):
+    """`ppo` of a subword T5."""
+
+    iterations: int = 200
+    """Rounds at most."""
+    prompts_per_iteration: int = 16
+    """Queries per round."""
+    samples_per_prompt: int = 8
+    """Rollouts of each query."""
+    learning_rate: float = 1e-4
+    """AdamW."""
+    value_learning_rate: float = 1e-3
+    """AdamW, of the value head."""
+    kl_coef: float = 0.02
+    """Initial weight of the KL to the reference."""
+    kl_placement: Literal["loss", "reward"] = "reward"
+    """`loss` keeps whole distributions over all subwords."""
+    average_decay: float = 0.9
+    """Exponential average of the weights over rounds."""
+    patience: int = 4
+    """Validations without a new best before training stops."""
+
+
+WITHOUT_USE = frozenset(
+    {"prior_weight", "document_weight", "memory_learning_rate", "found_weight", "found_depth", "terms"}
+)
+"""Settings of the corpus policy that a subword T5 has no use for: it has no memory, no first step that says all, and
+its answers are as long as `SubwordConfig.length`."""
+
+
+def usable(config: type[BaseConfig | WarmStartConfig | PPOConfig]) -> list[str]:
+    """Names of a stage's settings that a subword T5 has a use for."""
+    return [one.name for one in fields(config) if one.name not in WITHOUT_USE]

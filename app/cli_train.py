@@ -13,6 +13,7 @@ import typer
 from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
 
 if TYPE_CHECKING:
+    from app.command_settings import Given
     from app.terminal import Terminal
     from rewriter.config import PPOConfig
     from rewriter.workbench import Workbench
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path,
     typer.Option("--out", metavar="DIR", envvar="UNTILCLICK_OUT", help="Run folder; holds one folder per stage."),
+]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        metavar="corpus|T5",
+        envvar="UNTILCLICK_BASE",
+        help="A T5 over the collection's own words, or a pretrained one: folder or hub name, as google-t5/t5-small.",
+    ),
 ]
 Backend = Annotated[
     Literal["builtin", "trlx"],
@@ -73,18 +83,25 @@ def base(
     out: Out,
     data: Data = "stdlib",
     engine: Engine = "tantivy",
+    base: Base = "corpus",
     seed: Seed = 0,
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn the collection's words from its documents alone. About a minute for a few thousand documents."""
+    """Learn the collection's words from its documents alone. About a minute for a few thousand documents.
+
+    With --base, a pretrained T5 learns what is asked of it; later stages go on with it by the same commands.
+    """
     from app.progress import steps
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
     from rewriter.config import BaseConfig, PolicyConfig
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
+    if base != "corpus":
+        _report(terminal, _subword_base(settings, terminal, Path(base), (out, data, engine, seed)))
+        return
     policy = settings.stage(PolicyConfig, "policy", seed=seed)
     stage = settings.stage(BaseConfig, "base", seed=seed)
     set_up_torch()
@@ -95,6 +112,27 @@ def base(
     with terminal.progress("Base") as update:
         folder = run_base(bench, out, policy, stage, steps(update))
     _report(terminal, folder)
+
+
+def _subword_base(settings: Given, terminal: Terminal, source: Path, place: tuple[Path, str, str, int]) -> Path:
+    """Train the base from a pretrained T5, into a run folder, on a collection with an engine and a seed."""
+    from app.progress import steps
+    from app.torch_setup import set_up_torch
+    from rewriter.config import PolicyConfig
+    from rewriter.subword_config import SubwordBaseConfig, SubwordConfig, usable
+
+    out, data, engine, seed = place
+    limits = settings.stage(PolicyConfig, "policy", ("min_document_frequency", "max_terms"))
+    asked = settings.stage(SubwordConfig, "subword")
+    stage = settings.stage(SubwordBaseConfig, "base", usable(SubwordBaseConfig), seed=seed)
+    set_up_torch()
+    from rewriter.stages import run_subword_base
+    from rewriter.subword_base import SubwordStart
+    from rewriter.workbench import Workbench
+
+    bench = Workbench.open(data, engine, seed)
+    with terminal.progress("Base") as update:
+        return run_subword_base(bench, out, SubwordStart(source, asked, limits), stage, steps(update))
 
 
 def warm_start(
@@ -113,9 +151,14 @@ def warm_start(
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
     from rewriter.config import WarmStartConfig
+    from rewriter.subword_config import SubwordWarmStartConfig, is_subword_stage, usable
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
-    stage = settings.stage(WarmStartConfig, "warm_start", seed=seed)
+    stage: WarmStartConfig
+    if is_subword_stage(out / "base"):
+        stage = settings.stage(SubwordWarmStartConfig, "warm_start", usable(SubwordWarmStartConfig), seed=seed)
+    else:
+        stage = settings.stage(WarmStartConfig, "warm_start", seed=seed)
     set_up_torch()
     from rewriter.stages import run_warm_start
     from rewriter.workbench import Workbench
@@ -146,13 +189,18 @@ def ppo(
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
     from rewriter.config import PPOConfig
+    from rewriter.subword_config import SubwordPPOConfig, is_subword_stage, usable
 
     if backend == "trlx":
         from rewriter.trlx_stage import require_trlx
 
         require_trlx()
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
-    stage = settings.stage(PPOConfig, "ppo", seed=seed)
+    stage: PPOConfig
+    if is_subword_stage(out / "warm_start"):
+        stage = settings.stage(SubwordPPOConfig, "ppo", usable(SubwordPPOConfig), seed=seed)
+    else:
+        stage = settings.stage(PPOConfig, "ppo", seed=seed)
     set_up_torch()
     from rewriter.workbench import Workbench
     from search.session_log import SessionLog

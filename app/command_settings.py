@@ -28,7 +28,7 @@ T = TypeVar("T")
 PREFIX = "UNTILCLICK_"
 """Of every environment variable."""
 
-TABLES = ("user", "simulate", "policy", "base", "warm_start", "ppo", "offline", "evaluate", "service")
+TABLES = ("user", "simulate", "policy", "subword", "base", "warm_start", "ppo", "offline", "evaluate", "service")
 """The tables a file may hold, each a stage's configuration; `service` holds those of `app.settings`."""
 
 

@@ -30,7 +30,7 @@ PROMPT = Prompt((6, EOS_ID), (6,))
 
 
 def logits(**probs: float) -> np.ndarray:
-    """(V,) log of the given probabilities; what no term stands for none, other specials a huge one that must not count."""
+    """(V,) log of the given probabilities; what no term stands for none, other specials 50, which must not count."""
     values = np.full(len(VOCABULARY), 50.0, dtype=np.float32)
     values[UNK_ID] = -np.inf
     for term, prob in probs.items():

@@ -37,6 +37,7 @@ from rewriter.blend import BlendSettings
 from rewriter.config import BaseConfig, PolicyConfig
 from rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
 from rewriter.feedback_baselines import Rm3
+from rewriter.language import TermLanguage
 from rewriter.policy_rewriter import policy_rewriter
 from rewriter.results import Results
 from rewriter.statistics import Comparison, compare
@@ -143,7 +144,7 @@ def base_system(bench: Workbench, engine: SearchEngine, steps: int, seed: int) -
     """A new base in the default blend."""
     model, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
     train_base(model, bench.collection.corpus, bench.index, vocabulary, BaseConfig(steps=steps, seed=seed))
-    return RewriterSystem(policy_rewriter(model, vocabulary, bench.spelling, engine, BlendSettings()))
+    return RewriterSystem(policy_rewriter(model, TermLanguage(vocabulary), bench.spelling, engine, BlendSettings()))
 
 
 def _topics(bench: Workbench, split: str, given: argparse.Namespace) -> list[TypedTopic]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,11 +18,10 @@ from rewriter import export
 from rewriter.bundle import read_manifest
 from rewriter.config import OfflineConfig
 from rewriter.environment import RewardEnvironment, RolloutBlend
-from rewriter.hindsight import TargetMaker, TargetSettings, hindsight_pairs
-from rewriter.model_folder import open_rewriter
+from rewriter.hindsight import TargetMaker, TargetSettings
+from rewriter.model_folder import open_rewriter, save_rewriter
 from rewriter.offline_stage import run_offline
 from rewriter.policy_rewriter import policy_rewriter, reader
-from rewriter.ppo_task import PPOTask
 from rewriter.ppo_trainer import PPOTrainer
 from rewriter.pseudo_queries import term_weights
 from rewriter.rewards import NdcgReward
@@ -35,7 +34,7 @@ from rewriter.subword_base import SubwordStart
 from rewriter.subword_config import SubwordConfig, is_subword_stage
 from rewriter.target_texts import target_ids, text_loss
 from rewriter.text_environment import TextEnvironment
-from rewriter.training_data import LoggedQuery, training_query
+from rewriter.training_data import LoggedQuery, clicked_queries, training_query
 from rewriter.training_log import TrainingLog
 from rewriter.vocabulary import TermVocabulary
 from rewriter.warm_start import loss_of, make_examples, train_warm_start
@@ -54,13 +53,11 @@ def taught(bench, tmp_path_factory):
     policy, language = toy_language(bench, tmp_path_factory.mktemp("t5"))
     weights = term_weights(bench.index, language.vocabulary)
     maker = TargetMaker(bench.scorer(language.vocabulary), weights, TargetSettings(20, 10, 0.02))
-    examples = make_examples(hindsight_pairs(SESSIONS), maker, language, bench.spelling, None)
+    examples = make_examples(clicked_queries(SESSIONS), maker, language, bench.spelling, None)
     losses = [cost(policy, language, examples)]
     counted = iter(range(100))
     config = replace(WARM_START, epochs=30, patience=30)
-    train_warm_start(
-        policy, examples, config, lambda _: float(next(counted)), loss=loss_of(language, config)
-    )
+    train_warm_start(policy, examples, config, lambda _: float(next(counted)), loss=loss_of(language, config))
     return policy, language, examples, [*losses, cost(policy, language, examples)]
 
 
@@ -92,7 +89,8 @@ def environment(bench, language) -> tuple[TextEnvironment, list]:
     queries = [training_query(one, None) for one in logged]
     prompts = [language.prompt(one.request) for one in logged]
     scorer = bench.scorer(language.vocabulary)
-    return TextEnvironment(RewardEnvironment(scorer, queries, NdcgReward(), RolloutBlend(0.5)), prompts, language), prompts
+    rewards = RewardEnvironment(scorer, queries, NdcgReward(), RolloutBlend(0.5))
+    return TextEnvironment(rewards, prompts, language), prompts
 
 
 def mean_gain(policy, surroundings, prompts) -> float:
@@ -111,3 +109,140 @@ def test_ppo_raises_the_reward_of_texts(bench, taught, tmp_path):
     with TrainingLog(tmp_path) as log:
         trainer.train(log)
     assert mean_gain(policy, surroundings, prompts) > before + 0.03
+
+
+def test_a_text_earns_what_its_terms_earn_each_once_and_the_querys_own_not_at_all(bench, taught):
+    language = taught[1]
+    surroundings, _ = environment(bench, language)
+    rows, rng = np.array([0]), np.random.default_rng(0)
+    texts = ["sourdough sourdough oven", "Sourdough", "", "zzzz"]
+    assert toy_topics()[0].query == "oven dough"
+    paid = surroundings.rewards_of_texts(rows, texts, rng)
+    ids = np.array([[language.vocabulary.token_ids["sourdough"]]])
+    alone = surroundings._rewards.rewards(rows, ids, np.ones((1, 1), dtype=bool), rng)
+    assert paid.gain[:2] == pytest.approx([alone.gain[0]] * 2)
+    assert paid.gain[2:] == pytest.approx([0.0, 0.0])
+    assert paid.gain[0] > 0
+
+
+# --- the stages, by what they write ---
+
+
+@pytest.fixture(scope="module")
+def run(bench, tmp_path_factory):
+    """A run folder with all stages."""
+    run = tmp_path_factory.mktemp("subword-run")
+    start = SubwordStart(pretrained(run / "t5"), SETTINGS)
+    run_subword_base(bench, run, start, BASE)
+    run_warm_start(bench, run, SESSIONS, WARM_START)
+    run_ppo(bench, run, SESSIONS, PPO)
+    return run
+
+
+@pytest.mark.parametrize("stage", ["base", "warm_start", "ppo"])
+def test_a_stage_holds_t5_tokenizer_terms_and_how_it_is_read(run, bench, stage):
+    assert is_subword_stage(run / stage)
+    policy, language = open_rewriter(run / stage)
+    assert policy.decoding == "tokens"
+    assert language.settings == SETTINGS == SubwordConfig.load(run / stage)
+    assert language.vocabulary.terms == TermVocabulary.load(run / stage).terms
+    assert set(bench.index.terms) == set(language.vocabulary.terms)
+    assert read_stage(run / stage).fingerprint == bench.collection.corpus.fingerprint
+
+
+def test_answers_are_as_long_in_ppo_as_was_decided_with_the_base(run):
+    config = read_stage(run / "ppo").config
+    assert (config["terms"], config["found_weight"], config["kl_placement"]) == (SETTINGS.length, 0.0, "reward")
+    rows = [json.loads(line) for line in (run / "ppo.log" / "metrics.jsonl").read_text().splitlines()]
+    assert len(rows) == PPO.iterations
+    assert all(row["length"] <= SETTINGS.length for row in rows)
+    assert "validation" in rows[-1]
+
+
+def test_an_interrupted_run_of_a_subword_t5_goes_on(run, bench, tmp_path):
+    for stage in ("base", "warm_start"):
+        (tmp_path / stage).symlink_to(run / stage)
+
+    def stop(done: int, total: int, reward: float) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    config = replace(PPO, checkpoint_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        run_ppo(bench, tmp_path, SESSIONS, config, stop)
+    run_ppo(bench, tmp_path, SESSIONS, config)
+    ours, theirs = (open_rewriter(folder / "ppo")[0].state_dict() for folder in (tmp_path, run))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_offline_learning_says_what_to_do_instead(run, bench, tmp_path):
+    (tmp_path / "warm_start").symlink_to(run / "warm_start")
+    with pytest.raises(ModelError, match=r"ppo\.reward=hindsight"):
+        run_offline(bench, tmp_path, SESSIONS, OfflineConfig())
+
+
+# --- the bundle ---
+
+
+@pytest.fixture(scope="module")
+def served(taught, bench, run, tmp_path_factory):
+    """A stage folder of the taught policy, which answers with words, and its bundle of plain weights."""
+    folder = tmp_path_factory.mktemp("served")
+    stage, bundle = folder / "stage", folder / "bundle"
+    shutil.copytree(run / "ppo", stage)
+    save_rewriter(taught[0], taught[1], stage)
+    return stage, export.main(export.ExportConfig(stage, bundle, "float32"), bench.spelling)
+
+
+def test_the_bundle_reads_as_torch_does(served, bench):
+    stage, bundle = served
+    policy, language = open_rewriter(stage)
+    prompts = [language.prompt(request) for request in REQUESTS]
+    theirs = CTranslate2Texts(bundle / "model", open_language(bundle, TermVocabulary.load(bundle)))(prompts)
+    ours = reader(policy, language)(prompts)
+    assert np.isfinite(ours).sum(1).min() >= 2  # some term besides what no term stands for
+    assert np.array_equal(np.isfinite(ours), np.isfinite(theirs))
+    assert np.allclose(np.exp(ours), np.exp(theirs), atol=1e-4)
+
+
+def test_the_bundle_rewrites_as_the_stage_does(served, bench, engine):
+    stage, bundle = served
+    policy, language = open_rewriter(stage)
+    blend = read_manifest(bundle).blend
+    trained = policy_rewriter(policy, language, bench.spelling, engine, blend).rewrite(REQUESTS)
+    for ours, theirs in zip(trained, open_bundle(bundle, engine).rewrite(REQUESTS), strict=True):
+        assert (theirs.applied, theirs.text, theirs.context) == (ours.applied, ours.text, ours.context)
+        assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)
+        assert dict(theirs.terms) == pytest.approx(dict(ours.terms), abs=1e-3)
+    assert any(one.applied and one.terms for one in trained)
+
+
+def test_the_bundle_says_its_kind_and_older_builds_refuse_it(served, tmp_path, engine):
+    manifest = read_manifest(served[1])
+    assert (manifest.kind, manifest.format) == ("subwords", 3)
+    assert {"subword.json", "tokenizer.json", "vocabulary.json", "spelling.json"} <= set(manifest.checksums)
+    shutil.copytree(served[1], tmp_path / "bundle")
+    for change, message in (({"format": 2}, "format 2; this build reads 3"), ({"kind": "tea"}, "kind tea")):
+        content = json.loads((served[1] / "bundle.json").read_text()) | change
+        (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(content))
+        with pytest.raises(ModelError, match=message):
+            open_bundle(tmp_path / "bundle", engine)
+
+
+def test_without_tokenizers_the_bundle_says_what_to_install(served, engine, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(ModelError, match=r"pip install 'untilclick\[subword\]'"):
+        open_bundle(served[1], engine)
+
+
+def test_serving_a_subword_bundle_loads_neither_torch_nor_transformers(served):
+    code = (
+        "import sys; from pathlib import Path; from rewriter.runtime import *; folder = Path(sys.argv[1]);"
+        "language = open_language(folder, TermVocabulary.load(folder));"
+        "from rewriter.rewrite import RewriteRequest;"
+        "print(CTranslate2Texts(folder / 'model', language)([language.prompt(RewriteRequest('oven'))]).shape);"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(served[1])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"(1, {len(TermVocabulary.load(served[1]))})", "[]"]

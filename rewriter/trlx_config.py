@@ -90,6 +90,7 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     average_decay: float = PPOConfig.average_decay
     rollout_weight: float = PPOConfig.rollout_weight
     rollout_feedback: float = PPOConfig.rollout_feedback
+    rollout_context: float = PPOConfig.rollout_context
     word_dropout: float = PPOConfig.word_dropout
     patience: int = PPOConfig.patience
 

@@ -1,0 +1,41 @@
+"""The stage `ppo` of a subword T5 in trlX's loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+
+import pytest
+
+from rewriter.model_folder import open_rewriter
+from rewriter.stage_record import read_stage
+from rewriter.stages import run_subword_base, run_warm_start
+from rewriter.subword_base import SubwordStart
+from tests.rewriter.toy_learning import toy_sessions, toy_topics
+from tests.rewriter.toy_subword_stages import BASE, PPO, SETTINGS, WARM_START, pretrained
+
+if find_spec("trlx") is None:
+    pytest.skip("trlX is not installed; it comes from its repository", allow_module_level=True)
+
+pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
+
+
+def test_ppo_in_trlx_writes_the_stage_of_a_subword_t5(bench, tmp_path, monkeypatch):
+    from rewriter.trlx_config import trlx_config
+    from rewriter.trlx_stage import run_ppo_trlx
+
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    sessions = tuple(toy_sessions(toy_topics(), each=1))
+    run_subword_base(bench, tmp_path, SubwordStart(pretrained(tmp_path / "t5"), SETTINGS), BASE)
+    run_warm_start(bench, tmp_path, sessions, WARM_START)
+    settings = replace(PPO, iterations=4, validate_every=2)
+    config = trlx_config(settings, tmp_path / "warm_start", tmp_path / "ppo.trlx")
+    folder = run_ppo_trlx(bench, tmp_path, sessions, config)
+    assert folder == tmp_path / "ppo"
+    policy, language = open_rewriter(folder)
+    assert (policy.decoding, language.settings) == ("tokens", SETTINGS)
+    record = read_stage(folder)
+    assert record.config["terms"] == SETTINGS.length
+    assert record.figures["rollouts"] == 4 * PPO.prompts_per_iteration * PPO.samples_per_prompt
+    assert not (tmp_path / "ppo.trlx").exists()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rewriter.log_space import TINY
 from rewriter.prompts import Prompt, SpellingCandidates, known_terms, render, render_text
 from rewriter.rewrite import RewriteRequest
 from rewriter.subword_config import SubwordConfig
@@ -23,9 +24,6 @@ from search.analysis import terms as analyse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-LEAST_PROB = 1e-30
-"""Of what no term stands for, so that its logarithm is finite."""
 
 
 class Language(Protocol):
@@ -105,6 +103,6 @@ class SubwordLanguage:
             ids = self.terms(text, prompt.query_ids)
             if ids:
                 probs[ids] += np.exp(answer.log_prob) / len(ids)
-        probs[UNK_ID] = max(1.0 - probs.sum(), LEAST_PROB)
+        probs[UNK_ID] = max(1.0 - probs.sum(), TINY)
         with np.errstate(divide="ignore"):
             return np.log(probs).astype(np.float32)

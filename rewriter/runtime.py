@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rewriter.bundle import MEMORY_FILE, MODEL_FOLDER, SPELLING_FILE, TOKENIZER_FILE, read_manifest
 from rewriter.language import Answer, Language, SubwordLanguage, TermLanguage
-from rewriter.memory_reader import MASKED_LOGIT, MemoryReader
+from rewriter.log_space import MASKED_LOGIT
+from rewriter.memory_reader import MemoryReader
 from rewriter.prompts import Prompt
 from rewriter.subword_config import SubwordConfig
 from rewriter.term_rewriter import NextTermLogits, TermRewriter

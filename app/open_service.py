@@ -19,6 +19,9 @@ from search.session_log import SessionLog
 
 _log = logging.getLogger(__name__)
 
+SUBWORD_BUDGET_MS = 500.0
+"""What rewrites of a subword T5 of t5-small's size take on a CPU, with room; see docs/training.md."""
+
 
 def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     """Open documents, engine, rewriter and log.
@@ -28,6 +31,12 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     corpus = load_corpus(settings.data)
     engine = open_engine(settings.engine, corpus, settings.index)
     rewriter, manifest = _open_rewriter(settings.bundle, engine, corpus.fingerprint)
+    if manifest and manifest.kind == "subwords" and settings.rewrite_budget_ms < SUBWORD_BUDGET_MS:
+        _log.warning(
+            "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "
+            "UNTILCLICK_REWRITE_BUDGET_MS to %g or so",
+            settings.bundle, settings.rewrite_budget_ms, SUBWORD_BUDGET_MS,
+        )  # fmt: skip
     tokens = ClickTokens(_keys(settings), settings.token_lifetime_s)
     service = SearchService(
         ServiceParts(

@@ -14,6 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from app.metrics import Metrics
+from app.open_service import open_service
+from app.service import SearchCommand
+from app.settings import Settings
 from rewriter import export
 from rewriter.bundle import read_manifest
 from rewriter.config import OfflineConfig
@@ -39,7 +43,7 @@ from rewriter.training_log import TrainingLog
 from rewriter.vocabulary import TermVocabulary
 from rewriter.warm_start import loss_of, make_examples, train_warm_start
 from search.errors import ModelError
-from tests.rewriter.toy_learning import toy_sessions, toy_topics
+from tests.rewriter.toy_learning import toy_documents, toy_sessions, toy_topics
 from tests.rewriter.toy_subword_stages import BASE, PPO, SETTINGS, WARM_START, pretrained, toy_language
 
 ROOT = Path(__file__).parents[2]
@@ -233,6 +237,24 @@ def test_without_tokenizers_the_bundle_says_what_to_install(served, engine, monk
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(ModelError, match=r"pip install 'untilclick\[subword\]'"):
         open_bundle(served[1], engine)
+
+
+def test_the_service_serves_it_and_says_that_its_budget_is_small(served, tmp_path, caplog):
+    documents = [{"_id": one.doc_id, "title": one.title, "text": one.text} for one in toy_documents()]
+    (tmp_path / "documents.jsonl").write_text("\n".join(map(json.dumps, documents)))
+    places = {"data": str(tmp_path / "documents.jsonl"), "log": f"{tmp_path}/log.db"}
+    settings = Settings.from_environment(
+        {}, bundle=served[1], rewrite_budget_ms=400, secret_keys=["k" * 32], **places
+    )
+    with caplog.at_level("WARNING", logger="app"):
+        service = open_service(settings, Metrics())
+    try:
+        found = service.search(SearchCommand("oven dough"))
+    finally:
+        service.close()
+    assert "UNTILCLICK_REWRITE_BUDGET_MS" in caplog.text
+    assert found.rewrite.reason in ("applied", "empty_rewrite", "gated")
+    assert found.results
 
 
 def test_serving_a_subword_bundle_loads_neither_torch_nor_transformers(served):

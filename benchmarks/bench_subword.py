@@ -1,0 +1,96 @@
+"""How long a served rewrite takes with a subword T5 of t5-small's size, against the corpus policy's.
+
+The T5 is a stand-in: weights drawn at random, in the shapes of google-t5/t5-small (60 million, six blocks each way,
+32,100 subwords). Random weights end their answers late or never, so that each is read to its longest: what a trained
+model may take at most. One thread, one query at a time, as the service rewrites.
+
+    python -m benchmarks.bench_subword [--data SRC] [--out DIR] [--queries N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
+from rewriter import export
+from rewriter.base import new_policy
+from rewriter.blend import BlendSettings
+from rewriter.config import BaseConfig, PolicyConfig
+from rewriter.language import Language, TermLanguage
+from rewriter.policy import T5Policy
+from rewriter.rewrite import RewriteRequest
+from rewriter.runtime import open_bundle
+from rewriter.stage_record import BASE, write_stage
+from rewriter.subword import SubwordVocabulary
+from rewriter.subword_config import SubwordConfig
+from rewriter.validation import BlendChoice
+from rewriter.workbench import Workbench
+from search.analysis import words
+from search.engine import SearchEngine
+from search.engines import open_engine
+
+T5_SMALL = T5Shape(rows=32_128, d_model=512, d_kv=64, d_ff=2048, layers=6)
+SUBWORDS = 32_100
+READINGS = tuple(SubwordConfig(length=length, beams=beams) for length, beams in ((24, 8), (24, 4), (24, 1), (12, 4)))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print one JSON object a line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="stdlib")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench-subword"))
+    parser.add_argument("--queries", type=int, default=50)
+    given = parser.parse_args(arguments)
+    bench = Workbench.open(given.data, "tantivy")
+    engine = open_engine("tantivy", bench.collection.corpus)
+    topics = next(iter(bench.collection.topics.values()))
+    requests = [RewriteRequest(topic.query) for topic in topics[: given.queries]]
+    for name, policy, language in systems(bench):
+        stage = write_stage(bench, given.out / name / BASE, policy, language, (BaseConfig(), CHOICE, {}))
+        for quantization in ("int8", "float32"):
+            bundle = given.out / name / quantization
+            export.main(export.ExportConfig(stage, bundle, quantization), bench.spelling)
+            size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+            figures = {"system": name, "quantization": quantization, "mib": round(size / 2**20)}
+            print(json.dumps({**figures, **timed(bundle, engine, requests)}), flush=True)
+
+
+CHOICE = BlendChoice(BlendSettings(feedback=0.0, original=0.8), 0.0, 0.0)
+
+
+def systems(bench: Workbench) -> Iterator[tuple[str, T5Policy, Language]]:
+    """Name, policy, language: the corpus policy, then the T5 asked in several ways."""
+    policy, vocabulary = new_policy(bench.index, PolicyConfig())
+    yield "corpus", policy.eval(), TermLanguage(vocabulary)
+    known = SubwordVocabulary(unigram_tokenizer(_words(bench), SUBWORDS))
+    t5 = T5Policy(stand_in_t5(T5_SMALL, 0), "tokens", 0, known.banned_ids(T5_SMALL.rows)).eval()
+    for reading in READINGS:
+        yield f"t5-small-{reading.beams}x{reading.length}", t5, known.language(vocabulary, reading)
+
+
+def timed(bundle: Path, engine: SearchEngine, requests: Sequence[RewriteRequest]) -> dict[str, float]:
+    """Milliseconds of single rewrites, after one that loads; the least is the one that other work disturbed least."""
+    rewriter = open_bundle(bundle, engine)
+    rewriter.rewrite(requests[:1])
+    taken = []
+    for request in requests:
+        start = time.perf_counter()
+        rewriter.rewrite([request])
+        taken.append(1000 * (time.perf_counter() - start))
+    figures = {"least_ms": np.min(taken), "median_ms": np.median(taken), "p95_ms": np.quantile(taken, 0.95)}
+    return {name: round(float(value), 1) for name, value in figures.items()}
+
+
+def _words(bench: Workbench) -> list[str]:
+    documents = bench.collection.corpus.documents
+    return [word for document in documents for word in words(f"{document.title} {document.text}".lower())]
+
+
+if __name__ == "__main__":
+    main()

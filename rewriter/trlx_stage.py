@@ -60,6 +60,8 @@ def run_ppo_trlx(
     if not task.held_out:
         raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
     config.method.terms, config.method.found_weight = task.settings.terms, task.settings.found_weight
+    if isinstance(task.language, SubwordLanguage):
+        config.train.seq_length = max(config.train.seq_length, task.language.settings.prompt_length)
     records = [_record(one, row, task.language) for row, one in enumerate((*task.prompts, *task.held_out))]
     prompts, held_out = records[: len(task.prompts)], records[len(task.prompts) :]
     rank = int(os.environ.get("RANK", "0"))

@@ -7,6 +7,7 @@ import pytest
 from app.trained_systems import TrainedSystems
 from rewriter.blend import BlendSettings
 from rewriter.config import PPOConfig
+from rewriter.language import TermLanguage
 from rewriter.stage_record import write_stage
 from rewriter.validation import BlendChoice
 from search.errors import ModelError
@@ -17,7 +18,8 @@ def written(run, *stages: str) -> None:
     bench = toy_workbench()
     for stage in stages:
         outcome = (PPOConfig(), BlendChoice(BlendSettings(), 0.0, 0.0), {})
-        write_stage(bench, run / stage, *toy_policy(bench), outcome)
+        policy, vocabulary = toy_policy(bench)
+        write_stage(bench, run / stage, policy, TermLanguage(vocabulary), outcome)
 
 
 def test_the_curves_of_ppo_are_found_from_the_run_and_from_the_stage_alone(tmp_path):

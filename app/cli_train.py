@@ -1,4 +1,4 @@
-"""`untilclick train base|warm-start|ppo|offline`: the training stages one by one, each continuing the one before."""
+"""`untilclick train base|warm-start|ppo|offline|mean`: the training stages, each continuing the one before."""
 
 from __future__ import annotations
 
@@ -75,6 +75,10 @@ def register(app: typer.Typer) -> None:
         epilog="Example: [b]untilclick train offline --data stdlib --log runs/log.db --out runs/mine "
         "--method rwft[/b]",
     )(offline)
+    group.command(
+        epilog="Example: [b]untilclick train mean --of runs/one --of runs/two --data stdlib --log runs/log.db "
+        "--out runs/both[/b]",
+    )(mean)
     app.add_typer(group)
 
 
@@ -268,6 +272,35 @@ def offline(
         # trlX and what it brings print on stdout, where the answer for machines belongs.
         with redirect_stdout(sys.stderr), terminal.progress("Offline") as update:
             folder = run_offline(bench, out, opened.sessions(), stage, steps(update))
+    _report(terminal, folder)
+
+
+def mean(
+    log: LogUrl,
+    out: Out,
+    of: Annotated[
+        list[Path],
+        typer.Option("--of", metavar="DIR", help="A run folder, or the folder of one stage; two or more times."),
+    ],
+    data: Data = "stdlib",
+    engine: Engine = "tantivy",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Let models of several runs answer as one: the mean of models that differ in their seeds alone errs less than
+    each. The log's held-out queries decide the blend."""
+    from app.terminal import Terminal
+    from app.torch_setup import set_up_torch
+
+    terminal = Terminal(as_json=as_json)
+    set_up_torch()
+    from rewriter.mean_stage import MeanConfig, run_mean
+    from rewriter.workbench import Workbench
+    from search.session_log import SessionLog
+
+    with SessionLog.open(log, create=False) as opened:
+        bench = Workbench.open(data, engine, seed)
+        folder = run_mean(bench, out, opened.sessions(), MeanConfig(tuple(str(member) for member in of)))
     _report(terminal, folder)
 
 

@@ -14,7 +14,7 @@ from search.spelling import SpellingCorrector
 
 @dataclass(frozen=True)
 class TrainedSystems:
-    """A `SystemFactory`: `warm_start`, `offline` and `ppo`, each with the blend chosen for it in training."""
+    """A `SystemFactory`: `warm_start`, `offline`, `ppo` and `mean`, each with the blend chosen for it in training."""
 
     folders: Mapping[str, Path]
     """System name -> stage folder."""
@@ -22,11 +22,12 @@ class TrainedSystems:
     @classmethod
     def of(cls, model: Path) -> TrainedSystems:
         """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
-        from rewriter.stage_record import OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
+        from rewriter.stage_record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
-        found = {name: model / name for name in (WARM_START, OFFLINE, PPO) if (model / name / STAGE_FILE).is_file()}
+        stages = (WARM_START, OFFLINE, PPO, MEAN)
+        found = {name: model / name for name in stages if (model / name / STAGE_FILE).is_file()}
         if not found:
             raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")
         return cls(found)
@@ -44,8 +45,7 @@ class TrainedSystems:
 
 
 def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
-    from rewriter.model_folder import open_rewriter
-    from rewriter.policy_rewriter import policy_rewriter
+    from rewriter.stage_reader import stage_rewriter
     from rewriter.stage_record import read_stage
 
     record, corpus = read_stage(folder), bench.collection.corpus
@@ -54,5 +54,4 @@ def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
             f"{folder} was trained on other documents ({record.data}) than {corpus.source}; "
             "train it on these, or evaluate it on those"
         )
-    policy, language = open_rewriter(folder)
-    return RewriterSystem(policy_rewriter(policy, language, spelling, bench.engine, record.blend))
+    return RewriterSystem(stage_rewriter(folder, spelling, bench.engine))

@@ -7,6 +7,7 @@ vocabulary.json    terms, readable words, document frequencies
 spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, where the model has one
 subword.json       how a subword T5 is asked and read; only bundles of kind `subwords` (format 3) have one
+members/0/ 1/ ...  model/ and memory.npz of each model; only bundles of kind `mean` (format 4), which have them there
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from rewriter.blend import BlendSettings
 from rewriter.prompts import PROMPT_VERSION
 from search.errors import ModelError
 
-Kind = Literal["terms", "subwords"]
-"""Whether the model reads and writes index terms or texts; see `language.py`."""
-FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3}
-"""Format by kind: builds that know no subwords refuse them by their format."""
+Kind = Literal["terms", "subwords", "mean"]
+"""Whether the model reads and writes index terms or texts (`language.py`), or is a mean of several over terms."""
+FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3, "mean": 4}
+"""Format by kind: builds that do not know a kind refuse it by its format."""
 MANIFEST = "bundle.json"
 MODEL_FOLDER = "model"
+MEMBERS_FOLDER = "members"
+"""In bundles of kind `mean`, and in stages whose models answer as one: a folder for each, named 0, 1, ..."""
 SPELLING_FILE = "spelling.json"
 TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FILE = "memory.npz"

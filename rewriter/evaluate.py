@@ -54,8 +54,12 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("warm_start", "spelling"),
     ("base", "bm25"),
     ("base", "rm3"),
+    ("mean", "bm25"),
+    ("mean", "rm3"),
+    ("mean", "ppo"),
+    ("mean", "spelling"),
     *product(
-        ("ppo", "offline", "warm_start"),
+        ("mean", "ppo", "offline", "warm_start"),
         ("rocchio", "session_concatenation", "successor", "association", "bm25_tuned"),
     ),
 )

@@ -14,6 +14,7 @@ import torch
 
 from rewriter.bundle import (
     FORMATS,
+    MEMBERS_FOLDER,
     MEMORY_FILE,
     MODEL_FOLDER,
     SPELLING_FILE,
@@ -32,10 +33,12 @@ from rewriter.log_space import TINY
 from rewriter.memory_reader import MemoryReader
 from rewriter.model_folder import open_rewriter
 from rewriter.policy import T5Policy
-from rewriter.stage_record import latest_stage, read_stage
+from rewriter.stage_record import latest_stage, member_folders, read_stage
 from rewriter.subword import plain_tokenizer
 from rewriter.vocabulary import TermVocabulary
 from search.spelling import SpellingCorrector
+
+Quantization = Literal["int8", "float32"]
 
 
 @dataclass(frozen=True)
@@ -46,29 +49,24 @@ class ExportConfig:
     """A run folder (its last stage is taken) or one stage's folder."""
     bundle: Path
     """Folder to write; replaced as a whole."""
-    quantization: Literal["int8", "float32"] = "int8"
+    quantization: Quantization = "int8"
     """int8 is a quarter of the size and the faster, with a memory in float16; float32 equals the trained weights."""
 
 
 def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
     """Write the bundle and check it by reading it back. Raises ModelError when the model is not trained."""
-    from ctranslate2.converters import TransformersConverter
-
     folder = latest_stage(config.model)
     record = read_stage(folder)
     with atomic_folder(config.bundle) as new:
-        policy, language = open_rewriter(folder)
+        members = member_folders(folder)
+        for member in members:
+            _write_model(member, new / MEMBERS_FOLDER / member.name, config.quantization)
+        language = open_rewriter(members[0])[1] if members else _write_model(folder, new, config.quantization)
         language.vocabulary.save(new)
         if isinstance(language, SubwordLanguage):
             language.settings.save(new)
-        if policy.memory is not None:
-            _reader(policy.memory).save(new / MEMORY_FILE, half=config.quantization == "int8")
         spelling.save(new / SPELLING_FILE)
-        shutil.copyfile(folder / TOKENIZER_FILE, new / TOKENIZER_FILE)
-        quantization = config.quantization if config.quantization == "int8" else None
-        with TemporaryDirectory() as plain, without_progress_bars():
-            _write_plain(policy, language, Path(plain))
-            TransformersConverter(plain).convert(str(new / MODEL_FOLDER), quantization=quantization)
+        shutil.copyfile((members or [folder])[0] / TOKENIZER_FILE, new / TOKENIZER_FILE)
         sums = checksums(new)
         manifest = BundleManifest(
             version=bundle_version(sums, record.blend),
@@ -80,11 +78,26 @@ def main(config: ExportConfig, spelling: SpellingCorrector) -> Path:
             figures=record.figures,
             checksums=sums,
         )
-        kind: Kind = "subwords" if isinstance(language, SubwordLanguage) else "terms"
+        kind: Kind = "mean" if members else "subwords" if isinstance(language, SubwordLanguage) else "terms"
         manifest = replace(manifest, kind=kind, format=FORMATS[kind], prompt_version=record.prompt_version)
         write_manifest(manifest, new)
     read_manifest(config.bundle)
     return config.bundle
+
+
+def _write_model(folder: Path, new: Path, quantization: Quantization) -> Language:
+    """Write weights and memory of one model into a folder of the bundle; returns the model's language."""
+    from ctranslate2.converters import TransformersConverter
+
+    policy, language = open_rewriter(folder)
+    new.mkdir(parents=True, exist_ok=True)
+    if policy.memory is not None:
+        _reader(policy.memory).save(new / MEMORY_FILE, half=quantization == "int8")
+    with TemporaryDirectory() as plain, without_progress_bars():
+        _write_plain(policy, language, Path(plain))
+        converter = TransformersConverter(plain)
+        converter.convert(str(new / MODEL_FOLDER), quantization=quantization if quantization == "int8" else None)
+    return language
 
 
 def _write_plain(policy: T5Policy, language: Language, plain: Path) -> None:

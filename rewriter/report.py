@@ -55,6 +55,7 @@ SYSTEM_NOTES: Mapping[str, str] = {
     "warm_start": "supervised on hindsight pairs",
     "offline": "what was tried and clicked, from the log alone",
     "ppo": "reinforcement learning from clicks",
+    "mean": "several trained models answer as one",
     "oracle": "head-room: best single added word, reads the answers",
 }
 """What each system is, in a few words."""
@@ -191,8 +192,8 @@ def render(page: Page) -> str:
 
 
 def subject_of(results: Results) -> str | None:
-    """The best-trained system there is: ppo, else offline, else warm_start, else None."""
-    return next((name for name in ("ppo", "offline", "warm_start") if name in results.figures), None)
+    """The best-trained system there is: mean, else ppo, else offline, else warm_start, else None."""
+    return next((name for name in ("mean", "ppo", "offline", "warm_start") if name in results.figures), None)
 
 
 def verdict(results: Results, subject: str | None) -> str:

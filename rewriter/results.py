@@ -36,6 +36,7 @@ SYSTEM_TITLES: Mapping[str, str] = {
     "warm_start": "warm start",
     "offline": "offline",
     "ppo": "PPO",
+    "mean": "mean of models",
     ORACLE: "oracle (knows the answer)",
 }
 """System name -> how tables call it, in their order."""

@@ -9,9 +9,10 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.bundle import MEMORY_FILE, MODEL_FOLDER, SPELLING_FILE, TOKENIZER_FILE, read_manifest
+from rewriter.bundle import MEMBERS_FOLDER, MEMORY_FILE, MODEL_FOLDER, SPELLING_FILE, TOKENIZER_FILE, read_manifest
 from rewriter.language import Answer, Language, SubwordLanguage, TermLanguage
 from rewriter.log_space import MASKED_LOGIT
+from rewriter.mean_logits import MeanLogits
 from rewriter.memory_reader import MemoryReader
 from rewriter.prompts import Prompt
 from rewriter.subword_config import SubwordConfig
@@ -106,6 +107,14 @@ def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:
     return SubwordLanguage(tokenizer, vocabulary, SubwordConfig.load(folder))
 
 
+def _term_logits(folder: Path, vocabulary: TermVocabulary) -> NextTermLogits:
+    """The model of a bundle, or the mean of its models."""
+    members = sorted((folder / MEMBERS_FOLDER).glob("[0-9]*"))
+    if not members:
+        return CTranslate2Logits.of_bundle(folder, vocabulary)
+    return MeanLogits([CTranslate2Logits.of_bundle(member, vocabulary) for member in members])
+
+
 def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
     """A rewriter from an exported bundle. Raises ModelError when the bundle does not fit this build."""
     manifest = read_manifest(folder)
@@ -116,7 +125,7 @@ def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
         language = open_language(folder, vocabulary)
         logits = CTranslate2Texts(folder / MODEL_FOLDER, language)
     else:
-        language, logits = TermLanguage(vocabulary), CTranslate2Logits.of_bundle(folder, vocabulary)
+        language, logits = TermLanguage(vocabulary), _term_logits(folder, vocabulary)
     return TermRewriter(
         version=manifest.version,
         logits=logits,

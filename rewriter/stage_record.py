@@ -4,6 +4,7 @@ RUN/base/        from the documents alone
 RUN/warm_start/  from hindsight pairs of a session log; the reference model of PPO
 RUN/offline/     from what people tried and clicked, the log alone
 RUN/ppo/         from rewards
+RUN/mean/        several trained models that answer as one, each in a folder of its own inside
 
 A stage trained anew takes those with it that go on from it: otherwise the last stage of a run, which is what is
 evaluated and exported, would come from a model, and often a log, that is no more.
@@ -14,12 +15,14 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rewriter.blend import BlendSettings
+from rewriter.bundle import MEMBERS_FOLDER
 from rewriter.checkpoint import atomic_folder
 from rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
 from rewriter.language import Language
@@ -31,10 +34,10 @@ from rewriter.workbench import Workbench
 from search.errors import ModelError
 from search.version import program_version
 
-BASE, WARM_START, OFFLINE, PPO = "base", "warm_start", "offline", "ppo"
-STAGES = (BASE, WARM_START, OFFLINE, PPO)
+BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"
+STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN)
 STAGE_FILE = "stage.json"
-GOING_ON = {BASE: (WARM_START, OFFLINE, PPO), WARM_START: (OFFLINE, PPO)}
+GOING_ON = {BASE: (WARM_START, OFFLINE, PPO, MEAN), WARM_START: (OFFLINE, PPO, MEAN), OFFLINE: (MEAN,), PPO: (MEAN,)}
 """Stage -> those that go on from it, at once or by way of another; `ppo` and `offline` not from each other."""
 TRLX_CHECKPOINTS = "ppo.trlx"
 """Folder of a run that holds the checkpoints of PPO in trlX."""
@@ -89,6 +92,11 @@ def load_stage(bench: Workbench, folder: Path) -> tuple[T5Policy, Language]:
     return open_rewriter(folder)
 
 
+def member_folders(folder: Path) -> list[Path]:
+    """The folders of the models that answer as one, in order; none where the folder holds a model itself."""
+    return sorted((folder / MEMBERS_FOLDER).glob("[0-9]*"), key=lambda member: int(member.name))
+
+
 def write_stage(
     bench: Workbench,
     folder: Path,
@@ -99,9 +107,20 @@ def write_stage(
     """Write a model folder with its record, and remove the stages of the run that go on from the model it replaces;
     returns the folder."""
     config, choice, figures = outcome
+    with replaced_stage(bench, folder, asdict(config), choice, figures) as new:
+        save_rewriter(model, language, new)
+    return folder
+
+
+@contextmanager
+def replaced_stage(
+    bench: Workbench, folder: Path, config: Mapping[str, Any], choice: BlendChoice, figures: Mapping[str, float]
+) -> Iterator[Path]:
+    """A folder to write a stage's models into, which with its record takes the place of `folder` when the block
+    ends."""
     record = StageRecord(
         stage=folder.name,
-        config=asdict(config),
+        config=config,
         data=bench.collection.corpus.source,
         fingerprint=bench.collection.corpus.fingerprint,
         engine=bench.engine,
@@ -110,10 +129,9 @@ def write_stage(
         code_version=program_version(),
     )
     with atomic_folder(folder) as new:
-        save_rewriter(model, language, new)
+        yield new
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
         _remove_going_on(folder)
-    return folder
 
 
 def _remove_going_on(folder: Path) -> None:

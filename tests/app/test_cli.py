@@ -26,6 +26,7 @@ COMMANDS = [
     ("train", "warm-start"),
     ("train", "ppo"),
     ("train", "offline"),
+    ("train", "mean"),
     ("evaluate",),
     ("export",),
     ("serve",),

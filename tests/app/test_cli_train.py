@@ -111,6 +111,16 @@ def test_an_exported_bundle_rewrites_in_the_terminal(place, run, trained):
 
 
 @pytest.mark.slow
+def test_two_stages_answer_as_one(place, run, trained):
+    """Those of one run here; seeds would differ otherwise."""
+    stages = ("--of", place / "run" / "warm_start", "--of", place / "run" / "ppo")
+    answer = run("train", "mean", *stages, "--log", place / "log.db", "--out", place / "both")
+    assert (answer["stage"], answer["figures"]["members"]) == ("mean", 2)
+    assert run("export", "--model", place / "both", "--out", place / "mean-bundle")["kind"] == "mean"
+    assert run("search", "violin concert", "--bundle", place / "mean-bundle")["rewrite"]["applied"]
+
+
+@pytest.mark.slow
 def test_a_model_of_other_documents_is_refused(place, trained):
     other = write_corpus(place / "other.jsonl", seed=1)
     for command in (["evaluate", "--out", place / "x"], ["export", "--out", place / "y"]):

@@ -33,7 +33,7 @@ from app.torch_setup import set_up_torch
 from benchmarks.package_corpora import SOURCES
 from rewriter.base import new_policy, train_base
 from rewriter.baselines import Bm25, SpellingCorrection
-from rewriter.blend import BlendSettings
+from rewriter.blend import COLD_START
 from rewriter.config import BaseConfig, PolicyConfig
 from rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
 from rewriter.feedback_baselines import Rm3
@@ -121,7 +121,7 @@ def run_trial(name: str, source: str, seed: int, given: argparse.Namespace) -> T
         "steps": given.steps,
         "max_topics": given.max_topics,
         "context": given.context,
-        "blend": str(BlendSettings()),
+        "blend": str(COLD_START),
     }
     if path.is_file():
         return read_trial(path, origin)
@@ -144,7 +144,7 @@ def base_system(bench: Workbench, engine: SearchEngine, steps: int, seed: int) -
     """A new base in the default blend."""
     model, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
     train_base(model, bench.collection.corpus, bench.index, vocabulary, BaseConfig(steps=steps, seed=seed))
-    return RewriterSystem(policy_rewriter(model, TermLanguage(vocabulary), bench.spelling, engine, BlendSettings()))
+    return RewriterSystem(policy_rewriter(model, TermLanguage(vocabulary), bench.spelling, engine, COLD_START))
 
 
 def _topics(bench: Workbench, split: str, given: argparse.Namespace) -> list[TypedTopic]:

@@ -34,7 +34,7 @@ from app.torch_setup import set_up_torch
 from benchmarks.session_topics import needs, with_histories
 from rewriter.base import new_policy, train_base
 from rewriter.baselines import CONCATENATION_GRID, Bm25, ConcatenationSettings, SessionConcatenation
-from rewriter.blend import BlendSettings
+from rewriter.blend import COLD_START, BlendSettings
 from rewriter.config import BaseConfig, PolicyConfig
 from rewriter.evaluate import typed_queries
 from rewriter.feedback_baselines import RM3_GRID, Rm3, Rm3Settings
@@ -135,7 +135,7 @@ class BaseRewriter:
 
 def in_default_blend(place: Place, base: BaseRewriter) -> Values:
     """Nothing is chosen."""
-    topics, system = place.topics, base.system(BlendSettings())
+    topics, system = place.topics, base.system(COLD_START)
     return {
         "bm25": place.values(Bm25(), topics),
         "rm3": place.values(Rm3(place.engine), topics),

@@ -7,14 +7,15 @@ The original query is never lost. The score of a document is
 
 where corrections of words that no document contains join the query: such a word matches nothing, so nothing is given
 up. Earlier words are those of the session's earlier queries that the query lacks; without any, what was typed is the
-query alone. The weights are learned on held-out queries (`validation.py`) and travel in the bundle.
+query alone. Where the first list is a close race, feedback and rewrite may weigh less (`share`). The weights are
+learned on held-out queries (`validation.py`) and travel in the bundle.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +39,7 @@ MAX_CONTEXT = 10
 
 @dataclass(frozen=True)
 class BlendSettings:
-    """Weights of the parts of a blended query; `original`, `feedback` and `rewrite` sum to 1. The defaults are for a
-    base that no session has taught: above BM25 on all of five collections (docs/experiments.md)."""
+    """Weights of the parts of a blended query; `original`, `feedback` and `rewrite` sum to 1."""
 
     original: float = 0.7
     """Weight of what was typed: the query with its corrections, divided by its number of terms, and its context."""
@@ -61,6 +61,36 @@ class BlendSettings:
     Yang, "Utilizing Query Change for Session Search", SIGIR 2013, weigh them by how the session went on)."""
     min_confidence: float = 0.0
     """The gate: below this probability mass of the expansion terms the query is kept as it is."""
+    full_gap: float = 0.0
+    """Gap from which on feedback and rewrite have their whole weight; 0 gives it them always. See `shares`."""
+    least_share: float = 0.3
+    """Share of their weight that they keep where the gap is 0."""
+
+    def shares(self, gaps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Share of their weight that feedback and rewrite keep, (n,), where the first lists of what was typed have
+        these gaps, (n,): a small one says that little can turn the list over. sqrt(gap / full_gap), at least
+        `least_share`, at most 1; the original takes what they leave. Expanding some queries and not others goes back
+        to Amati, Carpineto & Romano, "Query Difficulty, Robustness, and Selective Application of Query Expansion",
+        ECIR 2004."""
+        if self.full_gap <= 0:
+            return np.ones_like(gaps)
+        return np.asarray(np.sqrt(gaps / self.full_gap).clip(self.least_share, 1.0), dtype=np.float32)
+
+    def scaled(self, gap: float) -> BlendSettings:
+        """The weights of one query whose first list has this gap."""
+        share = float(self.shares(np.array([gap], dtype=np.float32))[0])
+        feedback, rewrite = self.feedback * share, self.rewrite * share
+        return replace(self, original=1.0 - feedback - rewrite, feedback=feedback, rewrite=rewrite)
+
+
+COLD_START = BlendSettings(original=0.65, feedback=0.1, rewrite=0.25, sharpness=0.6, full_gap=0.5)
+"""For a base that no session has taught. Of some thousand settings the best mean over eleven corpora among those that
+harm less than 5 % of the queries of each (docs/experiments.md)."""
+
+
+def score_gap(scores: Sequence[float]) -> float:
+    """How far the first of a list is ahead of the second, as a share of its score, 0..1; 1 without a second."""
+    return 1.0 - scores[1] / scores[0] if len(scores) > 1 else 1.0
 
 
 class Expansion(NamedTuple):

@@ -19,7 +19,7 @@ from rewriter.statistics import RESAMPLES, Comparison, compare
 from rewriter.systems import System, TypedTopic, engine_of
 from search.engine import SearchEngine
 from search.log_stats import SessionFigures
-from search.records import Document, ScoredDoc, Session, Topic, WeightedQuery
+from search.records import Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
 from search.simulate import simulate_sessions
 from search.user import SimulatedUser
 
@@ -86,6 +86,10 @@ class RewritingEngine:
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """Of the query as typed: rewriters ask for these themselves."""
         return self.engine.feedback_terms(query, n)
+
+    def feedback(self, query: WeightedQuery, n: int) -> Feedback:
+        """As `feedback_terms`."""
+        return self.engine.feedback(query, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine`."""

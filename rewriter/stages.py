@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rewriter import ppo_checkpoint
 from rewriter.base import new_policy, train_base
-from rewriter.blend import BlendSettings
+from rewriter.blend import COLD_START
 from rewriter.callbacks import Progress
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from rewriter.held_out import TRIAL_BLENDS, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
@@ -41,7 +41,7 @@ def run_base(
     model, vocabulary = new_policy(bench.index, policy)
     loss = train_base(model, bench.collection.corpus, bench.index, vocabulary, config, progress)
     figures = {"loss": loss, "vocabulary": float(len(vocabulary))}
-    outcome = (config, BlendChoice(BlendSettings(), 0.0, 0.0), figures)
+    outcome = (config, BlendChoice(COLD_START, 0.0, 0.0), figures)
     return write_stage(bench, run / BASE, model, TermLanguage(vocabulary), outcome)
 
 
@@ -56,7 +56,7 @@ def run_subword_base(
     model, language = new_subword(start, bench.index)
     loss = train_subword_base(model, language, bench.collection.corpus, bench.index, config, progress)
     figures = {"loss": loss, "vocabulary": float(len(language.vocabulary))}
-    outcome = (config, BlendChoice(BlendSettings(), 0.0, 0.0), figures)
+    outcome = (config, BlendChoice(COLD_START, 0.0, 0.0), figures)
     return write_stage(bench, run / BASE, model, language, outcome)
 
 

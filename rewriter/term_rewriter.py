@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rewriter.blend import (
     BlendSettings,
+    Clause,
     Clauses,
     added_words,
     compose,
@@ -21,6 +22,7 @@ from rewriter.blend import (
     expand,
     original_clauses,
     readable,
+    score_gap,
     surface_terms,
     with_context,
 )
@@ -82,9 +84,7 @@ class TermRewriter:
     def _answer(self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
         query, settings = request.query, self._settings
         corrected = self._spelling.correct(query) if settings.corrections else None
-        context = tuple(
-            word for word in context_words(request) if self._spelling.known(word) and settings.context > 0
-        )
+        context = self._context(request)
         expansion = expand(logits, prompt, settings)
         empty = prompt.empty or not expansion.ids.size
         trusted = not empty and expansion.confidence >= settings.min_confidence
@@ -94,7 +94,7 @@ class TermRewriter:
         terms = surface_terms(expansion, self._language.vocabulary) if trusted else ()
         typed = original_clauses(query, added_words(query, corrected), self._n_known(query))
         original = with_context(typed, context, settings.context)
-        feedback = self._feedback(original) if trusted else ()
+        feedback, weights = self._feedback(original) if trusted else ((), settings)
         replaced = original_clauses(corrected or query, (), self._n_known(corrected or query))
         return Rewrite(
             query=query,
@@ -104,8 +104,8 @@ class TermRewriter:
             applied=True,
             reason=Reason.APPLIED,
             confidence=expansion.confidence,
-            blend=compose(original, feedback, terms, settings),
-            replace=compose(with_context(replaced, context, settings.context), (), terms, settings),
+            blend=compose(original, feedback, terms, weights),
+            replace=compose(with_context(replaced, context, settings.context), (), terms, weights),
             context=context,
         )
 
@@ -117,10 +117,14 @@ class TermRewriter:
     def _n_known(self, query: str) -> int:
         return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.known(word))
 
-    def _feedback(self, original: Clauses) -> Sequence[tuple[str, float]]:
-        if self._settings.feedback <= 0:
-            return ()
-        return self._engine.feedback_terms(WeightedQuery(original), self._settings.feedback_terms)
+    def _feedback(self, original: Clauses) -> tuple[Sequence[Clause], BlendSettings]:
+        """Terms of the relevance model, and the weights that the first list leaves to them and the rewrite."""
+        settings = self._settings
+        if settings.feedback <= 0 and settings.full_gap <= 0:
+            return (), settings
+        n = settings.feedback_terms if settings.feedback > 0 else 0
+        found = self._engine.feedback(WeightedQuery(original), n)
+        return found.terms, settings.scaled(score_gap(found.scores)) if settings.full_gap > 0 else settings
 
 
 def _refused(query: str) -> Rewrite | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewriter.blend import BlendSettings, expand
+from rewriter.blend import COLD_START, BlendSettings, expand, score_gap
 from rewriter.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
 from rewriter.prompts import Prompt
 from rewriter.rewards import NdcgReward
@@ -37,6 +38,8 @@ HARM_LIMIT = 0.07
 """Largest share of harmed validation queries that a blend may have, where any has less."""
 GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
+GRID_GAPS = (0.0, 0.5)
+"""Of `BlendSettings.full_gap`; without comes first and wins where both are as good."""
 GATE_MARGIN = 1e-3
 """Gain in nDCG@10 that a gate must bring to be used at all."""
 
@@ -50,6 +53,23 @@ class BlendChoice:
     """Mean nDCG@10 over the validation queries."""
     original_ndcg: float
     """The same for the original queries."""
+
+
+class _Scored(NamedTuple):
+    """Scores of what was typed."""
+
+    originals: Tensor
+    """(B, D)"""
+    feedback: Tensor
+    """(B, D) of its relevance model."""
+    gaps: NDArray[np.float32]
+    """(B,) `score_gap` of the originals."""
+
+    def blended(self, expansions: Tensor, settings: BlendSettings) -> Tensor:
+        """(B, D) with the expansions' (B, D), each query with the weights that its first list leaves."""
+        shares = torch.from_numpy(settings.shares(self.gaps))[:, None]
+        feedback, rewrite = settings.feedback * shares, settings.rewrite * shares
+        return (1.0 - feedback - rewrite) * self.originals + feedback * self.feedback + rewrite * expansions
 
 
 class ValidationSet:
@@ -76,9 +96,9 @@ class ValidationSet:
         self._typed = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
         self._later = np.flatnonzero([bool(context) for context in self._contexts])
-        self._originals, self._feedback = self._scored(np.arange(len(queries)), share=0.0)
-        self._in_context: dict[float, tuple[Tensor, Tensor]] = {}  # of the last share
-        self._original_ndcg = self._ndcg(self._originals)
+        self._typed_alone = self._scored(np.arange(len(queries)), share=0.0)
+        self._in_context: dict[float, _Scored] = {}  # of the last share
+        self._original_ndcg = self._ndcg(self._typed_alone.originals)
 
     def __len__(self) -> int:
         """Number of queries."""
@@ -105,10 +125,10 @@ class ValidationSet:
 
     def choose_blend(self, read: NextTermLogits) -> BlendChoice:
         """Of the grid, the best mean among the blends that harm few queries, or the least harm where none does: first
-        weights and shape of the expansion, then the share of the context; then the gate. The defaults without
-        queries."""
+        weights, whether they follow the gap, and shape of the expansion, then the share of the context; then the
+        gate. `COLD_START` without queries."""
         if not self._prompts:
-            return BlendChoice(BlendSettings(), 0.0, 0.0)
+            return BlendChoice(COLD_START, 0.0, 0.0)
         logits = read(self._prompts)
         ranked: list[tuple[tuple[float, float], BlendSettings]] = []
         for shape in _expansion_shapes():
@@ -153,22 +173,22 @@ class ValidationSet:
         return self._scorer.score_tokens(ids, weights), np.array([one.confidence for one in read])
 
     def _blend(self, expansions: Tensor, settings: BlendSettings) -> Tensor:
-        scores = (
-            settings.original * self._originals + settings.feedback * self._feedback + settings.rewrite * expansions
-        )
+        scores = self._typed_alone.blended(expansions, settings)
         if settings.context > 0 and self._later.size:
             if settings.context not in self._in_context:
                 self._in_context = {settings.context: self._scored(self._later, settings.context)}
-            originals, feedback = self._in_context[settings.context]
-            added = settings.rewrite * expansions[self._later]
-            scores[self._later] = settings.original * originals + settings.feedback * feedback + added
+            in_context = self._in_context[settings.context]
+            scores[self._later] = in_context.blended(expansions[self._later], settings)
         return scores
 
-    def _scored(self, rows: NDArray[np.int64], share: float) -> tuple[Tensor, Tensor]:
-        """(rows, D) scores of what was typed and of its relevance model, `share` of it context."""
+    def _scored(self, rows: NDArray[np.int64], share: float) -> _Scored:
+        """What was typed, `share` of it context."""
         queries, contexts = ([texts[row] for row in rows] for texts in (self._typed, self._contexts))
         originals = self._scorer.originals(queries, contexts, share)
-        return originals, self._scorer.score_terms(self._scorer.feedback(originals, FEEDBACK_TERMS))
+        feedback = self._scorer.score_terms(self._scorer.feedback(originals, FEEDBACK_TERMS))
+        best = originals.topk(min(2, originals.shape[1]), dim=1).values.tolist()
+        gaps = [score_gap([score for score in scores if score > 0]) for scores in best]
+        return _Scored(originals, feedback, np.array(gaps, dtype=np.float32))
 
     def _ndcg(self, scores: Tensor) -> NDArray[np.float64]:
         if self._left_out is not None:
@@ -199,8 +219,9 @@ def _expansion_shapes() -> Iterator[BlendSettings]:
 
 
 def _weighted(shape: BlendSettings) -> Iterator[BlendSettings]:
-    for original, feedback, rewrite in GRID_WEIGHTS:
-        yield replace(shape, original=original, feedback=feedback, rewrite=rewrite)
+    for gap in GRID_GAPS:
+        for original, feedback, rewrite in GRID_WEIGHTS:
+            yield replace(shape, original=original, feedback=feedback, rewrite=rewrite, full_gap=gap)
 
 
 def _first_best(ranked: Sequence[tuple[tuple[float, float], BlendSettings]]) -> BlendSettings:

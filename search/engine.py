@@ -6,7 +6,7 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
 from typing import Protocol
 
-from search.records import Document, ScoredDoc, WeightedQuery
+from search.records import Document, Feedback, ScoredDoc, WeightedQuery
 
 
 class SearchEngine(Protocol):
@@ -30,6 +30,9 @@ class SearchEngine(Protocol):
         The terms are surface words that analyse back to their index term, so they can be used as clauses.
         An empty result list gives an empty list.
         """
+
+    def feedback(self, query: WeightedQuery, n: int) -> Feedback:
+        """`feedback_terms` with the scores of the documents that they are from, in one search."""
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """The stored documents, in the order asked. Raises EngineError for an unknown id."""

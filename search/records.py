@@ -59,6 +59,15 @@ class ScoredDoc(NamedTuple):
     score: float
 
 
+class Feedback(NamedTuple):
+    """What the first documents of a query say, see `SearchEngine.feedback_terms`."""
+
+    terms: list[tuple[str, float]]
+    """Surface words with weights that sum to 1, heaviest first."""
+    scores: list[float]
+    """Of the documents, best first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Impression:
     """A document shown to a user."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from search.analysis import term_of, words
-from search.records import Document, ScoredDoc
+from search.records import Document, Feedback, ScoredDoc
 
 FEEDBACK_DOCUMENTS = 10
 """First documents of the ranking that the model is made from; the usual choice of RM3 baselines."""
@@ -56,6 +56,13 @@ class AnalysedDocuments:
         while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
         return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None]
+
+
+def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:
+    """Of a query's first documents; for n <= 0 none of them is looked at."""
+    documents = analysed.get([entry.doc_id for entry in ranking]) if n > 0 else []
+    terms = relevance_model(ranking, documents, n) if n > 0 else []
+    return Feedback(terms, [entry.score for entry in ranking])
 
 
 def relevance_model(

@@ -16,9 +16,9 @@ from rank_bm25 import BM25Okapi
 
 from search.analysis import terms
 from search.engines.clauses import query_tokens
-from search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, relevance_model
+from search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
 from search.errors import EngineError, UnknownDocumentError
-from search.records import Corpus, Document, ScoredDoc, WeightedQuery
+from search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 
 CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of the latest query terms."""
@@ -60,8 +60,11 @@ class RankBm25Engine:
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""
-        ranking = self._top(self.scores(query), FEEDBACK_DOCUMENTS)
-        return relevance_model(ranking, self._analysed.get([entry.doc_id for entry in ranking]), n)
+        return self.feedback(query, n).terms
+
+    def feedback(self, query: WeightedQuery, n: int) -> Feedback:
+        """See `SearchEngine.feedback`."""
+        return feedback(self._top(self.scores(query), FEEDBACK_DOCUMENTS), self._analysed, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine.documents`."""

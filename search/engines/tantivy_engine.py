@@ -15,7 +15,7 @@ from threading import Lock
 from tantivy import Index, Occur, Query
 
 from search.engines.clauses import term_weights
-from search.engines.feedback import FEEDBACK_DOCUMENTS, relevance_model
+from search.engines.feedback import FEEDBACK_DOCUMENTS, feedback
 from search.engines.tantivy_index import (
     BODY,
     DOC_ID,
@@ -27,7 +27,7 @@ from search.engines.tantivy_index import (
 )
 from search.engines.tantivy_snapshot import Snapshot
 from search.errors import EngineError
-from search.records import Corpus, Document, ScoredDoc, WeightedQuery
+from search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 
 K1, B = 1.2, 0.75
 """Fixed inside tantivy, as in Lucene."""
@@ -106,9 +106,12 @@ class TantivyEngine:
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""
+        return self.feedback(query, n).terms
+
+    def feedback(self, query: WeightedQuery, n: int) -> Feedback:
+        """See `SearchEngine.feedback`."""
         snapshot = self._snapshot
-        ranking = snapshot.top(self._query(query), FEEDBACK_DOCUMENTS)
-        return relevance_model(ranking, snapshot.analysed.get([entry.doc_id for entry in ranking]), n)
+        return feedback(snapshot.top(self._query(query), FEEDBACK_DOCUMENTS), snapshot.analysed, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine.documents`; read from the index's store."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from rewriter.blend import (
     expand,
     original_clauses,
     readable,
+    score_gap,
     surface_terms,
     with_context,
 )
@@ -155,3 +158,17 @@ def test_a_blend_retrieves_everything_that_the_original_does(engine: TantivyEngi
     original = {hit.doc_id for hit in engine.search([WeightedQuery.of("oven")], 60)[0]}
     blend = compose(original_clauses("oven", (), 1), (), (("moon", 1.0),), BlendSettings(0.3, 0.0, 0.7))
     assert original < {hit.doc_id for hit in engine.search([blend], 60)[0]}
+
+
+def test_a_close_race_leaves_feedback_and_rewrite_less():
+    """By hand: a quarter of the full gap is half the weight."""
+    settings = BlendSettings(original=0.6, feedback=0.1, rewrite=0.3, full_gap=0.4, least_share=0.25)
+    half = settings.scaled(0.1)
+    assert (half.original, half.feedback, half.rewrite) == pytest.approx((0.8, 0.05, 0.15))
+    assert settings.shares(np.array([0.0, 0.4, 0.9], dtype=np.float32)).tolist() == pytest.approx([0.25, 1, 1])
+    assert replace(settings, full_gap=0.0).scaled(0.0).rewrite == pytest.approx(0.3)
+
+
+def test_the_gap_is_the_lead_of_the_first_document():
+    assert score_gap([8.0, 6.0, 1.0]) == pytest.approx(0.25)
+    assert score_gap([8.0]) == score_gap([]) == 1.0

@@ -70,6 +70,21 @@ def test_an_applied_rewrite_holds_terms_text_and_clauses(make, engine):
     assert [text for text, _ in found.replace.clauses] == ["dough flour", "sourdough", "brioche", "oven"]
 
 
+def test_the_weights_follow_the_lead_of_the_first_document(make, engine):
+    settings = replace(SETTINGS, full_gap=1.0, least_share=0.1)
+    scores = engine.feedback(WeightedQuery.of("dough flour"), 0).scores
+    share = (1 - scores[1] / scores[0]) ** 0.5
+    assert 0.1 < share < 0.9
+    (found,) = make(settings).rewrite([RewriteRequest("dough flour")])
+    weights = [weight for _, weight in found.blend.clauses]
+    assert weights[0] == pytest.approx((1 - 0.5 * share) / 2)
+    assert sum(weights[1:6]) == pytest.approx(0.2 * share, rel=1e-5)
+    assert sum(weights[6:]) == pytest.approx(0.3 * share, rel=1e-5)
+    (without,) = make(replace(settings, original=0.7, feedback=0.0)).rewrite([RewriteRequest("dough flour")])
+    assert [text for text, _ in without.blend.clauses] == ["dough flour", "sourdough", "brioche", "oven"]
+    assert without.blend.clauses[0][1] == pytest.approx((1 - 0.3 * share) / 2)
+
+
 def test_the_querys_own_terms_are_not_added_again(make):
     (found,) = make().rewrite([RewriteRequest("oven")])
     assert "oven" not in [word for word, _ in found.terms]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.blend import BlendSettings, compose, expand, original_clauses, surface_terms
+from rewriter.blend import COLD_START, BlendSettings, compose, expand, original_clauses, surface_terms
 from rewriter.environment import TrainingQuery
 from rewriter.language import TermLanguage
 from rewriter.policy import collate
@@ -84,10 +84,11 @@ def later_validation(bench, scorer, topics) -> ValidationSet:
     return bench.validation_set(logged, scorer, TermLanguage(scorer.vocabulary), len(logged))
 
 
+@pytest.mark.parametrize("full_gap", [0.0, 0.5])
 @pytest.mark.parametrize("feedback", [0.0, 0.2])
-def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback):
+def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback, full_gap):
     topics = toy_topics()[:8]
-    settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, feedback_terms=20)
+    settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, full_gap=full_gap)
     served = policy_rewriter(policy, TermLanguage(scorer.vocabulary), bench.spelling, engine, settings)
     requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
     rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
@@ -119,6 +120,21 @@ def test_a_planted_best_is_found(policy, scorer):
     for weights in GRID_WEIGHTS[::7]:
         other = replace(choice.settings, original=weights[0], feedback=weights[1], rewrite=weights[2])
         assert choice.ndcg >= validation.score(PolicyLogits(policy), other) - 1e-9
+
+
+def test_weights_follow_the_gap_where_that_pays(policy, scorer):
+    """The policy answers the decisive word where the first document is far ahead, and nonsense elsewhere. (The gaps
+    are set by hand: those of the toy corpus are all small.)"""
+    topics = toy_topics()[::4]
+    elsewhere = {topic.topic_id: "sail" if "harbour" not in topic.topic_id else "moon" for topic in topics[1::2]}
+    steer(policy, scorer, topics, lambda topic: elsewhere.get(topic.topic_id) or decisive(topic))
+    validation = validation_of(scorer, topics)
+    gaps = np.where(np.arange(len(topics)) % 2 == 0, 0.6, 0.0).astype(np.float32)
+    validation._typed_alone = validation._typed_alone._replace(gaps=gaps)
+    choice = validation.choose_blend(PolicyLogits(policy))
+    assert choice.settings.full_gap > 0
+    always = replace(choice.settings, full_gap=0.0)
+    assert choice.ndcg > validation.score(PolicyLogits(policy), always) + 0.01
 
 
 def test_a_useless_rewrite_costs_little(policy, scorer):
@@ -167,7 +183,7 @@ def test_without_queries_there_are_the_defaults(policy, scorer):
     assert len(validation) == 0
     assert validation.score(PolicyLogits(policy), BlendSettings()) == 0.0
     choice = validation.choose_blend(PolicyLogits(policy))
-    assert (choice.settings, choice.ndcg, choice.original_ndcg) == (BlendSettings(), 0.0, 0.0)
+    assert (choice.settings, choice.ndcg, choice.original_ndcg) == (COLD_START, 0.0, 0.0)
 
 
 def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, bench):

@@ -7,7 +7,7 @@ import numpy as np
 
 from search.analysis import terms
 from search.bm25 import weight_matrix
-from search.records import Collection, Corpus, Document, ScoredDoc, Topic, WeightedQuery
+from search.records import Collection, Corpus, Document, Feedback, ScoredDoc, Topic, WeightedQuery
 from search.term_index import TermIndex
 
 DOCUMENTS = (
@@ -50,15 +50,19 @@ class ToyEngine:
         return {doc_id: ranks.get(doc_id) for doc_id in doc_ids}
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
+        return self.feedback(query, n).terms
+
+    def feedback(self, query: WeightedQuery, n: int) -> Feedback:
         rows = [(self.index.doc_rows[hit.doc_id], hit.score) for hit in self._rank(query)[:10]]
         if not rows:
-            return []
+            return Feedback([], [])
         total = np.zeros(len(self.index.terms))
         counts = self.index.counts.toarray()
         for row, score in rows:
             total += score * counts[row] / counts[row].sum()
         order = np.argsort(-total, kind="stable")[:n]
-        return [(self.index.surfaces[i], float(total[i] / total[order].sum())) for i in order]
+        found = [(self.index.surfaces[i], float(total[i] / total[order].sum())) for i in order]
+        return Feedback(found, [score for _, score in rows])
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         return [self._documents[doc_id] for doc_id in doc_ids]

@@ -178,6 +178,10 @@ def test_feedback_terms_are_surface_words_of_weight_one_in_all(engine):
     assert {"sleeps", "sleep", "cats"} & {word for word, _ in found}
     assert engine.feedback_terms(WeightedQuery.of("cats"), 0) == []
     assert engine.feedback_terms(WeightedQuery.of("cats"), 4) == found
+    with_scores = engine.feedback(WeightedQuery.of("cats"), 4)
+    assert with_scores.terms == found
+    assert with_scores.scores == [entry.score for entry in engine.search([WeightedQuery.of("cats")], 10)[0]]
+    assert engine.feedback(WeightedQuery.of("cats"), 0) == ([], with_scores.scores)
 
 
 HOSTILE = [

@@ -224,7 +224,8 @@ def later_queries(bench: Workbench, engine: SearchEngine, split: str, sessions: 
         typed = tuple(turn.query for turn in session.turns)
         for step in range(1, min(len(typed), 4)):
             key = (topic.topic_id, typed[: step + 1])
-            found.setdefault(key, TypedTopic(topic, typed[step], typed[:step]))
+            own = replace(topic, topic_id=f"{topic.topic_id}/{len(found)}")
+            found.setdefault(key, TypedTopic(own, typed[step], typed[:step]))
     return list(found.values())
 
 

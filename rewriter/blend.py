@@ -3,12 +3,13 @@
 The original query is never lost. The score of a document is
 
     original x typed  +  feedback x RM3 terms  +  rewrite x expansion terms
-    typed  =  (1 - context) x BM25(query)/|query|  +  context x BM25(earlier words)/|earlier words|
+    typed  =  (1 - c) x BM25(query)/|query|  +  c x BM25(earlier words)/|earlier words|
 
 where corrections of words that no document contains join the query: such a word matches nothing, so nothing is given
 up. Earlier words are those of the session's earlier queries that the query lacks; without any, what was typed is the
-query alone. Where the first list is a close race, feedback and rewrite may weigh less (`share`). The weights are
-learned on held-out queries (`validation.py`) and travel in the bundle.
+query alone. Each has the weight of a word of the query, all together at most `context`. Where the first list is a
+close race, feedback and rewrite may weigh less (`BlendSettings.shares`). The weights are learned on held-out queries
+(`validation.py`) and travel in the bundle.
 """
 
 from __future__ import annotations
@@ -56,9 +57,8 @@ class BlendSettings:
     corrections: bool = True
     """Whether corrections of unknown words join the original query. Where unknown words are mostly names, correcting
     them does harm."""
-    context: float = 0.2
-    """Share of what was typed that words of the session's earlier queries have, where there are any (Guan, Zhang &
-    Yang, "Utilizing Query Change for Session Search", SIGIR 2013, weigh them by how the session went on)."""
+    context: float = 0.25
+    """Largest share of what was typed that words of the session's earlier queries have, see `context_share`."""
     min_confidence: float = 0.0
     """The gate: below this probability mass of the expansion terms the query is kept as it is."""
     full_gap: float = 0.0
@@ -151,10 +151,18 @@ def original_clauses(query: str, corrections: Sequence[str], n_known: int) -> Cl
     return ((query, share), *((word, share) for word in corrections))
 
 
-def with_context(original: Clauses, context: Sequence[str], share: float) -> Clauses:
-    """The clauses of a query and words of earlier queries, which have `share` of the weight in equal parts."""
-    if not context or share <= 0:
+def context_share(n_typed: int, n_context: int, limit: float) -> float:
+    """Share of the weight for words of earlier queries: each as heavy as one of the query, together at most `limit`.
+    Guan, Zhang & Yang, "Utilizing Query Change for Session Search", SIGIR 2013, weigh each word by how the session
+    went on; here that brought nothing (docs/experiments.md)."""
+    return min(limit, n_context / (n_context + max(n_typed, 1)))
+
+
+def with_context(original: Clauses, context: Sequence[str], n_typed: int, limit: float) -> Clauses:
+    """The clauses of a query of so many known terms, and words of earlier queries in equal parts of their share."""
+    if not context or limit <= 0:
         return original
+    share = context_share(n_typed, len(context), limit)
     kept = tuple((text, weight * (1.0 - share)) for text, weight in original)
     return (*kept, *((word, share / len(context)) for word in context))
 

@@ -202,8 +202,8 @@ class PPOConfig:
     """Share of the rewrite in the score of a rollout; the original query has what is left."""
     rollout_feedback: float = 0.0
     """Share of the relevance model (RM3) in the score of a rollout."""
-    rollout_context: float = 0.2
-    """Share of the original query's weight that words of the session's earlier queries have; see `blend`."""
+    rollout_context: float = 0.25
+    """Largest share of the original query's weight that words of the session's earlier queries have; see `blend`."""
     word_dropout: float = 0.0
     """Share of prompt terms left out at random in rollouts."""
     validate_every: int = 25

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
+from rewriter.blend import context_share
 from rewriter.sparse_rows import entries_of, heaviest
 from rewriter.vocabulary import TermVocabulary
 from search.bm25 import idf, weight_matrix
@@ -73,14 +74,14 @@ class CorpusScorer:
         )
 
     def originals(
-        self, queries: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]] = (), share: float = 0.0
+        self, queries: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]] = (), limit: float = 0.0
     ) -> Tensor:
         """(B, D) BM25 of queries given as index terms, divided by the number of their terms in the corpus; a query
-        without such terms scores 0 everywhere. The terms of its context, of earlier queries, have `share` of the
-        weight in equal parts where the corpus holds any; without `contexts` there are none."""
+        without such terms scores 0 everywhere. The terms of its context, of earlier queries, have the share that
+        `blend.context_share` gives those that the corpus holds, in equal parts; without `contexts` there are none."""
         assert len(contexts) in (0, len(queries))
         pairs = zip_longest(queries, contexts, fillvalue=())
-        rows = [self._typed(query, context, share) for query, context in pairs]
+        rows = [self._typed(query, context, limit) for query, context in pairs]
         indptr = np.cumsum([0] + [len(row) for row in rows])
         data = np.array([weight for row in rows for _, weight in row], dtype=np.float32)
         indices = np.array([term for row in rows for term, _ in row], dtype=np.int64)
@@ -112,12 +113,12 @@ class CorpusScorer:
         """(T, D) score of every document for each single token."""
         return np.asarray(self._token_weights[ids].toarray(), dtype=np.float32)
 
-    def _typed(self, query: Sequence[str], context: Sequence[str], share: float) -> list[tuple[int, float]]:
+    def _typed(self, query: Sequence[str], context: Sequence[str], limit: float) -> list[tuple[int, float]]:
         """Terms of the index and their weights."""
         own, added = (
             [self.index.term_ids[term] for term in part if term in self.index.term_ids] for part in (query, context)
         )
-        share = share if added else 0.0
+        share = context_share(len(own), len(added), limit) if added else 0.0
         return [(term, (1.0 - share) / len(own)) for term in own] + [(term, share / len(added)) for term in added]
 
     def rank(self, scores: Tensor, k: int) -> NDArray[np.int64]:

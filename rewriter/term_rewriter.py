@@ -92,10 +92,8 @@ class TermRewriter:
             reason = Reason.EMPTY_REWRITE if empty else Reason.GATED
             return Rewrite.keep(query, reason, expansion.confidence)
         terms = surface_terms(expansion, self._language.vocabulary) if trusted else ()
-        typed = original_clauses(query, added_words(query, corrected), self._n_known(query))
-        original = with_context(typed, context, settings.context)
+        original = self._typed(query, added_words(query, corrected), context)
         feedback, weights = self._feedback(original) if trusted else ((), settings)
-        replaced = original_clauses(corrected or query, (), self._n_known(corrected or query))
         return Rewrite(
             query=query,
             text=readable(corrected or query, terms),
@@ -105,7 +103,7 @@ class TermRewriter:
             reason=Reason.APPLIED,
             confidence=expansion.confidence,
             blend=compose(original, feedback, terms, weights),
-            replace=compose(with_context(replaced, context, settings.context), (), terms, weights),
+            replace=compose(self._typed(corrected or query, (), context), (), terms, weights),
             context=context,
         )
 
@@ -113,6 +111,11 @@ class TermRewriter:
         if self._settings.context <= 0:
             return ()
         return tuple(word for word in context_words(request) if self._spelling.known(word))
+
+    def _typed(self, query: str, corrections: Sequence[str], context: Sequence[str]) -> Clauses:
+        n_known = self._n_known(query)
+        original = original_clauses(query, corrections, n_known)
+        return with_context(original, context, n_known + len(corrections), self._settings.context)
 
     def _n_known(self, query: str) -> int:
         return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.known(word))

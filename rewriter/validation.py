@@ -30,8 +30,8 @@ GRID_WEIGHTS = tuple(
     if original + feedback < 20
 )
 """(original, feedback, rewrite); the original keeps at least a fifth."""
-GRID_CONTEXT = (0.2, 0.0, 0.1, 0.3, 0.4)
-"""Shares of the words of earlier queries; the first wins where several are as good."""
+GRID_CONTEXT = (0.25, 0.0, 0.1, 0.4, 0.5)
+"""Largest shares of the words of earlier queries; the first wins where several are as good."""
 HARM = 0.05
 """Loss in nDCG@10 from which on a query counts as harmed."""
 HARM_LIMIT = 0.07
@@ -96,8 +96,8 @@ class ValidationSet:
         self._typed = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
         self._later = np.flatnonzero([bool(context) for context in self._contexts])
-        self._typed_alone = self._scored(np.arange(len(queries)), share=0.0)
-        self._in_context: dict[float, _Scored] = {}  # of the last share
+        self._typed_alone = self._scored(np.arange(len(queries)), limit=0.0)
+        self._in_context: dict[float, _Scored] = {}  # of the last limit
         self._original_ndcg = self._ndcg(self._typed_alone.originals)
 
     def __len__(self) -> int:
@@ -125,8 +125,8 @@ class ValidationSet:
 
     def choose_blend(self, read: NextTermLogits) -> BlendChoice:
         """Of the grid, the best mean among the blends that harm few queries, or the least harm where none does: first
-        weights, whether they follow the gap, and shape of the expansion, then the share of the context; then the
-        gate. `COLD_START` without queries."""
+        weights, whether they follow the gap, and shape of the expansion, then the limit of the context; then the
+        gate. `COLD_START` without queries, and where what is best here may be so by chance."""
         if not self._prompts:
             return BlendChoice(COLD_START, 0.0, 0.0)
         logits = read(self._prompts)
@@ -135,11 +135,28 @@ class ValidationSet:
             expansions, _ = self._expansions(logits, shape)
             ranked += [(self._worth(expansions, blend), blend) for blend in _weighted(shape)]
         best = _first_best(ranked)
-        expansions, confidence = self._expansions(logits, best)
         if self._later.size:
-            shared = [replace(best, context=context) for context in GRID_CONTEXT]
-            best = _first_best([(self._worth(expansions, blend), blend) for blend in shared])
-        return self._with_gate(best, self._ndcg(self._blend(expansions, best)), confidence)
+            expansions, _ = self._expansions(logits, best)
+            limited = [replace(best, context=context) for context in GRID_CONTEXT]
+            best = _first_best([(self._worth(expansions, blend), blend) for blend in limited])
+        return self._with_gate(*self._unless_by_chance(best, logits))
+
+    def _unless_by_chance(
+        self, best: BlendSettings, logits: NDArray[np.float32]
+    ) -> tuple[BlendSettings, NDArray[np.float64], NDArray[np.float64]]:
+        """Settings, nDCG@10 of each query and confidences. They are those of `COLD_START` where it harms as few as it
+        may and the best is ahead of it by no more than one standard error (Breiman et al., "Classification and
+        Regression Trees", 1984, 3.4.3): of some thousand settings tried on few queries, one always looks good."""
+        (ndcg, confidence), (default_ndcg, default_confidence) = (
+            (self._ndcg(self._blend(expansions, blend)), confidence)
+            for blend in (best, COLD_START)
+            for expansions, confidence in [self._expansions(logits, blend)]
+        )
+        ahead = ndcg - default_ndcg
+        may = self.harmed_share(default_ndcg) <= max(HARM_LIMIT, self.harmed_share(ndcg))
+        if may and ahead.mean() <= ahead.std() / len(self) ** 0.5:
+            return COLD_START, default_ndcg, default_confidence
+        return best, ndcg, confidence
 
     def _worth(self, expansions: Tensor, settings: BlendSettings) -> tuple[float, float]:
         """What a blend is chosen by, the larger the better."""
@@ -181,10 +198,10 @@ class ValidationSet:
             scores[self._later] = in_context.blended(expansions[self._later], settings)
         return scores
 
-    def _scored(self, rows: NDArray[np.int64], share: float) -> _Scored:
-        """What was typed, `share` of it context."""
+    def _scored(self, rows: NDArray[np.int64], limit: float) -> _Scored:
+        """What was typed, with at most `limit` of it context."""
         queries, contexts = ([texts[row] for row in rows] for texts in (self._typed, self._contexts))
-        originals = self._scorer.originals(queries, contexts, share)
+        originals = self._scorer.originals(queries, contexts, limit)
         feedback = self._scorer.score_terms(self._scorer.feedback(originals, FEEDBACK_TERMS))
         best = originals.topk(min(2, originals.shape[1]), dim=1).values.tolist()
         gaps = [score_gap([score for score in scores if score > 0]) for scores in best]

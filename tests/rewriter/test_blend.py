@@ -13,6 +13,7 @@ from rewriter.blend import (
     Expansion,
     added_words,
     compose,
+    context_share,
     context_words,
     expand,
     original_clauses,
@@ -125,10 +126,18 @@ def test_only_the_latest_earlier_queries_are_context():
 
 def test_context_takes_its_share_of_the_original():
     typed = original_clauses("sort list", (), 2)
-    found = with_context(typed, ("delete", "folder"), 0.3)
+    found = with_context(typed, ("delete", "folder"), 2, 0.3)
     assert [text for text, _ in found] == ["sort list", "delete", "folder"]
     assert [weight for _, weight in found] == pytest.approx([0.35, 0.15, 0.15])
-    assert with_context(typed, (), 0.3) == with_context(typed, ("delete",), 0.0) == typed
+    assert with_context(typed, (), 2, 0.3) == with_context(typed, ("delete",), 2, 0.0) == typed
+
+
+def test_an_earlier_word_weighs_no_more_than_one_of_the_query():
+    assert context_share(3, 1, 0.3) == pytest.approx(0.25)
+    assert context_share(3, 2, 0.3) == pytest.approx(0.3)
+    assert context_share(0, 1, 0.9) == pytest.approx(0.5)
+    found = with_context(original_clauses("sort list folder", (), 3), ("delete",), 3, 0.3)
+    assert [weight for _, weight in found] == pytest.approx([0.25, 0.25])
 
 
 def test_parts_are_weighed_against_each_other():

@@ -148,6 +148,25 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
     assert choice.ndcg >= choice.original_ndcg - 0.1
 
 
+def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
+    """Ahead on one query and behind on another: within a standard error, so the defaults stay."""
+    validation = validation_of(scorer, toy_topics()[::4])
+    read = PolicyLogits(policy)
+    default = validation._ndcg(
+        validation._blend(validation._expansions(read(validation._prompts), COLD_START)[0], COLD_START)
+    )
+    lucky, sure = default.copy(), default + 0.1 * (1 + np.arange(len(default)))
+    lucky[0] += 0.1
+    lucky[1] -= 0.05
+    other = BlendSettings(original=0.4, rewrite=0.5)
+    for ndcg, expected in ((lucky, COLD_START), (sure, other)):
+        scores = {COLD_START.original: default, other.original: ndcg}
+        with monkeypatch.context() as patched:
+            patched.setattr(validation, "_blend", lambda _, blend: blend)
+            patched.setattr(validation, "_ndcg", lambda blend, scores=scores: scores[blend.original])
+            assert validation._unless_by_chance(other, read(validation._prompts))[0] == expected
+
+
 def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():
     for original, feedback, rewrite in GRID_WEIGHTS:
         assert original >= 0.2

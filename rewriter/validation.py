@@ -36,6 +36,8 @@ HARM = 0.05
 """Loss in nDCG@10 from which on a query counts as harmed."""
 HARM_LIMIT = 0.07
 """Largest share of harmed validation queries that a blend may have, where any has less."""
+CLICKED_HARM_LIMIT = 0.1
+"""The same where clicks on what was shown are the grades: of 10 % by them, 4 to 6 % are harmed by judgments."""
 GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
 GRID_GAPS = (0.0, 0.5)
@@ -93,6 +95,7 @@ class ValidationSet:
         self._grades = grades.toarray()
         self._ideal = ideal_grades(grades, self._reward.depth)
         self._left_out = _left_out(queries, scorer)
+        self._harm_limit = HARM_LIMIT if self._left_out is None else CLICKED_HARM_LIMIT
         self._typed = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
         self._later = np.flatnonzero([bool(context) for context in self._contexts])
@@ -153,7 +156,7 @@ class ValidationSet:
             for expansions, confidence in [self._expansions(logits, blend)]
         )
         ahead = ndcg - default_ndcg
-        may = self.harmed_share(default_ndcg) <= max(HARM_LIMIT, self.harmed_share(ndcg))
+        may = self.harmed_share(default_ndcg) <= max(self._harm_limit, self.harmed_share(ndcg))
         if may and ahead.mean() <= ahead.std() / len(self) ** 0.5:
             return COLD_START, default_ndcg, default_confidence
         return best, ndcg, confidence
@@ -161,7 +164,7 @@ class ValidationSet:
     def _worth(self, expansions: Tensor, settings: BlendSettings) -> tuple[float, float]:
         """What a blend is chosen by, the larger the better."""
         ndcg = self._ndcg(self._blend(expansions, settings))
-        return -max(self.harmed_share(ndcg), HARM_LIMIT), float(ndcg.mean())
+        return -max(self.harmed_share(ndcg), self._harm_limit), float(ndcg.mean())
 
     def harmed_share(self, ndcg: NDArray[np.float64]) -> float:
         """Share of the queries that lose more than `HARM` against their originals, 0..1."""

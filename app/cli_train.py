@@ -282,6 +282,12 @@ def mean(
         list[Path],
         typer.Option("--of", metavar="DIR", help="A run folder, or the folder of one stage; two or more times."),
     ],
+    harm_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--harm-limit", min=0.0, max=1.0, help="Largest share of the held-out queries that the blend may harm."
+        ),
+    ] = None,
     data: Data = "stdlib",
     engine: Engine = "tantivy",
     seed: Seed = 0,
@@ -300,7 +306,8 @@ def mean(
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
-        folder = run_mean(bench, out, opened.sessions(), MeanConfig(tuple(str(member) for member in of)))
+        config = MeanConfig(tuple(str(member) for member in of), harm_limit)
+        folder = run_mean(bench, out, opened.sessions(), config)
     _report(terminal, folder)
 
 

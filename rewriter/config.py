@@ -119,6 +119,9 @@ class WarmStartConfig:
     """AdamW, of the memory; the same schedule."""
     max_pairs: int = 4000
     """Distinct inputs used, the most clicked first."""
+    harm_limit: float | None = None
+    """Largest share of the validation queries that the blend may harm: cost more than .05 nDCG@10. None: .065,
+    and .12 where clicks are the grades, which show harm where there is none."""
     seed: int = 0
     """Random numbers of order, word dropout and dropout."""
 
@@ -212,6 +215,9 @@ class PPOConfig:
     """Validations without a new best before training stops."""
     checkpoint_every: int = 25
     """Rounds between resumable checkpoints."""
+    harm_limit: float | None = None
+    """Largest share of the validation queries that the blend may harm: cost more than .05 nDCG@10. None: .065,
+    and .12 where clicks are the grades, which show harm where there is none."""
     seed: int = 0
     """Random numbers of prompts, sampling and simulated clicks."""
 
@@ -268,6 +274,9 @@ class OfflineConfig:
     """`ilql`: beta of the policy log pi + beta (Q - V), in standard deviations of the return."""
     distil_epochs: int = 4
     """`ilql`: passes over the prompts that teach this policy to the T5."""
+    harm_limit: float | None = None
+    """Largest share of the validation queries that the blend may harm: cost more than .05 nDCG@10. None: .065,
+    and .12 where clicks are the grades, which show harm where there is none."""
     seed: int = 0
     """Random numbers of order, word dropout and heads."""
 

@@ -49,13 +49,17 @@ def held_out_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[Lo
 
 
 def open_validation(
-    bench: Workbench, sessions: tuple[Session, ...], scorer: CorpusScorer, language: Language
+    bench: Workbench,
+    sessions: tuple[Session, ...],
+    scorer: CorpusScorer,
+    language: Language,
+    harm_limit: float | None = None,
 ) -> ValidationSet:
     """The validation queries of the sessions kept back. Raises DataError when there are none."""
     queries = [one for one in held_out_queries(bench, sessions) if one.relevance]
     mixed = mostly_first(queries, LATER_SHARE, rounding=math.ceil)
     most = MAX_SUBWORD_QUERIES if isinstance(language, SubwordLanguage) else MAX_VALIDATION_QUERIES
-    validation = bench.validation_set(mixed, scorer, language, most)
+    validation = bench.validation_set(mixed, scorer, language, most, harm_limit)
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation

@@ -28,6 +28,8 @@ class MeanConfig:
 
     members: tuple[str, ...]
     """Folders of stages, or of runs, whose last stage is taken; two or more, over the same documents."""
+    harm_limit: float | None = None
+    """Largest share of the validation queries that the blend may harm; None for the usual (`validation.py`)."""
 
 
 def run_mean(bench: Workbench, run: Path, sessions: Iterable[Session], config: MeanConfig) -> Path:
@@ -40,7 +42,7 @@ def run_mean(bench: Workbench, run: Path, sessions: Iterable[Session], config: M
     language = _common_language(folders, [language for _, language in opened])
     scorer = bench.scorer(language.vocabulary)
     held_back = split_sessions(sessions, VALIDATION_SHARE).validation
-    validation = open_validation(bench, held_back, scorer, language)
+    validation = open_validation(bench, held_back, scorer, language, config.harm_limit)
     choice = validation.choose_blend(MeanLogits([reader(policy, language) for policy, _ in opened]))
     figures = {"members": float(len(folders))}
     with replaced_stage(bench, run / MEAN, asdict(config), choice, figures) as new:

@@ -61,7 +61,8 @@ class OfflineTask:
                 "The log holds no click after a query was rewritten, by its writer or by the service; "
                 "log more sessions"
             )
-        validation = open_validation(bench, split.validation, bench.scorer(language.vocabulary), language)
+        scorer = bench.scorer(language.vocabulary)
+        validation = open_validation(bench, split.validation, scorer, language, config.harm_limit)
         return cls(start, policy, language, tuple(actions), validation, read_stage(start).blend)
 
     def score(self, policy: T5Policy) -> float:

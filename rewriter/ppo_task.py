@@ -75,7 +75,7 @@ class PPOTask:
         blend = read_stage(run / WARM_START).blend
         known = [one for _, one in (*rendered, *kept_back)]
         rewards = _rewards(bench, known, scorer, config, corrections=blend.corrections)
-        validation = open_validation(bench, split.validation, scorer, language)
+        validation = open_validation(bench, split.validation, scorer, language, config.harm_limit)
         prompts, held_out = (tuple(prompt for prompt, _ in part) for part in (rendered, kept_back))
         return cls(policy, language, config, prompts, held_out, rewards, validation, blend)
 

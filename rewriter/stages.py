@@ -76,7 +76,7 @@ def run_warm_start(
     pairs = queries[: config.max_pairs]
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
     maker = TargetMaker(scorer, term_weights(bench.index, language.vocabulary), settings)
-    validation = open_validation(bench, split.validation, scorer, language)
+    validation = open_validation(bench, split.validation, scorer, language, config.harm_limit)
     corrector = bench.spelling if validation.corrections else None
     examples = make_examples(pairs, maker, language, bench.spelling, corrector)
     if not examples:

@@ -93,6 +93,7 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     rollout_context: float = PPOConfig.rollout_context
     word_dropout: float = PPOConfig.word_dropout
     patience: int = PPOConfig.patience
+    harm_limit: float | None = PPOConfig.harm_limit
 
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:

@@ -84,8 +84,10 @@ class ValidationSet:
         queries: Sequence[TrainingQuery],
         *,
         corrections: bool = True,
+        harm_limit: float | None = None,
     ) -> None:
-        """`corrections` says whether the queries' terms hold corrections; it is passed on in the chosen blend."""
+        """`corrections` says whether the queries' terms hold corrections; it is passed on in the chosen blend.
+        `harm_limit`: see `HARM_LIMIT`, which with `CLICKED_HARM_LIMIT` is meant by None."""
         assert len(prompts) == len(queries)
         self.corrections = corrections
         self._scorer = scorer
@@ -95,7 +97,8 @@ class ValidationSet:
         self._grades = grades.toarray()
         self._ideal = ideal_grades(grades, self._reward.depth)
         self._left_out = _left_out(queries, scorer)
-        self._harm_limit = HARM_LIMIT if self._left_out is None else CLICKED_HARM_LIMIT
+        usual = HARM_LIMIT if self._left_out is None else CLICKED_HARM_LIMIT
+        self._harm_limit = usual if harm_limit is None else harm_limit
         self._typed = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
         self._later = np.flatnonzero([bool(context) for context in self._contexts])

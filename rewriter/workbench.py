@@ -41,13 +41,26 @@ class Workbench:
         return CorpusScorer(self.index, vocabulary, ENGINE_SETTINGS[self.engine])
 
     def validation_set(
-        self, queries: list[LoggedQuery], scorer: CorpusScorer, language: Language, most: int
+        self,
+        queries: list[LoggedQuery],
+        scorer: CorpusScorer,
+        language: Language,
+        most: int,
+        harm_limit: float | None = None,
     ) -> ValidationSet:
         """At most `most` of the queries, first queries of sessions before later ones. Unknown words are corrected if
         that gives the better mean for the original queries."""
         ordered = sorted(queries, key=lambda one: len(one.request.history))
         chosen = [one for one in ordered if one.relevance][:most]
         prompts = [language.prompt(one.request, self.spelling) for one in chosen]
-        plain = ValidationSet(scorer, prompts, [training_query(one, None) for one in chosen], corrections=False)
-        corrected = ValidationSet(scorer, prompts, [training_query(one, self.spelling) for one in chosen])
+        plain, corrected = (
+            ValidationSet(
+                scorer,
+                prompts,
+                [training_query(one, spelling) for one in chosen],
+                corrections=spelling is not None,
+                harm_limit=harm_limit,
+            )
+            for spelling in (None, self.spelling)
+        )
         return plain if plain.original_ndcg > corrected.original_ndcg else corrected

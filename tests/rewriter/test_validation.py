@@ -27,11 +27,12 @@ def policy(bench):
     return toy_policy(bench, memory=False)[0]
 
 
-def validation_of(scorer, topics) -> ValidationSet:
+def validation_of(scorer, topics, **options) -> ValidationSet:
     from search.analysis import terms
 
     prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
-    return ValidationSet(scorer, prompts, [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics])
+    queries = [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics]
+    return ValidationSet(scorer, prompts, queries, **options)
 
 
 def steer(policy, scorer, topics, term_of_topic) -> None:
@@ -135,6 +136,17 @@ def test_weights_follow_the_gap_where_that_pays(policy, scorer):
     assert choice.settings.full_gap > 0
     always = replace(choice.settings, full_gap=0.0)
     assert choice.ndcg > validation.score(PolicyLogits(policy), always) + 0.01
+
+
+def test_how_much_harm_is_risked_may_be_said(policy, scorer, monkeypatch):
+    """With a measure of harm that grows as the gain does, a limit on harm is one on gain."""
+    topics = toy_topics()[::4]
+    steer(policy, scorer, topics, decisive)
+    monkeypatch.setattr(ValidationSet, "harmed_share", lambda self, ndcg: float(ndcg.mean()))
+    cautious, bold = (
+        validation_of(scorer, topics, harm_limit=limit).choose_blend(PolicyLogits(policy)) for limit in (0.85, 1.0)
+    )
+    assert cautious.original_ndcg < cautious.ndcg <= 0.85 < bold.ndcg
 
 
 def test_a_useless_rewrite_costs_little(policy, scorer):

@@ -17,6 +17,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from app.click_tokens import ClickTokenError
+from app.model_store import UnknownVersionError
+from app.models import NoModelFolderError, RefusedVersionError
 from search.errors import EngineError, LogError, UnknownDocumentError
 
 PROBLEM_JSON = "application/problem+json"
@@ -74,7 +76,14 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every exception with a problem document."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    for kind in (ClickTokenError, UnknownDocumentError, LogError, EngineError):
+    for kind in (
+        ClickTokenError,
+        UnknownVersionError,
+        RefusedVersionError,
+        NoModelFolderError,
+        LogError,
+        EngineError,
+    ):
         app.add_exception_handler(kind, _own_error)
 
 
@@ -126,6 +135,12 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(
             type=problem_type("click-token"), title="Click token refused", status=403, detail=str(error)
         )
+    elif isinstance(error, UnknownVersionError):
+        problem = Problem(
+            type=problem_type("no-such-version"), title="No such version", status=404, detail=str(error)
+        )
+    elif isinstance(error, RefusedVersionError | NoModelFolderError):
+        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=str(error))
     elif isinstance(error, UnknownDocumentError):
         problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
     else:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from app.problems import problem_responses
-from app.schemas import DocumentOut, InfoResponse, ModelsResponse, StatsResponse
-from app.service import Mode
+from app.ranking import Mode
+from app.schemas import DocumentOut, InfoResponse, StatsResponse
 from app.service_access import Access
 from search.version import program_version
 
@@ -34,12 +34,6 @@ async def get_stats(
 ) -> StatsResponse:
     """How many sessions and clicks there are, and how soon visitors click, in total and by rewriter version."""
     return StatsResponse.of(await access.run(lambda: access.service.stats(source)))
-
-
-@router.get("/models", tags=["models"], summary="List the rewriters", responses=problem_responses())
-async def get_models(access: Access) -> ModelsResponse:
-    """The versions of the rewriter, and which one answers."""
-    return ModelsResponse.of(access.service.rewriter_version, access.service.manifest)
 
 
 @router.get("/info", tags=["service"], summary="What this service is", responses=problem_responses())

@@ -59,6 +59,12 @@ class Settings(BaseModel):
     engine: Literal["tantivy", "rank-bm25"] = Field("tantivy", description="BM25 engine.")
     index: OptionalPath = Field(default=None, description="Folder that keeps the index; in memory without it.")
     bundle: OptionalPath = Field(default=None, description="Exported rewriter; without one, queries stay as typed.")
+    models: OptionalPath = Field(
+        default=None, description="Folder of rewriter versions, to be activated and compared; instead of a bundle."
+    )
+    admin_key: Annotated[SecretStr | None, BeforeValidator(_nothing_if_empty)] = Field(
+        default=None, description="Key for calls that change what visitors get; without one they are refused."
+    )
     log: str = Field(
         "untilclick.db", description="Session log: a file, `sqlite:///FILE` or `postgresql+psycopg://...`."
     )
@@ -81,6 +87,12 @@ class Settings(BaseModel):
         50.0, gt=0, le=10_000, description="Milliseconds after which the original query is searched instead."
     )
     rewrite_threads: int = Field(default=1, ge=1, le=64, description="Rewrites computed at once in a process.")
+    rewrite_failures: int = Field(
+        10, ge=1, description="Rewrites in a row that fail or are late until the rewriter is left alone for a while."
+    )
+    rewrite_pause_s: float = Field(10.0, gt=0, description="Seconds for which it is left alone.")
+    rewrite_cache: int = Field(10_000, ge=0, description="Rewrites a process keeps.")
+    rewrite_cache_s: float = Field(60.0, gt=0, description="Seconds for which it keeps them.")
     search_threads: int = Field(8, ge=1, le=256, description="Requests answered at once in a process; others wait.")
     max_k: int = Field(100, ge=1, le=1000, description="Most results a request may ask for.")
     max_rewrite_characters: int = Field(
@@ -134,6 +146,8 @@ def variable_of(name: str) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, tuple):
         return json.dumps([item.get_secret_value() if isinstance(item, SecretStr) else item for item in value])
     return str(value)

@@ -43,6 +43,10 @@ class SoftLog:
         """Figures of the log. Raises LogError where the log fails."""
         return self._log.stats(source)
 
+    def credits(self, experiment: str, since: float) -> list[tuple[int, int]]:
+        """See `SessionLog.credits`. Raises LogError where the log fails."""
+        return self._log.credits(experiment, since)
+
     def answers(self) -> bool:
         """Whether the log can be read at this moment."""
         return self._softly("read", lambda: self._log.n_turns("") == 0, False)

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from search.log_database import connect_log, log_errors, parse_log_url, writing
+from search.log_experiments import read_credits
 from search.log_schema import (
     CLICKS,
     SESSIONS,
@@ -143,6 +144,11 @@ class SessionLog:
         """Figures of the log, or of one source in it, in total and by rewriter version."""
         with self._read() as connection:
             return read_stats(connection, source)
+
+    def credits(self, experiment: str, since: float) -> list[tuple[int, int]]:
+        """Clicks credited to either side of an experiment, a pair for each visitor; see `log_experiments`."""
+        with self._read() as connection:
+            return read_credits(connection, experiment, since)
 
     def _pages(self, source: Source | None, batch: int) -> Iterator[list[Session]]:
         query = sa.select(SESSIONS).order_by(SESSIONS.c.time, SESSIONS.c.session_id).limit(batch)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app.bounded_rewriter import RewriteLimits
 from app.click_tokens import ClickTokens
+from app.models import FixedModel
 from app.service import SearchService, ServiceParts
 from rewriter.rewrite import Reason, Rewrite
 from search.corpus import corpus_of
@@ -86,7 +87,9 @@ class StuckRewriter:
         return [Rewrite.keep(request.query, Reason.GATED) for request in requests]
 
 
-def make_service(folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, clock=None, lifetime_s=3600):
+def make_service(
+    folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, clock=None, lifetime_s=3600, models=None
+):
     """A service over DOCUMENTS with a log in `folder`."""
     parts = {} if clock is None else {"clock": clock}
     return SearchService(
@@ -94,8 +97,7 @@ def make_service(folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, 
             engine=engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
             log=SessionLog.open(f"sqlite:///{folder / 'log.db'}"),
             tokens=ClickTokens(["a key for tests"], lifetime_s, **parts),
-            rewriter=rewriter,
-            limits=RewriteLimits(budget_ms=budget_ms),
+            models=models or FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)),
             **parts,
         )
     )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.service import Mode, SearchCommand
+from app.ranking import Mode
+from app.service import SearchCommand
 from rewriter.rewrite import Reason
 from search.corpus import corpus_of
 from search.engines import open_engine

@@ -57,6 +57,10 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
+    if settings.rate_limits:
+        from app.rate_limits import RateLimits
+
+        app.add_middleware(RateLimits, limits=settings.rate_limits)
     app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
     install_problem_handlers(app)
     for routes in (routes_search, routes_reading, routes_models, routes_health, routes_page):
@@ -77,6 +81,8 @@ def serve(settings: Settings) -> None:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_graceful_shutdown": GRACE_SECONDS,
     }
     with contextlib.suppress(KeyboardInterrupt):

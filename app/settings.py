@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import sqlalchemy as sa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.command_settings import PREFIX
 from rewriter.term_rewriter import MAX_QUERY_CHARACTERS
@@ -40,6 +40,14 @@ def _items(value: object) -> object:
     if value.lstrip().startswith("["):
         return json.loads(value)
     return [part.strip() for part in value.split("|") if part.strip()]
+
+
+def _rate_limits(value: str) -> str:
+    if value:
+        from limits import parse_many
+
+        parse_many(value)
+    return value
 
 
 def _nothing_if_empty(value: object) -> object:
@@ -102,6 +110,12 @@ class Settings(BaseModel):
         description=f"Longer queries are searched as typed; {MAX_QUERY_CHARACTERS} at most.",
     )
     max_query_characters: int = Field(4000, ge=1, description="Longer queries are refused (422).")
+    rate_limits: Annotated[str, AfterValidator(_rate_limits)] = Field(
+        "", description="Requests that a client's address may make, such as `10/second;300/minute`; none without."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses or networks of proxies whose X-Forwarded-For is believed; `*` for all."
+    )
     max_body_bytes: int = Field(65_536, ge=1024, description="Larger request bodies are refused (413).")
 
     @classmethod

@@ -14,6 +14,7 @@ const REASONS = {
   gated: "The rewriter expects nothing to be gained from other words.",
   over_budget: "Rewriting would have taken too long, so the query was searched as typed.",
   error: "Rewriting failed, so the query was searched as typed.",
+  breaker_open: "The rewriter failed several times and is left alone for a moment, so the query was searched as typed.",
 };
 
 const $ = (id) => document.getElementById(id);

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
 from app.problems import REQUEST_ID, internal_problem, problem_response, too_large_problem
+from app.request_logs import request_id
 
 HEADERS = {
     "cache-control": "no-cache",
@@ -57,6 +58,7 @@ class Envelope:
             return
         headers = Headers(scope=scope)
         scope[REQUEST_ID] = _request_id(headers.get("x-request-id"))
+        request_id.set(scope[REQUEST_ID])
         answer = _Answer(send, scope[REQUEST_ID])
         started = perf_counter()
         try:
@@ -102,7 +104,6 @@ class Envelope:
             route,
             status,
             seconds * 1000,
-            extra={"request_id": scope[REQUEST_ID]},
         )
 
 

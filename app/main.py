@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -19,6 +18,7 @@ from app.envelope import Envelope
 from app.metrics import Metrics
 from app.open_service import open_service
 from app.problems import install_problem_handlers, use_problem_media_type
+from app.request_logs import set_up_logs
 from app.service import SearchService
 from app.service_access import ServiceAccess
 from app.settings import Settings
@@ -90,14 +90,16 @@ def serve(settings: Settings) -> None:
             os.environ.update(settings.to_environment())
             uvicorn.run("app.main:app_from_environment", factory=True, workers=settings.workers, **options)
             return
+        set_up_logs(settings.log_format)
         with contextlib.closing(open_service(settings, Metrics())) as service:
             uvicorn.run(create_app(settings, service), **options)
 
 
 def app_from_environment() -> FastAPI:
     """The application that the environment describes: the factory for servers with several processes."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return create_app(Settings.from_environment(os.environ))
+    settings = Settings.from_environment(os.environ)
+    set_up_logs(settings.log_format)
+    return create_app(settings)
 
 
 def _describe_problems(app: FastAPI) -> None:

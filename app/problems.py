@@ -145,7 +145,7 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
     else:
         part = "session log" if isinstance(error, LogError) else "search engine"
-        _log.error("The %s failed: %s", part, error, extra={"request_id": request_id_of(request)})
+        _log.error("The %s failed: %s", part, error)
         detail = f"The {part} does not answer at the moment. Try again later."
         problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
     return problem_response(problem, request_id_of(request))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.command_settings import PREFIX
+from app.request_logs import LogFormat
 from rewriter.term_rewriter import MAX_QUERY_CHARACTERS
 from search.corpus import STDLIB
 from search.errors import UntilclickError
@@ -79,6 +80,9 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer; each counts its own metrics.")
+    log_format: LogFormat = Field(
+        "quiet", description="The process's own log: `quiet` (warnings alone), `text` or `json`, a line a request."
+    )
     title: str = Field("untilclick", min_length=1, max_length=60, description="Name on the page.")
     examples: Annotated[tuple[str, ...], Items] = Field(
         default=(), description="Queries offered on the page: a JSON list, or separated by bars."

@@ -62,7 +62,8 @@ class Envelope:
         answer = _Answer(send, scope[REQUEST_ID])
         started = perf_counter()
         try:
-            await self._answer(scope, receive, answer, headers)
+            with self._metrics.tracing.request(scope["method"], scope["path"], headers):
+                await self._answer(scope, receive, answer, headers)
         finally:
             self._account(scope, answer.status, perf_counter() - started)
 

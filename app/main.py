@@ -22,6 +22,7 @@ from app.request_logs import set_up_logs
 from app.service import SearchService
 from app.service_access import ServiceAccess
 from app.settings import Settings
+from app.tracing import tracing_to
 from search.version import program_version
 
 DESCRIPTION = (
@@ -37,7 +38,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
 
     A service that is handed in stays its owner's to close.
     """
-    metrics = service.metrics if service is not None else Metrics()
+    metrics = service.metrics if service is not None else Metrics(tracing_to(settings.otlp_endpoint))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +49,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         finally:
             if service is None:
                 opened.close()
+                metrics.tracing.close()
 
     app = FastAPI(
         title=settings.title,
@@ -91,7 +93,8 @@ def serve(settings: Settings) -> None:
             uvicorn.run("app.main:app_from_environment", factory=True, workers=settings.workers, **options)
             return
         set_up_logs(settings.log_format)
-        with contextlib.closing(open_service(settings, Metrics())) as service:
+        metrics = Metrics(tracing_to(settings.otlp_endpoint))
+        with contextlib.closing(metrics.tracing), contextlib.closing(open_service(settings, metrics)) as service:
             uvicorn.run(create_app(settings, service), **options)
 
 

@@ -12,6 +12,8 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+from app.tracing import NoTracing, Tracing
+
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of the latency buckets."""
 
@@ -37,7 +39,9 @@ class ClickOutcome(StrEnum):
 class Metrics:
     """The metrics of one service."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        """`tracing` is told of stages and requests, too; by default nobody is."""
+        self.tracing = tracing or NoTracing()
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "untilclick_requests",
@@ -86,7 +90,8 @@ class Metrics:
         timer = StageTimer()
         started = perf_counter()
         try:
-            yield timer
+            with self.tracing.stage(stage.value):
+                yield timer
         finally:
             seconds = perf_counter() - started
             timer.ms = seconds * 1000

@@ -83,6 +83,10 @@ class Settings(BaseModel):
     log_format: LogFormat = Field(
         "quiet", description="The process's own log: `quiet` (warnings alone), `text` or `json`, a line a request."
     )
+    otlp_endpoint: str = Field(
+        "",
+        description="Where OpenTelemetry traces go: `http://collector:4318/v1/traces`; needs the extra `otel`.",
+    )
     title: str = Field("untilclick", min_length=1, max_length=60, description="Name on the page.")
     examples: Annotated[tuple[str, ...], Items] = Field(
         default=(), description="Queries offered on the page: a JSON list, or separated by bars."

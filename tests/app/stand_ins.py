@@ -87,17 +87,16 @@ class StuckRewriter:
         return [Rewrite.keep(request.query, Reason.GATED) for request in requests]
 
 
-def make_service(
-    folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, clock=None, lifetime_s=3600, models=None
-):
-    """A service over DOCUMENTS with a log in `folder`."""
-    parts = {} if clock is None else {"clock": clock}
+def make_service(folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, clock=None, lifetime_s=3600, **parts):
+    """A service over DOCUMENTS with a log in `folder`; `parts` are those of ServiceParts."""
+    timed = {} if clock is None else {"clock": clock}
+    parts.setdefault("models", FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)))
     return SearchService(
         ServiceParts(
             engine=engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
             log=SessionLog.open(f"sqlite:///{folder / 'log.db'}"),
-            tokens=ClickTokens(["a key for tests"], lifetime_s, **parts),
-            models=models or FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)),
+            tokens=ClickTokens(["a key for tests"], lifetime_s, **timed),
+            **timed,
             **parts,
         )
     )

@@ -11,13 +11,13 @@ import anyio
 import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from app import routes_health, routes_models, routes_page, routes_reading, routes_search
 from app.envelope import Envelope
 from app.metrics import Metrics
 from app.open_service import open_service
-from app.problems import install_problem_handlers, use_problem_media_type
+from app.openapi_document import describe
+from app.problems import install_problem_handlers
 from app.request_logs import set_up_logs
 from app.service import SearchService
 from app.service_access import ServiceAccess
@@ -68,7 +68,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
     for routes in (routes_search, routes_reading, routes_models, routes_health, routes_page):
         app.include_router(routes.router)
     routes_page.mount_static(app)
-    _describe_problems(app)
+    describe(app, settings)
     return app
 
 
@@ -103,15 +103,3 @@ def app_from_environment() -> FastAPI:
     settings = Settings.from_environment(os.environ)
     set_up_logs(settings.log_format)
     return create_app(settings)
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Have `/openapi.json` say that errors are problem documents."""
-
-    def openapi() -> dict[str, Any]:  # Any: a JSON document
-        if app.openapi_schema is None:
-            plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = use_problem_media_type(plain)
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

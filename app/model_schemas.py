@@ -66,7 +66,7 @@ class ExperimentRequest(Body):
     name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A name not used before.")
     a: str = Field(description="A version, or `original`: the query as typed.")
     b: str = Field(description="The same.")
-    share: float = Field(default=1.0, gt=0, le=1, description="Share of search sessions that take part.")
+    share: float = Field(default=1.0, gt=0, le=1, strict=True, description="Share of search sessions that take part.")
 
 
 class PreferenceOut(Answer):

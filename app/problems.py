@@ -124,6 +124,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 413:
         return problem_response(too_large_problem(str(error.detail)), request_id_of(request))
+    if error.status_code == 400:  # what FastAPI says of a body that is no text
+        return await _invalid(request, RequestValidationError([{"loc": ("body",), "msg": "must be JSON in UTF-8"}]))
     title = HTTPStatus(error.status_code).phrase
     detail = None if error.detail == title else str(error.detail)
     problem = Problem(type="about:blank", title=title, status=error.status_code, detail=detail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.candidates import Candidate
 from app.ranking import Mode
@@ -25,7 +25,17 @@ def _plain_text(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(_plain_text)]
+Text = Annotated[str, AfterValidator(_plain_text), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+
+
+def _no_text(value: object) -> object:
+    """Refuse what JSON Schema calls no number: pydantic would read "3", and take true for 1."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_text)]
 
 
 class Body(BaseModel):
@@ -51,9 +61,9 @@ class SearchRequest(Body):
     client_id: Text | None = Field(
         default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor's, kept in the session log."
     )
-    k: int = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
+    k: Whole = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
     mode: Mode = Field(default=Mode.AUTO, description="How the rewrite is used; `off` is plain BM25.")
-    compare: bool = Field(default=False, description="Also give the results of the query as typed.")
+    compare: bool = Field(default=False, strict=True, description="Also give the results of the query as typed.")
 
     def command(self) -> SearchCommand:
         """What the service is told."""
@@ -92,7 +102,7 @@ class RewriteRequestBody(Body):
     history: tuple[Text, ...] = Field(
         default=(), max_length=MAX_HISTORY, description="Earlier queries of the session, oldest first."
     )
-    n: int = Field(default=1, ge=1, le=MAX_CANDIDATES, description="How many candidates to give at most.")
+    n: Whole = Field(default=1, ge=1, le=MAX_CANDIDATES, description="How many candidates to give at most.")
 
 
 class TermOut(Answer):

@@ -1,8 +1,8 @@
 """The service without HTTP: engine, rewriter and session log put together.
 
 A search always answers as long as the engine does: rewriting fails open (`bounded_rewriter`), logging fails soft
-(`soft_log`). Opening the parts from settings is in `open_service`; requests and responses are in `schemas` and
-`routes`.
+and waits for no database (`soft_log`). Opening the parts from settings is in `open_service`; requests and responses
+are in `schemas` and `routes`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from search.errors import UntilclickError
 from search.fusion import reciprocal_rank_fusion
 from search.log_stats import LogStats
 from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
-from search.session_log import SessionLog
 
 FUSION_DEPTH = 100
 """Ranks of each ranking that are fused."""
@@ -126,7 +125,7 @@ class ServiceParts:
     """What a service is made of."""
 
     engine: SearchEngine
-    log: SessionLog
+    log: SoftLog
     tokens: ClickTokens
     rewriter: Rewriter | None = None
     manifest: BundleManifest | None = None
@@ -146,7 +145,7 @@ class SearchService:
         self._engine = parts.engine
         self._tokens = parts.tokens
         self._clock = parts.clock
-        self._log = SoftLog(parts.log, parts.metrics)
+        self._log = parts.log
         self._rewriter = BoundedRewriter(parts.rewriter, parts.limits)
 
     @property
@@ -186,9 +185,7 @@ class SearchService:
             self.metrics.click(ClickOutcome.REFUSED)
             raise
         with self.metrics.timed(Stage.LOG):
-            fresh = self._log.click(Click(shown.query_id, shown.doc_id, shown.rank, self._clock()))
-        outcomes = {True: ClickOutcome.RECORDED, False: ClickOutcome.REPEATED, None: ClickOutcome.UNLOGGED}
-        self.metrics.click(outcomes[fresh])
+            self._log.click(Click(shown.query_id, shown.doc_id, shown.rank, self._clock()))
         return shown
 
     def rewrite(self, query: str, history: Sequence[str] = (), n: int = 1) -> RewriteAnswer:
@@ -222,7 +219,7 @@ class SearchService:
         self._engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
 
     def close(self) -> None:
-        """Close the log and let go of threads."""
+        """Let go of threads, deliver what waits for the log, for a bounded time, and close it."""
         self._rewriter.close()
         self._log.close()
 

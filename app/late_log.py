@@ -26,13 +26,14 @@ class LateLog:
     def at(cls, url: str) -> Self:
         """The log at an address, opened now where that is possible.
 
-        Raises LogError where the address, the file or the schema is wrong; a server that is away is waited for.
+        Raises LogError where the address, the file or the schema is wrong; a server that is away, and a file that
+        another program locks, are waited for.
         """
         late = cls(lambda: SessionLog.open(url, durable=True))
         try:
             late.get()
         except LogAwayError as error:
-            if parse_log_url(url).drivername == "sqlite":
+            if parse_log_url(url).drivername == "sqlite" and "locked" not in str(error):
                 raise
             _log.warning("Starting without the session log, events wait in the spool: %s", error)
         return late

@@ -33,8 +33,8 @@ from search.records import Click, Source, Turn
 _log = logging.getLogger(__name__)
 
 READS_AT_ONCE = 4
-STATS_S = 10.0
-"""How long figures may take."""
+STATS_S = 5.0
+"""How long figures may take; ANSWERS_S while the log is failing, for they take a place from searches."""
 
 ANSWERS_S = 1.0
 """How long the question whether the log answers may take."""
@@ -111,9 +111,10 @@ class SoftLog:
 
     def stats(self, source: Source | None) -> LogStats:
         """Figures of the log, with what is on its way unless that takes long. Raises LogError where the log fails."""
-        if not self._delivery.failing:
+        failing = self._delivery.failing
+        if not failing:
             self._delivery.drain(self._limits.fresh_s)
-        return self._figures.read(lambda: self._log.get().stats(source), STATS_S)
+        return self._figures.read(lambda: self._log.get().stats(source), ANSWERS_S if failing else STATS_S)
 
     def answers(self) -> bool:
         """Whether the log can be read and written at this moment."""

@@ -64,9 +64,9 @@ def run(folder: Path, database: Database, plan: FaultPlan) -> Outcome:
         visitors = Visitors([host.port for host in hosts], plan.visitors, plan.seed)
         kills = cuts = 0
         for number in range(plan.rounds):
-            cut = number % 4 == 3
+            cut = number % 4 == 1
             with _cut(database, visitors) if cut else nullcontext():
-                kills += _round(hosts, np.random.default_rng((plan.seed, number)), again=number % 5 == 4)
+                kills += _round(hosts, np.random.default_rng((plan.seed, number)), again=number % 5 == 2)
             cuts += cut
         time.sleep(0.3)
         notes = visitors.stop()

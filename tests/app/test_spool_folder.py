@@ -48,9 +48,9 @@ def killed(tmp_path):
     """Two processes that held a file each, with three events, when they were killed."""
     command = [sys.executable, "-c", _LEFT, str(tmp_path)]
     processes = [subprocess.Popen([*command, name], stdout=subprocess.PIPE) for name in "ab"]
+    assert [process.stdout.readline() for process in processes] == [b"ready\n"] * 2
     for process in processes:
         with process:
-            assert process.stdout.readline() == b"ready\n"
             process.kill()
 
 
@@ -117,6 +117,15 @@ def test_a_full_spool_refuses(opened):
     file = spool.files()[0]
     file.remove(file.read(0, 1))
     spool.append(CLICK)
+
+
+def test_a_spool_that_is_closed_empty_leaves_locks_only(opened, tmp_path):
+    spool = opened()
+    spool.append(CLICK)
+    file = spool.files()[0]
+    file.remove(file.read(0, 1))
+    spool.close()
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
 
 
 def test_what_is_set_aside_can_be_read(opened, tmp_path):

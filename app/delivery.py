@@ -137,7 +137,7 @@ class Delivery:
         if now >= self._look_again:
             self._look_again = now + LOOK_AGAIN_S
             self._seen.clear()
-        return any([self._pass_file(file) for file in self._spool.files()])
+        return any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
 
     def _adopt(self) -> None:
         try:

@@ -92,6 +92,7 @@ class SpoolFile:
         self.commits = 0
         """Transactions that have appended."""
         self._commits_in_file = 0
+        self._closed = False
         self._turnstile = Condition()
         self._pending: list[_Pending] = []
         self._writing = False
@@ -150,16 +151,19 @@ class SpoolFile:
                     self._reader.execute("VACUUM")
 
     def close(self) -> None:
-        """Close the file; what waits stays in it."""
-        with self._reading, self._file:
+        """Close the file, and remove it where nothing waits. From then on, appending is refused; closing again does
+        nothing."""
+        with _spool_errors(self.path), self._reading, self._file:
+            if self._closed:
+                return
+            self._closed = True
+            # Asked of the file: an event that has just been committed may not be in `waiting` yet.
+            (kept,) = self._reader.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()
             self._appender.close()
             self._reader.close()
-
-    def delete(self) -> None:
-        """Remove the closed file."""
-        with _spool_errors(self.path):
-            for suffix in ("-wal", "-shm", ""):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            if not kept:
+                for suffix in ("-wal", "-shm", ""):
+                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def _write(self, batch: list[_Pending]) -> None:
         """Commit a batch and settle its events, whatever happens: others wait for them."""

@@ -150,10 +150,8 @@ class _Held:
             raise
 
     def let_go(self) -> None:
-        """Close the file, remove it where nothing waits, then unlock it."""
+        """Close the file, then unlock it."""
         try:
             self.file.close()
-            if not self.file.waiting:
-                self.file.delete()
         finally:
             self._lock.release()

@@ -44,6 +44,16 @@ def test_what_is_removed_is_forgotten_and_its_id_not_used_again(path):
         assert file.read(4, 10) == []
 
 
+def test_a_file_that_is_closed_refuses_and_is_removed_where_nothing_waits(path):
+    file = SpoolFile(path)
+    file.append(b"event", 0.0)
+    file.remove(file.read(0, 1))
+    file.close()
+    assert list(path.parent.iterdir()) == []
+    with pytest.raises(SpoolError):
+        file.append(b"late", 0.0)
+
+
 def test_appending_at_once_loses_nothing_and_shares_commits(path):
     """The first commit is held back until all the others wait: they then are one commit."""
     with closing(SpoolFile(path)) as file, ThreadPoolExecutor(20) as pool:

@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 BATCH = 200
 """Events per transaction."""
 
+LINGER_S = 0.05
+"""How long the first event waits for others, to be written with them: a transaction costs more than an event."""
+
 LOOK_AGAIN_S = 1.0
 """Between looks at clicks that came before their turn."""
 
@@ -80,6 +83,7 @@ class Delivery:
         self._trying_since: float | None = None
         self._stop = Event()
         self._wake = Event()
+        self._hurry = Event()  # somebody waits
         self._passed = Condition()
         self._thread = Thread(target=self._run, name="log-delivery", daemon=True)
         self._thread.start()
@@ -96,15 +100,20 @@ class Delivery:
 
     def drain(self, seconds: float) -> bool:
         """Wait until all is delivered, clicks that wait for their turn excepted; False where that takes longer."""
+        self._hurry.set()
         self._wake.set()
-        with self._passed:
-            return self._passed.wait_for(self._drained, seconds)
+        try:
+            with self._passed:
+                return self._passed.wait_for(self._drained, seconds)
+        finally:
+            self._hurry.clear()
 
     def close(self, seconds: float) -> bool:
         """Drain, and end the thread; False where it hangs in the database and is left behind."""
         if not self.drain(seconds):
             _log.warning("%d events stay in the spool until the next start", self._spool.waiting)
         self._stop.set()
+        self._hurry.set()
         self._wake.set()
         self._thread.join(1.0)
         return not self._thread.is_alive()
@@ -116,20 +125,21 @@ class Delivery:
         while not self._stop.is_set():
             self._wake.clear()
             try:
-                delivered = self._pass()
+                more = self._pass()
             except LogError as error:  # only when told to stop: everything else is tried again
                 _log.warning("The session log was away to the end: %s", error)
                 return
             except Exception:  # a thread that dies loses nothing now, and everything later
                 _log.exception("Delivery failed; it goes on")
-                self._failed_last, delivered = True, False
+                self._failed_last, more = True, False
             with self._passed:
                 self._passed.notify_all()
-            if not delivered:
+            if not more:
                 self._wake.wait(LOOK_AGAIN_S)
+                self._hurry.wait(LINGER_S)
 
     def _pass(self) -> bool:
-        """Deliver one batch of every file; whether there was any."""
+        """Deliver one batch of every file; whether there is more."""
         now = monotonic()
         if now >= self._adopt_again:
             self._adopt_again = now + ADOPT_S
@@ -153,7 +163,7 @@ class Delivery:
             self._deliver(file, entries)
             self._seen[file] = entries[-1].event_id
         file.tidy()
-        return bool(entries)
+        return len(entries) == BATCH
 
     def _deliver(self, file: SpoolFile, entries: Sequence[Entry]) -> None:
         batch = self._decoded(file, entries)

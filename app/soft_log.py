@@ -40,7 +40,9 @@ ANSWERS_S = 1.0
 """How long the question whether the log answers may take."""
 
 PAUSE_S = 1.0
-"""For how long the database is not asked for histories after it was too slow or failed."""
+"""For how long the database is not asked for histories after FAILURES times in a row it was too slow or failed."""
+
+FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class SoftLog:
         self._limits = limits or LogLimits()
         self._reads = BoundedReads(READS_AT_ONCE)
         self._figures = BoundedReads(1)
+        self._failures = 0
         self._paused_until = 0.0
         self._recent = RecentSessions()
         self._delivery = Delivery(spool, log, metrics, self._limits.click_patience_s, clock)
@@ -134,13 +137,17 @@ class SoftLog:
         if monotonic() < self._paused_until:
             return ()
         try:
-            return self._reads.read(
+            queries = self._reads.read(
                 lambda: self._log.get().past_queries(session_id), self._limits.history_budget_ms / 1000
             )
         except LogError as error:
-            self._paused_until = monotonic() + PAUSE_S
+            self._failures += 1
+            if self._failures >= FAILURES:
+                self._paused_until = monotonic() + PAUSE_S
             self._read_failed(error)
             return ()
+        self._failures = 0
+        return queries
 
     def _readable(self) -> bool:
         try:

@@ -11,11 +11,11 @@ from app.model_store import ModelStore
 from app.models import FixedModel, Models, StoredModels
 from app.service import SearchService, ServiceParts
 from app.settings import Settings
+from app.soft_log import LogLimits, SoftLog
 from rewriter.bundle import BundleManifest, read_manifest
 from search.corpus import load_corpus
 from search.engine import SearchEngine
 from search.engines import open_engine
-from search.session_log import SessionLog
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     service = SearchService(
         ServiceParts(
             engine=engine,
-            log=SessionLog.open(settings.log),
+            log=SoftLog.open(settings.log, settings.spool_folder, metrics, _log_limits(settings)),
             tokens=tokens,
             models=models,
             metrics=metrics,
@@ -45,6 +45,12 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     )
     service.warm_up()
     return service
+
+
+def _log_limits(settings: Settings) -> LogLimits:
+    return LogLimits(
+        settings.spool_max_bytes, settings.history_budget_ms, settings.drain_s, settings.click_patience_s
+    )
 
 
 def _open_models(settings: Settings, engine: SearchEngine) -> Models:

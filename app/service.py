@@ -1,8 +1,8 @@
 """The service without HTTP: engine, rewriter and session log put together.
 
 A search always answers as long as the engine does: rewriting fails open (`bounded_rewriter`), logging fails soft
-(`soft_log`). Opening the parts from settings is in `open_service`; requests and responses are in `schemas` and
-`routes`.
+and waits for no database (`soft_log`). Opening the parts from settings is in `open_service`; requests and responses
+are in `schemas` and `routes`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from search.errors import UntilclickError
 from search.interleaving import Preference, preference
 from search.log_stats import LogStats
 from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
-from search.session_log import SessionLog
 
 WARM_UP_QUERY = "how to search"
 """Searched once at the start; any words will do."""
@@ -123,7 +122,7 @@ class ServiceParts:
     """What a service is made of."""
 
     engine: SearchEngine
-    log: SessionLog
+    log: SoftLog
     tokens: ClickTokens
     models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
     clock: Callable[[], float] = time.time
@@ -140,7 +139,7 @@ class SearchService:
         self._engine = parts.engine
         self._tokens = parts.tokens
         self._clock = parts.clock
-        self._log = SoftLog(parts.log, parts.metrics)
+        self._log = parts.log
         self._shadow = Shadow(parts.engine)
         self._draw = random.SystemRandom()
 
@@ -194,11 +193,8 @@ class SearchService:
             self.metrics.click(ClickOutcome.REFUSED)
             raise
         with self.metrics.timed(Stage.LOG):
-            fresh = self._log.click(Click(shown.query_id, shown.doc_id, shown.rank, self._clock()))
-        if fresh is not False:
-            self._shadow.click(shown.query_id, shown.doc_id, shown.rank)
-        outcomes = {True: ClickOutcome.RECORDED, False: ClickOutcome.REPEATED, None: ClickOutcome.UNLOGGED}
-        self.metrics.click(outcomes[fresh])
+            self._log.click(Click(shown.query_id, shown.doc_id, shown.rank, self._clock()))
+        self._shadow.click(shown.query_id, shown.doc_id, shown.rank)
         return shown
 
     def rewrite(self, query: str, history: Sequence[str] = (), n: int = 1) -> RewriteAnswer:
@@ -240,7 +236,7 @@ class SearchService:
         self._engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
 
     def close(self) -> None:
-        """Close the log and let go of threads."""
+        """Let go of threads, deliver what waits for the log, for a bounded time, and close it."""
         self._shadow.close()
         self.models.close()
         self._log.close()

@@ -77,6 +77,22 @@ class Settings(BaseModel):
     log: str = Field(
         "untilclick.db", description="Session log: a file, `sqlite:///FILE` or `postgresql+psycopg://...`."
     )
+    spool: OptionalPath = Field(
+        default=None,
+        description="Folder for what waits to be logged, on a disk of the host's own; beside the log by default.",
+    )
+    spool_max_bytes: int = Field(
+        268_435_456, ge=65_536, description="Bytes that may wait in a process; more is not logged, and counted."
+    )
+    history_budget_ms: float = Field(
+        25.0, gt=0, le=10_000, description="Milliseconds for reading a session's earlier queries from the log."
+    )
+    drain_s: float = Field(
+        5.0, ge=0, le=3600, description="Seconds for logging what waits when the service is stopped."
+    )
+    click_patience_s: int = Field(
+        86_400, ge=1, description="Seconds for which a click may wait until its query is logged."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer; each counts its own metrics.")
@@ -154,12 +170,18 @@ class Settings(BaseModel):
     @property
     def key_file(self) -> Path:
         """Where the key of click tokens is kept when no keys are set."""
-        if self.secret_file is not None:
-            return self.secret_file
+        return self.secret_file or self._beside_log(".key")
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where events wait for the log."""
+        return self.spool or self._beside_log(".spool")
+
+    def _beside_log(self, suffix: str) -> Path:
         url: sa.URL = parse_log_url(self.log)
         if url.drivername == "sqlite" and url.database:
-            return Path(f"{url.database}.key")
-        return Path("untilclick.key")
+            return Path(f"{url.database}{suffix}")
+        return Path(f"untilclick{suffix}")
 
 
 def variable_of(name: str) -> str:

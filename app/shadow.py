@@ -11,7 +11,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
 
@@ -62,6 +62,14 @@ class ShownList:
     doc_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """The candidate's list for a query, and what was clicked in the list shown."""
+
+    ranking: tuple[str, ...]
+    clicked: set[str] = field(default_factory=set)
+
+
 class Shadow:
     """Runs candidates. May be shared between threads."""
 
@@ -71,7 +79,7 @@ class Shadow:
         self._lock = Lock()
         self._waiting = 0
         self._figures: ShadowFigures | None = None
-        self._lists: OrderedDict[str, Sequence[str]] = OrderedDict()
+        self._tried: OrderedDict[str, _Tried] = OrderedDict()
 
     @property
     def figures(self) -> ShadowFigures | None:
@@ -83,7 +91,7 @@ class Shadow:
         with self._lock:
             if self._figures is None or self._figures.version != version:
                 self._figures = ShadowFigures(version)
-                self._lists.clear()
+                self._tried.clear()
             if self._waiting >= WAITING:
                 self._figures = replace(self._figures, passed_over=self._figures.passed_over + 1)
                 return
@@ -91,12 +99,13 @@ class Shadow:
         self._pool.submit(self._try, candidate, version, shown)
 
     def click(self, query_id: str, doc_id: str, rank: int) -> None:
-        """Note where the candidate had a document that was clicked."""
+        """Note where the candidate had a document that was clicked. The same click again is passed over."""
         with self._lock:
-            found = self._lists.get(query_id)
-            if found is None or self._figures is None:
+            tried = self._tried.get(query_id)
+            if tried is None or self._figures is None or doc_id in tried.clicked:
                 return
-            own = 1.0 / (found.index(doc_id) + 1) if doc_id in found else 0.0
+            tried.clicked.add(doc_id)
+            own = 1.0 / (tried.ranking.index(doc_id) + 1) if doc_id in tried.ranking else 0.0
             before = self._figures
             self._figures = replace(
                 before,
@@ -136,6 +145,6 @@ class Shadow:
                 overlap=before.overlap + alike,
                 milliseconds=before.milliseconds + ms,
             )
-            self._lists[shown.query_id] = tuple(ranking)
-            while len(self._lists) > REMEMBERED:
-                self._lists.popitem(last=False)
+            self._tried[shown.query_id] = _Tried(tuple(ranking))
+            while len(self._tried) > REMEMBERED:
+                self._tried.popitem(last=False)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app.main import app_from_environment, create_app
 from app.settings import Settings
 from search.errors import EngineError
-from tests.app.stand_ins import make_service
+from tests.app.stand_ins import AwayLog, make_service, wait_until
 
 QUERY = "delete folder"
 
@@ -198,6 +198,21 @@ def test_an_engine_that_is_away_is_unavailable_and_not_ready(client, service):
 def test_health_is_told(client):
     assert client.get("/healthz").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready", "engine": "ok", "log": "ok", "model": "ok"}
+
+
+def test_without_its_database_the_service_is_degraded_and_answers(tmp_path):
+    log = AwayLog(f"sqlite:///{tmp_path / 'log.db'}")
+    service = make_service(tmp_path, log=log)
+    with TestClient(create_app(Settings(), service)) as client:
+        answer = client.post("/v1/search", json={"query": QUERY}).json()
+        assert client.post("/v1/click", json={"click_token": answer["results"][0]["click_token"]}).status_code == 204
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"], ready.json()["log"]) == (200, "degraded", "failing")
+        assert_problem(client.get("/v1/sessions/stats"), 503, "unavailable")
+        log.back = True
+        wait_until(lambda: client.get("/readyz").json()["status"] == "ready")
+        assert client.get("/v1/sessions/stats").json()["clicks"] == 1
+    service.close()
 
 
 def test_requests_carry_an_id(client):

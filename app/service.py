@@ -23,7 +23,7 @@ from app.models import FixedModel, Loaded, Models
 from app.plan import plan_of
 from app.ranking import Mode, Ranked, interleaved, ranked
 from app.shadow import Shadow, ShadowFigures, ShownList
-from app.snippets import Piece, snippet, term_weights
+from app.snippets import Piece, Searched, snippet
 from app.soft_log import SoftLog
 from rewriter.rewrite import Reason, Rewrite
 from search.engine import SearchEngine
@@ -259,13 +259,13 @@ class SearchService:
     ) -> tuple[Result, ...]:
         """Results with title, snippet and, where shown as part of (session_id, query_id), a click token."""
         documents = self._engine.documents([entry.doc_id for entry in ranking])
-        weights = term_weights(rewrite.query, rewrite.text)
+        searched = Searched(rewrite.query, rewrite.text)
         return tuple(
             Result(
                 rank,
                 entry.doc_id,
                 document.title,
-                snippet(document.text, weights),
+                snippet(document.text, searched),
                 entry.score,
                 self._tokens.sign(ShownResult(*shown_as, entry.doc_id, rank)) if shown_as else None,
             )

@@ -68,7 +68,7 @@ class Host:
     """One host's service: its processes and its spool."""
 
     def __init__(self, folder: Path, name: str, url: str, workers: int) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.spool = folder / f"spool-{name}"
         self._workers = workers
         self._output = folder / f"{name}.log"
@@ -293,7 +293,8 @@ def _request(port: int, method: str, path: str, body: Mapping | None = None) -> 
         return response.status, response.read()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

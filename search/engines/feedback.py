@@ -6,9 +6,10 @@ model with the query (the interpolation that makes it RM3) is the caller's part:
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 from search.analysis import term_of, words
 from search.records import Document, Feedback, ScoredDoc
@@ -23,19 +24,19 @@ class AnalysedDocument:
 
     terms: Counter[str]
     """Index term -> occurrences."""
-    words: Counter[str]
-    """Surface word -> occurrences."""
+    words: Mapping[str, Mapping[str, int]]
+    """Index term -> surface word -> occurrences."""
 
     @classmethod
     def of(cls, document: Document) -> AnalysedDocument:
         """Count title and text; an empty document gives empty counts."""
-        found: Counter[str] = Counter()
+        found: defaultdict[str, dict[str, int]] = defaultdict(dict)
         bag: Counter[str] = Counter()
         for word, count in Counter(words(document.content)).items():
             if (term := term_of(word)) is not None:
-                found[word] = count
+                found[term][word] = count
                 bag[term] += count
-        return cls(bag, found)
+        return cls(bag, dict(found))
 
 
 class AnalysedDocuments:
@@ -80,18 +81,18 @@ def relevance_model(
         share = entry.score / total / max(document.terms.total(), 1)
         for term, count in document.terms.items():
             model[term] = model.get(term, 0.0) + share * count
-    heaviest = sorted(model, key=lambda term: (-model[term], term))[: max(n, 0)]
+    if not model or n <= 0:
+        return []
+    lightest = nlargest(n, model.values())[-1]
+    candidates = [term for term, weight in model.items() if weight >= lightest]
+    heaviest = sorted(candidates, key=lambda term: (-model[term], term))[:n]
     mass = sum(model[term] for term in heaviest)
-    surfaces = _surfaces(set(heaviest), documents)
-    return [(surfaces[term], model[term] / mass) for term in heaviest]
+    return [(_surface(term, documents), model[term] / mass) for term in heaviest]
 
 
-def _surfaces(wanted: set[str], documents: Sequence[AnalysedDocument]) -> dict[str, str]:
-    """Term -> its most frequent surface word in these documents; ties go to the alphabetically first."""
+def _surface(term: str, documents: Sequence[AnalysedDocument]) -> str:
+    """A term's most frequent surface word in these documents; of ties the alphabetically first."""
     counts: Counter[str] = Counter()
     for document in documents:
-        counts.update({word: count for word, count in document.words.items() if term_of(word) in wanted})
-    surfaces: dict[str, str] = {}
-    for word in sorted(counts, key=lambda word: (-counts[word], word)):
-        surfaces.setdefault(str(term_of(word)), word)
-    return surfaces
+        counts.update(document.words.get(term, {}))
+    return min(counts, key=lambda word: (-counts[word], word))

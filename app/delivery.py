@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 BATCH = 200
 """Events per transaction."""
 
-LINGER_S = 0.05
+LINGER_S = 0.1
 """How long the first event waits for others, to be written with them: a transaction costs more than an event."""
 
 LOOK_AGAIN_S = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -42,7 +43,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened = service if service is not None else await to_thread.run_sync(open_service, settings, metrics)
+        opened = service if service is not None else await to_thread.run_sync(_open, settings, metrics)
         app.state.access = ServiceAccess(opened, settings, anyio.CapacityLimiter(settings.search_threads))
         try:
             yield
@@ -94,8 +95,17 @@ def serve(settings: Settings) -> None:
             return
         set_up_logs(settings.log_format)
         metrics = Metrics(tracing_to(settings.otlp_endpoint))
-        with contextlib.closing(metrics.tracing), contextlib.closing(open_service(settings, metrics)) as service:
+        with contextlib.closing(metrics.tracing), contextlib.closing(_open(settings, metrics)) as service:
             uvicorn.run(create_app(settings, service), **options)
+
+
+def _open(settings: Settings, metrics: Metrics) -> SearchService:
+    """Open the service for the life of the process: what it consists of is no garbage, and the collector, which would
+    stop all requests to look at it again and again, is told so."""
+    service = open_service(settings, metrics)
+    gc.collect()
+    gc.freeze()
+    return service
 
 
 def app_from_environment() -> FastAPI:

@@ -16,6 +16,7 @@ from search.records import Document
 
 MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES = 128, 50, 10
 DEFAULT_K = 10
+LISTED_TERMS = 20
 
 
 def _plain_text(value: str) -> str:
@@ -118,7 +119,8 @@ class RewriteOut(Answer):
     text: str = Field(
         description="The rewritten query for a person to read; the query itself when nothing is applied."
     )
-    terms: list[TermOut] = Field(description="Words added, heaviest first.")
+    terms: list[TermOut] = Field(description=f"The heaviest {LISTED_TERMS} words added; `/v1/rewrite` gives all.")
+    n_terms: int = Field(description="How many words were added.")
     correction: str | None = Field(description="The query with misspelt words replaced; null where no word was.")
     context: list[str] = Field(description="Words of the session's earlier queries that are searched as well.")
     applied: bool = Field(description="Whether the results are those of the rewrite.")
@@ -131,7 +133,8 @@ class RewriteOut(Answer):
         """From the service's answer."""
         return cls(
             text=rewrite.text,
-            terms=_terms(rewrite.terms),
+            terms=_terms(rewrite.terms[:LISTED_TERMS]),
+            n_terms=len(rewrite.terms),
             correction=rewrite.correction,
             context=list(rewrite.context),
             applied=rewrite.applied,

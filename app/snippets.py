@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from search.analysis import term_of, terms
@@ -56,30 +56,27 @@ class Searched:
         it does not show, are not marked either; they would puzzle."""
         self.weights = dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
         """Index term -> weight."""
-        beginnings = {beginning(term) for term in self.weights}
-        self._candidates = re.compile("|".join(map(re.escape, sorted(beginnings)))) if beginnings else None
+        self._beginnings = frozenset(beginning(term) for term in self.weights)
 
     def hits(self, text: str) -> list[_Hit]:
         """Where these words are, in order."""
-        if self._candidates is None:
-            return []
         lower = text.lower()
         if len(lower) != len(text):  # a letter whose small form is two
-            return [hit for match in _WORD.finditer(text) if (hit := self._hit(match))]
-        found, end = [], 0
-        for candidate in self._candidates.finditer(lower):
-            start = candidate.start()
-            if start < end or (start and _WORD.match(text[start - 1])):
-                continue
-            word = _WORD.match(text, start)
-            if word and (hit := self._hit(word)):
-                found.append(hit)
-                end = hit.end
-        return found
+            words: Iterable[re.Match[str]] = _WORD.finditer(text)
+        else:
+            starts = {start for each in self._beginnings for start in _word_starts(lower, each)}
+            words = (match for start in sorted(starts) if (match := _WORD.match(text, start)))
+        terms_found = ((word, term_of(word.group())) for word in words)
+        return [_Hit(word.start(), word.end(), term) for word, term in terms_found if term in self.weights and term]
 
-    def _hit(self, word: re.Match[str]) -> _Hit | None:
-        term = term_of(word.group())
-        return _Hit(word.start(), word.end(), term) if term is not None and term in self.weights else None
+
+def _word_starts(text: str, start_of_word: str) -> Iterator[int]:
+    """Where words begin with these letters."""
+    place = text.find(start_of_word)
+    while place >= 0:
+        if not (place and text[place - 1].isalnum()):
+            yield place
+        place = text.find(start_of_word, place + 1)
 
 
 def beginning(term: str) -> str:

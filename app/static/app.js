@@ -169,7 +169,7 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
   $("showing").replaceChildren(...showing);
   $("why").querySelector("summary").textContent = rewrite.applied ? "Why was it rewritten?" : "Why was it not rewritten?";
   $("reason").textContent = rewrite.correction && rewrite.terms.length === 0 ? "A word was misspelt." : REASONS[rewrite.reason] ?? rewrite.reason;
-  const hidden = Math.max(0, rewrite.terms.length - TERMS);
+  const hidden = Math.max(0, rewrite.n_terms - TERMS);
   $("terms").replaceChildren(...rewrite.terms.slice(0, TERMS).map(({ term, weight }) => element("li", {},
     element("span", { class: "term" }, term),
     bar(weight),

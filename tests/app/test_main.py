@@ -37,6 +37,7 @@ def test_a_search_has_the_promised_shape(client):
             {"term": "tree", "weight": 2 / 6},
             {"term": "remove", "weight": 1 / 6},
         ],
+        "n_terms": 3,
         "correction": None,
         "context": [],
         "applied": True,

@@ -39,8 +39,8 @@ class RewriteLimits:
     failures: int = 10
     """So many in a row, over budget or in error, and the rewriter is not asked for `pause_s` seconds."""
     pause_s: float = 10.0
-    cached: int = 10_000
-    """Rewrites kept; 0 keeps none."""
+    cached: int = 2_000
+    """Rewrites kept, of about 50 kB each with 200 terms; 0 keeps none."""
     cache_s: float = 60.0
     """Seconds for which they are kept: feedback terms change with the documents."""
 
@@ -63,6 +63,7 @@ class BoundedRewriter:
         self._breaker = CircuitBreaker(limits.failures, limits.pause_s)
         self._cache: TTLCache[RewriteRequest, Rewrite] = TTLCache(limits.cached, limits.cache_s)
         self._cache_lock = Lock()
+        self.cache_hits = self.cache_misses = 0
 
     @property
     def version(self) -> str | None:
@@ -85,6 +86,8 @@ class BoundedRewriter:
         request = RewriteRequest(query, history)
         with self._cache_lock:
             kept = self._cache.get(request)
+            self.cache_hits += kept is not None
+            self.cache_misses += kept is None
         if kept is not None:
             return kept
         if not self._breaker.admits():

@@ -18,6 +18,7 @@ from app.bounded_rewriter import RewriteLimits
 from app.candidates import Candidate, candidates
 from app.click_tokens import ClickTokenError, ClickTokens, ShownResult
 from app.metrics import ClickOutcome, Metrics, Stage
+from app.model_metrics import ModelMetrics
 from app.model_store import Experiment
 from app.models import FixedModel, Loaded, Models
 from app.plan import plan_of
@@ -142,6 +143,7 @@ class SearchService:
         self._log = parts.log
         self._shadow = Shadow(parts.engine)
         self._draw = random.SystemRandom()
+        self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures))
 
     @property
     def engine_name(self) -> str:

@@ -252,6 +252,17 @@ def test_metrics_count_requests_by_route(client):
     assert 'untilclick_stage_seconds_count{stage="rewrite"} 1.0' in text
 
 
+def test_metrics_tell_what_the_rewriter_does(client):
+    for _ in range(3):
+        client.post("/v1/search", json={"query": QUERY})
+    text = client.get("/metrics").text
+    assert 'untilclick_rewriter{version="table-1"} 1.0' in text
+    assert "untilclick_rewriter_resting 0.0" in text
+    assert 'untilclick_rewrite_cache_total{found="hit"} 2.0' in text
+    assert 'untilclick_rewrite_cache_total{found="miss"} 1.0' in text
+    assert "untilclick_shadow_total" not in text
+
+
 def test_two_applications_count_apart(tmp_path):
     (tmp_path / "other").mkdir()
     first, second = make_service(tmp_path), make_service(tmp_path / "other")

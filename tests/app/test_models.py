@@ -277,13 +277,15 @@ def test_a_candidate_in_the_shadow_is_tried_and_not_shown(add, served):
     assert [one["doc_id"] for one in answer["results"]] == [one["doc_id"] for one in before]
     assert answer["rewrite"]["rewriter_version"] is None
     service._shadow._pool.submit(lambda: None).result(30)
-    client.post("/v1/click", json={"click_token": answer["results"][0]["click_token"]})
+    for _ in range(2):  # the same click again counts once
+        client.post("/v1/click", json={"click_token": answer["results"][0]["click_token"]})
     found = client.get("/v1/experiments").json()["shadow"]
     assert (found["version"], found["queries"], found["faults"], found["clicks"]) == (version, 1, 0, 1)
     assert found["changed_share"] == 1.0
     assert 0 < found["mean_overlap"] <= 1
     assert found["mean_reciprocal_rank_shown"] == 1.0
     assert 0 < found["mean_reciprocal_rank"] <= 1
+    assert f'untilclick_shadow_total{{version="{version}",what="queries"}} 1.0' in client.get("/metrics").text
 
 
 def test_a_candidate_that_fails_harms_nobody(add, served, store):

@@ -13,7 +13,7 @@ import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
-from app import routes_health, routes_models, routes_page, routes_reading, routes_search
+from app import routes_documents, routes_health, routes_models, routes_page, routes_reading, routes_search
 from app.envelope import Envelope
 from app.metrics import Metrics
 from app.open_service import open_service
@@ -66,7 +66,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         app.add_middleware(RateLimits, limits=settings.rate_limits)
     app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
     install_problem_handlers(app)
-    for routes in (routes_search, routes_reading, routes_models, routes_health, routes_page):
+    for routes in (routes_search, routes_documents, routes_reading, routes_models, routes_health, routes_page):
         app.include_router(routes.router)
     routes_page.mount_static(app)
     describe(app, settings)

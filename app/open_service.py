@@ -15,7 +15,7 @@ from app.soft_log import LogLimits, SoftLog
 from rewriter.bundle import BundleManifest, read_manifest
 from search.corpus import load_corpus
 from search.engine import SearchEngine
-from search.engines import open_engine
+from search.engines import open_engine, open_live_engine
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,8 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     Raises the UntilclickError of the part that cannot be opened: a service that starts, works.
     """
     corpus = load_corpus(settings.data)
-    engine = open_engine(settings.engine, corpus, settings.index)
+    live = open_live_engine(settings.engine, corpus, settings.index) if settings.live_documents else None
+    engine = live or open_engine(settings.engine, corpus, settings.index)
     models = _open_models(settings, engine)
     for loaded in models.in_use.loaded.values():
         _warn(loaded.manifest, settings, corpus.fingerprint)
@@ -40,6 +41,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
             log=SoftLog.open(settings.log, settings.spool_folder, metrics, _log_limits(settings)),
             tokens=tokens,
             models=models,
+            live=live,
             metrics=metrics,
         )
     )

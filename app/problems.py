@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from app.click_tokens import ClickTokenError
+from app.live_documents import FixedDocumentsError
 from app.model_store import UnknownVersionError
 from app.models import NoModelFolderError, RefusedVersionError
 from search.errors import EngineError, LogError, UnknownDocumentError
@@ -81,6 +82,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         UnknownVersionError,
         RefusedVersionError,
         NoModelFolderError,
+        FixedDocumentsError,
         LogError,
         EngineError,
     ):
@@ -143,6 +145,8 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
         )
     elif isinstance(error, RefusedVersionError | NoModelFolderError):
         problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=str(error))
+    elif isinstance(error, FixedDocumentsError):
+        problem = Problem(type=problem_type("documents-fixed"), title="Not done", status=409, detail=str(error))
     elif isinstance(error, UnknownDocumentError):
         problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
     else:

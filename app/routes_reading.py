@@ -1,4 +1,4 @@
-"""What can be read: documents, figures of the sessions, models, and what this service is."""
+"""What can be read: figures of the sessions, and what this service is."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ from fastapi import APIRouter, Query
 
 from app.problems import problem_responses
 from app.ranking import Mode
-from app.schemas import DocumentOut, InfoResponse, StatsResponse
+from app.schemas import InfoResponse, StatsResponse
 from app.service_access import Access
 from search.version import program_version
 
 router = APIRouter(prefix="/v1")
-
-
-@router.get(
-    "/documents/{doc_id:path}", tags=["documents"], summary="Read a document", responses=problem_responses(404, 503)
-)
-async def get_document(doc_id: str, access: Access) -> DocumentOut:
-    """The document as it is stored."""
-    return DocumentOut.of(await access.run(lambda: access.service.document(doc_id)))
 
 
 @router.get(

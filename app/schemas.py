@@ -14,7 +14,7 @@ from rewriter.rewrite import Reason, Rewrite
 from search.log_stats import LogStats, SessionFigures
 from search.records import Document
 
-MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES = 128, 50, 10
+MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES, MAX_DOC_ID = 128, 50, 10, 512
 DEFAULT_K = 10
 LISTED_TERMS = 20
 
@@ -253,6 +253,13 @@ class RewriteResponse(Answer):
             candidates=[CandidateOut.of(candidate) for candidate in answer.candidates],
             timing_ms=round(answer.ms, 3),
         )
+
+
+class DocumentIn(Body):
+    """What a document shall say."""
+
+    title: Text = Field(default="", description="May be empty.")
+    text: Text
 
 
 class DocumentOut(Answer):

@@ -11,12 +11,14 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 
 from app.bounded_rewriter import RewriteLimits
 from app.candidates import Candidate, candidates
 from app.click_tokens import ClickTokenError, ClickTokens, ShownResult
+from app.live_documents import FixedDocumentsError, LiveDocuments
 from app.metrics import ClickOutcome, Metrics, Stage
 from app.model_metrics import ModelMetrics
 from app.model_store import Experiment
@@ -27,8 +29,8 @@ from app.shadow import Shadow, ShadowFigures, ShownList
 from app.snippets import Piece, Searched, snippet
 from app.soft_log import SoftLog
 from rewriter.rewrite import Reason, Rewrite
-from search.engine import SearchEngine
-from search.errors import UntilclickError
+from search.engine import LiveEngine, SearchEngine
+from search.errors import UnknownDocumentError, UntilclickError
 from search.interleaving import Preference, preference
 from search.log_stats import LogStats
 from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
@@ -126,6 +128,8 @@ class ServiceParts:
     log: SoftLog
     tokens: ClickTokens
     models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
+    live: LiveEngine | None = None
+    """The engine, where its documents may be changed."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     metrics: Metrics = field(default_factory=Metrics)
@@ -141,6 +145,7 @@ class SearchService:
         self._tokens = parts.tokens
         self._clock = parts.clock
         self._log = parts.log
+        self._live = LiveDocuments(parts.live) if parts.live else None
         self._shadow = Shadow(parts.engine)
         self._draw = random.SystemRandom()
         self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures))
@@ -211,6 +216,13 @@ class SearchService:
         """A stored document. Raises UnknownDocumentError."""
         return self._engine.documents([doc_id])[0]
 
+    @property
+    def live_documents(self) -> LiveDocuments:
+        """What changes documents. Raises FixedDocumentsError where they are one corpus for good."""
+        if self._live is None:
+            raise FixedDocumentsError("This service searches one corpus for good. Set UNTILCLICK_LIVE_DOCUMENTS.")
+        return self._live
+
     def stats(self, source: Source | None) -> LogStats:
         """Figures of the session log. Raises LogError where the log fails."""
         return self._log.stats(source)
@@ -239,6 +251,8 @@ class SearchService:
 
     def close(self) -> None:
         """Let go of threads, deliver what waits for the log, for a bounded time, and close it."""
+        if self._live:
+            self._live.close()
         self._shadow.close()
         self.models.close()
         self._log.close()
@@ -260,7 +274,6 @@ class SearchService:
         self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], shown_as: tuple[str, str] | None = None
     ) -> tuple[Result, ...]:
         """Results with title, snippet and, where shown as part of (session_id, query_id), a click token."""
-        documents = self._engine.documents([entry.doc_id for entry in ranking])
         searched = Searched(rewrite.query, rewrite.text)
         return tuple(
             Result(
@@ -271,8 +284,19 @@ class SearchService:
                 entry.score,
                 self._tokens.sign(ShownResult(*shown_as, entry.doc_id, rank)) if shown_as else None,
             )
-            for rank, (entry, document) in enumerate(zip(ranking, documents, strict=True), start=1)
+            for rank, (entry, document) in enumerate(self._stored(ranking), start=1)
         )
+
+    def _stored(self, ranking: Sequence[ScoredDoc]) -> list[tuple[ScoredDoc, Document]]:
+        """The ranking with its documents, without those that have been deleted since it was made."""
+        try:
+            return list(zip(ranking, self._engine.documents([entry.doc_id for entry in ranking]), strict=True))
+        except UnknownDocumentError:
+            found = []
+            for entry in ranking:
+                with suppress(UnknownDocumentError):
+                    found.append((entry, self._engine.documents([entry.doc_id])[0]))
+            return found
 
     def _turn(
         self,

@@ -67,6 +67,10 @@ class Settings(BaseModel):
     data: str = Field(default=STDLIB, description="`stdlib`, a BEIR folder, a JSONL file or `ir_datasets:ID`.")
     engine: Literal["tantivy", "rank-bm25"] = Field("tantivy", description="BM25 engine.")
     index: OptionalPath = Field(default=None, description="Folder that keeps the index; in memory without it.")
+    live_documents: bool = Field(
+        default=False,
+        description="Whether documents may be changed over HTTP; needs an index folder.",
+    )
     bundle: OptionalPath = Field(default=None, description="Exported rewriter; without one, queries stay as typed.")
     models: OptionalPath = Field(
         default=None, description="Folder of rewriter versions, to be activated and compared; instead of a bundle."

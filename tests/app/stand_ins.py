@@ -129,13 +129,14 @@ def make_service(
     max_spool_bytes=1_000_000,
     models=None,
     metrics=None,
+    live=None,
 ):
     """A service over DOCUMENTS with a log in `folder`."""
     timed = {} if clock is None else {"clock": clock}
     metrics = metrics or Metrics()
     return SearchService(
         ServiceParts(
-            engine=engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
+            engine=live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
             log=SoftLog(
                 log or LateLog.at(f"sqlite:///{folder / 'log.db'}"),
                 Spool(folder / "spool", max_spool_bytes),
@@ -146,6 +147,7 @@ def make_service(
             tokens=ClickTokens(["a key for tests"], lifetime_s, **timed),
             models=models or FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)),
             metrics=metrics,
+            live=live,
             **timed,
         )
     )

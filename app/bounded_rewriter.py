@@ -1,17 +1,29 @@
-"""A rewriter within a time budget: whatever happens to it, there is an answer, and the answer says what happened.
+"""A rewriter within bounds: whatever happens to it, there is an answer, and the answer says what happened.
 
-The rewriter runs in threads of its own. One that is over its budget cannot be stopped, but its thread is one of a
-few: those that come after it wait no longer than their own budget, and what has not begun by then never begins.
+The rewriter runs in threads of its own. Queries that arrive while it is busy are rewritten together. One that is over
+its budget cannot be stopped, but its thread is one of a few: those that come after it wait no longer than their own
+budget, and what has not begun by then never begins. A rewriter that fails again and again is left alone for a while.
+Rewrites are kept for a short while, so that popular queries cost nothing.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from threading import Lock
 
+from cachetools import TTLCache
+
+from app.circuit_breaker import CircuitBreaker
 from rewriter.rewrite import Reason, Rewrite, Rewriter, RewriteRequest
+from search.errors import ModelError
+
+BATCH = 32
+"""Queries rewritten together at most."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +36,19 @@ class RewriteLimits:
     max_characters: int = 1000
     """Longer queries are kept."""
     threads: int = 1
+    failures: int = 10
+    """So many in a row, over budget or in error, and the rewriter is not asked for `pause_s` seconds."""
+    pause_s: float = 10.0
+    cached: int = 2_000
+    """Rewrites kept, of about 50 kB each with 200 terms; 0 keeps none."""
+    cache_s: float = 60.0
+    """Seconds for which they are kept: feedback terms change with the documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    request: RewriteRequest
+    answer: Future[Rewrite]
 
 
 class BoundedRewriter:
@@ -34,11 +59,21 @@ class BoundedRewriter:
         self._rewriter = rewriter
         self._limits = limits
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="rewrite") if rewriter else None
+        self._waiting: deque[_Waiting] = deque()
+        self._breaker = CircuitBreaker(limits.failures, limits.pause_s)
+        self._cache: TTLCache[RewriteRequest, Rewrite] = TTLCache(limits.cached, limits.cache_s)
+        self._cache_lock = Lock()
+        self.cache_hits = self.cache_misses = 0
 
     @property
     def version(self) -> str | None:
         """The rewriter's version; None without one."""
         return self._rewriter.version if self._rewriter else None
+
+    @property
+    def resting(self) -> bool:
+        """Whether the rewriter has failed so often that it is left alone."""
+        return self._breaker.open
 
     def rewrite(self, query: str, history: tuple[str, ...]) -> Rewrite:
         """The rewriter's answer, or the query as typed with the reason."""
@@ -48,28 +83,94 @@ class BoundedRewriter:
             return Rewrite.keep(query, Reason.NO_MODEL)
         if len(query) > self._limits.max_characters:
             return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
-        future = self._pool.submit(self._rewriter.rewrite, [RewriteRequest(query, history)])
-        return self._within_budget(query, future)
+        request = RewriteRequest(query, history)
+        with self._cache_lock:
+            kept = self._cache.get(request)
+            self.cache_hits += kept is not None
+            self.cache_misses += kept is None
+        if kept is not None:
+            return kept
+        if not self._breaker.admits():
+            return Rewrite.keep(query, Reason.BREAKER_OPEN)
+        return self._within_budget(self._ask(self._rewriter, self._pool, request))
 
     def warm_up(self, query: str) -> None:
         """Rewrite once without a time budget: the first rewrite loads what later ones find loaded."""
-        if self._pool and self._rewriter:
-            fault = self._pool.submit(self._rewriter.rewrite, [RewriteRequest(query)]).exception()
-            if fault is not None:
-                _log.warning("The rewriter failed when it was tried: %s", fault)
+        try:
+            self.trial(query)
+        except ModelError as error:
+            _log.warning("The rewriter failed when it was tried: %s", error)
+
+    def trial(self, query: str) -> Rewrite | None:
+        """Rewrite without a time budget, cache or breaker; None without a rewriter. Raises ModelError where that
+        fails."""
+        if self._rewriter is None or self._pool is None:
+            return None
+        waiting = self._ask(self._rewriter, self._pool, RewriteRequest(query))
+        fault = waiting.answer.exception()
+        if fault is not None:
+            raise ModelError(f"Rewriting {query!r} failed: {fault}") from fault
+        return waiting.answer.result()
 
     def close(self) -> None:
         """Let go of the threads without waiting for them."""
         if self._pool:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _within_budget(self, query: str, future: Future[list[Rewrite]]) -> Rewrite:
+    def _ask(self, rewriter: Rewriter, pool: ThreadPoolExecutor, request: RewriteRequest) -> _Waiting:
+        waiting = _Waiting(request, Future())
+        self._waiting.append(waiting)
+        pool.submit(_answer_waiting, rewriter, self._waiting)
+        return waiting
+
+    def _within_budget(self, waiting: _Waiting) -> Rewrite:
+        query = waiting.request.query
         try:
-            return future.result(self._limits.budget_ms / 1000)[0]
+            rewrite = waiting.answer.result(self._limits.budget_ms / 1000)
         except FutureTimeoutError:
-            future.cancel()
+            waiting.answer.cancel()
             _log.warning("A rewrite took more than %g ms", self._limits.budget_ms)
+            self._breaker.failed()
             return Rewrite.keep(query, Reason.OVER_BUDGET)
-        except Exception:  # any fault of a model, whatever its kind, must leave the search unharmed
-            _log.exception("A rewrite failed")
+        except Exception as fault:  # any fault of a model, whatever its kind, must leave the search unharmed
+            _log.error("A rewrite failed", exc_info=fault)
+            self._breaker.failed()
             return Rewrite.keep(query, Reason.ERROR)
+        self._breaker.succeeded()
+        if self._cache.maxsize:
+            with self._cache_lock:
+                self._cache[waiting.request] = rewrite
+        return rewrite
+
+
+def _answer_waiting(rewriter: Rewriter, waiting: deque[_Waiting]) -> None:
+    """Rewrite what waits, together; nothing where an earlier call took all of it."""
+    taken: list[_Waiting] = []
+    while len(taken) < BATCH:
+        try:
+            one = waiting.popleft()
+        except IndexError:
+            break
+        if one.answer.set_running_or_notify_cancel():
+            taken.append(one)
+    if not taken:
+        return
+    try:
+        _answer(rewriter, taken)
+    except Exception as fault:  # raised again to those who wait for the answer
+        if len(taken) == 1:
+            taken[0].answer.set_exception(fault)
+            return
+        for one in taken:  # one bad query must not cost the others their rewrites
+            try:
+                _answer(rewriter, [one])
+            except Exception as own:  # as above
+                one.answer.set_exception(own)
+
+
+def _answer(rewriter: Rewriter, taken: Sequence[_Waiting]) -> None:
+    answers = rewriter.rewrite([one.request for one in taken])
+    if len(answers) != len(taken):
+        raise ModelError(f"{len(taken)} queries have {len(answers)} rewrites")
+    for one, rewrite in zip(taken, answers, strict=True):
+        one.answer.set_result(rewrite)

@@ -6,12 +6,14 @@ import json
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli_demo import EVALUATE_FIELDS
 from app.cli_options import AsJson, Config, Data, Engine, Overrides, Seed, given
+from search.errors import UntilclickError
 
 if TYPE_CHECKING:
     from rewriter.evaluate import EvaluateConfig
@@ -107,7 +109,18 @@ def _save_settings(config: EvaluateConfig, model: Path, log: str | None) -> None
 def export(
     context: typer.Context,
     model: Model,
-    out: Annotated[Path, typer.Option("--out", metavar="BUNDLE", envvar="UNTILCLICK_OUT", help="Folder to write.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="BUNDLE", envvar="UNTILCLICK_OUT", help="Folder to write.")
+    ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            "--models",
+            metavar="FOLDER",
+            envvar="UNTILCLICK_MODELS",
+            help="A service's folder of versions, to add it to; the service activates it when told to.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -128,20 +141,26 @@ def export(
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
 
+    if out is None and models is None:
+        raise UntilclickError("Say where to: --out BUNDLE, --models FOLDER, or both")
     terminal = Terminal(as_json=as_json)
     set_up_torch()
+    from app.model_store import ModelStore
     from rewriter import export as stage
     from rewriter.bundle import read_manifest
     from rewriter.stage_record import latest_stage, read_stage
 
     folder = latest_stage(model)
     record = read_stage(folder)
-    with terminal.progress("Exporting"):
+    with terminal.progress("Exporting"), TemporaryDirectory() as made:
+        bundle = out or Path(made) / "bundle"
         spelling = _spelling_of(data or record.data, record.fingerprint)
-        stage.main(stage.ExportConfig(folder, out, quantization), spelling)
-    manifest = read_manifest(out)
-    terminal.line(f"{out}: version {manifest.version}, stage {record.stage}, {quantization}")
-    terminal.answer({"bundle": out, "stage": record.stage, **asdict(manifest)})
+        stage.main(stage.ExportConfig(folder, bundle, quantization), spelling)
+        manifest = read_manifest(bundle)
+        if models is not None:
+            bundle = ModelStore(models).folder_of(ModelStore(models).add(bundle))
+    terminal.line(f"{bundle}: version {manifest.version}, stage {record.stage}, {quantization}")
+    terminal.answer({"bundle": bundle, "stage": record.stage, **asdict(manifest)})
 
 
 def _spelling_of(data: str, fingerprint: str) -> SpellingCorrector:

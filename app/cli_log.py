@@ -1,4 +1,4 @@
-"""`untilclick log stats|export|import`: what a session log says, and sessions to and from files."""
+"""`untilclick log stats|audit|export|import`: what a session log says, and sessions to and from files."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db[/b]",
     )
     group.command(epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db --source live[/b]")(stats)
+    group.command(epilog="Example: [b]untilclick log audit --log untilclick.db[/b]")(audit)
     group.command(
         "export", epilog="Example: [b]untilclick log export --log runs/stdlib/log.db --format ubi --out ubi-files[/b]"
     )(export_log)
@@ -51,6 +52,22 @@ def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_jso
         found = opened.stats(None if source == "all" else source)
     terminal.table(stats_table(found))
     terminal.answer(found)
+
+
+def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
+    """List visitors of the live log that look like programs, and why."""
+    from app.terminal import Terminal, suspects_table
+    from search.session_log import SessionLog
+    from search.visitors import suspects
+
+    terminal = Terminal(as_json=as_json)
+    with SessionLog.open(log, create=False) as opened, terminal.progress("Reading sessions"):
+        found = suspects(opened.sessions("live"))
+    if found:
+        terminal.table(suspects_table(found))
+    else:
+        terminal.line("Nobody in this log looks automated.")
+    terminal.answer({"suspects": found})
 
 
 def export_log(

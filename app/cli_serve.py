@@ -78,6 +78,15 @@ def serve(
     log: LogUrl = "untilclick.db",
     data: Data = "stdlib",
     bundle: Annotated[Path | None, BundleOption] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(
+            "--models",
+            metavar="FOLDER",
+            envvar="UNTILCLICK_MODELS",
+            help="Folder of versions, to be activated and compared; BUNDLE is added to it and answers.",
+        ),
+    ] = None,
     engine: Engine = "tantivy",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -90,7 +99,15 @@ def serve(
     """Serve search with rewriting, its page and its session log. More settings: the variables of docs/service.md."""
     from app.terminal import Terminal
 
-    options = {"data": data, "engine": engine, "log": log, "bundle": bundle, "host": host, "port": port}
+    options = {
+        "data": data,
+        "engine": engine,
+        "log": log,
+        "bundle": bundle,
+        "models": models,
+        "host": host,
+        "port": port,
+    }
     settings = service_settings(given(context, overrides), workers=workers, **options)
     check_port(host, port)
     Terminal().line(f"[bold]http://{host}:{port}[/bold]  [dim]Ctrl-C ends it.[/dim]")

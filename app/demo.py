@@ -184,7 +184,7 @@ class _Demo:
         if not log.exists():
             return
         name = f"log-until-{time.strftime('%Y%m%d-%H%M%S')}.db"
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", ".spool"):
             part = log.with_name(log.name + suffix)
             if part.exists():
                 part.rename(log.with_name(name + suffix))

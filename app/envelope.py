@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
 from app.problems import REQUEST_ID, internal_problem, problem_response, too_large_problem
+from app.request_logs import request_id
 
 HEADERS = {
     "cache-control": "no-cache",
@@ -57,10 +58,12 @@ class Envelope:
             return
         headers = Headers(scope=scope)
         scope[REQUEST_ID] = _request_id(headers.get("x-request-id"))
+        request_id.set(scope[REQUEST_ID])
         answer = _Answer(send, scope[REQUEST_ID])
         started = perf_counter()
         try:
-            await self._answer(scope, receive, answer, headers)
+            with self._metrics.tracing.request(scope["method"], scope["path"], headers):
+                await self._answer(scope, receive, answer, headers)
         finally:
             self._account(scope, answer.status, perf_counter() - started)
 
@@ -102,7 +105,6 @@ class Envelope:
             route,
             status,
             seconds * 1000,
-            extra={"request_id": scope[REQUEST_ID]},
         )
 
 

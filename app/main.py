@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import gc
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,16 +12,18 @@ import anyio
 import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
-from app import routes_health, routes_page, routes_reading, routes_search
+from app import routes_documents, routes_health, routes_models, routes_page, routes_reading, routes_search
 from app.envelope import Envelope
 from app.metrics import Metrics
 from app.open_service import open_service
-from app.problems import install_problem_handlers, use_problem_media_type
+from app.openapi_document import describe
+from app.problems import install_problem_handlers
+from app.request_logs import set_up_logs
 from app.service import SearchService
 from app.service_access import ServiceAccess
 from app.settings import Settings
+from app.tracing import tracing_to
 from search.version import program_version
 
 DESCRIPTION = (
@@ -37,17 +39,18 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
 
     A service that is handed in stays its owner's to close.
     """
-    metrics = service.metrics if service is not None else Metrics()
+    metrics = service.metrics if service is not None else Metrics(tracing_to(settings.otlp_endpoint))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened = service if service is not None else await to_thread.run_sync(open_service, settings, metrics)
+        opened = service if service is not None else await to_thread.run_sync(_open, settings, metrics)
         app.state.access = ServiceAccess(opened, settings, anyio.CapacityLimiter(settings.search_threads))
         try:
             yield
         finally:
             if service is None:
                 opened.close()
+                metrics.tracing.close()
 
     app = FastAPI(
         title=settings.title,
@@ -57,12 +60,16 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         docs_url=None,
         redoc_url=None,
     )
+    if settings.rate_limits:
+        from app.rate_limits import RateLimits
+
+        app.add_middleware(RateLimits, limits=settings.rate_limits)
     app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
     install_problem_handlers(app)
-    for routes in (routes_search, routes_reading, routes_health, routes_page):
+    for routes in (routes_search, routes_documents, routes_reading, routes_models, routes_health, routes_page):
         app.include_router(routes.router)
     routes_page.mount_static(app)
-    _describe_problems(app)
+    describe(app, settings)
     return app
 
 
@@ -77,6 +84,8 @@ def serve(settings: Settings) -> None:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_graceful_shutdown": GRACE_SECONDS,
     }
     with contextlib.suppress(KeyboardInterrupt):
@@ -84,23 +93,23 @@ def serve(settings: Settings) -> None:
             os.environ.update(settings.to_environment())
             uvicorn.run("app.main:app_from_environment", factory=True, workers=settings.workers, **options)
             return
-        with contextlib.closing(open_service(settings, Metrics())) as service:
+        set_up_logs(settings.log_format)
+        metrics = Metrics(tracing_to(settings.otlp_endpoint))
+        with contextlib.closing(metrics.tracing), contextlib.closing(_open(settings, metrics)) as service:
             uvicorn.run(create_app(settings, service), **options)
+
+
+def _open(settings: Settings, metrics: Metrics) -> SearchService:
+    """Open the service for the life of the process: what it consists of is no garbage, and the collector, which would
+    stop all requests to look at it again and again, is told so."""
+    service = open_service(settings, metrics)
+    gc.collect()
+    gc.freeze()
+    return service
 
 
 def app_from_environment() -> FastAPI:
     """The application that the environment describes: the factory for servers with several processes."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return create_app(Settings.from_environment(os.environ))
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Have `/openapi.json` say that errors are problem documents."""
-
-    def openapi() -> dict[str, Any]:  # Any: a JSON document
-        if app.openapi_schema is None:
-            plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = use_problem_media_type(plain)
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    settings = Settings.from_environment(os.environ)
+    set_up_logs(settings.log_format)
+    return create_app(settings)

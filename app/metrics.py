@@ -5,12 +5,14 @@ What the metrics mean to an operator is in `docs/service.md`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from app.tracing import NoTracing, Tracing
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of the latency buckets."""
@@ -31,13 +33,15 @@ class ClickOutcome(StrEnum):
     REPEATED = "repeated"
     REFUSED = "refused"
     UNLOGGED = "unlogged"
-    """The log could not take it."""
+    """The spool could not take it."""
 
 
 class Metrics:
     """The metrics of one service."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        """`tracing` is told of stages and requests, too; by default nobody is."""
+        self.tracing = tracing or NoTracing()
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "untilclick_requests",
@@ -74,6 +78,21 @@ class Metrics:
             ("operation",),
             registry=self.registry,
         )
+        self._spool_delivered = Counter(
+            "untilclick_spool_delivered", "Events that went from the spool into the log.", registry=self.registry
+        )
+        self._spool_refused = Counter(
+            "untilclick_spool_refused", "Events that the spool could not take.", registry=self.registry
+        )
+        self._spool_set_aside = Counter(
+            "untilclick_spool_set_aside", "Events that can never be in the log.", registry=self.registry
+        )
+        self._spool_waiting = Gauge(
+            "untilclick_spool_waiting", "Events in the spool that are not in the log yet.", registry=self.registry
+        )
+        self._spool_oldest = Gauge(
+            "untilclick_spool_oldest_seconds", "Age of the first event that waits.", registry=self.registry
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -86,7 +105,8 @@ class Metrics:
         timer = StageTimer()
         started = perf_counter()
         try:
-            yield timer
+            with self.tracing.stage(stage.value):
+                yield timer
         finally:
             seconds = perf_counter() - started
             timer.ms = seconds * 1000
@@ -96,13 +116,31 @@ class Metrics:
         """Count one query by why it was rewritten or kept."""
         self._rewrites.labels(reason).inc()
 
-    def click(self, outcome: ClickOutcome) -> None:
-        """Count one click."""
-        self._clicks.labels(outcome.value).inc()
+    def click(self, outcome: ClickOutcome, n: int = 1) -> None:
+        """Count clicks of one outcome."""
+        if n:
+            self._clicks.labels(outcome.value).inc(n)
 
     def log_failure(self, operation: str) -> None:
         """Count one failed read or write of the session log."""
         self._log_failures.labels(operation).inc()
+
+    def delivered(self, n: int) -> None:
+        """Count events that went from the spool into the log."""
+        self._spool_delivered.inc(n)
+
+    def refused(self) -> None:
+        """Count one event that the spool could not take."""
+        self._spool_refused.inc()
+
+    def set_aside(self) -> None:
+        """Count one event that can never be in the log."""
+        self._spool_set_aside.inc()
+
+    def watch_spool(self, waiting: Callable[[], float], oldest_age_s: Callable[[], float]) -> None:
+        """From now on, ask these for the number of waiting events and the age of the first, in seconds."""
+        self._spool_waiting.set_function(waiting)
+        self._spool_oldest.set_function(oldest_age_s)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

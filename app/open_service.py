@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from app.bounded_rewriter import RewriteLimits
 from app.click_tokens import ClickTokens, stored_key
 from app.metrics import Metrics
+from app.model_store import ModelStore
+from app.models import FixedModel, Models, StoredModels
 from app.service import SearchService, ServiceParts
 from app.settings import Settings
+from app.soft_log import LogLimits, SoftLog
 from rewriter.bundle import BundleManifest, read_manifest
-from rewriter.rewrite import Rewriter
 from search.corpus import load_corpus
 from search.engine import SearchEngine
-from search.engines import open_engine
-from search.session_log import SessionLog
+from search.engines import open_engine, open_live_engine
 
 _log = logging.getLogger(__name__)
 
@@ -29,25 +29,19 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     Raises the UntilclickError of the part that cannot be opened: a service that starts, works.
     """
     corpus = load_corpus(settings.data)
-    engine = open_engine(settings.engine, corpus, settings.index)
-    rewriter, manifest = _open_rewriter(settings.bundle, engine, corpus.fingerprint)
-    if manifest and manifest.kind == "subwords" and settings.rewrite_budget_ms < SUBWORD_BUDGET_MS:
-        _log.warning(
-            "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "
-            "UNTILCLICK_REWRITE_BUDGET_MS to %g or so",
-            settings.bundle, settings.rewrite_budget_ms, SUBWORD_BUDGET_MS,
-        )  # fmt: skip
+    live = open_live_engine(settings.engine, corpus, settings.index) if settings.live_documents else None
+    engine = live or open_engine(settings.engine, corpus, settings.index)
+    models = _open_models(settings, engine)
+    for loaded in models.in_use.loaded.values():
+        _warn(loaded.manifest, settings, corpus.fingerprint)
     tokens = ClickTokens(_keys(settings), settings.token_lifetime_s)
     service = SearchService(
         ServiceParts(
             engine=engine,
-            log=SessionLog.open(settings.log),
+            log=SoftLog.open(settings.log, settings.spool_folder, metrics, _log_limits(settings)),
             tokens=tokens,
-            rewriter=rewriter,
-            manifest=manifest,
-            limits=RewriteLimits(
-                settings.rewrite_budget_ms, settings.max_rewrite_characters, settings.rewrite_threads
-            ),
+            models=models,
+            live=live,
             metrics=metrics,
         )
     )
@@ -55,17 +49,48 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     return service
 
 
-def _open_rewriter(
-    bundle: Path | None, engine: SearchEngine, fingerprint: str
-) -> tuple[Rewriter | None, BundleManifest | None]:
-    if bundle is None:
-        return None, None
+def _log_limits(settings: Settings) -> LogLimits:
+    return LogLimits(
+        settings.spool_max_bytes, settings.history_budget_ms, settings.drain_s, settings.click_patience_s
+    )
+
+
+def _open_models(settings: Settings, engine: SearchEngine) -> Models:
+    limits = RewriteLimits(
+        budget_ms=settings.rewrite_budget_ms,
+        max_characters=settings.max_rewrite_characters,
+        threads=settings.rewrite_threads,
+        failures=settings.rewrite_failures,
+        pause_s=settings.rewrite_pause_s,
+        cached=settings.rewrite_cache,
+        cache_s=settings.rewrite_cache_s,
+    )
+    if settings.models is None and settings.bundle is None:
+        return FixedModel(None, limits)
     from rewriter.runtime import open_bundle
 
-    manifest = read_manifest(bundle)
+    if settings.models is None:
+        assert settings.bundle is not None
+        return FixedModel(open_bundle(settings.bundle, engine), limits, read_manifest(settings.bundle))
+    store = ModelStore(settings.models)
+    if settings.bundle is not None:
+        store.activate(store.add(settings.bundle))
+    return StoredModels(store, lambda folder: open_bundle(folder, engine), limits, settings.example_queries)
+
+
+def _warn(manifest: BundleManifest | None, settings: Settings, fingerprint: str) -> None:
+    """Say in the log what makes a model useless here."""
+    if manifest is None:
+        return
     if manifest.fingerprint != fingerprint:
-        _log.warning("Bundle %s was trained on other documents (%s); it may rewrite badly", bundle, manifest.data)
-    return open_bundle(bundle, engine), manifest
+        name = settings.bundle or manifest.version
+        _log.warning("Bundle %s was trained on other documents (%s); it may rewrite badly", name, manifest.data)
+    if manifest.kind == "subwords" and settings.rewrite_budget_ms < SUBWORD_BUDGET_MS:
+        _log.warning(
+            "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "
+            "UNTILCLICK_REWRITE_BUDGET_MS to %g or so",
+            settings.bundle or manifest.version, settings.rewrite_budget_ms, SUBWORD_BUDGET_MS,
+        )  # fmt: skip
 
 
 def _keys(settings: Settings) -> list[str]:

@@ -17,6 +17,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from app.click_tokens import ClickTokenError
+from app.live_documents import FixedDocumentsError
+from app.model_store import UnknownVersionError
+from app.models import NoModelFolderError, RefusedVersionError
 from search.errors import EngineError, LogError, UnknownDocumentError
 
 PROBLEM_JSON = "application/problem+json"
@@ -74,7 +77,15 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every exception with a problem document."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    for kind in (ClickTokenError, UnknownDocumentError, LogError, EngineError):
+    for kind in (
+        ClickTokenError,
+        UnknownVersionError,
+        RefusedVersionError,
+        NoModelFolderError,
+        FixedDocumentsError,
+        LogError,
+        EngineError,
+    ):
         app.add_exception_handler(kind, _own_error)
 
 
@@ -115,6 +126,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 413:
         return problem_response(too_large_problem(str(error.detail)), request_id_of(request))
+    if error.status_code == 400:  # what FastAPI says of a body that is no text
+        return await _invalid(request, RequestValidationError([{"loc": ("body",), "msg": "must be JSON in UTF-8"}]))
     title = HTTPStatus(error.status_code).phrase
     detail = None if error.detail == title else str(error.detail)
     problem = Problem(type="about:blank", title=title, status=error.status_code, detail=detail)
@@ -126,11 +139,19 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(
             type=problem_type("click-token"), title="Click token refused", status=403, detail=str(error)
         )
+    elif isinstance(error, UnknownVersionError):
+        problem = Problem(
+            type=problem_type("no-such-version"), title="No such version", status=404, detail=str(error)
+        )
+    elif isinstance(error, RefusedVersionError | NoModelFolderError):
+        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=str(error))
+    elif isinstance(error, FixedDocumentsError):
+        problem = Problem(type=problem_type("documents-fixed"), title="Not done", status=409, detail=str(error))
     elif isinstance(error, UnknownDocumentError):
         problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
     else:
         part = "session log" if isinstance(error, LogError) else "search engine"
-        _log.error("The %s failed: %s", part, error, extra={"request_id": request_id_of(request)})
+        _log.error("The %s failed: %s", part, error)
         detail = f"The {part} does not answer at the moment. Try again later."
         problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
     return problem_response(problem, request_id_of(request))

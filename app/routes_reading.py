@@ -1,4 +1,4 @@
-"""What can be read: documents, figures of the sessions, models, and what this service is."""
+"""What can be read: figures of the sessions, and what this service is."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from app.problems import problem_responses
-from app.schemas import DocumentOut, InfoResponse, ModelsResponse, StatsResponse
-from app.service import Mode
+from app.ranking import Mode
+from app.schemas import InfoResponse, StatsResponse
 from app.service_access import Access
 from search.version import program_version
 
 router = APIRouter(prefix="/v1")
-
-
-@router.get(
-    "/documents/{doc_id:path}", tags=["documents"], summary="Read a document", responses=problem_responses(404, 503)
-)
-async def get_document(doc_id: str, access: Access) -> DocumentOut:
-    """The document as it is stored."""
-    return DocumentOut.of(await access.run(lambda: access.service.document(doc_id)))
 
 
 @router.get(
@@ -34,12 +26,6 @@ async def get_stats(
 ) -> StatsResponse:
     """How many sessions and clicks there are, and how soon visitors click, in total and by rewriter version."""
     return StatsResponse.of(await access.run(lambda: access.service.stats(source)))
-
-
-@router.get("/models", tags=["models"], summary="List the rewriters", responses=problem_responses())
-async def get_models(access: Access) -> ModelsResponse:
-    """The versions of the rewriter, and which one answers."""
-    return ModelsResponse.of(access.service.rewriter_version, access.service.manifest)
 
 
 @router.get("/info", tags=["service"], summary="What this service is", responses=problem_responses())

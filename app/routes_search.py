@@ -43,10 +43,11 @@ async def get_search(parameters: Annotated[SearchParameters, Query()], access: A
     summary="Report a click",
     status_code=204,
     response_class=Response,
-    responses={204: {"description": "The click is logged, now or before."}, **problem_responses(403, 413, 422)},
+    responses={204: {"description": "The click is taken, now or before."}, **problem_responses(403, 413, 422)},
 )
 async def post_click(body: ClickRequest, access: Access) -> Response:
-    """Log a click on a result. The same token again is harmless; a forged, altered or expired one is refused."""
+    """Take a click on a result for the log. The same token again is harmless; a forged, altered or expired one is
+    refused."""
     await access.run(lambda: access.service.click(body.click_token))
     return Response(status_code=204)
 

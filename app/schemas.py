@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.candidates import Candidate
-from app.service import Mode, Result, RewriteAnswer, SearchAnswer, SearchCommand
-from rewriter.bundle import BundleManifest
+from app.ranking import Mode
+from app.service import Result, RewriteAnswer, SearchAnswer, SearchCommand
 from rewriter.rewrite import Reason, Rewrite
 from search.log_stats import LogStats, SessionFigures
 from search.records import Document
 
-MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES = 128, 50, 10
+MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES, MAX_DOC_ID = 128, 50, 10, 512
 DEFAULT_K = 10
+LISTED_TERMS = 20
 
 
 def _plain_text(value: str) -> str:
@@ -25,18 +26,32 @@ def _plain_text(value: str) -> str:
     return value
 
 
-Text = Annotated[str, AfterValidator(_plain_text)]
+Text = Annotated[str, AfterValidator(_plain_text), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 
 
-class _Request(BaseModel):
+def _no_text(value: object) -> object:
+    """Refuse what JSON Schema calls no number: pydantic would read "3", and take true for 1."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_text)]
+
+
+class Body(BaseModel):
+    """What a client sends; unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Response(BaseModel):
+class Answer(BaseModel):
+    """What a client gets."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class SearchRequest(_Request):
+class SearchRequest(Body):
     """One search of a session."""
 
     query: Text = Field(description="What the visitor typed.", examples=["wait until a thread is finished"])
@@ -47,9 +62,9 @@ class SearchRequest(_Request):
     client_id: Text | None = Field(
         default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor's, kept in the session log."
     )
-    k: int = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
+    k: Whole = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
     mode: Mode = Field(default=Mode.AUTO, description="How the rewrite is used; `off` is plain BM25.")
-    compare: bool = Field(default=False, description="Also give the results of the query as typed.")
+    compare: bool = Field(default=False, strict=True, description="Also give the results of the query as typed.")
 
     def command(self) -> SearchCommand:
         """What the service is told."""
@@ -57,7 +72,7 @@ class SearchRequest(_Request):
         return SearchCommand(self.query, session_id, self.client_id, self.k, self.mode, self.compare)
 
 
-class SearchParameters(_Request):
+class SearchParameters(Body):
     """The same as parameters of a link."""
 
     q: Text = Field(description="What the visitor typed.")
@@ -75,36 +90,37 @@ class SearchParameters(_Request):
         return SearchCommand(self.q, session_id, self.client_id, self.k, self.mode, self.compare)
 
 
-class ClickRequest(_Request):
+class ClickRequest(Body):
     """A click on a result."""
 
     click_token: str = Field(min_length=1, description="The token of the result that was clicked.")
 
 
-class RewriteRequestBody(_Request):
+class RewriteRequestBody(Body):
     """A query to rewrite without searching."""
 
     query: Text = Field(description="What the visitor typed.", examples=["seperate string by comma"])
     history: tuple[Text, ...] = Field(
         default=(), max_length=MAX_HISTORY, description="Earlier queries of the session, oldest first."
     )
-    n: int = Field(default=1, ge=1, le=MAX_CANDIDATES, description="How many candidates to give at most.")
+    n: Whole = Field(default=1, ge=1, le=MAX_CANDIDATES, description="How many candidates to give at most.")
 
 
-class TermOut(_Response):
+class TermOut(Answer):
     """A word that was added to the query."""
 
     term: str
     weight: float = Field(description="Share of the rewrite, 0..1; the weights of a rewrite sum to 1.")
 
 
-class RewriteOut(_Response):
+class RewriteOut(Answer):
     """What was searched instead of the query as typed."""
 
     text: str = Field(
         description="The rewritten query for a person to read; the query itself when nothing is applied."
     )
-    terms: list[TermOut] = Field(description="Words added, heaviest first.")
+    terms: list[TermOut] = Field(description=f"The heaviest {LISTED_TERMS} words added; `/v1/rewrite` gives all.")
+    n_terms: int = Field(description="How many words were added.")
     correction: str | None = Field(description="The query with misspelt words replaced; null where no word was.")
     context: list[str] = Field(description="Words of the session's earlier queries that are searched as well.")
     applied: bool = Field(description="Whether the results are those of the rewrite.")
@@ -117,7 +133,8 @@ class RewriteOut(_Response):
         """From the service's answer."""
         return cls(
             text=rewrite.text,
-            terms=_terms(rewrite.terms),
+            terms=_terms(rewrite.terms[:LISTED_TERMS]),
+            n_terms=len(rewrite.terms),
             correction=rewrite.correction,
             context=list(rewrite.context),
             applied=rewrite.applied,
@@ -127,14 +144,14 @@ class RewriteOut(_Response):
         )
 
 
-class SnippetPiece(_Response):
+class SnippetPiece(Answer):
     """Consecutive plain text of a snippet."""
 
     text: str
     hit: bool = Field(description="True for a word that was searched: mark it.")
 
 
-class ResultOut(_Response):
+class ResultOut(Answer):
     """One result."""
 
     rank: int = Field(description="1-based.")
@@ -157,7 +174,7 @@ class ResultOut(_Response):
         )
 
 
-class TimingsOut(_Response):
+class TimingsOut(Answer):
     """Milliseconds by stage."""
 
     rewrite: float
@@ -166,7 +183,7 @@ class TimingsOut(_Response):
     total: float
 
 
-class SearchResponse(_Response):
+class SearchResponse(Answer):
     """The answer to one search."""
 
     query_id: str
@@ -199,7 +216,7 @@ class SearchResponse(_Response):
         )
 
 
-class CandidateOut(_Response):
+class CandidateOut(Answer):
     """One way to say the query."""
 
     text: str
@@ -212,7 +229,7 @@ class CandidateOut(_Response):
         return cls(text=candidate.text, terms=_terms(candidate.terms), score=candidate.score)
 
 
-class RewriteResponse(_Response):
+class RewriteResponse(Answer):
     """What the rewriter makes of a query."""
 
     query: str
@@ -238,7 +255,14 @@ class RewriteResponse(_Response):
         )
 
 
-class DocumentOut(_Response):
+class DocumentIn(Body):
+    """What a document shall say."""
+
+    title: Text = Field(default="", description="May be empty.")
+    text: Text
+
+
+class DocumentOut(Answer):
     """A stored document."""
 
     doc_id: str
@@ -251,7 +275,7 @@ class DocumentOut(_Response):
         return cls(doc_id=document.doc_id, title=document.title, text=document.text)
 
 
-class FiguresOut(_Response):
+class FiguresOut(Answer):
     """How well a set of sessions was served."""
 
     sessions: int
@@ -287,40 +311,7 @@ class StatsResponse(FiguresOut):
         return cls(by_rewriter_version=versions, **_figures(stats.total))
 
 
-class ModelOut(_Response):
-    """A rewriter that the service can use."""
-
-    version: str
-    active: bool
-    data: str | None = Field(description="The documents it was trained on.")
-    created: str | None = Field(description="ISO 8601, UTC.")
-    quantization: str | None
-    figures: dict[str, float] = Field(description="Validation figures at the end of training.")
-
-
-class ModelsResponse(_Response):
-    """The rewriters of this service."""
-
-    active: str | None = Field(description="Version that answers; null without one.")
-    models: list[ModelOut]
-
-    @classmethod
-    def of(cls, version: str | None, manifest: BundleManifest | None) -> Self:
-        """From the rewriter's version and, where it came from a bundle, the bundle's manifest."""
-        if version is None:
-            return cls(active=None, models=[])
-        model = ModelOut(
-            version=version,
-            active=True,
-            data=manifest.data if manifest else None,
-            created=manifest.created if manifest else None,
-            quantization=manifest.quantization if manifest else None,
-            figures=dict(manifest.figures) if manifest else {},
-        )
-        return cls(active=version, models=[model])
-
-
-class InfoResponse(_Response):
+class InfoResponse(Answer):
     """What a client needs to know to offer a search box."""
 
     title: str
@@ -334,13 +325,13 @@ class InfoResponse(_Response):
     max_query_characters: int
 
 
-class LiveResponse(_Response):
+class LiveResponse(Answer):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class ReadyResponse(_Response):
+class ReadyResponse(Answer):
     """Whether the parts of the service work."""
 
     status: Literal["ready", "degraded"] = Field(

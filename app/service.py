@@ -1,54 +1,42 @@
 """The service without HTTP: engine, rewriter and session log put together.
 
 A search always answers as long as the engine does: rewriting fails open (`bounded_rewriter`), logging fails soft
-(`soft_log`). Opening the parts from settings is in `open_service`; requests and responses are in `schemas` and
-`routes`.
+and waits for no database (`soft_log`). Opening the parts from settings is in `open_service`; requests and responses
+are in `schemas` and `routes`.
 """
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from time import perf_counter
 
-from app.bounded_rewriter import BoundedRewriter, RewriteLimits
+from app.bounded_rewriter import RewriteLimits
 from app.candidates import Candidate, candidates
 from app.click_tokens import ClickTokenError, ClickTokens, ShownResult
+from app.live_documents import FixedDocumentsError, LiveDocuments
 from app.metrics import ClickOutcome, Metrics, Stage
-from app.snippets import Piece, snippet, term_weights
+from app.model_metrics import ModelMetrics
+from app.model_store import Experiment
+from app.models import FixedModel, Loaded, Models
+from app.plan import plan_of
+from app.ranking import Mode, Ranked, interleaved, ranked
+from app.shadow import Shadow, ShadowFigures, ShownList
+from app.snippets import Piece, Searched, snippet
 from app.soft_log import SoftLog
-from rewriter.bundle import BundleManifest
-from rewriter.rewrite import Reason, Rewrite, Rewriter
-from search.engine import SearchEngine
-from search.errors import UntilclickError
-from search.fusion import reciprocal_rank_fusion
+from rewriter.rewrite import Reason, Rewrite
+from search.engine import LiveEngine, SearchEngine
+from search.errors import UnknownDocumentError, UntilclickError
+from search.interleaving import Preference, preference
 from search.log_stats import LogStats
 from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
-from search.session_log import SessionLog
-
-FUSION_DEPTH = 100
-"""Ranks of each ranking that are fused."""
 
 WARM_UP_QUERY = "how to search"
 """Searched once at the start; any words will do."""
-
-
-class Mode(StrEnum):
-    """How a rewrite is used."""
-
-    AUTO = "auto"
-    """What the service thinks best: at present `blend`."""
-    OFF = "off"
-    """Plain BM25 on the query as typed."""
-    BLEND = "blend"
-    """Original, feedback and rewrite as weighted clauses of one query."""
-    REPLACE = "replace"
-    """The rewrite alone."""
-    FUSE = "fuse"
-    """Reciprocal rank fusion of the rankings of the original and of the rewrite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +100,17 @@ class RewriteAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentFigures:
+    """What is tried on live queries."""
+
+    experiment: Experiment | None
+    preference: Preference | None
+    """None without an experiment."""
+    shadow: ShadowFigures | None
+    """Of the latest candidate in this process; None before there was one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Which parts work at this moment."""
 
@@ -126,12 +125,11 @@ class ServiceParts:
     """What a service is made of."""
 
     engine: SearchEngine
-    log: SessionLog
+    log: SoftLog
     tokens: ClickTokens
-    rewriter: Rewriter | None = None
-    manifest: BundleManifest | None = None
-    """Of the rewriter's bundle, where it came from one."""
-    limits: RewriteLimits = field(default_factory=RewriteLimits)
+    models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
+    live: LiveEngine | None = None
+    """The engine, where its documents may be changed."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     metrics: Metrics = field(default_factory=Metrics)
@@ -142,12 +140,15 @@ class SearchService:
 
     def __init__(self, parts: ServiceParts) -> None:
         self.metrics = parts.metrics
-        self.manifest = parts.manifest
+        self.models = parts.models
         self._engine = parts.engine
         self._tokens = parts.tokens
         self._clock = parts.clock
-        self._log = SoftLog(parts.log, parts.metrics)
-        self._rewriter = BoundedRewriter(parts.rewriter, parts.limits)
+        self._log = parts.log
+        self._live = LiveDocuments(parts.live) if parts.live else None
+        self._shadow = Shadow(parts.engine)
+        self._draw = random.SystemRandom()
+        self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures))
 
     @property
     def engine_name(self) -> str:
@@ -156,8 +157,8 @@ class SearchService:
 
     @property
     def rewriter_version(self) -> str | None:
-        """Version of the rewriter; None without one."""
-        return self._rewriter.version
+        """Version of the rewriter that answers; None without one."""
+        return self.models.in_use.state.active
 
     def search(self, command: SearchCommand) -> SearchAnswer:
         """Search, and log what was shown. Raises EngineError where the engine fails."""
@@ -166,17 +167,30 @@ class SearchService:
         query_id = str(uuid.uuid4())
         with self.metrics.timed(Stage.LOG) as reading:
             history = self._log.history(session_id) if command.session_id else ()
+        plan = plan_of(self.models.in_use, command.mode, session_id)
         with self.metrics.timed(Stage.REWRITE) as rewriting:
-            rewrite = self._rewrite(command, history)
+            sides = [self._rewrite(side, command, history) for side in plan.sides]
+        rewrite = next((side for side in reversed(sides) if side.applied), sides[-1])
         with self.metrics.timed(Stage.SEARCH) as searching:
-            ranking, plain = self._rank(rewrite, command)
-            shown = self._present(rewrite, ranking, (session_id, query_id))
-            original = None if plain is None else self._present(Rewrite.keep(command.query, rewrite.reason), plain)
+            found = self._rank(sides, command)
+            shown = self._present(rewrite, found.ranking, (session_id, query_id))
+            plain = Rewrite.keep(command.query, rewrite.reason)
+            original = None if found.plain is None else self._present(plain, found.plain)
+        answered = (query_id, len(history), tuple(result.doc_id for result in shown))
+        attributes = {
+            "mode": command.mode.value,
+            "reason": rewrite.reason.value,
+            "rewriter_version": plan.version,
+            **plan.attributes(found.teams),
+        }
         with self.metrics.timed(Stage.LOG) as writing:
-            self._log.turn(session_id, self._turn(query_id, len(history), command, rewrite, shown), command.client_id)
+            self._log.turn(session_id, self._turn(answered, command, rewrite, attributes), command.client_id)
+        if plan.shadow is not None:
+            version, candidate = plan.shadow
+            self._shadow.run(candidate, version, ShownList(query_id, command.query, history, answered[2]))
         total = (perf_counter() - started) * 1000
         timings = Timings(rewriting.ms, searching.ms, reading.ms + writing.ms, total)
-        return SearchAnswer(query_id, session_id, rewrite, self.rewriter_version, shown, original, timings)
+        return SearchAnswer(query_id, session_id, rewrite, plan.version, shown, original, timings)
 
     def click(self, token: str) -> ShownResult:
         """Log the click that a token stands for; again is harmless. Raises ClickTokenError for a bad token."""
@@ -186,25 +200,38 @@ class SearchService:
             self.metrics.click(ClickOutcome.REFUSED)
             raise
         with self.metrics.timed(Stage.LOG):
-            fresh = self._log.click(Click(shown.query_id, shown.doc_id, shown.rank, self._clock()))
-        outcomes = {True: ClickOutcome.RECORDED, False: ClickOutcome.REPEATED, None: ClickOutcome.UNLOGGED}
-        self.metrics.click(outcomes[fresh])
+            self._log.click(Click(shown.query_id, shown.doc_id, shown.rank, self._clock()))
+        self._shadow.click(shown.query_id, shown.doc_id, shown.rank)
         return shown
 
     def rewrite(self, query: str, history: Sequence[str] = (), n: int = 1) -> RewriteAnswer:
         """Rewrite without searching or logging, with up to `n` candidates, best first."""
+        in_use = self.models.in_use
         with self.metrics.timed(Stage.REWRITE) as timer:
-            rewrite = self._rewriter.rewrite(query, tuple(history))
+            rewrite = in_use.active.rewriter.rewrite(query, tuple(history))
         self.metrics.rewrite(rewrite.reason.value)
-        return RewriteAnswer(rewrite, candidates(rewrite, n), self.rewriter_version, timer.ms)
+        return RewriteAnswer(rewrite, candidates(rewrite, n), in_use.state.active, timer.ms)
 
     def document(self, doc_id: str) -> Document:
         """A stored document. Raises UnknownDocumentError."""
         return self._engine.documents([doc_id])[0]
 
+    @property
+    def live_documents(self) -> LiveDocuments:
+        """What changes documents. Raises FixedDocumentsError where they are one corpus for good."""
+        if self._live is None:
+            raise FixedDocumentsError("This service searches one corpus for good. Set UNTILCLICK_LIVE_DOCUMENTS.")
+        return self._live
+
     def stats(self, source: Source | None) -> LogStats:
         """Figures of the session log. Raises LogError where the log fails."""
         return self._log.stats(source)
+
+    def experiment(self) -> ExperimentFigures:
+        """What is being compared, and whom the visitors prefer. Raises LogError where the log fails."""
+        experiment = self.models.in_use.state.experiment
+        credits = self._log.credits(experiment.name, experiment.started) if experiment else []
+        return ExperimentFigures(experiment, preference(credits) if experiment else None, self._shadow.figures)
 
     def health(self) -> Health:
         """Try engine and log, and say whether there is a rewriter."""
@@ -218,70 +245,75 @@ class SearchService:
     def warm_up(self) -> None:
         """Rewrite and search once, so that no visitor pays for what is loaded on first use. Never raises what a
         rewriter raises; neither logged nor counted."""
-        self._rewriter.warm_up(WARM_UP_QUERY)
+        for loaded in self.models.in_use.loaded.values():
+            loaded.rewriter.warm_up(WARM_UP_QUERY)
         self._engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
 
     def close(self) -> None:
-        """Close the log and let go of threads."""
-        self._rewriter.close()
+        """Let go of threads, deliver what waits for the log, for a bounded time, and close it."""
+        if self._live:
+            self._live.close()
+        self._shadow.close()
+        self.models.close()
         self._log.close()
 
-    def _rewrite(self, command: SearchCommand, history: tuple[str, ...]) -> Rewrite:
+    def _rewrite(self, side: Loaded, command: SearchCommand, history: tuple[str, ...]) -> Rewrite:
         if command.mode is Mode.OFF:
             rewrite = Rewrite.keep(command.query, Reason.MODE_OFF)
         else:
-            rewrite = self._rewriter.rewrite(command.query, history)
+            rewrite = side.rewriter.rewrite(command.query, history)
         self.metrics.rewrite(rewrite.reason.value)
         return rewrite
 
-    def _rank(self, rewrite: Rewrite, command: SearchCommand) -> tuple[list[ScoredDoc], list[ScoredDoc] | None]:
-        """The ranking to show and, where it is asked for, the plain one."""
-        plain = WeightedQuery.of(command.query)
-        if not rewrite.applied:
-            ranking = self._engine.search([plain], command.k)[0]
-            return ranking, ranking if command.compare else None
-        if command.mode is Mode.FUSE:
-            depth = max(command.k, FUSION_DEPTH)
-            original, replaced = self._engine.search([plain, rewrite.replace], depth)
-            fused = reciprocal_rank_fusion([original, replaced], command.k)
-            return fused, original[: command.k] if command.compare else None
-        query = rewrite.replace if command.mode is Mode.REPLACE else rewrite.blend
-        queries = [query, plain] if command.compare else [query]
-        rankings = self._engine.search(queries, command.k)
-        return rankings[0], rankings[1] if command.compare else None
+    def _rank(self, sides: Sequence[Rewrite], command: SearchCommand) -> Ranked:
+        if len(sides) == 1:
+            return ranked(self._engine, sides[0], command.mode, command.k, compare=command.compare)
+        return interleaved(self._engine, (sides[0], sides[1]), command.k, self._draw, compare=command.compare)
 
     def _present(
         self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], shown_as: tuple[str, str] | None = None
     ) -> tuple[Result, ...]:
         """Results with title, snippet and, where shown as part of (session_id, query_id), a click token."""
-        documents = self._engine.documents([entry.doc_id for entry in ranking])
-        weights = term_weights(rewrite.query, rewrite.text)
+        searched = Searched(rewrite.query, rewrite.text)
         return tuple(
             Result(
                 rank,
                 entry.doc_id,
                 document.title,
-                snippet(document.text, weights),
+                snippet(document.text, searched),
                 entry.score,
                 self._tokens.sign(ShownResult(*shown_as, entry.doc_id, rank)) if shown_as else None,
             )
-            for rank, (entry, document) in enumerate(zip(ranking, documents, strict=True), start=1)
+            for rank, (entry, document) in enumerate(self._stored(ranking), start=1)
         )
 
+    def _stored(self, ranking: Sequence[ScoredDoc]) -> list[tuple[ScoredDoc, Document]]:
+        """The ranking with its documents, without those that have been deleted since it was made."""
+        try:
+            return list(zip(ranking, self._engine.documents([entry.doc_id for entry in ranking]), strict=True))
+        except UnknownDocumentError:
+            found = []
+            for entry in ranking:
+                with suppress(UnknownDocumentError):
+                    found.append((entry, self._engine.documents([entry.doc_id])[0]))
+            return found
+
     def _turn(
-        self, query_id: str, step: int, command: SearchCommand, rewrite: Rewrite, shown: Iterable[Result]
+        self,
+        answered: tuple[str, int, tuple[str, ...]],
+        command: SearchCommand,
+        rewrite: Rewrite,
+        attributes: Mapping[str, str | None],
     ) -> Turn:
+        """What is logged of a search, `answered` with query id, step and documents."""
+        query_id, step, shown = answered
         return Turn(
             query_id=query_id,
             step=step,
             query=command.query,
             rewrite=rewrite.text if rewrite.applied else None,
-            shown=tuple(result.doc_id for result in shown),
+            shown=shown,
             clicks=(),
             time=self._clock(),
-            attributes={
-                "mode": command.mode.value,
-                "reason": rewrite.reason.value,
-                "rewriter_version": self.rewriter_version if command.mode is not Mode.OFF else None,
-            },
+            attributes=attributes,
         )

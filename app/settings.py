@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import sqlalchemy as sa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.command_settings import PREFIX
+from app.request_logs import LogFormat
 from rewriter.term_rewriter import MAX_QUERY_CHARACTERS
 from search.corpus import STDLIB
 from search.errors import UntilclickError
@@ -42,6 +43,14 @@ def _items(value: object) -> object:
     return [part.strip() for part in value.split("|") if part.strip()]
 
 
+def _rate_limits(value: str) -> str:
+    if value:
+        from limits import parse_many
+
+        parse_many(value)
+    return value
+
+
 def _nothing_if_empty(value: object) -> object:
     return None if value == "" else value
 
@@ -58,13 +67,46 @@ class Settings(BaseModel):
     data: str = Field(default=STDLIB, description="`stdlib`, a BEIR folder, a JSONL file or `ir_datasets:ID`.")
     engine: Literal["tantivy", "rank-bm25"] = Field("tantivy", description="BM25 engine.")
     index: OptionalPath = Field(default=None, description="Folder that keeps the index; in memory without it.")
+    live_documents: bool = Field(
+        default=False,
+        description="Whether documents may be changed over HTTP; needs an index folder.",
+    )
     bundle: OptionalPath = Field(default=None, description="Exported rewriter; without one, queries stay as typed.")
+    models: OptionalPath = Field(
+        default=None, description="Folder of rewriter versions, to be activated and compared; instead of a bundle."
+    )
+    admin_key: Annotated[SecretStr | None, BeforeValidator(_nothing_if_empty)] = Field(
+        default=None, description="Key for calls that change what visitors get; without one they are refused."
+    )
     log: str = Field(
         "untilclick.db", description="Session log: a file, `sqlite:///FILE` or `postgresql+psycopg://...`."
+    )
+    spool: OptionalPath = Field(
+        default=None,
+        description="Folder for what waits to be logged, on a disk of the host's own; beside the log by default.",
+    )
+    spool_max_bytes: int = Field(
+        268_435_456, ge=65_536, description="Bytes that may wait in a process; more is not logged, and counted."
+    )
+    history_budget_ms: float = Field(
+        25.0, gt=0, le=10_000, description="Milliseconds for reading a session's earlier queries from the log."
+    )
+    drain_s: float = Field(
+        5.0, ge=0, le=3600, description="Seconds for logging what waits when the service is stopped."
+    )
+    click_patience_s: int = Field(
+        86_400, ge=1, description="Seconds for which a click may wait until its query is logged."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, le=256, description="Processes that answer; each counts its own metrics.")
+    log_format: LogFormat = Field(
+        "quiet", description="The process's own log: `quiet` (warnings alone), `text` or `json`, a line a request."
+    )
+    otlp_endpoint: str = Field(
+        "",
+        description="Where OpenTelemetry traces go: `http://collector:4318/v1/traces`; needs the extra `otel`.",
+    )
     title: str = Field("untilclick", min_length=1, max_length=60, description="Name on the page.")
     examples: Annotated[tuple[str, ...], Items] = Field(
         default=(), description="Queries offered on the page: a JSON list, or separated by bars."
@@ -81,6 +123,12 @@ class Settings(BaseModel):
         50.0, gt=0, le=10_000, description="Milliseconds after which the original query is searched instead."
     )
     rewrite_threads: int = Field(default=1, ge=1, le=64, description="Rewrites computed at once in a process.")
+    rewrite_failures: int = Field(
+        10, ge=1, description="Rewrites in a row that fail or are late until the rewriter is left alone for a while."
+    )
+    rewrite_pause_s: float = Field(10.0, gt=0, description="Seconds for which it is left alone.")
+    rewrite_cache: int = Field(2_000, ge=0, description="Rewrites a process keeps, of about 50 kB each; 0: none.")
+    rewrite_cache_s: float = Field(60.0, gt=0, description="Seconds for which it keeps them.")
     search_threads: int = Field(8, ge=1, le=256, description="Requests answered at once in a process; others wait.")
     max_k: int = Field(100, ge=1, le=1000, description="Most results a request may ask for.")
     max_rewrite_characters: int = Field(
@@ -90,6 +138,12 @@ class Settings(BaseModel):
         description=f"Longer queries are searched as typed; {MAX_QUERY_CHARACTERS} at most.",
     )
     max_query_characters: int = Field(4000, ge=1, description="Longer queries are refused (422).")
+    rate_limits: Annotated[str, AfterValidator(_rate_limits)] = Field(
+        "", description="Requests that a client's address may make, such as `10/second;300/minute`; none without."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses or networks of proxies whose X-Forwarded-For is believed; `*` for all."
+    )
     max_body_bytes: int = Field(65_536, ge=1024, description="Larger request bodies are refused (413).")
 
     @classmethod
@@ -120,12 +174,18 @@ class Settings(BaseModel):
     @property
     def key_file(self) -> Path:
         """Where the key of click tokens is kept when no keys are set."""
-        if self.secret_file is not None:
-            return self.secret_file
+        return self.secret_file or self._beside_log(".key")
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where events wait for the log."""
+        return self.spool or self._beside_log(".spool")
+
+    def _beside_log(self, suffix: str) -> Path:
         url: sa.URL = parse_log_url(self.log)
         if url.drivername == "sqlite" and url.database:
-            return Path(f"{url.database}.key")
-        return Path("untilclick.key")
+            return Path(f"{url.database}{suffix}")
+        return Path(f"untilclick{suffix}")
 
 
 def variable_of(name: str) -> str:
@@ -134,6 +194,8 @@ def variable_of(name: str) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, tuple):
         return json.dumps([item.get_secret_value() if isinstance(item, SecretStr) else item for item in value])
     return str(value)

@@ -6,7 +6,8 @@ Pieces, not markup: what a document contains can then never become markup on a p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from search.analysis import term_of, terms
@@ -17,11 +18,15 @@ SNIPPET_CHARACTERS = 240
 MAX_SCANNED_CHARACTERS = 20_000
 """Text beyond this is not looked at."""
 
-TYPED_WEIGHT, ADDED_WEIGHT = 2.0, 1.0
+TYPED_WEIGHT, ADDED_WEIGHT = 20, 10
 """What a typed word and a word of the rewrite count when windows are compared."""
 
-REPEAT_WEIGHT = 0.1
-"""What a further occurrence of a word counts, as a share of its weight."""
+REPEATED = 10
+"""A further occurrence of a word counts this much less."""
+
+BEGINNING = 3
+"""Every word of an index term longer than this begins with the same letters as the term; of shorter ones, such as
+"die" for "dying", the first letter is the same."""
 
 _WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"\s+")
@@ -43,47 +48,71 @@ class _Hit:
     term: str
 
 
-def term_weights(query: str, rewritten: str) -> dict[str, float]:
-    """Index term -> weight, of a query as typed and of the rewritten query as a person reads it.
+class Searched:
+    """The words of a search that a snippet shows."""
 
-    The lighter words of a rewrite, which it does not show, are not marked either: they would puzzle.
-    """
-    return dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
+    def __init__(self, query: str, rewritten: str) -> None:
+        """Of a query as typed, and of the rewritten query as a person reads it: the lighter words of a rewrite, which
+        it does not show, are not marked either; they would puzzle."""
+        self.weights = dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
+        """Index term -> weight."""
+        self._beginnings = frozenset(beginning(term) for term in self.weights)
+
+    def hits(self, text: str) -> list[_Hit]:
+        """Where these words are, in order."""
+        lower = text.lower()
+        if len(lower) != len(text):  # a letter whose small form is two
+            words: Iterable[re.Match[str]] = _WORD.finditer(text)
+        else:
+            starts = {start for each in self._beginnings for start in _word_starts(lower, each)}
+            words = (match for start in sorted(starts) if (match := _WORD.match(text, start)))
+        terms_found = ((word, term_of(word.group())) for word in words)
+        return [_Hit(word.start(), word.end(), term) for word, term in terms_found if term in self.weights and term]
 
 
-def snippet(text: str, weights: dict[str, float], length: int = SNIPPET_CHARACTERS) -> tuple[Piece, ...]:
+def _word_starts(text: str, start_of_word: str) -> Iterator[int]:
+    """Where words begin with these letters."""
+    place = text.find(start_of_word)
+    while place >= 0:
+        if not (place and text[place - 1].isalnum()):
+            yield place
+        place = text.find(start_of_word, place + 1)
+
+
+def beginning(term: str) -> str:
+    """How all words of an index term begin."""
+    return term[:BEGINNING] if len(term) > BEGINNING else term[:1]
+
+
+def snippet(text: str, searched: Searched, length: int = SNIPPET_CHARACTERS) -> tuple[Piece, ...]:
     """The window of about `length` characters with the most searched words, cut at words, white space made single.
 
     Without a searched word it is the beginning of the text; an empty text gives no pieces.
     """
-    hits = _hits(text[:MAX_SCANNED_CHARACTERS], weights)
-    start, end = _widen(text, _best_window(hits, weights, length), length)
+    hits = searched.hits(text[:MAX_SCANNED_CHARACTERS])
+    start, end = _widen(text, _best_window(hits, searched.weights, length), length)
     inside = [hit for hit in hits if start <= hit.start and hit.end <= end]
     return _pieces(text, start, end, inside)
 
 
-def _hits(text: str, weights: dict[str, float]) -> list[_Hit]:
-    found = []
-    for match in _WORD.finditer(text):
-        term = term_of(match.group())
-        if term is not None and term in weights:
-            found.append(_Hit(match.start(), match.end(), term))
-    return found
-
-
-def _best_window(hits: Sequence[_Hit], weights: dict[str, float], length: int) -> tuple[int, int]:
+def _best_window(hits: Sequence[_Hit], weights: Mapping[str, int], length: int) -> tuple[int, int]:
     """Start of the first and end of the last hit of the window of most weight; the earliest of equals."""
-    best, best_value = (0, 0), 0.0
-    for i, first in enumerate(hits):
-        value, last, seen = 0.0, first, set[str]()
-        for hit in hits[i:]:
-            if hit.end - first.start > length:
-                break
-            value += weights[hit.term] * (REPEAT_WEIGHT if hit.term in seen else 1.0)
-            seen.add(hit.term)
-            last = hit
+    best, best_value = (0, 0), 0
+    inside: Counter[str] = Counter()
+    value = end = 0
+    for first in hits:
+        while end < len(hits) and hits[end].end - first.start <= length:
+            term = hits[end].term
+            value += weights[term] // (REPEATED if inside[term] else 1)
+            inside[term] += 1
+            end += 1
         if value > best_value:
-            best, best_value = (first.start, last.end), value
+            best, best_value = (first.start, hits[end - 1].end), value
+        if inside[first.term]:
+            inside[first.term] -= 1
+            value -= weights[first.term] // (REPEATED if inside[first.term] else 1)
+        else:  # a word longer than the window
+            end += 1
     return best
 
 

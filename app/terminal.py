@@ -22,8 +22,18 @@ from search.metrics import MEASURES
 
 if TYPE_CHECKING:
     from rewriter.results import Results
+    from search.visitors import Suspect
 
-__all__ = ["Terminal", "against_others", "closing_table", "escape", "plain_table", "stats_table", "verdict"]
+__all__ = [
+    "Terminal",
+    "against_others",
+    "closing_table",
+    "escape",
+    "plain_table",
+    "stats_table",
+    "suspects_table",
+    "verdict",
+]
 
 
 class Terminal:
@@ -95,6 +105,16 @@ def stats_table(stats: LogStats) -> Table:
         for one in stats.by_rewriter_version:
             table.add_row(one.rewriter_version or "none", *session_cells(one.figures))
     table.add_row("all", *session_cells(stats.total))
+    return table
+
+
+def suspects_table(suspects: Sequence[Suspect]) -> Table:
+    """Visitors that look automated."""
+    table = plain_table(("visitor", "sessions", "queries", "clicks"))
+    table.add_column("why", overflow="fold")
+    for one in suspects:
+        numbers = (f"{n:,}" for n in (one.sessions, one.queries, one.clicks))
+        table.add_row(escape(one.visitor), *numbers, "; ".join(one.reasons))
     return table
 
 

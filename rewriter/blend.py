@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -187,5 +188,5 @@ def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
 def readable(corrected: str, expansion: Sequence[tuple[str, float]]) -> str:
     """The rewritten query for a person: the corrected query and the heaviest expansion words it lacks."""
     present = set(analyse(corrected))
-    fresh = [word for word, _ in expansion if not present.intersection(analyse(word))]
-    return " ".join([corrected.strip(), *fresh[:READABLE_TERMS]])
+    fresh = (word for word, _ in expansion if not present.intersection(analyse(word)))
+    return " ".join([corrected.strip(), *islice(fresh, READABLE_TERMS)])

@@ -77,8 +77,9 @@ def write_manifest(manifest: BundleManifest, folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
 
 
-def read_manifest(folder: Path) -> BundleManifest:
-    """Read and check `bundle.json`. Raises ModelError for another format or prompt version, or a changed file."""
+def read_manifest(folder: Path, *, verify: bool = True) -> BundleManifest:
+    """Read and check `bundle.json`. Raises ModelError for another format or prompt version, or a changed file;
+    without `verify` only the manifest is looked at."""
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -89,11 +90,13 @@ def read_manifest(folder: Path) -> BundleManifest:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
-    _check(manifest, folder)
+    _check_build(manifest, folder)
+    if verify:
+        _check_files(manifest, folder)
     return manifest
 
 
-def _check(manifest: BundleManifest, folder: Path) -> None:
+def _check_build(manifest: BundleManifest, folder: Path) -> None:
     for name, found, wanted in (
         ("kind", manifest.kind, tuple(FORMATS)),
         ("format", manifest.format, (FORMATS.get(manifest.kind),)),
@@ -104,6 +107,9 @@ def _check(manifest: BundleManifest, folder: Path) -> None:
             raise ModelError(
                 f"Bundle {folder} has {name} {found}; this build reads {known}. Make it again: `untilclick export`"
             )
+
+
+def _check_files(manifest: BundleManifest, folder: Path) -> None:
     present = checksums(folder)
     changed = sorted(name for name, digest in manifest.checksums.items() if present.get(name) != digest)
     if changed:

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     """The gate expects no gain."""
     OVER_BUDGET = "over_budget"
     ERROR = "error"
+    BREAKER_OPEN = "breaker_open"
+    """The rewriter failed again and again, and is left alone for a while."""
 
 
 @dataclass(frozen=True, slots=True)

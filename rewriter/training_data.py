@@ -18,6 +18,7 @@ from rewriter.rewrite import RewriteRequest
 from rewriter.term_rewriter import Spelling
 from search.analysis import terms as analyse
 from search.records import Session, Topic
+from search.visitors import once_per_client
 
 TOPIC_ATTRIBUTE = "topic_id"
 """Turn attribute in which a simulated user names its topic."""
@@ -43,12 +44,13 @@ class SplitLog:
 
 
 def split_sessions(sessions: Iterable[Session], validation_share: float) -> SplitLog:
-    """Part sessions by a hash of their need; the same need is always on the same side.
+    """Part sessions by a hash of their need; the same need is always on the same side, and a client's repeated clicks
+    are left out (`visitors.once_per_client`).
 
     Of a log so small that no need falls to the validation, the one nearest to it is kept back: without any held-out
     query no epoch and no round could ever be found better than the start.
     """
-    typed = [session for session in sessions if session.turns]
+    typed = [session for session in once_per_client(sessions) if session.turns]
     buckets = {need: _bucket(need) for need in dict.fromkeys(map(_need, typed))}
     kept_back = {need for need, bucket in buckets.items() if bucket < validation_share}
     if not kept_back and len(buckets) > 1 and validation_share > 0:

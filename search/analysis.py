@@ -6,6 +6,7 @@ Snowball stem), used through tantivy's own analyser so that no second implementa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
@@ -19,6 +20,9 @@ STOP_WORDS: tuple[str, ...] = (
     "will", "with",
 )  # fmt: skip
 """Lucene's default English stop words, so that an OpenSearch index can be given the same list by name."""
+
+WORD_CHARACTERS = 32
+"""Texts of at most this length are taken for words, whose analysis is kept."""
 
 MAX_WORD_LENGTH = 255
 """Longer tokens (in UTF-8 bytes) are not indexed."""
@@ -56,6 +60,16 @@ def words(text: str) -> list[str]:
     """Surface words of a text, lower-cased, stop words included, in order; what lies between them is what lies
     between index terms. An empty text gives an empty list."""
     return _word_splitter().analyze(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def terms_of(text: str) -> Sequence[str]:
+    """The same as `terms`, remembered where the text is as short as the words that are searched again and again."""
+    return _terms_of_word(text) if len(text) <= WORD_CHARACTERS else terms(text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _terms_of_word(text: str) -> tuple[str, ...]:
+    return tuple(terms(text))
 
 
 @lru_cache(maxsize=1 << 18)

@@ -36,3 +36,16 @@ class SearchEngine(Protocol):
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """The stored documents, in the order asked. Raises EngineError for an unknown id."""
+
+
+class LiveEngine(SearchEngine, Protocol):
+    """An engine whose documents change while it is in use, by several processes."""
+
+    def put(self, document: Document) -> None:
+        """Add a document, or replace the one of the same id; searchable when this returns. Raises EngineError."""
+
+    def delete(self, doc_id: str) -> None:
+        """Remove a document. Raises UnknownDocumentError, or another EngineError."""
+
+    def refresh(self) -> bool:
+        """Take up what other processes changed, and say whether there was anything. Raises EngineError."""

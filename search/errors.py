@@ -5,6 +5,8 @@
     ├── EngineError             an index or search server that cannot answer
     │   └── UnknownDocumentError  an id that the index does not hold
     ├── LogError                a session log that cannot be read or written
+    │   ├── LogAwayError          its database cannot be used now: away, locked, full; worth another try
+    │   └── LogRecordError        it can never hold this record
     ├── ModelError              a model folder or bundle that cannot be used
     └── MissingDependencyError  an optional package that is not installed
 
@@ -41,6 +43,14 @@ class UnknownDocumentError(EngineError):
 
 class LogError(UntilclickError):
     """A session log cannot be read or written."""
+
+
+class LogAwayError(LogError):
+    """The database of a session log cannot be used at this moment: it is away, locked or full."""
+
+
+class LogRecordError(LogError):
+    """A session log cannot hold a record, whatever the state of its database."""
 
 
 class ModelError(UntilclickError):

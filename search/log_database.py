@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -19,13 +20,23 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-from search.errors import LogError, MissingDependencyError
+from search.errors import LogAwayError, LogError, LogRecordError, MissingDependencyError
 from search.log_schema import METADATA
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another one before it gives up."""
 
 CONNECT_TIMEOUT_S = 10
+
+_SERVER_PATIENCE = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""libpq's: a server that vanishes without a word is noticed within half a minute, not in hours."""
+
 _ADVISORY_LOCK = 0x756E74696C  # any constant that other users of the server are unlikely to pick
 _WRITE = "untilclick_write"
 
@@ -54,15 +65,16 @@ def parse_log_url(text: str) -> sa.URL:
 _ADDRESSES = "give a file's path, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE."
 
 
-def connect_log(url: sa.URL, *, create: bool) -> sa.Engine:
+def connect_log(url: sa.URL, *, create: bool, durable: bool = False) -> sa.Engine:
     """An engine whose database has the newest schema.
 
-    With `create` a missing SQLite file and its folder are made, else LogError. Raises LogError where the file or
-    server cannot be used, MissingDependencyError where psycopg is missing.
+    With `create` a missing SQLite file and its folder are made, else LogError. With `durable` what SQLite has
+    written outlives a power failure too, at an fsync per transaction; PostgreSQL's always does. Raises LogError where
+    the file or server cannot be used (LogAwayError where that may change), MissingDependencyError without psycopg.
     """
     if url.drivername == "sqlite":
         _prepare_file(url, create=create)
-    engine = _sqlite_engine(url) if url.drivername == "sqlite" else _postgres_engine(url)
+    engine = _sqlite_engine(url, durable=durable) if url.drivername == "sqlite" else _postgres_engine(url)
     try:
         with log_errors(url):
             migrate(engine)
@@ -83,13 +95,19 @@ def writing(engine: sa.Engine) -> sa.Engine:
 
 @contextmanager
 def log_errors(url: sa.URL) -> Iterator[None]:
-    """Turn the driver's errors into LogError with one sentence."""
+    """Turn the driver's errors into the LogError of their kind, with one sentence."""
     place = url.render_as_string(hide_password=True) if url.host or url.drivername != "sqlite" else url.database
     try:
         yield
     except sa.exc.IntegrityError as error:
         hint = "The log already holds such a record, or lacks the turn that a click names."
-        raise LogError(f"{place}: {_first_line(error)}. {hint}") from error
+        raise LogRecordError(f"{place}: {_first_line(error)}. {hint}") from error
+    except sa.exc.DataError as error:
+        raise LogRecordError(f"{place}: {_first_line(error)}. A value is none that its column can hold.") from error
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+        raise LogAwayError(f"{place}: {_first_line(error)}. {_remedy(url)}") from error
+    except sa.exc.TimeoutError as error:
+        raise LogAwayError(f"{place}: all connections are in use. {_remedy(url)}") from error
     except sa.exc.DBAPIError as error:
         raise LogError(f"{place}: {_first_line(error)}. {_remedy(url)}") from error
     except sa.exc.SQLAlchemyError as error:
@@ -155,26 +173,26 @@ def _prepare_file(url: sa.URL, *, create: bool) -> None:
         raise LogError(f"Cannot make the folder {path.parent} ({error.strerror}); choose another --log.") from error
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
+def _sqlite_engine(url: sa.URL, *, durable: bool = False) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
-    sa.event.listen(engine, "connect", _set_pragmas)
+    sa.event.listen(engine, "connect", partial(_set_pragmas, synchronous="FULL" if durable else "NORMAL"))
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
-    connect_args = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+    connect_args = {name: value for name, value in _SERVER_PATIENCE.items() if name not in url.query}
     try:
         return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
     except ModuleNotFoundError as error:
         raise MissingDependencyError.of("psycopg", "postgres") from error
 
 
-def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
+def _set_pragmas(connection: DBAPIConnection, _record: object, synchronous: str) -> None:
     cursor = connection.cursor()
     try:
         _use_wal(cursor)
-        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
     finally:
         cursor.close()

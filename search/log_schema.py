@@ -17,7 +17,7 @@ from typing import NamedTuple, TypedDict, cast
 
 import sqlalchemy as sa
 
-from search.errors import LogError
+from search.errors import LogRecordError
 from search.records import Click, Session, Source, Turn
 
 METADATA = sa.MetaData()
@@ -107,7 +107,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(sessions: Iterable[Session]) -> Rows:
-    """All rows of these sessions. Raises LogError for a record that the log could not give back as it is."""
+    """All rows of these sessions. Raises LogRecordError for a record that the log could not give back as it is."""
     rows = Rows([], [], [])
     for session in sessions:
         rows.sessions.append(session_row(session))
@@ -128,7 +128,7 @@ def session_row(session: Session) -> SessionRow:
 
 
 def turn_row(session_id: str, turn: Turn) -> TurnRow:
-    """The row of one turn. Raises LogError for text or numbers that a database cannot hold."""
+    """The row of one turn. Raises LogRecordError for text or numbers that a database cannot hold."""
     version = turn.attributes.get("rewriter_version")
     return {
         "query_id": _storable("query_id", turn.query_id),
@@ -144,11 +144,11 @@ def turn_row(session_id: str, turn: Turn) -> TurnRow:
 
 
 def click_rows(turn: Turn) -> list[ClickRow]:
-    """The rows of a turn's clicks. Raises LogError for a click that names another query."""
+    """The rows of a turn's clicks. Raises LogRecordError for a click that names another query."""
     rows = []
     for position, click in enumerate(turn.clicks):
         if click.query_id != turn.query_id:
-            raise LogError(
+            raise LogRecordError(
                 f"A click of turn {turn.query_id!r} names query_id {click.query_id!r}; "
                 "give every click the query_id of the turn it belongs to."
             )
@@ -197,9 +197,9 @@ def _storable(column: str, text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise LogError(f"{column} {text!r} is not valid Unicode; remove the lone surrogate.") from None
+        raise LogRecordError(f"{column} {text!r} is not valid Unicode; remove the lone surrogate.") from None
     if "\x00" in text:
-        raise LogError(f"{column} {text!r} holds a NUL character; remove it.")
+        raise LogRecordError(f"{column} {text!r} holds a NUL character; remove it.")
     return text
 
 
@@ -209,7 +209,7 @@ def _optional(column: str, text: str | None) -> str | None:
 
 def _finite(query_id: str, time: float) -> float:
     if not math.isfinite(time):
-        raise LogError(f"Query {query_id!r} has time {time}; give seconds since the epoch.")
+        raise LogRecordError(f"Query {query_id!r} has time {time}; give seconds since the epoch.")
     return float(time)
 
 
@@ -217,6 +217,6 @@ def _json(query_id: str, value: object) -> str:
     try:
         return _ENCODER.encode(value)
     except (TypeError, ValueError) as error:
-        raise LogError(
+        raise LogRecordError(
             f"Query {query_id!r} cannot be logged ({error}); attributes are text, finite numbers, booleans or None."
         ) from None

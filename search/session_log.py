@@ -1,8 +1,9 @@
 """The session log: every query of a session until a click, simulated and live alike, in one schema.
 
-Bulk writing and streaming reading serve simulation and training; the pair `append_turn` and `append_click` serves
-live traffic and may be repeated harmlessly, so that an event may be delivered twice. Connections are in
-`log_database`, rows in `log_schema`, figures in `log_stats`, exchange formats in `ubi` and `session_jsonl`.
+Bulk writing and streaming reading serve simulation and training; `append_events`, and for single events the pair
+`append_turn` and `append_click`, serve live traffic and may be repeated harmlessly, so that an event may be delivered
+twice. Connections are in `log_database`, rows in `log_schema`, batches of live events in `live_events`, figures in
+`log_stats`, exchange formats in `ubi` and `session_jsonl`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from types import TracebackType
 from typing import Self, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from search.live_events import LiveTurn, PastQuery, Written, insert_into, upsert_session, write_events
 from search.log_database import connect_log, log_errors, parse_log_url, writing
+from search.log_experiments import read_credits
 from search.log_schema import (
     CLICKS,
     SESSIONS,
@@ -51,12 +53,13 @@ class SessionLog:
         self._writer = writing(engine)
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True) -> Self:
+    def open(cls, url: str, *, create: bool = True, durable: bool = False) -> Self:
         """Open the log at `sqlite:///FILE`, `postgresql+psycopg://...` or a file's path, and upgrade its schema.
 
-        Without `create` a missing SQLite file is a LogError instead of a new log.
+        Without `create` a missing SQLite file is a LogError instead of a new log. With `durable` what was written
+        outlives a power failure of the machine, not only the end of the process.
         """
-        return cls(connect_log(parse_log_url(url), create=create))
+        return cls(connect_log(parse_log_url(url), create=create, durable=durable))
 
     @property
     def url(self) -> str:
@@ -93,11 +96,8 @@ class SessionLog:
         """Log one query of a session, which is made where it is new. False where the query_id is logged already."""
         session = session_row(Session(session_id, source, (turn,), client_id))
         with self._write() as connection:
-            insert = self._insert_into(SESSIONS)
-            earlier = sa.case((insert.excluded.time < SESSIONS.c.time, insert.excluded.time), else_=SESSIONS.c.time)
-            upsert = insert.on_conflict_do_update(index_elements=["session_id"], set_={"time": earlier})
-            connection.execute(upsert, session)
-            fresh = self._insert_into(TURNS).on_conflict_do_nothing(index_elements=["query_id"])
+            connection.execute(upsert_session(connection), session)
+            fresh = insert_into(TURNS, connection).on_conflict_do_nothing(index_elements=["query_id"])
             if connection.execute(fresh, turn_row(session_id, turn)).rowcount == 0:
                 return False
             if turn.clicks:
@@ -109,8 +109,18 @@ class SessionLog:
         with self._write() as connection:
             clicks_before = sa.select(sa.func.count()).where(CLICKS.c.query_id == click.query_id)
             position = connection.execute(clicks_before).scalar_one()
-            insert = self._insert_into(CLICKS).on_conflict_do_nothing(index_elements=["query_id", "doc_id", "rank"])
+            keys = ["query_id", "doc_id", "rank"]
+            insert = insert_into(CLICKS, connection).on_conflict_do_nothing(index_elements=keys)
             return connection.execute(insert, click_row(click, position)).rowcount == 1
+
+    def append_events(self, turns: Sequence[LiveTurn], clicks: Sequence[Click]) -> Written:
+        """Log live queries and clicks in one transaction; what is logged already stays as it is.
+
+        Clicks whose query is neither logged nor among `turns` are returned, not logged. Raises LogRecordError where
+        one of them can never be logged, and then logs none.
+        """
+        with self._write() as connection:
+            return write_events(connection, turns, clicks)
 
     def sessions(
         self, source: Source | None = None, *, batch: int = BATCH, session_ids: Collection[str] | None = None
@@ -133,6 +143,13 @@ class SessionLog:
         with self._read() as connection:
             return tuple(connection.scalars(query))
 
+    def past_queries(self, session_id: str) -> tuple[PastQuery, ...]:
+        """The queries of a session so far with their ids, oldest first; empty for an unknown session."""
+        columns = (TURNS.c.query_id, TURNS.c.step, TURNS.c.time, TURNS.c.query)
+        query = sa.select(*columns).where(TURNS.c.session_id == session_id).order_by(*_TURN_ORDER)
+        with self._read() as connection:
+            return tuple(PastQuery(*row) for row in connection.execute(query))
+
     def n_turns(self, session_id: str) -> int:
         """The number of queries of a session so far; 0 for an unknown session."""
         query = sa.select(sa.func.count()).select_from(TURNS).where(TURNS.c.session_id == session_id)
@@ -143,6 +160,11 @@ class SessionLog:
         """Figures of the log, or of one source in it, in total and by rewriter version."""
         with self._read() as connection:
             return read_stats(connection, source)
+
+    def credits(self, experiment: str, since: float) -> list[tuple[int, int]]:
+        """Clicks credited to either side of an experiment, a pair for each visitor; see `log_experiments`."""
+        with self._read() as connection:
+            return read_credits(connection, experiment, since)
 
     def _pages(self, source: Source | None, batch: int) -> Iterator[list[Session]]:
         query = sa.select(SESSIONS).order_by(SESSIONS.c.time, SESSIONS.c.session_id).limit(batch)
@@ -184,9 +206,6 @@ class SessionLog:
     def _write(self) -> Iterator[sa.Connection]:
         with log_errors(self._engine.url), self._writer.begin() as connection:
             yield connection
-
-    def _insert_into(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        return sqlite.insert(table) if self._engine.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 _TURN_ORDER = (TURNS.c.step, TURNS.c.time, TURNS.c.query_id)

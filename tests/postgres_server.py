@@ -25,6 +25,25 @@ class PostgresServer:
 
     socket_folder: Path
     user: str
+    programs: Path
+    account: str | None
+    """The account it runs under, None for our own."""
+
+    def start(self) -> None:
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.socket_folder} -c fsync=off"
+        options += " -c max_connections=40"
+        self._control("-l", self.socket_folder / "server.log", "-t", "60", "-o", options, "start")
+
+    def stop(self) -> None:
+        """As a crash does: connections break, and what was committed is found at the next start."""
+        self._control("-m", "immediate", "stop")
+
+    def database(self, name: str) -> ServerDatabase:
+        """An empty database that can be cut."""
+        return ServerDatabase(self, self.new_database(name))
+
+    def _control(self, *arguments: object) -> None:
+        _run(self.account, self.programs / "pg_ctl", "-D", self.socket_folder / "data", "-w", *arguments)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://{self.user}@/{database}?host={self.socket_folder}"
@@ -38,6 +57,22 @@ class PostgresServer:
         finally:
             engine.dispose()
         return self.url(name)
+
+
+@dataclass(frozen=True)
+class ServerDatabase:
+    """A database whose server can be stopped."""
+
+    server: PostgresServer
+    url: str
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        self.server.stop()
+        try:
+            yield
+        finally:
+            self.server.start()
 
 
 def server_programs() -> Path:
@@ -75,13 +110,12 @@ def running_server() -> Iterator[PostgresServer]:
             shutil.chown(folder, account)
         data = folder / "data"
         _run(account, programs / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "-N")
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=40"
-        pg_ctl = (programs / "pg_ctl", "-D", data, "-w")
-        _run(account, *pg_ctl, "-l", folder / "server.log", "-t", "60", "-o", options, "start")
+        server = PostgresServer(folder, "tester", programs, account)
+        server.start()
         try:
-            yield PostgresServer(folder, "tester")
+            yield server
         finally:
-            _run(account, *pg_ctl, "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -3,6 +3,8 @@
 const IDLE_MS = 30 * 60 * 1000; // after this a session is over
 const RESULTS = 10;
 const TERMS = 6; // words of a rewrite that are listed
+const VERSIONS = 5; // versions whose figures are shown, those with most sessions
+const TIMES = 40; // searches in the plot of latencies
 
 const REASONS = {
   applied: "The rewriter expects better results from these words than from the query alone; your own words still count.",
@@ -14,10 +16,11 @@ const REASONS = {
   gated: "The rewriter expects nothing to be gained from other words.",
   over_budget: "Rewriting would have taken too long, so the query was searched as typed.",
   error: "Rewriting failed, so the query was searched as typed.",
+  breaker_open: "The rewriter failed several times and is left alone for a moment, so the query was searched as typed.",
 };
 
 const $ = (id) => document.getElementById(id);
-const state = { answer: null, session: loadSession(), source: "live", info: null, latest: 0, from: null, seen: new Set(), answers: new Map() };
+const state = { answer: null, session: loadSession(), source: "live", info: null, latest: 0, from: null, seen: new Set(), answers: new Map(), times: [] };
 
 // ---- small things
 
@@ -121,6 +124,7 @@ async function search(query, mode) {
     if (turn !== state.latest) return;
     state.answers.set(address, answer);
     noteTurn(answer, mode);
+    showLatency(answer.timings_ms.total);
     show(answer);
   } catch (error) {
     if (turn === state.latest) showFailure(error, () => search(query, mode));
@@ -168,7 +172,7 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
   $("showing").replaceChildren(...showing);
   $("why").querySelector("summary").textContent = rewrite.applied ? "Why was it rewritten?" : "Why was it not rewritten?";
   $("reason").textContent = rewrite.correction && rewrite.terms.length === 0 ? "A word was misspelt." : REASONS[rewrite.reason] ?? rewrite.reason;
-  const hidden = Math.max(0, rewrite.terms.length - TERMS);
+  const hidden = Math.max(0, rewrite.n_terms - TERMS);
   $("terms").replaceChildren(...rewrite.terms.slice(0, TERMS).map(({ term, weight }) => element("li", {},
     element("span", { class: "term" }, term),
     bar(weight),
@@ -306,9 +310,35 @@ async function showFigures() {
     $("n-clicks").textContent = stats.clicks.toLocaleString("en");
     $("first-share").textContent = percent(stats.first_query_click_share);
     $("mean-queries").textContent = stats.mean_queries_until_click?.toFixed(2) ?? "–";
+    showVersions(stats.by_rewriter_version, percent);
   } catch {
+    $("versions").hidden = true;
     for (const id of ["n-sessions", "n-clicks", "first-share", "mean-queries"]) $(id).textContent = "–";
   }
+}
+
+function showVersions(all, percent) {
+  const known = all.filter((one) => one.sessions > 0).sort((a, b) => b.sessions - a.sessions).slice(0, VERSIONS);
+  $("versions").hidden = known.length < 2; // one alone is the figure above
+  $("versions").querySelector("ul").replaceChildren(...known.map((one) => element("li", {},
+    element("span", { class: "version" }, one.rewriter_version ?? "as typed"),
+    bar(one.first_query_click_share ?? 0),
+    element("span", { class: "share" }, percent(one.first_query_click_share)),
+    element("span", { class: "small" }, `${one.sessions.toLocaleString("en")} ${one.sessions === 1 ? "session" : "sessions"}, ` +
+      `${one.mean_queries_until_click?.toFixed(2) ?? "–"} queries until the click`))));
+}
+
+function showLatency(ms) {
+  state.times = [...state.times, ms].slice(-TIMES);
+  const { times } = state;
+  const median = [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  const top = Math.max(...times);
+  const place = (i) => (times.length < 2 ? 0 : (i * 240) / (times.length - 1));
+  $("latency").hidden = false;
+  $("latency-now").textContent = `${ms.toFixed(1)} ms`;
+  $("latency-median").textContent = times.length < 2 ? "" : `median of ${times.length}: ${median.toFixed(1)} ms`;
+  $("latency").querySelector("svg").toggleAttribute("hidden", times.length < 2);
+  $("latency").querySelector("polyline").setAttribute("points", times.map((one, i) => `${place(i)},${42 - (one / top) * 38}`).join(" "));
 }
 
 for (const button of document.querySelectorAll("[data-source]")) {

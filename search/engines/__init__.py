@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.engine import SearchEngine
+from search.engine import LiveEngine, SearchEngine
 from search.errors import EngineError
 from search.records import Corpus
 
@@ -28,3 +28,17 @@ def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> Sea
 
         return RankBm25Engine(corpus)
     raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(ENGINE_NAMES)}")
+
+
+def open_live_engine(name: str, corpus: Corpus, directory: Path | None) -> LiveEngine:
+    """An engine whose documents may change, kept in a folder; it begins with the corpus.
+
+    Raises `EngineError` for an engine that cannot, and without a folder.
+    """
+    if name != "tantivy":
+        raise EngineError(f"Documents of the engine {name!r} cannot be changed. Use tantivy")
+    if directory is None:
+        raise EngineError("Documents that may be changed need a folder for their index")
+    from search.engines.tantivy_engine import TantivyEngine
+
+    return TantivyEngine.open_live(corpus, directory)

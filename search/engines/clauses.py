@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from search.analysis import terms
+from search.analysis import terms_of
 from search.records import WeightedQuery
 
 MAX_QUERY_TERMS = 1024
@@ -26,7 +26,7 @@ def query_tokens(query: WeightedQuery) -> list[tuple[str, float]]:
         if not (isfinite(weight) and weight >= 0):
             raise ValueError(f"clause weight {weight!r}: expected a finite number >= 0")
         if weight > 0:
-            tokens.extend((term, weight) for term in terms(text[:MAX_CLAUSE_CHARACTERS]))
+            tokens.extend((term, weight) for term in terms_of(text[:MAX_CLAUSE_CHARACTERS]))
     return tokens[:MAX_QUERY_TERMS]
 
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
 
 from search.analysis import term_of, words
 from search.records import Document, Feedback, ScoredDoc
@@ -16,33 +20,69 @@ from search.records import Document, Feedback, ScoredDoc
 FEEDBACK_DOCUMENTS = 10
 """First documents of the ranking that the model is made from; the usual choice of RM3 baselines."""
 
+CAPACITY = 16_384
+"""Analysed documents that are kept; one of 200 different words takes about 4 kB."""
+
+
+class Lexicon:
+    """Numbers of words and of their index terms. Threads may share it."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.terms: list[str] = []
+        self._numbers: dict[str, tuple[int, int] | None] = {}
+        self._term_ids: dict[str, int] = {}
+        self._lock = Lock()
+
+    def numbers(self, word: str) -> tuple[int, int] | None:
+        """(word id, term id); None for what has no index term, such as a stop word."""
+        try:
+            return self._numbers[word]
+        except KeyError:
+            with self._lock:
+                return self._numbers.setdefault(word, self._new(word))
+
+    def _new(self, word: str) -> tuple[int, int] | None:
+        term = term_of(word)
+        if term is None or word in self._numbers:
+            return None
+        term_id = self._term_ids.setdefault(term, len(self.terms))
+        if term_id == len(self.terms):
+            self.terms.append(term)
+        self.words.append(word)
+        return len(self.words) - 1, term_id
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedDocument:
     """Counts of one document; stop words are in neither."""
 
-    terms: Counter[str]
-    """Index term -> occurrences."""
-    words: Counter[str]
-    """Surface word -> occurrences."""
+    term_ids: NDArray[np.int32]
+    """(T,) its index terms."""
+    term_counts: NDArray[np.int32]
+    """(T,) their occurrences."""
+    length: int
+    """Sum of these, at least 1."""
+    words: NDArray[np.int32]
+    """(3, W) word id, term id and occurrences of its surface words."""
 
     @classmethod
-    def of(cls, document: Document) -> AnalysedDocument:
+    def of(cls, document: Document, lexicon: Lexicon) -> AnalysedDocument:
         """Count title and text; an empty document gives empty counts."""
-        found: Counter[str] = Counter()
-        bag: Counter[str] = Counter()
-        for word, count in Counter(words(document.content)).items():
-            if (term := term_of(word)) is not None:
-                found[word] = count
-                bag[term] += count
-        return cls(bag, found)
+        counted = Counter(words(document.content)).items()
+        rows = [(*numbers, count) for word, count in counted if (numbers := lexicon.numbers(word))]
+        found = np.array(rows, dtype=np.int32).reshape(-1, 3).T
+        term_ids, places = np.unique(found[1], return_inverse=True)
+        term_counts = np.bincount(places, found[2], len(term_ids)).astype(np.int32)
+        return cls(term_ids, term_counts, max(int(term_counts.sum()), 1), found)
 
 
 class AnalysedDocuments:
     """The latest analysed documents, first come, first dropped. One per state of an index, since documents change;
     threads may share it: two of them may analyse the same document twice, nothing worse."""
 
-    def __init__(self, fetch: Callable[[Sequence[str]], list[Document]], capacity: int = 4096) -> None:
+    def __init__(self, fetch: Callable[[Sequence[str]], list[Document]], capacity: int = CAPACITY) -> None:
+        self.lexicon = Lexicon()
         self._fetch = fetch
         self._capacity = capacity
         self._kept: OrderedDict[str, AnalysedDocument] = OrderedDict()
@@ -52,7 +92,7 @@ class AnalysedDocuments:
         found = {doc_id: self._kept.get(doc_id) for doc_id in doc_ids}
         missing = [doc_id for doc_id, analysed in found.items() if analysed is None]
         for document in self._fetch(missing) if missing else ():
-            found[document.doc_id] = self._kept[document.doc_id] = AnalysedDocument.of(document)
+            found[document.doc_id] = self._kept[document.doc_id] = AnalysedDocument.of(document, self.lexicon)
         while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
         return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None]
@@ -61,12 +101,12 @@ class AnalysedDocuments:
 def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:
     """Of a query's first documents; for n <= 0 none of them is looked at."""
     documents = analysed.get([entry.doc_id for entry in ranking]) if n > 0 else []
-    terms = relevance_model(ranking, documents, n) if n > 0 else []
+    terms = relevance_model(ranking, documents, analysed.lexicon, n) if n > 0 else []
     return Feedback(terms, [entry.score for entry in ranking])
 
 
 def relevance_model(
-    ranking: Sequence[ScoredDoc], documents: Sequence[AnalysedDocument], n: int
+    ranking: Sequence[ScoredDoc], documents: Sequence[AnalysedDocument], lexicon: Lexicon, n: int
 ) -> list[tuple[str, float]]:
     """The n heaviest terms as surface words with weights that sum to 1, heaviest first, ties alphabetically.
 
@@ -74,24 +114,29 @@ def relevance_model(
     "Relevance-Based Language Models", SIGIR 2001, eq. 8, as simplified for RM3 by Abdul-Jaleel et al., TREC 2004.
     An empty ranking or n <= 0 gives an empty list.
     """
+    if not documents or n <= 0:
+        return []
     total = sum(entry.score for entry in ranking)
-    model: dict[str, float] = {}
-    for entry, document in zip(ranking, documents, strict=True):
-        share = entry.score / total / max(document.terms.total(), 1)
-        for term, count in document.terms.items():
-            model[term] = model.get(term, 0.0) + share * count
-    heaviest = sorted(model, key=lambda term: (-model[term], term))[: max(n, 0)]
-    mass = sum(model[term] for term in heaviest)
-    surfaces = _surfaces(set(heaviest), documents)
-    return [(surfaces[term], model[term] / mass) for term in heaviest]
+    shares = [entry.score / total / document.length for entry, document in zip(ranking, documents, strict=True)]
+    weighted = [share * document.term_counts for share, document in zip(shares, documents, strict=True)]
+    term_ids, places = np.unique(np.concatenate([document.term_ids for document in documents]), return_inverse=True)
+    model = np.asarray(np.bincount(places, np.concatenate(weighted), len(term_ids)), dtype=np.float64)
+    heaviest = _heaviest(model, [lexicon.terms[i] for i in term_ids.tolist()], n)
+    mass = float(model[heaviest].sum())
+    surfaces = _surfaces(term_ids[heaviest], documents, lexicon)
+    return [(surfaces[int(term_ids[place])], float(model[place]) / mass) for place in heaviest]
 
 
-def _surfaces(wanted: set[str], documents: Sequence[AnalysedDocument]) -> dict[str, str]:
-    """Term -> its most frequent surface word in these documents; ties go to the alphabetically first."""
-    counts: Counter[str] = Counter()
-    for document in documents:
-        counts.update({word: count for word, count in document.words.items() if term_of(word) in wanted})
-    surfaces: dict[str, str] = {}
-    for word in sorted(counts, key=lambda word: (-counts[word], word)):
-        surfaces.setdefault(str(term_of(word)), word)
-    return surfaces
+def _heaviest(model: NDArray[np.float64], terms: Sequence[str], n: int) -> list[int]:
+    """Places of the n largest weights, largest first, ties alphabetically."""
+    least = -np.partition(-model, n - 1)[n - 1] if n < len(model) else 0.0
+    return sorted(np.flatnonzero(model >= least).tolist(), key=lambda place: (-model[place], terms[place]))[:n]
+
+
+def _surfaces(term_ids: NDArray[np.int32], documents: Sequence[AnalysedDocument], lexicon: Lexicon) -> dict[int, str]:
+    """Term id -> its most frequent surface word in these documents; ties go to the alphabetically first."""
+    found = np.concatenate([document.words for document in documents], axis=1)
+    counts: dict[int, Counter[str]] = {term_id: Counter() for term_id in term_ids.tolist()}
+    for word_id, term_id, count in found[:, np.isin(found[1], term_ids)].T.tolist():
+        counts[term_id][lexicon.words[word_id]] += count
+    return {term_id: min(of, key=lambda word: (-of[word], word)) for term_id, of in counts.items()}

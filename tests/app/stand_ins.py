@@ -1,16 +1,26 @@
 """A small collection, hand-written rewriters and a service made of them."""
 
 import threading
+import time
 from pathlib import Path
 
 from app.bounded_rewriter import RewriteLimits
 from app.click_tokens import ClickTokens
+from app.late_log import LateLog
+from app.metrics import Metrics
+from app.models import FixedModel
 from app.service import SearchService, ServiceParts
+from app.soft_log import LogLimits, SoftLog
+from app.spool_folder import Spool
 from rewriter.rewrite import Reason, Rewrite
 from search.corpus import corpus_of
 from search.engines import open_engine
+from search.errors import LogAwayError
 from search.records import Document, WeightedQuery
 from search.session_log import SessionLog
+
+ROOMY = LogLimits(history_budget_ms=10_000.0, drain_s=30.0, fresh_s=30.0)
+"""Time enough on a busy machine."""
 
 INJECTED = "<img src=x onerror=\"document.title='taken over'\">"
 
@@ -86,16 +96,58 @@ class StuckRewriter:
         return [Rewrite.keep(request.query, Reason.GATED) for request in requests]
 
 
-def make_service(folder: Path, rewriter=None, *, budget_ms=5000.0, engine=None, clock=None, lifetime_s=3600):
+class AwayLog(LateLog):
+    """A session log whose database is away until `back` is set."""
+
+    def __init__(self, url):
+        super().__init__(lambda: SessionLog.open(url))
+        self.back = False
+
+    def get(self):
+        if not self.back:
+            raise LogAwayError("the database is away")
+        return super().get()
+
+
+def wait_until(condition, seconds=60.0):
+    """Wait for what another thread or process brings about."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def make_service(
+    folder: Path,
+    rewriter=None,
+    *,
+    budget_ms=5000.0,
+    engine=None,
+    clock=None,
+    lifetime_s=3600,
+    log=None,
+    max_spool_bytes=1_000_000,
+    models=None,
+    metrics=None,
+    live=None,
+):
     """A service over DOCUMENTS with a log in `folder`."""
-    parts = {} if clock is None else {"clock": clock}
+    timed = {} if clock is None else {"clock": clock}
+    metrics = metrics or Metrics()
     return SearchService(
         ServiceParts(
-            engine=engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
-            log=SessionLog.open(f"sqlite:///{folder / 'log.db'}"),
-            tokens=ClickTokens(["a key for tests"], lifetime_s, **parts),
-            rewriter=rewriter,
-            limits=RewriteLimits(budget_ms=budget_ms),
-            **parts,
+            engine=live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
+            log=SoftLog(
+                log or LateLog.at(f"sqlite:///{folder / 'log.db'}"),
+                Spool(folder / "spool", max_spool_bytes),
+                metrics,
+                ROOMY,
+                **timed,
+            ),
+            tokens=ClickTokens(["a key for tests"], lifetime_s, **timed),
+            models=models or FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)),
+            metrics=metrics,
+            live=live,
+            **timed,
         )
     )

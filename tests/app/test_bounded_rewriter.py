@@ -1,9 +1,14 @@
 """Whatever happens to a rewriter, there is an answer that says what happened."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from app.bounded_rewriter import BoundedRewriter, RewriteLimits
+from app.bounded_rewriter import BATCH, BoundedRewriter, RewriteLimits
 from rewriter.rewrite import Reason, Rewrite
+from search.errors import ModelError
 from tests.app.stand_ins import BrokenRewriter, StuckRewriter, TableRewriter
 
 
@@ -63,3 +68,84 @@ def test_warming_up_waits_and_survives_a_broken_rewriter(bounded, caplog):
     bounded(BrokenRewriter()).warm_up("anything")
     assert "weights are missing" in caplog.text
     bounded(None).warm_up("anything")
+
+
+class BatchRecorder(TableRewriter):
+    """Notes how many queries come together, and waits before the first answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.released, self.sizes = threading.Event(), threading.Event(), []
+
+    def rewrite(self, requests):
+        self.sizes.append(len(requests))
+        self.begun.set()
+        self.released.wait(30)
+        if any("poison" in request.query for request in requests):
+            raise RuntimeError("cannot read this one")
+        return super().rewrite(requests)
+
+
+def asked_together(bounded, queries):
+    """One query first, and while it is being rewritten all others."""
+    recorder = BatchRecorder()
+    rewriter = bounded(recorder)
+    with ThreadPoolExecutor(len(queries) + 1) as pool:
+        first = pool.submit(rewriter.rewrite, "the first", ())
+        recorder.begun.wait(30)
+        others = [pool.submit(rewriter.rewrite, query, ()) for query in queries]
+        while len(rewriter._waiting) < len(queries):
+            time.sleep(0.001)
+        recorder.released.set()
+        return recorder.sizes, first.result(), [other.result() for other in others]
+
+
+def test_queries_that_wait_are_rewritten_together(bounded):
+    queries = [f"query {i}" for i in range(BATCH + 3)]
+    sizes, _, answers = asked_together(bounded, queries)
+    assert sizes == [1, BATCH, 3]
+    assert [answer.query for answer in answers] == queries
+
+
+def test_a_query_that_cannot_be_rewritten_costs_the_others_nothing(bounded):
+    _, _, answers = asked_together(bounded, ["delete folder", "poison", "another"])
+    assert [answer.reason for answer in answers] == [Reason.APPLIED, Reason.ERROR, Reason.GATED]
+
+
+def test_rewrites_are_kept_by_query_and_history(bounded):
+    rewriter = TableRewriter()
+    asking = bounded(rewriter)
+    for history in ((), (), ("before",), ()):
+        assert asking.rewrite("delete folder", history).applied
+    assert [request.history for request in rewriter.asked] == [(), ("before",)]
+    uncached = bounded(rewriter, cached=0)
+    uncached.rewrite("delete folder", ())
+    uncached.rewrite("delete folder", ())
+    assert len(rewriter.asked) == 4
+
+
+def test_faults_are_not_kept(bounded):
+    rewriter = bounded(BrokenRewriter(), failures=1000)
+    assert rewriter.rewrite("q", ()).reason is Reason.ERROR
+    assert rewriter.rewrite("q", ()).reason is Reason.ERROR
+
+
+def test_a_rewriter_that_fails_in_a_row_is_left_alone(bounded):
+    rewriter = bounded(BrokenRewriter(), failures=3, pause_s=1000.0)
+    reasons = [rewriter.rewrite("q", ()).reason for _ in range(5)]
+    assert reasons == [Reason.ERROR] * 3 + [Reason.BREAKER_OPEN] * 2
+    assert rewriter.resting
+
+
+def test_fewer_answers_than_queries_are_an_error(bounded):
+    class Forgetful(TableRewriter):
+        def rewrite(self, requests):
+            return []
+
+    assert bounded(Forgetful()).rewrite("q", ()).reason is Reason.ERROR
+
+
+def test_a_trial_says_what_is_wrong(bounded):
+    with pytest.raises(ModelError, match="weights are missing"):
+        bounded(BrokenRewriter()).trial("q")
+    assert bounded(TableRewriter()).trial("delete folder").applied

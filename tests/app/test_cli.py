@@ -16,6 +16,8 @@ from app.cli import EXTRAS, app
 from app.cli_serve import service_settings
 from app.command_settings import Given, SettingsFile
 from search.errors import UntilclickError
+from search.records import Turn
+from search.session_log import SessionLog
 from tests.app.small_corpus import write_corpus
 
 COMMANDS = [
@@ -33,6 +35,7 @@ COMMANDS = [
     ("search",),
     ("log",),
     ("log", "stats"),
+    ("log", "audit"),
     ("log", "export"),
     ("log", "import"),
 ]
@@ -226,6 +229,22 @@ def test_log_stats_export_and_import_agree(run, corpus, tmp_path):
         imported = run("log", "import", path, "--log", copy, "--format", file_format, "--json")
         assert json.loads(imported.stdout)["sessions"] == 15
         assert json.loads(run("log", "stats", "--log", copy, "--json").stdout) == stats
+
+
+def test_log_audit_lists_programs(run, tmp_path):
+    log = tmp_path / "log.db"
+    with SessionLog.open(str(log)) as opened:
+        for i in range(12):
+            opened.append_turn(f"s{i}", "live", Turn(f"q{i}", 0, "moon", None, ("a",), (), 60.0 * i), "a program")
+            opened.append_turn(
+                f"p{i}", "live", Turn(f"r{i}", 0, "moon", None, ("a",), (), 7.0 * i * i), f"person {i}"
+            )
+    assert "a query every 60.0 s" in run("log", "audit", "--log", log).stdout
+    (found,) = json.loads(run("log", "audit", "--log", log, "--json").stdout)["suspects"]
+    assert (found["visitor"], found["queries"]) == ("a program", 12)
+    with SessionLog.open(str(tmp_path / "empty.db")):
+        pass
+    assert "Nobody" in run("log", "audit", "--log", tmp_path / "empty.db").stdout
 
 
 def test_search_without_a_bundle_shows_what_the_engine_finds(run, corpus):

@@ -69,6 +69,12 @@ def test_what_it_trained_is_exported_and_searches(place, trained):
     found = call(place, "search", "oven dough", "--bundle", place / "bundle", "--json")
     assert found.exit_code == 0, found.stderr
     assert json.loads(found.stdout)["rewrite"]["applied"]
+    added = call(place, "export", "--model", place / "run", "--models", place / "models", "--json")
+    version = json.loads(added.stdout)["version"]
+    assert json.loads(added.stdout)["bundle"] == str(place / "models" / version)
+    assert version == json.loads(exported.stdout)["version"]
+    nowhere = call(place, "export", "--model", place / "run")
+    assert (nowhere.exit_code, "Say where to" in nowhere.stderr) == (2, True)
 
 
 def test_a_run_without_a_model_is_one_sentence(place, tmp_path):

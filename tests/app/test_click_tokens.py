@@ -4,6 +4,8 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.click_tokens import ClickTokenError, ClickTokens, ShownResult, stored_key
 
@@ -20,6 +22,21 @@ class Clock:
 def test_a_token_gives_back_what_was_signed():
     tokens = ClickTokens(["key"], 60)
     assert tokens.read(tokens.sign(SHOWN)) == SHOWN
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@given(st.builds(ShownResult, TEXT, TEXT, TEXT, st.integers(1, 10_000)))
+def test_any_result_is_signed_and_read(shown):
+    tokens = ClickTokens(["key"], 60)
+    assert tokens.read(tokens.sign(shown)) == shown
+
+
+@given(st.text(max_size=200))
+def test_no_made_up_text_is_a_token(text):
+    with pytest.raises(ClickTokenError):
+        ClickTokens(["key"], 60).read(text)
 
 
 def test_every_single_altered_character_is_noticed():

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from app.main import app_from_environment, create_app
 from app.settings import Settings
 from search.errors import EngineError
-from tests.app.stand_ins import make_service
+from tests.app.stand_ins import AwayLog, make_service, wait_until
 
 QUERY = "delete folder"
 
@@ -37,6 +37,7 @@ def test_a_search_has_the_promised_shape(client):
             {"term": "tree", "weight": 2 / 6},
             {"term": "remove", "weight": 1 / 6},
         ],
+        "n_terms": 3,
         "correction": None,
         "context": [],
         "applied": True,
@@ -200,6 +201,21 @@ def test_health_is_told(client):
     assert client.get("/readyz").json() == {"status": "ready", "engine": "ok", "log": "ok", "model": "ok"}
 
 
+def test_without_its_database_the_service_is_degraded_and_answers(tmp_path):
+    log = AwayLog(f"sqlite:///{tmp_path / 'log.db'}")
+    service = make_service(tmp_path, log=log)
+    with TestClient(create_app(Settings(), service)) as client:
+        answer = client.post("/v1/search", json={"query": QUERY}).json()
+        assert client.post("/v1/click", json={"click_token": answer["results"][0]["click_token"]}).status_code == 204
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"], ready.json()["log"]) == (200, "degraded", "failing")
+        assert_problem(client.get("/v1/sessions/stats"), 503, "unavailable")
+        log.back = True
+        wait_until(lambda: client.get("/readyz").json()["status"] == "ready")
+        assert client.get("/v1/sessions/stats").json()["clicks"] == 1
+    service.close()
+
+
 def test_requests_carry_an_id(client):
     assert client.get("/healthz", headers={"x-request-id": "mine-1.a"}).headers["x-request-id"] == "mine-1.a"
     for bad in ("x" * 65, "a b", "é".encode("latin-1")):
@@ -234,6 +250,17 @@ def test_metrics_count_requests_by_route(client):
     assert 'route="/v1/documents/{doc_id:path}"' in text
     assert 'route="unmatched",status="404"' in text
     assert 'untilclick_stage_seconds_count{stage="rewrite"} 1.0' in text
+
+
+def test_metrics_tell_what_the_rewriter_does(client):
+    for _ in range(3):
+        client.post("/v1/search", json={"query": QUERY})
+    text = client.get("/metrics").text
+    assert 'untilclick_rewriter{version="table-1"} 1.0' in text
+    assert "untilclick_rewriter_resting 0.0" in text
+    assert 'untilclick_rewrite_cache_total{found="hit"} 2.0' in text
+    assert 'untilclick_rewrite_cache_total{found="miss"} 1.0' in text
+    assert "untilclick_shadow_total" not in text
 
 
 def test_two_applications_count_apart(tmp_path):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import uvicorn
 
 from app.main import create_app
+from app.ranking import Mode
+from app.service import SearchCommand
 from app.settings import Settings
 from tests.app.stand_ins import INJECTED, TableRewriter, make_service
 
@@ -166,6 +170,31 @@ def test_searching_instead_goes_on_in_the_session(open_page, site):
     says(page, "#showing", "Showing")
     assert titles(page) == rewritten
     assert site[1].stats("live").turns == 2
+
+
+def test_figures_by_version_and_the_time_of_searches(open_page, site, tmp_path):
+    service = site[1]
+    for number in range(8):
+        mode = Mode.OFF if number % 2 else Mode.AUTO
+        answer = service.search(SearchCommand("delete folder", mode=mode))
+        if number % 2 == 0 or number == 1:
+            service.click(answer.results[0].click_token)
+    assert service.stats(None).clicks == 5
+    with closing(sqlite3.connect(tmp_path / "log.db")) as log:  # as if half of them were of an older version
+        log.execute("UPDATE turns SET rewriter_version = 'table-0' WHERE rewrite IS NULL")
+        log.commit()
+    page = open_page()
+    says(page, "#versions", "table-0")
+    assert [" ".join(text.split()) for text in page.locator("#versions li").all_inner_texts()] == [
+        "table-0 25.0 % 4 sessions, 1.00 queries until the click",
+        "table-1 100 % 4 sessions, 1.00 queries until the click",
+    ]
+    shot(page, "start-with-figures")
+    for query in ("delete folder", "split string", "join path", "thread"):
+        search(page, query)
+    says(page, "#latency", "median of 4")
+    assert len(page.locator("#latency polyline").get_attribute("points").split()) == 4
+    shot(page, "results-with-figures")
 
 
 def test_a_query_after_the_click_begins_a_session(open_page, site):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.service import Mode, SearchCommand
+from app.ranking import Mode
+from app.service import SearchCommand
 from rewriter.rewrite import Reason
 from search.corpus import corpus_of
 from search.engines import open_engine
@@ -10,15 +11,26 @@ from search.errors import LogError, UnknownDocumentError
 from search.fusion import reciprocal_rank_fusion
 from search.records import WeightedQuery
 from search.session_log import SessionLog
-from tests.app.stand_ins import DOCUMENTS, BrokenRewriter, StuckRewriter, make_service
+from tests.app.stand_ins import DOCUMENTS, AwayLog, BrokenRewriter, StuckRewriter, make_service, wait_until
 
 QUERY = "delete folder"
+
+
+class DeliveredLog:
+    """The session log, read when all that was searched and clicked is in it."""
+
+    def __init__(self, log, service):
+        self._log, self._service = log, service
+
+    def __getattr__(self, name):
+        assert self._service._log.drain(60)
+        return getattr(self._log, name)
 
 
 @pytest.fixture
 def log(tmp_path, service):
     with SessionLog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
-        yield log
+        yield DeliveredLog(log, service)
 
 
 @pytest.fixture
@@ -135,30 +147,46 @@ def test_a_rewriter_past_its_budget_is_not_waited_for(tmp_path, engine):
     service.close()
 
 
-class _LogAway:
-    """A session log whose database is away."""
-
-    def __getattr__(self, name):
-        def fail(*args, **kwargs):
-            raise LogError("the database is away")
-
-        return (lambda: None) if name == "close" else fail
-
-
-def test_logging_fails_soft(service, caplog):
-    token = service.search(SearchCommand(QUERY)).results[0].click_token
-    service._log._log = _LogAway()
-    answer = service.search(SearchCommand(QUERY, session_id="7b0d5c6e-2f0c-4d69-9f5d-0d0f0a3c9f11"))
-    assert answer.results
-    service.click(token)
+def test_logging_fails_soft(tmp_path, rewriter, caplog):
+    """While the database is away, searches and clicks are answered, the session is known, and nothing is lost."""
+    log_away = AwayLog(f"sqlite:///{tmp_path / 'log.db'}")
+    service = make_service(tmp_path, rewriter, log=log_away)
+    first = service.search(SearchCommand("remove files"))
+    second = service.search(SearchCommand(QUERY, session_id=first.session_id))
+    assert rewriter.asked[-1].history == ("remove files",)
+    service.click(second.results[0].click_token)
+    wait_until(lambda: service._log._delivery.failing)
     assert not service.health().log
     text = service.metrics.text().decode()
-    for operation in ("read", "turn", "click"):
+    for operation in ("read", "deliver"):
         assert f'untilclick_log_failures_total{{operation="{operation}"}}' in text
-    assert 'untilclick_clicks_total{outcome="unlogged"} 1.0' in text
+    assert "untilclick_spool_waiting 3.0" in text
     assert "the database is away" in caplog.text
     with pytest.raises(LogError):
         service.stats(None)
+    log_away.back = True
+    assert [turn.step for turn in DeliveredLog(log_away.get(), service).session(first.session_id).turns] == [0, 1]
+    assert service.health().log
+    text = service.metrics.text().decode()
+    assert "untilclick_spool_waiting 0.0" in text
+    assert "untilclick_spool_delivered_total 3.0" in text
+    service.close()
+
+
+def test_a_full_spool_refuses_events_and_searches_go_on(tmp_path):
+    log_away = AwayLog(f"sqlite:///{tmp_path / 'log.db'}")
+    service = make_service(tmp_path, log=log_away, max_spool_bytes=420)
+    first = service.search(SearchCommand(QUERY))
+    assert service.search(SearchCommand(QUERY)).results
+    service.click(first.results[0].click_token)
+    text = service.metrics.text().decode()
+    assert "untilclick_spool_waiting 1.0" in text
+    assert "untilclick_spool_refused_total 2.0" in text
+    assert 'untilclick_clicks_total{outcome="unlogged"} 1.0' in text
+    log_away.back = True
+    service.close()
+    with SessionLog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        assert [session.session_id for session in log.sessions()] == [first.session_id]
 
 
 def test_a_rewrite_alone_is_neither_searched_nor_logged(service):

@@ -64,6 +64,12 @@ def test_examples_are_offered_for_the_standard_library_only():
     assert Settings(data="x.jsonl", examples=("q",)).example_queries == ("q",)
 
 
+def test_the_spool_lies_beside_the_log():
+    assert Settings(log="runs/a.db").spool_folder == Path("runs/a.db.spool")
+    assert Settings(log="postgresql://h/db").spool_folder == Path("untilclick.spool")
+    assert Settings(log="a.db", spool=Path("k")).spool_folder == Path("k")
+
+
 def test_the_key_lies_beside_the_log():
     assert Settings(log="runs/a.db").key_file == Path("runs/a.db.key")
     assert Settings(log="sqlite:////x/a.db").key_file == Path("/x/a.db.key")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from search.analysis import terms
 from search.corpus import load_collection
 from search.engines import open_engine
-from search.engines.feedback import AnalysedDocument, AnalysedDocuments, relevance_model
+from search.engines.feedback import AnalysedDocument, AnalysedDocuments, Lexicon, relevance_model
 from search.records import Document, ScoredDoc, Topic, WeightedQuery
 
 NFCORPUS = Path(__file__).parents[3] / "shared" / "data" / "nfcorpus-prep"
@@ -19,20 +19,45 @@ NFCORPUS = Path(__file__).parents[3] / "shared" / "data" / "nfcorpus-prep"
 
 def test_the_model_of_two_documents_by_hand():
     """Scores 3 and 1 weigh 3/4 and 1/4: cat 3/4 x 1/2, dog 3/4 x 1/2 + 1/4 x 1, so 3/8 and 5/8."""
+    lexicon = Lexicon()
     documents = [
-        AnalysedDocument.of(Document("1", "", "cats dog")),
-        AnalysedDocument.of(Document("2", "", "the dogs")),
+        AnalysedDocument.of(Document("1", "", "cats dog"), lexicon),
+        AnalysedDocument.of(Document("2", "", "the dogs"), lexicon),
     ]
     ranking = [ScoredDoc("1", 3.0), ScoredDoc("2", 1.0)]
-    assert relevance_model(ranking, documents, 5) == [("dog", pytest.approx(5 / 8)), ("cats", pytest.approx(3 / 8))]
-    assert relevance_model(ranking, documents, 1) == [("dog", 1.0)]
-    assert relevance_model([], [], 5) == []
+    expected = [("dog", pytest.approx(5 / 8)), ("cats", pytest.approx(3 / 8))]
+    assert relevance_model(ranking, documents, lexicon, 5) == expected
+    assert relevance_model(ranking, documents, lexicon, 1) == [("dog", 1.0)]
+    assert relevance_model([], [], lexicon, 5) == []
 
 
 def test_a_document_counts_terms_and_words_without_stop_words():
-    analysed = AnalysedDocument.of(Document("1", "The Cats", "a cat and cats"))
-    assert analysed.terms == Counter(cat=3)
-    assert analysed.words == Counter(cats=2, cat=1)
+    lexicon = Lexicon()
+    analysed = AnalysedDocument.of(Document("1", "The Cats", "a cat and cats"), lexicon)
+    assert [lexicon.terms[i] for i in analysed.term_ids] == ["cat"]
+    assert (analysed.term_counts.tolist(), analysed.length) == ([3], 3)
+    assert {lexicon.words[word]: (term, count) for word, term, count in analysed.words.T} == {
+        "cats": (0, 2),
+        "cat": (0, 1),
+    }
+
+
+def test_an_empty_document_has_no_terms():
+    lexicon = Lexicon()
+    analysed = AnalysedDocument.of(Document("1", "", "the"), lexicon)
+    assert (analysed.term_ids.tolist(), analysed.words.shape, analysed.length) == ([], (3, 0), 1)
+    assert relevance_model([ScoredDoc("1", 1.0)], [analysed], lexicon, 3) == []
+
+
+def test_a_lexicon_is_the_same_for_all_threads():
+    lexicon = Lexicon()
+    words = [f"word{i}s" for i in range(500)] + ["the"]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: [lexicon.numbers(word) for word in words], range(8)))
+    assert all(numbers == found[0] for numbers in found)
+    assert found[0][-1] is None
+    assert [lexicon.words[i] for i, _ in found[0][:-1]] == words[:-1]
+    assert [lexicon.terms[i] for _, i in found[0][:-1]] == [word[:-1] for word in words[:-1]]
 
 
 def test_analysed_documents_are_kept_up_to_the_capacity():
@@ -43,7 +68,7 @@ def test_analysed_documents_are_kept_up_to_the_capacity():
         return [Document(doc_id, "", doc_id) for doc_id in doc_ids]
 
     kept = AnalysedDocuments(fetch, capacity=2)
-    assert [list(a.words) for a in kept.get(["x1", "x2"])] == [["x1"], ["x2"]]
+    assert [kept.lexicon.words[a.words[0, 0]] for a in kept.get(["x1", "x2"])] == ["x1", "x2"]
     kept.get(["x2", "x1"])
     assert fetched == ["x1", "x2"]
     kept.get(["x3"])

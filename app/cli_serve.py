@@ -84,7 +84,7 @@ def serve(
             "--models",
             metavar="FOLDER",
             envvar="UNTILCLICK_MODELS",
-            help="Folder of versions, to be activated and compared; BUNDLE is added to it and answers.",
+            help="Folder of versions, to be activated and compared; BUNDLE is the first, where none was chosen yet.",
         ),
     ] = None,
     engine: Engine = "tantivy",

@@ -156,6 +156,13 @@ class ModelStore:
 
         return self._change(change)
 
+    def begin_with(self, bundle: Path) -> None:
+        """Add a bundle and make it answer, where nothing has been chosen in this folder yet. Raises ModelError where
+        it is no whole bundle of this build."""
+        if not (self._folder / STATE).exists():
+            version = self.add(bundle)
+            self._change(lambda state: state if state.active or state.previous else replace(state, active=version))
+
     def roll_back(self) -> ModelState:
         """Make what answered before answer again. Raises UnknownVersionError where nothing did."""
 

@@ -74,7 +74,7 @@ def _open_models(settings: Settings, engine: SearchEngine) -> Models:
         return FixedModel(open_bundle(settings.bundle, engine), limits, read_manifest(settings.bundle))
     store = ModelStore(settings.models)
     if settings.bundle is not None:
-        store.activate(store.add(settings.bundle))
+        store.begin_with(settings.bundle)
     return StoredModels(store, lambda folder: open_bundle(folder, engine), limits, settings.example_queries)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Self
+from typing import Self, TypeVar
 
 from app.bounded_reads import BoundedReads
 from app.delivery import Delivery
@@ -31,6 +31,8 @@ from search.log_stats import LogStats
 from search.records import Click, Source, Turn
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 READS_AT_ONCE = 4
 STATS_S = 5.0
@@ -114,14 +116,11 @@ class SoftLog:
 
     def stats(self, source: Source | None) -> LogStats:
         """Figures of the log, with what is on its way unless that takes long. Raises LogError where the log fails."""
-        failing = self._delivery.failing
-        if not failing:
-            self._delivery.drain(self._limits.fresh_s)
-        return self._figures.read(lambda: self._log.get().stats(source), ANSWERS_S if failing else STATS_S)
+        return self._fresh(lambda: self._log.get().stats(source))
 
     def credits(self, experiment: str, since: float) -> list[tuple[int, int]]:
-        """See `SessionLog.credits`. Raises LogError where the log fails."""
-        return self._figures.read(lambda: self._log.get().credits(experiment, since), STATS_S)
+        """See `SessionLog.credits`, and `stats`."""
+        return self._fresh(lambda: self._log.get().credits(experiment, since))
 
     def answers(self) -> bool:
         """Whether the log can be read and written at this moment."""
@@ -136,6 +135,12 @@ class SoftLog:
         if self._delivery.close(self._limits.drain_s):
             self._spool.close()
         self._log.close()
+
+    def _fresh(self, read: Callable[[], T]) -> T:
+        failing = self._delivery.failing
+        if not failing:
+            self._delivery.drain(self._limits.fresh_s)
+        return self._figures.read(read, ANSWERS_S if failing else STATS_S)
 
     def _logged(self, session_id: str) -> tuple[PastQuery, ...]:
         if monotonic() < self._paused_until:

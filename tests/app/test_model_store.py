@@ -75,6 +75,23 @@ def test_activation_and_back(store, add):
         store.roll_back()
 
 
+def test_a_folder_begins_with_a_bundle_and_is_not_set_back_to_it(store, add, tmp_path):
+    first, second = _made(tmp_path / "first", "tree"), _made(tmp_path / "second", "directory")
+    store.begin_with(first)
+    begun = store.state
+    assert begun.active is not None
+    assert begun.previous == ()
+    store.begin_with(second)
+    assert (store.state, len(store.versions())) == (begun, 1)
+    other = add("thread")
+    store.activate(other)
+    store.begin_with(first)
+    assert store.state.active == other
+    store.activate(None)
+    store.begin_with(first)
+    assert store.state.active is None
+
+
 def test_not_all_that_ever_answered_is_remembered(store, add):
     versions = [add("tree"), add("directory")]
     for i in range(KEPT_PREVIOUS + 5):

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from app.bounded_rewriter import RewriteLimits
 from app.main import create_app
 from app.metrics import Metrics
+from app.model_metrics import ModelMetrics
+from app.models import FixedModel
 from app.settings import Settings, variable_of
+from app.shadow import ShadowFigures
 from rewriter.rewrite import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +47,10 @@ def test_every_setting_is_documented_as_it_is(page):
 
 def test_every_metric_is_documented(page):
     metrics = Metrics()
+    metrics.registry.register(ModelMetrics(FixedModel(None, RewriteLimits()), lambda: ShadowFigures("candidate")))
     families = [each for each in metrics.registry.collect() if not each.name.endswith("_created")]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in families}
-    assert len(names) == 11
+    assert len(names) == 15
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
@@ -57,5 +62,5 @@ def test_every_kind_of_problem_is_documented(page):
     used = set()
     for path in (ROOT / "app").glob("*.py"):
         used |= set(re.findall(r'problem_type\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
-    assert len(used) == 8
+    assert len(used) == 9
     assert {kind for kind in used if f"`urn:untilclick:problem:{kind}`" not in page} == set()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Overrides, Port, given
+from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Overrides, Port, ServiceEngine, given
 from app.command_settings import Given, nearest
 from search.errors import UntilclickError
 
@@ -78,7 +78,7 @@ def serve(
     log: LogUrl = "untilclick.db",
     data: Data = "stdlib",
     bundle: Annotated[Path | None, BundleOption] = None,
-    engine: Engine = "tantivy",
+    engine: ServiceEngine = "tantivy",
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[

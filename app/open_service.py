@@ -8,13 +8,13 @@ from pathlib import Path
 from app.bounded_rewriter import RewriteLimits
 from app.click_tokens import ClickTokens, stored_key
 from app.metrics import Metrics
+from app.open_engine import open_service_engine
 from app.service import SearchService, ServiceParts
 from app.settings import Settings
 from rewriter.bundle import BundleManifest, read_manifest
 from rewriter.rewrite import Rewriter
 from search.corpus import load_corpus
 from search.engine import SearchEngine
-from search.engines import open_engine
 from search.session_log import SessionLog
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     Raises the UntilclickError of the part that cannot be opened: a service that starts, works.
     """
     corpus = load_corpus(settings.data)
-    engine = open_engine(settings.engine, corpus, settings.index)
+    engine = open_service_engine(settings, corpus)
     rewriter, manifest = _open_rewriter(settings.bundle, engine, corpus.fingerprint)
     if manifest and manifest.kind == "subwords" and settings.rewrite_budget_ms < SUBWORD_BUDGET_MS:
         _log.warning(

@@ -42,12 +42,13 @@ def osmem(port: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def noida() -> Iterator[str]:
-    """An empty noida-db with its Elasticsearch interface alone; gives its address."""
-    program, port = _program("noida_db", "noida-db"), free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["start", "--data-dir", folder, "--only", "elasticsearch", "--elasticsearch-port", str(port)]
-        with _running([program, *words], port) as url:
+def noida(folder: Path | None = None, port: int | None = None) -> Iterator[str]:
+    """A noida-db with its Elasticsearch interface alone; gives its address. What it holds outlives it in `folder`."""
+    program = _program("noida_db", "noida-db")
+    port = port or free_port()
+    with tempfile.TemporaryDirectory() as temporary:
+        words = ["start", "--data-dir", str(folder or temporary), "--only", "elasticsearch"]
+        with _running([program, *words, "--elasticsearch-port", str(port)], port) as url:
             yield url
 
 
@@ -75,8 +76,8 @@ def _running(command: Sequence[str], port: int) -> Iterator[str]:
         _wait(process, url, command[0])
         yield url
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(SECONDS_TO_START)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, program: str) -> None:

@@ -7,7 +7,7 @@ fail, as the cluster may be away; the next one works again as soon as the cluste
 from __future__ import annotations
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from search.engines.clauses import term_weights
@@ -147,9 +147,9 @@ class OpenSearchEngine:
         """Those documents that have a term of the query."""
         if not weights:
             return set()
-        chunks = [doc_ids[start : start + WINDOW] for start in range(0, len(doc_ids), WINDOW)]
-        requests = [_request(_scored(weights, among=chunk), len(chunk)) for chunk in chunks]
-        return {entry.doc_id for hits in self._hits(requests) for entry in _ranking(hits)}
+        chunks = [list(doc_ids[start : start + WINDOW]) for start in range(0, len(doc_ids), WINDOW)]
+        requests = [_request(_unscored(weights, chunk), len(chunk)) for chunk in chunks]
+        return {hit["_id"] for hits in self._hits(requests) for hit in hits}
 
     def _deep(self, weights: Mapping[str, float], k: int) -> list[ScoredDoc]:
         """The first k documents, as many requests as it takes."""
@@ -179,11 +179,15 @@ class OpenSearchEngine:
         return [answer["hits"]["hits"] for answer in answers]
 
 
-def _scored(weights: Mapping[str, float], among: Sequence[str] | None = None) -> Json:
-    """A should-query of boosted terms, among some documents alone where they are given."""
-    should = [{"term": {BODY: {"value": term, "boost": weight}}} for term, weight in weights.items()]
-    query = {"bool": {"should": should}}
-    return query if among is None else {"bool": {"must": [query], "filter": [{"ids": {"values": list(among)}}]}}
+def _scored(weights: Mapping[str, float]) -> Json:
+    """A should-query of boosted terms."""
+    return {"bool": {"should": [{"term": {BODY: {"value": one, "boost": weights[one]}}} for one in weights]}}
+
+
+def _unscored(terms: Iterable[str], doc_ids: list[str]) -> Json:
+    """Those of the documents that have one of the terms. All terms are one clause, so that they may be as many as
+    those of a scored query."""
+    return {"bool": {"filter": [{"terms": {BODY: list(terms)}}, {"ids": {"values": doc_ids}}]}}
 
 
 def _request(query: Json, size: int, after: Sequence[float] | None = None) -> Json:

@@ -29,6 +29,7 @@ COMMANDS = [
     ("train", "mean"),
     ("evaluate",),
     ("export",),
+    ("index",),
     ("serve",),
     ("search",),
     ("log",),

@@ -23,6 +23,7 @@ from search.engines.opensearch_index import IndexOptions, index_name
 from search.engines.tantivy_engine import TantivyEngine
 from search.errors import EngineError
 from search.records import Corpus, Document, WeightedQuery
+from tests.https_front import PASSWORD, USER, https_front
 from tests.opensearch_server import free_port, noida, osmem
 
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
@@ -234,6 +235,36 @@ def test_a_ca_file_that_is_none_is_reported(tmp_path):
     for name in ("ca.pem", "absent.pem"):
         with pytest.raises(EngineError, match=r"the certificates cannot be read .*PEM"):
             connect(Cluster(("https://localhost:9200",), ca_file=tmp_path / name))
+
+
+@pytest.fixture
+def https(opensearch_url, tmp_path):
+    """Address and CA file of a cluster behind TLS and a password."""
+    with https_front(opensearch_url, tmp_path) as found:
+        yield found
+
+
+def test_a_cluster_behind_tls_and_a_password_is_searched(https, toy_corpus, options):
+    cluster = Cluster((https[0],), USER, PASSWORD, ca_file=https[1])
+    with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
+        assert ids(engine, "moon") == ["moon"]
+
+
+def test_a_certificate_that_is_not_trusted_is_refused_unless_it_need_not_be(https, toy_corpus, options):
+    with pytest.raises(EngineError, match=r"no trusted TLS .*Check the CA file"):
+        OpenSearchEngine.open(toy_corpus, Cluster((https[0],), USER, PASSWORD), options)
+    with closing(
+        OpenSearchEngine.open(toy_corpus, Cluster((https[0],), USER, PASSWORD, verify=False), options)
+    ) as one:
+        assert ids(one, "moon") == ["moon"]
+
+
+@pytest.mark.parametrize("user", [USER, None])
+def test_a_wrong_or_missing_password_is_reported(https, toy_corpus, options, user):
+    cluster = Cluster((https[0],), user, "wrong-hush", ca_file=https[1])
+    with pytest.raises(EngineError, match=r"refuses us \(401\)\. Check user, password") as caught:
+        OpenSearchEngine.open(toy_corpus, cluster, options)
+    assert "hush" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")

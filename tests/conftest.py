@@ -9,7 +9,7 @@ import pytest
 
 from search.corpus import corpus_of
 from search.records import Collection, Corpus, Document, Topic
-from tests.opensearch_server import osmem
+from tests.opensearch_server import noida, osmem
 from tests.postgres_server import PostgresServer, running_server
 
 
@@ -33,6 +33,13 @@ def log_url(request, tmp_path) -> str:
 def opensearch_url() -> Iterator[str]:
     """One search server in memory for the whole run; skips with the reason where there is none."""
     with osmem() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def noida_url() -> Iterator[str]:
+    """One slower search server, which scores as Lucene does; skips likewise."""
+    with noida() as url:
         yield url
 
 

@@ -37,7 +37,8 @@ def osmem(port: int | None = None) -> Iterator[str]:
     """An empty osmem-server; gives its address."""
     program = _program("osmem_server", "bin/osmem-server")
     port = port or free_port()
-    with _running([program, "-addr", f"127.0.0.1:{port}", "-no-ja", "-no-stdin-watch"], port) as url:
+    words = ["-addr", f"127.0.0.1:{port}", "-no-ja", "-no-stdin-watch", "-parent-pid", str(os.getpid())]
+    with _running([program, *words], port) as url:
         yield url
 
 

@@ -36,20 +36,24 @@ def random_corpus() -> Corpus:
     return zipf_corpus()
 
 
-ALL_NAMES = (*ENGINE_NAMES, "opensearch")
+CLUSTERS = {"opensearch": "opensearch_url", "opensearch-scored-as-lucene": "noida_url"}
+"""Test parameter -> the fixture with the server's address."""
 
 
-@pytest.fixture(scope="module", params=ALL_NAMES)
+@pytest.fixture(
+    scope="module",
+    params=[*ENGINE_NAMES, "opensearch", pytest.param("opensearch-scored-as-lucene", marks=pytest.mark.slow)],
+)
 def opener(request) -> Iterator[Callable[[Corpus], SearchEngine]]:
     """Opens an engine of each kind."""
-    if request.param != "opensearch":
+    if request.param not in CLUSTERS:
         yield lambda corpus: open_engine(request.param, corpus)
         return
     pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
     from search.engines.opensearch_client import Cluster
     from search.engines.opensearch_engine import OpenSearchEngine
 
-    cluster = Cluster((request.getfixturevalue("opensearch_url"),))
+    cluster = Cluster((request.getfixturevalue(CLUSTERS[request.param]),), timeout_ms=60_000)
     with ExitStack() as opened:
         yield lambda corpus: opened.enter_context(closing(OpenSearchEngine.open(corpus, cluster)))
 
@@ -74,8 +78,8 @@ def test_an_unknown_engine_names_the_choices(toy_corpus):
 
 
 def test_each_engine_says_its_name(engine, request):
+    assert engine.name in (*ENGINE_NAMES, "opensearch")
     assert engine.name in request.node.name
-    assert engine.name in ALL_NAMES
 
 
 def test_a_query_finds_what_it_says(engine):

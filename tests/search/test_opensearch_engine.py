@@ -6,7 +6,8 @@ import logging
 import socket
 import threading
 import uuid
-from contextlib import closing
+from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import perf_counter
 
@@ -207,6 +208,44 @@ def test_a_cluster_that_does_not_answer_is_waited_for_no_longer_than_was_said(to
         with pytest.raises(EngineError, match="did not answer in time"):
             OpenSearchEngine.open(toy_corpus, cluster, options)
         assert perf_counter() - started < 2.0
+
+
+@pytest.mark.slow
+def test_a_load_goes_on_when_the_cluster_is_back(toy_corpus, options, tmp_path, small_chunks):
+    port, folder = free_port(), tmp_path / "cluster"
+    cluster = Cluster((f"http://127.0.0.1:{port}",), timeout_ms=20_000)
+    with ExitStack() as server:
+        server.enter_context(noida(folder, port))
+        with pytest.raises(EngineError, match="cannot be reached"):
+            OpenSearchEngine.open(toy_corpus, cluster, options, lambda done, _: server.close() if done >= 6 else None)
+    with noida(folder, port), closing(connect(cluster)) as client:
+        name = index_name(toy_corpus, options)
+        assert 0 < client.count(index=name)["count"] < 10
+        with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
+            assert ids(engine, "moon") == ["moon"]
+        assert client.count(index=name)["count"] == 10
+
+
+def test_what_is_no_cluster_is_reported(toy_corpus):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<p>Welcome</p>")
+
+        def log_message(self, format, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            with pytest.raises(EngineError, match="is no OpenSearch"):
+                OpenSearchEngine.open(toy_corpus, Cluster((f"http://127.0.0.1:{server.server_address[1]}",)))
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_one_node_of_several_may_be_away(toy_corpus, opensearch_url, options):

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app import cli_demo, cli_evaluate, cli_log, cli_serve, cli_simulate, cli_train
+from app import cli_demo, cli_evaluate, cli_index, cli_log, cli_serve, cli_simulate, cli_train
 from search.errors import MissingDependencyError, UntilclickError
 
 EXTRAS = {
@@ -108,6 +108,7 @@ cli_demo.register(app)
 cli_simulate.register(app)
 cli_train.register(app)
 cli_evaluate.register(app)
+cli_index.register(app)
 cli_serve.register(app)
 cli_log.register(app)
 

@@ -14,6 +14,7 @@ from app.command_settings import Given, SettingsFile, read_settings_file
 _FILE = "untilclick.settings_file"
 
 EngineName = Literal["tantivy", "rank-bm25"]
+ServiceEngineName = Literal["tantivy", "rank-bm25", "opensearch"]
 
 
 def _use_file(context: typer.Context, path: Path | None) -> Path | None:
@@ -74,6 +75,12 @@ LogUrl = Annotated[
     ),
 ]
 Engine = Annotated[EngineName, typer.Option("--engine", envvar="UNTILCLICK_ENGINE", help="BM25 engine.")]
+ServiceEngine = Annotated[
+    ServiceEngineName,
+    typer.Option(
+        "--engine", envvar="UNTILCLICK_ENGINE", help="BM25 engine; opensearch: a cluster, see docs/service.md."
+    ),
+]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, envvar="UNTILCLICK_SEED", help="Decides everything that is drawn.")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Overrides, Port, given
+from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Overrides, Port, ServiceEngine, given
 from app.command_settings import Given, nearest
 from search.errors import UntilclickError
 
@@ -87,7 +87,7 @@ def serve(
             help="Folder of versions, to be activated and compared; BUNDLE is the first, where none was chosen yet.",
         ),
     ] = None,
-    engine: Engine = "tantivy",
+    engine: ServiceEngine = "tantivy",
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[

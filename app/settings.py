@@ -10,9 +10,19 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from app.command_settings import PREFIX
 from app.request_logs import LogFormat
@@ -38,9 +48,11 @@ def _items(value: object) -> object:
     """A JSON list, or items separated by `|`, as a list; anything but text as it is."""
     if not isinstance(value, str):
         return value
-    if value.lstrip().startswith("["):
-        return json.loads(value)
-    return [part.strip() for part in value.split("|") if part.strip()]
+    return json.loads(value) if value.lstrip().startswith("[") else _separated(value)
+
+
+def _separated(text: str) -> list[str]:
+    return [part.strip() for part in text.split("|") if part.strip()]
 
 
 def _rate_limits(value: str) -> str:
@@ -56,6 +68,7 @@ def _nothing_if_empty(value: object) -> object:
 
 
 Items = BeforeValidator(_items)
+OptionalText = Annotated[str | None, BeforeValidator(_nothing_if_empty)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing_if_empty)]
 
 
@@ -65,7 +78,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str = Field(default=STDLIB, description="`stdlib`, a BEIR folder, a JSONL file or `ir_datasets:ID`.")
-    engine: Literal["tantivy", "rank-bm25"] = Field("tantivy", description="BM25 engine.")
+    engine: Literal["tantivy", "rank-bm25", "opensearch"] = Field("tantivy", description="BM25 engine.")
     index: OptionalPath = Field(default=None, description="Folder that keeps the index; in memory without it.")
     live_documents: bool = Field(
         default=False,
@@ -145,6 +158,40 @@ class Settings(BaseModel):
         "127.0.0.1", description="Addresses or networks of proxies whose X-Forwarded-For is believed; `*` for all."
     )
     max_body_bytes: int = Field(65_536, ge=1024, description="Larger request bodies are refused (413).")
+    opensearch_url: str = Field(
+        "http://localhost:9200", description="Address of the cluster, or of several nodes, separated by bars."
+    )
+    opensearch_index: str = Field(
+        "untilclick",
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$",
+        description="What the names of the indices in the cluster begin with.",
+    )
+    opensearch_user: OptionalText = Field(default=None, description="User of the cluster, where it asks for one.")
+    opensearch_password_file: OptionalPath = Field(default=None, description="File with the user's password.")
+    opensearch_ca_file: OptionalPath = Field(
+        default=None, description="PEM certificates to trust for https; the usual ones without it."
+    )
+    opensearch_verify: bool = Field(default=True, description="Whether the cluster's certificate must be trusted.")
+    opensearch_connect_timeout_ms: float = Field(
+        500.0, gt=0, le=60_000, description="Milliseconds to wait for a connection; there is one try more than nodes."
+    )
+    opensearch_timeout_ms: float = Field(
+        2000.0, gt=0, le=600_000, description="Milliseconds to wait for the cluster's answer to a search."
+    )
+    opensearch_shards: int = Field(default=1, ge=1, le=1024, description="Shards of an index that is made.")
+    opensearch_replicas: int = Field(default=1, ge=0, le=16, description="Replicas of an index that is made.")
+
+    @field_validator("opensearch_url")
+    @classmethod
+    def _check_addresses(cls, value: str) -> str:
+        """Of the cluster's nodes. What is wrong is said without the value: there may be a password in it."""
+        for url in _separated(value) or [""]:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("write each address as http://HOST:PORT or https://HOST:PORT")
+            if parts.username is not None or parts.password is not None:
+                raise ValueError("give user and password in settings of their own, not in the address")
+        return value
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], **options: object) -> Self:
@@ -170,6 +217,11 @@ class Settings(BaseModel):
     def example_queries(self) -> tuple[str, ...]:
         """What the page offers to try."""
         return self.examples or (STDLIB_EXAMPLES if self.data == STDLIB else ())
+
+    @property
+    def opensearch_nodes(self) -> tuple[str, ...]:
+        """The addresses of the cluster's nodes."""
+        return tuple(_separated(self.opensearch_url))
 
     @property
     def key_file(self) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from search.corpus import corpus_of
 from search.records import Collection, Corpus, Document, Topic
+from tests.opensearch_server import noida, osmem
 from tests.postgres_server import PostgresServer, running_server
 
 
@@ -26,6 +27,20 @@ def log_url(request, tmp_path) -> str:
         return f"sqlite:///{tmp_path / 'log.db'}"
     server: PostgresServer = request.getfixturevalue("postgres_server")
     return server.new_database(f"log_{uuid.uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def opensearch_url() -> Iterator[str]:
+    """One search server in memory for the whole run; skips with the reason where there is none."""
+    with osmem() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def noida_url() -> Iterator[str]:
+    """One slower search server, which scores as Lucene does; skips likewise."""
+    with noida() as url:
+        yield url
 
 
 TOY_TEXTS = {

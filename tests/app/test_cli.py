@@ -31,6 +31,7 @@ COMMANDS = [
     ("train", "mean"),
     ("evaluate",),
     ("export",),
+    ("index",),
     ("serve",),
     ("search",),
     ("log",),

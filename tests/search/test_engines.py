@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import bm25s
 import numpy as np
@@ -34,14 +36,36 @@ def random_corpus() -> Corpus:
     return zipf_corpus()
 
 
-@pytest.fixture(scope="module", params=ENGINE_NAMES)
-def engine(request, toy_corpus) -> SearchEngine:
-    return open_engine(request.param, toy_corpus)
+CLUSTERS = {"opensearch": "opensearch_url", "opensearch-scored-as-lucene": "noida_url"}
+"""Test parameter -> the fixture with the server's address."""
 
 
-@pytest.fixture(scope="module", params=ENGINE_NAMES)
-def random_engine(request, random_corpus) -> SearchEngine:
-    return open_engine(request.param, random_corpus)
+@pytest.fixture(
+    scope="module",
+    params=[*ENGINE_NAMES, "opensearch", pytest.param("opensearch-scored-as-lucene", marks=pytest.mark.slow)],
+)
+def opener(request) -> Iterator[Callable[[Corpus], SearchEngine]]:
+    """Opens an engine of each kind."""
+    if request.param not in CLUSTERS:
+        yield lambda corpus: open_engine(request.param, corpus)
+        return
+    pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
+    from search.engines.opensearch_client import Cluster
+    from search.engines.opensearch_engine import OpenSearchEngine
+
+    cluster = Cluster((request.getfixturevalue(CLUSTERS[request.param]),), timeout_ms=60_000)
+    with ExitStack() as opened:
+        yield lambda corpus: opened.enter_context(closing(OpenSearchEngine.open(corpus, cluster)))
+
+
+@pytest.fixture(scope="module")
+def engine(opener, toy_corpus) -> SearchEngine:
+    return opener(toy_corpus)
+
+
+@pytest.fixture(scope="module")
+def random_engine(opener, random_corpus) -> SearchEngine:
+    return opener(random_corpus)
 
 
 def ranked_ids(engine: SearchEngine, text: str, k: int = 10) -> list[str]:
@@ -53,8 +77,9 @@ def test_an_unknown_engine_names_the_choices(toy_corpus):
         open_engine("lucene", toy_corpus)
 
 
-def test_each_engine_says_its_name(toy_corpus):
-    assert [open_engine(name, toy_corpus).name for name in ENGINE_NAMES] == list(ENGINE_NAMES)
+def test_each_engine_says_its_name(engine, request):
+    assert engine.name in (*ENGINE_NAMES, "opensearch")
+    assert engine.name in request.node.name
 
 
 def test_a_query_finds_what_it_says(engine):
@@ -118,10 +143,9 @@ def test_a_clause_of_weight_zero_is_absent_and_a_negative_weight_is_a_mistake(en
             engine.search([WeightedQuery((("cat", weight),))], 5)
 
 
-@pytest.mark.parametrize("name", ENGINE_NAMES)
-def test_ties_are_in_corpus_order(name):
+def test_ties_are_in_corpus_order(opener):
     corpus = corpus_of("ties", (Document(f"z{9999 - i}", "", "same words here") for i in range(500)))
-    engine = open_engine(name, corpus_of("ties", (*corpus.documents, *zipf_corpus(600).documents)))
+    engine = opener(corpus_of("ties", (*corpus.documents, *zipf_corpus(600).documents)))
     expected = [document.doc_id for document in corpus.documents]
     assert ranked_ids(engine, "same", 20) == expected[:20]
     assert ranked_ids(engine, "same words", 500) == expected
@@ -206,22 +230,20 @@ def test_hostile_text_is_searched_as_words(engine, text):
     engine.feedback_terms(query, 5)
 
 
-@pytest.mark.parametrize("name", ENGINE_NAMES)
-def test_documents_of_hostile_text_are_indexed(name):
+def test_documents_of_hostile_text_are_indexed(opener):
     documents = [Document(str(i), "", text[:100_000]) for i, text in enumerate(HOSTILE)]
     documents += [Document("empty", "", ""), Document("id with spaces / and \u2603", "title", "plain kitten")]
-    engine = open_engine(name, corpus_of("hostile", documents))
+    engine = opener(corpus_of("hostile", documents))
     assert ranked_ids(engine, "kitten") == ["id with spaces / and \u2603"]
     assert engine.documents([document.doc_id for document in documents]) == documents
 
 
-@pytest.mark.parametrize("name", ENGINE_NAMES)
-def test_a_corpus_without_documents_finds_nothing_or_is_refused(name):
-    if name == "rank-bm25":
+def test_a_corpus_without_documents_finds_nothing_or_is_refused(opener, engine):
+    if engine.name == "rank-bm25":
         with pytest.raises(EngineError, match="no indexable word"):
-            open_engine(name, corpus_of("none", ()))
+            opener(corpus_of("none", ()))
     else:
-        assert ranked_ids(open_engine(name, corpus_of("none", ())), "cat") == []
+        assert ranked_ids(opener(corpus_of("none", ())), "cat") == []
 
 
 def test_threads_may_share_an_engine(random_engine):

@@ -66,7 +66,6 @@ def connect(cluster: Cluster) -> OpenSearch:
         timeout=Timeout(connect=cluster.connect_timeout_ms / 1000, read=cluster.timeout_ms / 1000),
         max_retries=len(cluster.urls),
         pool_maxsize=cluster.connections,
-        http_compress=False,
         **options,
     )
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from cachetools import TTLCache
@@ -35,6 +35,8 @@ class RewriteLimits:
     budget_ms: float = 50.0
     max_characters: int = 1000
     """Longer queries are kept."""
+    clauses: int = 512
+    """The heaviest clauses of a rewritten query that are searched: fewer take less time where documents are many."""
     threads: int = 1
     failures: int = 10
     """So many in a row, over budget or in error, and the rewriter is not asked for `pause_s` seconds."""
@@ -137,10 +139,18 @@ class BoundedRewriter:
             self._breaker.failed()
             return Rewrite.keep(query, Reason.ERROR)
         self._breaker.succeeded()
+        rewrite = _shortened(rewrite, self._limits.clauses)
         if self._cache.maxsize:
             with self._cache_lock:
                 self._cache[waiting.request] = rewrite
         return rewrite
+
+
+def _shortened(rewrite: Rewrite, n: int) -> Rewrite:
+    blend, alone = rewrite.blend.heaviest(n), rewrite.replace.heaviest(n)
+    if blend is rewrite.blend and alone is rewrite.replace:
+        return rewrite
+    return replace(rewrite, blend=blend, replace=alone)
 
 
 def _answer_waiting(rewriter: Rewriter, waiting: deque[_Waiting]) -> None:

@@ -59,6 +59,7 @@ def _open_models(settings: Settings, engine: SearchEngine) -> Models:
     limits = RewriteLimits(
         budget_ms=settings.rewrite_budget_ms,
         max_characters=settings.max_rewrite_characters,
+        clauses=settings.rewrite_clauses,
         threads=settings.rewrite_threads,
         failures=settings.rewrite_failures,
         pause_s=settings.rewrite_pause_s,

@@ -136,6 +136,9 @@ class Settings(BaseModel):
         50.0, gt=0, le=10_000, description="Milliseconds after which the original query is searched instead."
     )
     rewrite_threads: int = Field(default=1, ge=1, le=64, description="Rewrites computed at once in a process.")
+    rewrite_clauses: int = Field(
+        512, ge=8, description="Heaviest clauses of a rewritten query that are searched; fewer are faster."
+    )
     rewrite_failures: int = Field(
         10, ge=1, description="Rewrites in a row that fail or are late until the rewriter is left alone for a while."
     )

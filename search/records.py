@@ -51,6 +51,13 @@ class WeightedQuery:
         """A plain query: one clause of weight 1."""
         return cls(((text, 1.0),))
 
+    def heaviest(self, n: int) -> WeightedQuery:
+        """Its n heaviest clauses, in their order; of equals the earlier."""
+        if len(self.clauses) <= n:
+            return self
+        order = sorted(range(len(self.clauses)), key=lambda i: -self.clauses[i][1])
+        return WeightedQuery(tuple(self.clauses[i] for i in sorted(order[:n])))
+
 
 class ScoredDoc(NamedTuple):
     """One entry of a ranking. Scores of different engines are not comparable."""

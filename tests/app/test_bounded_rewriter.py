@@ -9,6 +9,7 @@ import pytest
 from app.bounded_rewriter import BATCH, BoundedRewriter, RewriteLimits
 from rewriter.rewrite import Reason, Rewrite
 from search.errors import ModelError
+from search.records import WeightedQuery
 from tests.app.stand_ins import BrokenRewriter, StuckRewriter, TableRewriter
 
 
@@ -68,6 +69,20 @@ def test_warming_up_waits_and_survives_a_broken_rewriter(bounded, caplog):
     bounded(BrokenRewriter()).warm_up("anything")
     assert "weights are missing" in caplog.text
     bounded(None).warm_up("anything")
+
+
+def test_only_so_many_clauses_are_searched(bounded):
+    whole, short = (bounded(TableRewriter(), clauses=n).rewrite("delete folder", ()) for n in (100, 3))
+    assert len(whole.blend.clauses) > 3
+    assert short.blend == whole.blend.heaviest(3)
+    assert short.blend.clauses[0] == whole.blend.clauses[0]
+    assert (short.terms, short.text) == (whole.terms, whole.text)
+
+
+def test_the_heaviest_clauses_stay_in_their_order():
+    query = WeightedQuery((("a", 0.1), ("b", 0.5), ("c", 0.1), ("d", 0.3)))
+    assert query.heaviest(3).clauses == (("a", 0.1), ("b", 0.5), ("d", 0.3))
+    assert query.heaviest(4) is query
 
 
 class BatchRecorder(TableRewriter):

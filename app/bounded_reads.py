@@ -31,7 +31,11 @@ class BoundedReads:
         if not self._places.acquire(timeout=seconds):
             raise LogAwayError(f"All reads of the session log hang, none ended within {seconds:g} s.")
         future: Future[T] = Future()
-        Thread(target=self._run, args=(act, future), name="log-read", daemon=True).start()
+        try:
+            Thread(target=self._run, args=(act, future), name="log-read", daemon=True).start()
+        except RuntimeError as error:  # no more threads
+            self._places.release()
+            raise LogAwayError(f"The session log cannot be read: {error}.") from error
         try:
             return future.result(max(0.0, deadline - monotonic()))
         except FutureTimeoutError:

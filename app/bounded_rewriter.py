@@ -19,9 +19,12 @@ from threading import Lock
 from cachetools import TTLCache
 
 from app.circuit_breaker import CircuitBreaker
+from rewriter.blend import MAX_CONTEXT
 from rewriter.rewrite import Reason, Rewrite, Rewriter, RewriteRequest
 from search.errors import ModelError
 
+TRIAL_S = 60.0
+"""How long a rewrite may take when it is tried before it counts."""
 BATCH = 32
 """Queries rewritten together at most."""
 
@@ -85,7 +88,7 @@ class BoundedRewriter:
             return Rewrite.keep(query, Reason.NO_MODEL)
         if len(query) > self._limits.max_characters:
             return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
-        request = RewriteRequest(query, history)
+        request = RewriteRequest(query, history[-MAX_CONTEXT:])
         with self._cache_lock:
             kept = self._cache.get(request)
             self.cache_hits += kept is not None
@@ -109,7 +112,10 @@ class BoundedRewriter:
         if self._rewriter is None or self._pool is None:
             return None
         waiting = self._ask(self._rewriter, self._pool, RewriteRequest(query))
-        fault = waiting.answer.exception()
+        try:
+            fault = waiting.answer.exception(TRIAL_S)
+        except FutureTimeoutError:
+            raise ModelError(f"Rewriting {query!r} takes longer than {TRIAL_S:g} s") from None
         if fault is not None:
             raise ModelError(f"Rewriting {query!r} failed: {fault}") from fault
         return waiting.answer.result()

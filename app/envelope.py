@@ -62,8 +62,11 @@ class Envelope:
         answer = _Answer(send, scope[REQUEST_ID])
         started = perf_counter()
         try:
-            with self._metrics.tracing.request(scope["method"], scope["path"], headers):
-                await self._answer(scope, receive, answer, headers)
+            with self._metrics.tracing.request(_method(scope), headers) as answered:
+                try:
+                    await self._answer(scope, receive, answer, headers)
+                finally:
+                    answered(_route(scope), answer.status or CLIENT_GONE)
         finally:
             self._account(scope, answer.status, perf_counter() - started)
 
@@ -97,8 +100,7 @@ class Envelope:
 
     def _account(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = _route(scope)
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        self._metrics.request(method, route, status or CLIENT_GONE, seconds)
+        self._metrics.request(_method(scope), route, status or CLIENT_GONE, seconds)
         _log.info(
             "%s %s %s %.1f ms",
             scope["method"],
@@ -129,6 +131,10 @@ class _Answer:
 def _request_id(offered: str | None) -> str:
     """The client's own id where it is short and harmless, else a new one."""
     return offered if offered is not None and _ACCEPTED_ID.fullmatch(offered) else str(uuid.uuid4())
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 def _route(scope: Scope) -> str:

@@ -33,7 +33,8 @@ class LateLog:
         try:
             late.get()
         except LogAwayError as error:
-            if parse_log_url(url).drivername == "sqlite" and "locked" not in str(error):
+            said = str(getattr(error.__cause__, "orig", ""))
+            if parse_log_url(url).drivername == "sqlite" and "locked" not in said:
                 raise
             _log.warning("Starting without the session log, events wait in the spool: %s", error)
         return late

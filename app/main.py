@@ -30,6 +30,8 @@ DESCRIPTION = (
     "Search that rephrases what was typed into what was meant, and learns from every session until its click. "
     "Errors are problem documents (RFC 9457)."
 )
+SLOW_THREADS = 2
+"""Requests for figures and changes answered at once."""
 GRACE_SECONDS = 10
 """How long requests in progress may take when the service is stopped."""
 
@@ -44,7 +46,9 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await to_thread.run_sync(_open, settings, metrics)
-        app.state.access = ServiceAccess(opened, settings, anyio.CapacityLimiter(settings.search_threads))
+        app.state.access = ServiceAccess(
+            opened, settings, anyio.CapacityLimiter(settings.search_threads), anyio.CapacityLimiter(SLOW_THREADS)
+        )
         try:
             yield
         finally:

@@ -13,10 +13,7 @@ from app.shadow import ShadowFigures
 
 
 class ModelMetrics(Collector):
-    """The version that answers, its cache and its breaker, and the candidate in the shadow.
-
-    Counters begin anew with each version.
-    """
+    """The versions in use, their caches and breakers, and the candidate in the shadow."""
 
     def __init__(self, models: Models, shadow: Callable[[], ShadowFigures | None]) -> None:
         self._models = models
@@ -25,17 +22,17 @@ class ModelMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """All of them."""
         in_use = self._models.in_use
-        rewriter, version = in_use.active.rewriter, in_use.state.active or ""
-        answering = GaugeMetricFamily("untilclick_rewriter", "The version that answers.", labels=["version"])
-        answering.add_metric([version], 1)
-        yield answering
-        yield GaugeMetricFamily(
-            "untilclick_rewriter_resting", "1 while the breaker is open.", float(rewriter.resting)
+        answering = GaugeMetricFamily("untilclick_rewriter", "1 for the version that answers.", labels=["version"])
+        resting = GaugeMetricFamily("untilclick_rewriter_resting", "1 while the breaker is open.", labels=["version"])
+        lookups = CounterMetricFamily(
+            "untilclick_rewrite_cache", "Queries by what the cache had.", labels=["version", "found"]
         )
-        lookups = CounterMetricFamily("untilclick_rewrite_cache", "Queries by what the cache had.", labels=["found"])
-        lookups.add_metric(["hit"], rewriter.cache_hits)
-        lookups.add_metric(["miss"], rewriter.cache_misses)
-        yield lookups
+        for version, loaded in in_use.loaded.items():
+            answering.add_metric([version], float(version == in_use.state.active))
+            resting.add_metric([version], float(loaded.rewriter.resting))
+            lookups.add_metric([version, "hit"], loaded.rewriter.cache_hits)
+            lookups.add_metric([version, "miss"], loaded.rewriter.cache_misses)
+        yield from (answering, resting, lookups)
         figures = self._shadow()
         if figures is not None:
             yield from _of_candidate(figures)

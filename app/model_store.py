@@ -113,6 +113,8 @@ class ModelStore:
             read_manifest(part / version)
             with suppress(OSError):  # another process added the same version meanwhile
                 (part / version).rename(target)
+            if not target.is_dir():
+                raise ModelError(f"Version {version} cannot be written to {self._folder}")
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return version
@@ -134,6 +136,11 @@ class ModelStore:
             raise ModelError(
                 f"{path} cannot be read ({error}); activate a version to have it written anew"
             ) from error
+
+    @property
+    def state_file(self) -> Path:
+        """Where it is kept which versions are in use."""
+        return self._folder / STATE
 
     @property
     def stamp(self) -> tuple[int, int]:

@@ -22,6 +22,8 @@ from search.errors import ModelError, UntilclickError
 
 TRIAL_QUERIES = ("how to search", "seperate words", "a")
 """Rewritten once before a version answers, besides the examples of the page."""
+JOIN_S = 5.0
+"""How long a change of models may hold up the end of the service."""
 FOLLOW_S = 1.0
 """Seconds after which a process follows what another one changed."""
 
@@ -111,8 +113,11 @@ class StoredModels:
         self._trial_queries = (*TRIAL_QUERIES, *trial_queries)
         self._changing = threading.Lock()
         self._stamp = store.stamp
-        state = store.state
-        self.in_use = InUse(state, {version: self._load(version) for version in state.used})
+        try:
+            state = store.state
+            self.in_use = InUse(state, {version: self._load(version) for version in state.used})
+        except UntilclickError as error:
+            raise ModelError(f"{error}. To begin anew, delete {store.state_file}") from error
         self._ended = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="models", daemon=True)
         self._follower.start()
@@ -122,8 +127,9 @@ class StoredModels:
         RefusedVersionError where it fails its trial."""
         with self._changing:
             loaded = self._tried(version)
+            stamp = self.store.stamp
             state = self.store.activate(version)
-            self._use(state, {version: loaded})
+            self._use(state, {version: loaded}, stamp)
             return state
 
     def roll_back(self) -> ModelState:
@@ -131,16 +137,18 @@ class StoredModels:
         with self._changing:
             previous = self.store.state.previous
             ready = {previous[-1]: self._tried(previous[-1])} if previous and previous[-1] else {}
+            stamp = self.store.stamp
             state = self.store.roll_back()
-            self._use(state, ready)
+            self._use(state, ready, stamp)
             return state
 
     def shadow(self, version: str | None) -> ModelState:
         """Try a version on live queries, or end that. Raises as `activate`."""
         with self._changing:
             ready = {version: self._tried(version)} if version else {}
+            stamp = self.store.stamp
             state = self.store.shadow(version)
-            self._use(state, ready)
+            self._use(state, ready, stamp)
             return state
 
     def experiment(self, experiment: Experiment | None) -> ModelState:
@@ -148,8 +156,9 @@ class StoredModels:
         with self._changing:
             sides = {experiment.a, experiment.b} - {ORIGINAL} if experiment else set()
             ready = {side: self._tried(side) for side in sides}
+            stamp = self.store.stamp
             state = self.store.experiment(experiment)
-            self._use(state, ready)
+            self._use(state, ready, stamp)
             return state
 
     def follow(self) -> None:
@@ -157,16 +166,17 @@ class StoredModels:
         if self.store.stamp == self._stamp:
             return
         with self._changing:
+            stamp = self.store.stamp
             try:
-                self._use(self.store.state, {})
+                self._use(self.store.state, {}, stamp)
             except UntilclickError as error:
                 _log.error("The change of models is not followed: %s", error)
-                self._stamp = self.store.stamp
+                self._stamp = stamp
 
     def close(self) -> None:
         """Let go of threads."""
         self._ended.set()
-        self._follower.join()
+        self._follower.join(JOIN_S)
         for one in self.in_use.loaded.values():
             one.rewriter.close()
 
@@ -188,17 +198,22 @@ class StoredModels:
             for query in self._trial_queries:
                 loaded.rewriter.trial(query)
         except ModelError as error:
-            raise RefusedVersionError(f"Version {version} is refused: {error}") from error
+            _log.error("Version %s is refused: %s", version, error)
+            raise RefusedVersionError(
+                f"Version {version} is refused: its bundle is not whole, is of another build, or does not rewrite. "
+                "The service's log says which"
+            ) from error
         return loaded
 
     def _load(self, version: str) -> Loaded:
         folder = self.store.folder_of(version)
         return Loaded(BoundedRewriter(self._open(folder), self._limits), read_manifest(folder, verify=False))
 
-    def _use(self, state: ModelState, ready: Mapping[str, Loaded]) -> None:
+    def _use(self, state: ModelState, ready: Mapping[str, Loaded], stamp: tuple[int, int]) -> None:
         """Load what the state names and is not there yet, then swap. What is no longer named is not closed: requests
-        may be at it, and its threads end with the last reference."""
+        may be at it, and its threads end with the last reference. `stamp` was taken before the state: what another
+        process changes meanwhile is followed next."""
         known = {**self.in_use.loaded, **ready}
         loaded = {version: known.get(version) or self._load(version) for version in state.used}
-        self._stamp = self.store.stamp
+        self._stamp = stamp
         self.in_use = InUse(state, loaded)

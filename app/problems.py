@@ -20,7 +20,7 @@ from app.click_tokens import ClickTokenError
 from app.live_documents import FixedDocumentsError
 from app.model_store import UnknownVersionError
 from app.models import NoModelFolderError, RefusedVersionError
-from search.errors import EngineError, LogError, UnknownDocumentError
+from search.errors import EngineError, LogError, ModelError, UnknownDocumentError
 
 PROBLEM_JSON = "application/problem+json"
 REQUEST_ID = "untilclick.request_id"
@@ -83,6 +83,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         RefusedVersionError,
         NoModelFolderError,
         FixedDocumentsError,
+        ModelError,
         LogError,
         EngineError,
     ):
@@ -145,6 +146,10 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
         )
     elif isinstance(error, RefusedVersionError | NoModelFolderError):
         problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=str(error))
+    elif isinstance(error, ModelError):
+        _log.error("A change of models failed: %s", error)
+        detail = "The folder of versions cannot be used; the service's log says why."
+        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=detail)
     elif isinstance(error, FixedDocumentsError):
         problem = Problem(type=problem_type("documents-fixed"), title="Not done", status=409, detail=str(error))
     elif isinstance(error, UnknownDocumentError):

@@ -59,6 +59,8 @@ def client_of(scope: Scope) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return str(host)
+    if address.version == 6 and address.ipv4_mapped:  # as sockets for both kinds name IPv4
+        address = address.ipv4_mapped
     if address.version == 4:
         return str(address)
     return str(ipaddress.ip_network(f"{address.exploded}/64", strict=False))

@@ -21,7 +21,7 @@ CHANGES = problem_responses(401, 404, 409, 422)
 @router.get("/models", tags=["models"], summary="List the rewriters", responses=problem_responses())
 async def get_models(access: Access) -> ModelsResponse:
     """The versions of the rewriter, and which one answers."""
-    return await access.run(lambda: _listed(access))
+    return await access.run_slow(lambda: _listed(access))
 
 
 @router.post("/models/{version}/activate", tags=["models"], summary="Have a version answer", responses=CHANGES)
@@ -30,28 +30,28 @@ async def activate(
 ) -> ModelsResponse:
     """Try a version, and have it answer from the next request on; requests in progress end with what they began with.
     A version whose bundle is not whole, is of another build, or fails to rewrite is refused (409)."""
-    await access.run(lambda: _stored(access).activate(version))
-    return await access.run(lambda: _listed(access))
+    await access.run_slow(lambda: _stored(access).activate(version))
+    return await access.run_slow(lambda: _listed(access))
 
 
 @router.post("/models/rollback", tags=["models"], summary="Have the version before answer", responses=CHANGES)
 async def roll_back(access: Access, _: Admin) -> ModelsResponse:
     """Have answer what answered before, tried in the same way."""
-    await access.run(lambda: _stored(access).roll_back())
-    return await access.run(lambda: _listed(access))
+    await access.run_slow(lambda: _stored(access).roll_back())
+    return await access.run_slow(lambda: _listed(access))
 
 
 @router.put("/models/shadow", tags=["models"], summary="Try a version unseen", responses=CHANGES)
 async def shadow(body: ShadowRequest, access: Access, _: Admin) -> ModelsResponse:
     """Have a version rewrite and search live queries after their answers; `GET /v1/experiments` has its figures."""
-    await access.run(lambda: _stored(access).shadow(body.version))
-    return await access.run(lambda: _listed(access))
+    await access.run_slow(lambda: _stored(access).shadow(body.version))
+    return await access.run_slow(lambda: _listed(access))
 
 
 @router.get("/experiments", tags=["models"], summary="What is tried", responses=problem_responses(503))
 async def get_experiments(access: Access) -> ExperimentsResponse:
     """Whom the visitors prefer in the comparison in progress, and what a candidate does unseen."""
-    return ExperimentsResponse.of(await access.run(access.service.experiment))
+    return ExperimentsResponse.of(await access.run_slow(access.service.experiment))
 
 
 @router.put(
@@ -60,8 +60,8 @@ async def get_experiments(access: Access) -> ExperimentsResponse:
 async def begin_experiment(body: ExperimentRequest, access: Access, _: Admin) -> ExperimentsResponse:
     """Interleave the lists of two sides (team draft) from now on, in place of any other comparison."""
     experiment = Experiment(body.name, body.a, body.b, body.share, time.time())
-    await access.run(lambda: _stored(access).experiment(experiment))
-    return ExperimentsResponse.of(await access.run(access.service.experiment))
+    await access.run_slow(lambda: _stored(access).experiment(experiment))
+    return ExperimentsResponse.of(await access.run_slow(access.service.experiment))
 
 
 @router.delete(
@@ -69,8 +69,8 @@ async def begin_experiment(body: ExperimentRequest, access: Access, _: Admin) ->
 )
 async def end_experiment(access: Access, _: Admin) -> ExperimentsResponse:
     """End it; the answer holds its last figures."""
-    last = await access.run(access.service.experiment)
-    await access.run(lambda: _stored(access).experiment(None))
+    last = await access.run_slow(access.service.experiment)
+    await access.run_slow(lambda: _stored(access).experiment(None))
     return ExperimentsResponse.of(last)
 
 

@@ -25,7 +25,7 @@ async def get_stats(
     ] = None,
 ) -> StatsResponse:
     """How many sessions and clicks there are, and how soon visitors click, in total and by rewriter version."""
-    return StatsResponse.of(await access.run(lambda: access.service.stats(source)))
+    return StatsResponse.of(await access.run_slow(lambda: access.service.stats(source)))
 
 
 @router.get("/info", tags=["service"], summary="What this service is", responses=problem_responses())

@@ -126,7 +126,9 @@ class RewriteOut(Answer):
     applied: bool = Field(description="Whether the results are those of the rewrite.")
     reason: Reason = Field(description="Why the rewrite was or was not applied.")
     confidence: float = Field(description="What the gate compared with its threshold, 0..1.")
-    rewriter_version: str | None = Field(description="Version of the rewriter; null without one.")
+    rewriter_version: str | None = Field(
+        description="Version of the rewriter; null without one; `A+B` where an experiment interleaves two sides."
+    )
 
     @classmethod
     def of(cls, rewrite: Rewrite, version: str | None) -> Self:

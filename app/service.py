@@ -31,7 +31,7 @@ from app.soft_log import SoftLog
 from rewriter.rewrite import Reason, Rewrite
 from search.engine import LiveEngine, SearchEngine
 from search.errors import UnknownDocumentError, UntilclickError
-from search.interleaving import Preference, preference
+from search.interleaving import Preference, Team, preference
 from search.log_stats import LogStats
 from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
 
@@ -181,7 +181,7 @@ class SearchService:
             "mode": command.mode.value,
             "reason": rewrite.reason.value,
             "rewriter_version": plan.version,
-            **plan.attributes(found.teams),
+            **plan.attributes(_teams_of(found, answered[2])),
         }
         with self.metrics.timed(Stage.LOG) as writing:
             self._log.turn(session_id, self._turn(answered, command, rewrite, attributes), command.client_id)
@@ -317,3 +317,11 @@ class SearchService:
             time=self._clock(),
             attributes=attributes,
         )
+
+
+def _teams_of(found: Ranked, shown: Sequence[str]) -> Sequence[Team] | None:
+    """The teams of the documents that were shown: some may have been deleted since the list was made."""
+    if found.teams is None:
+        return None
+    present = frozenset(shown)
+    return [team for entry, team in zip(found.ranking, found.teams, strict=True) if entry.doc_id in present]

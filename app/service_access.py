@@ -23,10 +23,16 @@ class ServiceAccess:
     service: SearchService
     settings: Settings
     limiter: anyio.CapacityLimiter
+    slow: anyio.CapacityLimiter
+    """For what may take seconds, so that it takes no place from searches."""
 
     async def run(self, act: Callable[[], T]) -> T:
         """Run something that blocks in a thread; waits while as many as allowed are running."""
         return await to_thread.run_sync(act, limiter=self.limiter)
+
+    async def run_slow(self, act: Callable[[], T]) -> T:
+        """The same for what may take seconds: figures, changes of models and documents."""
+        return await to_thread.run_sync(act, limiter=self.slow)
 
 
 def _access(request: Request) -> ServiceAccess:

@@ -86,7 +86,8 @@ class Settings(BaseModel):
     )
     bundle: OptionalPath = Field(default=None, description="Exported rewriter; without one, queries stay as typed.")
     models: OptionalPath = Field(
-        default=None, description="Folder of rewriter versions, to be activated and compared; instead of a bundle."
+        default=None,
+        description="Folder of rewriter versions, to be activated and compared; a bundle beside it is the first.",
     )
     admin_key: Annotated[SecretStr | None, BeforeValidator(_nothing_if_empty)] = Field(
         default=None, description="Key for calls that change what visitors get; without one they are refused."

@@ -28,6 +28,9 @@ BEGINNING = 3
 """Every word of an index term longer than this begins with the same letters as the term; of shorter ones, such as
 "die" for "dying", the first letter is the same."""
 
+MANY = 50
+"""With more beginnings to look for, it is quicker to look at every word."""
+
 _WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"\s+")
 
@@ -61,7 +64,7 @@ class Searched:
     def hits(self, text: str) -> list[_Hit]:
         """Where these words are, in order."""
         lower = text.lower()
-        if len(lower) != len(text):  # a letter whose small form is two
+        if len(self._beginnings) > MANY or len(lower) != len(text):  # or a letter whose small form is two
             words: Iterable[re.Match[str]] = _WORD.finditer(text)
         else:
             starts = {start for each in self._beginnings for start in _word_starts(lower, each)}

@@ -87,7 +87,10 @@ class Spool:
                 continue
             held = self._adopted.get(number)
             if held is None:
-                self._take_over(number)
+                try:
+                    self._take_over(number)
+                except SpoolError as error:  # one file must not keep the others
+                    _log.error("A file of a process that ended cannot be taken over: %s", error)
             elif not held.file.waiting:
                 with self._changing:
                     del self._adopted[number]

@@ -5,7 +5,7 @@ Without an address to send them to, nothing of it is imported; with one, the ext
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 SERVICE = "untilclick"
 
+Answered = Callable[[str, int], None]
+"""Told the route's template and the status of an answer."""
+
 
 class Tracing(Protocol):
     """What is told about the time that requests take."""
 
-    def request(self, method: str, route: str, headers: Mapping[str, str], /) -> AbstractContextManager[None]:
-        """Around a request; `headers` may continue the caller's trace."""
+    def request(self, method: str, headers: Mapping[str, str], /) -> AbstractContextManager[Answered]:
+        """Around a request; `headers` may continue the caller's trace. What it gives is told route and status."""
 
     def stage(self, name: str, /) -> AbstractContextManager[None]:
         """Around a part of the present request."""
@@ -30,12 +33,16 @@ class Tracing(Protocol):
         """Send what is left."""
 
 
+def _unheard(_route: str, _status: int) -> None:
+    pass
+
+
 class NoTracing:
     """Tells nobody."""
 
-    def request(self, *_: object) -> AbstractContextManager[None]:
+    def request(self, *_: object) -> AbstractContextManager[Answered]:
         """See `Tracing`."""
-        return nullcontext()
+        return nullcontext(_unheard)
 
     def stage(self, *_: object) -> AbstractContextManager[None]:
         """See `Tracing`."""
@@ -58,17 +65,22 @@ class OtelTracing:
         self._tracer = self._provider.get_tracer(SERVICE)
 
     @contextmanager
-    def request(self, method: str, route: str, headers: Mapping[str, str]) -> Iterator[None]:
+    def request(self, method: str, headers: Mapping[str, str]) -> Iterator[Answered]:
         """See `Tracing`."""
-        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace import SpanKind, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         context = TraceContextTextMapPropagator().extract(dict(headers))
-        attributes = {"http.request.method": method, "http.route": route}
-        with self._tracer.start_as_current_span(
-            f"{method} {route}", context, kind=SpanKind.SERVER, attributes=attributes
-        ):
-            yield
+        attributes = {"http.request.method": method}
+        with self._tracer.start_as_current_span(method, context, kind=SpanKind.SERVER, attributes=attributes) as span:
+
+            def answered(route: str, status: int) -> None:
+                span.update_name(f"{method} {route}")
+                span.set_attributes({"http.route": route, "http.response.status_code": status})
+                if status >= 500:
+                    span.set_status(StatusCode.ERROR)
+
+            yield answered
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -10,7 +10,8 @@
     ├── ModelError              a model folder or bundle that cannot be used
     └── MissingDependencyError  an optional package that is not installed
 
-The service adds `app.settings.SettingsError` and `app.click_tokens.ClickTokenError`, both of them UntilclickErrors.
+The service adds its own, all of them UntilclickErrors: `SettingsError`, `ClickTokenError`, `SpoolError`,
+`FixedDocumentsError`, and of the versions `UnknownVersionError`, `RefusedVersionError` and `NoModelFolderError`.
 Programming mistakes inside the package stay `AssertionError`, `TypeError` and so on: nobody should catch those.
 """
 

@@ -31,6 +31,8 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         part.chmod(0o644)
         part.replace(path)
     finally:

@@ -23,6 +23,9 @@ FEEDBACK_DOCUMENTS = 10
 CAPACITY = 16_384
 """Analysed documents that are kept; one of 200 different words takes about 4 kB."""
 
+MAX_WORDS = 1_000_000
+"""Words of a lexicon, of about 200 bytes each, after which it and the analysed documents are begun anew."""
+
 
 class Lexicon:
     """Numbers of words and of their index terms. Threads may share it."""
@@ -81,28 +84,38 @@ class AnalysedDocuments:
     """The latest analysed documents, first come, first dropped. One per state of an index, since documents change;
     threads may share it: two of them may analyse the same document twice, nothing worse."""
 
-    def __init__(self, fetch: Callable[[Sequence[str]], list[Document]], capacity: int = CAPACITY) -> None:
-        self.lexicon = Lexicon()
+    def __init__(
+        self,
+        fetch: Callable[[Sequence[str]], list[Document]],
+        capacity: int = CAPACITY,
+        max_words: int = MAX_WORDS,
+    ) -> None:
         self._fetch = fetch
         self._capacity = capacity
-        self._kept: OrderedDict[str, AnalysedDocument] = OrderedDict()
+        self._max_words = max_words
+        self._state = Lexicon(), OrderedDict[str, AnalysedDocument]()
 
-    def get(self, doc_ids: Sequence[str]) -> list[AnalysedDocument]:
-        """Analysed documents in the order asked."""
-        found = {doc_id: self._kept.get(doc_id) for doc_id in doc_ids}
+    def get(self, doc_ids: Sequence[str]) -> tuple[list[AnalysedDocument], Lexicon]:
+        """Analysed documents in the order asked, and the lexicon of their numbers."""
+        lexicon, kept = self._state
+        if len(lexicon.words) > self._max_words:
+            self._state = lexicon, kept = Lexicon(), OrderedDict()
+        found = {doc_id: kept.get(doc_id) for doc_id in doc_ids}
         missing = [doc_id for doc_id, analysed in found.items() if analysed is None]
         for document in self._fetch(missing) if missing else ():
-            found[document.doc_id] = self._kept[document.doc_id] = AnalysedDocument.of(document, self.lexicon)
-        while len(self._kept) > self._capacity:
-            self._kept.popitem(last=False)
-        return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None]
+            found[document.doc_id] = kept[document.doc_id] = AnalysedDocument.of(document, lexicon)
+        while len(kept) > self._capacity:
+            kept.popitem(last=False)
+        return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None], lexicon
 
 
 def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:
     """Of a query's first documents; for n <= 0 none of them is looked at."""
-    documents = analysed.get([entry.doc_id for entry in ranking]) if n > 0 else []
-    terms = relevance_model(ranking, documents, analysed.lexicon, n) if n > 0 else []
-    return Feedback(terms, [entry.score for entry in ranking])
+    scores = [entry.score for entry in ranking]
+    if n <= 0:
+        return Feedback([], scores)
+    documents, lexicon = analysed.get([entry.doc_id for entry in ranking])
+    return Feedback(relevance_model(ranking, documents, lexicon, n), scores)
 
 
 def relevance_model(

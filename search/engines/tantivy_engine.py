@@ -128,7 +128,6 @@ class TantivyEngine:
 
     def delete(self, doc_id: str) -> None:
         """Remove a document. Raises `EngineError` as `put` does, and for an unknown id."""
-        self._snapshot.check_known([doc_id])
         self._change(doc_id, None)
 
     def refresh(self) -> bool:
@@ -148,6 +147,8 @@ class TantivyEngine:
             )
         with self._lock:
             self._take(commit_stamp(self._path))
+            if document is None:
+                self._snapshot.check_known([doc_id])
             write_change(self._index, doc_id, document, self._snapshot.place_of(doc_id, len(self._corpus_ids)))
             self._take(commit_stamp(self._path))
 

@@ -23,6 +23,18 @@ def test_a_read_gives_what_it_gives():
     assert reads.read(lambda: "again", 60.0) == "again"
 
 
+def test_without_a_thread_to_be_had_places_are_not_lost(monkeypatch):
+    reads = BoundedReads(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            threading.Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no more threads"))
+        )
+        for _ in range(3):
+            with pytest.raises(LogAwayError, match="no more threads"):
+                reads.read(lambda: 1, 60.0)
+    assert reads.read(lambda: 1, 60.0) == 1
+
+
 def test_a_read_over_its_budget_is_left_behind_and_its_place_comes_back():
     reads, released = BoundedReads(1), threading.Event()
     with pytest.raises(LogAwayError, match="longer than"):

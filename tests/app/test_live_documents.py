@@ -7,10 +7,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.ranking import Ranked
+from app.service import _teams_of
 from app.settings import Settings
 from search.corpus import corpus_of
 from search.engines import open_live_engine
 from search.errors import EngineError, UnknownDocumentError
+from search.records import ScoredDoc
 from tests.app.stand_ins import DOCUMENTS, make_service, wait_until
 
 KEY = {"authorization": "Bearer let me in"}
@@ -124,6 +127,12 @@ def test_a_document_that_is_gone_is_left_out(tmp_path):
     assert "shutil.rmtree" not in [result["doc_id"] for result in results]
     assert [result["rank"] for result in results] == list(range(1, len(results) + 1))
     service.close()
+
+
+def test_teams_are_those_of_the_documents_that_were_shown():
+    ranking = [ScoredDoc(doc_id, 1.0) for doc_id in ("x", "gone", "y")]
+    assert _teams_of(Ranked(ranking, teams=("a", "b", "b")), ("x", "y")) == ["a", "b"]
+    assert _teams_of(Ranked(ranking), ("x", "y")) is None
 
 
 @pytest.mark.parametrize(("name", "folder", "said"), [("rank-bm25", "index", "tantivy"), ("tantivy", None, "folder")])

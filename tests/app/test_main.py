@@ -257,9 +257,9 @@ def test_metrics_tell_what_the_rewriter_does(client):
         client.post("/v1/search", json={"query": QUERY})
     text = client.get("/metrics").text
     assert 'untilclick_rewriter{version="table-1"} 1.0' in text
-    assert "untilclick_rewriter_resting 0.0" in text
-    assert 'untilclick_rewrite_cache_total{found="hit"} 2.0' in text
-    assert 'untilclick_rewrite_cache_total{found="miss"} 1.0' in text
+    assert 'untilclick_rewriter_resting{version="table-1"} 0.0' in text
+    assert 'untilclick_rewrite_cache_total{found="hit",version="table-1"} 2.0' in text
+    assert 'untilclick_rewrite_cache_total{found="miss",version="table-1"} 1.0' in text
     assert "untilclick_shadow_total" not in text
 
 

@@ -17,6 +17,7 @@ from app.ranking import Mode, takes_part
 from app.service import SearchCommand
 from app.settings import Settings
 from rewriter.rewrite import Reason
+from search.errors import ModelError
 from tests.app.stand_ins import make_service
 from tests.app.toy_bundles import QUERY, open_toy, toy_bundle
 
@@ -78,14 +79,40 @@ def test_a_version_answers_once_it_is_active(add, opened):
     assert opened().in_use.state.active == first
 
 
-def test_what_fails_its_trial_is_refused_and_all_stays(add, opened, store):
+def test_what_another_process_changes_while_a_version_is_loaded_is_followed(add, opened, store, monkeypatch):
+    first, second = add("tree"), add("thread")
+    models = opened()
+    store.activate(first)
+    load = models._load
+
+    def slowly(version):
+        if version == first:
+            store.activate(second)
+        return load(version)
+
+    monkeypatch.setattr(models, "_load", slowly)
+    models.follow()
+    models.follow()
+    assert models.in_use.state.active == second
+
+
+def test_a_folder_that_cannot_be_used_says_what_to_delete(add, store, opened):
+    store.activate(add("tree"))
+    store.state_file.write_text("torn")
+    with pytest.raises(ModelError, match="To begin anew, delete"):
+        opened()
+
+
+def test_what_fails_its_trial_is_refused_and_all_stays(add, opened, store, caplog):
     good, broken, changed = add("tree"), add("broken"), add("directory")
     (store.folder_of(changed) / "words.txt").write_text("other")
     models = opened()
     models.activate(good)
     for version, cause in ((broken, "weights are missing"), (changed, "changed after export")):
-        with pytest.raises(RefusedVersionError, match=cause):
+        with pytest.raises(RefusedVersionError, match=version) as refused:
             models.activate(version)
+        assert cause in caplog.text
+        assert str(store.folder_of(version)) not in str(refused.value)
         with pytest.raises(RefusedVersionError):
             models.shadow(version)
         with pytest.raises(RefusedVersionError):

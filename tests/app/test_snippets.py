@@ -86,6 +86,11 @@ def test_no_searched_word_is_passed_over(words):
     assert [(hit.start, hit.end, hit.term) for hit in searched.hits(text)] == every_hit(text, searched)
 
 
+def test_a_query_of_many_words_is_marked_all_the_same():
+    many = " ".join(f"word{i}x" for i in range(200)) + " quick"
+    assert hits_of(snippet("A quick fox, word7x.", Searched(many, ""))) == ["quick", "word7x"]
+
+
 def test_english_words_begin_as_their_terms_do():
     listed = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text(encoding="utf-8-sig")
     words = [word for word in re.findall(r"^(\w+) ", listed, re.MULTILINE) if term_of(word)]

@@ -19,6 +19,8 @@ def test_a_search_is_a_span_with_its_stages(tmp_path):
     service = make_service(tmp_path, TableRewriter(), metrics=Metrics(tracing))
     with TestClient(create_app(Settings(), service)) as client:
         client.post("/v1/search", json={"query": "delete folder"}, headers={"traceparent": PARENT})
+        client.get("/v1/documents/nothing/here")
+        client.get("/wp-login.php")
     service.close()
     tracing._provider.force_flush()
     spans = {span.name: span for span in exporter.get_finished_spans()}
@@ -27,7 +29,9 @@ def test_a_search_is_a_span_with_its_stages(tmp_path):
     assert f"{request.parent.span_id:016x}" == PARENT.split("-")[2]
     for stage in ("rewrite", "search", "log"):
         assert spans[f"untilclick.{stage}"].parent.span_id == request.context.span_id
-    assert request.attributes["http.route"] == "/v1/search"
+    assert (request.attributes["http.route"], request.attributes["http.response.status_code"]) == ("/v1/search", 200)
+    assert spans["GET /v1/documents/{doc_id:path}"].attributes["http.response.status_code"] == 404
+    assert "GET unmatched" in spans
     tracing.close()
 
 

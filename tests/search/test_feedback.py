@@ -68,12 +68,21 @@ def test_analysed_documents_are_kept_up_to_the_capacity():
         return [Document(doc_id, "", doc_id) for doc_id in doc_ids]
 
     kept = AnalysedDocuments(fetch, capacity=2)
-    assert [kept.lexicon.words[a.words[0, 0]] for a in kept.get(["x1", "x2"])] == ["x1", "x2"]
+    analysed, lexicon = kept.get(["x1", "x2"])
+    assert [lexicon.words[a.words[0, 0]] for a in analysed] == ["x1", "x2"]
     kept.get(["x2", "x1"])
     assert fetched == ["x1", "x2"]
     kept.get(["x3"])
     kept.get(["x2", "x1"])
     assert fetched == ["x1", "x2", "x3", "x1"]
+
+
+def test_a_lexicon_that_has_grown_large_is_begun_anew():
+    kept = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], max_words=2)
+    first = kept.get(["x1", "x2", "x3"])[1]
+    analysed, second = kept.get(["x3"])
+    assert (len(first.words), second.words) == (3, ["x3"])
+    assert second.words[analysed[0].words[0, 0]] == "x3"
 
 
 @pytest.mark.slow

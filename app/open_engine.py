@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.settings import Settings, SettingsError
-from search.engine import LiveEngine, SearchEngine
-from search.engines import open_engine, open_live_engine
+from search.engine import SearchEngine
+from search.engines import open_engine
 from search.records import Corpus
 
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
     if settings.engine == "opensearch":
         return open_opensearch(settings, corpus)
     return open_engine(settings.engine, corpus, settings.index)
-
-
-def open_live(settings: Settings, corpus: Corpus) -> LiveEngine:
-    """The engine whose documents may change. Raises EngineError for one that cannot, or without an index folder."""
-    return open_live_engine(settings.engine, corpus, settings.index)
 
 
 def open_opensearch(

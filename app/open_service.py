@@ -9,13 +9,14 @@ from app.click_tokens import ClickTokens, stored_key
 from app.metrics import Metrics
 from app.model_store import ModelStore
 from app.models import FixedModel, Models, StoredModels
-from app.open_engine import open_live, open_service_engine
+from app.open_engine import open_service_engine
 from app.service import SearchService, ServiceParts
 from app.settings import Settings
 from app.soft_log import LogLimits, SoftLog
 from rewriter.bundle import BundleManifest, read_manifest
 from search.corpus import load_corpus
 from search.engine import SearchEngine
+from search.engines import open_live_engine
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     Raises the UntilclickError of the part that cannot be opened: a service that starts, works.
     """
     corpus = load_corpus(settings.data)
-    live = open_live(settings, corpus) if settings.live_documents else None
+    live = open_live_engine(settings.engine, corpus, settings.index) if settings.live_documents else None
     engine = live or open_service_engine(settings, corpus)
     models = _open_models(settings, engine)
     for loaded in models.in_use.loaded.values():

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from search.engines.clauses import term_weights
+from search.engines.deepening import ranks_in
 from search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
 from search.engines.opensearch_client import Cluster, cluster_failures, connect
 from search.engines.opensearch_index import (
@@ -37,9 +38,6 @@ WINDOW = 10_000
 
 SEARCHES_AT_ONCE = 20
 """Queries of a batch sent in one request: the time-out is for all of them."""
-
-FIRST_DEPTH = 128
-"""How deep `rank_of` looks first; the depth grows eightfold until every document is found."""
 
 DEFAULT_OPTIONS = IndexOptions()
 
@@ -105,17 +103,7 @@ class OpenSearchEngine:
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
         weights = term_weights(query)
         wanted = self._matching(weights, list(doc_ids))
-        depth = FIRST_DEPTH
-        while wanted:
-            ranking = self._deep(weights, depth)
-            for rank, entry in enumerate(ranking, start=1):
-                if entry.doc_id in wanted:
-                    ranks[entry.doc_id] = rank
-            wanted = {doc_id for doc_id in wanted if ranks[doc_id] is None}
-            if len(ranking) < depth:
-                break
-            depth *= 8
-        return ranks
+        return ranks | ranks_in(lambda depth: self._deep(weights, depth), wanted)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""

@@ -15,6 +15,7 @@ from threading import Lock
 from tantivy import Index, Occur, Query
 
 from search.engines.clauses import term_weights
+from search.engines.deepening import ranks_in
 from search.engines.feedback import FEEDBACK_DOCUMENTS, feedback
 from search.engines.tantivy_index import (
     BODY,
@@ -31,9 +32,6 @@ from search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 
 K1, B = 1.2, 0.75
 """Fixed inside tantivy, as in Lucene."""
-
-FIRST_DEPTH = 128
-"""How deep `rank_of` looks first; the depth grows eightfold until every document is found."""
 
 
 class TantivyEngine:
@@ -92,17 +90,7 @@ class TantivyEngine:
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
         among = Query.term_set_query(self._index.schema, DOC_ID, list(doc_ids))
         wanted = snapshot.matching(built, among, doc_ids)
-        depth = FIRST_DEPTH
-        while wanted:
-            ranking = snapshot.top(built, depth)
-            for rank, entry in enumerate(ranking, start=1):
-                if entry.doc_id in wanted:
-                    ranks[entry.doc_id] = rank
-            wanted = {doc_id for doc_id in wanted if ranks[doc_id] is None}
-            if len(ranking) < depth:
-                break
-            depth *= 8
-        return ranks
+        return ranks | ranks_in(lambda depth: snapshot.top(built, depth), wanted)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""

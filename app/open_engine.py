@@ -10,6 +10,7 @@ from app.settings import Settings, SettingsError
 from search.engine import SearchEngine
 from search.engines import open_engine
 from search.records import Corpus
+from search.secret_files import SecretFileError, read_secret
 
 if TYPE_CHECKING:
     from search.engines.opensearch_client import Cluster
@@ -59,7 +60,6 @@ def _password(user: str | None, file: Path | None) -> str:
     if file is None:
         return ""
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise SettingsError(f"UNTILCLICK_OPENSEARCH_PASSWORD_FILE: {file} cannot be read ({reason}).") from None
+        return read_secret(file)
+    except SecretFileError as error:
+        raise SettingsError(f"UNTILCLICK_OPENSEARCH_PASSWORD_FILE: {error}.") from None

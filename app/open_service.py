@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from app.bounded_rewriter import RewriteLimits
 from app.click_tokens import ClickTokens, stored_key
@@ -29,10 +30,11 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
 
     Raises the UntilclickError of the part that cannot be opened: a service that starts, works.
     """
+    settings.check_secrets()
     corpus = load_corpus(settings.data)
     live = open_live_engine(settings.engine, corpus, settings.index) if settings.live_documents else None
     engine = live or open_service_engine(settings, corpus)
-    models = _open_models(settings, engine)
+    models = _open_models(settings, engine, corpus.fingerprint)
     for loaded in models.in_use.loaded.values():
         _warn(loaded.manifest, settings, corpus.fingerprint)
     tokens = ClickTokens(_keys(settings), settings.token_lifetime_s)
@@ -56,7 +58,7 @@ def _log_limits(settings: Settings) -> LogLimits:
     )
 
 
-def _open_models(settings: Settings, engine: SearchEngine) -> Models:
+def _open_models(settings: Settings, engine: SearchEngine, fingerprint: str) -> Models:
     limits = RewriteLimits(
         budget_ms=settings.rewrite_budget_ms,
         max_characters=settings.max_rewrite_characters,
@@ -76,8 +78,18 @@ def _open_models(settings: Settings, engine: SearchEngine) -> Models:
         return FixedModel(open_bundle(settings.bundle, engine), limits, read_manifest(settings.bundle))
     store = ModelStore(settings.models)
     if settings.bundle is not None:
-        store.begin_with(settings.bundle)
+        _begin(store, settings.bundle, fingerprint)
     return StoredModels(store, lambda folder: open_bundle(folder, engine), limits, settings.example_queries)
+
+
+def _begin(store: ModelStore, bundle: Path, fingerprint: str) -> None:
+    """Have the bundle answer first, if it was made from the documents that are searched: the one that comes with an
+    image knows the documents that came with it."""
+    manifest = read_manifest(bundle)
+    if manifest.fingerprint == fingerprint:
+        store.begin_with(bundle)
+    else:
+        _log.warning("Bundle %s is left out: it was made from other documents (%s)", bundle, manifest.data)
 
 
 def _warn(manifest: BundleManifest | None, settings: Settings, fingerprint: str) -> None:

@@ -30,6 +30,7 @@ from rewriter.term_rewriter import MAX_QUERY_CHARACTERS
 from search.corpus import STDLIB
 from search.errors import UntilclickError
 from search.log_database import parse_log_url
+from search.secret_files import SecretFileError, read_secret
 
 STDLIB_EXAMPLES = (
     "delete a directory tree",
@@ -92,8 +93,13 @@ class Settings(BaseModel):
     admin_key: Annotated[SecretStr | None, BeforeValidator(_nothing_if_empty)] = Field(
         default=None, description="Key for calls that change what visitors get; without one they are refused."
     )
+    admin_key_file: OptionalPath = Field(
+        default=None, description="File with that key instead; it may be replaced while the service runs."
+    )
     log: str = Field(
-        "untilclick.db", description="Session log: a file, `sqlite:///FILE` or `postgresql+psycopg://...`."
+        "untilclick.db",
+        description="Session log: a file, `sqlite:///FILE` or `postgresql+psycopg://...`, "
+        "with `?password_file=FILE` where the password is in a file.",
     )
     spool: OptionalPath = Field(
         default=None,
@@ -216,6 +222,24 @@ class Settings(BaseModel):
         """The variables that give these settings again, for processes started from this one."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return {variable_of(name): _text(value) for name, value in given.items() if value is not None}
+
+    @property
+    def admin_secret(self) -> str:
+        """The admin key; empty where there is none. Raises SettingsError where its file cannot be read."""
+        if self.admin_key is not None:
+            return self.admin_key.get_secret_value()
+        if self.admin_key_file is None:
+            return ""
+        try:
+            return read_secret(self.admin_key_file)
+        except SecretFileError as error:
+            raise SettingsError(f"UNTILCLICK_ADMIN_KEY_FILE: {error}.") from None
+
+    def check_secrets(self) -> None:
+        """Raise SettingsError for a secret that cannot be read, or is given twice."""
+        if self.admin_key is not None and self.admin_key_file is not None:
+            raise SettingsError("Give UNTILCLICK_ADMIN_KEY or UNTILCLICK_ADMIN_KEY_FILE, not both.")
+        _ = self.admin_secret
 
     @property
     def example_queries(self) -> tuple[str, ...]:

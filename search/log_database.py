@@ -22,6 +22,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from search.errors import LogAwayError, LogError, LogRecordError, MissingDependencyError
 from search.log_schema import METADATA
+from search.secret_files import SecretFileError, read_secret
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another one before it gives up."""
@@ -37,6 +38,9 @@ _SERVER_PATIENCE = {
 }
 """libpq's: a server that vanishes without a word is noticed within half a minute, not in hours."""
 
+PASSWORD_FILE = "password_file"
+"""Name in an address's query."""
+
 _ADVISORY_LOCK = 0x756E74696C  # any constant that other users of the server are unlikely to pick
 _WRITE = "untilclick_write"
 
@@ -44,7 +48,8 @@ _WRITE = "untilclick_write"
 def parse_log_url(text: str) -> sa.URL:
     """The address of a log: `sqlite:///FILE`, `postgresql[+psycopg]://...`, or simply a file's path.
 
-    Raises LogError for anything else, and for an in-memory database: each connection would see its own.
+    The password of a server may stand in a file, `?password_file=FILE`. Raises LogError for anything else, for a
+    password that cannot be read, and for an in-memory database: each connection would see its own.
     """
     if "://" not in text:
         url = sa.URL.create("sqlite", database=text)
@@ -59,7 +64,21 @@ def parse_log_url(text: str) -> sa.URL:
         raise LogError(f"Session logs cannot be kept in {url.drivername!r}; {_ADDRESSES}")
     if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
         raise LogError(f"An in-memory log ({text!r}) is lost when it is closed; {_ADDRESSES}")
-    return url
+    return _with_password(url)
+
+
+def _with_password(url: sa.URL) -> sa.URL:
+    """The same with the password of the file that the address names, if it names one."""
+    file = url.query.get(PASSWORD_FILE)
+    if file is None:
+        return url
+    if not isinstance(file, str) or url.password is not None:
+        raise LogError(f"The log's address gives more than one password; keep one {PASSWORD_FILE}")
+    try:
+        password = read_secret(Path(file))
+    except SecretFileError as error:
+        raise LogError(f"The log's {PASSWORD_FILE}: {error}") from None
+    return url.difference_update_query([PASSWORD_FILE]).set(password=password)
 
 
 _ADDRESSES = "give a file's path, sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE."

@@ -223,6 +223,27 @@ def test_without_a_key_nobody_may_change_anything(add, tmp_path, opened):
     service.close()
 
 
+def test_the_key_of_a_file_may_change_and_nobody_is_let_in_without_it(add, tmp_path, opened, caplog):
+    first, second = add("tree"), add("directory")
+    file = tmp_path / "key"
+    file.write_text("one\n", encoding="utf-8")
+    service = make_service(tmp_path, models=opened())
+    with TestClient(create_app(Settings(admin_key_file=file), service)) as client:
+
+        def status(version, key):
+            return client.post(
+                f"/v1/models/{version}/activate", headers={"authorization": f"Bearer {key}"}
+            ).status_code
+
+        assert (status(first, "one"), status(second, "")) == (200, 401)
+        file.write_text("two", encoding="utf-8")
+        assert (status(second, "one"), status(second, "two")) == (401, 200)
+        file.unlink()
+        assert (status(first, "two"), status(first, "")) == (401, 401)
+    service.close()
+    assert "UNTILCLICK_ADMIN_KEY_FILE" in caplog.text
+
+
 def test_what_cannot_be_done_is_a_problem(add, served, client):
     _, stored = served
     assert stored.post(f"/v1/models/{add('broken')}/activate", headers=KEY).status_code == 409

@@ -75,3 +75,21 @@ def test_the_key_lies_beside_the_log():
     assert Settings(log="sqlite:////x/a.db").key_file == Path("/x/a.db.key")
     assert Settings(log="postgresql://h/db").key_file == Path("untilclick.key")
     assert Settings(log="a.db", secret_file=Path("k")).key_file == Path("k")
+
+
+def test_the_admin_key_may_stand_in_a_file(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("let me in\n", encoding="utf-8")
+    settings = Settings.from_environment({"UNTILCLICK_ADMIN_KEY_FILE": str(file)})
+    settings.check_secrets()
+    assert settings.admin_secret == "let me in"
+    file.write_text("another", encoding="utf-8")
+    assert settings.admin_secret == "another"
+    assert "another" not in str(settings.to_environment())
+
+
+def test_an_admin_key_that_cannot_be_read_or_is_given_twice_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"UNTILCLICK_ADMIN_KEY_FILE: .*absent cannot be read"):
+        Settings(admin_key_file=tmp_path / "absent").check_secrets()
+    with pytest.raises(SettingsError, match="not both"):
+        Settings(admin_key="a", admin_key_file=tmp_path / "absent").check_secrets()

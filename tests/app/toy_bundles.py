@@ -9,13 +9,15 @@ from tests.app.stand_ins import BrokenRewriter, TableRewriter
 QUERY = "delete folder"
 
 
-def toy_bundle(folder: Path, words: str, created: str = "2026-01-01T00:00:00+00:00") -> str:
+def toy_bundle(
+    folder: Path, words: str, created: str = "2026-01-01T00:00:00+00:00", fingerprint: str = "print"
+) -> str:
     """A bundle whose rewriter adds these words to QUERY; `broken` fails. Returns its version."""
     folder.mkdir(parents=True)
     (folder / "words.txt").write_text(words)
     blend, sums = BlendSettings(), checksums(folder)
     version = bundle_version(sums, blend)
-    write_manifest(BundleManifest(version, blend, "toy", "print", "int8", created, {"ndcg": 0.5}, sums), folder)
+    write_manifest(BundleManifest(version, blend, "toy", fingerprint, "int8", created, {"ndcg": 0.5}, sums), folder)
     return version
 
 

@@ -138,7 +138,7 @@ class BoundedRewriter:
         except FutureTimeoutError:
             waiting.answer.cancel()
             _log.warning("A rewrite took more than %g ms", self._limits.budget_ms)
-            self._breaker.failed()
+            self._breaker.failed(apart_s=self._limits.budget_ms / 1000)  # one stall makes all late who wait for it
             return Rewrite.keep(query, Reason.OVER_BUDGET)
         except Exception as fault:  # any fault of a model, whatever its kind, must leave the search unharmed
             _log.error("A rewrite failed", exc_info=fault)

@@ -6,6 +6,7 @@ call runs, which would answer one visitor at a time, and none counts what is giv
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -23,6 +24,7 @@ class CircuitBreaker:
         self._lock = Lock()
         self._failures = 0
         self._opened_at = 0.0
+        self._counted_at = -math.inf
 
     @property
     def open(self) -> bool:
@@ -44,9 +46,12 @@ class CircuitBreaker:
         with self._lock:
             self._failures = 0
 
-    def failed(self) -> None:
-        """A try failed."""
+    def failed(self, apart_s: float = 0.0) -> None:
+        """A try failed. Less than `apart_s` after the last one that counted it has the same cause, and does not."""
         with self._lock:
+            if self._clock() < self._counted_at + apart_s:
+                return
+            self._counted_at = self._clock()
             self._failures += 1
             if self._failures >= self._limit:
                 self._opened_at = self._clock()

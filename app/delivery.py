@@ -4,7 +4,7 @@ A batch is written in one transaction and removed from the spool after it. Where
 batch is written again at the next start and changes nothing, since ids decide what is new. While the database cannot
 be used the same batch is tried again after waits that grow (`tenacity`); the spool keeps order, so a turn is always
 written before its clicks. A click may still come before its turn where another process or host has the turn: it stays
-in the spool and is looked at again until its turn is there, or until it is too old and set aside.
+in the spool and is looked at again, ever more rarely, until its turn is there, or until it is too old and set aside.
 """
 
 from __future__ import annotations
@@ -42,14 +42,16 @@ LINGER_S = 0.1
 """How long the first event waits for others, to be written with them: a transaction costs more than an event."""
 
 LOOK_AGAIN_S = 1.0
-"""Between looks at clicks that came before their turn."""
+"""Until the second look at a click that came before its turn."""
+
+MAX_LOOK_AGAIN_S = 60.0
+"""The longest wait between looks, each twice the one before."""
 
 ADOPT_S = 5.0
 """Between looks for files of processes that ended."""
 
 MAX_WAIT_S = 5.0
 """The longest wait between tries while the database is away."""
-
 
 SLOW_S = 2.0
 """A try that takes longer counts as failing."""
@@ -79,6 +81,7 @@ class Delivery:
         self._seen: dict[SpoolFile, int] = {}  # file -> id of the last event that was looked at
         self._early: dict[SpoolFile, set[int]] = {}  # file -> ids of clicks that wait for their turn
         self._look_again = self._adopt_again = 0.0
+        self._between_looks = LOOK_AGAIN_S
         self._failed_last = False
         self._trying_since: float | None = None
         self._stop = Event()
@@ -145,7 +148,8 @@ class Delivery:
             self._adopt_again = now + ADOPT_S
             self._adopt()
         if now >= self._look_again:
-            self._look_again = now + LOOK_AGAIN_S
+            self._between_looks = min(2 * self._between_looks, MAX_LOOK_AGAIN_S)
+            self._look_again = now + self._between_looks
             self._seen.clear()
         return any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
 
@@ -241,8 +245,10 @@ class Delivery:
             elif self._clock() - entry.time > self._patience_s:
                 kept.discard(entry.event_id)
                 self._set_aside(file, entry, "There is no query of this click in the log.")
-            else:
+            elif entry.event_id not in kept:
                 kept.add(entry.event_id)
+                self._between_looks = LOOK_AGAIN_S
+                self._look_again = min(self._look_again, monotonic() + LOOK_AGAIN_S)
         file.remove(done)
         self._metrics.delivered(len(done))
         self._metrics.click(ClickOutcome.RECORDED, written.new_clicks)

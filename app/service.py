@@ -38,6 +38,9 @@ from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQue
 WARM_UP_QUERY = "how to search"
 """Searched once at the start; any words will do."""
 
+MAX_TURNS = 100
+"""Queries of a session, which is no person's beyond; each one looks at those before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchCommand:
@@ -167,6 +170,8 @@ class SearchService:
         query_id = str(uuid.uuid4())
         with self.metrics.timed(Stage.LOG) as reading:
             history = self._log.history(session_id) if command.session_id else ()
+        if len(history) >= MAX_TURNS:
+            session_id, history = str(uuid.uuid4()), ()
         plan = plan_of(self.models.in_use, command.mode, session_id)
         with self.metrics.timed(Stage.REWRITE) as rewriting:
             sides = [self._rewrite(side, command, history) for side in plan.sides]

@@ -147,9 +147,11 @@ class Settings(BaseModel):
         512, ge=8, description="Heaviest clauses of a rewritten query that are searched; fewer are faster."
     )
     rewrite_failures: int = Field(
-        10, ge=1, description="Rewrites in a row that fail or are late until the rewriter is left alone for a while."
+        10,
+        ge=1,
+        description="Rewrites in a row that fail or are late (those late at once are one) until the rewriter pauses.",
     )
-    rewrite_pause_s: float = Field(10.0, gt=0, description="Seconds for which it is left alone.")
+    rewrite_pause_s: float = Field(10.0, gt=0, description="Seconds for which it pauses.")
     rewrite_cache: int = Field(2_000, ge=0, description="Rewrites a process keeps, of about 50 kB each; 0: none.")
     rewrite_cache_s: float = Field(60.0, gt=0, description="Seconds for which it keeps them.")
     search_threads: int = Field(8, ge=1, le=256, description="Requests answered at once in a process; others wait.")

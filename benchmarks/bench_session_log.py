@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from search.live_events import LiveTurn
 from search.records import Click, Session, Turn
 from search.session_log import SessionLog
 
@@ -80,8 +81,9 @@ def _turn(query_id: str, step: int, i: int) -> Turn:
 def _live(log: SessionLog, round_number: int) -> None:
     for i in range(LIVE):
         query_id = f"r{round_number}live{i}"
-        log.append_turn(query_id, "live", Turn(query_id, 0, "q", None, ("a", "b"), (), 1e9), None)
-        log.append_click(Click(query_id, "a", 1, 1e9 + 1))
+        turn = LiveTurn(query_id, Turn(query_id, 0, "q", None, ("a", "b"), (), 1e9))
+        log.append_events([turn], ())
+        log.append_events((), [Click(query_id, "a", 1, 1e9 + 1)])
 
 
 def _seconds(work: Callable[[], object]) -> float:

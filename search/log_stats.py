@@ -6,6 +6,7 @@ Counted per session, not per query: a session is served at once when its first q
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -75,6 +76,31 @@ class LogStats:
         return self.total.abandonment_share
 
 
+class _Counts(NamedTuple):
+    """What the figures of some sessions follow from; counts of disjoint sets add up."""
+
+    sessions: int
+    turns: int
+    clicks: int
+    at_once: int
+    """Sessions with a click on their first query."""
+    clicked: int
+    """Sessions with a click."""
+    queries_until_click: int
+    """Sum over these."""
+
+    @property
+    def figures(self) -> SessionFigures:
+        return SessionFigures(
+            sessions=self.sessions,
+            turns=self.turns,
+            clicks=self.clicks,
+            first_query_click_share=self.at_once / self.sessions if self.sessions else None,
+            mean_queries_until_click=self.queries_until_click / self.clicked if self.clicked else None,
+            abandonment_share=1 - self.clicked / self.sessions if self.sessions else None,
+        )
+
+
 def read_stats(connection: sa.Connection, source: Source | None) -> LogStats:
     """The figures of all sessions, or of one source. Sessions without a turn are not counted."""
     per_session = _per_session(source)
@@ -86,10 +112,11 @@ def read_stats(connection: sa.Connection, source: Source | None) -> LogStats:
         sa.func.count(per_session.c.first_clicked).label("clicked"),
         sa.func.coalesce(sa.func.sum(per_session.c.first_clicked + 1), 0).label("queries_until_click"),
     )
-    total = connection.execute(sa.select(*figures)).one()
     grouped = sa.select(per_session.c.rewriter_version, *figures).group_by(per_session.c.rewriter_version)
-    versions = [VersionFigures(row.rewriter_version, _figures(row)) for row in connection.execute(grouped)]
-    return LogStats(_figures(total), tuple(sorted(versions, key=lambda version: version.rewriter_version or "")))
+    counts = {row.rewriter_version: _Counts(*map(int, row[1:])) for row in connection.execute(grouped)}
+    total = _Counts(*map(sum, zip(*counts.values(), strict=True))) if counts else _Counts(0, 0, 0, 0, 0, 0)
+    versions = [VersionFigures(version, counts[version].figures) for version in sorted(counts, key=lambda v: v or "")]
+    return LogStats(total.figures, tuple(versions))
 
 
 def _per_session(source: Source | None) -> sa.CTE:
@@ -106,15 +133,3 @@ def _per_session(source: Source | None) -> sa.CTE:
     if source is not None:
         query = query.join(SESSIONS, SESSIONS.c.session_id == TURNS.c.session_id).where(SESSIONS.c.source == source)
     return query.group_by(TURNS.c.session_id).cte("per_session")
-
-
-def _figures(row: sa.Row[tuple[object, ...]]) -> SessionFigures:
-    sessions, clicked = int(row.sessions), int(row.clicked)
-    return SessionFigures(
-        sessions=sessions,
-        turns=int(row.turns),
-        clicks=int(row.clicks),
-        first_query_click_share=int(row.at_once) / sessions if sessions else None,
-        mean_queries_until_click=int(row.queries_until_click) / clicked if clicked else None,
-        abandonment_share=1 - clicked / sessions if sessions else None,
-    )

@@ -1,9 +1,8 @@
 """The session log: every query of a session until a click, simulated and live alike, in one schema.
 
-Bulk writing and streaming reading serve simulation and training; `append_events`, and for single events the pair
-`append_turn` and `append_click`, serve live traffic and may be repeated harmlessly, so that an event may be delivered
-twice. Connections are in `log_database`, rows in `log_schema`, batches of live events in `live_events`, figures in
-`log_stats`, exchange formats in `ubi` and `session_jsonl`.
+Bulk writing and streaming reading serve simulation and training; `append_events` serves live traffic and may be
+repeated harmlessly, so that an event may be delivered twice. Connections are in `log_database`, rows in `log_schema`,
+batches of live events in `live_events`, figures in `log_stats`, exchange formats in `ubi` and `session_jsonl`.
 """
 
 from __future__ import annotations
@@ -17,20 +16,16 @@ from typing import Self, TypeVar, cast
 
 import sqlalchemy as sa
 
-from search.live_events import LiveTurn, PastQuery, Written, insert_into, upsert_session, write_events
+from search.live_events import LiveTurn, PastQuery, Written, write_events
 from search.log_database import connect_log, log_errors, parse_log_url, writing
 from search.log_experiments import read_credits
 from search.log_schema import (
     CLICKS,
     SESSIONS,
     TURNS,
-    click_row,
-    click_rows,
     rows_of,
     session_of,
-    session_row,
     turn_of,
-    turn_row,
 )
 from search.log_stats import LogStats, read_stats
 from search.records import Click, Session, Source, Turn
@@ -92,27 +87,6 @@ class SessionLog:
                 _insert(connection, part)
         return n
 
-    def append_turn(self, session_id: str, source: Source, turn: Turn, client_id: str | None = None) -> bool:
-        """Log one query of a session, which is made where it is new. False where the query_id is logged already."""
-        session = session_row(Session(session_id, source, (turn,), client_id))
-        with self._write() as connection:
-            connection.execute(upsert_session(connection), session)
-            fresh = insert_into(TURNS, connection).on_conflict_do_nothing(index_elements=["query_id"])
-            if connection.execute(fresh, turn_row(session_id, turn)).rowcount == 0:
-                return False
-            if turn.clicks:
-                connection.execute(CLICKS.insert(), click_rows(turn))
-            return True
-
-    def append_click(self, click: Click) -> bool:
-        """Log one click. False where query, document and rank are logged already; LogError for an unknown query."""
-        with self._write() as connection:
-            clicks_before = sa.select(sa.func.count()).where(CLICKS.c.query_id == click.query_id)
-            position = connection.execute(clicks_before).scalar_one()
-            keys = ["query_id", "doc_id", "rank"]
-            insert = insert_into(CLICKS, connection).on_conflict_do_nothing(index_elements=keys)
-            return connection.execute(insert, click_row(click, position)).rowcount == 1
-
     def append_events(self, turns: Sequence[LiveTurn], clicks: Sequence[Click]) -> Written:
         """Log live queries and clicks in one transaction; what is logged already stays as it is.
 
@@ -136,12 +110,6 @@ class SessionLog:
     def session(self, session_id: str) -> Session | None:
         """One session with all its turns, None where it is not logged."""
         return next(self.sessions(session_ids=(session_id,)), None)
-
-    def history(self, session_id: str) -> tuple[str, ...]:
-        """The queries of a session so far, oldest first; empty for an unknown session."""
-        query = sa.select(TURNS.c.query).where(TURNS.c.session_id == session_id).order_by(*_TURN_ORDER)
-        with self._read() as connection:
-            return tuple(connection.scalars(query))
 
     def past_queries(self, session_id: str) -> tuple[PastQuery, ...]:
         """The queries of a session so far with their ids, oldest first; empty for an unknown session."""

@@ -13,6 +13,7 @@ from search.errors import LogAwayError, LogError
 from search.records import Turn
 from search.session_log import SessionLog
 from tests.app.stand_ins import ROOMY, wait_until
+from tests.search.session_records import log_turns, typed
 
 
 def test_a_read_gives_what_it_gives():
@@ -67,14 +68,14 @@ def test_a_log_that_hangs_costs_its_budget_a_few_times_and_memory_answers(tmp_pa
     released.set()
     soft.close()
     with SessionLog.open(str(tmp_path / "log.db")) as log:
-        assert log.history("s") == ("first",)
+        assert typed(log, "s") == ("first",)
 
 
 def test_queries_of_other_processes_are_part_of_the_history(tmp_path):
     url = str(tmp_path / "log.db")
     soft = SoftLog(LateLog.at(url), Spool(tmp_path / "spool", 100_000), Metrics(), ROOMY)
     with SessionLog.open(url) as log:
-        log.append_turn("s", "live", Turn("q0", 0, "elsewhere", None, (), (), 1.0))
+        log_turns(log, "s", Turn("q0", 0, "elsewhere", None, (), (), 1.0))
     soft.turn("s", Turn("q1", 1, "here", None, (), (), 2.0), None)
     assert soft.history("s") == ("elsewhere", "here")
     soft.close()

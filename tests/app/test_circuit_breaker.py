@@ -21,6 +21,18 @@ def test_it_opens_after_failures_in_a_row_only():
     assert not breaker.admits()
 
 
+def test_failures_of_one_cause_count_once():
+    """At a start under load one slow rewrite made ten late that waited for it, and all rewriting paused."""
+    clock = Clock()
+    breaker = CircuitBreaker(failures=2, pause_s=10, clock=clock)
+    for _ in range(5):
+        breaker.failed(apart_s=0.5)
+    assert not breaker.open
+    clock.now += 0.5
+    breaker.failed(apart_s=0.5)
+    assert breaker.open
+
+
 def test_after_the_pause_one_may_try_and_decides_for_all():
     clock = Clock()
     breaker = CircuitBreaker(failures=1, pause_s=10, clock=clock)

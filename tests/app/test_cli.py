@@ -19,6 +19,7 @@ from search.errors import UntilclickError
 from search.records import Turn
 from search.session_log import SessionLog
 from tests.app.small_corpus import write_corpus
+from tests.search.session_records import log_turns
 
 COMMANDS = [
     ("demo",),
@@ -236,10 +237,12 @@ def test_log_audit_lists_programs(run, tmp_path):
     log = tmp_path / "log.db"
     with SessionLog.open(str(log)) as opened:
         for i in range(12):
-            opened.append_turn(f"s{i}", "live", Turn(f"q{i}", 0, "moon", None, ("a",), (), 60.0 * i), "a program")
-            opened.append_turn(
-                f"p{i}", "live", Turn(f"r{i}", 0, "moon", None, ("a",), (), 7.0 * i * i), f"person {i}"
+            regular, other = (
+                Turn(f"{name}{i}", 0, "moon", None, ("a",), (), time)
+                for name, time in (("q", 60.0 * i), ("r", 7.0 * i * i))
             )
+            log_turns(opened, f"s{i}", regular, client_id="a program")
+            log_turns(opened, f"p{i}", other, client_id=f"person {i}")
     assert "a query every 60.0 s" in run("log", "audit", "--log", log).stdout
     (found,) = json.loads(run("log", "audit", "--log", log, "--json").stdout)["suspects"]
     assert (found["visitor"], found["queries"]) == ("a program", 12)

@@ -2,9 +2,11 @@
 
 import json
 import threading
+import time
 
 import pytest
 
+from app import delivery as module
 from app.delivery import Delivery
 from app.log_events import encode
 from app.metrics import Metrics
@@ -239,3 +241,19 @@ def test_a_database_that_hangs_is_left_behind_and_counts_as_failing(tmp_path, aw
 def test_the_size_of_an_event_is_that_of_its_text():
     """The bound of the spool is in bytes of events: a turn with ten results takes some hundreds."""
     assert 150 < len(encode(turn(0))) < 400
+
+
+def test_a_click_whose_query_never_comes_is_looked_at_ever_more_rarely(spool, away, deliver, monkeypatch):
+    """One such click cost a transaction a second for a day."""
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    looks = []
+    append = SessionLog.append_events
+    monkeypatch.setattr(SessionLog, "append_events", lambda *given: looks.append(given) or append(*given))
+    delivery = deliver()
+    put(spool, delivery, click(7))
+    wait_until(lambda: len(looks) >= 3)
+    time.sleep(0.5)
+    assert len(looks) <= 8, "at .02, .04, .08, ... seconds"
+    put(spool, delivery, turn(7))
+    assert delivery.drain(5.0)
+    wait_until(lambda: away.get().stats().clicks == 1)

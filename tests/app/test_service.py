@@ -3,7 +3,7 @@
 import pytest
 
 from app.ranking import Mode
-from app.service import SearchCommand
+from app.service import MAX_TURNS, SearchCommand
 from rewriter.rewrite import Reason
 from search.corpus import corpus_of
 from search.engines import open_engine
@@ -104,6 +104,16 @@ def test_a_new_session_id_of_the_client_begins_a_session(service, log):
     name = "7b0d5c6e-2f0c-4d69-9f5d-0d0f0a3c9f11"
     assert service.search(SearchCommand(QUERY, session_id=name)).session_id == name
     assert log.n_turns(name) == 1
+
+
+def test_a_session_of_very_many_queries_is_ended(service, log):
+    """A program that kept one session for good made every delivery, and every search, slower than the last."""
+    first = service.search(SearchCommand(QUERY))
+    for _ in range(MAX_TURNS - 1):
+        assert service.search(SearchCommand(QUERY, session_id=first.session_id)).session_id == first.session_id
+    other = service.search(SearchCommand(QUERY, session_id=first.session_id)).session_id
+    assert other != first.session_id
+    assert (log.n_turns(first.session_id), log.n_turns(other)) == (MAX_TURNS, 1)
 
 
 def test_a_click_is_logged_once(service, log):

@@ -2,14 +2,13 @@
 
 from benchmarks.bench_faults import Outcome, report
 from benchmarks.fault_rig import Audit, Notes, audit
-from search.records import Click, Turn
+from search.records import Click, Session, Turn
 from search.session_log import SessionLog
 
 
 def fill(path, *turns):
     with SessionLog.open(str(path)) as log:
-        for session_id, turn in turns:
-            log.append_turn(session_id, "live", turn)
+        log.append([Session("s", "live", turns)])
 
 
 def turn(query_id, query, step=0, clicked=()):
@@ -18,14 +17,14 @@ def turn(query_id, query, step=0, clicked=()):
 
 
 def test_a_whole_log_has_no_faults(tmp_path):
-    fill(tmp_path / "log.db", ("s", turn("q1", "one", 0, [("b", 2)])), ("s", turn("q2", "two", 1)))
+    fill(tmp_path / "log.db", turn("q1", "one", 0, [("b", 2)]), turn("q2", "two", 1))
     notes = Notes(turns={"one": "q1"}, clicks={("q1", "b", 2)})
     assert audit(str(tmp_path / "log.db"), notes) == Audit(1, 1, 3, lost=0, doubled=0, unasked=0, wrong_steps=0)
 
 
 def test_what_is_lost_doubled_or_out_of_order_is_counted(tmp_path):
     turns = [turn("q1", "one"), turn("q2", "one", 2), turn("q3", "three", 3, [("c", 1)])]
-    fill(tmp_path / "log.db", *(("s", each) for each in turns))
+    fill(tmp_path / "log.db", *turns)
     notes = Notes(turns={"three": "q3", "four": "q4"}, clicks={("q3", "a", 1), ("q3", "c", 1)})
     assert audit(str(tmp_path / "log.db"), notes) == Audit(2, 2, 4, lost=2, doubled=1, unasked=1, wrong_steps=1)
 

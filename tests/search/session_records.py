@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from search.live_events import LiveTurn
 from search.records import Click, Session, Turn
+from search.session_log import SessionLog
 
 BERLIN = Session(
     "s-berlin",
@@ -37,6 +39,16 @@ IDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00
 TIMES = st.floats(0, 4e9, allow_nan=False)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), NUMBERS, TEXT)
+
+
+def log_turns(log: SessionLog, session_id: str, *turns: Turn, client_id: str | None = None) -> None:
+    """Have turns delivered as those of live visitors, without their clicks."""
+    log.append_events([LiveTurn(session_id, turn, client_id) for turn in turns], ())
+
+
+def typed(log: SessionLog, session_id: str) -> tuple[str, ...]:
+    """What was typed in a session so far."""
+    return tuple(past.query for past in log.past_queries(session_id))
 
 
 @st.composite

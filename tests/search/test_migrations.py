@@ -14,7 +14,7 @@ from search import log_database
 from search.errors import LogError
 from search.log_schema import METADATA, turn_row
 from search.session_log import SessionLog
-from tests.search.session_records import BERLIN, KYOTO
+from tests.search.session_records import BERLIN, KYOTO, typed
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def _write_revision_1(engine):
 def test_a_log_of_the_first_schema_keeps_its_data_and_gains_the_version_column(raw, log_url):
     _write_revision_1(raw)
     with SessionLog.open(log_url) as log:
-        assert log.history("s-berlin") == ("berln wall", "berlin wall")
+        assert typed(log, "s-berlin") == ("berln wall", "berlin wall")
         assert [turn.attributes for turn in log.session("s-berlin").turns] == [t.attributes for t in BERLIN.turns]
         assert [v.rewriter_version for v in log.stats().by_rewriter_version] == [None, "v1"]
     with raw.connect() as connection:

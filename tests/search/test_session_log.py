@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 
 from search.errors import LogError
+from search.live_events import LiveTurn, Written
 from search.log_stats import SessionFigures
 from search.records import Click, Session, Turn
 from search.session_log import SessionLog
-from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, session_lists
+from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, log_turns, session_lists, typed
 
 
 @pytest.fixture
@@ -54,9 +55,9 @@ def test_sessions_can_be_chosen_by_source_and_by_id(log):
 def test_one_session_its_history_and_its_length(log):
     log.append(ALL)
     assert log.session("s-berlin") == BERLIN
-    assert log.history("s-berlin") == ("berln wall", "berlin wall")
+    assert typed(log, "s-berlin") == ("berln wall", "berlin wall")
     assert log.n_turns("s-berlin") == 2
-    assert (log.session("unknown"), log.history("unknown"), log.n_turns("unknown")) == (None, (), 0)
+    assert (log.session("unknown"), log.past_queries("unknown"), log.n_turns("unknown")) == (None, (), 0)
 
 
 def test_a_session_without_turns_is_kept(log):
@@ -66,38 +67,39 @@ def test_a_session_without_turns_is_kept(log):
 
 
 def test_live_turns_and_clicks_make_the_same_session_as_bulk_writing(log):
-    for turn in BERLIN.turns:
-        assert log.append_turn("s-berlin", "simulated", replace(turn, clicks=()), "client-1")
-        assert all(log.append_click(click) for click in turn.clicks)
-    assert log.session("s-berlin") == BERLIN
+    live = replace(BERLIN, source="live")
+    for turn in live.turns:
+        log_turns(log, "s-berlin", turn, client_id="client-1")
+        assert log.append_events((), turn.clicks).new_clicks == len(turn.clicks)
+    assert log.session("s-berlin") == live
 
 
 def test_a_turn_or_click_delivered_again_changes_nothing(log):
     log.append(ALL)
-    assert not log.append_turn("s-berlin", "simulated", BERLIN.turns[1], "client-1")
-    assert not log.append_click(BERLIN.turns[1].clicks[0])
+    turn = BERLIN.turns[1]
+    assert log.append_events([LiveTurn("s-berlin", turn, "client-1")], turn.clicks[:1]) == Written(0, 1, ())
     assert log.session("s-berlin") == BERLIN
 
 
 def test_a_late_earlier_turn_moves_the_session_back_in_time(log):
     first, second = BERLIN.turns
-    log.append_turn("s", "live", second, None)
-    log.append_turn("s", "live", first, None)
+    log_turns(log, "s", second)
+    log_turns(log, "s", first)
     log.append([QUIET, replace(KYOTO, turns=(replace(KYOTO.turns[0], time=110.0),))])
     assert [session.session_id for session in log.sessions()] == ["s-quiet", "s", "s-kyoto"]
-    assert log.history("s") == ("berln wall", "berlin wall")
+    assert typed(log, "s") == ("berln wall", "berlin wall")
 
 
 def test_two_turns_with_the_same_step_are_both_kept(log):
     turn = QUIET.turns[0]
-    log.append_turn("s", "live", turn, None)
-    log.append_turn("s", "live", replace(turn, query_id="q5", query="again", time=51.0), None)
-    assert log.history("s") == ("", "again")
+    log_turns(log, "s", turn)
+    log_turns(log, "s", replace(turn, query_id="q5", query="again", time=51.0))
+    assert typed(log, "s") == ("", "again")
 
 
-def test_a_click_on_an_unknown_query_is_refused(log):
-    with pytest.raises(LogError, match="lacks the turn"):
-        log.append_click(Click("nowhere", "d1", 1, 5.0))
+def test_a_click_on_an_unknown_query_waits(log):
+    click = Click("nowhere", "d1", 1, 5.0)
+    assert log.append_events((), [click]) == Written(0, 0, (click,))
 
 
 def test_a_session_that_is_logged_already_is_refused_and_its_batch_undone(log):
@@ -154,13 +156,13 @@ def test_figures_in_total_and_by_rewriter_version(log):
 
 def test_threads_may_share_a_log(log):
     def visit(i):
-        log.append_turn(f"s{i % 4}", "live", Turn(f"q{i}", i // 4, f"query {i}", None, ("d",), (), float(i)), None)
-        return log.append_click(Click(f"q{i}", "d", 1, i + 0.5))
+        log_turns(log, f"s{i % 4}", Turn(f"q{i}", i // 4, f"query {i}", None, ("d",), (), float(i)))
+        return log.append_events((), [Click(f"q{i}", "d", 1, i + 0.5)]).new_clicks
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(visit, range(40)))
     assert [session.abandoned for session in log.sessions()] == [False] * 4
-    assert log.history("s1") == tuple(f"query {i}" for i in range(1, 40, 4))
+    assert typed(log, "s1") == tuple(f"query {i}" for i in range(1, 40, 4))
 
 
 def test_reading_goes_on_while_another_writes(log):
@@ -174,11 +176,13 @@ def test_reading_goes_on_while_another_writes(log):
 
 _WRITER = """
 import sys
+from search.live_events import LiveTurn
 from search.records import Turn
 from search.session_log import SessionLog
 with SessionLog.open(sys.argv[1]) as log:
     for i in range(20):
-        log.append_turn(sys.argv[2], "live", Turn(f"{sys.argv[2]}-{i}", i, "q", None, (), (), float(i)), None)
+        turn = Turn(f"{sys.argv[2]}-{i}", i, "q", None, (), (), float(i))
+        log.append_events([LiveTurn(sys.argv[2], turn)], ())
 """
 
 

@@ -15,7 +15,7 @@ from search.session_jsonl import export_jsonl, import_jsonl
 from search.session_log import SessionLog
 from search.ubi import EVENTS_FILE, QUERIES_FILE, UbiCounts, export_ubi, import_ubi
 from search.ubi_sessions import LoggedQuery, split_by_need
-from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, session_lists
+from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, session_lists, typed
 
 NOON = "2025-02-26T12:00:00Z"
 
@@ -275,8 +275,8 @@ def test_records_of_another_collector_become_sessions(log, tmp_path):
         ),
         "ann",
     )
-    assert log.history("a3") == ("lunch",)
-    assert log.history("a4") == ("late lunch",)
+    assert typed(log, "a3") == ("lunch",)
+    assert typed(log, "a4") == ("late lunch",)
     assert log.session("b1").client_id is None
 
 

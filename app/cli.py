@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app import cli_demo, cli_evaluate, cli_index, cli_log, cli_serve, cli_simulate, cli_train
+from app import cli_demo, cli_evaluate, cli_index, cli_log, cli_renew, cli_serve, cli_simulate, cli_train
 from search.errors import MissingDependencyError, UntilclickError
 
 EXTRAS = {
@@ -110,6 +110,7 @@ cli_train.register(app)
 cli_evaluate.register(app)
 cli_index.register(app)
 cli_serve.register(app)
+cli_renew.register(app)
 cli_log.register(app)
 
 

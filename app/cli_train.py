@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from app.terminal import Terminal
     from rewriter.config import PPOConfig
     from rewriter.workbench import Workbench
-    from search.session_log import SessionLog
+    from search.records import Session
 
 Out = Annotated[
     Path,
@@ -212,7 +213,7 @@ def ppo(
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
         if backend == "trlx":
-            folder = _ppo_in_trlx(bench, out, opened, stage, resume=resume)
+            folder = ppo_in_trlx(bench, out, opened.sessions(), stage, resume=resume)
         else:
             from rewriter.stages import drop_checkpoint, run_ppo
 
@@ -224,7 +225,9 @@ def ppo(
         _report(terminal, folder)
 
 
-def _ppo_in_trlx(bench: Workbench, out: Path, log: SessionLog, stage: PPOConfig, *, resume: bool) -> Path | None:
+def ppo_in_trlx(
+    bench: Workbench, out: Path, sessions: Iterable[Session], stage: PPOConfig, *, resume: bool
+) -> Path | None:
     """Under `torchrun` every process comes here; the main one gets the folder. trlX shows progress itself, and what
     it and its libraries print, some of them when imported, goes to stderr: on stdout is the answer for machines."""
     with redirect_stdout(sys.stderr):
@@ -233,7 +236,7 @@ def _ppo_in_trlx(bench: Workbench, out: Path, log: SessionLog, stage: PPOConfig,
         from rewriter.trlx_stage import run_ppo_trlx
 
         config = trlx_config(stage, out / WARM_START, out / TRLX_CHECKPOINTS)
-        return run_ppo_trlx(bench, out, log.sessions(), config, resume=resume)
+        return run_ppo_trlx(bench, out, sessions, config, resume=resume)
 
 
 def offline(

@@ -43,15 +43,15 @@ class SplitLog:
     validation: tuple[Session, ...]
 
 
-def split_sessions(sessions: Iterable[Session], validation_share: float) -> SplitLog:
+def split_sessions(sessions: Iterable[Session], validation_share: float, purpose: str = "") -> SplitLog:
     """Part sessions by a hash of their need; the same need is always on the same side, and a client's repeated clicks
-    are left out (`visitors.once_per_client`).
+    are left out (`visitors.once_per_client`). Partings for different purposes are independent of each other.
 
     Of a log so small that no need falls to the validation, the one nearest to it is kept back: without any held-out
     query no epoch and no round could ever be found better than the start.
     """
     typed = [session for session in once_per_client(sessions) if session.turns]
-    buckets = {need: _bucket(need) for need in dict.fromkeys(map(_need, typed))}
+    buckets = {need: _bucket(purpose + need) for need in dict.fromkeys(map(_need, typed))}
     kept_back = {need for need, bucket in buckets.items() if bucket < validation_share}
     if not kept_back and len(buckets) > 1 and validation_share > 0:
         kept_back = {min(buckets, key=buckets.__getitem__)}

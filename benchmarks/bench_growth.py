@@ -1,0 +1,108 @@
+"""What a rewritten query costs as documents grow: rewriting, and searching the query with few and with all clauses.
+
+    python -m benchmarks.bench_growth --bundle DIR [--data SOURCE] [--documents N ...] [--clauses N ...] [--queries N]
+                                      [--out DIR] [--json FILE]
+
+One thread, without HTTP. Documents and indices are those of `bench_service` in the same --out, made where they are
+missing. Each query is searched once, in an order of its own for each way to search it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench_service import write_documents, write_queries
+from rewriter.rewrite import RewriteRequest
+from rewriter.runtime import open_bundle
+from search.corpus import load_collection, load_corpus
+from search.engines import open_engine
+from search.records import WeightedQuery
+
+K = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of one step at one number of documents."""
+
+    documents: int
+    step: str
+    median_ms: float
+    p99_ms: float
+
+
+def costs(folder: Path, bundle: Path, clauses: Sequence[int], queries: Sequence[str]) -> list[Cost]:
+    """Over one corpus: searching as typed, rewriting, searching the heaviest clauses of the rewrites, and all."""
+    corpus = load_corpus(str(folder / "documents.jsonl"))
+    engine = open_engine("tantivy", corpus, folder / "index")
+    rewriter = open_bundle(bundle, engine)
+    n = len(corpus.documents)
+    blends = {query: rewriter.rewrite([RewriteRequest(query)])[0].blend for query in queries[-20:]}  # warm
+
+    def rewrite(query: str) -> None:
+        blends[query] = rewriter.rewrite([RewriteRequest(query)])[0].blend
+
+    steps: dict[str, Callable[[str], object]] = {
+        "as typed": lambda query: engine.search([WeightedQuery.of(query)], K),
+        "rewriting": rewrite,
+        **{f"{most} clauses": _searching(engine.search, blends, most) for most in clauses},
+        "all clauses": lambda query: engine.search([blends[query]], K),
+    }
+    rng = np.random.default_rng(0)
+    return [_cost(n, step, act, (queries[i] for i in rng.permutation(len(queries)))) for step, act in steps.items()]
+
+
+def _searching(
+    search: Callable[[Sequence[WeightedQuery], int], object], blends: dict[str, WeightedQuery], most: int
+) -> Callable[[str], object]:
+    return lambda query: search([blends[query].heaviest(most)], K)
+
+
+def _cost(n_documents: int, step: str, act: Callable[[str], object], queries: Iterable[str]) -> Cost:
+    taken = []
+    for query in queries:
+        start = time.perf_counter()
+        act(query)
+        taken.append((time.perf_counter() - start) * 1000)
+    return Cost(n_documents, step, float(np.median(taken)), float(np.quantile(taken, 0.99)))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table, and write JSON where asked."""
+    parser = argparse.ArgumentParser(description="The cost of a rewritten query by the number of documents")
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--data", default="stdlib")
+    parser.add_argument("--documents", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--clauses", type=int, nargs="+", default=[10, 30])
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench-service"))
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    collection = load_collection(given.data)
+    write_queries(collection, given.out / "queries.json")
+    queries = json.loads((given.out / "queries.json").read_text())[: given.queries]
+    found: list[Cost] = []
+    for n_documents in given.documents:
+        here = given.out / f"{n_documents}"
+        if not (here / "documents.jsonl").exists():
+            here.mkdir(exist_ok=True)
+            write_documents(collection, n_documents, here / "documents.jsonl")
+        found += costs(here, given.bundle, given.clauses, queries)
+        for cost in found[-4 - len(given.clauses) + 1 :]:
+            print(
+                f"{cost.documents:>9,}  {cost.step:12}{cost.median_ms:8.2f} ms  p99 {cost.p99_ms:8.2f} ms", flush=True
+            )
+    if given.json:
+        given.json.write_text(json.dumps([asdict(cost) for cost in found], indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -74,7 +74,7 @@ function noteTurn(answer, mode) {
   const rewrite = answer.rewrite;
   state.session.id = answer.session_id;
   state.session.time = Date.now();
-  state.session.turns.push({ id: answer.query_id, query: answer.query, text: rewrite.applied ? rewrite.text : null, mode, clicked: false });
+  state.session.turns.push({ id: answer.query_id, query: answer.query, correction: rewrite.correction, mode, clicked: false });
   remember("session", state.session);
   showSession();
 }
@@ -95,7 +95,7 @@ function showSession() {
     const item = element("li", { class: turn.clicked ? "clicked" : undefined }, again);
     if (turn.clicked) item.append(element("span", {}, "clicked"));
     else if (turn.mode === "off") item.append(element("span", {}, "as typed"));
-    else if (turn.text) item.append(element("span", {}, turn.text.startsWith(turn.query) ? `+${turn.text.slice(turn.query.length)}` : turn.text));
+    else if (turn.correction) item.append(element("span", {}, turn.correction));
     return item;
   }));
 }
@@ -164,7 +164,7 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
   $("notice").hidden = rewrite.reason === "empty_query";
   $("compare").parentElement.hidden = !rewrite.applied;
   const showing = rewrite.applied
-    ? ["Showing results for ", readable(query, rewrite.text), also("Search instead for ", query, "off")]
+    ? ["Showing results for ", ...searched(query, rewrite), instead(query, rewrite)]
     : [rewrite.reason === "mode_off" ? "Results for " : "Results as typed for ", element("strong", {}, query)];
   if (rewrite.reason === "mode_off" && state.info?.rewriter_version) {
     showing.push(element("span", { class: "also" }, "exactly as typed. ", linkButton("Let it be rewritten", () => go(query))));
@@ -190,6 +190,21 @@ function bar(share) {
   return element("span", { class: "bar", "aria-hidden": "true" }, filled);
 }
 
+/* The words that a rewrite adds weigh little each: they are named apart from what was typed or meant. */
+function searched(query, rewrite) {
+  const meant = rewrite.correction ?? query;
+  const added = rewrite.text.slice(meant.trim().length).trim();
+  if (!added) return [readable(query, meant)];
+  const words = added.split(/\s+/);
+  const more = rewrite.n_terms > words.length ? ", …" : "";
+  return [readable(query, meant), element("span", { class: "also" }, "With related words: ", element("span", { class: "added" }, words.join(", ") + more))];
+}
+
+function instead(query, rewrite) {
+  const label = rewrite.correction ? query : "exactly as typed";
+  return element("span", { class: "also" }, rewrite.correction ? "Search instead for " : "Search ", linkButton(label, () => go(query, "off")));
+}
+
 function readable(query, text) {
   const typed = new Set(query.toLowerCase().split(/\s+/));
   const parts = text.split(/\s+/).flatMap((word, i) => {
@@ -197,10 +212,6 @@ function readable(query, text) {
     return i ? [" ", shown] : [shown];
   });
   return element("strong", {}, ...parts);
-}
-
-function also(label, query, mode) {
-  return element("span", { class: "also" }, label, linkButton(query, () => go(query, mode)));
 }
 
 function columns({ query, rewrite, results, original_results: original }) {
@@ -211,7 +222,7 @@ function columns({ query, rewrite, results, original_results: original }) {
       element("h2", {}, "As typed", element("small", {}, query)),
       list(original, (one) => (after.has(one.doc_id) ? null : ["gone", "not in the other list"]))),
     element("section", { "aria-label": "Rewritten" },
-      element("h2", {}, "Rewritten", element("small", {}, rewrite.text)),
+      element("h2", {}, "Rewritten", element("small", {}, rewrite.correction ?? query, rewrite.n_terms ? `, ${rewrite.n_terms} related words` : "")),
       list(results, (one) => move(before.get(one.doc_id), one.rank))));
 }
 

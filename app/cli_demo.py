@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from app.progress import Update
     from app.terminal import Terminal
 
+PROGRAM = "untilclick"
 EVALUATE_FIELDS = ("max_topics", "resamples", "sessions", "oracle", "context", "more_baselines")
 """What may be set of `EvaluateConfig` besides what options say."""
 
@@ -157,8 +160,14 @@ def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     terminal.line()
     first = outcome.examples[0] if outcome.examples else "your query"
     terminal.line("[dim]Next[/dim]")
-    terminal.line(f'  untilclick search "{escape(first)}" --data {escape(config.data)} --bundle {outcome.bundle}')
-    terminal.line(f"  untilclick log stats --log {outcome.log}")
+    program = program_name(sys.argv[0])
+    terminal.line(f'  {program} search "{escape(first)}" --data {escape(config.data)} --bundle {outcome.bundle}')
+    terminal.line(f"  {program} log stats --log {outcome.log}")
+
+
+def program_name(called: str) -> str:
+    """How a reader can call this program: by its name where the shell finds that, otherwise as it was `called`."""
+    return called if Path(called).name == PROGRAM and shutil.which(PROGRAM) is None else PROGRAM
 
 
 def _serve(terminal: Terminal, outcome: DemoOutcome, given: Given, host: str, port: int) -> None:

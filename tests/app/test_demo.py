@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.cli_demo import folder_name
+from app.cli_demo import folder_name, program_name
 from app.demo import DemoConfig, run_demo
 from app.demo_ground import choose_topics
 from app.demo_memory import DemoMemory, StepRecord, step_key
@@ -263,3 +263,11 @@ def test_a_key_depends_on_the_key_before_and_on_every_setting():
         step_key("a", "ppo", PPOConfig(iterations=7)),
     }
     assert len(keys) == 4
+
+
+def test_commands_to_try_next_can_be_called_where_the_shell_does_not_find_the_program(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert program_name(".venv/bin/untilclick") == ".venv/bin/untilclick"
+    assert program_name("/usr/lib/python3/pytest") == "untilclick"
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/untilclick")
+    assert program_name(".venv/bin/untilclick") == "untilclick"

@@ -32,6 +32,7 @@ COMMANDS = [
     ("train", "mean"),
     ("evaluate",),
     ("export",),
+    ("renew",),
     ("index",),
     ("serve",),
     ("search",),

@@ -18,7 +18,7 @@ help:
 	@echo "make install   the package and everything for development, in $(VENV)"
 	@echo "make demo      corpus, simulated sessions, training, evaluation, then the service on http://127.0.0.1:8000"
 	@echo "make test      the default tests, under three minutes"
-	@echo "make check     ruff, format, types"
+	@echo "make check     ruff, format, types, hadolint, shellcheck"
 	@echo "make bench     the list of benchmarks; ARGS=all runs them"
 	@echo "make bench-service  the service under load from k6, with and without its cache"
 	@echo "make clean     remove $(VENV) and everything built"
@@ -46,6 +46,8 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint docker/Dockerfile docker/train.Dockerfile
+	$(BIN)/shellcheck docker/*.sh docker/ci/*.sh .ci/run
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)

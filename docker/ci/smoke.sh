@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# docker/smoke.sh with podman on a Debian machine that reaches neither a Docker engine nor a registry of images: installs
+# what is missing, makes stand-ins for the official images, and gives builds what pip uses here. More arguments are
+# passed on. Needs root.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+packages=(podman buildah runc conmon netavark aardvark-dns iptables mmdebstrap curl)
+if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+# Debian's crun fails where cgroups are of both kinds; limits of open files must be those that a container may have.
+CONTAINERS_CONF=$(mktemp)
+export CONTAINERS_CONF
+cat >"$CONTAINERS_CONF" <<'CONF'
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_backend = "netavark"
+CONF
+trap 'rm -f "$CONTAINERS_CONF"' EXIT
+
+"$here/stand_ins.sh"
+BUILD_FLAGS="--pull=never --network host --format docker --build-arg TORCH_INDEX="
+read -ra folders <<<"$(python3 -m pip config list | sed -n "s/^.*find-links='\(.*\)'$/\1/p" | tr '\n' ' ')"
+for folder in ${folders[@]+"${folders[@]}"}; do
+  if [[ -d $folder && $BUILD_FLAGS != *"$folder:"* ]]; then BUILD_FLAGS+=" --volume $folder:$folder:ro"; fi
+done
+python=$root/.venv/bin
+export BUILD_FLAGS ENGINE=podman COMPOSE="$python/podman-compose"
+"$root/docker/smoke.sh" "$@"

@@ -1,0 +1,163 @@
+"""docker/: the stack as it is written. That it runs is shown by docker/smoke.sh."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+from podman_compose import rec_subs
+
+from app.bounded_rewriter import RewriteLimits
+from app.metrics import Metrics
+from app.model_metrics import ModelMetrics
+from app.models import FixedModel
+from app.settings import Settings, variable_of
+from app.shadow import ShadowFigures
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+COMPOSE = DOCKER / "compose.yaml"
+DOCKERFILES = (DOCKER / "Dockerfile", DOCKER / "train.Dockerfile")
+OF_COMMANDS = {"UNTILCLICK_SERVICE", "UNTILCLICK_BACKEND", "UNTILCLICK_SOURCE", "UNTILCLICK_OUT"}
+"""Options of `untilclick renew` that are no settings of the service."""
+
+
+def compose(**environment: str):
+    """The stack with the variables filled in."""
+    return rec_subs(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")), environment)
+
+
+@pytest.fixture(scope="module")
+def services():
+    return compose()["services"]
+
+
+def test_the_stack_is_valid():
+    stack = compose()
+    deploy = stack["services"]["app"]["deploy"]
+    deploy["replicas"] = int(deploy["replicas"])  # compose makes numbers of variables where it wants numbers
+    checked = PyCompose.from_yaml(yaml.safe_dump(stack))
+    checked.validate()
+    assert set(checked.service_names()) == set(compose()["services"])
+    assert checked.to_spec().name == "untilclick"
+
+
+def test_every_mounted_file_and_volume_is_there(services):
+    declared = set(compose()["volumes"])
+    for service in services.values():
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert (DOCKER / source).exists() if source.startswith(".") else source in declared
+
+
+def variables_of(text: str) -> dict[str, str]:
+    """Variables with their defaults, as the stack or the example writes them."""
+    return dict(re.findall(r"\$\{([A-Z_]+):?-((?:[^{}]|\{[^}]*\})*)\}", text))
+
+
+def test_the_example_explains_every_variable_with_its_default():
+    example = (DOCKER / ".env.example").read_text(encoding="utf-8")
+    explained = dict(re.findall(r"^#([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    used = variables_of(COMPOSE.read_text(encoding="utf-8"))
+    assert explained == used
+    paragraphs = re.split(r"^#[A-Z_]+=.*$", example, flags=re.MULTILINE)
+    assert "# " in paragraphs[0]
+
+
+def test_containers_get_settings_that_there_are(services):
+    known = {variable_of(name) for name in Settings.model_fields} | OF_COMMANDS
+    given = {name for service in services.values() for name in service.get("environment", {})}
+    for file in DOCKERFILES:
+        given |= set(re.findall(r"UNTILCLICK_[A-Z_]+(?==)", file.read_text(encoding="utf-8")))
+    assert {name for name in given if name.startswith("UNTILCLICK_")} <= known
+
+
+def test_the_service_starts_from_what_the_stack_gives_it(services, tmp_path):
+    """Every value is one that its setting takes."""
+    environment = {name: str(value) for name, value in services["app"]["environment"].items()}
+    password = tmp_path / "postgres_password"
+    password.write_text("secret\n", encoding="utf-8")
+    environment["UNTILCLICK_LOG"] = environment["UNTILCLICK_LOG"].replace(
+        "/run/secrets/postgres_password", str(password)
+    )
+    settings = Settings.from_environment(environment)
+    assert settings.data == "stdlib"
+    assert settings.trusted_proxies == "*"
+    assert settings.examples == ()
+
+
+@pytest.mark.parametrize("name", ["app", "proxy", "train"])
+def test_what_visitors_reach_may_do_little(services, name):
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_only_this_machine_reaches_the_stack_unless_told_otherwise(services):
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert len(published) == 3
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    assert compose(LISTEN="0.0.0.0:80")["services"]["proxy"]["ports"] == ["0.0.0.0:80:8080"]
+
+
+def test_secrets_stand_in_files_alone(services):
+    """Whatever is named after a secret is the path of one, and the stack makes every file that it names."""
+    text = COMPOSE.read_text(encoding="utf-8")
+    named = set(re.findall(r"/run/secrets/([a-z_]+)", text))
+    made = re.search(r"NAMES = \((.*?)\)", (DOCKER / "make_secrets.py").read_text(encoding="utf-8")).group(1)
+    assert named == set(re.findall(r'"([a-z_]+)"', made))
+    for service in services.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|KEY|SECRET", name):
+                assert str(value).startswith("/run/secrets/")
+
+
+def stage(dockerfile: Path, name: str) -> list[str]:
+    """The instructions of a stage, without comments."""
+    lines = [
+        line for line in dockerfile.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
+    starts = [i for i, line in enumerate(lines) if line.startswith("FROM ")] + [len(lines)]
+    (start,) = (i for i in starts[:-1] if lines[i].endswith(f" AS {name}"))
+    return lines[start : starts[starts.index(start) + 1]]
+
+
+def test_both_images_install_torch_with_the_same_lines():
+    """So that whoever builds both does it once."""
+    first, second = (stage(file, "trainer") for file in DOCKERFILES)
+    assert len(first) > 10
+    assert first == second
+
+
+def metric_names() -> set[str]:
+    """All that a process counts, with the endings that Prometheus sees."""
+    metrics = Metrics()
+    metrics.registry.register(ModelMetrics(FixedModel(None, RewriteLimits()), lambda: ShadowFigures("candidate")))
+    names = set()
+    for family in metrics.registry.collect():
+        endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+        names |= {family.name + ending for ending in endings}
+    return names
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are():
+    board = json.loads((DOCKER / "observe/grafana/dashboards/untilclick.json").read_text(encoding="utf-8"))
+    rules = yaml.safe_load((DOCKER / "observe/alerts.yml").read_text(encoding="utf-8"))
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    asked += [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    found = {name for expression in asked for name in re.findall(r"untilclick_[a-z_]+", expression)}
+    assert found - metric_names() == set()
+    unseen = {name for name in metric_names() if not name.endswith(("_sum", "_count"))} - found
+    assert unseen == set()
+
+
+def test_every_alert_is_explained():
+    rules = yaml.safe_load((DOCKER / "observe/alerts.yml").read_text(encoding="utf-8"))
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
+    assert {name for name in names if f"| `{name}` |" not in operations} == set()

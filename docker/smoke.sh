@@ -27,12 +27,14 @@ choose_engine "${1:-}"
 work=$(mktemp -d)
 project=untilclick-smoke
 port=${SMOKE_PORT:-18080}
-export LISTEN=127.0.0.1:$port UNTILCLICK_IMAGE=localhost/untilclick:smoke TRAIN_IMAGE=localhost/untilclick-train:smoke
+export LISTEN=127.0.0.1:$port PROMETHEUS_LISTEN=127.0.0.1:$((port + 1))
+export UNTILCLICK_IMAGE=localhost/untilclick:smoke TRAIN_IMAGE=localhost/untilclick-train:smoke
 url=http://127.0.0.1:$port
 read -ra engine <<<"$ENGINE"
 read -ra compose <<<"$COMPOSE"
 read -ra build_flags <<<"${BUILD_FLAGS:-}"
 stack() { "${compose[@]}" -f docker/compose.yaml -p "${stack_name:-$project}" "$@"; }
+remove() { stack --profile observe --profile train down --volumes; }
 export COMPOSE="${compose[*]} -f $here/compose.yaml -p $project"
 
 passed=0 failed=0
@@ -50,8 +52,8 @@ check() { # NAME COMMAND...: one line, and the output of what failed
 }
 finish() {
   if [[ -z ${KEEP:-} ]]; then
-    stack down --volumes >/dev/null 2>&1
-    stack_name=$project-restored stack down --volumes >/dev/null 2>&1
+    remove >/dev/null 2>&1
+    stack_name=untilclick-smoke-restored remove >/dev/null 2>&1
   fi
   rm -rf "$work"
 }
@@ -119,7 +121,7 @@ no_secret_in_layers() { ! "${engine[@]}" history --no-trunc "$UNTILCLICK_IMAGE" 
 check "no secret in the layers" no_secret_in_layers
 
 echo "== stack"
-stack down --volumes >/dev/null 2>&1
+remove >/dev/null 2>&1
 started=$SECONDS
 start() {
   # podman-compose before podman 4.6 does not wait for what others depend on.
@@ -159,6 +161,14 @@ check "the click is in PostgreSQL" eventually 15 logged_click
 status() { curl --silent --output /dev/null --write-out '%{http_code}' "$url$1" "${@:2}"; }
 check "metrics are not for visitors" test "$(status /metrics)" = 403
 check "nothing is activated without the key" test "$(status /v1/models/x/activate --request POST)" = 401
+
+echo "== figures"
+observed() { # both replicas are scraped, and the rules were taken
+  [[ $(curl --silent --fail "http://$PROMETHEUS_LISTEN/api/v1/query?query=sum(up)" | field 'found["data"]["result"][0]["value"][1]') == 2 ]] &&
+    curl --silent --fail "http://$PROMETHEUS_LISTEN/api/v1/rules" | grep --quiet SearchesFail
+}
+check "Prometheus starts" stack --profile observe up --detach prometheus
+check "it asks both replicas, and has the alerts" eventually 60 observed
 
 echo "== training, and a second version under load"
 check "visitors for 20 seconds" load 20
@@ -205,14 +215,14 @@ before=$(counts | tr -d '\r')
 versions() { curl --silent "$url/v1/models" | field 'found["active"], sorted(one["version"] for one in found["models"])'; }
 before_versions=$(versions)
 [[ -n $before_versions ]] || before_versions=unknown
-stop() { stack stop && ! "${engine[@]}" ps --quiet --filter "label=com.docker.compose.project=$project" | grep -q .; }
+stop() { stack --profile observe stop && ! "${engine[@]}" ps --quiet --filter "label=com.docker.compose.project=$project" | grep -q .; }
 stopping=$SECONDS
 check "stops cleanly" stop
 echo "      stopped after $((SECONDS - stopping)) s"
 exits() { "${engine[@]}" ps --all --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=app" --quiet |
   xargs -n 1 "${engine[@]}" inspect --format '{{.State.ExitCode}}' | sort -u; }
 check "replicas ended by themselves" test "$(exits)" = 0
-check "everything is removed" stack down --volumes
+check "everything is removed" remove
 project=$project-restored
 export COMPOSE="${compose[*]} -f $here/compose.yaml -p $project"
 check "an empty stack starts" start

@@ -21,9 +21,9 @@ if ! have docker.io/library/python:3.11-slim; then
   tar -C "$root" -c . | podman import --quiet --change 'CMD ["python3"]' - docker.io/library/python:3.11-slim
 fi
 
-if ! have docker.io/library/postgres:17 || ! have docker.io/library/haproxy:3.0; then
+if ! have docker.io/library/postgres:17 || ! have docker.io/library/haproxy:3.0 || ! have docker.io/prom/prometheus:v3.5.0; then
   root=$work/servers
-  mmdebstrap --quiet --variant=minbase --include=postgresql,haproxy bookworm "$root"
+  mmdebstrap --quiet --variant=minbase --include=postgresql,haproxy,prometheus bookworm "$root"
   install -m 755 "$here/postgres-entrypoint.sh" "$root/usr/local/bin/docker-entrypoint.sh"
   tar -C "$root" -c . >"$work/servers.tar"
   podman import --quiet --change 'ENTRYPOINT ["docker-entrypoint.sh"]' --change 'STOPSIGNAL SIGINT' \
@@ -31,4 +31,5 @@ if ! have docker.io/library/postgres:17 || ! have docker.io/library/haproxy:3.0;
     "$work/servers.tar" docker.io/library/postgres:17
   podman import --quiet --change 'STOPSIGNAL SIGUSR1' --change 'USER haproxy' \
     "$work/servers.tar" docker.io/library/haproxy:3.0
+  podman import --quiet --change 'ENTRYPOINT ["prometheus"]' "$work/servers.tar" docker.io/prom/prometheus:v3.5.0
 fi

@@ -161,3 +161,17 @@ def test_every_alert_is_explained():
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
     assert {name for name in names if f"| `{name}` |" not in operations} == set()
+
+
+def test_the_page_names_files_services_and_variables_that_there_are(services):
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for path in re.findall(r"(?<![\w/.])docker/[\w./-]+", page):
+        if path != "docker/.env":  # made by the reader
+            assert (ROOT / path).exists(), path
+    used = variables_of(COMPOSE.read_text(encoding="utf-8"))
+    named = re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", page) + re.findall(r"^echo ([A-Z_]+)=", page, re.MULTILINE)
+    assert len(named) > 8
+    assert set(named) - set(used) == set()
+    called = re.findall(r"docker compose [^\n]*?(?:exec|run --rm|build) ([a-z]+)", page)
+    assert len(called) > 4
+    assert set(called) <= set(services)

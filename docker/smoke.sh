@@ -137,7 +137,10 @@ healthy() { [[ $("${engine[@]}" inspect --format '{{.State.Health.Status}}' "$(o
 check "HEALTHCHECK is healthy" eventually 60 healthy
 check "runs as nobody's user" test "$(stack exec -T app id -u | tr -d '\r')" = 10001
 check "its root cannot be written to" stack exec -T app sh -c '! touch /opt/untilclick/x 2>/dev/null && ! touch /etc/x 2>/dev/null'
-memory() { "${engine[@]}" stats --no-stream --format '{{.Name}} {{.MemUsage}}' | grep "$project" | sed 's/^/      /'; }
+memory() {
+  "${engine[@]}" ps --quiet --filter "label=com.docker.compose.project=$project" |
+    xargs "${engine[@]}" stats --no-stream --format '      {{.Name}} {{.MemUsage}}'
+}
 memory
 
 echo "== search"

@@ -39,7 +39,7 @@ class BoundedReads:
         try:
             return future.result(max(0.0, deadline - monotonic()))
         except FutureTimeoutError:
-            raise LogAwayError(f"Reading the session log took longer than {seconds:g} s.") from None
+            raise LogAwayError(f"it took longer than {seconds:g} s") from None
 
     def _run(self, act: Callable[[], T], future: Future[T]) -> None:
         try:

@@ -137,7 +137,7 @@ class BoundedRewriter:
             rewrite = waiting.answer.result(self._limits.budget_ms / 1000)
         except FutureTimeoutError:
             waiting.answer.cancel()
-            _log.warning("A rewrite took more than %g ms", self._limits.budget_ms)
+            _log.warning("A rewrite was not ready in %g ms: its query is searched as typed", self._limits.budget_ms)
             self._breaker.failed(apart_s=self._limits.budget_ms / 1000)  # one stall makes all late who wait for it
             return Rewrite.keep(query, Reason.OVER_BUDGET)
         except Exception as fault:  # any fault of a model, whatever its kind, must leave the search unharmed

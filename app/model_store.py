@@ -159,7 +159,8 @@ class ModelStore:
         def change(state: ModelState) -> ModelState:
             if state.active == version:
                 return state
-            return replace(state, active=version, previous=(*state.previous, state.active)[-KEPT_PREVIOUS:])
+            previous = (*state.previous, state.active)[-KEPT_PREVIOUS:]
+            return replace(state, active=version, previous=previous, shadow=_other(state.shadow, version))
 
         return self._change(change)
 
@@ -176,7 +177,8 @@ class ModelStore:
         def change(state: ModelState) -> ModelState:
             if not state.previous:
                 raise UnknownVersionError("Nothing answered before this version")
-            return replace(state, active=state.previous[-1], previous=state.previous[:-1])
+            active = state.previous[-1]
+            return replace(state, active=active, previous=state.previous[:-1], shadow=_other(state.shadow, active))
 
         return self._change(change)
 
@@ -209,3 +211,8 @@ class ModelStore:
         with (self._folder / LOCK).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _other(shadow: str | None, active: str | None) -> str | None:
+    """The version in the shadow, unless it has come to answer."""
+    return None if shadow == active else shadow

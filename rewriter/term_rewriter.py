@@ -73,6 +73,7 @@ class TermRewriter:
 
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
         """One answer per request, in order."""
+        requests = [self._about_something(request) for request in requests]
         answers: list[Rewrite | None] = [_refused(request.query) for request in requests]
         open_rows = [row for row, answer in enumerate(answers) if answer is None]
         prompts = [self._language.prompt(requests[row], self._spelling) for row in open_rows]
@@ -80,6 +81,14 @@ class TermRewriter:
             for row, prompt, logits in zip(open_rows, prompts, self._logits(prompts), strict=True):
                 answers[row] = self._answer(requests[row], prompt, logits)
         return [answer for answer in answers if answer is not None]
+
+    def _about_something(self, request: RewriteRequest) -> RewriteRequest:
+        """The request, without history where no word of the query itself is known: whatever earlier queries alone
+        bring up is no answer to it."""
+        if not request.history:
+            return request
+        alone = RewriteRequest(request.query)
+        return alone if self._language.prompt(alone, self._spelling).empty else request
 
     def _answer(self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
         query, settings = request.query, self._settings

@@ -51,6 +51,7 @@ class SpellingCorrector:
         self._word_counts = dict(sorted(word_counts.items()))
         self._min_count = min_count
         self._terms = {term_of(word) for word in self._word_counts}
+        self._common_words = _common_words()  # now, so that the first misspelt query need not wait for it
         self._lookup = SymSpell(max_dictionary_edit_distance=2, prefix_length=PREFIX_LENGTH)
         for word, count in self._word_counts.items():
             if count >= min_count and word.isalpha():
@@ -74,7 +75,7 @@ class SpellingCorrector:
         gives an empty list.
         """
         word = word.lower()
-        if not word.isalpha() or n <= 0 or word in _common_words():
+        if not word.isalpha() or n <= 0 or word in self._common_words:
             return []
         found = self._lookup.lookup(word, Verbosity.ALL, max_edit_distance=_reach(word))
         best: dict[str, str] = {}
@@ -107,7 +108,7 @@ class SpellingCorrector:
 
     def _corrected(self, word: str) -> str:
         """One word: a corpus word one edit away, else two corpus words run together, else one two edits away."""
-        if self.known(word) or not word.isalpha() or word in _common_words():
+        if self.known(word) or not word.isalpha() or word in self._common_words:
             return word
         nearest = next(iter(self.candidates(word, 1)), None)
         if nearest is not None and self._lookup.lookup(word, Verbosity.TOP, max_edit_distance=1):

@@ -75,6 +75,17 @@ def test_activation_and_back(store, add):
         store.roll_back()
 
 
+def test_a_version_that_comes_to_answer_leaves_the_shadow(store, add):
+    first, second = add("tree"), add("directory")
+    store.activate(first)
+    store.shadow(second)
+    assert store.activate(second).shadow is None
+    store.shadow(first)
+    assert store.roll_back() == ModelState(first, (None,))
+    store.shadow(second)
+    assert store.activate(None).shadow == second
+
+
 def test_a_folder_begins_with_a_bundle_and_is_not_set_back_to_it(store, add, tmp_path):
     first, second = _made(tmp_path / "first", "tree"), _made(tmp_path / "second", "directory")
     store.begin_with(first)

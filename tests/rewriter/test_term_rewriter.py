@@ -195,3 +195,10 @@ def test_serving_modules_leave_torch_out(module, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_earlier_words_are_not_searched_for_a_query_that_has_none_of_its_own(make):
+    """What they alone find was shown as the answer to "asdkjhqwe"."""
+    (found,) = make(replace(SETTINGS, context=0.3)).rewrite([RewriteRequest("asdkjhqwe", ("dough", "flour"))])
+    assert found.context == ()
+    assert not found.applied

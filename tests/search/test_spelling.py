@@ -125,3 +125,10 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         path.write_text(content)
     with pytest.raises(ModelError, match=r"spelling\.json: .*Export the model again"):
         SpellingCorrector.load(path)
+
+
+def test_all_that_a_first_correction_needs_is_loaded_before_it(monkeypatch):
+    """The list of common words was read at the first misspelt query, which was then too late to be rewritten."""
+    made = SpellingCorrector(COUNTS)
+    monkeypatch.setattr("search.spelling._common_words", lambda: pytest.fail("read too late"))
+    assert made.correct("direcotry") == "directory"

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 
 @router.post("/search", summary="Search", responses=problem_responses(413, 422, 503))
 async def post_search(body: SearchRequest, access: Access) -> SearchResponse:
-    """Rewrite the query where that promises a gain, search, and log what was shown.
+    """Rewrite the query, search, and log what was shown.
 
     Rewriting fails open: past its time budget, on an error, on an empty or overlong query, the original is searched,
     and `rewrite.reason` says why.

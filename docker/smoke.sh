@@ -201,6 +201,15 @@ check "the database restarts" stack restart postgres
 wait $!
 check "no request failed" none_failed
 check "no acknowledged row is lost" eventually 60 all_logged
+load 20 &
+sleep 5
+stopped=$(one app)
+check "a replica is stopped" "${engine[@]}" stop "$stopped"
+sleep 3
+check "and started again" "${engine[@]}" start "$stopped"
+wait $!
+check "no request failed" none_failed
+check "no acknowledged row is lost" eventually 60 all_logged
 load 30 &
 sleep 5
 check "a replica is killed" "${engine[@]}" kill --signal KILL "$(one app)"

@@ -1,13 +1,11 @@
 """The report stage: results, sessions and training metrics as one self-contained page, `report.html`.
 
 The page loads nothing: styles and plots are inside. What is said here is computed from the files of an evaluation
-(`rewriter.results`) and of a training run (`metrics.jsonl`); plots are drawn by `rewriter.report_plots`.
+(`rewriter.results`) and of a training run (`rewriter.report_curves`); plots are drawn by `rewriter.report_plots`.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rewriter.report_curves import read_training
 from rewriter.report_plots import Curve, Interval, clicked_at_bars, forest_plot, gain_bars, training_curves
 from rewriter.results import ORACLE, Results, TopicOutcome, TopicRow, read_results
 from rewriter.session_measures import FIRST_QUERY_CLICK
 from rewriter.statistics import HARM_MARGIN, Comparison
-from search.errors import DataError, MissingDependencyError
+from search.errors import MissingDependencyError
 from search.metrics import MEASURES
-
-logger = logging.getLogger(__name__)
 
 BASELINE = "bm25"
 """What gains are measured against."""
@@ -63,25 +60,10 @@ SYSTEM_NOTES: Mapping[str, str] = {
 TERMS_SHOWN = 8
 """Heaviest expansion words shown of a rewrite."""
 
-CURVES: tuple[tuple[str, str], ...] = (
-    ("reward_mean", "Reward: gain over the original"),
-    ("validation", "Validation gain"),
-    ("held_out_reward", "Held-out reward (trlX)"),
-    ("kl", "KL to the reference (nats)"),
-    ("entropy", "Entropy (nats)"),
-    ("length", "Terms per rewrite"),
-    ("copy_rate", "Share of terms copied"),
-    ("improved_share", "Share of rollouts that gain"),
-    ("harmed_share", "Share of rollouts that lose"),
-    ("clip_share", "Share of ratios clipped"),
-    ("value_loss", "Value loss"),
-    ("explained_variance", "Explained variance of the value"),
-    ("grad_norm", "Gradient norm"),
-)
-"""Keys of `metrics.jsonl` that are drawn, with their titles, in order."""
-
-SPARSE = ("validation", "held_out_reward")
-"""Those of them that only some rounds have."""
+FEW_TOPICS = 50
+"""With fewer topics a page says that its figures say little. As many are usual in test collections; how often smaller
+sets contradict each other: Voorhees & Buckley, "The Effect of Topic Set Size on Retrieval Experiment Error", SIGIR
+2002."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +75,8 @@ class ReportConfig:
     out: Path | None = None
     """File to write; None writes `report.html` into the evaluation's folder."""
     metrics: Path | None = None
-    """`metrics.jsonl` of the training run; None leaves the curves out."""
+    """`metrics.jsonl` of the training run; None leaves the curves out. What the stage kept is read from its folder,
+    where that is beside it."""
     examples: int = 8
     """Best and worst rewrites shown, each."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -129,27 +112,29 @@ class Page:
     subject: str | None
     """The system the report is about, None where only baselines were evaluated."""
     verdict: str
-    rival: str
-    """How the subject stands to the strongest baseline; empty where that says nothing new."""
+    remarks: str
+    """What is to be kept in mind about the verdict, in sentences; empty where there is nothing."""
     cards: tuple[Card, ...]
     best: tuple[Example, ...]
     worst: tuple[Example, ...]
     plots: Mapping[str, str]
     """Name -> inline SVG."""
+    kept: str
+    """Which weights of the training were kept; empty where that is not known."""
     settings: Mapping[str, str]
 
 
 def main(config: ReportConfig) -> Path:
     """Write the page; returns its path. Raises DataError for missing or broken files."""
     results = read_results(config.evaluation)
-    curves = read_curves(config.metrics) if config.metrics else ()
+    curves, kept = read_training(config.metrics) if config.metrics else ((), "")
     path = config.out or config.evaluation / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(make_page(results, curves, config)), encoding="utf-8")
+    path.write_text(render(make_page(results, curves, config, kept)), encoding="utf-8")
     return path
 
 
-def make_page(results: Results, curves: Sequence[Curve], config: ReportConfig) -> Page:
+def make_page(results: Results, curves: Sequence[Curve], config: ReportConfig, kept: str = "") -> Page:
     """Work out everything that the page says."""
     subject = subject_of(results)
     examples = examples_of(results, subject) if subject else []
@@ -158,11 +143,12 @@ def make_page(results: Results, curves: Sequence[Curve], config: ReportConfig) -
         results=results,
         subject=subject,
         verdict=verdict(results, subject),
-        rival=strongest_rival(results, subject) if subject else "",
+        remarks=_remarks(results, subject),
         cards=headline_cards(results, subject) if subject else (),
         best=tuple(one for one in examples[:n] if one.gain > 0),
         worst=tuple(one for one in reversed(examples[-n:]) if one.gain < 0),
         plots=_plots(results, subject, curves),
+        kept=kept,
         settings={**(results.settings or {}), **config.settings, "code version": results.code_version},
     )
 
@@ -200,12 +186,13 @@ def verdict(results: Results, subject: str | None) -> str:
     """One sentence: what the rewrites did to the headline measure, whether chance explains it, and whether the best
     baseline does as much."""
     if subject is None:
-        return f"Baselines on {results.n_topics} topics; no trained rewriter was evaluated."
+        return f"Baselines on {results.n_topics} {kind_of_topics(results)}; no trained rewriter was evaluated."
+    topics = f"{results.n_topics} {kind_of_topics(results)}"
     found = results.comparison(subject, BASELINE, MEASURE)
     if found is None:
-        return f"{subject} was evaluated on {results.n_topics} topics, without {BASELINE} to compare it with."
+        return f"{subject} was evaluated on {topics}, without {BASELINE} to compare it with."
     means = " to ".join(f"{results.figures[name].means[MEASURE]:.3f}" for name in (BASELINE, subject))
-    numbers = f"{MEASURE} went from {means} on {results.n_topics} {_topics(results)} ({_p(found.p)})"
+    numbers = f"{MEASURE} went from {means} on {topics} ({_p(found.p)})"
     if found.p < 0.05 and found.difference > 0:
         return f"Rewriting helps{_beyond_rival(results, subject)}: {numbers}."
     if found.p < 0.05:
@@ -216,7 +203,7 @@ def verdict(results: Results, subject: str | None) -> str:
 def strongest_rival(results: Results, subject: str) -> str:
     """One sentence on the best of the other baselines, so that no gain over plain BM25 is read as more than
     it is; empty where BM25 itself is the best of them."""
-    name = _best_baseline(results)
+    name = best_baseline(results)
     if name == BASELINE:
         return ""
     said = f"The strongest baseline is {name} with {MEASURE} {results.figures[name].means[MEASURE]:.3f}"
@@ -227,7 +214,35 @@ def strongest_rival(results: Results, subject: str) -> str:
     return f"{said}; {subject} differs from it by {found.difference:+.3f} ({low:+.3f} to {high:+.3f}, {_p(found.p)})."
 
 
-def _best_baseline(results: Results) -> str:
+def spelling_alone(results: Results, subject: str) -> str:
+    """One sentence where a rewriter gains what its spelling correction alone gains, so that nothing else is given the
+    credit; empty elsewhere."""
+    gain = results.comparison(subject, BASELINE, MEASURE)
+    beyond = results.comparison(subject, "spelling", MEASURE)
+    if best_baseline(results) != "spelling" or gain is None or beyond is None:
+        return ""
+    if gain.p >= 0.05 or gain.difference <= 0 or beyond.p < 0.05:
+        return ""
+    return (
+        "On these documents the spelling correction inside the rewriter is what helps; "
+        "that the words it learned add anything could not be shown."
+    )
+
+
+def caution(results: Results) -> str:
+    """One sentence where there are few topics; empty elsewhere."""
+    if results.n_topics >= FEW_TOPICS:
+        return ""
+    return f"Figures of {results.n_topics} {kind_of_topics(results)} say little: a fair test takes some fifty."
+
+
+def kind_of_topics(results: Results) -> str:
+    """What to call the topics, in the number that they have."""
+    kind = "training topic" if results.split == "train" else "held-out topic"
+    return kind if results.n_topics == 1 else f"{kind}s"
+
+
+def best_baseline(results: Results) -> str:
     """The baseline with the highest headline measure, BM25 among equals."""
     rivals = [name for name in RIVALS if name in results.figures]
     return max(rivals, key=lambda one: results.figures[one].means[MEASURE], default=BASELINE)
@@ -235,7 +250,7 @@ def _best_baseline(results: Results) -> str:
 
 def _beyond_rival(results: Results, subject: str) -> str:
     """What to add to "helps" where another baseline beats BM25; empty where the subject beats that too."""
-    rival = _best_baseline(results)
+    rival = best_baseline(results)
     if rival == BASELINE:
         return ""
     found = results.comparison(subject, rival, MEASURE)
@@ -264,43 +279,6 @@ def examples_of(results: Results, subject: str) -> list[Example]:
     return sorted(examples, key=lambda one: (-one.gain, -_gain(one.row, subject, "R@100"), one.row.topic_id))
 
 
-def read_curves(path: Path) -> tuple[Curve, ...]:
-    """The known curves of a `metrics.jsonl`, in the order of CURVES; keys that were never logged are left out.
-
-    A last line cut off by an interrupted run is passed over with a warning. Raises DataError for a missing file, any
-    other broken line, or a line without `step`.
-    """
-    rounds = _read_rounds(path)
-    curves = []
-    for key, title in CURVES:
-        points = [(one["step"], one[key]) for one in rounds if isinstance(one.get(key), int | float)]
-        if points:
-            steps, values = np.array(points, dtype=np.float64).T
-            curves.append(Curve(title, steps, values, sparse=key in SPARSE))
-    return tuple(curves)
-
-
-def _read_rounds(path: Path) -> list[dict[str, float]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError.at(path, None, "cannot be read", "Name the metrics.jsonl of a training run.") from error
-    rounds: list[dict[str, float]] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found = json.loads(line)
-            float(found["step"])
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):
-                logger.warning("%s:%d: the last line is cut off and left out", path, number)
-                break
-            raise DataError.at(
-                path, number, "is not a round of training", "Expected an object with `step`."
-            ) from error
-        rounds.append(found)
-    return rounds
-
-
 def _plots(results: Results, subject: str | None, curves: Sequence[Curve]) -> dict[str, str]:
     plots: dict[str, str] = {}
     rows = [
@@ -318,6 +296,11 @@ def _plots(results: Results, subject: str | None, curves: Sequence[Curve]) -> di
     if curves:
         plots["training"] = training_curves(curves)
     return plots
+
+
+def _remarks(results: Results, subject: str | None) -> str:
+    about = (strongest_rival(results, subject), spelling_alone(results, subject)) if subject else ()
+    return " ".join(filter(None, (*about, caution(results))))
 
 
 def _gains(results: Results, subject: str) -> NDArray[np.float64]:
@@ -347,10 +330,6 @@ def _session_cards(results: Results, subject: str) -> tuple[Card, ...]:
         return ()
     detail = f"of {sessions.figures[subject].sessions} sessions, before {100 * before:.1f} %, {_p(comparison.p)}"
     return (Card("Clicked at the first query", f"{100 * after:.1f} %", detail, _tone(comparison)),)
-
-
-def _topics(results: Results) -> str:
-    return "training topics" if results.split == "train" else "held-out topics"
 
 
 def _tone(found: Comparison) -> str:

@@ -60,6 +60,8 @@ class Curve:
     values: NDArray[np.float64]
     sparse: bool = False
     """Few measured points (validations): drawn as dots joined by a line, not smoothed."""
+    level: float | None = None
+    """What the values are to be compared with, drawn as a dashed line."""
 
 
 def forest_plot(rows: Sequence[Interval], x_label: str) -> str:
@@ -147,6 +149,8 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         axes.plot(curve.steps, curve.values, color=BASE, linewidth=0.8, alpha=0.6)
         smooth = running_mean(curve.values, max(1, curve.values.size // SMOOTHING))
         axes.plot(curve.steps, smooth, color=ACCENT, linewidth=1.8)
+    if curve.level is not None:
+        axes.axhline(curve.level, color=INK, linewidth=1.0, linestyle="--")
     axes.set_title(curve.title, fontsize=10, color=INK, loc="left")
     axes.locator_params(nbins=4)
     _plain(axes, grid="y")

@@ -10,21 +10,26 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from rewriter.blend import COLD_START
 from rewriter.evaluate import COMPARED
 from rewriter.report import (
+    FEW_TOPICS,
     RIVALS,
     SYSTEM_NOTES,
     ReportConfig,
+    caution,
     examples_of,
     headline_cards,
+    kind_of_topics,
     main,
     make_page,
-    read_curves,
     render,
+    spelling_alone,
     strongest_rival,
     subject_of,
     verdict,
 )
+from rewriter.report_curves import read_curves, read_training
 from rewriter.report_plots import (
     Curve,
     Interval,
@@ -44,6 +49,7 @@ from rewriter.results import (
     write_results,
 )
 from rewriter.session_measures import FIRST_QUERY_CLICK, SessionResults
+from rewriter.stage_record import StageRecord
 from rewriter.statistics import Comparison
 from search.errors import DataError
 from search.log_stats import SessionFigures
@@ -211,6 +217,24 @@ def test_a_gain_that_plain_spelling_correction_also_brings_is_not_called_the_rew
     assert verdict(dataclasses.replace(found, comparisons=(*kept, against)), "ppo").startswith(start)
 
 
+@pytest.mark.parametrize(("spelling", "p_beyond", "said"), [(0.4, 0.3, True), (0.4, 0.01, False), (0.2, 0.3, False)])
+def test_the_spelling_correction_gets_the_credit_where_nothing_else_earned_it(spelling, p_beyond, said):
+    found = results(spelling=spelling)
+    beyond = Comparison("ppo", "spelling", "nDCG@10", 0.0, (-0.1, 0.1), p_beyond, 2, 2, 0.0, 4)
+    kept = tuple(one for one in found.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
+    found = dataclasses.replace(found, comparisons=(*kept, beyond))
+    assert ("spelling correction inside the rewriter is what helps" in spelling_alone(found, "ppo")) is said
+    assert ("is what helps" in render(page(found))) is said
+
+
+def test_few_topics_are_said_to_say_little():
+    few = dataclasses.replace(results(), n_topics=1)
+    assert caution(few) == "Figures of 1 held-out topic say little: a fair test takes some fifty."
+    assert caution(few) in render(page(few))
+    assert caution(dataclasses.replace(few, n_topics=FEW_TOPICS)) == ""
+    assert kind_of_topics(dataclasses.replace(few, n_topics=2, split="train")) == "training topics"
+
+
 def test_a_baseline_learned_by_counting_is_a_rival_too():
     found = results()
     means = {"association": SystemFigures({**found.figures["ppo"].means, "nDCG@10": 0.45}, n_empty=0)}
@@ -251,11 +275,43 @@ def test_a_page_without_trained_system_sessions_or_curves_still_stands():
 def test_curves_are_read_in_order_and_unknown_keys_left_out(metrics):
     curves = read_curves(metrics)
     assert [curve.title for curve in curves] == [
-        "Reward: gain over the original", "Validation gain", "KL to the reference (nats)",
+        "Reward: gain over the original", "Validation nDCG@10", "KL to the reference (nats)",
     ]  # fmt: skip
     assert curves[0].values.shape == (30,)
     assert curves[1].sparse
     assert curves[1].steps.tolist() == [10]
+
+
+@pytest.mark.parametrize(
+    ("best_round", "corrections", "kept", "dashed"),
+    [
+        (
+            25.0,
+            True,
+            "The weights of round 25, the best by validation, were kept.",
+            "with its misspelt words corrected",
+        ),
+        (0.0, False, "The weights of the warm start, which no round improved on, were kept.", "the query as typed"),
+    ],
+)
+def test_the_record_beside_the_metrics_says_which_round_was_kept_and_what_is_gained_on(
+    tmp_path, metrics, best_round, corrections, kept, dashed
+):
+    run = tmp_path / "run"
+    (run / "ppo.log").mkdir(parents=True)
+    (run / "ppo").mkdir()
+    path = metrics.rename(run / "ppo.log" / "metrics.jsonl")
+    assert read_training(path)[1] == ""
+    figures = {"best_round": best_round, "validation_ndcg_original": 0.04}
+    blend = dataclasses.asdict(dataclasses.replace(COLD_START, corrections=corrections))
+    record = StageRecord("ppo", {}, "toy", "abc", "toy", blend, figures, "0.1.0")
+    (run / "ppo" / "stage.json").write_text(json.dumps(dataclasses.asdict(record)))
+    curves, said = read_training(path)
+    assert [curve.level for curve in curves] == [None, 0.04, None]
+    assert said.startswith(kept)
+    assert dashed in said
+    assert "stroke-dasharray" in training_curves(curves)
+    assert kept in render(make_page(results(), curves, ReportConfig(evaluation=None), said))
 
 
 def test_a_cut_off_last_line_is_passed_over_and_a_broken_one_before_it_is_named(metrics, caplog):

@@ -17,7 +17,7 @@ import typer
 
 from rewriter.config import PPOConfig
 from rewriter.ppo_task import PPOTask
-from rewriter.report import read_curves
+from rewriter.report_curves import read_curves
 from rewriter.stage_record import read_stage
 from rewriter.train_trlx import main
 from rewriter.trlx_checkpoint import newest_checkpoint

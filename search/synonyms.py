@@ -22,6 +22,11 @@ DEFAULT_FOLDER = Path("/usr/share/wordnet")
 SENSES = 2
 """Senses of each part of speech that count, most frequent first: rarer senses are seldom what is meant."""
 
+WITHOUT = (
+    "WordNet (optional) is not in %s: simulated users type no synonyms. Debian and Ubuntu have it as wordnet-base."
+)
+"""What is said where there is none, with the folder."""
+
 _PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
 _ENDINGS = (("", ""), ("s", ""), ("ies", "y"), ("es", ""), ("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"))
 """(ending, what replaces it) tried in turn, a subset of WordNet's morphy rules."""
@@ -79,15 +84,25 @@ class WordNetSynonyms:
 def _open_folder(folder: Path) -> Synonyms:
     if all((folder / f"{kind}.{pos}").is_file() for kind in ("index", "data") for pos in _PARTS_OF_SPEECH):
         return WordNetSynonyms(folder)
-    logger.warning("No WordNet in %s: simulated users know no synonyms. Debian has it as wordnet-base.", folder)
+    logger.info(WITHOUT, folder)
     return NoSynonyms()
 
 
 def open_synonyms(environment: Mapping[str, str] | None = None) -> Synonyms:
     """WordNet from WNSEARCHDIR (in `environment`, by default that of the process) or its usual folder; where it is
-    not, a source without synonyms, said once in the log."""
+    not, a source without synonyms, said once in the log at level INFO."""
+    return _open_folder(_folder(environment))
+
+
+def note_on_synonyms(environment: Mapping[str, str] | None = None) -> str:
+    """What to tell a person where `open_synonyms` has no WordNet; empty where it has."""
+    without = isinstance(open_synonyms(environment), NoSynonyms)
+    return WITHOUT % _folder(environment) if without else ""
+
+
+def _folder(environment: Mapping[str, str] | None) -> Path:
     variables = os.environ if environment is None else environment
-    return _open_folder(Path(variables.get("WNSEARCHDIR") or DEFAULT_FOLDER))
+    return Path(variables.get("WNSEARCHDIR") or DEFAULT_FOLDER)
 
 
 def _mapped(path: Path) -> mmap.mmap:

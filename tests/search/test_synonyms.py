@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from search import synonyms
-from search.synonyms import DEFAULT_FOLDER, NoSynonyms, WordNetSynonyms, open_synonyms
+from search.synonyms import DEFAULT_FOLDER, NoSynonyms, WordNetSynonyms, note_on_synonyms, open_synonyms
 
 LICENCE = "  1 This software and database is being provided to you, the LICENSEE, by  \n  2 nobody in particular.\n"
 SYNSETS = {
@@ -59,11 +59,17 @@ def test_the_variable_says_where_wordnet_is(folder):
 
 def test_where_wordnet_is_missing_no_word_has_synonyms_and_the_log_says_so_once(tmp_path, caplog):
     synonyms._open_folder.cache_clear()
-    with caplog.at_level(logging.WARNING, logger="search.synonyms"):
+    with caplog.at_level(logging.INFO, logger="search.synonyms"):
         first, second = (open_synonyms({"WNSEARCHDIR": str(tmp_path)}) for _ in range(2))
     assert isinstance(first, NoSynonyms)
     assert first.of("car") == second.of("car") == ()
-    assert [record.message.count("wordnet-base") for record in caplog.records] == [1]
+    assert [(record.levelname, record.message.count("wordnet-base")) for record in caplog.records] == [("INFO", 1)]
+
+
+def test_a_note_says_what_is_different_without_wordnet(tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    assert "type no synonyms" in note_on_synonyms({"WNSEARCHDIR": str(tmp_path / "empty")})
+    assert note_on_synonyms({"WNSEARCHDIR": str(folder)}) == ""
 
 
 @pytest.mark.skipif(not (DEFAULT_FOLDER / "index.noun").is_file(), reason="wordnet-base is not installed")

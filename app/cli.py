@@ -7,9 +7,11 @@ program leave a traceback. The commands are in `app.cli_*`, and import what they
 from __future__ import annotations
 
 import errno
+import inspect
 import io
 import logging
 import os
+import shutil
 import sys
 import warnings
 from typing import Annotated, Any
@@ -64,7 +66,15 @@ class UntilclickGroup(TyperGroup):
 
 
 def _complain(sentence: str) -> None:
-    typer.echo(f"untilclick: {sentence}", err=True)
+    """On stderr; a terminal gets it broken between words."""
+    text = f"untilclick: {sentence}"
+    if sys.stderr.isatty():
+        from rich.text import Text
+
+        from app.wrapping import wrap
+
+        text = "\n".join(line.plain for line in wrap(Text(text), shutil.get_terminal_size().columns))
+    typer.echo(text, err=True)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependencyError | None:
@@ -112,6 +122,19 @@ cli_index.register(app)
 cli_serve.register(app)
 cli_renew.register(app)
 cli_log.register(app)
+
+
+def _let_paragraphs_flow(commands: typer.Typer) -> None:
+    """Typer joins the lines of a docstring's first paragraph alone; the others, too, break where a terminal ends."""
+    for command in commands.registered_commands:
+        paragraphs = inspect.cleandoc(command.help or getattr(command.callback, "__doc__", None) or "").split("\n\n")
+        command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _let_paragraphs_flow(group.typer_instance)
+
+
+_let_paragraphs_flow(app)
 
 
 def main() -> None:

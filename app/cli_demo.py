@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sys
 from contextlib import AbstractContextManager
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 PROGRAM = "untilclick"
 EVALUATE_FIELDS = ("max_topics", "resamples", "sessions", "oracle", "context", "more_baselines")
 """What may be set of `EvaluateConfig` besides what options say."""
+LINE_INDENT = 23
+"""Where the text of a step begins."""
 
 
 def register(app: typer.Typer) -> None:
@@ -65,14 +68,21 @@ def demo(
     said = given(context, overrides)
     settings = _settings(said, (data, engine, seed, sessions), out)
     if serve:
-        check_port(host, port)
+        check_port(host, port, _other_port(port))
     with terminal.progress("Starting"):
         set_up_torch()
-    terminal.line(f"[bold]untilclick demo[/bold] [dim]on {data}, into {settings.out}[/dim]\n")
-    outcome = run_demo(settings, _View(terminal))
+    outcome = run_demo(settings, _View(terminal, settings))
     _close(terminal, outcome)
     if serve:
         _serve(terminal, outcome, said, host, port)
+
+
+def _other_port(port: int) -> str:
+    other = f"--port {port + 11 if port < 65_000 else 8011}"
+    return (
+        f"choose another place with --host and --port, as in {other} (with make: make demo ARGS='{other}'), "
+        "or leave the service out with --no-serve"
+    )
 
 
 def _settings(given: Given, options: tuple[str, str, int, int], out: Path | None) -> DemoConfig:
@@ -107,10 +117,10 @@ def folder_name(data: str) -> str:
 
 
 class _View:
-    """Numbered lines."""
+    """Numbered lines below a title, which waits for the documents: they may not be there."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
+    def __init__(self, terminal: Terminal, config: DemoConfig) -> None:
+        self._terminal, self._config = terminal, config
 
     def progress(self, label: str) -> AbstractContextManager[Update]:
         return self._terminal.progress(label)
@@ -119,36 +129,46 @@ class _View:
         from app.progress import duration
         from app.terminal import escape
 
-        took = duration(record.seconds) if fresh else "done before"
+        took = duration(record.seconds) if fresh else "earlier"
         mark = "[green]✓[/green]" if fresh else "[dim]✓[/dim]"
+        if number == 1:
+            place = escape(f"on {self._config.data}, into {self._config.out}")
+            self._terminal.line(f"[bold]untilclick demo[/bold] [dim]{place}[/dim]\n")
         self._terminal.line(
-            f"{mark} [dim]{number}/{total}[/dim] [bold]{title:<16}[/bold] {escape(record.line)}  [dim]{took}[/dim]"
+            f"{mark} [dim]{number}/{total}[/dim] [bold]{title:<16}[/bold] {escape(record.line)}  [dim]{took}[/dim]",
+            hang=LINE_INDENT,
         )
 
     def note(self, text: str) -> None:
         from app.terminal import escape
 
-        self._terminal.line(f"  [yellow]{escape(text)}[/yellow]")
+        self._terminal.line(f"{' ' * LINE_INDENT}[dim]{escape(text)}[/dim]", hang=LINE_INDENT)
 
 
 def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     """The table, the verdict, and where everything is."""
-    from app.terminal import against_others, closing_table, escape, verdict
+    from app.closing import differences_table, finding, main_rivals, remarks, systems_table
+    from app.terminal import escape
 
     config, results = outcome.config, outcome.evaluated.results
     terminal.line()
-    terminal.table(closing_table(results))
+    terminal.table(systems_table(results))
     terminal.line()
-    terminal.line(f"[bold]{escape(verdict(results))}[/bold]")
-    if others := against_others(results):
-        terminal.line(f"[dim]{others}[/dim]")
+    terminal.line(f"[bold]{escape(finding(results))}[/bold]")
+    if about := remarks(results):
+        terminal.line(escape(about))
     terminal.line()
+    if differences := differences_table(results, main_rivals(results)):
+        terminal.table(differences)
+        terminal.line()
     for label, path in (("report", outcome.evaluated.report), ("bundle", outcome.bundle), ("log", outcome.log)):
         terminal.line(f"  [dim]{label:<7}[/dim] {escape(str(path))}")
     terminal.answer(
         {
             "out": config.out,
-            "verdict": verdict(results),
+            "verdict": finding(results),
+            "remarks": remarks(results),
+            "comparisons": results.comparisons,
             "systems": {name: dict(one.means) for name, one in results.figures.items()},
             "sessions": {name: one for name, one in results.sessions.figures.items()} if results.sessions else None,
             "report": outcome.evaluated.report,
@@ -161,8 +181,9 @@ def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     first = outcome.examples[0] if outcome.examples else "your query"
     terminal.line("[dim]Next[/dim]")
     program = program_name(sys.argv[0])
-    terminal.line(f'  {program} search "{escape(first)}" --data {escape(config.data)} --bundle {outcome.bundle}')
-    terminal.line(f"  {program} log stats --log {outcome.log}")
+    data, bundle, log = (shlex.quote(str(one)) for one in (config.data, outcome.bundle, outcome.log))
+    terminal.command(f"{program} search {shlex.quote(first)}", f"--data {data}", f"--bundle {bundle}")
+    terminal.command(f"{program} log stats", f"--log {log}")
 
 
 def program_name(called: str) -> str:

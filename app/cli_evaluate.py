@@ -71,11 +71,12 @@ def evaluate(
     The remedies are feedback, spelling correction, the session's earlier queries, what a log and judgments say by
     counting, and a better-set BM25.
     """
+    from app.closing import differences_table, finding, remarks, systems_table
     from app.evaluation import evaluate as run
-    from app.terminal import Terminal, verdict
+    from app.terminal import Terminal, escape
     from app.torch_setup import set_up_torch
     from app.trained_systems import TrainedSystems
-    from rewriter.evaluate import EvaluateConfig, open_bench, results_table
+    from rewriter.evaluate import EvaluateConfig, open_bench
 
     terminal = Terminal(as_json=as_json)
     stage = given(context, overrides).stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS)
@@ -86,9 +87,15 @@ def evaluate(
         bench = replace(open_bench(stage), log=sessions)
         found = run(stage, systems, bench, {"model": str(model)}, systems.metrics, update)
         _save_settings(stage, model, sessions.url if sessions else None)
-    terminal.table(results_table(found.results))
-    terminal.line(verdict(found.results))
-    terminal.line(f"Report: {found.report}")
+    terminal.table(systems_table(found.results))
+    terminal.line()
+    if differences := differences_table(found.results):
+        terminal.table(differences)
+        terminal.line()
+    terminal.line(f"[bold]{escape(finding(found.results))}[/bold]")
+    if about := remarks(found.results):
+        terminal.line(escape(about))
+    terminal.line(f"Report: {escape(str(found.report))}")
     terminal.answer({**json.loads((out / "results.json").read_text(encoding="utf-8")), "report": found.report})
 
 

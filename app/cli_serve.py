@@ -25,6 +25,9 @@ BundleOption = typer.Option(
     "--bundle", metavar="BUNDLE", envvar="UNTILCLICK_BUNDLE", help="Exported rewriter; without one, queries stay."
 )
 
+NEW = "+"
+"""Marks a result that only the rewrite found."""
+
 
 def register(app: typer.Typer) -> None:
     """Add both commands."""
@@ -52,8 +55,8 @@ def service_settings(given: Given, **options: object) -> Settings:
     return Settings.from_environment({**from_file, **given.environment}, **{**options, **overrides})
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise UntilclickError where the service could not listen, before anything long is begun."""
+def check_port(host: str, port: int, remedy: str = "choose another place with --host and --port") -> None:
+    """Raise UntilclickError with the remedy where the service could not listen, before anything long is begun."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -61,9 +64,7 @@ def check_port(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         place = f"{host}:{port} ({error.strerror})"
-        raise UntilclickError(
-            f"The service cannot listen on {place}; choose another place with --host and --port"
-        ) from None
+        raise UntilclickError(f"The service cannot listen on {place}; {remedy}") from None
 
 
 def start_service(settings: Settings) -> None:
@@ -174,18 +175,21 @@ def _results(engine: SearchEngine, query: WeightedQuery, k: int) -> list[_Hit]:
 def _show(
     terminal: Terminal, query: str, rewrite: Rewrite | None, results: tuple[list[_Hit], list[_Hit] | None]
 ) -> None:
-    """Two columns; what only the rewrite found is marked."""
+    """Two columns, titled; what only the rewrite found is marked."""
     from rich.table import Table
 
     from app.terminal import escape
 
     original, rewritten = results
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    table.add_column("", justify="right", style="dim")
-    table.add_column(escape(query), overflow="ellipsis", no_wrap=True)
-    if rewrite is not None:
-        table.add_column(escape(rewrite.text), overflow="ellipsis", no_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    queries = {"as typed": query} if rewrite is None else {"as typed": query, "rewritten": rewrite.text}
+    for title in queries:
+        table.add_column(title, overflow="fold")
+    table.add_row("", *(escape(text) for text in queries.values()), style="bold")
     found = {hit.doc_id for hit in original}
+    if any(hit.doc_id not in found for hit in rewritten or ()):
+        table.caption = f"{NEW}: not among the results as typed"
     for i in range(max(len(original), len(rewritten or ()))):
         cells = [escape(original[i].title) if i < len(original) else ""]
         if rewritten is not None:
@@ -201,4 +205,4 @@ def _show(
 def _cell(hit: _Hit, found: set[str]) -> str:
     from app.terminal import escape
 
-    return escape(hit.title) if hit.doc_id in found else f"[green]{escape(hit.title)}[/green]"
+    return escape(hit.title) if hit.doc_id in found else f"[green]{NEW} {escape(hit.title)}[/green]"

@@ -24,11 +24,14 @@ from app.demo_memory import DemoMemory, StepRecord, step_key
 from app.evaluation import Evaluated, evaluate, read_evaluated
 from app.progress import Update, steps
 from app.simulation import SimulationConfig, fill_log
+from app.terminal import counted
 from app.trained_systems import TrainedSystems
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from rewriter.evaluate import Bench, EvaluateConfig
+from rewriter.report import FEW_TOPICS
 from rewriter.results import Results
 from search.session_log import SessionLog
+from search.synonyms import note_on_synonyms
 from search.version import program_version
 
 if TYPE_CHECKING:
@@ -99,21 +102,31 @@ class _Step:
 
 def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     """Do what is not done yet. Raises UntilclickError for what the user can mend; may be interrupted anywhere."""
-    config.out.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with view.progress("Reading documents"):
         ground = open_ground(config.data, config.engine, config.seed, config.out / INDEX)
+        config.out.mkdir(parents=True, exist_ok=True)
     planned = _Demo(config, ground).steps()
     corpus = ground.training.corpus
-    line = f"{len(corpus.documents):,} documents of {config.data}, searched by {ground.engine.name}"
+    documents = counted(len(corpus.documents), "document", "documents")
+    line = f"{documents} of {config.data}, searched by {ground.engine.name}"
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
-    for note in ground.notes:
+    for note in filter(None, (*ground.notes, _note_on_few(ground), note_on_synonyms())):
         view.note(note)
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed))
     _run_steps(planned, DemoMemory(config.out), origin, view)
     evaluated = read_evaluated(config.out / EVALUATION)
     log, bundle, index = (config.out / name for name in (LOG_FILE, BUNDLE, INDEX))
     return DemoOutcome(config, evaluated, log, bundle, index, example_queries(evaluated.results))
+
+
+def _note_on_few(ground: Ground) -> str:
+    """What to say before one waits for figures that say little; empty where there are topics enough."""
+    n = len(ground.held_out.topics[ground.split])
+    if n >= FEW_TOPICS:
+        return ""
+    topics = counted(n, "topic", "topics")
+    return f"Only {topics} held out to evaluate on: the figures will say little. More documents give more."
 
 
 def _run_steps(planned: Sequence[_Step], memory: DemoMemory, key: str, view: View) -> None:
@@ -195,7 +208,7 @@ class _Demo:
             fill_log(log, ground.training, ground.engine, self._config.simulation, update, ground.index)
             figures = log.stats("simulated").total
         first = 100 * (figures.first_query_click_share or 0.0)
-        return f"{figures.sessions:,} simulated, {figures.turns:,} queries; {first:.0f} % clicked at the first query"
+        return f"{figures.sessions:,} simulated; first query clicked: {first:.0f} %"
 
     def _train_base(self, update: Update) -> str:
         from rewriter.stage_record import read_stage
@@ -212,7 +225,7 @@ class _Demo:
             sessions = log.sessions("simulated")
             folder = run_warm_start(self._bench(), self._out, sessions, self._config.warm_start, steps(update))
         figures = read_stage(folder).figures
-        return f"{figures['examples']:,.0f} queries paired with what was finally clicked"
+        return f"{counted(figures['examples'], 'query', 'queries')} paired with what was clicked"
 
     def _train_ppo(self, update: Update) -> str:
         from rewriter.stage_record import read_stage
@@ -222,7 +235,8 @@ class _Demo:
             sessions = log.sessions("simulated")
             folder = run_ppo(self._bench(), self._out, sessions, self._config.ppo, steps(update))
         figures = read_stage(folder).figures
-        return f"{figures['rollouts']:,.0f} rewrites tried on {figures['queries']:,.0f} queries, clicks as reward"
+        rollouts = counted(figures["rollouts"], "rewrite", "rewrites")
+        return f"{rollouts} tried on {counted(figures['queries'], 'query', 'queries')}"
 
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:
         ground = self._ground
@@ -231,7 +245,8 @@ class _Demo:
         systems = TrainedSystems.of(self._out)
         evaluated = evaluate(config, systems, bench, settings, systems.metrics, update)
         results = evaluated.results
-        return f"{results.n_topics:,} held-out topics ({results.split}), {len(results.figures)} systems"
+        topics = counted(results.n_topics, "held-out topic", "held-out topics")
+        return f"{topics} ({results.split}), {len(results.figures)} systems"
 
     def _export(self, _update: Update) -> str:
         from rewriter import export
@@ -239,7 +254,7 @@ class _Demo:
 
         bundle = export.main(export.ExportConfig(self._out / "ppo", self._out / BUNDLE), self._ground.spelling)
         size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
-        return f"version {read_manifest(bundle).version}, {size / 2**20:.1f} MiB, served without torch"
+        return f"version {read_manifest(bundle).version}, {size / 2**20:.1f} MiB, needs no torch"
 
     def _bench(self) -> Workbench:
         from rewriter.workbench import Workbench

@@ -36,11 +36,12 @@ class Ground:
 
 
 def open_ground(data: str, engine: str, seed: int, index_folder: Path | None) -> Ground:
-    """Load a collection and open its engine. Raises DataError where no held-out topic can be had."""
+    """Load a collection and open its engine. Raises DataError, before anything is written, where it cannot be read or
+    no held-out topic can be had."""
     collection = load_collection(data, seed=seed)
+    training, held_out, split, notes = choose_topics(collection, seed)
     opened = open_engine(engine, collection.corpus, index_folder)
     index = TermIndex.build(collection.corpus)
-    training, held_out, split, notes = choose_topics(collection, seed)
     return Ground(opened, index, SpellingCorrector.from_index(index), training, held_out, split, notes)
 
 

@@ -1,39 +1,33 @@
-"""What a person reads on stdout: numbered steps, tables, figures. With `--json` one object instead of all of it.
+"""What a person reads on stdout: lines, tables, figures. With `--json` one object instead of all of it.
 
-Tables of an evaluation are made by `rewriter.evaluate.results_table`; progress is in `app.progress`.
+What an evaluation found is put in words by `app.closing`; progress is in `app.progress`, line breaks in
+`app.wrapping`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from app.progress import Update, progress
+from app.wrapping import wrap, wrap_command
 from search.log_stats import LogStats, SessionFigures
-from search.metrics import MEASURES
 
 if TYPE_CHECKING:
-    from rewriter.results import Results
     from search.visitors import Suspect
 
-__all__ = [
-    "Terminal",
-    "against_others",
-    "closing_table",
-    "escape",
-    "plain_table",
-    "stats_table",
-    "suspects_table",
-    "verdict",
-]
+__all__ = ["Terminal", "counted", "escape", "number", "plain_table", "share", "stats_table", "suspects_table"]
 
 
 class Terminal:
@@ -44,9 +38,29 @@ class Terminal:
         self._out = Console(highlight=False)
         self._err = Console(stderr=True, highlight=False)
 
-    def line(self, text: str = "") -> None:
-        """A line for people: stdout, or stderr where stdout is for a machine. Never wrapped, markup allowed."""
-        (self._err if self.as_json else self._out).print(text, soft_wrap=True)
+    def line(self, text: str = "", hang: int = 0) -> None:
+        """A line for people, markup allowed: on stdout, or on stderr where stdout is for a machine.
+
+        A terminal gets it in as many lines as it takes, broken between words, the others indented by `hang`; files
+        and pipes get it whole, to be searched.
+        """
+        console = self._people
+        if not console.is_terminal:
+            console.print(text, soft_wrap=True)
+            return
+        for part in wrap(console.render_str(text), console.width, hang):
+            console.print(part, soft_wrap=True)
+
+    def command(self, *parts: str) -> None:
+        """A command to copy, in parts that stay whole; no markup."""
+        console = self._people
+        width = console.width if console.is_terminal else sum(map(len, parts)) + 80
+        for line in wrap_command(parts, width, indent=2):
+            console.print(Text(line), soft_wrap=True)
+
+    @property
+    def _people(self) -> Console:
+        return self._err if self.as_json else self._out
 
     def table(self, table: Table) -> None:
         """A table for people; left out for machines, who get its numbers."""
@@ -58,9 +72,25 @@ class Terminal:
         if self.as_json:
             self._out.out(json.dumps(answer, default=_plain), highlight=False)
 
-    def progress(self, label: str) -> AbstractContextManager[Update]:
-        """See `app.progress.progress`."""
-        return progress(self._err, label)
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Update]:
+        """See `app.progress.progress`. Records of the log appear above the bar meanwhile."""
+        with _logging_to(self._err), progress(self._err, label) as update:
+            yield update
+
+
+@contextmanager
+def _logging_to(console: Console) -> Iterator[None]:
+    """Records written past the console of a bar would end up in the line of the bar."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, RichHandler)]
+    before = [one.console for one in handlers]
+    for handler in handlers:
+        handler.console = console
+    try:
+        yield
+    finally:
+        for handler, own in zip(handlers, before, strict=True):
+            handler.console = own
 
 
 def _plain(value: object) -> object:
@@ -118,6 +148,11 @@ def suspects_table(suspects: Sequence[Suspect]) -> Table:
     return table
 
 
+def counted(n: float, noun: str, plural: str) -> str:
+    """`1 query`, `1,592 queries`."""
+    return f"{n:,.0f} {noun if n == 1 else plural}"
+
+
 def share(value: float | None) -> str:
     """A share in percent."""
     return "-" if value is None else f"{100 * value:.1f} %"
@@ -126,57 +161,3 @@ def share(value: float | None) -> str:
 def number(value: float | None) -> str:
     """A mean with two decimals."""
     return "-" if value is None else f"{value:.2f}"
-
-
-def closing_table(results: Results) -> Table:
-    """Every system: retrieval measures, the best of each in bold; where sessions were simulated, the share clicked at
-    the first query and the queries until the click."""
-    from rewriter.results import SYSTEM_TITLES, title_of
-
-    sessions = results.sessions.figures if results.sessions else {}
-    columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
-    table = plain_table(columns, f"{results.n_topics:,} held-out topics ({results.split})")
-    if sessions:
-        table.caption = "1st click: sessions clicked at the first query. queries: until the click."
-    best = results.best_systems()
-    for name in [*SYSTEM_TITLES, *(results.figures.keys() - SYSTEM_TITLES.keys())]:
-        if name not in results.figures:
-            continue
-        means = results.figures[name].means
-        cells = [f"[bold]{means[m]:.3f}[/bold]" if name in best[m] else f"{means[m]:.3f}" for m in MEASURES]
-        if sessions:
-            found = sessions.get(name)
-            cells += [share(found.first_query_click_share if found else None)]
-            cells += [number(found.mean_queries_until_click if found else None)]
-        table.add_row(title_of(name), *cells)
-    return table
-
-
-def verdict(results: Results) -> str:
-    """The last trained system against BM25 with the 95 % interval of the difference and, where another baseline
-    does better than BM25, a second sentence against that one."""
-    from rewriter.report import BASELINE, MEASURE, strongest_rival, subject_of
-    from rewriter.report import verdict as sentence
-
-    subject = subject_of(results)
-    found = results.comparison(subject, BASELINE, MEASURE) if subject else None
-    said = sentence(results, subject).rstrip(".")
-    if subject is None or found is None:
-        return f"{said}."
-    low, high = found.ci95
-    compared = (
-        f"{said}; difference {found.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, "
-        f"{found.wins} topics better, {found.losses} worse."
-    )
-    return f"{compared} {strongest_rival(results, subject)}".rstrip()
-
-
-def against_others(results: Results) -> str:
-    """How much of it is more than the cheap remedies give: PPO against the other systems; empty without PPO."""
-    from rewriter.report import MEASURE
-    from rewriter.results import title_of
-
-    rivals = ("rm3", "spelling", "warm_start")
-    found = [one for rival in rivals if (one := results.comparison("ppo", rival, MEASURE))]
-    parts = [f"{title_of(one.b)} {one.difference:+.3f} ({one.ci95[0]:+.3f} to {one.ci95[1]:+.3f})" for one in found]
-    return f"{MEASURE} of PPO beyond {', '.join(parts)}." if parts else ""

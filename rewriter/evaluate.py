@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
-from rich.text import Text
 
 from rewriter.baselines import Oracle
-from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, title_of, write_results
+from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, write_results
 from rewriter.rivals import BaselineData, more_baselines, usual_baselines
 from rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
 from rewriter.statistics import RESAMPLES, Comparison, compare
@@ -228,32 +226,6 @@ def compare_systems(scores: Mapping[str, Scores], config: EvaluateConfig) -> tup
         compare((a, b), measure, (scores[a].values[measure], scores[b].values[measure]), rng, config.resamples)
         for ((a, b), measure), rng in zip(tasks, streams, strict=True)
     )
-
-
-def results_table(results: Results) -> Table:
-    """The closing table: means per system, the best of each measure in bold (the oracle apart), and difference,
-    interval and p of nDCG@10 against BM25 and RM3."""
-    table = Table(title=f"{results.data}, {results.split}: {results.n_topics} topics, {results.engine}")
-    table.add_column("system")
-    for measure in MEASURES:
-        table.add_column(measure, justify="right")
-    for rival in ("bm25", "rm3"):
-        table.add_column(f"nDCG@10 - {rival}", justify="right")
-    best = results.best_systems()
-    for name, figures in results.figures.items():
-        means = [
-            Text(f"{figures.means[measure]:.4f}", style="bold" if name in best[measure] else "")
-            for measure in MEASURES
-        ]
-        table.add_row(title_of(name), *means, *(_against(results, name, rival) for rival in ("bm25", "rm3")))
-    return table
-
-
-def _against(results: Results, name: str, rival: str) -> str:
-    found = results.comparison(name, rival, "nDCG@10")
-    if found is None:
-        return ""
-    return f"{found.difference:+.4f} [{found.ci95[0]:+.3f}, {found.ci95[1]:+.3f}] p={found.p:.4f}"
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ def test_every_help_text_has_an_example_that_calls_the_command(run, command):
     assert f"Example: untilclick {' '.join(command)}".strip() in " ".join(shown.output.split())
 
 
+def test_paragraphs_of_help_texts_flow(run):
+    """The lines of a docstring once broke in the help as they do in the source, in all paragraphs but the first."""
+    assert "interval of the difference lies above 0. With fewer" in run("renew", "--help").stdout
+
+
 def test_the_commands_are_the_documented_ones(run):
     from typer.main import get_command
 
@@ -255,7 +260,8 @@ def test_log_audit_lists_programs(run, tmp_path):
 def test_search_without_a_bundle_shows_what_the_engine_finds(run, corpus):
     shown = run("search", "violin concert", "--data", corpus, "--engine", "rank-bm25")
     assert shown.exit_code == 0
-    assert "violin concert" in shown.stdout
+    titles, queries, *_ = shown.stdout.splitlines()
+    assert (titles.strip(), queries.strip()) == ("as typed", "violin concert")
     answer = json.loads(run("search", "violin concert", "--data", corpus, "--k", 3, "--json").stdout)
     assert [hit["rank"] for hit in answer["original"]] == [1, 2, 3]
     assert answer["rewrite"] is None
@@ -282,6 +288,7 @@ def test_a_taken_port_is_found_before_anything_is_begun(run, corpus, tmp_path, c
         failed = run(command, "--data", corpus, "--port", port, UNTILCLICK_OUT=str(tmp_path / "run"))
     assert failed.exit_code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in failed.stderr
+    assert ("make demo ARGS='--port" in failed.stderr) is (command == "demo")
     assert not (tmp_path / "run").exists()
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.logging import RichHandler
 
 from app.progress import PlainLines, duration, progress
-from app.terminal import Terminal, stats_table
+from app.terminal import Terminal, counted, stats_table
 from search.log_stats import LogStats, SessionFigures, VersionFigures
 
 
@@ -106,3 +108,39 @@ def test_an_empty_log_shows_dashes_and_versions_have_rows_of_their_own():
     rows = [line.split() for line in console.file.getvalue().splitlines()[-3:]]
     assert [row[0] for row in rows] == ["none", "v1", "all"]
     assert rows[1] == ["v1", "10", "15", "8", "50.0", "%", "1.25", "20.0", "%"]
+
+
+def test_records_of_the_log_appear_above_the_bar_each_on_lines_of_its_own():
+    """A record once began in the middle of the bar's line: the log wrote past the console that shows the bar."""
+    terminal, own = Terminal(), _console()
+    terminal._err = _console(force_terminal=True)
+    handler = RichHandler(console=own, show_time=False, show_path=False)
+    logging.getLogger().addHandler(handler)
+    try:
+        with terminal.progress("Base") as update:
+            update(1, 2)
+            logging.getLogger("search").error("something to know")
+        assert handler.console is own
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert own.file.getvalue() == ""
+    (line,) = [one for one in terminal._err.file.getvalue().splitlines() if "something to know" in one]
+    assert "Base" not in line
+
+
+def test_a_terminal_gets_lines_broken_between_words_and_a_pipe_gets_them_whole(capsys):
+    terminal = Terminal()
+    terminal._out = Console(file=io.StringIO(), width=20, force_terminal=True, color_system=None)
+    terminal.line("[bold]one[/bold] two three four five", hang=2)
+    terminal.command("search", "--data documents.jsonl")
+    assert terminal._out.file.getvalue().splitlines() == [
+        "one two three four", "  five", "  search \\", "    --data documents.jsonl",
+    ]  # fmt: skip
+    whole = "word " * 100
+    Terminal().line(whole)
+    Terminal().command("search", whole)
+    assert capsys.readouterr().out.splitlines() == [whole, f"  search {whole}"]
+
+
+def test_counts_agree_with_their_nouns():
+    assert [counted(n, "query", "queries") for n in (0, 1, 1592.0)] == ["0 queries", "1 query", "1,592 queries"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +12,7 @@ import typer
 from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
 from app.cli_train import Backend, Out
 from search.errors import UntilclickError
+from search.secret_files import SecretFileError, read_secret
 
 if TYPE_CHECKING:
     from app.command_settings import Given
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from app.terminal import Terminal
     from rewriter.config import PPOConfig
     from rewriter.workbench import Workbench
-    from search.records import Session
+    from search.records import Session, Source
 
 Models = Annotated[
     Path,
@@ -42,8 +43,17 @@ KeyFile = Annotated[
     ),
 ]
 SourceName = Annotated[
-    Literal["live", "simulated", "all"],
+    Literal["live", "simulated"],
     typer.Option("--source", envvar="UNTILCLICK_SOURCE", help="Whose sessions are learned from and judged by."),
+]
+Clauses = Annotated[
+    int,
+    typer.Option(
+        "--clauses",
+        min=8,
+        envvar="UNTILCLICK_REWRITE_CLAUSES",
+        help="Heaviest clauses of a rewritten query that the service searches; versions are judged by as many.",
+    ),
 ]
 
 
@@ -66,6 +76,7 @@ def renew(
     source: SourceName = "live",
     engine: Engine = "tantivy",
     backend: Backend = "builtin",
+    clauses: Clauses = 512,
     seed: Seed = 0,
     config: Config = None,
     overrides: Overrides = None,
@@ -73,52 +84,68 @@ def renew(
 ) -> None:
     """Train a new version from the log, judge it against the one that answers, and have it answer if it is better.
 
-    Judged by nDCG@10 on sessions that no version learned from: better means that the 95 % interval of the difference
-    lies above 0. With fewer than 200 sessions with a click the version knows the documents alone.
+    Judged by nDCG@10 on needs that renewals keep from every version: better means on 30 needs or more, by interval
+    and by test. With fewer than 200 sessions to learn from the version knows the documents alone.
     """
+    from app.renewal import record
     from app.renewal import renew as run
-    from app.service_client import activate
+    from app.service_client import ServiceCallError, activate
     from app.terminal import Terminal
     from app.torch_setup import set_up_torch
 
-    key = _admin_key(service, admin_key_file)
+    _admin_key(service, admin_key_file)
     terminal = Terminal(as_json=as_json)
-    chosen = _config(given(context, overrides), (data, log, engine, seed), (models, out), source)
+    settings = given(context, overrides)
+    chosen = _config(settings, _Chosen(data, log, engine, seed, models, out, source, clauses))
     train_ppo = _backend(backend)
     set_up_torch()
     renewal = run(chosen, terminal.progress, train_ppo)
-    activated = renewal.better and service is not None
+    fault = None
     if renewal.better and service is not None:
-        activate(service, renewal.version, key)
-    _tell(terminal, renewal, activated=activated)
+        try:  # the key may have been replaced meanwhile
+            activate(service, renewal.version, _admin_key(service, admin_key_file))
+        except (ServiceCallError, SecretFileError) as error:
+            fault = error
+    activated = renewal.better and service is not None and fault is None
+    _tell(terminal, renewal, record(renewal, out, activated=activated))
+    if fault is not None:
+        raise fault
 
 
 def _admin_key(service: str | None, file: Path | None) -> str:
-    """Read before anything long is begun."""
-    from search.secret_files import read_secret
+    """The key, fit to be sent; read before anything long is begun. Raises UntilclickError."""
+    from app.service_client import check_call
 
     if service is None:
         return ""
     if file is None:
         raise UntilclickError("A service is told with its admin key: --admin-key-file FILE")
-    return read_secret(file)
+    key = read_secret(file)
+    check_call(service, key)
+    return key
 
 
-def _config(
-    settings: Given, options: tuple[str, str, str, int], folders: tuple[Path, Path], source: str
-) -> RenewalConfig:
+@dataclass(frozen=True)
+class _Chosen:
+    """The options of one call."""
+
+    data: str
+    log: str
+    engine: str
+    seed: int
+    models: Path
+    out: Path
+    source: Source
+    clauses: int
+
+
+def _config(settings: Given, chosen: _Chosen) -> RenewalConfig:
     from app.renewal import RenewalConfig
     from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 
-    (data, log, engine, seed), (models, out) = options, folders
+    seed = chosen.seed
     return RenewalConfig(
-        data=data,
-        log=log,
-        models=models,
-        out=out,
-        engine=engine,
-        seed=seed,
-        source="live" if source == "live" else "simulated" if source == "simulated" else None,
+        **vars(chosen),
         policy=settings.stage(PolicyConfig, "policy", seed=seed),
         base=settings.stage(BaseConfig, "base", seed=seed),
         warm_start=settings.stage(WarmStartConfig, "warm_start", seed=seed),
@@ -148,19 +175,21 @@ def _backend(name: str) -> TrainPPO:
     return train
 
 
-def _tell(terminal: Terminal, renewal: Renewal, *, activated: bool) -> None:
-    learned = (
-        f"learned from {renewal.clicked_sessions:,} sessions with a click"
-        if renewal.stage != "base"
-        else f"from the documents alone ({renewal.clicked_sessions:,} sessions with a click are too few)"
-    )
-    terminal.line(f"Version {renewal.version}, {learned}.")
-    terminal.line(_judgement(renewal, activated=activated))
-    terminal.answer({**asdict(renewal), "activated": activated})
+def _tell(terminal: Terminal, renewal: Renewal, recorded: dict[str, object]) -> None:
+    terminal.line(f"Version {renewal.version}, {_origin(renewal)}.")
+    terminal.line(_judgement(renewal, activated=bool(recorded["activated"])))
+    terminal.answer(recorded)
+
+
+def _origin(renewal: Renewal) -> str:
+    sessions = f"{renewal.clicked_sessions:,} sessions with a click"
+    if renewal.stage != "base":
+        return f"learned from {sessions}"
+    return f"from the documents alone ({renewal.note or f'{sessions} are too few'})"
 
 
 def _judgement(renewal: Renewal, *, activated: bool) -> str:
-    """One sentence on how it compares, and one on what that means."""
+    """What was found, and what that means."""
     by_hand = f"POST /v1/models/{renewal.version}/activate has it answer"
     found = renewal.comparison
     if found is None:
@@ -169,11 +198,12 @@ def _judgement(renewal: Renewal, *, activated: bool) -> str:
         return f"No kept session has a click to judge by; {by_hand}."
     low, high = found.ci95
     compared = (
-        f"{found.measure} on {found.n:,} queries of {renewal.judged_sessions:,} sessions kept from every version: "
-        f"{found.difference:+.4f} against {found.b}, 95 % interval {low:+.4f} to {high:+.4f}."
+        f"{found.measure} on {found.n:,} needs of {renewal.judged_sessions:,} sessions that renewals keep apart: "
+        f"{found.difference:+.4f} against {found.b}, 95 % interval {low:+.4f} to {high:+.4f}, p {found.p:.3f}."
     )
     if activated:
         return f"{compared} It is better, and answers now."
     if renewal.better:
         return f"{compared} It is better; {by_hand}."
-    return f"{compared} That may be chance: what answers goes on answering."
+    kept = "what answers goes on answering."
+    return f"{compared} It is worse: {kept}" if renewal.worse else f"{compared} That may be chance: {kept}"

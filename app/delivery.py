@@ -82,6 +82,7 @@ class Delivery:
         self._early: dict[SpoolFile, set[int]] = {}  # file -> ids of clicks that wait for their turn
         self._look_again = self._adopt_again = 0.0
         self._between_looks = LOOK_AGAIN_S
+        self._looked = False
         self._failed_last = False
         self._trying_since: float | None = None
         self._stop = Event()
@@ -102,12 +103,14 @@ class Delivery:
         self._wake.set()
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all is delivered, clicks that wait for their turn excepted; False where that takes longer."""
+        """Wait until all is delivered, clicks that wait for their turn excepted, which are looked at once more; False
+        where that takes longer."""
+        self._looked, self._look_again = False, 0.0
         self._hurry.set()
         self._wake.set()
         try:
             with self._passed:
-                return self._passed.wait_for(self._drained, seconds)
+                return self._passed.wait_for(lambda: self._looked and self._drained(), seconds)
         finally:
             self._hurry.clear()
 
@@ -147,11 +150,14 @@ class Delivery:
         if now >= self._adopt_again:
             self._adopt_again = now + ADOPT_S
             self._adopt()
-        if now >= self._look_again:
+        look = now >= self._look_again
+        if look:
             self._between_looks = min(2 * self._between_looks, MAX_LOOK_AGAIN_S)
             self._look_again = now + self._between_looks
             self._seen.clear()
-        return any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
+        more = any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
+        self._looked = self._looked or look
+        return more
 
     def _adopt(self) -> None:
         try:

@@ -84,7 +84,9 @@ def _open_models(settings: Settings, engine: SearchEngine, fingerprint: str) -> 
 
 def _begin(store: ModelStore, bundle: Path, fingerprint: str) -> None:
     """Have the bundle answer first, if it was made from the documents that are searched: the one that comes with an
-    image knows the documents that came with it."""
+    image knows the documents that came with it. Where a version was chosen already, it is not looked at."""
+    if store.state_file.exists():
+        return
     manifest = read_manifest(bundle)
     if manifest.fingerprint == fingerprint:
         store.begin_with(bundle)

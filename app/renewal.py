@@ -8,30 +8,38 @@ which tries it first, and only where the judgement is beyond chance.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
+from app.demo_memory import step_key
 from app.model_store import ModelStore
 from app.progress import Update, steps
+from rewriter.bundle import read_manifest
 from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from search.errors import DataError, UntilclickError
 from search.records import Session, Source
 from search.session_log import SessionLog
+from search.version import program_version
 from search.whole_files import whole_file
 
 if TYPE_CHECKING:
-    from rewriter.stage_record import StageRecord
     from rewriter.statistics import Comparison
     from rewriter.workbench import Workbench
 
 MIN_CLICKED = 200
 """Sessions with a click from which on a log is learned from; fewer teach less than chance takes away."""
 RENEWAL_FILE = "renewal.json"
+BASE_KEY = "base.key"
+"""File of the run folder that says what its base was made of."""
+LOCK = ".renewal.lock"
 
-Stage = Callable[[str], AbstractContextManager[Update]]
+ShowProgress = Callable[[str], AbstractContextManager[Update]]
 """Shows the progress of a step of this name while the block lasts."""
 TrainPPO = Callable[["Workbench", Path, Sequence[Session], PPOConfig, Update], None]
 """PPO in one backend: collection, run folder, sessions, settings, progress."""
@@ -58,6 +66,8 @@ class RenewalConfig:
     """For logs whose sessions name topics."""
     ppo_of_clicks: PPOConfig
     """For all others."""
+    clauses: int
+    """Heaviest clauses of a rewrite that the service searches, and that versions are judged by."""
 
 
 @dataclass(frozen=True)
@@ -67,70 +77,108 @@ class Renewal:
     version: str
     stage: str
     """`ppo`, or `base` where the log holds too little."""
+    note: str
+    """Why it is a base all the same, where the log holds enough sessions; empty otherwise."""
     clicked_sessions: int
     """Learned from."""
     judged_sessions: int
-    """Kept to judge by."""
-    rival: str | None
+    """With a click, kept to judge by."""
+    champion: str | None
     """The version that answers; None is no rewriter."""
     comparison: Comparison | None
-    """The new version with the rival; None where it is the rival itself."""
+    """The new version with the champion, by need; None where it is the champion itself."""
     better: bool
+    """Beyond chance."""
+    worse: bool
     """Beyond chance."""
 
 
-def renew(config: RenewalConfig, show: Stage, train_ppo: TrainPPO) -> Renewal:
-    """Train, add the version to the folder, and judge it. Raises the UntilclickError of what is in the way."""
-    from rewriter.judging import is_better, kept_for_judging
+def renew(config: RenewalConfig, show: ShowProgress, train_ppo: TrainPPO) -> Renewal:
+    """Train, add the version to the folder, and judge it. Raises the UntilclickError of what is in the way, before
+    anything is trained where that can be known."""
+    store = ModelStore(config.models)
+    champion = store.state.active
+    if champion is not None:
+        read_manifest(store.folder_of(champion))
+    with _alone(config.out):
+        return _renew(config, store, show, train_ppo)
+
+
+def record(renewal: Renewal, out: Path, *, activated: bool) -> dict[str, object]:
+    """Write what came of it into the run folder; returns what was written."""
+    found = {**asdict(renewal), "activated": activated}
+    with whole_file(out / RENEWAL_FILE) as file:
+        json.dump(found, file, indent=1)
+    return found
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """The run folder for one call at a time. Raises UntilclickError where another has it, or where it holds a run of
+    other commands, which would be replaced."""
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / "base").exists() and not (out / BASE_KEY).exists():
+        raise UntilclickError(
+            f"{out} holds a run that was not made by `untilclick renew`; give it a folder of its own"
+        )
+    try:
+        with FileLock(out / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UntilclickError(f"Another renewal is using {out}; wait for it, or choose another --out") from None
+
+
+def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress, train_ppo: TrainPPO) -> Renewal:
+    from rewriter.judging import is_better, is_worse, kept_for_judging
     from rewriter.workbench import Workbench
 
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
         parted = kept_for_judging(log.sessions(config.source))
     bench = Workbench.open(config.data, config.engine, config.seed)
     clicked = sum(not session.abandoned for session in parted.training)
-    folder = _train_base(bench, config, show)
+    folder, note = _train_base(bench, config, show), ""
     if clicked >= MIN_CLICKED:
-        folder = _train_on(bench, config, parted.training, show, train_ppo)
-    store = ModelStore(config.models)
-    rival = store.state.active
+        try:
+            folder = _train_on(bench, config, parted.training, show, train_ppo)
+        except DataError as error:  # many sessions, and too few needs among them
+            note = str(error)
+    champion = store.state.active
     with show("Exporting"):
-        record, version = _add(bench, folder, store)
+        stage, version = _add(bench, folder, store)
     with show("Judging"):
-        found = None if version == rival else _judge(bench, config, (version, rival), parted.validation)
-    better = found is not None and is_better(found)
-    renewal = Renewal(version, record.stage, clicked, len(parted.validation), rival, found, better)
-    with whole_file(config.out / RENEWAL_FILE) as file:
-        json.dump(asdict(renewal), file, indent=1)
-    return renewal
+        found = None if version == champion else _judge(bench, config, (version, champion), parted.validation)
+    judged = sum(not session.abandoned for session in parted.validation)
+    better, worse = (found is not None and check(found) for check in (is_better, is_worse))
+    return Renewal(version, stage, note, clicked, judged, champion, found, better, worse)
 
 
-def _train_base(bench: Workbench, config: RenewalConfig, show: Stage) -> Path:
-    """The base of these documents and settings, unless the run folder has it."""
-    from rewriter.stage_record import BASE, read_stage
+def _train_base(bench: Workbench, config: RenewalConfig, show: ShowProgress) -> Path:
+    """The base of these documents, settings and program, unless the run folder has it."""
+    from rewriter.prompts import PROMPT_VERSION
+    from rewriter.stage_record import BASE, STAGE_FILE
     from rewriter.stages import run_base
-    from search.errors import ModelError
 
-    try:
-        record = read_stage(config.out / BASE)
-        known = record.fingerprint == bench.collection.corpus.fingerprint
-        known = known and dict(record.config) == json.loads(json.dumps(asdict(config.base)))
-    except ModelError:
-        known = False
-    if not known:
+    program = f"{program_version()} {PROMPT_VERSION}"
+    key = step_key(bench.collection.corpus.fingerprint, program, (config.policy, config.base))
+    kept, folder = config.out / BASE_KEY, config.out / BASE
+    if not ((folder / STAGE_FILE).is_file() and kept.is_file() and kept.read_text(encoding="ascii") == key):
+        with whole_file(kept) as file:
+            file.write("unfinished")
         with show("Base") as update:
             run_base(bench, config.out, config.policy, config.base, steps(update))
-    return config.out / BASE
+        with whole_file(kept) as file:
+            file.write(key)
+    return folder
 
 
 def _train_on(
-    bench: Workbench, config: RenewalConfig, sessions: Sequence[Session], show: Stage, train_ppo: TrainPPO
+    bench: Workbench, config: RenewalConfig, sessions: Sequence[Session], show: ShowProgress, train_ppo: TrainPPO
 ) -> Path:
     from rewriter.stage_record import PPO
     from rewriter.stages import run_warm_start
     from rewriter.training_data import simulated_queries
 
-    topics = [topic for split in bench.collection.topics.values() for topic in split]
-    ppo = config.ppo if simulated_queries(sessions, topics) else config.ppo_of_clicks
+    ppo = config.ppo if simulated_queries(sessions, bench.collection.all_topics) else config.ppo_of_clicks
     with show("Warm start") as update:
         run_warm_start(bench, config.out, sessions, config.warm_start, steps(update))
     with show("PPO") as update:
@@ -138,30 +186,30 @@ def _train_on(
     return config.out / PPO
 
 
-def _add(bench: Workbench, folder: Path, store: ModelStore) -> tuple[StageRecord, str]:
-    """Export a stage into the folder of versions; returns its record and its version."""
+def _add(bench: Workbench, folder: Path, store: ModelStore) -> tuple[str, str]:
+    """Export a stage into the folder of versions; returns its name and the version."""
     from rewriter import export
     from rewriter.stage_record import read_stage
 
     with TemporaryDirectory() as made:
         bundle = export.main(export.ExportConfig(folder, Path(made) / "bundle"), bench.spelling)
-        return read_stage(folder), store.add(bundle)
+        return read_stage(folder).stage, store.add(bundle)
 
 
 def _judge(
-    bench: Workbench, config: RenewalConfig, rivals: tuple[str, str | None], sessions: tuple[Session, ...]
+    bench: Workbench, config: RenewalConfig, versions: tuple[str, str | None], sessions: tuple[Session, ...]
 ) -> Comparison:
     import numpy as np
 
     from rewriter.held_out import held_out_queries
-    from rewriter.judging import judge
+    from rewriter.judging import Contestant, judge
     from rewriter.runtime import open_bundle
     from search.engines import open_engine
 
-    store, (new, old) = ModelStore(config.models), rivals
-    engine = open_engine(config.engine, bench.collection.corpus)
-    challenger = open_bundle(store.folder_of(new), engine)
-    champion = None if old is None else open_bundle(store.folder_of(old), engine)
-    queries = held_out_queries(bench, sessions)
-    named = ((new, challenger), (old or "as typed", champion))
-    return judge(engine, named, queries, np.random.default_rng([config.seed, 3]))
+    store, engine = ModelStore(config.models), open_engine(config.engine, bench.collection.corpus)
+    challenger, champion = (
+        Contestant(one or "as typed", None if one is None else open_bundle(store.folder_of(one), engine))
+        for one in versions
+    )
+    rng = np.random.default_rng([config.seed, 3])
+    return judge(engine, challenger, champion, held_out_queries(bench, sessions), config.clauses, rng)

@@ -38,14 +38,12 @@ less often real: a blend chosen on all of them is too cautious for the first."""
 
 def wanted_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
-    topics = [topic for split in bench.collection.topics.values() for topic in split]
-    return simulated_queries(sessions, topics) or clicked_queries(sessions)
+    return simulated_queries(sessions, bench.collection.all_topics) or clicked_queries(sessions)
 
 
 def held_out_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks per look where no session names a topic."""
-    topics = [topic for split in bench.collection.topics.values() for topic in split]
-    return simulated_queries(sessions, topics) or rated_queries(sessions)
+    return simulated_queries(sessions, bench.collection.all_topics) or rated_queries(sessions)
 
 
 def open_validation(

@@ -140,5 +140,5 @@ def _rewards(
 
 
 def _max_grade(bench: Workbench) -> int:
-    topics = (topic for split in bench.collection.topics.values() for topic in split)
+    topics = bench.collection.all_topics
     return max((grade for topic in topics for grade in topic.relevance.values()), default=1)

@@ -1,7 +1,7 @@
 """From a session log to what the training stages learn from: inputs, and what is wanted for each.
 
 Sessions are parted into training and validation before anything is counted, by topic where a simulator names one and
-by the first query otherwise, so that no validation query is a variant of a training one.
+by the index terms of the first query otherwise, so that no validation query is a variant of a training one.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class SplitLog:
 
 
 def split_sessions(sessions: Iterable[Session], validation_share: float, purpose: str = "") -> SplitLog:
-    """Part sessions by a hash of their need; the same need is always on the same side, and a client's repeated clicks
-    are left out (`visitors.once_per_client`). Partings for different purposes are independent of each other.
+    """Part sessions by a hash of their need; the same need is always on the same side, a client's repeated clicks are
+    left out (`visitors.once_per_client`), and so are sessions that come to a need of the validation later. Partings
+    for different purposes are independent of each other.
 
     Of a log so small that no need falls to the validation, the one nearest to it is kept back: without any held-out
     query no epoch and no round could ever be found better than the start.
@@ -58,7 +59,8 @@ def split_sessions(sessions: Iterable[Session], validation_share: float, purpose
     sides: tuple[list[Session], list[Session]] = ([], [])
     for session in typed:
         sides[_need(session) in kept_back].append(session)
-    return SplitLog(tuple(sides[0]), tuple(sides[1]))
+    training = (session for session in sides[0] if kept_back.isdisjoint(_later_needs(session)))
+    return SplitLog(tuple(training), tuple(sides[1]))
 
 
 def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[LoggedQuery]:
@@ -123,9 +125,21 @@ def retrieval_terms(query: str, spelling: Spelling | None) -> tuple[str, ...]:
     return tuple(analyse(query)) + tuple(analyse(" ".join(added)))
 
 
+def need_of_query(query: str) -> str:
+    """What is asked for, whatever its case, spaces and endings: the index terms, or the text where there are none."""
+    return "query " + (" ".join(analyse(query)) or query)
+
+
 def _need(session: Session) -> str:
     topic = session.turns[0].attributes.get(TOPIC_ATTRIBUTE)
-    return f"topic {topic}" if topic is not None else f"query {session.turns[0].query}"
+    return f"topic {topic}" if topic is not None else need_of_query(session.turns[0].query)
+
+
+def _later_needs(session: Session) -> set[str]:
+    """Of queries after the first; none where a topic says what is needed throughout."""
+    if session.turns[0].attributes.get(TOPIC_ATTRIBUTE) is not None:
+        return set()
+    return {need_of_query(turn.query) for turn in session.turns[1:]}
 
 
 def _bucket(key: str) -> float:

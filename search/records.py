@@ -158,3 +158,8 @@ class Collection:
     queries: Literal["real", "made"]
     """`real`: topic queries were typed by people and are searched verbatim first. `made`: they were made from
     documents, and a simulated user types them with its own noise."""
+
+    @property
+    def all_topics(self) -> tuple[Topic, ...]:
+        """Those of every split."""
+        return tuple(topic for split in self.topics.values() for topic in split)

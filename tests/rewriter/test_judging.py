@@ -1,12 +1,14 @@
 """A new version against the one that answers, on sessions kept from both."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rewriter.click_rates import rated_queries
-from rewriter.judging import is_better, judge, kept_for_judging
+from rewriter.judging import Contestant, is_better, is_worse, judge, kept_for_judging
 from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import LoggedQuery, split_sessions
+from rewriter.training_data import LoggedQuery, need_of_query, split_sessions
 from search.corpus import corpus_of
 from search.engines import open_engine
 from search.records import Click, Document, Session, Turn
@@ -32,7 +34,7 @@ MISLED = TableRewriter({f"typed{i}": (f"typed{i + 1}",) for i in range(N)})
 
 
 def judged(engine, new, old, given):
-    return judge(engine, (("new", new), ("old", old)), given, np.random.default_rng(0))
+    return judge(engine, Contestant("new", new), Contestant("old", old), given, 512, np.random.default_rng(0))
 
 
 def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
@@ -40,7 +42,8 @@ def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
     assert (found.a, found.b, found.measure, found.n) == ("new", "old", "nDCG@10", N)
     assert found.difference == pytest.approx(1 - 1 / np.log2(3))
     assert is_better(found)
-    assert not is_better(judged(engine, None, KNOWING, queries()))
+    lost = judged(engine, None, KNOWING, queries())
+    assert (is_better(lost), is_worse(lost), is_worse(found)) == (False, True, False)
     assert judged(engine, KNOWING, KNOWING, queries()).difference == 0
 
 
@@ -56,6 +59,55 @@ def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
 def test_without_queries_nobody_is_better(engine):
     assert not is_better(judged(engine, KNOWING, None, []))
     assert judged(engine, KNOWING, None, [LoggedQuery(RewriteRequest("typed0"), {"a00": 0})]).n == 0
+
+
+@pytest.mark.parametrize(("n", "better"), [(1, False), (2, False), (3, False), (29, False), (30, True)])
+def test_few_needs_make_nobody_better(engine, n, better):
+    """One won query has the interval (d, d): a version was activated on it."""
+    assert is_better(judged(engine, KNOWING, None, queries()[:n])) is better
+
+
+def test_queries_of_one_need_count_once(engine):
+    """Fifty spellings of one need that is won are one need."""
+    shown = frozenset({"a00", "b00"})
+    same = [LoggedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
+    knowing = TableRewriter({one.request.query: ("meant0",) for one in same})
+    found = judged(engine, knowing, None, same)
+    assert (found.n, found.wins) == (1, 1)
+    topic = [LoggedQuery(RewriteRequest(f"typed{i}"), {"a00": 1, "a01": 1}) for i in range(2)]
+    assert judged(engine, KNOWING, None, topic).n == 1
+
+
+def test_later_queries_of_sessions_are_not_judged(engine):
+    later = [LoggedQuery(RewriteRequest("typed0", ("typed1",)), {"a00": 1})]
+    assert judged(engine, KNOWING, None, later).n == 0
+
+
+def test_only_the_clauses_that_the_service_searches_are_judged(engine):
+    first = [
+        judge(engine, Contestant("new", KNOWING), Contestant("old", None), queries(), n, np.random.default_rng(0))
+        for n in (2, 1)
+    ]
+    assert first[0].difference > first[1].difference == 0
+
+
+def test_a_need_is_known_again_in_other_words_for_the_same_terms():
+    """Case, spaces and endings; and sessions that come to it later are not learned from either."""
+    kinds = ["find thing {}", "Find  things {}", "finding thing {} "]
+    sessions = [session(100 * k + i, kind.format(i)) for k, kind in enumerate(kinds) for i in range(100)]
+    kept = {need_of_query(one.turns[0].query) for one in kept_for_judging(sessions).validation}
+    assert 10 <= len(kept) <= 30
+    turned = [
+        replace(session(1000 + i, "other"), turns=(*_turns(1000 + i, "other"), *_turns(2000 + i, f"find thing {i}")))
+        for i in range(100)
+    ]
+    training = kept_for_judging([*sessions, *turned]).training
+    assert kept.isdisjoint(need_of_query(turn.query) for one in training for turn in one.turns)
+    assert len(training) > 200
+
+
+def _turns(i, query):
+    return session(i, query).turns
 
 
 def session(i, query):

@@ -116,7 +116,7 @@ class Delivery:
 
     def close(self, seconds: float) -> bool:
         """Drain, and end the thread; False where it hangs in the database and is left behind."""
-        if not self.drain(seconds):
+        if not self.drain(seconds) and self._spool.waiting:
             _log.warning("%d events stay in the spool until the next start", self._spool.waiting)
         self._stop.set()
         self._hurry.set()

@@ -125,6 +125,19 @@ def test_a_click_that_comes_before_its_turn_waits_for_it(spool, away, metrics, d
     assert counted(metrics, "spool_set_aside_total") == 0
 
 
+def test_the_end_looks_once_more_at_clicks_whose_query_another_host_delivered(spool, away, deliver, monkeypatch):
+    """They stayed in the spool of a host that went away, where looks had become rare."""
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 1000.0)
+    delivery = deliver()
+    put(spool, delivery, click(0))
+    assert delivery.drain(60)
+    assert spool.waiting == 1
+    away.get().append_events([turn(0)], [])
+    assert delivery.drain(60)
+    assert spool.waiting == 0
+    assert away.get().session("s").clicked == ("a",)
+
+
 def test_a_click_for_a_query_that_never_comes_is_set_aside(spool, away, metrics, deliver, tmp_path):
     delivery = deliver(patience_s=10.0)
     put(spool, delivery, click(0), turn(1), click(1))

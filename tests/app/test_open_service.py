@@ -6,6 +6,7 @@ import pytest
 
 import rewriter.runtime
 from app.metrics import Metrics
+from app.model_store import ModelStore
 from app.open_service import open_service
 from app.settings import Settings
 from search.corpus import load_corpus
@@ -33,5 +34,21 @@ def test_the_first_bundle_of_a_folder_must_know_the_documents(documents, tmp_pat
     try:
         assert service.models.in_use.state.active == (version if same else None)
         assert ("is left out: it was made from other documents" in caplog.text) == (not same)
+    finally:
+        service.close()
+
+
+def test_a_folder_in_which_a_version_was_chosen_needs_no_first_bundle(documents, tmp_path, monkeypatch):
+    """A service did not start because the image's bundle, long out of use, was of another build."""
+    monkeypatch.setattr(rewriter.runtime, "open_bundle", lambda folder, engine: open_toy(folder))
+    store = ModelStore(tmp_path / "models")
+    toy_bundle(tmp_path / "made", "tree")
+    store.activate(store.add(tmp_path / "made"))
+    settings = Settings(
+        data=str(documents), bundle=tmp_path / "gone", models=tmp_path / "models", log=str(tmp_path / "log.db")
+    )
+    service = open_service(settings, Metrics())
+    try:
+        assert service.models.in_use.state.active == store.state.active is not None
     finally:
         service.close()

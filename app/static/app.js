@@ -7,7 +7,7 @@ const VERSIONS = 5; // versions whose figures are shown, those with most session
 const TIMES = 40; // searches in the plot of latencies
 
 const REASONS = {
-  applied: "The rewriter expects better results from these words than from the query alone; your own words still count.",
+  applied: "These words are searched as well, with little weight each; your own words count most.",
   mode_off: "You asked for the query exactly as typed.",
   no_model: "No rewriter is loaded, so queries are searched as typed.",
   empty_query: "There is no searchable word in it.",
@@ -64,6 +64,10 @@ function loadSession() {
   return usable ? stored : { id: null, turns: [], clicked: false, time: 0 };
 }
 
+function sessionOver() {
+  return state.session.clicked || Date.now() - state.session.time > IDLE_MS;
+}
+
 function beginSession() {
   state.session = { id: null, turns: [], clicked: false, time: 0 };
   remember("session", null);
@@ -106,14 +110,32 @@ function go(query, mode = "auto") {
   $("query").value = query;
   const address = new URLSearchParams({ q: query });
   if (mode !== "auto") address.set("mode", mode);
+  if (location.search === `?${address}` && !sessionOver() && known()) return show(known()); // asked and answered
   history.pushState(null, "", `/?${address}`);
+  return search(query, mode);
+}
+
+/* The answer to what the address asks: going back, a reload or the same query again are no new search. */
+function known() {
+  const kept = recall("answer");
+  const reloaded = kept?.address === location.search && Date.now() - kept.time < IDLE_MS ? kept.answer : undefined;
+  return state.answers.get(location.search) ?? reloaded;
+}
+
+function keep(address, answer) {
+  state.answers.set(address, answer);
+  remember("answer", { address, answer, time: Date.now() });
+}
+
+function anew(query, mode = "auto") {
+  beginSession();
   return search(query, mode);
 }
 
 async function search(query, mode) {
   const turn = ++state.latest;
   const address = location.search;
-  if (state.session.clicked || Date.now() - state.session.time > IDLE_MS) beginSession();
+  if (sessionOver()) beginSession();
   document.body.dataset.view = "results";
   document.title = query ? `${query} · ${state.info?.title ?? "untilclick"}` : document.title;
   const waiting = setTimeout(() => showWaiting(), 150);
@@ -122,7 +144,7 @@ async function search(query, mode) {
     if (state.session.id) body.session_id = state.session.id;
     const answer = await call("/v1/search", body);
     if (turn !== state.latest) return;
-    state.answers.set(address, answer);
+    keep(address, answer);
     noteTurn(answer, mode);
     showLatency(answer.timings_ms.total);
     show(answer);
@@ -164,24 +186,29 @@ function showNotice({ query, rewrite, timings_ms: timings }) {
   $("notice").hidden = rewrite.reason === "empty_query";
   $("compare").parentElement.hidden = !rewrite.applied;
   const showing = rewrite.applied
-    ? ["Showing results for ", ...searched(query, rewrite), instead(query, rewrite)]
+    ? ["Showing results for ", ...searched(query, rewrite), ...earlier(query, rewrite), instead(query, rewrite)]
     : [rewrite.reason === "mode_off" ? "Results for " : "Results as typed for ", element("strong", {}, query)];
   if (rewrite.reason === "mode_off" && state.info?.rewriter_version) {
     showing.push(element("span", { class: "also" }, "exactly as typed. ", linkButton("Let it be rewritten", () => go(query))));
   }
   $("showing").replaceChildren(...showing);
   $("why").querySelector("summary").textContent = rewrite.applied ? "Why was it rewritten?" : "Why was it not rewritten?";
-  $("reason").textContent = rewrite.correction && rewrite.terms.length === 0 ? "A word was misspelt." : REASONS[rewrite.reason] ?? rewrite.reason;
+  $("reason").textContent = why(rewrite);
   const hidden = Math.max(0, rewrite.n_terms - TERMS);
   $("terms").replaceChildren(...rewrite.terms.slice(0, TERMS).map(({ term, weight }) => element("li", {},
     element("span", { class: "term" }, term),
-    bar(weight),
-    element("span", { class: "small" }, `${Math.round(weight * 100)} %`))));
+    bar(weight / rewrite.terms[0].weight),
+    element("span", { class: "small" }, `${(weight * 100).toFixed(1)} %`))));
   if (hidden) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${hidden} lighter`)));
   $("context").hidden = rewrite.context.length === 0;
   $("context").textContent = `Words of your earlier searches count a little: ${rewrite.context.join(", ")}.`;
   const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
   $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
+}
+
+function why({ correction, terms, reason }) {
+  const corrected = correction ? [`Words that no document holds were taken for misspelt: searched is “${correction}”.`] : [];
+  return [...corrected, ...(correction && terms.length === 0 ? [] : [REASONS[reason] ?? reason])].join(" ");
 }
 
 function bar(share) {
@@ -198,6 +225,12 @@ function searched(query, rewrite) {
   const words = added.split(/\s+/);
   const more = rewrite.n_terms > words.length ? ", …" : "";
   return [readable(query, meant), element("span", { class: "also" }, "With related words: ", element("span", { class: "added" }, words.join(", ") + more))];
+}
+
+function earlier(query, { context }) {
+  if (!context.length) return [];
+  const words = element("span", { class: "added" }, context.join(", "));
+  return [element("span", { class: "also" }, "With words of your earlier searches: ", words, ". ", linkButton("Leave them out", () => anew(query)))];
 }
 
 function instead(query, rewrite) {
@@ -236,9 +269,14 @@ function list(results, note) {
   return element("ol", { class: "list" }, ...results.map((one) => result(one, note?.(one))));
 }
 
+/* Long names may break after dots, underscores and slashes. */
+function breakable(name) {
+  return name.split(/(?<=[._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
+}
+
 function result(one, note) {
   const title = one.title || one.doc_id;
-  const open = element("button", { type: "button", class: "open", "data-doc": one.doc_id }, title);
+  const open = element("button", { type: "button", class: "open", "data-doc": one.doc_id }, ...breakable(title));
   const heading = element("h3", {}, open);
   const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(one.rank)), heading);
   if (state.seen.has(one.doc_id)) item.classList.add("seen");
@@ -249,11 +287,18 @@ function result(one, note) {
   return item;
 }
 
+const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may be gone the next time
+
 function showNothing({ query, rewrite }) {
-  const empty = rewrite.reason === "empty_query";
-  message(empty ? "Type what you are looking for" : "Nothing found",
-    empty ? "A word or two is enough." : "No document contains any of these words. Other words for the same thing may.");
-  if (!empty && rewrite.applied) $("message").querySelector(".actions").append(linkButton("Search exactly as typed", () => go(query, "off")));
+  if (rewrite.reason === "empty_query") {
+    message("No word to search for", query.trim() ? `“${query.trim()}” has no word that tells documents apart. Add one that does.` : "A word or two is enough.");
+  } else if (LATE.includes(rewrite.reason)) {
+    message("Nothing found for the words as typed", `${REASONS[rewrite.reason]} Misspelt words were not corrected.`);
+    $("message").querySelector(".actions").append(linkButton("Search again", () => search(query, "auto")));
+  } else {
+    message("Nothing found", "No document contains any of these words. Other words for the same thing may.");
+    if (rewrite.applied) $("message").querySelector(".actions").append(linkButton("Search exactly as typed", () => go(query, "off")));
+  }
 }
 
 function showFailure(error, again) {
@@ -304,7 +349,7 @@ async function reportClick(token, queryId) {
 }
 
 $("reader").addEventListener("close", () => {
-  if (state.from?.isConnected) state.from.focus();
+  if (state.from?.isConnected && document.activeElement !== $("query")) state.from.focus(); // it comes late: "/" may have been pressed
 });
 $("reader").addEventListener("click", (event) => { if (event.target === $("reader")) $("reader").close(); });
 $("close").addEventListener("click", () => $("reader").close());
@@ -323,9 +368,13 @@ async function showFigures() {
     $("mean-queries").textContent = stats.mean_queries_until_click?.toFixed(2) ?? "–";
     showVersions(stats.by_rewriter_version, percent);
   } catch {
-    $("versions").hidden = true;
-    for (const id of ["n-sessions", "n-clicks", "first-share", "mean-queries"]) $(id).textContent = "–";
+    clearFigures();
   }
+}
+
+function clearFigures() {
+  $("versions").hidden = true;
+  for (const id of ["n-sessions", "n-clicks", "first-share", "mean-queries"]) $(id).textContent = "–";
 }
 
 function showVersions(all, percent) {
@@ -356,6 +405,7 @@ for (const button of document.querySelectorAll("[data-source]")) {
   button.addEventListener("click", () => {
     state.source = button.dataset.source;
     for (const other of document.querySelectorAll("[data-source]")) other.setAttribute("aria-pressed", String(other === button));
+    clearFigures(); // those of the other source
     showFigures();
   });
 }
@@ -394,7 +444,12 @@ $("compare").addEventListener("click", () => {
   if (state.answer) showAnswer();
 });
 
-$("fresh").addEventListener("click", () => { beginSession(); $("query").select(); $("query").focus(); });
+$("fresh").addEventListener("click", () => {
+  beginSession();
+  history.pushState(null, "", "/");
+  followAddress();
+  $("query").focus();
+});
 
 // ---- addresses: the query is in the address, so that going back and sharing work
 
@@ -410,11 +465,11 @@ function followAddress() {
     return;
   }
   $("query").value = query;
-  const known = state.answers.get(location.search);
-  if (!known) { search(query, parameters.get("mode") === "off" ? "off" : "auto"); return; }
+  const answer = known();
+  if (!answer) { search(query, parameters.get("mode") === "off" ? "off" : "auto"); return; }
   state.latest++;
   document.body.dataset.view = "results";
-  show(known); // going back is looking again, not asking again
+  show(answer);
 }
 
 window.addEventListener("popstate", followAddress);
@@ -433,7 +488,7 @@ async function start() {
   $("about").textContent = `${data} · BM25 by ${engine} · ${version ? `rewriter ${version}` : "no rewriter loaded"}`;
   $("examples").hidden = examples.length === 0;
   $("examples").querySelector("ul").replaceChildren(...examples.map((query) =>
-    element("li", {}, element("button", { type: "button", onclick: () => go(query) }, query))));
+    element("li", {}, element("button", { type: "button", onclick: () => { beginSession(); go(query); } }, query))));
 }
 
 start();

@@ -204,6 +204,89 @@ def test_figures_by_version_and_the_time_of_searches(open_page, site, tmp_path):
     shot(page, "results-with-figures")
 
 
+def test_a_reload_and_the_same_query_again_are_no_new_queries(open_page, site):
+    """Each was logged, and counted as one more query until the click."""
+    page = open_page("/?q=delete+folder")
+    page.wait_for_selector(".result")
+    found = titles(page)
+    page.reload()
+    page.wait_for_selector(".result")
+    search(page, "delete folder")
+    assert titles(page) == found
+    assert page.locator("#session li").count() == 1
+    assert site[1].stats("live").turns == 1
+
+
+def test_an_example_is_a_need_of_its_own_and_the_session_can_be_left(open_page, site):
+    page = open_page("/?q=thread")
+    page.wait_for_selector(".result")
+    page.goto(site[0])
+    page.get_by_role("button", name="delete folder").click()
+    says(page, "#session ol", re.compile("^delete folder"))
+    assert site[1].stats("live").sessions == 2
+    page.get_by_role("button", name="Start a new one").click()
+    assert page.url == f"{site[0]}/"
+    assert page.is_hidden("#session")
+    assert page.input_value("#query") == ""
+
+
+def test_words_of_earlier_searches_are_named_and_can_be_left_out(open_page, site):
+    page = open_page()
+    answers = []
+
+    def with_context(route):
+        answer = route.fetch().json()
+        answer["rewrite"]["context"] = ["oven"] if not answers else []
+        answers.append(answer["session_id"])
+        route.fulfill(json=answer)
+
+    page.route("**/v1/search", with_context)
+    search(page, "delete folder")
+    says(page, "#showing", "With words of your earlier searches: oven.")
+    page.get_by_role("button", name="Leave them out").click()
+    says(page, "#showing", re.compile("^(?!.*earlier searches)"))
+    page.wait_for_timeout(300)
+    assert len(set(answers)) == 2, "the same query in a session of its own"
+
+
+def test_a_rewrite_that_came_too_late_is_not_called_an_unknown_word(open_page, site):
+    page = open_page()
+
+    def late(route):
+        answer = route.fetch().json()
+        answer["rewrite"]["reason"] = "over_budget"
+        route.fulfill(json=answer)
+
+    page.route("**/v1/search", late)
+    page.goto(f"{site[0]}/?q=zzzzz")
+    says(page, "#message", "Misspelt words were not corrected.")
+    page.unroute("**/v1/search")
+    page.get_by_role("button", name="Search again").click()
+    says(page, "#message", "No document contains any of these words.")
+    assert site[1].stats("live").turns == 2
+
+
+def test_a_query_of_stop_words_is_told_so(open_page, site):
+    page = open_page()
+
+    def empty(route):
+        answer = route.fetch().json()
+        answer["rewrite"]["reason"] = "empty_query"
+        route.fulfill(json=answer)
+
+    page.route("**/v1/search", empty)
+    page.goto(f"{site[0]}/?q=the")
+    says(page, "#message", "“the” has no word that tells documents apart.")
+
+
+def test_figures_of_the_other_source_do_not_stay(open_page):
+    page = open_page("/?q=thread")
+    says(page, "#n-sessions", "1")
+    page.route("**/v1/sessions/stats?source=simulated", lambda route: None)
+    page.get_by_role("button", name="Simulated").click()
+    assert page.text_content("#n-sessions") == "–"
+
+
 def test_a_query_after_the_click_begins_a_session(open_page, site):
     page = open_page("/?q=delete+folder")
     with page.expect_response("**/v1/click"):

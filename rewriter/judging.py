@@ -5,8 +5,8 @@ The sessions are parted by a hash of their need that does not change from versio
 judged by, no version made from `kept_for_judging` ever learned from (`untilclick train` reads whole logs). Where
 sessions name a simulated user's topic, its judgments count. Otherwise a clicked document is relevant, and rankings
 are compared on those documents alone that searchers were shown, because nobody could click on others (condensed
-lists: Sakai, "Alternatives to Bpref", SIGIR 2007). That favours the version that made the lists of the log; interleaving
-(`/v1/experiments`) does not.
+lists: Sakai, "Alternatives to Bpref", SIGIR 2007). That favours the version that made the lists of the log;
+interleaving (`/v1/experiments`) does not.
 
 Judged are first queries of sessions; those of one need count as one, because they are won and lost together.
 """

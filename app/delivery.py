@@ -110,7 +110,7 @@ class Delivery:
         self._wake.set()
         try:
             with self._passed:
-                return self._passed.wait_for(lambda: self._looked and self._drained(), seconds)
+                return self._passed.wait_for(self._drained, seconds)
         finally:
             self._hurry.clear()
 
@@ -125,6 +125,8 @@ class Delivery:
         return not self._thread.is_alive()
 
     def _drained(self) -> bool:
+        if any(list(self._early.values())) and not self._looked:  # a copy: the thread may be changing it
+            return False
         return all(file.waiting <= len(self._early.get(file, ())) for file in self._spool.files())
 
     def _run(self) -> None:

@@ -74,7 +74,7 @@ def test_every_help_text_has_an_example_that_calls_the_command(run, command):
 
 def test_paragraphs_of_help_texts_flow(run):
     """The lines of a docstring once broke in the help as they do in the source, in all paragraphs but the first."""
-    assert "interval of the difference lies above 0. With fewer" in run("renew", "--help").stdout
+    assert "by interval and by test. With fewer" in run("renew", "--help").stdout
 
 
 def test_the_commands_are_the_documented_ones(run):

@@ -2,7 +2,9 @@
 
 const IDLE_MS = 30 * 60 * 1000; // after this a session is over
 const RESULTS = 10;
+const KEPT = 20; // answers that a reload or going back shows again
 const TERMS = 6; // words of a rewrite that are listed
+const NAMED = 4; // words of a rewrite that the headline names at most
 const VERSIONS = 5; // versions whose figures are shown, those with most sessions
 const TIMES = 40; // searches in the plot of latencies
 
@@ -18,9 +20,13 @@ const REASONS = {
   error: "Rewriting failed, so the query was searched as typed.",
   breaker_open: "The rewriter failed several times and is left alone for a moment, so the query was searched as typed.",
 };
+const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may be gone the next time
 
 const $ = (id) => document.getElementById(id);
-const state = { answer: null, session: loadSession(), source: "live", info: null, latest: 0, from: null, seen: new Set(), answers: new Map(), times: [] };
+const state = {
+  answer: null, kept: recall("answers") ?? [], session: loadSession(), latest: 0, pending: null,
+  source: "live", info: null, from: null, seen: new Set(), times: [],
+};
 
 // ---- small things
 
@@ -107,24 +113,30 @@ function showSession() {
 // ---- searching
 
 function go(query, mode = "auto") {
+  const address = addressOf(query, mode);
   $("query").value = query;
-  const address = new URLSearchParams({ q: query });
-  if (mode !== "auto") address.set("mode", mode);
-  if (location.search === `?${address}` && !sessionOver() && known()) return show(known()); // asked and answered
-  history.pushState(null, "", `/?${address}`);
-  return search(query, mode);
+  if (address === state.pending) return undefined; // Enter was pressed twice
+  if (address !== location.search) history.pushState(null, "", `/${address}`);
+  const answer = known(address);
+  const same = answer && !sessionOver() && answer.session_id === state.session.id;
+  return same ? show(answer) : search(query, mode);
 }
 
-/* The answer to what the address asks: going back, a reload or the same query again are no new search. */
-function known() {
-  const kept = recall("answer");
-  const reloaded = kept?.address === location.search && Date.now() - kept.time < IDLE_MS ? kept.answer : undefined;
-  return state.answers.get(location.search) ?? reloaded;
+function addressOf(query, mode) {
+  const parameters = new URLSearchParams({ q: query });
+  if (mode !== "auto") parameters.set("mode", mode);
+  return `?${parameters}`;
+}
+
+/* The answer to what an address asks. A reload, going back, and the same query again in its session are no new search. */
+function known(address) {
+  return state.kept.find((one) => one.address === address && Date.now() - one.time < IDLE_MS)?.answer;
 }
 
 function keep(address, answer) {
-  state.answers.set(address, answer);
-  remember("answer", { address, answer, time: Date.now() });
+  const others = state.kept.filter((one) => one.address !== address && Date.now() - one.time < IDLE_MS);
+  state.kept = [{ address, answer, time: Date.now() }, ...others].slice(0, KEPT);
+  remember("answers", state.kept);
 }
 
 function anew(query, mode = "auto") {
@@ -134,15 +146,12 @@ function anew(query, mode = "auto") {
 
 async function search(query, mode) {
   const turn = ++state.latest;
-  const address = location.search;
+  const address = state.pending = addressOf(query, mode);
   if (sessionOver()) beginSession();
-  document.body.dataset.view = "results";
-  document.title = query ? `${query} · ${state.info?.title ?? "untilclick"}` : document.title;
-  const waiting = setTimeout(() => showWaiting(), 150);
+  showView("results", query);
+  const waiting = setTimeout(() => { if (turn === state.latest) showWaiting(); }, 150);
   try {
-    const body = { query, k: RESULTS, mode, compare: true };
-    if (state.session.id) body.session_id = state.session.id;
-    const answer = await call("/v1/search", body);
+    const answer = await ask(query, mode);
     if (turn !== state.latest) return;
     keep(address, answer);
     noteTurn(answer, mode);
@@ -152,14 +161,45 @@ async function search(query, mode) {
     if (turn === state.latest) showFailure(error, () => search(query, mode));
   } finally {
     clearTimeout(waiting);
-    if (turn === state.latest) { $("loading").hidden = true; $("results").removeAttribute("aria-busy"); }
   }
   showFigures();
 }
 
+function ask(query, mode) {
+  const body = { query, k: RESULTS, mode, compare: true };
+  if (state.session.id) body.session_id = state.session.id;
+  return call("/v1/search", body);
+}
+
+/* From now on no answer is awaited: one that still comes is not shown. */
+function settle() {
+  state.latest++;
+  state.pending = null;
+  $("loading").hidden = true;
+  $("results").removeAttribute("aria-busy");
+}
+
 function show(answer) {
+  settle();
   state.answer = answer;
+  showView("results", answer.query);
   showAnswer();
+}
+
+function showView(name, query) {
+  const title = state.info?.title ?? "untilclick";
+  document.body.dataset.view = name;
+  document.title = query ? `${query} · ${title}` : title;
+}
+
+function showStart() {
+  settle();
+  state.answer = null;
+  showView("start");
+  document.body.dataset.compare = "false";
+  $("results").replaceChildren();
+  $("notice").hidden = $("message").hidden = true;
+  $("query").value = "";
 }
 
 function showWaiting() {
@@ -173,7 +213,6 @@ function showAnswer() {
   const { answer } = state;
   const comparing = $("compare").getAttribute("aria-checked") === "true" && answer.rewrite.applied;
   document.body.dataset.compare = String(comparing);
-  $("loading").hidden = true;
   showNotice(answer);
   $("results").replaceChildren(...(comparing ? [columns(answer)] : [list(answer.results, null)]));
   const n = answer.results.length;
@@ -182,33 +221,48 @@ function showAnswer() {
   $("status").textContent = n === 0 ? "No results" : `${n} results`;
 }
 
-function showNotice({ query, rewrite, timings_ms: timings }) {
-  $("notice").hidden = rewrite.reason === "empty_query";
-  $("compare").parentElement.hidden = !rewrite.applied;
-  const showing = rewrite.applied
+function showNotice(answer) {
+  const { query, rewrite, results } = answer;
+  const { applied, reason } = rewrite;
+  $("notice").hidden = reason === "empty_query";
+  $("compare").parentElement.hidden = !applied;
+  const showing = applied
     ? ["Showing results for ", ...searched(query, rewrite), ...earlier(query, rewrite), instead(query, rewrite)]
-    : [rewrite.reason === "mode_off" ? "Results for " : "Results as typed for ", element("strong", {}, query)];
-  if (rewrite.reason === "mode_off" && state.info?.rewriter_version) {
-    showing.push(element("span", { class: "also" }, "exactly as typed. ", linkButton("Let it be rewritten", () => go(query))));
-  }
+    : [reason === "mode_off" ? "Results for " : "Results as typed for ", element("strong", {}, query)];
+  if (reason === "mode_off" && state.info?.rewriter_version) showing.push(also("exactly as typed. ", linkButton("Let it be rewritten", () => go(query))));
+  if (LATE.includes(reason) && results.length) showing.push(also("It could not be rewritten this time. ", searchAgain(query)));
   $("showing").replaceChildren(...showing);
-  $("why").querySelector("summary").textContent = rewrite.applied ? "Why was it rewritten?" : "Why was it not rewritten?";
-  $("reason").textContent = why(rewrite);
-  const hidden = Math.max(0, rewrite.n_terms - TERMS);
-  $("terms").replaceChildren(...rewrite.terms.slice(0, TERMS).map(({ term, weight }) => element("li", {},
-    element("span", { class: "term" }, term),
-    bar(weight / rewrite.terms[0].weight),
-    element("span", { class: "small" }, `${(weight * 100).toFixed(1)} %`))));
-  if (hidden) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${hidden} lighter`)));
-  $("context").hidden = rewrite.context.length === 0;
-  $("context").textContent = `Words of your earlier searches count a little: ${rewrite.context.join(", ")}.`;
+  showWhy(answer);
+}
+
+function showWhy({ query, rewrite, timings_ms: timings }) {
+  const { applied, correction, context, n_terms: n, reason, terms } = rewrite;
+  $("why").querySelector("summary").textContent = applied ? "Why was it rewritten?" : "Why was it not rewritten?";
+  $("corrected").hidden = !correction;
+  $("corrected").replaceChildren("Words that no document holds were corrected: ", ...(correction ? corrections(query, correction) : []));
+  $("reason").hidden = applied && n === 0;
+  $("reason").textContent = REASONS[reason] ?? reason;
+  showTerms(terms, n);
+  $("context").hidden = context.length === 0;
+  $("context").textContent = `Words of your earlier searches count a little: ${context.join(", ")}.`;
   const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
   $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
 }
 
-function why({ correction, terms, reason }) {
-  const corrected = correction ? [`Words that no document holds were taken for misspelt: searched is “${correction}”.`] : [];
-  return [...corrected, ...(correction && terms.length === 0 ? [] : [REASONS[reason] ?? reason])].join(" ");
+function showTerms(terms, n) {
+  const listed = terms.slice(0, TERMS);
+  const heaviest = Math.max(...listed.map(({ weight }) => weight));
+  $("terms").replaceChildren(...listed.map(({ term, weight }) =>
+    element("li", {}, element("span", { class: "term" }, term), bar(weight / heaviest))));
+  if (n > listed.length) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${n - listed.length} lighter`)));
+}
+
+/* Each misspelt word with what was searched; the whole query where words were split or joined. */
+function corrections(query, correction) {
+  const [typed, meant] = [query, correction].map((text) => text.trim().split(/\s+/));
+  const pairs = typed.length === meant.length ? typed.map((word, i) => [word, meant[i]]) : [[query.trim(), correction]];
+  const changed = pairs.filter(([before, after]) => before.toLowerCase() !== after.toLowerCase());
+  return changed.flatMap(([before, after], i) => [i ? ", " : "", `${before} → `, element("strong", {}, after)]);
 }
 
 function bar(share) {
@@ -217,25 +271,40 @@ function bar(share) {
   return element("span", { class: "bar", "aria-hidden": "true" }, filled);
 }
 
-/* The words that a rewrite adds weigh little each: they are named apart from what was typed or meant. */
+/* The words that a rewrite adds are named apart from what was typed or meant, and only where they weigh something. */
 function searched(query, rewrite) {
   const meant = rewrite.correction ?? query;
-  const added = rewrite.text.slice(meant.trim().length).trim();
-  if (!added) return [readable(query, meant)];
-  const words = added.split(/\s+/);
+  const words = outstanding(rewrite.terms, meant);
+  if (!words.length) return [readable(query, meant)];
   const more = rewrite.n_terms > words.length ? ", …" : "";
-  return [readable(query, meant), element("span", { class: "also" }, "With related words: ", element("span", { class: "added" }, words.join(", ") + more))];
+  return [readable(query, meant), also("With related words: ", element("span", { class: "added" }, words.join(", ") + more))];
+}
+
+/* Words of a tenth of the rewrite or of twice the median weight. Of hundreds that weigh alike none is worth naming. */
+function outstanding(terms, meant) {
+  const median = terms[terms.length >> 1]?.weight; // the heaviest come first
+  const present = new Set(meant.toLowerCase().split(/\s+/));
+  const large = terms.filter(({ term, weight }) => !present.has(term) && (weight >= 0.1 || weight >= 2 * median));
+  return large.slice(0, NAMED).map(({ term }) => term);
 }
 
 function earlier(query, { context }) {
   if (!context.length) return [];
   const words = element("span", { class: "added" }, context.join(", "));
-  return [element("span", { class: "also" }, "With words of your earlier searches: ", words, ". ", linkButton("Leave them out", () => anew(query)))];
+  return [also("With words of your earlier searches: ", words, ". ", linkButton("Leave them out", () => anew(query)))];
 }
 
 function instead(query, rewrite) {
   const label = rewrite.correction ? query : "exactly as typed";
-  return element("span", { class: "also" }, rewrite.correction ? "Search instead for " : "Search ", linkButton(label, () => go(query, "off")));
+  return also(rewrite.correction ? "Search instead for " : "Search ", linkButton(label, () => go(query, "off")));
+}
+
+function also(...parts) {
+  return element("span", { class: "also" }, ...parts);
+}
+
+function searchAgain(query) {
+  return linkButton("Search again", () => search(query, "auto"));
 }
 
 function readable(query, text) {
@@ -253,7 +322,7 @@ function columns({ query, rewrite, results, original_results: original }) {
   return element("div", { class: "columns" },
     element("section", { "aria-label": "As typed" },
       element("h2", {}, "As typed", element("small", {}, query)),
-      list(original, (one) => (after.has(one.doc_id) ? null : ["gone", "not in the other list"]))),
+      list(original, (one) => (after.has(one.doc_id) ? null : ["gone", "only here"]))),
     element("section", { "aria-label": "Rewritten" },
       element("h2", {}, "Rewritten", element("small", {}, rewrite.correction ?? query, rewrite.n_terms ? `, ${rewrite.n_terms} related words` : "")),
       list(results, (one) => move(before.get(one.doc_id), one.rank))));
@@ -271,7 +340,7 @@ function list(results, note) {
 
 /* Long names may break after dots, underscores and slashes. */
 function breakable(name) {
-  return name.split(/(?<=[._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
+  return name.split(/(?<=[^._/][._/]+)(?=[^._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
 }
 
 function result(one, note) {
@@ -281,33 +350,32 @@ function result(one, note) {
   const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(one.rank)), heading);
   if (state.seen.has(one.doc_id)) item.classList.add("seen");
   if (note) open.append(" ", element("span", { class: `move ${note[0]}` }, note[1]));
-  if (title !== one.doc_id) item.append(element("p", { class: "id" }, one.doc_id));
+  if (title !== one.doc_id) item.append(element("p", { class: "id" }, ...breakable(one.doc_id)));
   item.append(element("p", { class: "snippet" }, ...one.snippet.map((piece) => (piece.hit ? element("mark", {}, piece.text) : piece.text))));
   item.addEventListener("click", () => { if (!String(getSelection())) openDocument(one, open); });
   return item;
 }
 
-const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may be gone the next time
-
 function showNothing({ query, rewrite }) {
+  const offer = $("message").querySelector(".actions");
   if (rewrite.reason === "empty_query") {
-    message("No word to search for", query.trim() ? `“${query.trim()}” has no word that tells documents apart. Add one that does.` : "A word or two is enough.");
+    message("No word to search for", `“${query.trim()}” has no word that can be searched for. Add one that says what you mean.`);
   } else if (LATE.includes(rewrite.reason)) {
     message("Nothing found for the words as typed", `${REASONS[rewrite.reason]} Misspelt words were not corrected.`);
-    $("message").querySelector(".actions").append(linkButton("Search again", () => search(query, "auto")));
+    offer.append(searchAgain(query));
   } else {
-    message("Nothing found", "No document contains any of these words. Other words for the same thing may.");
-    if (rewrite.applied) $("message").querySelector(".actions").append(linkButton("Search exactly as typed", () => go(query, "off")));
+    message("Nothing found", "No document matches these words. Other words for the same thing may find one.");
+    if (rewrite.applied) offer.append(linkButton("Search exactly as typed", () => go(query, "off")));
   }
 }
 
-function showFailure(error, again) {
+function showFailure(error, retry) {
+  settle();
   $("notice").hidden = true;
-  $("loading").hidden = true;
   $("results").replaceChildren();
   const away = error instanceof TypeError;
   message(away ? "The service cannot be reached" : "That did not work", away ? "Is it still running, and are you online?" : error.message);
-  $("message").querySelector(".actions").append(linkButton("Try again", again));
+  $("message").querySelector(".actions").append(linkButton("Try again", retry));
   $("status").textContent = "The search failed";
 }
 
@@ -326,8 +394,8 @@ async function openDocument(one, opener) {
   state.seen.add(one.doc_id);
   opener.closest(".result").classList.add("seen");
   if (one.click_token) reportClick(one.click_token, state.answer.query_id);
-  $("reader-id").textContent = one.title && one.title !== one.doc_id ? one.doc_id : "";
-  $("reader-title").textContent = one.title || one.doc_id;
+  $("reader-id").replaceChildren(...(one.title && one.title !== one.doc_id ? breakable(one.doc_id) : []));
+  $("reader-title").replaceChildren(...breakable(one.title || one.doc_id));
   $("reader-text").textContent = "…";
   $("reader").showModal();
   $("reader-text").focus();
@@ -384,8 +452,11 @@ function showVersions(all, percent) {
     element("span", { class: "version" }, one.rewriter_version ?? "as typed"),
     bar(one.first_query_click_share ?? 0),
     element("span", { class: "share" }, percent(one.first_query_click_share)),
-    element("span", { class: "small" }, `${one.sessions.toLocaleString("en")} ${one.sessions === 1 ? "session" : "sessions"}, ` +
-      `${one.mean_queries_until_click?.toFixed(2) ?? "–"} queries until the click`))));
+    element("span", { class: "small" }, `${one.sessions.toLocaleString("en")} ${one.sessions === 1 ? "session" : "sessions"}, ${untilClick(one)}`))));
+}
+
+function untilClick({ mean_queries_until_click: mean }) {
+  return mean === null ? "no click yet" : `${mean.toFixed(2)} queries until the click`;
 }
 
 function showLatency(ms) {
@@ -447,7 +518,7 @@ $("compare").addEventListener("click", () => {
 $("fresh").addEventListener("click", () => {
   beginSession();
   history.pushState(null, "", "/");
-  followAddress();
+  showStart();
   $("query").focus();
 });
 
@@ -455,21 +526,17 @@ $("fresh").addEventListener("click", () => {
 
 function followAddress() {
   const parameters = new URLSearchParams(location.search);
-  const query = parameters.get("q");
-  if (query === null) {
-    document.body.dataset.view = "start";
-    document.body.dataset.compare = "false";
-    state.latest++;
-    $("query").value = "";
-    if (document.activeElement !== $("query") && document.readyState === "complete") $("query").focus();
+  const query = parameters.get("q") ?? "";
+  if (!query.trim()) {
+    showStart();
+    if (document.readyState === "complete") $("query").focus();
     return;
   }
+  const mode = parameters.get("mode") === "off" ? "off" : "auto";
+  const answer = known(addressOf(query, mode));
   $("query").value = query;
-  const answer = known();
-  if (!answer) { search(query, parameters.get("mode") === "off" ? "off" : "auto"); return; }
-  state.latest++;
-  document.body.dataset.view = "results";
-  show(answer);
+  if (answer) show(answer);
+  else search(query, mode);
 }
 
 window.addEventListener("popstate", followAddress);

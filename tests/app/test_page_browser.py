@@ -111,6 +111,17 @@ def says(page, selector, text):
     expect(page.locator(selector)).to_contain_text(text)
 
 
+def alter(page, changes):
+    """Let the page see other rewrites than the service gives: `changes` is called once for each answer."""
+
+    def answer_with(route):
+        answer = route.fetch().json()
+        answer["rewrite"] |= changes(answer)
+        route.fulfill(json=answer)
+
+    page.route("**/v1/search", answer_with)
+
+
 def titles(page, selector=".result .open"):
     return page.locator(selector).evaluate_all("all => all.map(one => one.dataset.doc)")
 
@@ -213,7 +224,42 @@ def test_a_reload_and_the_same_query_again_are_no_new_queries(open_page, site):
     page.wait_for_selector(".result")
     search(page, "delete folder")
     assert titles(page) == found
-    assert page.locator("#session li").count() == 1
+    search(page, "thread")
+    says(page, "#session ol", "thread")
+    page.reload()
+    page.go_back()
+    says(page, "#showing", "delete folder")
+    search(page, "thread")
+    says(page, "#showing", "thread")
+    assert page.title() == "thread · untilclick"
+    assert page.locator("#session li").count() == 2
+    assert site[1].stats("live").turns == 2
+
+
+def test_an_answer_is_kept_for_half_an_hour(open_page, site):
+    page = open_page("/?q=thread")
+    page.wait_for_selector(".result")
+    page.evaluate(
+        "sessionStorage.setItem('answers', JSON.stringify("
+        "JSON.parse(sessionStorage.getItem('answers')).map(one => ({ ...one, time: one.time - 30 * 60 * 1000 }))))"
+    )
+    page.reload()
+    page.wait_for_selector(".result")
+    says(page, "#n-sessions", "1")
+    assert site[1].stats("live").turns == 2
+
+
+def test_enter_pressed_twice_is_one_query(open_page, site):
+    page = open_page()
+    waiting = []
+    page.route("**/v1/search", lambda route: waiting.append(route))
+    page.fill("#query", "delete folder")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#loading", state="visible")
+    assert len(waiting) == 1
+    waiting[0].continue_()
+    page.wait_for_selector(".result")
     assert site[1].stats("live").turns == 1
 
 
@@ -228,19 +274,22 @@ def test_an_example_is_a_need_of_its_own_and_the_session_can_be_left(open_page, 
     assert page.url == f"{site[0]}/"
     assert page.is_hidden("#session")
     assert page.input_value("#query") == ""
+    assert page.evaluate("document.activeElement.id") == "query"
+    assert (page.title(), page.locator(".result").count()) == ("untilclick", 0)
+    search(page, "delete folder")
+    says(page, "#n-sessions", "3")
+    assert site[1].stats("live").sessions == 3, "what was asked in another session is asked anew"
 
 
 def test_words_of_earlier_searches_are_named_and_can_be_left_out(open_page, site):
     page = open_page()
     answers = []
 
-    def with_context(route):
-        answer = route.fetch().json()
-        answer["rewrite"]["context"] = ["oven"] if not answers else []
+    def once(answer):
         answers.append(answer["session_id"])
-        route.fulfill(json=answer)
+        return {"context": ["oven"] if len(answers) == 1 else []}
 
-    page.route("**/v1/search", with_context)
+    alter(page, once)
     search(page, "delete folder")
     says(page, "#showing", "With words of your earlier searches: oven.")
     page.get_by_role("button", name="Leave them out").click()
@@ -249,34 +298,61 @@ def test_words_of_earlier_searches_are_named_and_can_be_left_out(open_page, site
     assert len(set(answers)) == 2, "the same query in a session of its own"
 
 
+def test_a_correction_is_named_first(open_page):
+    page = open_page()
+    alter(page, lambda answer: {"correction": "delete folder", "terms": [], "n_terms": 0, "applied": True})
+    search(page, "delete foldr")
+    says(page, "#showing", "Search instead for delete foldr")
+    page.click("#why summary")
+    assert page.text_content("#corrected") == "Words that no document holds were corrected: foldr → folder"
+    assert page.is_hidden("#reason")
+    shot(page, "why-corrected")
+
+
+def test_words_that_weigh_alike_are_no_headline(open_page):
+    """Four of two hundred words stood there, though none of them mattered."""
+    page = open_page()
+    weights = [0.02, *[0.005] * 19]
+    terms = [{"term": f"word{i}", "weight": weight} for i, weight in enumerate(weights)]
+    alter(page, lambda answer: {"terms": terms[1:] if answer["query"] == "delete folder" else terms, "n_terms": 200})
+    search(page, "delete folder")
+    says(page, "#showing", "Showing results for delete folder")
+    assert "related words" not in page.text_content("#showing")
+    page.click("#why summary")
+    widths = page.locator("#terms .bar i").evaluate_all("all => all.map(one => one.style.width)")
+    assert widths == ["100%"] * 6
+    search(page, "wait until a thread terminates")
+    says(page, "#showing", "With related words: word0, …")
+
+
 def test_a_rewrite_that_came_too_late_is_not_called_an_unknown_word(open_page, site):
     page = open_page()
-
-    def late(route):
-        answer = route.fetch().json()
-        answer["rewrite"]["reason"] = "over_budget"
-        route.fulfill(json=answer)
-
-    page.route("**/v1/search", late)
+    alter(page, lambda answer: {"reason": "over_budget"})
     page.goto(f"{site[0]}/?q=zzzzz")
     says(page, "#message", "Misspelt words were not corrected.")
+    search(page, "thread")
+    says(page, "#showing", "It could not be rewritten this time.")
     page.unroute("**/v1/search")
+    page.locator("#showing").get_by_role("button", name="Search again").click()
+    says(page, "#showing", re.compile("^(?!.*this time)"))
+    page.go_back()
     page.get_by_role("button", name="Search again").click()
-    says(page, "#message", "No document contains any of these words.")
-    assert site[1].stats("live").turns == 2
+    says(page, "#message", "No document matches these words.")
+    assert site[1].stats("live").turns == 4
 
 
 def test_a_query_of_stop_words_is_told_so(open_page, site):
     page = open_page()
-
-    def empty(route):
-        answer = route.fetch().json()
-        answer["rewrite"]["reason"] = "empty_query"
-        route.fulfill(json=answer)
-
-    page.route("**/v1/search", empty)
+    alter(page, lambda answer: {"reason": "empty_query"})
     page.goto(f"{site[0]}/?q=the")
-    says(page, "#message", "“the” has no word that tells documents apart.")
+    says(page, "#message", "“the” has no word that can be searched for.")
+
+
+def test_an_address_without_a_query_is_the_start_page(open_page, site):
+    page = open_page("/?q=+")
+    says(page, "#n-sessions", "0")
+    assert page.is_visible("#examples")
+    assert site[1].stats("live").turns == 0
 
 
 def test_figures_of_the_other_source_do_not_stay(open_page):
@@ -301,7 +377,9 @@ def test_a_query_after_the_click_begins_a_session(open_page, site):
 def test_original_and_rewritten_stand_side_by_side(open_page, site):
     page = open_page("/?q=delete+folder")
     page.wait_for_selector(".result")
+    edges = [page.locator(part).bounding_box()["x"] for part in (".wordmark", "#search", "#notice")]
     page.get_by_role("switch", name="Compare").click()
+    assert edges == [page.locator(part).bounding_box()["x"] for part in (".wordmark", "#search", "#notice")]
     original, rewritten = (titles(page, f'section[aria-label="{name}"] .open') for name in ("As typed", "Rewritten"))
     assert original != rewritten
     assert "shutil.rmtree" in rewritten
@@ -311,6 +389,13 @@ def test_original_and_rewritten_stand_side_by_side(open_page, site):
     page.locator('section[aria-label="As typed"] .open').first.click()
     page.wait_for_selector("#reader[open]")
     assert site[1].stats("live").clicks == 0
+
+
+def test_long_names_break_where_their_parts_do(open_page):
+    page = open_page("/?q=delete+folder")
+    page.wait_for_selector(".result")
+    name = page.locator('[data-doc="mailbox.Maildir"]').first
+    assert name.evaluate("one => one.innerHTML") == "mailbox.<wbr>Maildir.<wbr>remove_<wbr>folder"
 
 
 def test_the_keyboard_is_enough(open_page, site):
@@ -378,7 +463,22 @@ def test_a_phone_is_wide_enough(open_page, scheme):
     search(page, "delete folder")
     page.get_by_role("switch", name="Compare").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.get_by_role("button", name="Search", exact=True).is_visible()
+    left, right = (page.locator(f'section[aria-label="{name}"] .result').nth(1) for name in ("As typed", "Rewritten"))
+    assert left.bounding_box()["y"] == right.bounding_box()["y"]
+    assert left.bounding_box()["x"] + left.bounding_box()["width"] <= right.bounding_box()["x"]
+    assert page.locator(".snippet:visible").count() == 0
     shot(page, f"phone-results-{scheme}")
+
+
+def test_without_javascript_the_page_says_so_under_the_box(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site[0])
+    box, hint = (page.locator(part).bounding_box() for part in ("#search", ".hint"))
+    assert 0 < hint["y"] - box["y"] - box["height"] < 40
+    assert page.is_hidden("#figures")
+    context.close()
 
 
 def test_dark_follows_the_system(open_page):

@@ -3,7 +3,7 @@
 const IDLE_MS = 30 * 60 * 1000; // after this a session is over
 const RESULTS = 10;
 const KEPT = 20; // answers that a reload or going back shows again
-const TERMS = 6; // words of a rewrite that are listed
+const TERMS = 6; // words of a rewrite, and of earlier searches, that are listed
 const NAMED = 4; // words of a rewrite that the headline names at most
 const VERSIONS = 5; // versions whose figures are shown, those with most sessions
 const TIMES = 40; // searches in the plot of latencies
@@ -290,8 +290,8 @@ function outstanding(terms, meant) {
 
 function earlier(query, { context }) {
   if (!context.length) return [];
-  const words = element("span", { class: "added" }, context.join(", "));
-  return [also("With words of your earlier searches: ", words, ". ", linkButton("Leave them out", () => anew(query)))];
+  const words = element("span", { class: "added" }, context.slice(0, TERMS).join(", ") + (context.length > TERMS ? ", …" : "."));
+  return [also("With words of your earlier searches: ", words, " ", linkButton("Leave them out", () => anew(query)))];
 }
 
 function instead(query, rewrite) {

@@ -102,15 +102,16 @@ class Delivery:
         """Say that the spool has a new event."""
         self._wake.set()
 
-    def drain(self, seconds: float) -> bool:
+    def drain(self, seconds: float, *, patient: bool = True) -> bool:
         """Wait until all is delivered, clicks that wait for their turn excepted, which are looked at once more; False
-        where that takes longer."""
+        where that takes longer, or (not `patient`) where the log fails meanwhile."""
         self._looked, self._look_again = False, 0.0
         self._hurry.set()
         self._wake.set()
         try:
             with self._passed:
-                return self._passed.wait_for(self._drained, seconds)
+                self._passed.wait_for(lambda: self._drained() or (self.failing and not patient), seconds)
+            return self._drained()
         finally:
             self._hurry.clear()
 
@@ -240,6 +241,8 @@ class Delivery:
         _log.warning("The session log cannot be written (try %d), events wait: %s", state.attempt_number, error)
         for file in self._spool.files():
             file.tidy()
+        with self._passed:
+            self._passed.notify_all()
 
     def _settle(self, file: SpoolFile, batch: _Batch, written: Written) -> None:
         """Remove what is written, keep clicks that came before their turn, and set aside those that wait too long."""

@@ -139,7 +139,7 @@ class SoftLog:
     def _fresh(self, read: Callable[[], T]) -> T:
         failing = self._delivery.failing
         if not failing:
-            self._delivery.drain(self._limits.fresh_s)
+            self._delivery.drain(self._limits.fresh_s, patient=False)
         return self._figures.read(read, ANSWERS_S if failing else STATS_S)
 
     def _logged(self, session_id: str) -> tuple[PastQuery, ...]:

@@ -35,7 +35,7 @@ class ServiceAccess:
         return await to_thread.run_sync(act, limiter=self.slow)
 
 
-def _access(request: Request) -> ServiceAccess:
+async def _access(request: Request) -> ServiceAccess:
     access: ServiceAccess = request.app.state.access
     return access
 

@@ -1,13 +1,14 @@
 """The service under load from k6: how long searches take, how many it holds, its memory and its start.
 
-    python -m benchmarks.bench_service [--data SOURCE] [--documents N ...] [--rates N ...] [--seconds S] [--workers N]
-                                       [--engine NAME] [--bundle DIR] [--out DIR] [--json FILE]
+    python -m benchmarks.bench_service [--data SOURCE] [--documents N ...] [--rates N ...] [--seconds S] [--repeats N]
+                                       [--workers N] [--engine NAME] [--bundle DIR] [--out DIR] [--json FILE]
 
 Visitors (`service.js`) search the source's own queries, drawn by a Zipf law, with rewriting on, click and retype. The
 first documents are the source's; where more are asked for, the rest is put together of its sentences. The rewriter
 is a base, trained on the source unless --bundle names another. Each number of documents is measured with the cache
-of rewrites and without, at rising rates until p99 passes 100 ms, requests fail, or arrivals are dropped. k6 itself
-runs on the same cores.
+of rewrites and without, at rising rates until p99 passes 100 ms, requests fail, or arrivals are dropped. Each rate is
+measured --repeats times, since other machines may use the same cores; the table has medians, the lowest and the
+highest p99, and all failures, the JSON every run. k6 itself runs on the same cores.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -80,6 +82,26 @@ class Row:
     loaded_mib: float
     """The same after the load."""
     loads: tuple[Load, ...]
+    """Every run, repeats of a rate beside each other."""
+
+
+def middle(runs: Sequence[Load]) -> Load:
+    """Repeats of one rate as one: medians, and the sums of what failed."""
+
+    def median(name: str) -> float:
+        return statistics.median(getattr(run, name) for run in runs)
+
+    return Load(
+        rate=runs[0].rate,
+        requests_per_s=median("requests_per_s"),
+        p50_ms=median("p50_ms"),
+        p95_ms=median("p95_ms"),
+        p99_ms=median("p99_ms"),
+        click_p99_ms=median("click_p99_ms"),
+        failures=sum(run.failures for run in runs),
+        dropped=sum(run.dropped for run in runs),
+        rewritten=median("rewritten"),
+    )
 
 
 def write_documents(collection: Collection, n_documents: int, path: Path, seed: int = 0) -> None:
@@ -209,15 +231,17 @@ def measured(folder: Path, given: argparse.Namespace, n_documents: int, bundle: 
     with serving(here, settings) as running:
         ready = running.memory_mib()
         for rate in given.rates:
-            loads.append(load(running, folder / "queries.json", rate, given.seconds))
-            print(_line(n_documents, loads[-1], cache=cache), flush=True)
-            if not loads[-1].held:
+            runs = [load(running, folder / "queries.json", rate, given.seconds) for _ in range(given.repeats)]
+            loads += runs
+            print(_line(n_documents, runs, cache=cache), flush=True)
+            if not middle(runs).held:
                 break
         return Row(n_documents, cache, running.ready_s, ready, running.memory_mib(), tuple(loads))
 
 
-def _line(n_documents: int, found: Load, *, cache: bool) -> str:
-    times = (found.p50_ms, found.p95_ms, found.p99_ms, found.click_p99_ms)
+def _line(n_documents: int, runs: Sequence[Load], *, cache: bool) -> str:
+    found, p99s = middle(runs), [run.p99_ms for run in runs]
+    times = (found.p50_ms, found.p95_ms, found.p99_ms, min(p99s), max(p99s), found.click_p99_ms)
     shown = (
         f"{n_documents:,}",
         "yes" if cache else "no",
@@ -235,7 +259,7 @@ def _spaced(values: Iterable[object]) -> str:
     return " ".join(f"{value:>9}" for value in values)
 
 
-TIMES = ("p50 ms", "p95 ms", "p99 ms", "click p99")
+TIMES = ("p50 ms", "p95 ms", "p99 ms", "lowest", "highest", "click p99")
 COLUMNS = ("documents", "cache", "visitors", "answers", *TIMES, "failed", "dropped", "rewritten")
 
 
@@ -254,6 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--documents", type=int, nargs="+", default=[10_000])
     parser.add_argument("--rates", type=int, nargs="+", default=[75, 100, 150, 200, 300, 400, 600, 800, 1200])
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--engine", default="tantivy")
     parser.add_argument("--bundle", type=Path)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rewriter.report_curves import read_training
 from rewriter.report_plots import Curve, Interval, clicked_at_bars, forest_plot, gain_bars, training_curves
-from rewriter.results import ORACLE, Results, TopicOutcome, TopicRow, read_results
+from rewriter.results import ORACLE, Results, TopicOutcome, TopicRow, read_results, title_of
 from rewriter.session_measures import FIRST_QUERY_CLICK
 from rewriter.statistics import HARM_MARGIN, Comparison
 from search.errors import MissingDependencyError
@@ -166,6 +166,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["title_of"] = title_of
     template = environment.get_template("report.html.j2")
     return template.render(
         page=page,
@@ -190,7 +191,7 @@ def verdict(results: Results, subject: str | None) -> str:
     topics = f"{results.n_topics} {kind_of_topics(results)}"
     found = results.comparison(subject, BASELINE, MEASURE)
     if found is None:
-        return f"{subject} was evaluated on {topics}, without {BASELINE} to compare it with."
+        return f"{title_of(subject)} was evaluated on {topics}, without {title_of(BASELINE)} to compare it with."
     means = " to ".join(f"{results.figures[name].means[MEASURE]:.3f}" for name in (BASELINE, subject))
     numbers = f"{MEASURE} went from {means} on {topics} ({_p(found.p)})"
     if found.p < 0.05 and found.difference > 0:
@@ -206,12 +207,13 @@ def strongest_rival(results: Results, subject: str) -> str:
     name = best_baseline(results)
     if name == BASELINE:
         return ""
-    said = f"The strongest baseline is {name} with {MEASURE} {results.figures[name].means[MEASURE]:.3f}"
+    said = f"The strongest baseline is {title_of(name)} with {MEASURE} {results.figures[name].means[MEASURE]:.3f}"
     found = results.comparison(subject, name, MEASURE)
     if found is None:
         return f"{said}."
     low, high = found.ci95
-    return f"{said}; {subject} differs from it by {found.difference:+.3f} ({low:+.3f} to {high:+.3f}, {_p(found.p)})."
+    away = f"{found.difference:+.3f} ({low:+.3f} to {high:+.3f}, {_p(found.p)})"
+    return f"{said}; {title_of(subject)} differs from it by {away}."
 
 
 def spelling_alone(results: Results, subject: str) -> str:
@@ -255,14 +257,14 @@ def _beyond_rival(results: Results, subject: str) -> str:
         return ""
     found = results.comparison(subject, rival, MEASURE)
     if found is None or found.p >= 0.05:
-        return f", but not measurably more than {rival} alone"
-    return "" if found.difference > 0 else f" less than {rival} alone"
+        return f", but not measurably more than {title_of(rival)} alone"
+    return "" if found.difference > 0 else f" less than {title_of(rival)} alone"
 
 
 def headline_cards(results: Results, subject: str) -> tuple[Card, ...]:
     """Gain on the measures with intervals, harm, and what sessions say, where they were simulated."""
     found = [results.comparison(subject, BASELINE, measure) for measure in (MEASURE, "R@100")]
-    cards = [_gain_card(one, f"{one.measure} gain over {BASELINE}") for one in found if one]
+    cards = [_gain_card(one, f"{one.measure} gain over {title_of(BASELINE)}") for one in found if one]
     if found[0]:
         harmed = f"of {found[0].n} topics lose more than {HARM_MARGIN} {MEASURE}"
         cards.append(Card("Harmed", f"{100 * found[0].harmed_share:.1f} %", harmed, "flat"))
@@ -282,7 +284,7 @@ def examples_of(results: Results, subject: str) -> list[Example]:
 def _plots(results: Results, subject: str | None, curves: Sequence[Curve]) -> dict[str, str]:
     plots: dict[str, str] = {}
     rows = [
-        Interval(f"{one.a} vs {one.b}", one.difference, *one.ci95)
+        Interval(f"{title_of(one.a)} vs {title_of(one.b)}", one.difference, *one.ci95)
         for one in results.comparisons
         if one.measure == MEASURE
     ]
@@ -292,7 +294,8 @@ def _plots(results: Results, subject: str | None, curves: Sequence[Curve]) -> di
         plots["gains"] = gain_bars(_gains(results, subject), f"{MEASURE} gain")
     if subject and results.sessions and BASELINE in results.sessions.clicked_at:
         at = results.sessions.clicked_at
-        plots["clicked"] = clicked_at_bars(at[BASELINE], at[subject], (f"{BASELINE} (before)", f"{subject} (after)"))
+        labels = (f"{title_of(BASELINE)} (before)", f"{title_of(subject)} (after)")
+        plots["clicked"] = clicked_at_bars(at[BASELINE], at[subject], labels)
     if curves:
         plots["training"] = training_curves(curves)
     return plots

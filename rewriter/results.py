@@ -24,11 +24,11 @@ ORACLE = "oracle"
 """The system that reads the answers and is therefore never called best."""
 
 SYSTEM_TITLES: Mapping[str, str] = {
-    "bm25": "BM25, as typed",
+    "bm25": "BM25 as typed",
     "bm25_tuned": "BM25, k1 and b chosen",
     "rm3": "BM25 + RM3",
     "rocchio": "BM25 + Rocchio",
-    "spelling": "spelling corrected",
+    "spelling": "spelling correction",
     "session_concatenation": "session's queries joined",
     "successor": "next query of the log",
     "association": "word associations",
@@ -39,14 +39,14 @@ SYSTEM_TITLES: Mapping[str, str] = {
     "mean": "mean of models",
     ORACLE: "oracle (knows the answer)",
 }
-"""System name -> how tables call it, in their order."""
+"""System name -> how people read it, in the order of tables."""
 
 RESULTS_FILE = "results.json"
 PER_TOPIC_FILE = "per_topic.jsonl"
 
 
 def title_of(system: str) -> str:
-    """How tables call a system: its name where it has no other."""
+    """How people read a system: its name where it has no title."""
     return SYSTEM_TITLES.get(system, system)
 
 

@@ -34,7 +34,7 @@ GAIN = "nDCG@10 went from 0.300 to 0.420 on 50 held-out topics (p = 0.010)."
         (0.29, f"Rewriting helps: {GAIN}", ""),
         (
             0.41,
-            f"Rewriting helps, but not measurably more than spelling alone: {GAIN}",
+            f"Rewriting helps, but not measurably more than spelling correction alone: {GAIN}",
             "On these documents the spelling correction inside the rewriter is what helps",
         ),
     ],
@@ -57,10 +57,10 @@ def test_the_differences_that_matter_have_a_line_each():
     Console(width=80, file=page).print(table)
     assert [" ".join(line.split()) for line in page.getvalue().splitlines()] == [
         "PPO against nDCG@10 95 % interval topics better worse",
-        "BM25, as typed +0.120 +0.020 to +0.220 30 10",
-        "spelling corrected +0.010 -0.020 to +0.040 12 10",
+        "BM25 as typed +0.120 +0.020 to +0.220 30 10",
+        "spelling correction +0.010 -0.020 to +0.040 12 10",
         "warm start +0.000 -0.020 to +0.040 12 10",
-        "The strongest baseline: spelling corrected.",
+        "The strongest baseline: spelling correction.",
     ]
 
 

@@ -67,9 +67,11 @@ one() { containers "$1" | head -n 1; }
 sql() { stack exec -T postgres psql --username=untilclick --dbname=untilclick --no-align --tuples-only --command="$1"; }
 # shellcheck disable=SC2016
 network() { "${engine[@]}" inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}' "$(one proxy)"; }
+# While containers come and go, their network may not know a name for a moment: visitors go by the proxy's address.
+address() { "${engine[@]}" inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$(one proxy)"; }
 python_of_image() { "${engine[@]}" run --rm --interactive --no-healthcheck --entrypoint python "$@"; }
 load() { # SECONDS
-  python_of_image --network "$(network)" "$UNTILCLICK_IMAGE" - http://proxy:8080 "$1" .05 <docker/load.py >"$work/load.json"
+  python_of_image --network "$(network)" "$UNTILCLICK_IMAGE" - "http://$(address):8080" "$1" .05 <docker/load.py >"$work/load.json"
 }
 value() { python_in "import json, sys; answered = json.load(sys.stdin); print($1)" <"$work/load.json"; }
 python_in() { python_of_image --network none "$UNTILCLICK_IMAGE" -c "$1"; }

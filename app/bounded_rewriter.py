@@ -2,19 +2,24 @@
 
 The rewriter runs in threads of its own. Queries that arrive while it is busy are rewritten together. One that is over
 its budget cannot be stopped, but its thread is one of a few: those that come after it wait no longer than their own
-budget, and what has not begun by then never begins. A rewriter that fails again and again is left alone for a while.
-Rewrites are kept for a short while, so that popular queries cost nothing.
+budget, and what has not begun by then never begins. The threads are daemons, which a pool's are not: a service must
+be able to end while its rewriter hangs. A rewriter that fails again and again is left alone for a while. Rewrites are
+kept for a short while, so that popular queries cost nothing.
 """
 
 from __future__ import annotations
 
 import logging
+import weakref
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from threading import Lock
+from math import isfinite
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from cachetools import TTLCache
 
@@ -22,6 +27,7 @@ from app.circuit_breaker import CircuitBreaker
 from rewriter.blend import MAX_CONTEXT
 from rewriter.rewrite import Reason, Rewrite, Rewriter, RewriteRequest
 from search.errors import ModelError
+from search.records import WeightedQuery
 
 TRIAL_S = 60.0
 """How long a rewrite may take when it is tried before it counts."""
@@ -63,8 +69,12 @@ class BoundedRewriter:
         """Without a rewriter every query is kept."""
         self._rewriter = rewriter
         self._limits = limits
-        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="rewrite") if rewriter else None
         self._waiting: deque[_Waiting] = deque()
+        self._calls: SimpleQueue[bool] = SimpleQueue()  # one for what waits; False ends a thread
+        if rewriter is not None:
+            for _ in range(limits.threads):
+                Thread(target=_work, args=(rewriter, self._waiting, self._calls), name="rewrite", daemon=True).start()
+        self._end = weakref.finalize(self, _end, self._waiting, self._calls, limits.threads)
         self._breaker = CircuitBreaker(limits.failures, limits.pause_s)
         self._cache: TTLCache[RewriteRequest, Rewrite] = TTLCache(limits.cached, limits.cache_s)
         self._cache_lock = Lock()
@@ -84,7 +94,7 @@ class BoundedRewriter:
         """The rewriter's answer, or the query as typed with the reason."""
         if not query.strip():
             return Rewrite.keep(query, Reason.EMPTY_QUERY)
-        if self._rewriter is None or self._pool is None:
+        if self._rewriter is None:
             return Rewrite.keep(query, Reason.NO_MODEL)
         if len(query) > self._limits.max_characters:
             return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
@@ -97,7 +107,7 @@ class BoundedRewriter:
             return kept
         if not self._breaker.admits():
             return Rewrite.keep(query, Reason.BREAKER_OPEN)
-        return self._within_budget(self._ask(self._rewriter, self._pool, request))
+        return self._within_budget(self._ask(request))
 
     def warm_up(self, query: str) -> None:
         """Rewrite once without a time budget: the first rewrite loads what later ones find loaded."""
@@ -109,9 +119,9 @@ class BoundedRewriter:
     def trial(self, query: str) -> Rewrite | None:
         """Rewrite without a time budget, cache or breaker; None without a rewriter. Raises ModelError where that
         fails."""
-        if self._rewriter is None or self._pool is None:
+        if self._rewriter is None:
             return None
-        waiting = self._ask(self._rewriter, self._pool, RewriteRequest(query))
+        waiting = self._ask(RewriteRequest(query))
         try:
             fault = waiting.answer.exception(TRIAL_S)
         except FutureTimeoutError:
@@ -121,14 +131,13 @@ class BoundedRewriter:
         return waiting.answer.result()
 
     def close(self) -> None:
-        """Let go of the threads without waiting for them."""
-        if self._pool:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let go of the threads without waiting for them; what waits is not begun."""
+        self._end()
 
-    def _ask(self, rewriter: Rewriter, pool: ThreadPoolExecutor, request: RewriteRequest) -> _Waiting:
+    def _ask(self, request: RewriteRequest) -> _Waiting:
         waiting = _Waiting(request, Future())
         self._waiting.append(waiting)
-        pool.submit(_answer_waiting, rewriter, self._waiting)
+        self._calls.put(True)
         return waiting
 
     def _within_budget(self, waiting: _Waiting) -> Rewrite:
@@ -140,7 +149,7 @@ class BoundedRewriter:
             _log.warning("A rewrite was not ready in %g ms: its query is searched as typed", self._limits.budget_ms)
             self._breaker.failed(apart_s=self._limits.budget_ms / 1000)  # one stall makes all late who wait for it
             return Rewrite.keep(query, Reason.OVER_BUDGET)
-        except Exception as fault:  # any fault of a model, whatever its kind, must leave the search unharmed
+        except BaseException as fault:  # any fault of a model, whatever its kind, must leave the search unharmed
             _log.error("A rewrite failed", exc_info=fault)
             self._breaker.failed()
             return Rewrite.keep(query, Reason.ERROR)
@@ -150,6 +159,20 @@ class BoundedRewriter:
             with self._cache_lock:
                 self._cache[waiting.request] = rewrite
         return rewrite
+
+
+def _work(rewriter: Rewriter, waiting: deque[_Waiting], calls: SimpleQueue[bool]) -> None:
+    """What a thread does; it knows the rewriter and not its bounds, which end the thread when nobody has them."""
+    while calls.get():
+        _answer_waiting(rewriter, waiting)
+
+
+def _end(waiting: deque[_Waiting], calls: SimpleQueue[bool], threads: int) -> None:
+    with suppress(IndexError):  # its threads take from it, too
+        while True:
+            waiting.popleft().answer.cancel()
+    for _ in range(threads):
+        calls.put(False)
 
 
 def _shortened(rewrite: Rewrite, n: int) -> Rewrite:
@@ -173,14 +196,14 @@ def _answer_waiting(rewriter: Rewriter, waiting: deque[_Waiting]) -> None:
         return
     try:
         _answer(rewriter, taken)
-    except Exception as fault:  # raised again to those who wait for the answer
+    except BaseException as fault:  # raised again to those who wait for the answer
         if len(taken) == 1:
             taken[0].answer.set_exception(fault)
             return
         for one in taken:  # one bad query must not cost the others their rewrites
             try:
                 _answer(rewriter, [one])
-            except Exception as own:  # as above
+            except BaseException as own:  # as above
                 one.answer.set_exception(own)
 
 
@@ -188,5 +211,24 @@ def _answer(rewriter: Rewriter, taken: Sequence[_Waiting]) -> None:
     answers = rewriter.rewrite([one.request for one in taken])
     if len(answers) != len(taken):
         raise ModelError(f"{len(taken)} queries have {len(answers)} rewrites")
+    for rewrite in answers:
+        _check(rewrite)
     for one, rewrite in zip(taken, answers, strict=True):
         one.answer.set_result(rewrite)
+
+
+def _check(rewrite: Rewrite) -> None:
+    """Raise ModelError for what cannot be searched or shown: that is the rewriter's fault, not the search's."""
+    if not isinstance(rewrite, Rewrite):
+        raise ModelError(f"{type(rewrite).__name__} is no rewrite")
+    for query in (rewrite.blend, rewrite.replace):
+        _check_clauses(query)
+    shown = (rewrite.text, rewrite.correction or "", *rewrite.context, *(term for term, _ in rewrite.terms))
+    if any(not isinstance(text, str) or "\x00" in text for text in shown):
+        raise ModelError("a rewrite holds what is no text")
+    "".join(shown).encode()  # raises UnicodeEncodeError, a ValueError, for halves of surrogate pairs
+
+
+def _check_clauses(query: WeightedQuery) -> None:
+    if not all(isfinite(weight) and weight >= 0 for _, weight in query.clauses):
+        raise ModelError("a rewrite has a clause whose weight is negative or no number")

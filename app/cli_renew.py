@@ -102,14 +102,30 @@ def renew(
     renewal = run(chosen, terminal.progress, train_ppo)
     fault = None
     if renewal.better and service is not None:
-        try:  # the key may have been replaced meanwhile
+        try:  # key and version may have been replaced meanwhile
+            _check_champion(models, renewal.champion)
             activate(service, renewal.version, _admin_key(service, admin_key_file))
-        except (ServiceCallError, SecretFileError) as error:
+        except (ServiceCallError, SecretFileError, OtherChampionError) as error:
             fault = error
     activated = renewal.better and service is not None and fault is None
     _tell(terminal, renewal, record(renewal, out, activated=activated))
     if fault is not None:
         raise fault
+
+
+class OtherChampionError(UntilclickError):
+    """Another version answers than the one that the new one was judged against."""
+
+
+def _check_champion(models: Path, judged: str | None) -> None:
+    from app.model_store import ModelStore
+
+    answers = ModelStore(models).state.active
+    if answers != judged:
+        raise OtherChampionError(
+            f"{answers or 'No version'} answers now, and the new version was judged against {judged or 'none'}: "
+            "it is not activated. Renew again, or activate it yourself"
+        )
 
 
 def _admin_key(service: str | None, file: Path | None) -> str:

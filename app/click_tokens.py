@@ -15,12 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from search.errors import UntilclickError
 
 SALT = "untilclick.click.v1"
 KEY_BYTES = 32
+CLOCKS_APART_S = 60
+"""How far in the future a token may have been signed: clocks of hosts differ, and are set back."""
 MAX_TOKEN_CHARACTERS = 4096
 """Longer texts are no tokens of ours."""
 
@@ -48,6 +51,7 @@ class ClickTokens:
         if not keys:
             raise ValueError("Click tokens need at least one key")
         self._lifetime_s = lifetime_s
+        self._clock = clock
         self._serializer = URLSafeTimedSerializer(
             list(keys),
             salt=SALT,
@@ -64,12 +68,20 @@ class ClickTokens:
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise ClickTokenError("This click token was not issued here; search again and click a result.")
         try:
-            session_id, query_id, doc_id, rank = self._serializer.loads(token, max_age=self._lifetime_s)
-        except SignatureExpired:
-            raise ClickTokenError("This click token has expired; search again and click a result.") from None
+            (session_id, query_id, doc_id, rank), signed = self._serializer.loads(token, return_timestamp=True)
         except (BadSignature, ValueError, TypeError):
             raise ClickTokenError("This click token was not issued here; search again and click a result.") from None
+        if not _exact(token):
+            raise ClickTokenError("This click token was not issued here; search again and click a result.")
+        if not -CLOCKS_APART_S <= self._clock() - signed.timestamp() <= self._lifetime_s:
+            raise ClickTokenError("This click token has expired; search again and click a result.")
         return ShownResult(session_id, query_id, doc_id, rank)
+
+
+def _exact(token: str) -> bool:
+    """Whether a signature that is right is also written as we write it: base64 reads more than one text alike."""
+    signature = token.rpartition(".")[2]
+    return base64_encode(base64_decode(signature)).decode("ascii") == signature
 
 
 class _ClockSigner(TimestampSigner):

@@ -23,6 +23,7 @@ from app.request_logs import set_up_logs
 from app.service import SearchService
 from app.service_access import ServiceAccess
 from app.settings import Settings
+from app.stopping import leaving_late, left_at_sigterm
 from app.tracing import tracing_to
 from search.version import program_version
 
@@ -31,7 +32,9 @@ DESCRIPTION = (
     "Errors are problem documents (RFC 9457)."
 )
 SLOW_THREADS = 2
-"""Requests for figures and changes answered at once."""
+"""Requests for figures and changes of documents answered at once."""
+OPERATOR_THREADS = 2
+"""Changes of versions, and requests for metrics, answered at once, however many figures are waited for."""
 GRACE_SECONDS = 10
 """How long requests in progress may take when the service is stopped."""
 
@@ -46,11 +49,13 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await to_thread.run_sync(_open, settings, metrics)
-        app.state.access = ServiceAccess(
-            opened, settings, anyio.CapacityLimiter(settings.search_threads), anyio.CapacityLimiter(SLOW_THREADS)
+        searches, slow, operators = map(
+            anyio.CapacityLimiter, (settings.search_threads, SLOW_THREADS, OPERATOR_THREADS)
         )
         try:
-            yield
+            with leaving_late(settings.stop_delay_s) as leaving:
+                app.state.access = ServiceAccess(opened, settings, searches, slow, operators, leaving)
+                yield
         finally:
             if service is None:
                 opened.close()
@@ -99,7 +104,11 @@ def serve(settings: Settings) -> None:
             return
         set_up_logs(settings.log_format)
         metrics = Metrics(tracing_to(settings.otlp_endpoint))
-        with contextlib.closing(metrics.tracing), contextlib.closing(_open(settings, metrics)) as service:
+        with (
+            left_at_sigterm(),
+            contextlib.closing(metrics.tracing),
+            contextlib.closing(_open(settings, metrics)) as service,
+        ):
             uvicorn.run(create_app(settings, service), **options)
 
 

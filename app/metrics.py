@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import product
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -16,6 +17,10 @@ from app.tracing import NoTracing, Tracing
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of the latency buckets."""
+
+FAILED_SEARCHES = tuple(product(("GET", "POST"), ("/v1/search",), ("500", "503")))
+"""Method, route and status of requests that are counted from 0 on: `rate` sees no rise where a series begins with
+its first requests."""
 
 
 class Stage(StrEnum):
@@ -49,6 +54,8 @@ class Metrics:
             ("method", "route", "status"),
             registry=self.registry,
         )
+        for labels in FAILED_SEARCHES:
+            self._requests.labels(*labels)
         self._request_seconds = Histogram(
             "untilclick_request_seconds",
             "Time from the first byte of a request to the last of its answer.",
@@ -92,6 +99,9 @@ class Metrics:
         )
         self._spool_oldest = Gauge(
             "untilclick_spool_oldest_seconds", "Age of the first event that waits.", registry=self.registry
+        )
+        self._spool_full_share = Gauge(
+            "untilclick_spool_full_share", "Bytes that wait, of those that may, 0 to 1.", registry=self.registry
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -137,10 +147,14 @@ class Metrics:
         """Count one event that can never be in the log."""
         self._spool_set_aside.inc()
 
-    def watch_spool(self, waiting: Callable[[], float], oldest_age_s: Callable[[], float]) -> None:
-        """From now on, ask these for the number of waiting events and the age of the first, in seconds."""
+    def watch_spool(
+        self, waiting: Callable[[], float], oldest_age_s: Callable[[], float], full_share: Callable[[], float]
+    ) -> None:
+        """From now on, ask these for the number of waiting events, the age of the first, in seconds, and how full the
+        spool is, 0 to 1."""
         self._spool_waiting.set_function(waiting)
         self._spool_oldest.set_function(oldest_age_s)
+        self._spool_full_share.set_function(full_share)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -101,7 +101,9 @@ class RunningExperiment(ExperimentRequest):
     """A comparison in progress."""
 
     started: float = Field(description="Seconds since the epoch.")
-    preference: PreferenceOut
+    preference: PreferenceOut | None = Field(
+        description="null only in the answer to a change, where the log cannot say it at that moment."
+    )
 
 
 class ExperimentsResponse(Answer):
@@ -114,8 +116,8 @@ class ExperimentsResponse(Answer):
     def of(cls, figures: ExperimentFigures) -> Self:
         """From the service's figures."""
         running = None
-        if figures.experiment is not None and figures.preference is not None:
-            preference = PreferenceOut(**asdict(figures.preference))
+        if figures.experiment is not None:
+            preference = PreferenceOut(**asdict(figures.preference)) if figures.preference else None
             running = RunningExperiment(**asdict(figures.experiment), preference=preference)
         return cls(experiment=running, shadow=_shadow(figures.shadow))
 

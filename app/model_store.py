@@ -49,6 +49,11 @@ class Experiment:
     started: float
     """Seconds since the epoch."""
 
+    @property
+    def versions(self) -> str:
+        """Both sides, as they are logged and shown to have answered."""
+        return f"{self.a}+{self.b}"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
@@ -69,6 +74,10 @@ class ModelState:
 
 
 Change = Callable[[ModelState], ModelState]
+
+
+class BrokenStateError(ModelError):
+    """The file that says which versions are in use holds no such thing."""
 
 
 class ModelStore:
@@ -132,8 +141,10 @@ class ModelStore:
             )
         except FileNotFoundError:
             return ModelState()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read ({error})") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BrokenStateError(
                 f"{path} cannot be read ({error}); activate a version to have it written anew"
             ) from error
 
@@ -162,7 +173,7 @@ class ModelStore:
             previous = (*state.previous, state.active)[-KEPT_PREVIOUS:]
             return replace(state, active=version, previous=previous, shadow=_other(state.shadow, version))
 
-        return self._change(change)
+        return self._change(change, anew=True)
 
     def begin_with(self, bundle: Path) -> None:
         """Add a bundle and make it answer, where nothing has been chosen in this folder yet. Raises ModelError where
@@ -195,11 +206,15 @@ class ModelStore:
                 self.folder_of(side)
         return self._change(lambda state: replace(state, experiment=experiment))
 
-    def _change(self, change: Change) -> ModelState:
+    def _change(self, change: Change, *, anew: bool = False) -> ModelState:
+        """Change the state. Raises ModelError where it cannot be read, since nothing would be left of it; `anew`
+        begins with none where what the file says is no state."""
         with self._locked():
             try:
                 before = self.state
-            except ModelError:
+            except BrokenStateError:
+                if not anew:
+                    raise
                 before = ModelState()
             after = change(before)
             with whole_file(self._folder / STATE) as file:

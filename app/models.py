@@ -8,10 +8,12 @@ has gone. Every process of a service follows the state of the folder, so that on
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from app.bounded_rewriter import BoundedRewriter, RewriteLimits
@@ -26,6 +28,8 @@ JOIN_S = 5.0
 """How long a change of models may hold up the end of the service."""
 FOLLOW_S = 1.0
 """Seconds after which a process follows what another one changed."""
+MAX_FOLLOW_AGAIN_S = 60.0
+"""The longest wait between tries to load what could not be loaded, each twice the one before."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +117,7 @@ class StoredModels:
         self._trial_queries = (*TRIAL_QUERIES, *trial_queries)
         self._changing = threading.Lock()
         self._stamp = store.stamp
+        self._again_at, self._wait = math.inf, FOLLOW_S  # when to try again what could not be loaded
         try:
             state = store.state
             self.in_use = InUse(state, {version: self._load(version) for version in state.used})
@@ -154,6 +159,9 @@ class StoredModels:
     def experiment(self, experiment: Experiment | None) -> ModelState:
         """Begin to compare two sides, or end that. Raises as `activate`."""
         with self._changing:
+            current = self.store.state.experiment
+            if experiment and current and replace(experiment, started=current.started) == current:
+                return self.in_use.state  # it goes on, with what was counted
             sides = {experiment.a, experiment.b} - {ORIGINAL} if experiment else set()
             ready = {side: self._tried(side) for side in sides}
             stamp = self.store.stamp
@@ -162,16 +170,22 @@ class StoredModels:
             return state
 
     def follow(self) -> None:
-        """Take up what another process changed; a version that cannot be loaded is logged, and all stays."""
-        if self.store.stamp == self._stamp:
+        """Take up what another process changed. What cannot be loaded is logged and tried again, ever more rarely;
+        a candidate or a comparison that cannot be had does not keep a version from answering."""
+        if self.store.stamp == self._stamp and monotonic() < self._again_at:
             return
         with self._changing:
             stamp = self.store.stamp
             try:
-                self._use(self.store.state, {}, stamp)
+                named = self.store.state
+                state, ready = self._loadable(named)
+                self._use(state, ready, stamp)
+                failed = state != named
             except UntilclickError as error:
                 _log.error("The change of models is not followed: %s", error)
-                self._stamp = stamp
+                self._stamp, failed = stamp, True
+            self._wait = min(2 * self._wait, MAX_FOLLOW_AGAIN_S) if failed else FOLLOW_S
+            self._again_at = monotonic() + self._wait if failed else math.inf
 
     def close(self) -> None:
         """Let go of threads."""
@@ -186,6 +200,24 @@ class StoredModels:
                 self.follow()
             except Exception:  # a follower that ends would leave this process behind for good
                 _log.exception("Following the folder of models failed")
+
+    def _loadable(self, state: ModelState) -> tuple[ModelState, dict[str, Loaded]]:
+        """The state without what cannot be loaded, and what was. Raises the UntilclickError of what is to answer."""
+        ready: dict[str, Loaded] = {}
+        lost = set()
+        for version in state.used:
+            try:
+                ready[version] = self.in_use.loaded.get(version) or self._load(version)
+            except UntilclickError as error:
+                if version == state.active:
+                    raise
+                _log.error("Version %s is not taken up: %s", version, error)
+                lost.add(version)
+        if state.shadow in lost:
+            state = replace(state, shadow=None)
+        if state.experiment and lost & {state.experiment.a, state.experiment.b}:
+            state = replace(state, experiment=None)
+        return state, ready
 
     def _tried(self, version: str) -> Loaded:
         """A version that has passed its trial, loaded anew or already in use."""

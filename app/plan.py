@@ -42,5 +42,5 @@ def plan_of(in_use: InUse, mode: Mode, session_id: str) -> Plan:
     experiment = state.experiment
     if experiment is not None and takes_part(experiment, session_id):
         sides = (in_use.version(experiment.a), in_use.version(experiment.b))
-        return Plan(sides, f"{experiment.a}+{experiment.b}", experiment, shadow)
+        return Plan(sides, experiment.versions, experiment, shadow)
     return Plan((in_use.active,), state.active, None, shadow)

@@ -1,5 +1,7 @@
 """How many requests a client may make, by the package limits (sliding window counter), in the memory of a process.
 
+Workers and replicas count apart: a client that reaches N of them may make up to N times as many requests.
+
 ASGI middleware. A client is an address as uvicorn sees it: behind a proxy that is the visitor's own only where the
 proxy is trusted to say it (`UNTILCLICK_TRUSTED_PROXIES`).
 """
@@ -53,7 +55,10 @@ class RateLimits:
 
 
 def client_of(scope: Scope) -> str:
-    """The address of a client; of IPv6 the network of one line, which is a client's to choose addresses from."""
+    """The address of a client; of IPv6 the network of one line, which is a client's to choose addresses from.
+
+    The scope of an IPv6 address (`%eth0`) is left out. What is no address stays as it is.
+    """
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ipaddress.ip_address(host)
@@ -63,4 +68,4 @@ def client_of(scope: Scope) -> str:
         address = address.ipv4_mapped
     if address.version == 4:
         return str(address)
-    return str(ipaddress.ip_network(f"{address.exploded}/64", strict=False))
+    return str(ipaddress.ip_network((int(address), 64), strict=False))

@@ -22,16 +22,12 @@ async def healthz() -> LiveResponse:
 @router.get("/readyz", summary="Readiness", response_model=ReadyResponse, responses=problem_responses(503))
 async def readyz(access: Access, request: Request) -> ReadyResponse | JSONResponse:
     """Engine and log are tried, and the model is looked for. Without its engine the service is not ready; without its
-    log it is degraded, since searches are answered all the same."""
+    log it is degraded, since searches are answered all the same. Told to end, it is not ready and still answers."""
+    if access.leaving.is_set():
+        return _unavailable("The service has been told to end.", request)
     health = await access.run(access.service.health)
     if not health.engine:
-        problem = Problem(
-            type=problem_type("unavailable"),
-            title="Service Unavailable",
-            status=503,
-            detail="The search engine does not answer.",
-        )
-        return problem_response(problem, request_id_of(request))
+        return _unavailable("The search engine does not answer.", request)
     return ReadyResponse(
         status="ready" if health.log else "degraded",
         log="ok" if health.log else "failing",
@@ -50,4 +46,10 @@ async def readyz(access: Access, request: Request) -> ReadyResponse | JSONRespon
 )
 async def metrics(access: Access) -> Response:
     """Counters and histograms of this process."""
-    return Response(access.service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    text = await access.run_for_operators(access.service.metrics.text)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _unavailable(detail: str, request: Request) -> JSONResponse:
+    problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
+    return problem_response(problem, request_id_of(request))

@@ -67,9 +67,9 @@ class SearchRequest(Body):
     compare: bool = Field(default=False, strict=True, description="Also give the results of the query as typed.")
 
     def command(self) -> SearchCommand:
-        """What the service is told."""
+        """What the service is told. An empty `client_id` is none."""
         session_id = None if self.session_id is None else str(self.session_id)
-        return SearchCommand(self.query, session_id, self.client_id, self.k, self.mode, self.compare)
+        return SearchCommand(self.query, session_id, self.client_id or None, self.k, self.mode, self.compare)
 
 
 class SearchParameters(Body):
@@ -85,9 +85,9 @@ class SearchParameters(Body):
     compare: bool = Field(default=False, description="Also give the results of the query as typed.")
 
     def command(self) -> SearchCommand:
-        """What the service is told."""
+        """What the service is told. An empty `client_id` is none."""
         session_id = None if self.session_id is None else str(self.session_id)
-        return SearchCommand(self.q, session_id, self.client_id, self.k, self.mode, self.compare)
+        return SearchCommand(self.q, session_id, self.client_id or None, self.k, self.mode, self.compare)
 
 
 class ClickRequest(Body):

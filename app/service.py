@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from app.bounded_rewriter import RewriteLimits
@@ -108,7 +108,7 @@ class ExperimentFigures:
 
     experiment: Experiment | None
     preference: Preference | None
-    """None without an experiment."""
+    """None without an experiment, and where the log could not say it."""
     shadow: ShadowFigures | None
     """Of the latest candidate in this process; None before there was one."""
 
@@ -189,7 +189,8 @@ class SearchService:
             **plan.attributes(_teams_of(found, answered[2])),
         }
         with self.metrics.timed(Stage.LOG) as writing:
-            self._log.turn(session_id, self._turn(answered, command, rewrite, attributes), command.client_id)
+            if not self._log.turn(session_id, self._turn(answered, command, rewrite, attributes), command.client_id):
+                shown = tuple(replace(result, click_token=None) for result in shown)  # a click would have no query
         if plan.shadow is not None:
             version, candidate = plan.shadow
             self._shadow.run(candidate, version, ShownList(query_id, command.query, history, answered[2]))
@@ -232,11 +233,19 @@ class SearchService:
         """Figures of the session log. Raises LogError where the log fails."""
         return self._log.stats(source)
 
-    def experiment(self) -> ExperimentFigures:
-        """What is being compared, and whom the visitors prefer. Raises LogError where the log fails."""
-        experiment = self.models.in_use.state.experiment
-        credits = self._log.credits(experiment.name, experiment.started) if experiment else []
-        return ExperimentFigures(experiment, preference(credits) if experiment else None, self._shadow.figures)
+    @property
+    def experiment(self) -> Experiment | None:
+        """What is being compared."""
+        return self.models.in_use.state.experiment
+
+    def experiment_figures(self, experiment: Experiment | None) -> ExperimentFigures:
+        """Whom the visitors prefer, and what a candidate does. Raises LogError where the log fails."""
+        found = preference(self._log.credits(experiment)) if experiment else None
+        return ExperimentFigures(experiment, found, self._shadow.figures)
+
+    def experiment_alone(self, experiment: Experiment | None) -> ExperimentFigures:
+        """The same without what the log knows."""
+        return ExperimentFigures(experiment, None, self._shadow.figures)
 
     def health(self) -> Health:
         """Try engine and log, and say whether there is a rewriter."""

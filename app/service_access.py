@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import Annotated, TypeVar
 
 import anyio
@@ -25,14 +26,22 @@ class ServiceAccess:
     limiter: anyio.CapacityLimiter
     slow: anyio.CapacityLimiter
     """For what may take seconds, so that it takes no place from searches."""
+    operators: anyio.CapacityLimiter
+    """For what operators ask, so that it waits for nobody's figures."""
+    leaving: Event
+    """Set when the process has been told to end."""
 
     async def run(self, act: Callable[[], T]) -> T:
         """Run something that blocks in a thread; waits while as many as allowed are running."""
         return await to_thread.run_sync(act, limiter=self.limiter)
 
     async def run_slow(self, act: Callable[[], T]) -> T:
-        """The same for what may take seconds: figures, changes of models and documents."""
+        """The same for what may take seconds: figures, changes of documents."""
         return await to_thread.run_sync(act, limiter=self.slow)
+
+    async def run_for_operators(self, act: Callable[[], T]) -> T:
+        """The same for versions and metrics: roll-back must not wait."""
+        return await to_thread.run_sync(act, limiter=self.operators)
 
 
 async def _access(request: Request) -> ServiceAccess:

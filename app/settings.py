@@ -39,6 +39,8 @@ STDLIB_EXAMPLES = (
     "biggest items of a list",
 )
 """Offered on the page where the documents are Python's own and no examples are set."""
+MIN_KEY_CHARACTERS = 32
+"""Of a key that signs click tokens; as hexadecimal digits that is 128 bits."""
 
 
 class SettingsError(UntilclickError):
@@ -68,7 +70,16 @@ def _nothing_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < MIN_KEY_CHARACTERS:
+        raise ValueError(
+            f"a key is shorter than {MIN_KEY_CHARACTERS} characters; make one with `openssl rand -hex 32`"
+        )
+    return key
+
+
 Items = BeforeValidator(_items)
+Key = Annotated[SecretStr, AfterValidator(_long_enough)]
 OptionalText = Annotated[str | None, BeforeValidator(_nothing_if_empty)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing_if_empty)]
 
@@ -114,6 +125,13 @@ class Settings(BaseModel):
     drain_s: float = Field(
         5.0, ge=0, le=3600, description="Seconds for logging what waits when the service is stopped."
     )
+    stop_delay_s: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Seconds for which a process that is told to end (SIGTERM) says that it is not ready and answers "
+        "all the same: as long as a proxy needs to notice, and a little more.",
+    )
     click_patience_s: int = Field(
         86_400, ge=1, description="Seconds for which a click may wait until its query is logged."
     )
@@ -131,8 +149,10 @@ class Settings(BaseModel):
     examples: Annotated[tuple[str, ...], Items] = Field(
         default=(), description="Queries offered on the page: a JSON list, or separated by bars."
     )
-    secret_keys: Annotated[tuple[SecretStr, ...], Items] = Field(
-        default=(), description="Keys that sign click tokens, oldest first: the last one signs, all are accepted."
+    secret_keys: Annotated[tuple[Key, ...], Items] = Field(
+        default=(),
+        description="Keys that sign click tokens, oldest first: the last one signs, all are accepted; "
+        f"each of at least {MIN_KEY_CHARACTERS} characters (`openssl rand -hex 32`).",
     )
     secret_file: OptionalPath = Field(
         default=None,
@@ -164,7 +184,9 @@ class Settings(BaseModel):
     )
     max_query_characters: int = Field(4000, ge=1, description="Longer queries are refused (422).")
     rate_limits: Annotated[str, AfterValidator(_rate_limits)] = Field(
-        "", description="Requests that a client's address may make, such as `10/second;300/minute`; none without."
+        "",
+        description="Requests that a client's address may make, such as `10/second;300/minute`, counted by each "
+        "process (worker or replica) for itself; no limits without.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses or networks of proxies whose X-Forwarded-For is believed; `*` for all."

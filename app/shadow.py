@@ -20,7 +20,7 @@ from rewriter.rewrite import Reason
 from search.engine import SearchEngine
 
 DEPTH = 10
-"""Ranks compared."""
+"""Ranks compared at most; where fewer were shown, as many as were."""
 WAITING = 64
 """Queries that may wait for the candidate."""
 REMEMBERED = 10_000
@@ -40,9 +40,9 @@ class ShadowFigures:
     faults: int = 0
     """Errors, and rewrites over budget."""
     changed: int = 0
-    """Queries whose first ten would have been others."""
+    """Queries whose first ten, or as many as were shown, would have been others."""
     overlap: float = 0.0
-    """Sum of the shares of the first ten shown that the candidate has in its own."""
+    """Sum over queries of `overlap`."""
     milliseconds: float = 0.0
     """Sum of the times that its rewrites and searches took."""
     clicks: int = 0
@@ -68,6 +68,16 @@ class _Tried:
 
     ranking: tuple[str, ...]
     clicked: set[str] = field(default_factory=set)
+
+
+def overlap(shown: Sequence[str], own: Sequence[str]) -> float:
+    """Share of the documents shown that another list has as well, 0..1.
+
+    Where nothing was shown it is 1 if the other list is empty too, and else 0.
+    """
+    if not shown:
+        return 0.0 if own else 1.0
+    return len(set(shown) & set(own)) / len(shown)
 
 
 class Shadow:
@@ -130,8 +140,8 @@ class Shadow:
         self._count(version, shown, ranking, fault=fault, ms=(perf_counter() - started) * 1000)
 
     def _count(self, version: str, shown: ShownList, ranking: Sequence[str], *, fault: bool, ms: float) -> None:
-        first = shown.doc_ids[:DEPTH]
-        alike = len(set(first) & set(ranking)) / max(len(first), 1)
+        first = list(shown.doc_ids[:DEPTH])
+        own = list(ranking[: len(first) or DEPTH])  # where nothing was shown, all that it found is a change
         with self._lock:
             self._waiting -= 1
             before = self._figures
@@ -141,8 +151,8 @@ class Shadow:
                 before,
                 queries=before.queries + 1,
                 faults=before.faults + fault,
-                changed=before.changed + (list(first) != list(ranking)),
-                overlap=before.overlap + alike,
+                changed=before.changed + (first != own),
+                overlap=before.overlap + overlap(first, own),
                 milliseconds=before.milliseconds + ms,
             )
             self._tried[shown.query_id] = _Tried(tuple(ranking))

@@ -22,6 +22,7 @@ from app.delivery import Delivery
 from app.late_log import LateLog
 from app.log_events import Event
 from app.metrics import ClickOutcome, Metrics
+from app.model_store import Experiment
 from app.recent_sessions import RecentSessions, merged
 from app.spool import SpoolError
 from app.spool_folder import Spool
@@ -81,7 +82,11 @@ class SoftLog:
         self._paused_until = 0.0
         self._recent = RecentSessions()
         self._delivery = Delivery(spool, log, metrics, self._limits.click_patience_s, clock)
-        metrics.watch_spool(lambda: spool.waiting, lambda: _age(spool, clock))
+        metrics.watch_spool(
+            lambda: spool.waiting,
+            lambda: _age(spool, clock),
+            lambda: spool.n_bytes / self._limits.max_spool_bytes,
+        )
 
     @classmethod
     def open(cls, url: str, folder: Path, metrics: Metrics, limits: LogLimits | None = None) -> Self:
@@ -118,9 +123,10 @@ class SoftLog:
         """Figures of the log, with what is on its way unless that takes long. Raises LogError where the log fails."""
         return self._fresh(lambda: self._log.get().stats(source))
 
-    def credits(self, experiment: str, since: float) -> list[tuple[int, int]]:
+    def credits(self, experiment: Experiment) -> list[tuple[int, int]]:
         """See `SessionLog.credits`, and `stats`."""
-        return self._fresh(lambda: self._log.get().credits(experiment, since))
+        named = (experiment.name, experiment.versions, experiment.started)
+        return self._fresh(lambda: self._log.get().credits(*named))
 
     def answers(self) -> bool:
         """Whether the log can be read and written at this moment."""

@@ -80,7 +80,7 @@ class Host:
             "UNTILCLICK_ENGINE": "rank-bm25",
             "UNTILCLICK_LOG": url,
             "UNTILCLICK_SPOOL": str(self.spool),
-            "UNTILCLICK_SECRET_KEYS": "a key of both hosts",
+            "UNTILCLICK_SECRET_KEYS": "a key of both hosts, of 32 characters",
             "UNTILCLICK_PORT": str(self.port),
             "UNTILCLICK_WORKERS": str(workers),
         }

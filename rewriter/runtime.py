@@ -26,11 +26,19 @@ MAX_BATCH = 32
 """Prompts translated together; bounds the memory of their logits."""
 
 
+def _translator(folder: Path) -> ctranslate2.Translator:
+    """A model at work in one thread. Raises ModelError for files that hold none that this CTranslate2 reads."""
+    try:
+        return ctranslate2.Translator(str(folder), device="cpu", inter_threads=1, intra_threads=1)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{folder} holds no model that can be read ({error}); export it again") from error
+
+
 class CTranslate2Logits:
     """The next-term distribution of an exported T5, as logits, mixed with the memory's where there is one."""
 
     def __init__(self, folder: Path, vocabulary: TermVocabulary, memory: MemoryReader | None = None) -> None:
-        self._translator = ctranslate2.Translator(str(folder), device="cpu", inter_threads=1, intra_threads=1)
+        self._translator = _translator(folder)
         self._tokens = vocabulary.tokens
         self._memory = memory
 
@@ -63,7 +71,7 @@ class CTranslate2Texts:
     """The terms of the likeliest texts of an exported subword T5, as log-probabilities."""
 
     def __init__(self, folder: Path, language: SubwordLanguage) -> None:
-        self._translator = ctranslate2.Translator(str(folder), device="cpu", inter_threads=1, intra_threads=1)
+        self._translator = _translator(folder)
         self._language = language
         self._token, self._id = language.tokenizer.id_to_token, language.tokenizer.token_to_id
         end = self._token(EOS_ID)

@@ -120,6 +120,7 @@ def _write_clicks(connection: sa.Connection, clicks: Sequence[Click]) -> Written
             positions[click.query_id] += 1
     if rows:
         keys = ["query_id", "doc_id", "rank"]
+        rows.sort(key=lambda row: (row["query_id"], row["doc_id"], row["rank"]))
         connection.execute(insert_into(CLICKS, connection).on_conflict_do_nothing(index_elements=keys), rows)
     early = tuple(click for click in clicks if click.query_id not in known)
     return Written(len(rows), len(clicks) - len(rows) - len(early), early)

@@ -124,6 +124,8 @@ def log_errors(url: sa.URL) -> Iterator[None]:
     except sa.exc.DataError as error:
         raise LogRecordError(f"{place}: {_first_line(error)}. A value is none that its column can hold.") from error
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+        if _at_a_limit(error):
+            raise LogRecordError(f"{place}: {_first_line(error)}. A value is longer than can be kept.") from error
         raise LogAwayError(f"{place}: {_first_line(error)}. {_remedy(url)}") from error
     except sa.exc.TimeoutError as error:
         raise LogAwayError(f"{place}: all connections are in use. {_remedy(url)}") from error
@@ -131,6 +133,11 @@ def log_errors(url: sa.URL) -> Iterator[None]:
         raise LogError(f"{place}: {_first_line(error)}. {_remedy(url)}") from error
     except sa.exc.SQLAlchemyError as error:
         raise LogError(f"{place}: {error}. {_remedy(url)}") from error
+
+
+def _at_a_limit(error: sa.exc.DBAPIError) -> bool:
+    """Whether PostgreSQL refuses the record itself: SQLSTATE class 54, such as a value too long for an index."""
+    return str(getattr(error.orig, "sqlstate", None)).startswith("54")
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:

@@ -129,10 +129,10 @@ class SessionLog:
         with self._read() as connection:
             return read_stats(connection, source)
 
-    def credits(self, experiment: str, since: float) -> list[tuple[int, int]]:
+    def credits(self, experiment: str, versions: str, since: float) -> list[tuple[int, int]]:
         """Clicks credited to either side of an experiment, a pair for each visitor; see `log_experiments`."""
         with self._read() as connection:
-            return read_credits(connection, experiment, since)
+            return read_credits(connection, experiment, versions, since)
 
     def _pages(self, source: Source | None, batch: int) -> Iterator[list[Session]]:
         query = sa.select(SESSIONS).order_by(SESSIONS.c.time, SESSIONS.c.session_id).limit(batch)

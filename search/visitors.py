@@ -13,11 +13,14 @@ from search.records import Session, Turn
 MAX_PER_MINUTE = 20
 """Queries within any minute that a person types at most."""
 MIN_INTERVALS, LEAST_VARIATION = 10, 0.1
-"""From so many pauses between queries on, their standard deviation as a share of their mean says whether it is a
-clock."""
+"""From so many pauses between the queries of a run on, their standard deviation as a share of their mean says whether
+it is a clock."""
+RUN_ENDS_S = 1800.0
+"""A longer pause ends a run: nights say nothing of the pace by day, and queries hours apart are no run."""
 MIN_CLICKS, INSTANT_S, INSTANT_SHARE = 5, 0.5, 0.8
 """Nobody reads a list in half a second; from so many clicks on, so large a share of them that fast is a program's."""
-MAX_CLICKS_ON_ONE = 20
+MAX_CLICKS_ON_ONE, DAY_S = 20, 86_400
+"""Clicks on one document within a day in UTC; over a whole log they would say only how long it is."""
 MIN_LISTS, MIN_SHOWN = 5, 3
 """From so many lists of so many documents on, clicking on all of every one is a program's way."""
 
@@ -77,19 +80,32 @@ def _signs(turns: Sequence[Turn]) -> Iterator[str]:
     times = [turn.time for turn in turns]
     if (rate := _most_within_a_minute(times)) > MAX_PER_MINUTE:
         yield f"{rate} queries within a minute"
-    pauses = [after - before for before, after in pairwise(times)]
-    if len(pauses) >= MIN_INTERVALS and pstdev(pauses) < LEAST_VARIATION * fmean(pauses):
-        yield f"a query every {fmean(pauses):.1f} s"
-    delays = [click.time - turn.time for turn in turns for click in turn.clicks]
+    if (pause := _clock(times)) is not None:
+        yield f"a query every {pause:.1f} s"
+    # A click before its query is one of another host, whose clock is behind.
+    delays = [delay for turn in turns for click in turn.clicks if (delay := click.time - turn.time) >= 0]
     instant = sum(delay < INSTANT_S for delay in delays)
     if len(delays) >= MIN_CLICKS and instant >= INSTANT_SHARE * len(delays):
         yield f"{instant} of {len(delays)} clicks within {INSTANT_S} s"
-    clicked = Counter(click.doc_id for turn in turns for click in turn.clicks)
-    if clicked and (most := max(clicked.values())) > MAX_CLICKS_ON_ONE:
-        yield f"{most} clicks on one document"
+    clicked = Counter((click.time // DAY_S, click.doc_id) for turn in turns for click in turn.clicks)
+    if (most := max(clicked.values(), default=0)) > MAX_CLICKS_ON_ONE:
+        yield f"{most} clicks on one document in a day"
     long = [turn for turn in turns if len(turn.shown) >= MIN_SHOWN]
     if len(long) >= MIN_LISTS and all({click.doc_id for click in turn.clicks} >= set(turn.shown) for turn in long):
         yield f"a click on every document of {len(long)} lists"
+
+
+def _clock(times: Sequence[float]) -> float | None:
+    """Of sorted times: seconds between queries in the longest run as regular as a clock; None where none is."""
+    runs: list[list[float]] = [[]]
+    for before, after in pairwise(times):
+        if after - before > RUN_ENDS_S:
+            runs.append([])
+        else:
+            runs[-1].append(after - before)
+    regular = (run for run in runs if len(run) >= MIN_INTERVALS and pstdev(run) < LEAST_VARIATION * fmean(run))
+    longest = max(regular, key=len, default=None)
+    return None if longest is None else fmean(longest)
 
 
 def _most_within_a_minute(times: Sequence[float]) -> int:

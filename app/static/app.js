@@ -24,7 +24,7 @@ const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may be go
 
 const $ = (id) => document.getElementById(id);
 const state = {
-  answer: null, kept: recall("answers") ?? [], session: loadSession(), latest: 0, pending: null,
+  answer: null, kept: recall("answers") ?? [], session: loadSession(), latest: 0, opened: 0, pending: null,
   source: "live", info: null, from: null, seen: new Set(), times: [],
 };
 
@@ -390,6 +390,7 @@ function message(title, text) {
 // ---- documents
 
 async function openDocument(one, opener) {
+  const turn = ++state.opened;
   state.from = opener;
   state.seen.add(one.doc_id);
   opener.closest(".result").classList.add("seen");
@@ -400,12 +401,19 @@ async function openDocument(one, opener) {
   $("reader").showModal();
   $("reader-text").focus();
   try {
-    const path = one.doc_id.split("/").map(encodeURIComponent).join("/");
-    $("reader-text").textContent = (await call(`/v1/documents/${path}`)).text;
+    const { text } = await call(`/v1/documents/${pathOf(one.doc_id)}`);
+    if (turn !== state.opened) return;
+    $("reader-text").textContent = text;
     $("reader-text").scrollTop = 0;
   } catch (error) {
-    $("reader-text").textContent = `This document cannot be shown. ${error.message}`;
+    if (turn === state.opened) $("reader-text").textContent = `This document cannot be shown. ${error.message}`;
   }
+}
+
+/* Slashes stay where they can, since some proxies refuse them encoded; browsers would resolve segments "." and "..". */
+function pathOf(id) {
+  const segments = id.split("/");
+  return segments.some((one) => one === "." || one === "..") ? encodeURIComponent(id) : segments.map(encodeURIComponent).join("/");
 }
 
 async function reportClick(token, queryId) {

@@ -1,8 +1,10 @@
 """Whatever happens to a rewriter, there is an answer that says what happened."""
 
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +52,56 @@ def test_empty_and_overlong_queries_are_not_asked_about(bounded, query, reason):
 def test_an_error_is_kept_and_logged(bounded, caplog):
     assert bounded(BrokenRewriter()).rewrite("q", ()).reason is Reason.ERROR
     assert "A rewrite failed" in caplog.text
+
+
+GOOD = TableRewriter()._one("delete folder")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        replace(GOOD, blend=WeightedQuery((("directory", float("nan")),))),
+        replace(GOOD, blend=WeightedQuery((("directory", -0.25),))),
+        replace(GOOD, replace=WeightedQuery((("directory", float("inf")),))),
+        replace(GOOD, text="half of a pair \ud800"),
+        replace(GOOD, terms=(("nul \x00", 1.0),)),
+        SystemExit(1),
+    ],
+)
+def test_what_cannot_be_searched_or_shown_is_a_fault_of_the_rewriter(bounded, answer):
+    class Odd(TableRewriter):
+        def rewrite(self, requests):
+            if isinstance(answer, BaseException):
+                raise answer
+            return [answer]
+
+    rewriter = bounded(Odd())
+    for _ in range(2):  # its thread is still there
+        assert rewriter.rewrite("delete folder", ()) == Rewrite.keep("delete folder", Reason.ERROR)
+    with pytest.raises(ModelError):
+        rewriter.trial("delete folder")
+
+
+def test_a_rewriter_that_hangs_keeps_no_process_from_ending(bounded):
+    stuck = StuckRewriter()
+    try:
+        bounded(stuck, budget_ms=1.0).rewrite("first", ())
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "rewrite")
+    finally:
+        stuck.released.set()
+
+
+def test_threads_end_with_the_rewriter_that_nobody_has_any_more():
+    before = set(threading.enumerate())
+    rewriter = BoundedRewriter(TableRewriter(), RewriteLimits(threads=3))
+    made = set(threading.enumerate()) - before
+    assert len(made) == 3
+    del rewriter
+    gc.collect()
+    for thread in made:
+        thread.join(30)
+        assert not thread.is_alive()
 
 
 def test_over_budget_is_kept_and_those_behind_it_too(bounded):

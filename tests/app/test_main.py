@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import app_from_environment, create_app
+from app.schemas import SearchParameters, SearchRequest
 from app.settings import Settings
 from search.errors import EngineError
 from tests.app.stand_ins import AwayLog, make_service, wait_until
@@ -61,6 +62,13 @@ def test_get_searches_as_post_does(client):
     assert (got["results"], got["original_results"]) == (posted["results"], posted["original_results"])
 
 
+@pytest.mark.parametrize("request_", [SearchRequest(query="x", client_id=""), SearchParameters(q="x", client_id="")])
+def test_an_empty_client_id_is_none(request_):
+    """All visitors whose client sent an empty one were one visitor."""
+    assert request_.command().client_id is None
+    assert request_.model_copy(update={"client_id": "c"}).command().client_id == "c"
+
+
 def test_a_session_goes_on_over_http(client, rewriter):
     first = client.post("/v1/search", json={"query": "remove"}).json()
     client.post("/v1/search", json={"query": QUERY, "session_id": first["session_id"]})
@@ -100,6 +108,7 @@ def test_rewrites_say_keep_or_rewrite_and_why(client):
 def test_documents_are_read(client):
     assert client.get("/v1/documents/str.split").json()["title"] == "str.split"
     assert client.get("/v1/documents/with/slash").json()["doc_id"] == "with/slash"
+    assert client.get("/v1/documents/with%2Fslash").json()["doc_id"] == "with/slash"
     assert_problem(client.get("/v1/documents/nobody"), 404, "no-such-document")
 
 
@@ -268,7 +277,8 @@ def test_two_applications_count_apart(tmp_path):
     first, second = make_service(tmp_path), make_service(tmp_path / "other")
     with TestClient(create_app(Settings(), first)) as a, TestClient(create_app(Settings(), second)) as b:
         a.post("/v1/search", json={"query": QUERY})
-        assert "/v1/search" not in b.get("/metrics").text
+        assert 'route="/v1/search",status="200"' in a.get("/metrics").text
+        assert 'route="/v1/search",status="200"' not in b.get("/metrics").text
     first.close()
     second.close()
 

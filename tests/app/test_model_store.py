@@ -34,6 +34,18 @@ def test_added_versions_are_listed_the_oldest_first(store, add):
     assert len(store.versions()) == 2
 
 
+def test_a_state_that_cannot_be_read_is_written_anew_by_activating_and_by_nothing_else(store, add):
+    """A change of the shadow once left no version that answers, and none to roll back to."""
+    version = add("tree")
+    store.activate(version)
+    store.state_file.write_text("torn")
+    for change in (store.roll_back, lambda: store.shadow(None), lambda: store.experiment(None)):
+        with pytest.raises(ModelError, match="activate a version"):
+            change()
+    assert store.state_file.read_text() == "torn"
+    assert store.activate(version).active == version
+
+
 def test_what_is_no_whole_bundle_is_not_added(store, tmp_path):
     toy_bundle(tmp_path / "changed", "tree")
     (tmp_path / "changed" / "words.txt").write_text("another")

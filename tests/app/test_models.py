@@ -17,7 +17,7 @@ from app.ranking import Mode, takes_part
 from app.service import SearchCommand
 from app.settings import Settings
 from rewriter.rewrite import Reason
-from search.errors import ModelError
+from search.errors import LogError, ModelError
 from tests.app.stand_ins import make_service
 from tests.app.toy_bundles import QUERY, open_toy, toy_bundle
 
@@ -141,6 +141,38 @@ def test_a_change_that_cannot_be_followed_leaves_all_as_it_was(add, opened, stor
     models.follow()
     assert words_of(models) == "tree"
     assert "not followed" in caplog.text
+
+
+def test_what_could_not_be_loaded_is_tried_again(add, opened, store, monkeypatch):
+    first, second = add("tree"), add("directory")
+    store.activate(first)
+    models = opened()
+    store.activate(second)
+    words = store.folder_of(second) / "words.txt"
+    words.rename(words.with_suffix(".away"))
+    models.follow()
+    assert words_of(models) == "tree"
+    words.with_suffix(".away").rename(words)
+    models.follow()
+    assert words_of(models) == "tree", "not at every look"
+    monkeypatch.setattr(module, "monotonic", lambda: time.monotonic() + 2 * module.MAX_FOLLOW_AGAIN_S + 7200.0)
+    models.follow()
+    assert words_of(models) == "directory"
+
+
+def test_a_version_answers_although_the_candidate_beside_it_cannot_be_loaded(add, opened, store, caplog):
+    """So that a roll-back reaches every process."""
+    first, second, candidate = add("tree"), add("directory"), add("thread")
+    store.activate(first)
+    models = opened()
+    store.activate(second)
+    store.shadow(candidate)
+    store.experiment(Experiment("e", ORIGINAL, candidate, 1.0, 0.0))
+    (store.folder_of(candidate) / "words.txt").unlink()
+    models.follow()
+    assert words_of(models) == "directory"
+    assert (models.in_use.state.shadow, models.in_use.state.experiment) == (None, None)
+    assert f"Version {candidate} is not taken up" in caplog.text
 
 
 def test_the_follower_follows_by_itself(add, opened, store, monkeypatch):
@@ -298,6 +330,51 @@ def test_an_experiment_credits_clicks_to_who_found_the_document(add, served):
     ended = client.delete("/v1/experiments", headers=KEY).json()["experiment"]
     assert ended["preference"] == found["preference"]
     assert client.get("/v1/experiments").json()["experiment"] is None
+
+
+def test_the_same_experiment_again_goes_on_and_other_sides_of_its_name_begin_anew(add, served):
+    service, client = served
+    version = add("thread")
+    plain = {one["doc_id"] for one in searched(client, None)["results"]}
+    body = {"name": "e", "a": ORIGINAL, "b": version, "share": 1.0}
+    begun = client.put("/v1/experiments", json=body, headers=KEY).json()["experiment"]
+    answer = searched(client, sessions_of("e", 1.0, 1, taking_part=True)[0])
+    fresh = [one for one in answer["results"] if one["doc_id"] not in plain]
+    client.post("/v1/click", json={"click_token": fresh[0]["click_token"]})
+    again = client.put("/v1/experiments", json=body, headers=KEY).json()["experiment"]
+    assert (again["started"], again["preference"]["wins_b"]) == (begun["started"], 1)
+    other = Experiment("e", version, ORIGINAL, 1.0, 0.0)
+    assert service.models.experiment(other).experiment == other
+    assert client.get("/v1/experiments").json()["experiment"]["preference"]["wins_a"] == 0
+
+
+def test_an_experiment_begins_and_ends_whatever_the_log_does(add, served, monkeypatch):
+    service, client = served
+
+    def away(experiment):
+        raise LogError("the log is away")
+
+    monkeypatch.setattr(service._log, "credits", away)
+    body = {"name": "e", "a": ORIGINAL, "b": add("thread"), "share": 1.0}
+    begun = client.put("/v1/experiments", json=body, headers=KEY)
+    assert (begun.status_code, begun.json()["experiment"]["preference"]) == (200, None)
+    assert client.get("/v1/experiments").status_code == 503
+    ended = client.delete("/v1/experiments", headers=KEY)
+    assert (ended.status_code, ended.json()["experiment"]["name"]) == (200, "e")
+    assert service.experiment is None
+
+
+def test_versions_are_changed_while_all_who_ask_for_figures_wait(add, served, monkeypatch):
+    service, client = served
+    version, waiting = add("thread"), threading.Event()
+    monkeypatch.setattr(service, "stats", lambda source: waiting.wait(30) and service._log.stats(source))
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(client.get, "/v1/sessions/stats") for _ in range(4)]
+        assert client.post(f"/v1/models/{version}/activate", headers=KEY).json()["active"] == version
+        assert client.get("/metrics").status_code == 200
+        assert not any(one.done() for one in asked)
+        waiting.set()
+        assert {one.result(30).status_code for one in asked} == {200}
 
 
 def test_only_mode_auto_takes_part(add, served):

@@ -18,7 +18,10 @@ from app.main import create_app
 from app.ranking import Mode
 from app.service import SearchCommand
 from app.settings import Settings
-from tests.app.stand_ins import INJECTED, TableRewriter, make_service
+from search.corpus import corpus_of
+from search.engines import open_engine
+from search.records import Document
+from tests.app.stand_ins import DOCUMENTS, INJECTED, TableRewriter, make_service
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +35,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+DOTTED = Document("./notes/../c.md", "", "Ampersands, of which no other document speaks.")
 EXAMPLES = ("delete folder", "wait until a thread terminates")
 TABLE = {
     "delete folder": ("directory", "tree", "remove"),
@@ -55,7 +59,8 @@ def browser():
 @pytest.fixture
 def site(tmp_path):
     """The service on a free port: its address, and the service."""
-    service = make_service(tmp_path, TableRewriter(TABLE))
+    engine = open_engine("rank-bm25", corpus_of("toy", (*DOCUMENTS, DOTTED)))
+    service = make_service(tmp_path, TableRewriter(TABLE), engine=engine)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         app = create_app(Settings(data="ten documents", examples=EXAMPLES), service)
@@ -166,6 +171,43 @@ def test_a_click_opens_the_document_and_is_logged(open_page, site):
     assert page.evaluate("document.activeElement.dataset.doc") == chosen
     says(page, "#n-clicks", "1")
     assert page.locator("#session li.clicked").count() == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_slow_document_does_not_replace_one_opened_after_it(open_page, fails):
+    """The first document's text, or its failure, stood under the title of the second."""
+    page = open_page("/?q=delete+folder")
+    page.wait_for_selector(".result")
+    first = titles(page)[0]
+    waiting = []
+
+    def hold(route):
+        waiting.append(route)
+
+    page.route(f"**/v1/documents/{first}", hold)
+    with page.expect_request(f"**/v1/documents/{first}"):
+        page.locator(".result .open").first.click()
+    page.keyboard.press("Escape")
+    page.locator(".result .open").nth(1).click()
+    says(page, "#reader-text", re.compile(".{10}"))
+    shown = page.text_content("#reader-text")
+    with page.expect_response(f"**/v1/documents/{first}"):
+        waiting[0].fulfill(body="no JSON") if fails else waiting[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.text_content("#reader-text") == shown
+
+
+def test_a_document_whose_id_has_dots_as_segments_is_opened(open_page):
+    """The browser resolved them, and asked for another document."""
+    page = open_page("/?q=ampersands")
+    page.locator(f'[data-doc="{DOTTED.doc_id}"]').click()
+    says(page, "#reader-text", DOTTED.text)
+
+
+def test_a_document_whose_id_has_a_slash_is_opened(open_page):
+    page = open_page("/?q=slash")
+    page.locator('[data-doc="with/slash"]').first.click()
+    says(page, "#reader-text", "A document whose id has a slash")
 
 
 def test_searching_instead_goes_on_in_the_session(open_page, site):

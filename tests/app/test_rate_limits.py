@@ -48,12 +48,25 @@ def test_health_metrics_and_the_page_are_not_limited(limited):
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1%eth0", "192.0.2.1"),
+        ("192.0.2.1%eth0", "192.0.2.1%eth0"),
+        ("fe80::1%", "fe80::1%"),
+        ("fe80::1%eth0/64", "fe80::1%eth0/64"),
+        ("", ""),
         ("testclient", "testclient"),
     ],
 )
 def test_an_ipv6_client_is_its_network(host, client):
     assert client_of({"client": (host, 1)}) == client
     assert client_of({"client": None}) == ""
+
+
+@pytest.mark.parametrize("host", ["fe80::1%eth0", "unix:", "%", "fe80::1%"])
+def test_a_client_of_any_address_is_answered_and_limited(limited, host):
+    """An IPv6 address with a scope, as neighbours on a link have, was a 500."""
+    with limited("1/hour", host) as client:
+        assert [client.get("/v1/info").status_code for _ in range(2)] == [200, 429]
 
 
 def test_what_is_no_limit_is_said_at_the_start():

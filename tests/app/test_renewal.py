@@ -155,6 +155,25 @@ def test_what_fails_when_the_service_is_told_is_said_after_the_judgement(place, 
     assert json.loads((place / "run" / "renewal.json").read_text())["better"] is True
 
 
+def test_a_version_is_not_activated_over_another_champion_than_it_was_judged_against(place, call, told, monkeypatch):
+    """An operator may roll back or activate while a renewal judges."""
+    monkeypatch.setattr(judging, "is_better", lambda found: True)
+    call("simulate")
+    first = answer_of(call("renew", "--source", "simulated", "--json"))
+    run = renewal.renew
+
+    def renewed(*given):
+        found = run(*given)
+        ModelStore(place / "models").activate(first["version"])
+        return found
+
+    monkeypatch.setattr(renewal, "renew", renewed)
+    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
+    done = call("renew", "--source", "simulated", "--seed", "1", *service)
+    assert (done.exit_code, told) == (2, [])
+    assert f"{first['version']} answers now" in done.stderr
+
+
 def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
 

@@ -187,7 +187,9 @@ def test_a_full_spool_refuses_events_and_searches_go_on(tmp_path):
     log_away = AwayLog(f"sqlite:///{tmp_path / 'log.db'}")
     service = make_service(tmp_path, log=log_away, max_spool_bytes=420)
     first = service.search(SearchCommand(QUERY))
-    assert service.search(SearchCommand(QUERY)).results
+    refused = service.search(SearchCommand(QUERY))
+    assert refused.results
+    assert {one.click_token for one in refused.results} == {None}, "a click would wait for its query in vain"
     service.click(first.results[0].click_token)
     text = service.metrics.text().decode()
     assert "untilclick_spool_waiting 1.0" in text

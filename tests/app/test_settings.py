@@ -44,16 +44,36 @@ def test_a_bad_value_is_one_sentence(name, value):
 
 
 def test_keys_are_never_shown():
-    settings = Settings.from_environment({"UNTILCLICK_SECRET_KEYS": "hush|whisper"})
+    hush, whisper = "hush" * 8, "whisper" * 5
+    settings = Settings.from_environment({"UNTILCLICK_SECRET_KEYS": f"{hush}|{whisper}"})
     assert "hush" not in repr(settings)
     with pytest.raises(SettingsError) as caught:
-        Settings.from_environment({"UNTILCLICK_SECRET_KEYS": "hush", "UNTILCLICK_PORT": "x"})
+        Settings.from_environment({"UNTILCLICK_SECRET_KEYS": hush, "UNTILCLICK_PORT": "x"})
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", ['[""]', "hush", "k" * 31, f"{'k' * 32}|hush", '["", "' + "k" * 32 + '"]'])
+def test_a_short_key_is_refused_and_not_shown(keys):
+    """An empty key was accepted: anyone could sign with it."""
+    with pytest.raises(SettingsError, match=r"UNTILCLICK_SECRET_KEYS: .*32 characters; make one with") as caught:
+        Settings.from_environment({"UNTILCLICK_SECRET_KEYS": keys})
+    assert "hush" not in str(caught.value)
+    assert "kkkk" not in str(caught.value)
+
+
+def test_a_key_of_32_characters_is_long_enough_and_no_keys_are_none():
+    assert len(Settings.from_environment({"UNTILCLICK_SECRET_KEYS": "k" * 32}).secret_keys) == 1
+    assert Settings.from_environment({"UNTILCLICK_SECRET_KEYS": ""}).secret_keys == ()
 
 
 def test_settings_survive_the_way_through_the_environment():
     settings = Settings(
-        data="d", bundle=Path("b"), examples=("a|b", "c"), secret_keys=("k1", "k2"), workers=3, rewrite_budget_ms=7.5
+        data="d",
+        bundle=Path("b"),
+        examples=("a|b", "c"),
+        secret_keys=("k" * 32, "l" * 32),
+        workers=3,
+        rewrite_budget_ms=7.5,
     )
     assert Settings.from_environment(settings.to_environment()) == settings
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import string
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from search.errors import LogRecordError
 from search.live_events import LiveTurn, Written
@@ -44,6 +47,33 @@ def test_a_click_twice_in_one_batch_is_one(log):
     click = Click("q1", "d1", 1, 5.0)
     assert log.append_events([live("q1")], [click, replace(click, time=7.0)]) == Written(1, 1, ())
     assert log.session("s").turns[0].clicks == (click,)
+
+
+def test_clicks_are_inserted_in_the_order_of_their_ids_and_counted_in_that_of_time(log, monkeypatch):
+    """Two processes that write the same clicks then wait for each other in no circle."""
+    inserted = []
+    execute = sa.Connection.execute
+
+    def watched(connection, statement, parameters=None, **options):
+        if isinstance(parameters, list) and "position" in parameters[0]:
+            inserted.append([(row["query_id"], row["doc_id"], row["position"]) for row in parameters])
+        return execute(connection, statement, parameters, **options)
+
+    monkeypatch.setattr(sa.Connection, "execute", watched)
+    log.append_events([live("q1")], [Click("q1", "d2", 2, 5.0), Click("q1", "d1", 1, 6.0)])
+    assert inserted == [[("q1", "d1", 1), ("q1", "d2", 0)]]
+
+
+def test_what_is_too_long_for_the_database_is_a_fault_of_the_record_not_of_the_server(log, log_url):
+    """Else one click on a document with a long id would be tried again for ever, and hold up all events after it."""
+    long = "".join(random.Random(0).choices(string.ascii_letters + string.digits, k=5000))
+    log.append_events([live("q1")], [])
+    click = Click("q1", long, 1, 5.0)
+    if log_url.startswith("sqlite"):
+        assert log.append_events([], [click]).new_clicks == 1
+        return
+    with pytest.raises(LogRecordError, match="longer than can be kept"):
+        log.append_events([], [click])
 
 
 def test_clicks_before_their_turn_are_given_back(log):

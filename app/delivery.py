@@ -5,13 +5,17 @@ batch is written again at the next start and changes nothing, since ids decide w
 be used the same batch is tried again after waits that grow (`tenacity`); the spool keeps order, so a turn is always
 written before its clicks. A click may still come before its turn where another process or host has the turn: it stays
 in the spool and is looked at again, ever more rarely, until its turn is there, or until it is too old and set aside.
+
+The spool's disk may fail while the database is well. A file that cannot be read keeps no other one waiting. What is
+written and cannot be removed stays in the spool, and a later look removes it; this process does not write it again.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from time import monotonic
 
@@ -56,6 +60,9 @@ MAX_WAIT_S = 5.0
 SLOW_S = 2.0
 """A try that takes longer counts as failing."""
 
+TELL_AGAIN_S = 60.0
+"""Between lines in the process's log about a file that goes on failing."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -64,6 +71,24 @@ class _Batch:
     entries: Sequence[Entry]
     turns: Sequence[LiveTurn]
     clicks: Sequence[Click]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a file is delivered."""
+
+    seen: int = 0
+    """Id of the last event that was looked at."""
+    early: set[int] = field(default_factory=set)
+    """Ids of clicks that wait for their turn."""
+    done: set[int] = field(default_factory=set)
+    """Ids of events that need nothing but to be removed, which failed."""
+    faulty: bool = False
+    """Whether the file failed since the last look began."""
+    failing: bool = False
+    """Whether it failed in the last look that came to its end, or since."""
+    told_at: float = -math.inf
+    """When the process's log was last told, by `monotonic`."""
 
 
 class Delivery:
@@ -78,8 +103,7 @@ class Delivery:
         self._metrics = metrics
         self._patience_s = patience_s
         self._clock = clock
-        self._seen: dict[SpoolFile, int] = {}  # file -> id of the last event that was looked at
-        self._early: dict[SpoolFile, set[int]] = {}  # file -> ids of clicks that wait for their turn
+        self._files: dict[SpoolFile, _Progress] = {}
         self._look_again = self._adopt_again = 0.0
         self._between_looks = LOOK_AGAIN_S
         self._looked = False
@@ -94,9 +118,10 @@ class Delivery:
 
     @property
     def failing(self) -> bool:
-        """Whether the last try failed, or the present one takes long."""
+        """Whether the last try failed, the present one takes long, or a file of the spool fails."""
         since = self._trying_since
-        return self._failed_last or (since is not None and monotonic() - since > SLOW_S)
+        slow = since is not None and monotonic() - since > SLOW_S
+        return self._failed_last or slow or any(each.failing for each in self._progresses())
 
     def notify(self) -> None:
         """Say that the spool has a new event."""
@@ -126,9 +151,16 @@ class Delivery:
         return not self._thread.is_alive()
 
     def _drained(self) -> bool:
-        if any(list(self._early.values())) and not self._looked:  # a copy: the thread may be changing it
+        if not self._looked and any(each.early or each.done for each in self._progresses()):
             return False
-        return all(file.waiting <= len(self._early.get(file, ())) for file in self._spool.files())
+        return all(file.waiting <= self._kept(file) for file in self._spool.files())
+
+    def _progresses(self) -> list[_Progress]:
+        return list(self._files.values())  # a copy: the thread may be changing it
+
+    def _kept(self, file: SpoolFile) -> int:
+        progress = self._files.get(file)
+        return 0 if progress is None else len(progress.early) + len(progress.done)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -157,7 +189,8 @@ class Delivery:
         if look:
             self._between_looks = min(2 * self._between_looks, MAX_LOOK_AGAIN_S)
             self._look_again = now + self._between_looks
-            self._seen.clear()
+            for progress in self._files.values():
+                progress.seen, progress.faulty = 0, False
         more = any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
         self._looked = self._looked or look
         return more
@@ -168,15 +201,54 @@ class Delivery:
         except SpoolError as error:
             _log.warning("Files of processes that ended cannot be taken over: %s", error)
         held = self._spool.files()
-        self._early = {file: ids for file, ids in self._early.items() if file in held}
+        self._files = {file: progress for file, progress in self._files.items() if file in held}
 
     def _pass_file(self, file: SpoolFile) -> bool:
-        entries = file.read(self._seen.get(file, 0), BATCH)
+        """Deliver one batch of a file, whose faults are its own; whether there is more."""
+        progress = self._files.setdefault(file, _Progress())
+        try:
+            more = self._deliver_next(file, progress)
+        except LogError:
+            raise
+        except Exception as error:
+            self._file_failed(file, error)
+            more = False
+        self._tidy(file)
+        if not more:
+            progress.failing = progress.faulty
+        return more
+
+    def _deliver_next(self, file: SpoolFile, progress: _Progress) -> bool:
+        entries = file.read(progress.seen, BATCH)
         if entries:
-            self._deliver(file, entries)
-            self._seen[file] = entries[-1].event_id
-        file.tidy()
+            done = [entry for entry in entries if entry.event_id in progress.done]
+            new = [entry for entry in entries if entry.event_id not in progress.done]
+            self._forget(file, done)
+            self._deliver(file, new)
+            progress.seen = entries[-1].event_id
         return len(entries) == BATCH
+
+    def _tidy(self, file: SpoolFile) -> None:
+        try:
+            file.tidy()
+        except SpoolError as error:
+            self._file_failed(file, error)
+
+    def _file_failed(self, file: SpoolFile, error: Exception) -> None:
+        """Count it, say it now and then, and look again soon where the file was well so far."""
+        self._metrics.log_failure("spool")
+        progress = self._files.setdefault(file, _Progress())
+        if not progress.failing:
+            self._look_soon()
+        progress.faulty = progress.failing = True
+        if monotonic() - progress.told_at >= TELL_AGAIN_S:
+            progress.told_at = monotonic()
+            unforeseen = None if isinstance(error, SpoolError) else error
+            _log.error("%s fails and is tried again; other files go on: %s", file.path, error, exc_info=unforeseen)
+
+    def _look_soon(self) -> None:
+        self._between_looks = LOOK_AGAIN_S
+        self._look_again = min(self._look_again, monotonic() + LOOK_AGAIN_S)
 
     def _deliver(self, file: SpoolFile, entries: Sequence[Entry]) -> None:
         batch = self._decoded(file, entries)
@@ -240,14 +312,14 @@ class Delivery:
         error = state.outcome.exception() if state.outcome else None
         _log.warning("The session log cannot be written (try %d), events wait: %s", state.attempt_number, error)
         for file in self._spool.files():
-            file.tidy()
+            self._tidy(file)
         with self._passed:
             self._passed.notify_all()
 
     def _settle(self, file: SpoolFile, batch: _Batch, written: Written) -> None:
         """Remove what is written, keep clicks that came before their turn, and set aside those that wait too long."""
         early = set(written.early_clicks)
-        kept = self._early.setdefault(file, set())
+        kept = self._files[file].early
         done = []
         for entry in batch.entries:
             if not early or decode(entry.body) not in early:
@@ -258,15 +330,31 @@ class Delivery:
                 self._set_aside(file, entry, "There is no query of this click in the log.")
             elif entry.event_id not in kept:
                 kept.add(entry.event_id)
-                self._between_looks = LOOK_AGAIN_S
-                self._look_again = min(self._look_again, monotonic() + LOOK_AGAIN_S)
-        file.remove(done)
+                self._look_soon()
+        self._forget(file, done)
         self._metrics.delivered(len(done))
         self._metrics.click(ClickOutcome.RECORDED, written.new_clicks)
         self._metrics.click(ClickOutcome.REPEATED, written.repeated_clicks)
 
     def _set_aside(self, file: SpoolFile, entry: Entry, reason: str) -> None:
-        self._spool.set_aside(entry, reason)
-        file.remove([entry])
+        try:
+            self._spool.set_aside(entry, reason)
+        except SpoolError as error:  # a later look sets it aside
+            self._file_failed(file, error)
+            return
         self._metrics.set_aside()
         _log.error("An event will never be in the session log and was set aside: %s", reason)
+        self._forget(file, [entry])
+
+    def _forget(self, file: SpoolFile, entries: Sequence[Entry]) -> None:
+        """Remove events that are delivered or set aside; where that fails, a later look tries it again."""
+        if not entries:
+            return
+        done = self._files[file].done
+        ids = {entry.event_id for entry in entries}
+        done -= ids  # before they are gone from the file: whoever waits must not count them twice
+        try:
+            file.remove(entries)
+        except SpoolError as error:
+            done |= ids
+            self._file_failed(file, error)

@@ -13,9 +13,13 @@ queue calls fsync when a chunk is full, its SQLite queue commits item by item.
 Requests that come while another is being written are written together, by the first of them that is free: however
 many there are, a disk that syncs in a millisecond makes none wait for more than two of them.
 
-Two connections: one appends, one reads and removes. Removing is not synced: events that come back after a power
-failure are delivered again, which changes nothing. Checkpoints are the second connection's, and are asked for by
-`tidy`, so that no request pays for them.
+Three connections: one appends, one reads and removes, one tells the age of the first event. Removing is not synced:
+events that come back after a power failure are delivered again, which changes nothing. Checkpoints are the second
+connection's, and are asked for by `tidy`, so that no request pays for them; the third is there so that who asks for
+the age does not either.
+
+A file that SQLite finds damaged when it is opened is read row by row, and rows whose checksum matches go into a new
+one.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Condition, Lock
 from typing import NamedTuple
@@ -40,10 +44,16 @@ VERSION = 1
 
 BUSY_TIMEOUT_S = 10.0
 CHECKPOINT_COMMITS = 300
-"""Commits between checkpoints; each puts two or three pages of 4 KiB into the WAL."""
+"""Commits, of events or of removals, between checkpoints; each puts two or three pages of 4 KiB into the WAL."""
 
 FREE_PAGES = 256
 """Unused pages that an empty file may keep."""
+
+PATIENT_IDS = 1000
+"""So many unreadable ids in a row are tried one by one; the steps grow after them, to come to an end."""
+
+MAX_ID = 2**62
+"""No file counts so far: a higher id comes from damage, and would leave no room for new ones."""
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS events (
@@ -53,6 +63,8 @@ CREATE TABLE IF NOT EXISTS events (
     body BLOB NOT NULL
 )
 """
+
+_FROM_ID = "SELECT event_id, time, crc, body FROM events WHERE event_id >= ? ORDER BY event_id LIMIT 1"
 
 
 class SpoolError(UntilclickError):
@@ -75,13 +87,17 @@ class SpoolFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or make it. A file that is no spool, or was damaged, is renamed and begun anew."""
+        """Open the file, or make it.
+
+        A file that is no spool, or was damaged, is renamed; what can be read of it is in the new one.
+        """
         self.path = path
         with _spool_errors(path):
             self._appender = _open(path)
             self._reader = sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             for pragma in ("synchronous = NORMAL", "wal_autocheckpoint = 0"):
                 self._reader.execute(f"PRAGMA {pragma}").fetchall()
+            self._looker = sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             query = "SELECT count(*), coalesce(sum(length(body)), 0), coalesce(max(event_id), 0) FROM events"
             counted = self._reader.execute(query).fetchone()
         self._last_id: int = counted[2]  # no id comes twice: readers go on after the last one they saw
@@ -91,13 +107,15 @@ class SpoolFile:
         """Bytes of these events."""
         self.commits = 0
         """Transactions that have appended."""
-        self._commits_in_file = 0
+        self._removals = 0
+        self._changes_in_file = 0
         self._closed = False
         self._turnstile = Condition()
         self._pending: list[_Pending] = []
         self._writing = False
         self._file = Lock()  # one writer at a time: SQLite itself would make the second one sleep and try again
         self._reading = Lock()
+        self._looking = Lock()
 
     def append(self, body: bytes, time: float) -> None:
         """Keep an event; on return it outlives process and machine."""
@@ -114,14 +132,18 @@ class SpoolFile:
             raise mine.error
 
     def read(self, after: int, n: int) -> list[Entry]:
-        """At most `n` events, oldest first, whose id is above `after`; ids are above 0. Damaged ones are dropped."""
+        """At most `n` events, oldest first, whose id is above `after`; ids are above 0. Damaged ones are dropped,
+        and stay in the file only where it cannot forget them now."""
         query = "SELECT event_id, time, body, crc FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?"
         with _spool_errors(self.path), self._reading:
             rows = self._reader.execute(query, (after, n)).fetchall()
         damaged = [Entry(*row[:3]) for row in rows if zlib.crc32(row[2]) != row[3]]
         if damaged:
             _log.error("%s: dropped %d events whose checksum does not match", self.path, len(damaged))
-            self.remove(damaged)
+            with suppress(SpoolError):  # a full disk must not keep the others
+                self.remove(damaged)
+            if len(damaged) == len(rows):
+                return self.read(rows[-1][0], n)
         return [Entry(*row[:3]) for row in rows if zlib.crc32(row[2]) == row[3]]
 
     def remove(self, entries: Sequence[Entry]) -> None:
@@ -129,20 +151,24 @@ class SpoolFile:
         with _spool_errors(self.path), self._reading, self._file, _transaction(self._reader):
             self._reader.executemany("DELETE FROM events WHERE event_id = ?", [(each.event_id,) for each in entries])
         with self._turnstile:
+            self._removals += 1
             self.waiting -= len(entries)
             self.n_bytes -= sum(len(each.body) for each in entries)
 
     def oldest(self) -> float | None:
-        """The time of the first event; None without events."""
-        with _spool_errors(self.path), self._reading:
-            row = self._reader.execute("SELECT time FROM events ORDER BY event_id LIMIT 1").fetchone()
+        """The time of the first event; None without events, and when the file is closed. Waits for no checkpoint."""
+        with _spool_errors(self.path), self._looking:
+            if self._closed:
+                return None
+            row = self._looker.execute("SELECT time FROM events ORDER BY event_id LIMIT 1").fetchone()
         return None if row is None else row[0]
 
     def tidy(self) -> None:
         """Now and then, move the WAL into the file, and give unused pages back where nothing waits."""
-        if self.commits - self._commits_in_file < CHECKPOINT_COMMITS:
+        changes = self.commits + self._removals
+        if changes - self._changes_in_file < CHECKPOINT_COMMITS:
             return
-        self._commits_in_file = self.commits
+        self._changes_in_file = changes
         with _spool_errors(self.path), self._reading:
             self._reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             (free,) = self._reader.execute("PRAGMA freelist_count").fetchone()
@@ -153,14 +179,14 @@ class SpoolFile:
     def close(self) -> None:
         """Close the file, and remove it where nothing waits. From then on, appending is refused; closing again does
         nothing."""
-        with _spool_errors(self.path), self._reading, self._file:
+        with _spool_errors(self.path), self._reading, self._file, self._looking:
             if self._closed:
                 return
             self._closed = True
             # Asked of the file: an event that has just been committed may not be in `waiting` yet.
             (kept,) = self._reader.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()
-            self._appender.close()
-            self._reader.close()
+            for connection in (self._appender, self._looker, self._reader):
+                connection.close()
             if not kept:
                 for suffix in ("-wal", "-shm", ""):
                     self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
@@ -221,18 +247,93 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _open(path: Path) -> sqlite3.Connection:
     """The appending connection to an intact file of this format."""
+    new = _new(path)
+    if new.exists() and not path.exists():  # a process ended between the two renames
+        new.rename(path)
     try:
         return _connect(path)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
-        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-        _log.error("%s is damaged (%s): kept as %s, and begun anew", path, error, aside.name)
-        for suffix in ("", "-wal"):
-            with suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(f"{aside}{suffix}")
-        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        _begin_anew(path, str(error))
         return _connect(path)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _begin_anew(path: Path, damage: str) -> None:
+    """Put a new file with what can be read of a damaged one in its place, and keep that one beside.
+
+    The damaged one stays where it is until the new one is whole: where that fails, the next start tries again.
+    """
+    new = _new(path)
+    for suffix in ("", "-wal", "-shm"):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
+    with closing(_connect(new)) as connection:
+        saved = 0
+        with closing(sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None)) as old, _transaction(connection):
+            for row in _readable(old):
+                saved += connection.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row).rowcount
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only the file itself is renamed
+    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    for suffix in ("", "-wal"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(f"{aside}{suffix}")
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    new.rename(path)
+    _log.error("%s is damaged (%s): kept as %s, and begun anew with %d events of it", path, damage, aside.name, saved)
+
+
+def _readable(damaged: sqlite3.Connection) -> Iterator[tuple[int, float, int, bytes]]:
+    """The rows of a damaged file that can be read and whose checksum matches.
+
+    One query for each: an error ends a query, and a cursor reads a row ahead of the one that it gives.
+    """
+    try:
+        damaged.execute("SELECT event_id FROM events LIMIT 0")
+    except sqlite3.Error:  # there is no such table
+        return
+    following = 1
+    while following < MAX_ID:
+        try:
+            row = damaged.execute(_FROM_ID, (following,)).fetchone()
+        except sqlite3.Error:
+            following = _next_start(damaged, following)
+            continue
+        if row is None:
+            return
+        if row[0] < MAX_ID and _intact(*row[1:]):
+            yield row
+        following = row[0] + 1
+
+
+def _next_start(damaged: sqlite3.Connection, unreadable: int) -> int:
+    """The first id above an unreadable one from which a query can begin; at least MAX_ID where there is none.
+
+    Ids have gaps of millions where one event has waited long: hence steps that grow by a thousandth of what is passed
+    over, and a bisection of the last one.
+    """
+    low, high = unreadable, unreadable + 1
+    while high < MAX_ID and not _can_start(damaged, high):
+        low, high = high, high + 1 + (high - unreadable) // PATIENT_IDS
+    while high < MAX_ID and high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _can_start(damaged, middle) else (middle, high)
+    return high
+
+
+def _can_start(damaged: sqlite3.Connection, event_id: int) -> bool:
+    try:
+        damaged.execute(_FROM_ID, (event_id,)).fetchall()
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def _intact(time: object, crc: object, body: object) -> bool:
+    return isinstance(time, float) and isinstance(body, bytes) and zlib.crc32(body) == crc
 
 
 def _connect(path: Path) -> sqlite3.Connection:

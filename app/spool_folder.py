@@ -41,7 +41,7 @@ class Spool:
         self._folder = folder
         self._max_bytes = max_bytes
         self._adopted: dict[int, _Held] = {}
-        self._changing = Lock()
+        self._changing = Lock()  # of the list of files; appending takes it, so nobody asks SQLite while holding it
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -69,9 +69,7 @@ class Spool:
 
     def oldest(self) -> float | None:
         """When the first waiting event happened, seconds since the epoch; None where none waits."""
-        with self._changing:
-            held = [self._own, *self._adopted.values()]
-            return min((time for each in held if (time := each.file.oldest()) is not None), default=None)
+        return min((time for file in self.files() if (time := file.oldest()) is not None), default=None)
 
     def append(self, event: Event) -> None:
         """Keep an event; on return it outlives process and machine. Raises SpoolError where it is not kept."""
@@ -111,8 +109,8 @@ class Spool:
         """Let go of all files; what waits stays in them."""
         with self._changing:
             held, self._adopted = [self._own, *self._adopted.values()], {}
-            for each in held:
-                each.let_go()
+        for each in held:
+            each.let_go()
 
     def _numbers(self) -> Iterator[int]:
         yield from sorted(int(path.stem) for path in self._folder.glob("*.db") if path.stem.isdecimal())

@@ -10,6 +10,7 @@ from app import delivery as module
 from app.delivery import Delivery
 from app.log_events import encode
 from app.metrics import Metrics
+from app.spool import SpoolError, SpoolFile
 from app.spool_folder import SET_ASIDE, Spool
 from search.live_events import LiveTurn
 from search.records import Click, Turn
@@ -199,6 +200,103 @@ def test_what_an_ended_process_left_is_delivered_too(tmp_path, away, deliver, mo
     other.close()
     deliver()
     wait_until(lambda: away.get().stats().total.clicks == 1)
+
+
+def failures(metrics):
+    return metrics.registry.get_sample_value("untilclick_log_failures_total", {"operation": "spool"}) or 0
+
+
+@pytest.fixture
+def left(tmp_path, spool):
+    """A turn each in 1.db and 2.db, after the fixture's 0.db."""
+    others = [Spool(tmp_path / "spool", 1_000_000) for _ in range(2)]
+    for n, other in enumerate(others):
+        other.append(turn(n))
+    for other in others:
+        other.close()
+
+
+@pytest.mark.usefixtures("left")
+def test_a_file_that_cannot_be_read_keeps_no_other_one_waiting(spool, away, metrics, deliver, monkeypatch, caplog):
+    """Files after it in the list were never delivered."""
+    read = SpoolFile.read
+
+    def read_some(file, *given):
+        if file.path.name == "1.db":
+            raise SpoolError("disk I/O error")
+        return read(file, *given)
+
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolFile, "read", read_some)
+        delivery = deliver()
+        wait_until(lambda: away.get().stats().total.turns == 1)
+        wait_until(lambda: failures(metrics) > 3)
+        put(spool, delivery, turn(2))
+        wait_until(lambda: away.get().stats().total.turns == 2)
+        assert delivery.failing
+        assert caplog.text.count("1.db fails") == 1
+    assert delivery.drain(60)
+    assert away.get().stats().total.turns == 3
+    wait_until(lambda: not delivery.failing)
+
+
+def test_what_is_written_and_cannot_be_removed_keeps_nothing_waiting(spool, away, metrics, deliver, monkeypatch):
+    """On a full disk the first batch was written again and again, and nothing after it."""
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    tidied, written = [], []
+    tidy, append = SpoolFile.tidy, SessionLog.append_events
+    monkeypatch.setattr(SpoolFile, "tidy", lambda file: tidied.append(file) or tidy(file))
+    monkeypatch.setattr(
+        SessionLog, "append_events", lambda log, *given: written.extend(given[0]) or append(log, *given)
+    )
+    (file,) = spool.files()
+    file._reader.execute("PRAGMA query_only = ON")
+    for n in range(500):
+        spool.append(turn(n))
+    delivery = deliver()
+    wait_until(lambda: away.get().stats().total.turns == 500)
+    assert delivery.drain(60), "nothing is left to deliver"
+    assert delivery.failing
+    assert spool.waiting == 500
+    assert len(tidied) >= 3
+    with file._reading:
+        file._reader.execute("PRAGMA query_only = OFF")
+    wait_until(lambda: spool.waiting == 0)
+    wait_until(lambda: not delivery.failing)
+    assert len(written) == counted(metrics, "spool_delivered_total") == 500
+
+
+def test_an_event_that_cannot_even_be_set_aside_keeps_no_other_one(
+    spool, away, metrics, deliver, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    (tmp_path / "spool" / SET_ASIDE).mkdir()
+    spool.files()[0].append(b"no event", 1.0)
+    spool.append(turn(0))
+    delivery = deliver()
+    wait_until(lambda: away.get().stats().total.turns == 1)
+    wait_until(lambda: spool.waiting == 1)
+    assert delivery.failing
+    (tmp_path / "spool" / SET_ASIDE).rmdir()
+    wait_until(lambda: spool.waiting == 0)
+    assert len(set_aside(tmp_path)) == counted(metrics, "spool_set_aside_total") == 1
+
+
+def test_a_checkpoint_that_fails_stops_no_delivery(spool, away, metrics, deliver, monkeypatch):
+    """Also while the database is away, between two tries."""
+
+    def fail(file):
+        raise SpoolError("disk full")
+
+    monkeypatch.setattr(SpoolFile, "tidy", fail)
+    away.back = False
+    delivery = deliver()
+    put(spool, delivery, turn(0), turn(1))
+    wait_until(lambda: failures(metrics) > 1)
+    away.back = True
+    assert delivery.drain(60)
+    assert away.get().stats().total.turns == 2
 
 
 def test_two_spools_deliver_one_session_with_right_steps(tmp_path, spool, away, deliver):

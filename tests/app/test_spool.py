@@ -1,8 +1,10 @@
 """The file of waiting events: durable when `append` returns, whole after a crash, written by many at once."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -153,6 +155,127 @@ def test_a_damaged_file_is_kept_aside(path, caplog):
     (aside,) = path.parent.glob("0.db.damaged-*")
     assert aside.read_bytes().startswith(b"no database")
     assert "is damaged" in caplog.text
+
+
+TABLE_LEAF = 13
+"""The first byte of a page of rows."""
+
+
+def leaves(path):
+    """Offsets of the pages that hold events, in the order of ids."""
+    data = path.read_bytes()
+    return [at for at in range(4096, len(data), 4096) if data[at] == TABLE_LEAF]
+
+
+def overwrite(path, at):
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 4096)
+
+
+@pytest.mark.parametrize("which", [0, 10, -1])
+def test_what_can_be_read_of_a_damaged_file_is_in_the_new_one(path, caplog, which):
+    """One bad page of hundreds was enough to lose all events of a file."""
+    with closing(SpoolFile(path)) as file:
+        for i in range(1, 301):
+            file.append(b"%d " % i * 60, float(i))
+        before = file.read(0, 1000)
+    overwrite(path, leaves(path)[which])
+    damaged = path.read_bytes()
+    with closing(SpoolFile(path)) as file:
+        saved = file.read(0, 1000)
+        assert set(saved) < set(before)
+        assert len(saved) > 270
+        assert file.waiting == len(saved)
+        file.append(b"new", 0.0)
+        assert file.read(saved[-1].event_id, 10)[0].body == b"new"
+    (aside,) = path.parent.glob("0.db.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert f"begun anew with {len(saved)} events" in caplog.text
+    assert {each.name for each in path.parent.iterdir()} == {"0.db", aside.name}
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_damaged_file_is_read_to_its_end_however_far_apart_its_ids(path, which):
+    """One click that waited for a day, and the ten million events after it."""
+    with closing(SpoolFile(path)) as file:
+        file.append(b"x" * 3000, 0.0)
+        file._last_id = 10_000_000
+        for _ in range(100):
+            file.append(b"x" * 3000, 0.0)
+    overwrite(path, leaves(path)[which])
+    began = time.monotonic()
+    with closing(SpoolFile(path)) as file:
+        assert [entry.event_id for entry in file.read(0, 1000)] == [
+            *([] if which == 0 else [1]),
+            *range(10_000_001, 10_000_101 + which),
+        ]
+    assert time.monotonic() - began < 10.0
+
+
+def test_what_was_saved_of_a_damaged_file_must_match_its_checksum(path):
+    with closing(SpoolFile(path)) as file:
+        for i in range(1, 301):
+            file.append(b"%03d " % i * 60, float(i))
+    overwrite(path, leaves(path)[-1])
+    path.write_bytes(path.read_bytes().replace(b"005 005", b"005 XXX", 1))
+    with closing(SpoolFile(path)) as file:
+        assert 5 not in {entry.event_id for entry in file.read(0, 1000)}
+        assert file.waiting > 250
+
+
+def test_a_damaged_file_stays_in_its_place_until_the_new_one_is_whole(path, monkeypatch):
+    """A disk that fills up while events are saved."""
+    with closing(SpoolFile(path)) as file:
+        for i in range(300):
+            file.append(b"%d " % i * 60, float(i))
+    overwrite(path, leaves(path)[3])
+    with monkeypatch.context() as patch:
+        patch.setattr("app.spool._CREATE", "PRAGMA max_page_count = 1")
+        with pytest.raises(SpoolError, match="full"):
+            SpoolFile(path)
+    assert not list(path.parent.glob("*.damaged-*"))
+    with closing(SpoolFile(path)) as file:
+        assert file.waiting > 270
+
+
+def test_a_new_file_whose_process_ended_before_it_was_in_its_place_is_taken(path):
+    with closing(SpoolFile(path)) as file:
+        file.append(b"saved", 0.0)
+    path.rename(f"{path}.new")
+    with closing(SpoolFile(path)) as file:
+        assert bodies(file) == [b"saved"]
+
+
+def test_damaged_events_that_cannot_be_removed_keep_no_others(path):
+    with closing(SpoolFile(path)) as file:
+        for i in range(4):
+            file.append(b"%d" % i, 0.0)
+        file._reader.execute("UPDATE events SET crc = crc + 1 WHERE event_id < 3")
+        file._reader.execute("PRAGMA query_only = ON")
+        assert [entry.body for entry in file.read(0, 2)] == [b"2", b"3"]
+
+
+def test_who_asks_for_the_oldest_event_waits_for_no_checkpoint(path):
+    with closing(SpoolFile(path)) as file, ThreadPoolExecutor(1) as pool:
+        file.append(b"event", 7.0)
+        with file._reading:  # as `tidy` holds it
+            assert pool.submit(file.oldest).result(5.0) == 7.0
+    assert file.oldest() is None, "closed"
+
+
+def test_removals_alone_reach_a_checkpoint(path, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.spool.CHECKPOINT_COMMITS", 5)
+    with closing(SpoolFile(path)) as file:
+        for i in range(5):
+            file.append(b"%d" % i, 0.0)
+        file.tidy()
+        for entry in file.read(0, 5):
+            file.remove([entry])
+        file.tidy()
+        main = shutil.copy(path, tmp_path / "main.db")  # without the WAL
+        with closing(sqlite3.connect(main)) as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
 
 
 def test_a_newer_format_is_refused(path):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -106,6 +107,24 @@ def test_what_no_new_process_takes_is_adopted_and_let_go_when_empty(killed, open
     adopted.remove(adopted.read(0, 10))
     first.adopt()
     assert (first.waiting, len(first.files())) == (3, 1)
+
+
+def test_an_event_is_taken_while_somebody_waits_for_the_age_of_the_oldest(opened, monkeypatch):
+    """A scrape that waited for a checkpoint held up every search."""
+    spool = opened()
+    asking, answer = threading.Event(), threading.Event()
+    monkeypatch.setattr(spool.files()[0], "oldest", lambda: asking.set() or answer.wait(60) or None)
+    scrape = threading.Thread(target=spool.oldest)
+    taking = threading.Thread(target=spool.append, args=(CLICK,))
+    scrape.start()
+    assert asking.wait(60)
+    taking.start()
+    taking.join(5.0)
+    taken = not taking.is_alive()
+    answer.set()
+    scrape.join()
+    taking.join()
+    assert taken
 
 
 def test_a_full_spool_refuses(opened):

@@ -75,7 +75,10 @@ load() { # SECONDS
 }
 value() { python_in "import json, sys; answered = json.load(sys.stdin); print($1)" <"$work/load.json"; }
 python_in() { python_of_image --network none "$UNTILCLICK_IMAGE" -c "$1"; }
-none_failed() { [[ $(value 'len(answered["failed"])') == 0 ]] || { value 'answered["failed"][:5]'; return 1; }; }
+none_failed() {
+  [[ $(value 'len(answered["failed"])') == 0 ]] || { value 'answered["failed"][:5]'; what_the_proxy_said; return 1; }
+}
+what_the_proxy_said() { "${engine[@]}" logs --tail 400 "$(one proxy)" 2>&1 | grep -E ' (502|503|504) |DOWN|UP|NOTICE' | tail -n 20; }
 eventually() { # SECONDS COMMAND...
   local end=$((SECONDS + $1))
   shift
@@ -219,7 +222,9 @@ sleep 5
 [[ $(containers app | wc -l) == 2 ]] || stack up --detach >/dev/null 2>&1
 wait $!
 echo "      $(value 'len(answered["failed"])') of $(value 'len(answered["queries"]) + len(answered["clicks"])') requests were in its hands"
-few_failed() { [[ $(value 'len(answered["failed"])') -le 8 ]] || { value 'answered["failed"][:9]'; return 1; }; }
+few_failed() {
+  [[ $(value 'len(answered["failed"])') -le 8 ]] || { value 'answered["failed"][:9]'; what_the_proxy_said; return 1; }
+}
 check "only those in its hands failed" few_failed
 check "no acknowledged row is lost" eventually 60 all_logged
 

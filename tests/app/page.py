@@ -1,0 +1,51 @@
+"""What tests of the page in a browser need: what is searched there, and what a visitor does and sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.records import Document
+from tests.app.stand_ins import INJECTED
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+DOTTED = Document("./notes/../c.md", "", "Ampersands, of which no other document speaks.")
+EXAMPLES = ("delete folder", "wait until a thread terminates")
+TABLE = {
+    "delete folder": ("directory", "tree", "remove"),
+    "wait until a thread terminates": ("join",),
+    INJECTED: ("markup",),
+}
+
+
+def search(page, query):
+    page.fill("#query", query)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".result")
+
+
+def shot(page, name):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.wait_for_timeout(350)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def says(page, selector, text):
+    """Wait until an element contains a text. (Functions to wait for would be evaluated, which the page forbids.)"""
+    from playwright.sync_api import expect
+
+    expect(page.locator(selector)).to_contain_text(text)
+
+
+def alter(page, changes):
+    """Let the page see other rewrites than the service gives: `changes` is called once for each answer."""
+
+    def answer_with(route):
+        answer = route.fetch().json()
+        answer["rewrite"] |= changes(answer)
+        route.fulfill(json=answer)
+
+    page.route("**/v1/search", answer_with)
+
+
+def titles(page, selector=".result .open"):
+    return page.locator(selector).evaluate_all("all => all.map(one => one.dataset.doc)")

@@ -35,6 +35,7 @@ from pathlib import Path
 from threading import Condition, Lock
 from typing import NamedTuple
 
+from app.damaged_spool import readable_rows
 from search.errors import UntilclickError
 
 _log = logging.getLogger(__name__)
@@ -49,12 +50,6 @@ CHECKPOINT_COMMITS = 300
 FREE_PAGES = 256
 """Unused pages that an empty file may keep."""
 
-PATIENT_IDS = 1000
-"""So many unreadable ids in a row are tried one by one; the steps grow after them, to come to an end."""
-
-MAX_ID = 2**62
-"""No file counts so far: a higher id comes from damage, and would leave no room for new ones."""
-
 _CREATE = """
 CREATE TABLE IF NOT EXISTS events (
     event_id INTEGER PRIMARY KEY,
@@ -63,8 +58,6 @@ CREATE TABLE IF NOT EXISTS events (
     body BLOB NOT NULL
 )
 """
-
-_FROM_ID = "SELECT event_id, time, crc, body FROM events WHERE event_id >= ? ORDER BY event_id LIMIT 1"
 
 
 class SpoolError(UntilclickError):
@@ -274,7 +267,7 @@ def _begin_anew(path: Path, damage: str) -> None:
     with closing(_connect(new)) as connection:
         saved = 0
         with closing(sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None)) as old, _transaction(connection):
-            for row in _readable(old):
+            for row in readable_rows(old):
                 saved += connection.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row).rowcount
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only the file itself is renamed
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
@@ -284,56 +277,6 @@ def _begin_anew(path: Path, damage: str) -> None:
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
     new.rename(path)
     _log.error("%s is damaged (%s): kept as %s, and begun anew with %d events of it", path, damage, aside.name, saved)
-
-
-def _readable(damaged: sqlite3.Connection) -> Iterator[tuple[int, float, int, bytes]]:
-    """The rows of a damaged file that can be read and whose checksum matches.
-
-    One query for each: an error ends a query, and a cursor reads a row ahead of the one that it gives.
-    """
-    try:
-        damaged.execute("SELECT event_id FROM events LIMIT 0")
-    except sqlite3.Error:  # there is no such table
-        return
-    following = 1
-    while following < MAX_ID:
-        try:
-            row = damaged.execute(_FROM_ID, (following,)).fetchone()
-        except sqlite3.Error:
-            following = _next_start(damaged, following)
-            continue
-        if row is None:
-            return
-        if row[0] < MAX_ID and _intact(*row[1:]):
-            yield row
-        following = row[0] + 1
-
-
-def _next_start(damaged: sqlite3.Connection, unreadable: int) -> int:
-    """The first id above an unreadable one from which a query can begin; at least MAX_ID where there is none.
-
-    Ids have gaps of millions where one event has waited long: hence steps that grow by a thousandth of what is passed
-    over, and a bisection of the last one.
-    """
-    low, high = unreadable, unreadable + 1
-    while high < MAX_ID and not _can_start(damaged, high):
-        low, high = high, high + 1 + (high - unreadable) // PATIENT_IDS
-    while high < MAX_ID and high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _can_start(damaged, middle) else (middle, high)
-    return high
-
-
-def _can_start(damaged: sqlite3.Connection, event_id: int) -> bool:
-    try:
-        damaged.execute(_FROM_ID, (event_id,)).fetchall()
-    except sqlite3.Error:
-        return False
-    return True
-
-
-def _intact(time: object, crc: object, body: object) -> bool:
-    return isinstance(time, float) and isinstance(body, bytes) and zlib.crc32(body) == crc
 
 
 def _connect(path: Path) -> sqlite3.Connection:

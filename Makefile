@@ -18,7 +18,7 @@ help:
 	@echo "make install   the package and everything for development, in $(VENV)"
 	@echo "make demo      corpus, simulated sessions, training, evaluation, then the service on http://127.0.0.1:8000"
 	@echo "make test      the default tests, under three minutes"
-	@echo "make check     ruff, format, types, hadolint, shellcheck"
+	@echo "make check     ruff, format, import rules, types, hadolint, shellcheck"
 	@echo "make bench     the list of benchmarks; ARGS=all runs them"
 	@echo "make bench-service  the service under load from k6, with and without its cache"
 	@echo "make clean     remove $(VENV) and everything built"
@@ -45,6 +45,7 @@ test: install
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/hadolint docker/Dockerfile docker/train.Dockerfile
 	$(BIN)/shellcheck docker/*.sh docker/ci/*.sh .ci/run

@@ -1,4 +1,7 @@
-"""Rules of the house that no linter knows: which way imports point, sizes, words, and nothing at import."""
+"""Rules that no linter checks: sizes, docstrings, annotations, names, and nothing done at import.
+
+Which way imports point is checked by import-linter (`[tool.importlinter]` in pyproject.toml, run by `make check`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("search", "rewriter", "app")
@@ -44,50 +45,6 @@ def _dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _imports(nodes) -> list[str]:
-    """Dotted names that these nodes import, `from a import b` as `a.b`."""
-    found = []
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"relative import in line {node.lineno}"
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
-
-
-def _at_import(tree: ast.Module):
-    """The nodes executed when the module is imported: no bodies of functions, nothing under TYPE_CHECKING."""
-    waiting: list[ast.AST] = list(tree.body)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            waiting += node.orelse
-            continue
-        waiting += ast.iter_child_nodes(node)
-
-
-@cache
-def _heavy_modules() -> frozenset[str]:
-    """Modules of `rewriter` that bring in something heavy when imported, by themselves or through another of them:
-    `app` imports them inside functions or not at all."""
-    imports = {path.stem: _imports(_at_import(_tree(path))) for path in (ROOT / "rewriter").glob("*.py")}
-    found: set[str] = set()
-    while True:
-        named = {name for name, given in imports.items() if any(_is_heavy(one, found) for one in given)}
-        if named == found:
-            return frozenset(found)
-        found = named
-
-
-def _is_heavy(imported: str, heavy: set[str]) -> bool:
-    package, _, rest = imported.partition(".")
-    return package in HEAVY or (package == "rewriter" and rest.partition(".")[0] in heavy)
-
-
 def _functions(path: Path):
     return [node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
@@ -104,41 +61,6 @@ def _public_definitions(tree: ast.Module):
 
 def _is_overload(node) -> bool:
     return any("overload" in ast.unparse(decorator) for decorator in getattr(node, "decorator_list", ()))
-
-
-@pytest.mark.parametrize(("package", "forbidden"), [("search", ("rewriter", "app")), ("rewriter", ("app",))])
-def test_imports_point_one_way(package, forbidden):
-    wrong = [
-        f"{_name(path)}: {name}"
-        for path in MODULES
-        if _name(path).startswith(f"{package}/")
-        for name in _imports(ast.walk(_tree(path)))
-        if name.split(".")[0] in forbidden
-    ]
-    assert wrong == []
-
-
-def test_search_never_imports_torch_or_transformers():
-    wrong = [
-        f"{_name(path)}: {name}"
-        for path in MODULES
-        if _name(path).startswith("search/")
-        for name in _imports(ast.walk(_tree(path)))
-        if name.split(".")[0] in HEAVY
-    ]
-    assert wrong == []
-
-
-def test_app_imports_no_trainer_and_nothing_heavy_at_import():
-    wrong = []
-    for path in MODULES:
-        if not _name(path).startswith("app/"):
-            continue
-        for name in _imports(_at_import(_tree(path))):
-            parts = name.split(".")
-            if parts[0] in HEAVY or (parts[0] == "rewriter" and parts[1] in _heavy_modules()):
-                wrong.append(f"{_name(path)}: {name}")
-    assert wrong == []
 
 
 def test_files_have_at_most_500_lines():
@@ -220,7 +142,6 @@ for name in json.loads(sys.argv[1]):
             raise
         result.setdefault("skipped", []).append(name)
 result["heavy"] = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))
-result["trainers"] = sorted(n for n in sys.modules if n.startswith("rewriter.") and n[9:] in json.loads(sys.argv[3]))
 # A library may start threads of its own (a native pool does not show here); ours start none.
 result["threads"] = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
 result["files"] = sorted(str(path) for path in Path.cwd().rglob("*"))
@@ -231,7 +152,7 @@ print(json.dumps(result))
 
 def _import_in_a_fresh_interpreter(names: list[str], folder: Path) -> dict[str, object]:
     """What importing these modules leaves behind, in an empty working folder."""
-    lists = [json.dumps(each) for each in (names, sorted(HEAVY), sorted(_heavy_modules()))]
+    lists = [json.dumps(each) for each in (names, sorted(HEAVY))]
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
@@ -257,7 +178,7 @@ def test_importing_search_and_app_loads_nothing_heavy_and_leaves_nothing_behind(
     names = _importable("search/") + _importable("app/")
     left = _import_in_a_fresh_interpreter(names, tmp_path)
     skipped = left.pop("skipped", [])
-    assert left == {"heavy": [], "trainers": [], "threads": [], "files": [], "handlers": 0}
+    assert left == {"heavy": [], "threads": [], "files": [], "handlers": 0}
     assert [name for name in skipped if not name.startswith("search.engines.")] == []
 
 

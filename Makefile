@@ -23,7 +23,7 @@ help:
 	@echo "make bench-service  the service under load from k6, with and without its cache"
 	@echo "make clean     remove $(VENV) and everything built"
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || \
 	  { echo "untilclick needs Python 3.11, 3.12 or 3.13; $(or $(PYTHON),python3) is" \
 	    "$$("$(or $(PYTHON),python3)" --version 2>/dev/null || echo missing). Install one of these," \
@@ -42,7 +42,11 @@ demo: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) $(ARGS)
 
-check: install
+# mypy, pyright and editors find the packages through this link; `pip install -e` finds them by itself.
+build/names/untilclick:
+	@mkdir -p build/names && ln -sfn ../.. $@
+
+check: install build/names/untilclick
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

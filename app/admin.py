@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.service_access import Access
-from app.settings import Settings, SettingsError
+from untilclick.app.service_access import Access
+from untilclick.app.settings import Settings, SettingsError
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from threading import Semaphore, Thread
 from time import monotonic
 from typing import TypeVar
 
-from search.errors import LogAwayError
+from untilclick.search.errors import LogAwayError
 
 T = TypeVar("T")
 

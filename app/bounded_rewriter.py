@@ -23,11 +23,11 @@ from threading import Lock, Thread
 
 from cachetools import TTLCache
 
-from app.circuit_breaker import CircuitBreaker
-from rewriter.blend import MAX_CONTEXT
-from rewriter.rewrite import Reason, Rewrite, Rewriter, RewriteRequest
-from search.errors import ModelError
-from search.records import WeightedQuery
+from untilclick.app.circuit_breaker import CircuitBreaker
+from untilclick.rewriter.blend import MAX_CONTEXT
+from untilclick.rewriter.rewrite import Reason, Rewrite, Rewriter, RewriteRequest
+from untilclick.search.errors import ModelError
+from untilclick.search.records import WeightedQuery
 
 TRIAL_S = 60.0
 """How long a rewrite may take when it is tried before it counts."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewriter.blend import READABLE_TERMS, readable
-from rewriter.rewrite import Rewrite
+from untilclick.rewriter.blend import READABLE_TERMS, readable
+from untilclick.rewriter.rewrite import Rewrite
 
 
 @dataclass(frozen=True, slots=True)

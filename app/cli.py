@@ -19,8 +19,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app import cli_demo, cli_evaluate, cli_index, cli_log, cli_renew, cli_serve, cli_simulate, cli_train
-from search.errors import MissingDependencyError, UntilclickError
+from untilclick.app import cli_demo, cli_evaluate, cli_index, cli_log, cli_renew, cli_serve, cli_simulate, cli_train
+from untilclick.search.errors import MissingDependencyError, UntilclickError
 
 EXTRAS = {
     "train": (
@@ -71,7 +71,7 @@ def _complain(sentence: str) -> None:
     if sys.stderr.isatty():
         from rich.text import Text
 
-        from app.wrapping import wrap
+        from untilclick.app.wrapping import wrap
 
         text = "\n".join(line.plain for line in wrap(Text(text), shutil.get_terminal_size().columns))
     typer.echo(text, err=True)
@@ -95,11 +95,23 @@ app = typer.Typer(
 )
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from untilclick.search.version import program_version
+
+        typer.echo(f"untilclick {program_version()}")
+        raise typer.Exit
+
+
 @app.callback()
 def untilclick(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on stderr what happens inside.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Learn from search sessions to rephrase what was typed into what was meant, and serve it in front of BM25."""
+    del version  # its callback has ended the program
     _set_up_logging(verbose)
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, Host, Overrides, Port, Seed, Sessions, given
+from untilclick.app.cli_options import AsJson, Config, Data, Engine, Host, Overrides, Port, Seed, Sessions, given
 
 if TYPE_CHECKING:
-    from app.command_settings import Given
-    from app.demo import DemoConfig, DemoOutcome
-    from app.demo_memory import StepRecord
-    from app.progress import Update
-    from app.terminal import Terminal
+    from untilclick.app.command_settings import Given
+    from untilclick.app.demo import DemoConfig, DemoOutcome
+    from untilclick.app.demo_memory import StepRecord
+    from untilclick.app.progress import Update
+    from untilclick.app.terminal import Terminal
 
 PROGRAM = "untilclick"
 EVALUATE_FIELDS = ("max_topics", "resamples", "sessions", "oracle", "context", "more_baselines")
@@ -59,10 +59,10 @@ def demo(
 
     It takes some minutes; stop it whenever you like: the same command goes on where it was.
     """
-    from app.cli_serve import check_port
-    from app.demo import run_demo
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
+    from untilclick.app.cli_serve import check_port
+    from untilclick.app.demo import run_demo
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
 
     terminal = Terminal(as_json=as_json)
     said = given(context, overrides)
@@ -86,12 +86,12 @@ def _other_port(port: int) -> str:
 
 
 def _settings(given: Given, options: tuple[str, str, int, int], out: Path | None) -> DemoConfig:
-    from app.demo import DemoConfig
-    from app.simulation import SimulationConfig
-    from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-    from rewriter.evaluate import EvaluateConfig
-    from search.simulate import SimulateConfig
-    from search.user import UserConfig
+    from untilclick.app.demo import DemoConfig
+    from untilclick.app.simulation import SimulationConfig
+    from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+    from untilclick.rewriter.evaluate import EvaluateConfig
+    from untilclick.search.simulate import SimulateConfig
+    from untilclick.search.user import UserConfig
 
     data, engine, seed, sessions = options
     user = given.stage(UserConfig, "user", misspellings="train")
@@ -126,8 +126,8 @@ class _View:
         return self._terminal.progress(label)
 
     def step(self, number: int, total: int, title: str, record: StepRecord, *, fresh: bool) -> None:
-        from app.progress import duration
-        from app.terminal import escape
+        from untilclick.app.progress import duration
+        from untilclick.app.terminal import escape
 
         took = duration(record.seconds) if fresh else "earlier"
         mark = "[green]✓[/green]" if fresh else "[dim]✓[/dim]"
@@ -140,15 +140,15 @@ class _View:
         )
 
     def note(self, text: str) -> None:
-        from app.terminal import escape
+        from untilclick.app.terminal import escape
 
         self._terminal.line(f"{' ' * LINE_INDENT}[dim]{escape(text)}[/dim]", hang=LINE_INDENT)
 
 
 def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     """The table, the verdict, and where everything is."""
-    from app.closing import differences_table, finding, main_rivals, remarks, systems_table
-    from app.terminal import escape
+    from untilclick.app.closing import differences_table, finding, main_rivals, remarks, systems_table
+    from untilclick.app.terminal import escape
 
     config, results = outcome.config, outcome.evaluated.results
     terminal.line()
@@ -192,8 +192,8 @@ def program_name(called: str) -> str:
 
 
 def _serve(terminal: Terminal, outcome: DemoOutcome, given: Given, host: str, port: int) -> None:
-    from app.cli_serve import service_settings, start_service
-    from app.terminal import escape
+    from untilclick.app.cli_serve import service_settings, start_service
+    from untilclick.app.terminal import escape
 
     config = outcome.config
     settings = service_settings(

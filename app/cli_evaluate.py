@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli_demo import EVALUATE_FIELDS
-from app.cli_options import AsJson, Config, Data, Engine, Overrides, Seed, given
-from search.errors import UntilclickError
+from untilclick.app.cli_demo import EVALUATE_FIELDS
+from untilclick.app.cli_options import AsJson, Config, Data, Engine, Overrides, Seed, given
+from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
-    from rewriter.evaluate import EvaluateConfig
-    from search.session_log import SessionLog
-    from search.spelling import SpellingCorrector
+    from untilclick.rewriter.evaluate import EvaluateConfig
+    from untilclick.search.session_log import SessionLog
+    from untilclick.search.spelling import SpellingCorrector
 
 Model = Annotated[
     Path,
@@ -71,12 +71,12 @@ def evaluate(
     The remedies are feedback, spelling correction, the session's earlier queries, what a log and judgments say by
     counting, and a better-set BM25.
     """
-    from app.closing import differences_table, finding, remarks, systems_table
-    from app.evaluation import evaluate as run
-    from app.terminal import Terminal, escape
-    from app.torch_setup import set_up_torch
-    from app.trained_systems import TrainedSystems
-    from rewriter.evaluate import EvaluateConfig, open_bench
+    from untilclick.app.closing import differences_table, finding, remarks, systems_table
+    from untilclick.app.evaluation import evaluate as run
+    from untilclick.app.terminal import Terminal, escape
+    from untilclick.app.torch_setup import set_up_torch
+    from untilclick.app.trained_systems import TrainedSystems
+    from untilclick.rewriter.evaluate import EvaluateConfig, open_bench
 
     terminal = Terminal(as_json=as_json)
     stage = given(context, overrides).stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS)
@@ -101,13 +101,13 @@ def evaluate(
 
 def _opened(log: str | None) -> AbstractContextManager[SessionLog | None]:
     """An existing log, or None where none is named. Raises LogError for a missing one."""
-    from search.session_log import SessionLog
+    from untilclick.search.session_log import SessionLog
 
     return nullcontext() if log is None else SessionLog.open(log, create=False)
 
 
 def _save_settings(config: EvaluateConfig, model: Path, log: str | None) -> None:
-    from search.whole_files import whole_file
+    from untilclick.search.whole_files import whole_file
 
     with whole_file(config.out / "settings.json") as file:
         json.dump({**asdict(config), "model": model, "log": log}, file, indent=1, default=str)
@@ -145,17 +145,17 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Make the bundle that is served without torch from the last stage of a run, or from one stage."""
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
 
     if out is None and models is None:
         raise UntilclickError("Say where to: --out BUNDLE, --models FOLDER, or both")
     terminal = Terminal(as_json=as_json)
     set_up_torch()
-    from app.model_store import ModelStore
-    from rewriter import export as stage
-    from rewriter.bundle import read_manifest
-    from rewriter.stage_record import latest_stage, read_stage
+    from untilclick.app.model_store import ModelStore
+    from untilclick.rewriter import export as stage
+    from untilclick.rewriter.bundle import read_manifest
+    from untilclick.rewriter.stage_record import latest_stage, read_stage
 
     folder = latest_stage(model)
     record = read_stage(folder)
@@ -172,10 +172,10 @@ def export(
 
 def _spelling_of(data: str, fingerprint: str) -> SpellingCorrector:
     """The corrector of the documents that a model was trained on. Raises ModelError for other documents."""
-    from search.corpus import load_collection
-    from search.errors import ModelError
-    from search.spelling import SpellingCorrector
-    from search.term_index import TermIndex
+    from untilclick.search.corpus import load_collection
+    from untilclick.search.errors import ModelError
+    from untilclick.search.spelling import SpellingCorrector
+    from untilclick.search.term_index import TermIndex
 
     corpus = load_collection(data).corpus
     if corpus.fingerprint != fingerprint:

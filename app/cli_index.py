@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Overrides, given
+from untilclick.app.cli_options import AsJson, Config, Data, Overrides, given
 
 
 def register(app: typer.Typer) -> None:
@@ -29,10 +29,10 @@ def index(
     as_json: AsJson = False,
 ) -> None:
     """Load documents into OpenSearch, or go on where a load was stopped. Where: the variables of docs/service.md."""
-    from app.cli_serve import service_settings
-    from app.open_engine import open_opensearch
-    from app.terminal import Terminal, escape
-    from search.corpus import load_corpus
+    from untilclick.app.cli_serve import service_settings
+    from untilclick.app.open_engine import open_opensearch
+    from untilclick.app.terminal import Terminal, escape
+    from untilclick.search.corpus import load_corpus
 
     terminal = Terminal(as_json=as_json)
     settings = service_settings(given(context, overrides), data=data, engine="opensearch")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli_options import AsJson, Config, LogUrl
+from untilclick.app.cli_options import AsJson, Config, LogUrl
 
 Format = Annotated[
     Literal["ubi", "jsonl"],
@@ -44,8 +44,8 @@ def register(app: typer.Typer) -> None:
 
 def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_json: AsJson = False) -> None:
     """Sessions, queries and clicks, the share clicked at the first query, and queries until the click."""
-    from app.terminal import Terminal, stats_table
-    from search.session_log import SessionLog
+    from untilclick.app.terminal import Terminal, stats_table
+    from untilclick.search.session_log import SessionLog
 
     terminal = Terminal(as_json=as_json)
     with SessionLog.open(log, create=False) as opened:
@@ -56,9 +56,9 @@ def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_jso
 
 def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
     """List visitors of the live log that look like programs, and why."""
-    from app.terminal import Terminal, suspects_table
-    from search.session_log import SessionLog
-    from search.visitors import suspects
+    from untilclick.app.terminal import Terminal, suspects_table
+    from untilclick.search.session_log import SessionLog
+    from untilclick.search.visitors import suspects
 
     terminal = Terminal(as_json=as_json)
     with SessionLog.open(log, create=False) as opened, terminal.progress("Reading sessions"):
@@ -82,10 +82,10 @@ def export_log(
     as_json: AsJson = False,
 ) -> None:
     """Write sessions to files."""
-    from app.terminal import Terminal
-    from search.session_jsonl import export_jsonl
-    from search.session_log import SessionLog
-    from search.ubi import export_ubi
+    from untilclick.app.terminal import Terminal
+    from untilclick.search.session_jsonl import export_jsonl
+    from untilclick.search.session_log import SessionLog
+    from untilclick.search.ubi import export_ubi
 
     terminal = Terminal(as_json=as_json)
     whose = None if source == "all" else source
@@ -103,10 +103,10 @@ def import_log(
     as_json: AsJson = False,
 ) -> None:
     """Add the sessions of files to a log: all of them, or none where one is broken or already there."""
-    from app.terminal import Terminal
-    from search.session_jsonl import import_jsonl
-    from search.session_log import SessionLog
-    from search.ubi import import_ubi
+    from untilclick.app.terminal import Terminal
+    from untilclick.search.session_jsonl import import_jsonl
+    from untilclick.search.session_log import SessionLog
+    from untilclick.search.ubi import import_ubi
 
     terminal = Terminal(as_json=as_json)
     with SessionLog.open(log) as opened, terminal.progress("Reading sessions"):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from app.command_settings import Given, SettingsFile, read_settings_file
+from untilclick.app.command_settings import Given, SettingsFile, read_settings_file
 
 _FILE = "untilclick.settings_file"
 

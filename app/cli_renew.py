@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
-from app.cli_train import Backend, Out
-from search.errors import UntilclickError
-from search.secret_files import SecretFileError, read_secret
+from untilclick.app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
+from untilclick.app.cli_train import Backend, Out
+from untilclick.search.errors import UntilclickError
+from untilclick.search.secret_files import SecretFileError, read_secret
 
 if TYPE_CHECKING:
-    from app.command_settings import Given
-    from app.progress import Update
-    from app.renewal import Renewal, RenewalConfig, TrainPPO
-    from app.terminal import Terminal
-    from rewriter.config import PPOConfig
-    from rewriter.workbench import Workbench
-    from search.records import Session, Source
+    from untilclick.app.command_settings import Given
+    from untilclick.app.progress import Update
+    from untilclick.app.renewal import Renewal, RenewalConfig, TrainPPO
+    from untilclick.app.terminal import Terminal
+    from untilclick.rewriter.config import PPOConfig
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.records import Session, Source
 
 Models = Annotated[
     Path,
@@ -87,11 +87,11 @@ def renew(
     Judged by nDCG@10 on needs that renewals keep from every version: better means on 30 needs or more, by interval
     and by test. With fewer than 200 sessions to learn from the version knows the documents alone.
     """
-    from app.renewal import record
-    from app.renewal import renew as run
-    from app.service_client import ServiceCallError, activate
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
+    from untilclick.app.renewal import record
+    from untilclick.app.renewal import renew as run
+    from untilclick.app.service_client import ServiceCallError, activate
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
 
     _admin_key(service, admin_key_file)
     terminal = Terminal(as_json=as_json)
@@ -118,7 +118,7 @@ class OtherChampionError(UntilclickError):
 
 
 def _check_champion(models: Path, judged: str | None) -> None:
-    from app.model_store import ModelStore
+    from untilclick.app.model_store import ModelStore
 
     answers = ModelStore(models).state.active
     if answers != judged:
@@ -130,7 +130,7 @@ def _check_champion(models: Path, judged: str | None) -> None:
 
 def _admin_key(service: str | None, file: Path | None) -> str:
     """The key, fit to be sent; read before anything long is begun. Raises UntilclickError."""
-    from app.service_client import check_call
+    from untilclick.app.service_client import check_call
 
     if service is None:
         return ""
@@ -156,8 +156,8 @@ class _Chosen:
 
 
 def _config(settings: Given, chosen: _Chosen) -> RenewalConfig:
-    from app.renewal import RenewalConfig
-    from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+    from untilclick.app.renewal import RenewalConfig
+    from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 
     seed = chosen.seed
     return RenewalConfig(
@@ -173,16 +173,16 @@ def _config(settings: Given, chosen: _Chosen) -> RenewalConfig:
 def _backend(name: str) -> TrainPPO:
     """PPO in the backend that was asked for. Raises MissingDependencyError where trlX is not installed."""
     if name == "trlx":
-        from rewriter.trlx_stage import require_trlx
+        from untilclick.rewriter.trlx_stage import require_trlx
 
         require_trlx()
 
     def train(bench: Workbench, run: Path, sessions: Sequence[Session], config: PPOConfig, update: Update) -> None:
-        from app.progress import steps
-        from rewriter.stages import run_ppo
+        from untilclick.app.progress import steps
+        from untilclick.rewriter.stages import run_ppo
 
         if name == "trlx":
-            from app.cli_train import ppo_in_trlx
+            from untilclick.app.cli_train import ppo_in_trlx
 
             ppo_in_trlx(bench, run, sessions, config, resume=False)
         else:

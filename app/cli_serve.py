@@ -10,16 +10,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, Host, LogUrl, Overrides, Port, ServiceEngine, given
-from app.command_settings import Given, nearest
-from search.errors import UntilclickError
+from untilclick.app.cli_options import (
+    AsJson,
+    Config,
+    Data,
+    Engine,
+    Host,
+    LogUrl,
+    Overrides,
+    Port,
+    ServiceEngine,
+    given,
+)
+from untilclick.app.command_settings import Given, nearest
+from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
-    from app.settings import Settings
-    from app.terminal import Terminal
-    from rewriter.rewrite import Rewrite
-    from search.engine import SearchEngine
-    from search.records import WeightedQuery
+    from untilclick.app.settings import Settings
+    from untilclick.app.terminal import Terminal
+    from untilclick.rewriter.rewrite import Rewrite
+    from untilclick.search.engine import SearchEngine
+    from untilclick.search.records import WeightedQuery
 
 BundleOption = typer.Option(
     "--bundle", metavar="BUNDLE", envvar="UNTILCLICK_BUNDLE", help="Exported rewriter; without one, queries stay."
@@ -41,7 +52,7 @@ def register(app: typer.Typer) -> None:
 
 def service_settings(given: Given, **options: object) -> Settings:
     """The service's settings: options and `--set service.*`, then the environment, then the file's `[service]`."""
-    from app.settings import Settings, variable_of
+    from untilclick.app.settings import Settings, variable_of
 
     (in_file, file), _, (in_options, overrides) = given.layers("service")
     for origin, layer in ((in_file, file), (in_options, overrides)):
@@ -69,7 +80,7 @@ def check_port(host: str, port: int, remedy: str = "choose another place with --
 
 def start_service(settings: Settings) -> None:
     """Serve until stopped."""
-    from app.main import serve as run
+    from untilclick.app.main import serve as run
 
     run(settings)
 
@@ -98,7 +109,7 @@ def serve(
     overrides: Overrides = None,
 ) -> None:
     """Serve search with rewriting, its page and its session log. More settings: the variables of docs/service.md."""
-    from app.terminal import Terminal
+    from untilclick.app.terminal import Terminal
 
     options = {
         "data": data,
@@ -125,11 +136,11 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search once: results for the query as typed and, with a bundle, as rewritten, side by side."""
-    from app.terminal import Terminal
-    from rewriter.rewrite import RewriteRequest
-    from search.corpus import load_collection
-    from search.engines import open_engine
-    from search.records import WeightedQuery
+    from untilclick.app.terminal import Terminal
+    from untilclick.rewriter.rewrite import RewriteRequest
+    from untilclick.search.corpus import load_collection
+    from untilclick.search.engines import open_engine
+    from untilclick.search.records import WeightedQuery
 
     terminal = Terminal(as_json=as_json)
     with terminal.progress("Opening the collection"):
@@ -137,7 +148,7 @@ def search(
     original = _results(opened, WeightedQuery.of(query), k)
     rewrite, rewritten = None, None
     if bundle is not None:
-        from rewriter.runtime import open_bundle
+        from untilclick.rewriter.runtime import open_bundle
 
         rewrite = open_bundle(bundle, opened).rewrite([RewriteRequest(query)])[0]
         rewritten = _results(opened, rewrite.blend, k)
@@ -178,7 +189,7 @@ def _show(
     """Two columns, titled; what only the rewrite found is marked."""
     from rich.table import Table
 
-    from app.terminal import escape
+    from untilclick.app.terminal import escape
 
     original, rewritten = results
     table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left")
@@ -203,6 +214,6 @@ def _show(
 
 
 def _cell(hit: _Hit, found: set[str]) -> str:
-    from app.terminal import escape
+    from untilclick.app.terminal import escape
 
     return escape(hit.title) if hit.doc_id in found else f"[green]{NEW} {escape(hit.title)}[/green]"

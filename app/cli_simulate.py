@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, Sessions, given
+from untilclick.app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, Sessions, given
 
 if TYPE_CHECKING:
-    from app.simulation import SimulationConfig, SimulationOutcome
+    from untilclick.app.simulation import SimulationConfig, SimulationOutcome
 
 SETTINGS_SUFFIX = ".simulated.jsonl"
 """Behind the name of a SQLite log: one line per run with its settings and figures."""
@@ -48,13 +48,13 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Let simulated users search until a click, and log every query of theirs."""
-    from app.simulation import SimulationConfig, fill_log
-    from app.terminal import Terminal
-    from search.corpus import load_collection
-    from search.engines import open_engine
-    from search.session_log import SessionLog
-    from search.simulate import SimulateConfig
-    from search.user import UserConfig
+    from untilclick.app.simulation import SimulationConfig, fill_log
+    from untilclick.app.terminal import Terminal
+    from untilclick.search.corpus import load_collection
+    from untilclick.search.engines import open_engine
+    from untilclick.search.session_log import SessionLog
+    from untilclick.search.simulate import SimulateConfig
+    from untilclick.search.user import UserConfig
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
@@ -76,7 +76,7 @@ def simulate(
 
 def _save_settings(log: str, data: str, simulation: SimulationConfig, outcome: SimulationOutcome) -> None:
     """Beside a log that is a file; a database server has no place beside it."""
-    from search.log_database import parse_log_url
+    from untilclick.search.log_database import parse_log_url
 
     url = parse_log_url(log)
     if url.drivername.startswith("sqlite") and url.database:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
+from untilclick.app.cli_options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
 
 if TYPE_CHECKING:
-    from app.command_settings import Given
-    from app.terminal import Terminal
-    from rewriter.config import PPOConfig
-    from rewriter.workbench import Workbench
-    from search.records import Session
+    from untilclick.app.command_settings import Given
+    from untilclick.app.terminal import Terminal
+    from untilclick.rewriter.config import PPOConfig
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.records import Session
 
 Out = Annotated[
     Path,
@@ -98,10 +98,10 @@ def base(
 
     With --base, a pretrained T5 learns what is asked of it; later stages go on with it by the same commands.
     """
-    from app.progress import steps
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
-    from rewriter.config import BaseConfig, PolicyConfig
+    from untilclick.app.progress import steps
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
+    from untilclick.rewriter.config import BaseConfig, PolicyConfig
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     if base != "corpus":
@@ -110,8 +110,8 @@ def base(
     policy = settings.stage(PolicyConfig, "policy", seed=seed)
     stage = settings.stage(BaseConfig, "base", seed=seed)
     set_up_torch()
-    from rewriter.stages import run_base
-    from rewriter.workbench import Workbench
+    from untilclick.rewriter.stages import run_base
+    from untilclick.rewriter.workbench import Workbench
 
     bench = Workbench.open(data, engine, seed)
     with terminal.progress("Base") as update:
@@ -121,19 +121,19 @@ def base(
 
 def _subword_base(settings: Given, terminal: Terminal, source: Path, place: tuple[Path, str, str, int]) -> Path:
     """Train the base from a pretrained T5, into a run folder, on a collection with an engine and a seed."""
-    from app.progress import steps
-    from app.torch_setup import set_up_torch
-    from rewriter.config import PolicyConfig
-    from rewriter.subword_config import SubwordBaseConfig, SubwordConfig, usable
+    from untilclick.app.progress import steps
+    from untilclick.app.torch_setup import set_up_torch
+    from untilclick.rewriter.config import PolicyConfig
+    from untilclick.rewriter.subword_config import SubwordBaseConfig, SubwordConfig, usable
 
     out, data, engine, seed = place
     limits = settings.stage(PolicyConfig, "policy", ("min_document_frequency", "max_terms"))
     asked = settings.stage(SubwordConfig, "subword")
     stage = settings.stage(SubwordBaseConfig, "base", usable(SubwordBaseConfig), seed=seed)
     set_up_torch()
-    from rewriter.stages import run_subword_base
-    from rewriter.subword_base import SubwordStart
-    from rewriter.workbench import Workbench
+    from untilclick.rewriter.stages import run_subword_base
+    from untilclick.rewriter.subword_base import SubwordStart
+    from untilclick.rewriter.workbench import Workbench
 
     bench = Workbench.open(data, engine, seed)
     with terminal.progress("Base") as update:
@@ -152,11 +152,11 @@ def warm_start(
     as_json: AsJson = False,
 ) -> None:
     """Learn from the log which words would have found what was finally clicked. Needs a trained base."""
-    from app.progress import steps
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
-    from rewriter.config import WarmStartConfig
-    from rewriter.subword_config import SubwordWarmStartConfig, is_subword_stage, usable
+    from untilclick.app.progress import steps
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
+    from untilclick.rewriter.config import WarmStartConfig
+    from untilclick.rewriter.subword_config import SubwordWarmStartConfig, is_subword_stage, usable
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     stage: WarmStartConfig
@@ -165,9 +165,9 @@ def warm_start(
     else:
         stage = settings.stage(WarmStartConfig, "warm_start", seed=seed)
     set_up_torch()
-    from rewriter.stages import run_warm_start
-    from rewriter.workbench import Workbench
-    from search.session_log import SessionLog
+    from untilclick.rewriter.stages import run_warm_start
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
@@ -190,14 +190,14 @@ def ppo(
     as_json: AsJson = False,
 ) -> None:
     """Learn by reinforcement, with clicks as reward. Needs a warm start; goes on with an interrupted run."""
-    from app.progress import steps
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
-    from rewriter.config import PPOConfig
-    from rewriter.subword_config import SubwordPPOConfig, is_subword_stage, usable
+    from untilclick.app.progress import steps
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
+    from untilclick.rewriter.config import PPOConfig
+    from untilclick.rewriter.subword_config import SubwordPPOConfig, is_subword_stage, usable
 
     if backend == "trlx":
-        from rewriter.trlx_stage import require_trlx
+        from untilclick.rewriter.trlx_stage import require_trlx
 
         require_trlx()
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
@@ -207,15 +207,15 @@ def ppo(
     else:
         stage = settings.stage(PPOConfig, "ppo", seed=seed)
     set_up_torch()
-    from rewriter.workbench import Workbench
-    from search.session_log import SessionLog
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
         if backend == "trlx":
             folder = ppo_in_trlx(bench, out, opened.sessions(), stage, resume=resume)
         else:
-            from rewriter.stages import drop_checkpoint, run_ppo
+            from untilclick.rewriter.stages import drop_checkpoint, run_ppo
 
             if not resume:
                 drop_checkpoint(out)
@@ -231,9 +231,9 @@ def ppo_in_trlx(
     """Under `torchrun` every process comes here; the main one gets the folder. trlX shows progress itself, and what
     it and its libraries print, some of them when imported, goes to stderr: on stdout is the answer for machines."""
     with redirect_stdout(sys.stderr):
-        from rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
-        from rewriter.trlx_config import trlx_config
-        from rewriter.trlx_stage import run_ppo_trlx
+        from untilclick.rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
+        from untilclick.rewriter.trlx_config import trlx_config
+        from untilclick.rewriter.trlx_stage import run_ppo_trlx
 
         config = trlx_config(stage, out / WARM_START, out / TRLX_CHECKPOINTS)
         return run_ppo_trlx(bench, out, sessions, config, resume=resume)
@@ -253,22 +253,22 @@ def offline(
 ) -> None:
     """Learn from what people and the service tried and what was clicked then: the log alone, no simulator. Goes on
     from the warm start, or from the base where there is none."""
-    from app.progress import steps
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
-    from rewriter.config import OfflineConfig
+    from untilclick.app.progress import steps
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
+    from untilclick.rewriter.config import OfflineConfig
 
     if method == "ilql":
-        from rewriter.trlx_stage import require_trlx
+        from untilclick.rewriter.trlx_stage import require_trlx
 
         require_trlx("--method rwft")
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     allowed = [one.name for one in fields(OfflineConfig) if one.name != "method"]
     stage = settings.stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
     set_up_torch()
-    from rewriter.offline_stage import run_offline
-    from rewriter.workbench import Workbench
-    from search.session_log import SessionLog
+    from untilclick.rewriter.offline_stage import run_offline
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
@@ -298,14 +298,14 @@ def mean(
 ) -> None:
     """Let models of several runs answer as one: the mean of models that differ in their seeds alone errs less than
     each. The log's held-out queries decide the blend."""
-    from app.terminal import Terminal
-    from app.torch_setup import set_up_torch
+    from untilclick.app.terminal import Terminal
+    from untilclick.app.torch_setup import set_up_torch
 
     terminal = Terminal(as_json=as_json)
     set_up_torch()
-    from rewriter.mean_stage import MeanConfig, run_mean
-    from rewriter.workbench import Workbench
-    from search.session_log import SessionLog
+    from untilclick.rewriter.mean_stage import MeanConfig, run_mean
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
         bench = Workbench.open(data, engine, seed)
@@ -316,7 +316,7 @@ def mean(
 
 def _report(terminal: Terminal, folder: Path) -> None:
     """Where the model is, and its figures on the validation queries."""
-    from rewriter.stage_record import read_stage
+    from untilclick.rewriter.stage_record import read_stage
 
     record = read_stage(folder)
     terminal.line(f"{record.stage} is in {folder}")

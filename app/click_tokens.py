@@ -18,7 +18,7 @@ from pathlib import Path
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from search.errors import UntilclickError
+from untilclick.search.errors import UntilclickError
 
 SALT = "untilclick.click.v1"
 KEY_BYTES = 32

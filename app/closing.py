@@ -1,6 +1,6 @@
 """What an evaluation found, for people on stdout: the table of systems, a sentence, and the differences behind it.
 
-The sentences are those of the report, `rewriter.report`, which has everything else.
+The sentences are those of the report, `untilclick.rewriter.report`, which has everything else.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from app.terminal import number, plain_table, share
-from search.metrics import MEASURES
+from untilclick.app.terminal import number, plain_table, share
+from untilclick.search.metrics import MEASURES
 
 if TYPE_CHECKING:
-    from rewriter.results import Results
+    from untilclick.rewriter.results import Results
 
 
 def systems_table(results: Results) -> Table:
     """Every system: retrieval measures, the best of each in bold; where sessions were simulated, the share clicked at
     the first query and the queries until the click."""
-    from rewriter.report import kind_of_topics
-    from rewriter.results import SYSTEM_TITLES, title_of
+    from untilclick.rewriter.report import kind_of_topics
+    from untilclick.rewriter.results import SYSTEM_TITLES, title_of
 
     sessions = results.sessions.figures if results.sessions else {}
     columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
@@ -44,14 +44,14 @@ def systems_table(results: Results) -> Table:
 
 def finding(results: Results) -> str:
     """What the last trained system does to the queries, in one sentence."""
-    from rewriter.report import subject_of, verdict
+    from untilclick.rewriter.report import subject_of, verdict
 
     return verdict(results, subject_of(results))
 
 
 def remarks(results: Results) -> str:
     """What is to be kept in mind about it; empty where there is nothing."""
-    from rewriter.report import caution, spelling_alone, subject_of
+    from untilclick.rewriter.report import caution, spelling_alone, subject_of
 
     subject = subject_of(results)
     return " ".join(filter(None, (spelling_alone(results, subject) if subject else "", caution(results))))
@@ -59,15 +59,15 @@ def remarks(results: Results) -> str:
 
 def main_rivals(results: Results) -> tuple[str, ...]:
     """BM25, the strongest of the other baselines, and the model that training went on from."""
-    from rewriter.report import BASELINE, best_baseline
+    from untilclick.rewriter.report import BASELINE, best_baseline
 
     return tuple(dict.fromkeys((BASELINE, best_baseline(results), "warm_start")))
 
 
 def differences_table(results: Results, rivals: Sequence[str] | None = None) -> Table | None:
     """The last trained system against some others or all, a line each; None where nothing was compared."""
-    from rewriter.report import BASELINE, MEASURE, best_baseline, subject_of
-    from rewriter.results import SYSTEM_TITLES, title_of
+    from untilclick.rewriter.report import BASELINE, MEASURE, best_baseline, subject_of
+    from untilclick.rewriter.results import SYSTEM_TITLES, title_of
 
     subject = subject_of(results)
     names = SYSTEM_TITLES if rivals is None else rivals

@@ -7,7 +7,7 @@
 
 The same in the environment: `UNTILCLICK_DATA`, `UNTILCLICK_PPO_ITERATIONS`; for one call: `--set ppo.iterations=200`.
 Options are read by the command line's own parser; here are the file and the stages' tables. Settings of the service
-are in `app.settings`.
+are in `untilclick.app.settings`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from search.errors import DataError, UntilclickError
+from untilclick.search.errors import DataError, UntilclickError
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ PREFIX = "UNTILCLICK_"
 """Of every environment variable."""
 
 TABLES = ("user", "simulate", "policy", "subword", "base", "warm_start", "ppo", "offline", "evaluate", "service")
-"""The tables a file may hold, each a stage's configuration; `service` holds those of `app.settings`."""
+"""The tables a file may hold, each a stage's configuration; `service` holds those of `untilclick.app.settings`."""
 
 
 @dataclass(frozen=True)

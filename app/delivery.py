@@ -28,14 +28,14 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from app.late_log import LateLog
-from app.log_events import decode
-from app.metrics import ClickOutcome, Metrics
-from app.spool import Entry, SpoolError, SpoolFile
-from app.spool_folder import Spool
-from search.errors import DataError, LogError, LogRecordError
-from search.live_events import LiveTurn, Written
-from search.records import Click
+from untilclick.app.late_log import LateLog
+from untilclick.app.log_events import decode
+from untilclick.app.metrics import ClickOutcome, Metrics
+from untilclick.app.spool import Entry, SpoolError, SpoolFile
+from untilclick.app.spool_folder import Spool
+from untilclick.search.errors import DataError, LogError, LogRecordError
+from untilclick.search.live_events import LiveTurn, Written
+from untilclick.search.records import Click
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
     DIR/index/       the engine's index          DIR/ppo.log/      metrics of PPO
     DIR/log.db       simulated, later live       DIR/evaluation/   results.json, runs, report.html
     DIR/base/ DIR/warm_start/ DIR/ppo/           DIR/bundle/       what is served
-    DIR/demo.json    what is finished, see `app.demo_memory`
+    DIR/demo.json    what is finished, see `untilclick.app.demo_memory`
 
 Every step is done once: the same call goes on where an earlier one was stopped. Starting the service is the command
 line's part.
@@ -19,23 +19,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from app.demo_ground import Ground, open_ground
-from app.demo_memory import DemoMemory, StepRecord, step_key
-from app.evaluation import Evaluated, evaluate, read_evaluated
-from app.progress import Update, steps
-from app.simulation import SimulationConfig, fill_log
-from app.terminal import counted
-from app.trained_systems import TrainedSystems
-from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.evaluate import Bench, EvaluateConfig
-from rewriter.report import FEW_TOPICS
-from rewriter.results import Results
-from search.session_log import SessionLog
-from search.synonyms import note_on_synonyms
-from search.version import program_version
+from untilclick.app.demo_ground import Ground, open_ground
+from untilclick.app.demo_memory import DemoMemory, StepRecord, step_key
+from untilclick.app.evaluation import Evaluated, evaluate, read_evaluated
+from untilclick.app.progress import Update, steps
+from untilclick.app.simulation import SimulationConfig, fill_log
+from untilclick.app.terminal import counted
+from untilclick.app.trained_systems import TrainedSystems
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.evaluate import Bench, EvaluateConfig
+from untilclick.rewriter.report import FEW_TOPICS
+from untilclick.rewriter.results import Results
+from untilclick.search.session_log import SessionLog
+from untilclick.search.synonyms import note_on_synonyms
+from untilclick.search.version import program_version
 
 if TYPE_CHECKING:
-    from rewriter.workbench import Workbench
+    from untilclick.rewriter.workbench import Workbench
 
 LOG_FILE, INDEX, EVALUATION, BUNDLE = "log.db", "index", "evaluation", "bundle"
 EXAMPLES = 3
@@ -187,7 +187,7 @@ class _Demo:
     def _remove(self, name: str, path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         if name == "ppo":
-            from rewriter.stages import drop_checkpoint
+            from untilclick.rewriter.stages import drop_checkpoint
 
             drop_checkpoint(self._out)
 
@@ -211,15 +211,15 @@ class _Demo:
         return f"{figures.sessions:,} simulated; first query clicked: {first:.0f} %"
 
     def _train_base(self, update: Update) -> str:
-        from rewriter.stage_record import read_stage
-        from rewriter.stages import run_base
+        from untilclick.rewriter.stage_record import read_stage
+        from untilclick.rewriter.stages import run_base
 
         folder = run_base(self._bench(), self._out, self._config.policy, self._config.base, steps(update))
         return f"{read_stage(folder).figures['vocabulary']:,.0f} words, learned from the documents alone"
 
     def _train_warm_start(self, update: Update) -> str:
-        from rewriter.stage_record import read_stage
-        from rewriter.stages import run_warm_start
+        from untilclick.rewriter.stage_record import read_stage
+        from untilclick.rewriter.stages import run_warm_start
 
         with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
             sessions = log.sessions("simulated")
@@ -228,8 +228,8 @@ class _Demo:
         return f"{counted(figures['examples'], 'query', 'queries')} paired with what was clicked"
 
     def _train_ppo(self, update: Update) -> str:
-        from rewriter.stage_record import read_stage
-        from rewriter.stages import run_ppo
+        from untilclick.rewriter.stage_record import read_stage
+        from untilclick.rewriter.stages import run_ppo
 
         with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
             sessions = log.sessions("simulated")
@@ -249,15 +249,15 @@ class _Demo:
         return f"{topics} ({results.split}), {len(results.figures)} systems"
 
     def _export(self, _update: Update) -> str:
-        from rewriter import export
-        from rewriter.bundle import read_manifest
+        from untilclick.rewriter import export
+        from untilclick.rewriter.bundle import read_manifest
 
         bundle = export.main(export.ExportConfig(self._out / "ppo", self._out / BUNDLE), self._ground.spelling)
         size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
         return f"version {read_manifest(bundle).version}, {size / 2**20:.1f} MiB, needs no torch"
 
     def _bench(self) -> Workbench:
-        from rewriter.workbench import Workbench
+        from untilclick.rewriter.workbench import Workbench
 
         ground = self._ground
         return Workbench(ground.training, ground.index, ground.spelling, self._config.engine)

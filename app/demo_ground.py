@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.corpus import load_collection
-from search.engine import SearchEngine
-from search.engines import open_engine
-from search.errors import DataError
-from search.records import Collection
-from search.spelling import SpellingCorrector
-from search.term_index import TermIndex
-from search.topics import topics_from_documents
+from untilclick.search.corpus import load_collection
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import open_engine
+from untilclick.search.errors import DataError
+from untilclick.search.records import Collection
+from untilclick.search.spelling import SpellingCorrector
+from untilclick.search.term_index import TermIndex
+from untilclick.search.topics import topics_from_documents
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from search.whole_files import whole_file
+from untilclick.search.whole_files import whole_file
 
 MEMORY_FILE = "demo.json"
 

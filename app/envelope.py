@@ -14,9 +14,9 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.metrics import Metrics
-from app.problems import REQUEST_ID, internal_problem, problem_response, too_large_problem
-from app.request_logs import request_id
+from untilclick.app.metrics import Metrics
+from untilclick.app.problems import REQUEST_ID, internal_problem, problem_response, too_large_problem
+from untilclick.app.request_logs import request_id
 
 HEADERS = {
     "cache-control": "no-cache",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.trained_systems import TrainedSystems
+from untilclick.app.trained_systems import TrainedSystems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rewriter.evaluate import Bench, EvaluateConfig
-    from rewriter.results import Results
+    from untilclick.rewriter.evaluate import Bench, EvaluateConfig
+    from untilclick.rewriter.results import Results
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def evaluate(
 
     `metrics` is the `metrics.jsonl` of a PPO run, `settings` are listed in the report beside the evaluation's own.
     """
-    from rewriter import evaluate as stage
-    from rewriter import report
+    from untilclick.rewriter import evaluate as stage
+    from untilclick.rewriter import report
 
     stage.main(config, systems, bench, progress)
     page = report.main(report.ReportConfig(config.out, metrics=_existing(metrics), settings=dict(settings)))
@@ -46,7 +46,7 @@ def evaluate(
 
 def read_evaluated(folder: Path, report_path: Path | None = None) -> Evaluated:
     """What an earlier evaluation left in its folder."""
-    from rewriter.results import read_results
+    from untilclick.rewriter.results import read_results
 
     return Evaluated(read_results(folder), report_path or folder / "report.html")
 

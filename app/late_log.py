@@ -7,9 +7,9 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Self
 
-from search.errors import LogAwayError
-from search.log_database import parse_log_url
-from search.session_log import SessionLog
+from untilclick.search.errors import LogAwayError
+from untilclick.search.log_database import parse_log_url
+from untilclick.search.session_log import SessionLog
 
 _log = logging.getLogger(__name__)
 

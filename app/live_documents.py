@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from threading import Event, Thread
 
-from search.engine import LiveEngine
-from search.errors import EngineError, UntilclickError
-from search.records import Document
+from untilclick.search.engine import LiveEngine
+from untilclick.search.errors import EngineError, UntilclickError
+from untilclick.search.records import Document
 
 FOLLOW_S = 0.5
 """Seconds after which a process has what another one changed."""

@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 from pydantic import TypeAdapter, ValidationError
 
-from search.errors import DataError
-from search.live_events import LiveTurn
-from search.records import Click
+from untilclick.search.errors import DataError
+from untilclick.search.live_events import LiveTurn
+from untilclick.search.records import Click
 
 Event = LiveTurn | Click
 

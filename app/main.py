@@ -13,19 +13,19 @@ import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
-from app import routes_documents, routes_health, routes_models, routes_page, routes_reading, routes_search
-from app.envelope import Envelope
-from app.metrics import Metrics
-from app.open_service import open_service
-from app.openapi_document import describe
-from app.problems import install_problem_handlers
-from app.request_logs import set_up_logs
-from app.service import SearchService
-from app.service_access import ServiceAccess
-from app.settings import Settings
-from app.stopping import leaving_late, left_at_sigterm
-from app.tracing import tracing_to
-from search.version import program_version
+from untilclick.app import routes_documents, routes_health, routes_models, routes_page, routes_reading, routes_search
+from untilclick.app.envelope import Envelope
+from untilclick.app.metrics import Metrics
+from untilclick.app.open_service import open_service
+from untilclick.app.openapi_document import describe
+from untilclick.app.problems import install_problem_handlers
+from untilclick.app.request_logs import set_up_logs
+from untilclick.app.service import SearchService
+from untilclick.app.service_access import ServiceAccess
+from untilclick.app.settings import Settings
+from untilclick.app.stopping import leaving_late, left_at_sigterm
+from untilclick.app.tracing import tracing_to
+from untilclick.search.version import program_version
 
 DESCRIPTION = (
     "Search that rephrases what was typed into what was meant, and learns from every session until its click. "
@@ -70,7 +70,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         redoc_url=None,
     )
     if settings.rate_limits:
-        from app.rate_limits import RateLimits
+        from untilclick.app.rate_limits import RateLimits
 
         app.add_middleware(RateLimits, limits=settings.rate_limits)
     app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
@@ -100,7 +100,7 @@ def serve(settings: Settings) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         if settings.workers > 1:
             os.environ.update(settings.to_environment())
-            uvicorn.run("app.main:app_from_environment", factory=True, workers=settings.workers, **options)
+            uvicorn.run("untilclick.app.main:app_from_environment", factory=True, workers=settings.workers, **options)
             return
         set_up_logs(settings.log_format)
         metrics = Metrics(tracing_to(settings.otlp_endpoint))

@@ -8,8 +8,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.models import Models
-from app.shadow import ShadowFigures
+from untilclick.app.models import Models
+from untilclick.app.shadow import ShadowFigures
 
 
 class ModelMetrics(Collector):

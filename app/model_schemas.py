@@ -8,11 +8,11 @@ from typing import Self
 
 from pydantic import Field
 
-from app.models import InUse
-from app.schemas import Answer, Body
-from app.service import ExperimentFigures
-from app.shadow import ShadowFigures
-from rewriter.bundle import BundleManifest
+from untilclick.app.models import InUse
+from untilclick.app.schemas import Answer, Body
+from untilclick.app.service import ExperimentFigures
+from untilclick.app.shadow import ShadowFigures
+from untilclick.rewriter.bundle import BundleManifest
 
 
 class ModelOut(Answer):

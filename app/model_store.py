@@ -1,6 +1,6 @@
 """The folder of model versions: bundles by version, and which of them are in use.
 
-MODELS/<version>/     a bundle (`rewriter.bundle`), complete from the moment it has its name
+MODELS/<version>/     a bundle (`untilclick.rewriter.bundle`), complete from the moment it has its name
 MODELS/state.json     what answers, what answered before, what runs in the shadow, what is compared
 
 Several processes share it. Whoever changes the state holds the lock; readers see the old state or the new one.
@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from rewriter.bundle import BundleManifest, read_manifest
-from search.errors import ModelError, UntilclickError
-from search.whole_files import whole_file
+from untilclick.rewriter.bundle import BundleManifest, read_manifest
+from untilclick.search.errors import ModelError, UntilclickError
+from untilclick.search.whole_files import whole_file
 
 STATE = "state.json"
 LOCK = ".lock"

@@ -16,11 +16,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from app.bounded_rewriter import BoundedRewriter, RewriteLimits
-from app.model_store import ORIGINAL, Experiment, ModelState, ModelStore
-from rewriter.bundle import BundleManifest, read_manifest
-from rewriter.rewrite import Rewriter
-from search.errors import ModelError, UntilclickError
+from untilclick.app.bounded_rewriter import BoundedRewriter, RewriteLimits
+from untilclick.app.model_store import ORIGINAL, Experiment, ModelState, ModelStore
+from untilclick.rewriter.bundle import BundleManifest, read_manifest
+from untilclick.rewriter.rewrite import Rewriter
+from untilclick.search.errors import ModelError, UntilclickError
 
 TRIAL_QUERIES = ("how to search", "seperate words", "a")
 """Rewritten once before a version answers, besides the examples of the page."""

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.settings import Settings, SettingsError
-from search.engine import SearchEngine
-from search.engines import open_engine
-from search.records import Corpus
-from search.secret_files import SecretFileError, read_secret
+from untilclick.app.settings import Settings, SettingsError
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import open_engine
+from untilclick.search.records import Corpus
+from untilclick.search.secret_files import SecretFileError, read_secret
 
 if TYPE_CHECKING:
-    from search.engines.opensearch_client import Cluster
-    from search.engines.opensearch_engine import OpenSearchEngine
+    from untilclick.search.engines.opensearch_client import Cluster
+    from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 
 
 def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
@@ -31,8 +31,8 @@ def open_opensearch(
 
     Raises SettingsError for a password that cannot be read, EngineError where the cluster is away or refuses.
     """
-    from search.engines.opensearch_engine import OpenSearchEngine
-    from search.engines.opensearch_index import IndexOptions
+    from untilclick.search.engines.opensearch_engine import OpenSearchEngine
+    from untilclick.search.engines.opensearch_index import IndexOptions
 
     options = IndexOptions(settings.opensearch_index, settings.opensearch_shards, settings.opensearch_replicas)
     return OpenSearchEngine.open(corpus, cluster_of(settings), options, progress)
@@ -40,7 +40,7 @@ def open_opensearch(
 
 def cluster_of(settings: Settings) -> Cluster:
     """How the settings say to reach the cluster. Raises SettingsError."""
-    from search.engines.opensearch_client import Cluster
+    from untilclick.search.engines.opensearch_client import Cluster
 
     return Cluster(
         urls=settings.opensearch_nodes,

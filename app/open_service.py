@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from app.bounded_rewriter import RewriteLimits
-from app.click_tokens import ClickTokens, stored_key
-from app.metrics import Metrics
-from app.model_store import ModelStore
-from app.models import FixedModel, Models, StoredModels
-from app.open_engine import open_service_engine
-from app.service import SearchService, ServiceParts
-from app.settings import Settings
-from app.soft_log import LogLimits, SoftLog
-from rewriter.bundle import BundleManifest, read_manifest
-from search.corpus import load_corpus
-from search.engine import SearchEngine
-from search.engines import open_live_engine
+from untilclick.app.bounded_rewriter import RewriteLimits
+from untilclick.app.click_tokens import ClickTokens, stored_key
+from untilclick.app.metrics import Metrics
+from untilclick.app.model_store import ModelStore
+from untilclick.app.models import FixedModel, Models, StoredModels
+from untilclick.app.open_engine import open_service_engine
+from untilclick.app.service import SearchService, ServiceParts
+from untilclick.app.settings import Settings
+from untilclick.app.soft_log import LogLimits, SoftLog
+from untilclick.rewriter.bundle import BundleManifest, read_manifest
+from untilclick.search.corpus import load_corpus
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import open_live_engine
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _open_models(settings: Settings, engine: SearchEngine, fingerprint: str) -> 
     )
     if settings.models is None and settings.bundle is None:
         return FixedModel(None, limits)
-    from rewriter.runtime import open_bundle
+    from untilclick.rewriter.runtime import open_bundle
 
     if settings.models is None:
         assert settings.bundle is not None

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.problems import use_problem_media_type
-from app.settings import Settings
+from untilclick.app.problems import use_problem_media_type
+from untilclick.app.settings import Settings
 
 Json = dict[str, Any]  # Any: a JSON document
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.model_store import Experiment
-from app.models import NO_REWRITER, InUse, Loaded
-from app.ranking import Mode, takes_part
-from search.interleaving import Team
-from search.log_experiments import EXPERIMENT_ATTRIBUTE, TEAMS_ATTRIBUTE
+from untilclick.app.model_store import Experiment
+from untilclick.app.models import NO_REWRITER, InUse, Loaded
+from untilclick.app.ranking import Mode, takes_part
+from untilclick.search.interleaving import Team
+from untilclick.search.log_experiments import EXPERIMENT_ATTRIBUTE, TEAMS_ATTRIBUTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from app.click_tokens import ClickTokenError
-from app.live_documents import FixedDocumentsError
-from app.model_store import UnknownVersionError
-from app.models import NoModelFolderError, RefusedVersionError
-from search.errors import EngineError, LogError, ModelError, UnknownDocumentError
+from untilclick.app.click_tokens import ClickTokenError
+from untilclick.app.live_documents import FixedDocumentsError
+from untilclick.app.model_store import UnknownVersionError
+from untilclick.app.models import NoModelFolderError, RefusedVersionError
+from untilclick.search.errors import EngineError, LogError, ModelError, UnknownDocumentError
 
 PROBLEM_JSON = "application/problem+json"
 REQUEST_ID = "untilclick.request_id"

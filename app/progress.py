@@ -1,6 +1,6 @@
 """Progress of long work on stderr: a bar with the time left in a terminal, a plain line every few seconds elsewhere.
 
-Results are printed by `app.terminal`; nothing here writes to stdout.
+Results are printed by `untilclick.app.terminal`; nothing here writes to stdout.
 """
 
 from __future__ import annotations

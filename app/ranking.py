@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.model_store import Experiment
-from rewriter.rewrite import Rewrite
-from search.engine import SearchEngine
-from search.fusion import reciprocal_rank_fusion
-from search.interleaving import Team, team_draft
-from search.records import ScoredDoc, WeightedQuery
+from untilclick.app.model_store import Experiment
+from untilclick.rewriter.rewrite import Rewrite
+from untilclick.search.engine import SearchEngine
+from untilclick.search.fusion import reciprocal_rank_fusion
+from untilclick.search.interleaving import Team, team_draft
+from untilclick.search.records import ScoredDoc, WeightedQuery
 
 FUSION_DEPTH = 100
 """Ranks of each ranking that are fused."""

@@ -17,7 +17,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.problems import REQUEST_ID, Problem, problem_response, problem_type
+from untilclick.app.problems import REQUEST_ID, Problem, problem_response, problem_type
 
 LIMITED = "/v1/"
 """Paths that begin so are counted; the page, its files, health and metrics are not."""

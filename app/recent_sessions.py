@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
 
-from search.live_events import PastQuery
+from untilclick.search.live_events import PastQuery
 
 MAX_CHARACTERS = 4_000_000
 """Of queries in memory, each counted with TURN_CHARACTERS more; some 16,000 queries of ordinary length."""

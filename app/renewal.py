@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from app.demo_memory import step_key
-from app.model_store import ModelStore
-from app.progress import Update, steps
-from rewriter.bundle import read_manifest
-from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from search.errors import DataError, UntilclickError
-from search.records import Session, Source
-from search.session_log import SessionLog
-from search.version import program_version
-from search.whole_files import whole_file
+from untilclick.app.demo_memory import step_key
+from untilclick.app.model_store import ModelStore
+from untilclick.app.progress import Update, steps
+from untilclick.rewriter.bundle import read_manifest
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.search.errors import DataError, UntilclickError
+from untilclick.search.records import Session, Source
+from untilclick.search.session_log import SessionLog
+from untilclick.search.version import program_version
+from untilclick.search.whole_files import whole_file
 
 if TYPE_CHECKING:
-    from rewriter.statistics import Comparison
-    from rewriter.workbench import Workbench
+    from untilclick.rewriter.statistics import Comparison
+    from untilclick.rewriter.workbench import Workbench
 
 MIN_CLICKED = 200
 """Sessions with a click from which on a log is learned from; fewer teach less than chance takes away."""
@@ -129,8 +129,8 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress, train_ppo: TrainPPO) -> Renewal:
-    from rewriter.judging import is_better, is_worse, kept_for_judging
-    from rewriter.workbench import Workbench
+    from untilclick.rewriter.judging import is_better, is_worse, kept_for_judging
+    from untilclick.rewriter.workbench import Workbench
 
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
         parted = kept_for_judging(log.sessions(config.source))
@@ -154,9 +154,9 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress, train_p
 
 def _train_base(bench: Workbench, config: RenewalConfig, show: ShowProgress) -> Path:
     """The base of these documents, settings and program, unless the run folder has it."""
-    from rewriter.prompts import PROMPT_VERSION
-    from rewriter.stage_record import BASE, STAGE_FILE
-    from rewriter.stages import run_base
+    from untilclick.rewriter.prompts import PROMPT_VERSION
+    from untilclick.rewriter.stage_record import BASE, STAGE_FILE
+    from untilclick.rewriter.stages import run_base
 
     program = f"{program_version()} {PROMPT_VERSION}"
     key = step_key(bench.collection.corpus.fingerprint, program, (config.policy, config.base))
@@ -174,9 +174,9 @@ def _train_base(bench: Workbench, config: RenewalConfig, show: ShowProgress) -> 
 def _train_on(
     bench: Workbench, config: RenewalConfig, sessions: Sequence[Session], show: ShowProgress, train_ppo: TrainPPO
 ) -> Path:
-    from rewriter.stage_record import PPO
-    from rewriter.stages import run_warm_start
-    from rewriter.training_data import simulated_queries
+    from untilclick.rewriter.stage_record import PPO
+    from untilclick.rewriter.stages import run_warm_start
+    from untilclick.rewriter.training_data import simulated_queries
 
     ppo = config.ppo if simulated_queries(sessions, bench.collection.all_topics) else config.ppo_of_clicks
     with show("Warm start") as update:
@@ -188,8 +188,8 @@ def _train_on(
 
 def _add(bench: Workbench, folder: Path, store: ModelStore) -> tuple[str, str]:
     """Export a stage into the folder of versions; returns its name and the version."""
-    from rewriter import export
-    from rewriter.stage_record import read_stage
+    from untilclick.rewriter import export
+    from untilclick.rewriter.stage_record import read_stage
 
     with TemporaryDirectory() as made:
         bundle = export.main(export.ExportConfig(folder, Path(made) / "bundle"), bench.spelling)
@@ -201,10 +201,10 @@ def _judge(
 ) -> Comparison:
     import numpy as np
 
-    from rewriter.held_out import held_out_queries
-    from rewriter.judging import Contestant, judge
-    from rewriter.runtime import open_bundle
-    from search.engines import open_engine
+    from untilclick.rewriter.held_out import held_out_queries
+    from untilclick.rewriter.judging import Contestant, judge
+    from untilclick.rewriter.runtime import open_bundle
+    from untilclick.search.engines import open_engine
 
     store, engine = ModelStore(config.models), open_engine(config.engine, bench.collection.corpus)
     challenger, champion = (

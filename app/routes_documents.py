@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.admin import Admin
-from app.problems import problem_responses
-from app.schemas import MAX_DOC_ID, DocumentIn, DocumentOut
-from app.service_access import Access
-from search.records import Document
+from untilclick.app.admin import Admin
+from untilclick.app.problems import problem_responses
+from untilclick.app.schemas import MAX_DOC_ID, DocumentIn, DocumentOut
+from untilclick.app.service_access import Access
+from untilclick.search.records import Document
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 

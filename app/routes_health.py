@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app.problems import Problem, problem_response, problem_responses, problem_type, request_id_of
-from app.schemas import LiveResponse, ReadyResponse
-from app.service_access import Access
+from untilclick.app.problems import Problem, problem_response, problem_responses, problem_type, request_id_of
+from untilclick.app.schemas import LiveResponse, ReadyResponse
+from untilclick.app.service_access import Access
 
 router = APIRouter(tags=["operation"])
 

@@ -8,14 +8,14 @@ from contextlib import suppress
 import anyio
 from fastapi import APIRouter, Path
 
-from app.admin import Admin
-from app.model_schemas import ExperimentRequest, ExperimentsResponse, ModelsResponse, ShadowRequest
-from app.model_store import Experiment
-from app.models import NoModelFolderError, StoredModels
-from app.problems import problem_responses
-from app.service import ExperimentFigures
-from app.service_access import Access, ServiceAccess
-from search.errors import LogError
+from untilclick.app.admin import Admin
+from untilclick.app.model_schemas import ExperimentRequest, ExperimentsResponse, ModelsResponse, ShadowRequest
+from untilclick.app.model_store import Experiment
+from untilclick.app.models import NoModelFolderError, StoredModels
+from untilclick.app.problems import problem_responses
+from untilclick.app.service import ExperimentFigures
+from untilclick.app.service_access import Access, ServiceAccess
+from untilclick.search.errors import LogError
 
 router = APIRouter(prefix="/v1")
 

@@ -9,14 +9,14 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from app.interface_page import interface_page
+from untilclick.app.interface_page import interface_page
 
 router = APIRouter(include_in_schema=False)
 
 
 def static_folder() -> Path:
     """Where HTML, script and style sheet lie."""
-    with as_file(files("app") / "static") as folder:
+    with as_file(files("untilclick.app") / "static") as folder:
         return folder
 
 

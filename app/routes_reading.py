@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from app.problems import problem_responses
-from app.ranking import Mode
-from app.schemas import InfoResponse, StatsResponse
-from app.service_access import Access
-from search.version import program_version
+from untilclick.app.problems import problem_responses
+from untilclick.app.ranking import Mode
+from untilclick.app.schemas import InfoResponse, StatsResponse
+from untilclick.app.service_access import Access
+from untilclick.search.version import program_version
 
 router = APIRouter(prefix="/v1")
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.problems import problem_responses
-from app.schemas import (
+from untilclick.app.problems import problem_responses
+from untilclick.app.schemas import (
     ClickRequest,
     RewriteRequestBody,
     RewriteResponse,
@@ -16,8 +16,8 @@ from app.schemas import (
     SearchRequest,
     SearchResponse,
 )
-from app.service import SearchCommand
-from app.service_access import Access, ServiceAccess
+from untilclick.app.service import SearchCommand
+from untilclick.app.service_access import Access, ServiceAccess
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

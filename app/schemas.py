@@ -7,12 +7,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.candidates import Candidate
-from app.ranking import Mode
-from app.service import Result, RewriteAnswer, SearchAnswer, SearchCommand
-from rewriter.rewrite import Reason, Rewrite
-from search.log_stats import LogStats, SessionFigures
-from search.records import Document
+from untilclick.app.candidates import Candidate
+from untilclick.app.ranking import Mode
+from untilclick.app.service import Result, RewriteAnswer, SearchAnswer, SearchCommand
+from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.search.log_stats import LogStats, SessionFigures
+from untilclick.search.records import Document
 
 MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES, MAX_DOC_ID = 128, 50, 10, 512
 DEFAULT_K = 10

@@ -15,25 +15,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from app.bounded_rewriter import RewriteLimits
-from app.candidates import Candidate, candidates
-from app.click_tokens import ClickTokenError, ClickTokens, ShownResult
-from app.live_documents import FixedDocumentsError, LiveDocuments
-from app.metrics import ClickOutcome, Metrics, Stage
-from app.model_metrics import ModelMetrics
-from app.model_store import Experiment
-from app.models import FixedModel, Loaded, Models
-from app.plan import plan_of
-from app.ranking import Mode, Ranked, interleaved, ranked
-from app.shadow import Shadow, ShadowFigures, ShownList
-from app.snippets import Piece, Searched, snippet
-from app.soft_log import SoftLog
-from rewriter.rewrite import Reason, Rewrite
-from search.engine import LiveEngine, SearchEngine
-from search.errors import UnknownDocumentError, UntilclickError
-from search.interleaving import Preference, Team, preference
-from search.log_stats import LogStats
-from search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
+from untilclick.app.bounded_rewriter import RewriteLimits
+from untilclick.app.candidates import Candidate, candidates
+from untilclick.app.click_tokens import ClickTokenError, ClickTokens, ShownResult
+from untilclick.app.live_documents import FixedDocumentsError, LiveDocuments
+from untilclick.app.metrics import ClickOutcome, Metrics, Stage
+from untilclick.app.model_metrics import ModelMetrics
+from untilclick.app.model_store import Experiment
+from untilclick.app.models import FixedModel, Loaded, Models
+from untilclick.app.plan import plan_of
+from untilclick.app.ranking import Mode, Ranked, interleaved, ranked
+from untilclick.app.shadow import Shadow, ShadowFigures, ShownList
+from untilclick.app.snippets import Piece, Searched, snippet
+from untilclick.app.soft_log import SoftLog
+from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.search.engine import LiveEngine, SearchEngine
+from untilclick.search.errors import UnknownDocumentError, UntilclickError
+from untilclick.search.interleaving import Preference, Team, preference
+from untilclick.search.log_stats import LogStats
+from untilclick.search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
 
 WARM_UP_QUERY = "how to search"
 """Searched once at the start; any words will do."""

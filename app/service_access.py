@@ -11,8 +11,8 @@ import anyio
 from anyio import to_thread
 from fastapi import Depends, Request
 
-from app.service import SearchService
-from app.settings import Settings
+from untilclick.app.service import SearchService
+from untilclick.app.settings import Settings
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from search.errors import UntilclickError
+from untilclick.search.errors import UntilclickError
 
 TIMEOUT_S = 120.0
 """A version is loaded and tried before the answer."""

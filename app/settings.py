@@ -24,13 +24,13 @@ from pydantic import (
     field_validator,
 )
 
-from app.command_settings import PREFIX
-from app.request_logs import LogFormat
-from rewriter.term_rewriter import MAX_QUERY_CHARACTERS
-from search.corpus import STDLIB
-from search.errors import UntilclickError
-from search.log_database import parse_log_url
-from search.secret_files import SecretFileError, read_secret
+from untilclick.app.command_settings import PREFIX
+from untilclick.app.request_logs import LogFormat
+from untilclick.rewriter.term_rewriter import MAX_QUERY_CHARACTERS
+from untilclick.search.corpus import STDLIB
+from untilclick.search.errors import UntilclickError
+from untilclick.search.log_database import parse_log_url
+from untilclick.search.secret_files import SecretFileError, read_secret
 
 STDLIB_EXAMPLES = (
     "delete a directory tree",

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
 
-from app.models import Loaded
-from rewriter.rewrite import Reason
-from search.engine import SearchEngine
+from untilclick.app.models import Loaded
+from untilclick.rewriter.rewrite import Reason
+from untilclick.search.engine import SearchEngine
 
 DEPTH = 10
 """Ranks compared at most; where fewer were shown, as many as were."""

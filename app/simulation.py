@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from search.engine import SearchEngine
-from search.errors import DataError
-from search.records import Collection, Session
-from search.session_log import SessionLog
-from search.simulate import SimulateConfig, SimulateSummary, Tally, simulate_sessions
-from search.term_index import TermIndex
-from search.user import SimulatedUser, UserConfig
+from untilclick.search.engine import SearchEngine
+from untilclick.search.errors import DataError
+from untilclick.search.records import Collection, Session
+from untilclick.search.session_log import SessionLog
+from untilclick.search.simulate import SimulateConfig, SimulateSummary, Tally, simulate_sessions
+from untilclick.search.term_index import TermIndex
+from untilclick.search.user import SimulatedUser, UserConfig
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from search.analysis import term_of, terms
+from untilclick.search.analysis import term_of, terms
 
 SNIPPET_CHARACTERS = 240
 """Length aimed at."""

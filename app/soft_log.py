@@ -17,19 +17,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Self, TypeVar
 
-from app.bounded_reads import BoundedReads
-from app.delivery import Delivery
-from app.late_log import LateLog
-from app.log_events import Event
-from app.metrics import ClickOutcome, Metrics
-from app.model_store import Experiment
-from app.recent_sessions import RecentSessions, merged
-from app.spool import SpoolError
-from app.spool_folder import Spool
-from search.errors import LogError
-from search.live_events import LiveTurn, PastQuery
-from search.log_stats import LogStats
-from search.records import Click, Source, Turn
+from untilclick.app.bounded_reads import BoundedReads
+from untilclick.app.delivery import Delivery
+from untilclick.app.late_log import LateLog
+from untilclick.app.log_events import Event
+from untilclick.app.metrics import ClickOutcome, Metrics
+from untilclick.app.model_store import Experiment
+from untilclick.app.recent_sessions import RecentSessions, merged
+from untilclick.app.spool import SpoolError
+from untilclick.app.spool_folder import Spool
+from untilclick.search.errors import LogError
+from untilclick.search.live_events import LiveTurn, PastQuery
+from untilclick.search.log_stats import LogStats
+from untilclick.search.records import Click, Source, Turn
 
 _log = logging.getLogger(__name__)
 

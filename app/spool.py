@@ -35,8 +35,8 @@ from pathlib import Path
 from threading import Condition, Lock
 from typing import NamedTuple
 
-from app.damaged_spool import readable_rows
-from search.errors import UntilclickError
+from untilclick.app.damaged_spool import readable_rows
+from untilclick.search.errors import UntilclickError
 
 _log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from threading import Lock
 
 from filelock import FileLock, Timeout
 
-from app.log_events import Event, encode, time_of
-from app.spool import Entry, SpoolError, SpoolFile
+from untilclick.app.log_events import Event, encode, time_of
+from untilclick.app.spool import Entry, SpoolError, SpoolFile
 
 _log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What a person reads on stdout: lines, tables, figures. With `--json` one object instead of all of it.
 
-What an evaluation found is put in words by `app.closing`; progress is in `app.progress`, line breaks in
-`app.wrapping`.
+What an evaluation found is put in words by `closing.py`; progress is in `progress.py`, line breaks in
+`untilclick.app.wrapping`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from app.progress import Update, progress
-from app.wrapping import wrap, wrap_command
-from search.log_stats import LogStats, SessionFigures
+from untilclick.app.progress import Update, progress
+from untilclick.app.wrapping import wrap, wrap_command
+from untilclick.search.log_stats import LogStats, SessionFigures
 
 if TYPE_CHECKING:
-    from search.visitors import Suspect
+    from untilclick.search.visitors import Suspect
 
 __all__ = ["Terminal", "counted", "escape", "number", "plain_table", "share", "stats_table", "suspects_table"]
 
@@ -74,7 +74,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Update]:
-        """See `app.progress.progress`. Records of the log appear above the bar meanwhile."""
+        """See `untilclick.app.progress.progress`. Records of the log appear above the bar meanwhile."""
         with _logging_to(self._err), progress(self._err, label) as update:
             yield update
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from search.errors import MissingDependencyError
+from untilclick.search.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

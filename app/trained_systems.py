@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rewriter.evaluate import Bench
-from rewriter.systems import RewriterSystem, System
-from search.errors import ModelError
-from search.spelling import SpellingCorrector
+from untilclick.rewriter.evaluate import Bench
+from untilclick.rewriter.systems import RewriterSystem, System
+from untilclick.search.errors import ModelError
+from untilclick.search.spelling import SpellingCorrector
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TrainedSystems:
     @classmethod
     def of(cls, model: Path) -> TrainedSystems:
         """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
-        from rewriter.stage_record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
+        from untilclick.rewriter.stage_record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
@@ -45,8 +45,8 @@ class TrainedSystems:
 
 
 def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
-    from rewriter.stage_reader import stage_rewriter
-    from rewriter.stage_record import read_stage
+    from untilclick.rewriter.stage_reader import stage_rewriter
+    from untilclick.rewriter.stage_record import read_stage
 
     record, corpus = read_stage(folder), bench.collection.corpus
     if record.fingerprint != corpus.fingerprint:

@@ -29,25 +29,26 @@ from statistics import fmean
 
 import numpy as np
 
-from app.torch_setup import set_up_torch
+from untilclick.app.torch_setup import set_up_torch
+from untilclick.rewriter.base import new_policy, train_base
+from untilclick.rewriter.baselines import Bm25, SpellingCorrection
+from untilclick.rewriter.blend import COLD_START
+from untilclick.rewriter.config import BaseConfig, PolicyConfig
+from untilclick.rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
+from untilclick.rewriter.feedback_baselines import Rm3
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.policy_rewriter import policy_rewriter
+from untilclick.rewriter.results import Results
+from untilclick.rewriter.statistics import Comparison, compare
+from untilclick.rewriter.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.corpus import STDLIB
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import ENGINE_NAMES, open_engine
+from untilclick.search.errors import DataError
+from untilclick.search.records import Collection
+
 from benchmarks.package_corpora import SOURCES
-from rewriter.base import new_policy, train_base
-from rewriter.baselines import Bm25, SpellingCorrection
-from rewriter.blend import COLD_START
-from rewriter.config import BaseConfig, PolicyConfig
-from rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
-from rewriter.feedback_baselines import Rm3
-from rewriter.language import TermLanguage
-from rewriter.policy_rewriter import policy_rewriter
-from rewriter.results import Results
-from rewriter.statistics import Comparison, compare
-from rewriter.systems import RewriterSystem, System, TypedTopic
-from rewriter.workbench import Workbench
-from search.corpus import STDLIB
-from search.engine import SearchEngine
-from search.engines import ENGINE_NAMES, open_engine
-from search.errors import DataError
-from search.records import Collection
 
 CORPORA = (*SOURCES, STDLIB, "cranfield", "cast-2021-22-mini", "trec-session-2013", "nfcorpus-prep")
 BLEND_CHOSEN_ON = CORPORA

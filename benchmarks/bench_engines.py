@@ -20,11 +20,11 @@ from statistics import median
 import numpy as np
 import tantivy
 
-from search.analysis import ANALYZER_NAME, text_analyzer
-from search.corpus import corpus_of
-from search.engines.rank_bm25_engine import RankBm25Engine
-from search.engines.tantivy_engine import TantivyEngine
-from search.records import Corpus, Document, WeightedQuery
+from untilclick.search.analysis import ANALYZER_NAME, text_analyzer
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
+from untilclick.search.engines.tantivy_engine import TantivyEngine
+from untilclick.search.records import Corpus, Document, WeightedQuery
 
 K = 10
 """Results per query."""

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.runtime import open_bundle
+from untilclick.search.corpus import load_collection, load_corpus
+from untilclick.search.engines import open_engine
+from untilclick.search.records import WeightedQuery
+
 from benchmarks.bench_service import write_documents, write_queries
-from rewriter.rewrite import RewriteRequest
-from rewriter.runtime import open_bundle
-from search.corpus import load_collection, load_corpus
-from search.engines import open_engine
-from search.records import WeightedQuery
 
 K = 10
 

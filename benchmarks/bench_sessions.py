@@ -30,29 +30,30 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from app.torch_setup import set_up_torch
+from untilclick.app.torch_setup import set_up_torch
+from untilclick.rewriter.base import new_policy, train_base
+from untilclick.rewriter.baselines import CONCATENATION_GRID, Bm25, ConcatenationSettings, SessionConcatenation
+from untilclick.rewriter.blend import COLD_START, BlendSettings
+from untilclick.rewriter.config import BaseConfig, PolicyConfig
+from untilclick.rewriter.evaluate import typed_queries
+from untilclick.rewriter.feedback_baselines import RM3_GRID, Rm3, Rm3Settings
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.policy_rewriter import policy_rewriter, reader
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.stage_reader import stage_rewriter
+from untilclick.rewriter.stage_record import latest_stage
+from untilclick.rewriter.statistics import Comparison, compare
+from untilclick.rewriter.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.training_data import TOPIC_ATTRIBUTE, LoggedQuery
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import ENGINE_NAMES, open_engine
+from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.simulate import simulate_sessions
+from untilclick.search.user import SimulatedUser, UserConfig
+
 from benchmarks.session_topics import needs, with_histories
-from rewriter.base import new_policy, train_base
-from rewriter.baselines import CONCATENATION_GRID, Bm25, ConcatenationSettings, SessionConcatenation
-from rewriter.blend import COLD_START, BlendSettings
-from rewriter.config import BaseConfig, PolicyConfig
-from rewriter.evaluate import typed_queries
-from rewriter.feedback_baselines import RM3_GRID, Rm3, Rm3Settings
-from rewriter.language import TermLanguage
-from rewriter.parameter_choice import ParameterChoice
-from rewriter.policy_rewriter import policy_rewriter, reader
-from rewriter.rewrite import RewriteRequest
-from rewriter.stage_reader import stage_rewriter
-from rewriter.stage_record import latest_stage
-from rewriter.statistics import Comparison, compare
-from rewriter.systems import RewriterSystem, System, TypedTopic
-from rewriter.training_data import TOPIC_ATTRIBUTE, LoggedQuery
-from rewriter.workbench import Workbench
-from search.engine import SearchEngine
-from search.engines import ENGINE_NAMES, open_engine
-from search.metrics import evaluate_rankings
-from search.simulate import simulate_sessions
-from search.user import SimulatedUser, UserConfig
 
 MEASURE = "nDCG@10"
 FOLDS = 5

@@ -17,23 +17,24 @@ from pathlib import Path
 
 import numpy as np
 
+from untilclick.rewriter import export
+from untilclick.rewriter.base import new_policy
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.config import BaseConfig, PolicyConfig
+from untilclick.rewriter.language import Language, TermLanguage
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.runtime import open_bundle
+from untilclick.rewriter.stage_record import BASE, write_stage
+from untilclick.rewriter.subword import SubwordVocabulary
+from untilclick.rewriter.subword_config import SubwordConfig
+from untilclick.rewriter.validation import BlendChoice
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.analysis import words
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import open_engine
+
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
-from rewriter import export
-from rewriter.base import new_policy
-from rewriter.blend import BlendSettings
-from rewriter.config import BaseConfig, PolicyConfig
-from rewriter.language import Language, TermLanguage
-from rewriter.policy import T5Policy
-from rewriter.rewrite import RewriteRequest
-from rewriter.runtime import open_bundle
-from rewriter.stage_record import BASE, write_stage
-from rewriter.subword import SubwordVocabulary
-from rewriter.subword_config import SubwordConfig
-from rewriter.validation import BlendChoice
-from rewriter.workbench import Workbench
-from search.analysis import words
-from search.engine import SearchEngine
-from search.engines import open_engine
 
 T5_SMALL = T5Shape(rows=32_128, d_model=512, d_kv=64, d_ff=2048, layers=6)
 SUBWORDS = 32_100

@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from untilclick.search.errors import DataError
+
 from benchmarks.corpora import (
     dictionary,
     manual_pages,
@@ -27,7 +29,6 @@ from benchmarks.corpora import (
     python_faq,
 )
 from benchmarks.corpora.made import MadeCorpus, Size, thinned, write_beir
-from search.errors import DataError
 
 
 @dataclass(frozen=True)

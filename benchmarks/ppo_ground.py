@@ -24,25 +24,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from untilclick.rewriter.base import new_policy, train_base
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig
+from untilclick.rewriter.environment import Environment, RewardBatch, RewardEnvironment, RolloutBlend, TrainingQuery
+from untilclick.rewriter.model_folder import open_model, save_model
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.ppo import exact_kl, masked_mean
+from untilclick.rewriter.prompts import Prompt, render
+from untilclick.rewriter.rewards import make_reward
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.rollout import sample, score
+from untilclick.rewriter.sequences import Rollouts
+from untilclick.rewriter.subword import SubwordVocabulary
+from untilclick.rewriter.trlx_reward import RewriteReward, prompt_record
+from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.analysis import term_of, words
+from untilclick.search.analysis import terms as analyse
+from untilclick.search.click_models import click_model
+
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
-from rewriter.base import new_policy, train_base
-from rewriter.config import BaseConfig, PolicyConfig, PPOConfig
-from rewriter.environment import Environment, RewardBatch, RewardEnvironment, RolloutBlend, TrainingQuery
-from rewriter.model_folder import open_model, save_model
-from rewriter.policy import T5Policy
-from rewriter.ppo import exact_kl, masked_mean
-from rewriter.prompts import Prompt, render
-from rewriter.rewards import make_reward
-from rewriter.rewrite import RewriteRequest
-from rewriter.rollout import sample, score
-from rewriter.sequences import Rollouts
-from rewriter.subword import SubwordVocabulary
-from rewriter.trlx_reward import RewriteReward, prompt_record
-from rewriter.vocabulary import EOS_ID, TermVocabulary
-from rewriter.workbench import Workbench
-from search.analysis import term_of, words
-from search.analysis import terms as analyse
-from search.click_models import click_model
 
 GroundName = Literal["subword", "corpus"]
 PROMPT_TOKENS = 24

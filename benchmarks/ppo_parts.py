@@ -9,12 +9,13 @@ from statistics import median
 import numpy as np
 import torch
 
+from untilclick.rewriter.experience import AdvantageEstimator, collect
+from untilclick.rewriter.objective import ppo_objective
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rollout import sample, score
+
 from benchmarks.ppo_records import RoundParts
-from rewriter.experience import AdvantageEstimator, collect
-from rewriter.objective import ppo_objective
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.prompts import Prompt
-from rewriter.rollout import sample, score
 
 REPEATS = 3
 

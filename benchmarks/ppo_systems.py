@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from untilclick.rewriter.model_folder import open_model
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.ppo_trainer import WARMUP_ROUNDS, PPOTrainer
+
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock
 from benchmarks.ppo_ground import EVALUATED, Ground
 from benchmarks.ppo_parts import parts_of_round
-from rewriter.model_folder import open_model
-from rewriter.policy import T5Policy
-from rewriter.ppo_trainer import WARMUP_ROUNDS, PPOTrainer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -75,8 +76,8 @@ def _run_ours_in_trlx(ground: Ground, rounds: int, every: int, folder: Path) -> 
     from trlx import train
     from trlx.trainer import register_trainer
 
-    from rewriter.trlx_config import trlx_config
-    from rewriter.trlx_trainer import RewriterPPOTrainer
+    from untilclick.rewriter.trlx_config import trlx_config
+    from untilclick.rewriter.trlx_trainer import RewriterPPOTrainer
 
     class TimedRewriterTrainer(RewriterPPOTrainer):
         def make_experience(self, num_rollouts: int = 0, iter_count: int = 0) -> None:

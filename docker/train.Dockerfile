@@ -17,7 +17,7 @@ RUN if [ -n "${TRLX}" ]; then \
     fi
 WORKDIR /src
 RUN python -m venv /opt/train
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml setup.py constraints.txt README.md LICENSE ./
 COPY search search
 COPY rewriter rewriter
 COPY app app

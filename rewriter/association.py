@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from rewriter.baselines import mix
-from rewriter.parameter_choice import ParameterChoice
-from rewriter.systems import Answer, TypedTopic
-from rewriter.tfidf import Weights, document_shares, heaviest_words, query_vectors, rows_of_sum_one
-from search.analysis import terms
-from search.engine import SearchEngine
-from search.records import Topic
-from search.term_index import TermIndex
+from untilclick.rewriter.baselines import mix
+from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.systems import Answer, TypedTopic
+from untilclick.rewriter.tfidf import Weights, document_shares, heaviest_words, query_vectors, rows_of_sum_one
+from untilclick.search.analysis import terms
+from untilclick.search.engine import SearchEngine
+from untilclick.search.records import Topic
+from untilclick.search.term_index import TermIndex
 
 SMOOTHING = 0.5
 """Training topics' worth of the mean topic that every word is given: what few topics say of a word counts less."""

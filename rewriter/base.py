@@ -12,17 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rewriter.callbacks import Progress
-from rewriter.config import BaseConfig, PolicyConfig
-from rewriter.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
-from rewriter.latent_semantics import term_vectors
-from rewriter.policy import T5Policy, build_policy, parameter_groups
-from rewriter.prompts import Prompt
-from rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource, SoftTarget, term_weights
-from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, Wanted, descend, wanted
-from rewriter.vocabulary import EOS_ID, TermVocabulary
-from search.records import Corpus
-from search.term_index import TermIndex
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import BaseConfig, PolicyConfig
+from untilclick.rewriter.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
+from untilclick.rewriter.latent_semantics import term_vectors
+from untilclick.rewriter.policy import T5Policy, build_policy, parameter_groups
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.pseudo_queries import (
+    PseudoQuery,
+    PseudoQuerySettings,
+    PseudoQuerySource,
+    SoftTarget,
+    term_weights,
+)
+from untilclick.rewriter.supervised import LinearWarmupDecay, SupervisedLoss, Wanted, descend, wanted
+from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
+from untilclick.search.records import Corpus
+from untilclick.search.term_index import TermIndex
 
 PRIOR_FLOOR = 0.01
 """Added to each term's share of the targets, as a part of the mean share."""

@@ -1,8 +1,8 @@
 """The simplest systems a learned rewriter has to beat, and the bound it cannot pass by much: the query as typed, with
 misspelt words corrected, with the session's earlier queries, and the oracle.
 
-Systems that expand queries are in `rewriter.feedback_baselines`, `rewriter.association` and `rewriter.successor`. All
-are put together by `rewriter.rivals`.
+Systems that expand queries are in `feedback_baselines.py`, `association.py` and `successor.py`. All
+are put together by `untilclick.rewriter.rivals`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
-from rewriter.sparse_rows import heaviest
-from rewriter.systems import Answer, TypedTopic
-from search.analysis import terms
-from search.bm25 import weight_matrix
-from search.engine import SearchEngine
-from search.metrics import grades_in_rank_order, ideal_dcg, ndcg, reciprocal_rank
-from search.records import WeightedQuery
-from search.term_index import TermIndex
+from untilclick.rewriter.sparse_rows import heaviest
+from untilclick.rewriter.systems import Answer, TypedTopic
+from untilclick.search.analysis import terms
+from untilclick.search.bm25 import weight_matrix
+from untilclick.search.engine import SearchEngine
+from untilclick.search.metrics import grades_in_rank_order, ideal_dcg, ndcg, reciprocal_rank
+from untilclick.search.records import WeightedQuery
+from untilclick.search.term_index import TermIndex
 
 
 class Corrector(Protocol):
-    """The verb of `search.spelling.SpellingCorrector` that is used here."""
+    """The verb of `untilclick.search.spelling.SpellingCorrector` that is used here."""
 
     def correct(self, query: str) -> str | None:
         """The query with misspelt words replaced, None where nothing is to be corrected."""

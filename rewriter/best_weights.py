@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from rewriter.callbacks import Validation
-from rewriter.policy import T5Policy
+from untilclick.rewriter.callbacks import Validation
+from untilclick.rewriter.policy import T5Policy
 
 
 class BestWeights:

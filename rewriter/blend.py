@@ -23,12 +23,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.prompts import Prompt
-from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import SPECIAL_TOKENS, UNK_ID, TermVocabulary
-from search.analysis import term_of, words
-from search.analysis import terms as analyse
-from search.records import WeightedQuery
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.vocabulary import SPECIAL_TOKENS, UNK_ID, TermVocabulary
+from untilclick.search.analysis import term_of, words
+from untilclick.search.analysis import terms as analyse
+from untilclick.search.records import WeightedQuery
 
 Clause = tuple[str, float]
 """Words and their weight."""

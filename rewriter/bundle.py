@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from rewriter.blend import BlendSettings
-from rewriter.prompts import PROMPT_VERSION
-from search.errors import ModelError
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.prompts import PROMPT_VERSION
+from untilclick.search.errors import ModelError
 
 Kind = Literal["terms", "subwords", "mean"]
 """Whether the model reads and writes index terms or texts (`language.py`), or is a mean of several over terms."""

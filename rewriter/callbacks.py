@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rewriter.policy import T5Policy
+from untilclick.rewriter.policy import T5Policy
 
 Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all, and the last loss (supervised stages) or mean reward (PPO)."""

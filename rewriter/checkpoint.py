@@ -24,11 +24,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 from transformers.utils import logging
 
-from rewriter.config import TermDecoding
-from rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings
-from rewriter.policy import T5Policy
-from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
-from search.errors import ModelError
+from untilclick.rewriter.config import TermDecoding
+from untilclick.rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from untilclick.search.errors import ModelError
 
 _POLICY_FILE = "policy.json"
 _VALUE_FILE = "value_head.safetensors"

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import LoggedQuery
-from search.records import Session, Turn
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import LoggedQuery
+from untilclick.search.records import Session, Turn
 
 
 def rated_queries(sessions: Iterable[Session]) -> list[LoggedQuery]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from search.click_models.behaviour import Behaviour
-from search.errors import UntilclickError
+from untilclick.search.click_models.behaviour import Behaviour
+from untilclick.search.errors import UntilclickError
 
 Algorithm = Literal["ppo", "rloo"]
 RewardName = Literal["click", "expected_click", "rank", "hindsight", "ndcg"]
@@ -47,7 +47,7 @@ class PolicyConfig:
     """Best terms of the first step, among which sequences are drawn, per prompt."""
     memory_documents: int = 50_000
     """Documents of the corpus in the policy's memory at most, 0 for a policy without one; see
-    `rewriter.document_memory`."""
+    `untilclick.rewriter.document_memory`."""
     memory_terms: int = 30
     """Heaviest terms by tf-idf that each document is remembered by."""
     memory_neighbours: int = 128
@@ -135,7 +135,7 @@ class PPOConfig:
     reward: RewardName = "expected_click"
     """What is maximised, always as gain over the original query; see `rewards.py`."""
     click_model: str = "pbm"
-    """Click model behind `click` and `expected_click`; see `search.click_models`."""
+    """Click model behind `click` and `expected_click`; see `untilclick.search.click_models`."""
     click_behaviour: Behaviour = "informational"
     """Its parameter set."""
     click_credit: ClickCredit = "every"

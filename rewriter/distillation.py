@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rewriter.best_weights import BestWeights
-from rewriter.callbacks import Progress, Validation
-from rewriter.config import OfflineConfig
-from rewriter.length_batches import length_batches
-from rewriter.policy import PromptBatch, T5Policy, parameter_groups
-from rewriter.ppo import exact_kl
-from rewriter.prompts import Prompt, drop_words
-from rewriter.supervised import descend
+from untilclick.rewriter.best_weights import BestWeights
+from untilclick.rewriter.callbacks import Progress, Validation
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.length_batches import length_batches
+from untilclick.rewriter.policy import PromptBatch, T5Policy, parameter_groups
+from untilclick.rewriter.ppo import exact_kl
+from untilclick.rewriter.prompts import Prompt, drop_words
+from untilclick.rewriter.supervised import descend
 
 
 def divergence(student: T5Policy, teacher: T5Policy, batch: PromptBatch) -> Tensor:

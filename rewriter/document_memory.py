@@ -22,9 +22,9 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rewriter.log_space import TINY
-from rewriter.sparse_rows import entries_of, heaviest
-from rewriter.vocabulary import PAD_ID
+from untilclick.rewriter.log_space import TINY
+from untilclick.rewriter.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.vocabulary import PAD_ID
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from rewriter.rewards import Reward
-from rewriter.scorer import CorpusScorer
+from untilclick.rewriter.rewards import Reward
+from untilclick.rewriter.scorer import CorpusScorer
 
 FEEDBACK_TERMS = 20
 """Terms of the relevance model in rollouts and in validation."""
@@ -79,7 +79,7 @@ class Environment(Protocol):
 
 @dataclass(frozen=True)
 class RolloutBlend:
-    """What a rollout's ranking is made of, as `rewriter.blend` makes that of a served rewrite."""
+    """What a rollout's ranking is made of, as `untilclick.rewriter.blend` makes that of a served rewrite."""
 
     rewrite: float
     """Share of the rewrite in a score; what it leaves, and `feedback`, is the original query's."""

@@ -1,7 +1,7 @@
 """The evaluation stage: every system on the same held-out topics, paired statistics, results, run files.
 
-Writes a folder: `results.json` (see `rewriter.results`), `per_topic.jsonl`, `runs/SYSTEM.txt` and `runs/qrels.txt`.
-The page to read is made by `rewriter.report`.
+Writes a folder: `results.json` (see `results.py`), `per_topic.jsonl`, `runs/SYSTEM.txt` and `runs/qrels.txt`.
+The page to read is made by `untilclick.rewriter.report`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rewriter.baselines import Oracle
-from rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, write_results
-from rewriter.rivals import BaselineData, more_baselines, usual_baselines
-from rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
-from rewriter.statistics import RESAMPLES, Comparison, compare
-from rewriter.systems import Answer, System, Tuned, TypedTopic, engine_of
-from search.engine import SearchEngine
-from search.errors import DataError
-from search.metrics import DEPTH, MEASURES, Scores, evaluate_rankings
-from search.misspellings import Part
-from search.records import Collection, ScoredDoc, Topic
-from search.run_files import write_qrels, write_run
-from search.term_index import TermIndex
-from search.user import SimulatedUser, UserConfig
-from search.version import program_version
+from untilclick.rewriter.baselines import Oracle
+from untilclick.rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, write_results
+from untilclick.rewriter.rivals import BaselineData, more_baselines, usual_baselines
+from untilclick.rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
+from untilclick.rewriter.statistics import RESAMPLES, Comparison, compare
+from untilclick.rewriter.systems import Answer, System, Tuned, TypedTopic, engine_of
+from untilclick.search.engine import SearchEngine
+from untilclick.search.errors import DataError
+from untilclick.search.metrics import DEPTH, MEASURES, Scores, evaluate_rankings
+from untilclick.search.misspellings import Part
+from untilclick.search.records import Collection, ScoredDoc, Topic
+from untilclick.search.run_files import write_qrels, write_run
+from untilclick.search.term_index import TermIndex
+from untilclick.search.user import SimulatedUser, UserConfig
+from untilclick.search.version import program_version
 
 if TYPE_CHECKING:
-    from search.session_log import SessionLog
+    from untilclick.search.session_log import SessionLog
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class EvaluateConfig:
     """What is evaluated, and how."""
 
     data: str = "stdlib"
-    """Source of the corpus, see `search.corpus.load_collection`."""
+    """Source of the corpus, see `untilclick.search.corpus.load_collection`."""
     split: str = "dev"
     """Held-out topics to use; `test` only for figures that are reported."""
     engine: str = "tantivy"
@@ -93,13 +93,13 @@ class EvaluateConfig:
     resamples: int = RESAMPLES
     """Sign flips and bootstrap samples."""
     sessions: int = 1_000
-    """Simulated search sessions per system, see `rewriter.session_measures`; 0 simulates none."""
+    """Simulated search sessions per system, see `untilclick.rewriter.session_measures`; 0 simulates none."""
     oracle: bool = True
     """Whether to search for the best single added word, some 60 searches a topic."""
     context: bool = True
     """Whether systems see the session's earlier queries, where topics have any."""
     more_baselines: bool = True
-    """Whether to compare with more than BM25, RM3 and spelling correction, see `rewriter.rivals`."""
+    """Whether to compare with more than BM25, RM3 and spelling correction, see `untilclick.rewriter.rivals`."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def main(
 
 def open_bench(config: EvaluateConfig) -> Bench:
     """Load the corpus and open its engine, indexing where needed."""
-    from search.corpus import load_collection
-    from search.engines import open_engine
+    from untilclick.search.corpus import load_collection
+    from untilclick.search.engines import open_engine
 
     collection = load_collection(config.data, seed=config.seed)
     engine = open_engine(config.engine, collection.corpus)

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewriter import ppo
-from rewriter.config import PPOConfig
-from rewriter.environment import RewardBatch
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.rollout import sample, score
-from rewriter.sequences import Rollouts, members
+from untilclick.rewriter import ppo
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.environment import RewardBatch
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.rollout import sample, score
+from untilclick.rewriter.sequences import Rollouts, members
 
 Reward = Callable[[Rollouts], RewardBatch]
 """What the sequences of a round earn."""

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from rewriter.bundle import (
+from untilclick.rewriter.bundle import (
     FORMATS,
     MEMBERS_FOLDER,
     MEMORY_FILE,
@@ -26,17 +26,17 @@ from rewriter.bundle import (
     read_manifest,
     write_manifest,
 )
-from rewriter.checkpoint import atomic_folder, without_progress_bars, word_level_tokenizer
-from rewriter.document_memory import DocumentMemory
-from rewriter.language import Language, SubwordLanguage
-from rewriter.log_space import TINY
-from rewriter.memory_reader import MemoryReader
-from rewriter.model_folder import open_rewriter
-from rewriter.policy import T5Policy
-from rewriter.stage_record import latest_stage, member_folders, read_stage
-from rewriter.subword import plain_tokenizer
-from rewriter.vocabulary import TermVocabulary
-from search.spelling import SpellingCorrector
+from untilclick.rewriter.checkpoint import atomic_folder, without_progress_bars, word_level_tokenizer
+from untilclick.rewriter.document_memory import DocumentMemory
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.log_space import TINY
+from untilclick.rewriter.memory_reader import MemoryReader
+from untilclick.rewriter.model_folder import open_rewriter
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.stage_record import latest_stage, member_folders, read_stage
+from untilclick.rewriter.subword import plain_tokenizer
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.spelling import SpellingCorrector
 
 Quantization = Literal["int8", "float32"]
 

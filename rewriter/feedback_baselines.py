@@ -10,13 +10,13 @@ from math import sqrt
 
 from scipy.sparse import csr_array
 
-from rewriter.baselines import mix
-from rewriter.systems import Answer, TypedTopic
-from rewriter.tfidf import Weights, document_shares, heaviest_words
-from search.analysis import terms
-from search.engine import SearchEngine
-from search.records import ScoredDoc, WeightedQuery
-from search.term_index import TermIndex
+from untilclick.rewriter.baselines import mix
+from untilclick.rewriter.systems import Answer, TypedTopic
+from untilclick.rewriter.tfidf import Weights, document_shares, heaviest_words
+from untilclick.search.analysis import terms
+from untilclick.search.engine import SearchEngine
+from untilclick.search.records import ScoredDoc, WeightedQuery
+from untilclick.search.term_index import TermIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Rocchio:
     engine: SearchEngine
     index: TermIndex
     vectors: csr_array = field(repr=False)
-    """(D, V) of `rewriter.tfidf.document_vectors`."""
+    """(D, V) of `untilclick.rewriter.tfidf.document_vectors`."""
     settings: RocchioSettings = field(default_factory=RocchioSettings)
 
     def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from rewriter.blend import BlendSettings
-from rewriter.click_rates import rated_queries
-from rewriter.language import Language, SubwordLanguage
-from rewriter.scorer import CorpusScorer
-from rewriter.term_rewriter import NextTermLogits
-from rewriter.training_data import LoggedQuery, clicked_queries, mostly_first, simulated_queries
-from rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
-from rewriter.workbench import Workbench
-from search.errors import DataError
-from search.records import Session
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.click_rates import rated_queries
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.term_rewriter import NextTermLogits
+from untilclick.rewriter.training_data import LoggedQuery, clicked_queries, mostly_first, simulated_queries
+from untilclick.rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import DataError
+from untilclick.search.records import Session
 
 TRIAL_BLENDS = tuple(
     BlendSettings(original=original, feedback=0.1, rewrite=rewrite, expansion_terms=60)

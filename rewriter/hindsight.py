@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rewriter.pseudo_queries import SoftTarget, best_terms
-from rewriter.scorer import CorpusScorer
-from rewriter.sparse_rows import heaviest
-from rewriter.training_data import LoggedQuery
+from untilclick.rewriter.pseudo_queries import SoftTarget, best_terms
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.sparse_rows import heaviest
+from untilclick.rewriter.training_data import LoggedQuery
 
 GAIN_DEPTH = 10
 """Ranks beyond this count as not found: nobody clicks there. Looking down to rank 100 makes the gains of good and
@@ -103,7 +103,7 @@ def ranks_of(scores: NDArray[np.float32], documents: NDArray[np.int64]) -> NDArr
 def discounted_gain(ranks: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
     """(...) sum over the last axis of weight / log2(1 + rank), ranks beyond `GAIN_DEPTH` worth 0, divided by its
     value for the ideal order, so in [0, 1]: nDCG (Jarvelin & Kekalainen 2002) with clicks for grades. Unlike
-    `search.metrics.ndcg` it takes the ranks of a few documents, for thousands of rankings that are never sorted."""
+    `ndcg.py` it takes the ranks of a few documents, for thousands of rankings that are never sorted."""
     gains = np.where(ranks <= GAIN_DEPTH, 1.0 / np.log2(1.0 + ranks), 0.0)
     best = np.sort(weights)[::-1][:GAIN_DEPTH]
     ideal = (best / np.log2(np.arange(2, best.size + 2))).sum()

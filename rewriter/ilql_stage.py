@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 from trlx import train
 from trlx.data.configs import TRLConfig
 
-from rewriter.callbacks import Progress
-from rewriter.config import OfflineConfig
-from rewriter.distillation import distil, mean_divergence
-from rewriter.policy import T5Policy
-from rewriter.reward_weighted import warmup_steps
-from rewriter.trlx_ilql import RewriterILQLTrainer
-from rewriter.trlx_pipeline import RewriterPromptPipeline
-from search.errors import UntilclickError
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.distillation import distil, mean_divergence
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.reward_weighted import warmup_steps
+from untilclick.rewriter.trlx_ilql import RewriterILQLTrainer
+from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
+from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
-    from rewriter.offline_stage import OfflineTask
+    from untilclick.rewriter.offline_stage import OfflineTask
 
 CHECKPOINTS = "offline.trlx"
 """Folder of a run that trlX writes to while it trains."""

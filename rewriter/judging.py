@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rewriter.rewrite import Rewriter
-from rewriter.statistics import Comparison, compare
-from rewriter.training_data import LoggedQuery, SplitLog, need_of_query, split_sessions
-from search.engine import SearchEngine
-from search.metrics import evaluate_rankings
-from search.records import ScoredDoc, Session, Topic, WeightedQuery
+from untilclick.rewriter.rewrite import Rewriter
+from untilclick.rewriter.statistics import Comparison, compare
+from untilclick.rewriter.training_data import LoggedQuery, SplitLog, need_of_query, split_sessions
+from untilclick.search.engine import SearchEngine
+from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.records import ScoredDoc, Session, Topic, WeightedQuery
 
 JUDGED_SHARE = 0.2
 """Share of the needs that are kept for judging."""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.log_space import TINY
-from rewriter.prompts import Prompt, SpellingCandidates, known_terms, render, render_text
-from rewriter.rewrite import RewriteRequest
-from rewriter.subword_config import SubwordConfig
-from rewriter.vocabulary import EOS_ID, UNK_ID, TermVocabulary
-from search.analysis import terms as analyse
+from untilclick.rewriter.log_space import TINY
+from untilclick.rewriter.prompts import Prompt, SpellingCandidates, known_terms, render, render_text
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.subword_config import SubwordConfig
+from untilclick.rewriter.vocabulary import EOS_ID, UNK_ID, TermVocabulary
+from untilclick.search.analysis import terms as analyse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

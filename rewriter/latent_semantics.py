@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rewriter.tfidf import tfidf_rows
-from rewriter.vocabulary import TermVocabulary
-from search.term_index import TermIndex
+from untilclick.rewriter.tfidf import tfidf_rows
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.term_index import TermIndex
 
 POWER_ITERATIONS = 3
 """Subspace iterations of the randomised SVD; 3 separates the leading 192 directions well on corpora of any size."""

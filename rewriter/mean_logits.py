@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
-from rewriter.prompts import Prompt
-from rewriter.term_rewriter import NextTermLogits
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.term_rewriter import NextTermLogits
 
 
 class MeanLogits:

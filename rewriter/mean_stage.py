@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rewriter.bundle import MEMBERS_FOLDER
-from rewriter.held_out import VALIDATION_SHARE, open_validation
-from rewriter.language import Language, TermLanguage
-from rewriter.mean_logits import MeanLogits
-from rewriter.policy_rewriter import reader
-from rewriter.stage_record import MEAN, latest_stage, load_stage, replaced_stage
-from rewriter.training_data import split_sessions
-from rewriter.workbench import Workbench
-from search.errors import ModelError, UntilclickError
-from search.records import Session
+from untilclick.rewriter.bundle import MEMBERS_FOLDER
+from untilclick.rewriter.held_out import VALIDATION_SHARE, open_validation
+from untilclick.rewriter.language import Language, TermLanguage
+from untilclick.rewriter.mean_logits import MeanLogits
+from untilclick.rewriter.policy_rewriter import reader
+from untilclick.rewriter.stage_record import MEAN, latest_stage, load_stage, replaced_stage
+from untilclick.rewriter.training_data import split_sessions
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import ModelError, UntilclickError
+from untilclick.search.records import Session
 
 
 @dataclass(frozen=True)

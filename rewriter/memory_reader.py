@@ -14,10 +14,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.log_space import MASKED_LOGIT, TINY
-from rewriter.prompts import Prompt
-from rewriter.vocabulary import SPECIAL_TOKENS
-from search.errors import ModelError
+from untilclick.rewriter.log_space import MASKED_LOGIT, TINY
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.vocabulary import SPECIAL_TOKENS
+from untilclick.search.errors import ModelError
 
 
 @dataclass(frozen=True)

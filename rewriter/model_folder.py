@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rewriter.checkpoint import is_term_model, load_policy, save_policy
-from rewriter.language import Language, SubwordLanguage, TermLanguage
-from rewriter.policy import T5Policy
-from rewriter.subword import (
+from untilclick.rewriter.checkpoint import is_term_model, load_policy, save_policy
+from untilclick.rewriter.language import Language, SubwordLanguage, TermLanguage
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.subword import (
     SubwordVocabulary,
     load_subword,
     load_subword_stage,
     save_subword,
     save_subword_stage,
 )
-from rewriter.subword_config import is_subword_stage
-from rewriter.vocabulary import TermVocabulary
+from untilclick.rewriter.subword_config import is_subword_stage
+from untilclick.rewriter.vocabulary import TermVocabulary
 
 
 def open_model(folder: Path) -> tuple[T5Policy, TermVocabulary | SubwordVocabulary]:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from rewriter import ppo
-from rewriter.config import PPOConfig
-from rewriter.experience import Experience
-from rewriter.sequences import Scores
+from untilclick.rewriter import ppo
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.experience import Experience
+from untilclick.rewriter.sequences import Scores
 
 
 class Objective(NamedTuple):

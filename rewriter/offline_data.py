@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from rewriter.prompts import Prompt, SpellingCandidates, render
-from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import TermVocabulary
-from search.analysis import terms as analyse
-from search.records import Session
+from untilclick.rewriter.prompts import Prompt, SpellingCandidates, render
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.analysis import terms as analyse
+from untilclick.search.records import Session
 
 
 @dataclass(frozen=True, slots=True)

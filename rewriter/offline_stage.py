@@ -9,22 +9,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rewriter.blend import BlendSettings
-from rewriter.callbacks import Progress
-from rewriter.config import OfflineConfig
-from rewriter.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
-from rewriter.language import Language, SubwordLanguage
-from rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
-from rewriter.policy import T5Policy
-from rewriter.policy_rewriter import reader
-from rewriter.reward_weighted import train_reward_weighted, weigh
-from rewriter.stage_record import BASE, OFFLINE, STAGE_FILE, WARM_START, load_stage, read_stage, write_stage
-from rewriter.training_data import split_sessions
-from rewriter.trlx_stage import require_trlx
-from rewriter.validation import ValidationSet
-from rewriter.workbench import Workbench
-from search.errors import DataError, ModelError
-from search.records import Session
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.policy_rewriter import reader
+from untilclick.rewriter.reward_weighted import train_reward_weighted, weigh
+from untilclick.rewriter.stage_record import (
+    BASE,
+    OFFLINE,
+    STAGE_FILE,
+    WARM_START,
+    load_stage,
+    read_stage,
+    write_stage,
+)
+from untilclick.rewriter.training_data import split_sessions
+from untilclick.rewriter.trlx_stage import require_trlx
+from untilclick.rewriter.validation import ValidationSet
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import DataError, ModelError
+from untilclick.search.records import Session
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ def run_offline(
         "mean_return": mean_return(task.actions),
     }
     if config.method == "ilql":
-        from rewriter.ilql_stage import train_ilql
+        from untilclick.rewriter.ilql_stage import train_ilql
 
         figures |= train_ilql(task, run, config, progress)
     else:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rewriter.systems import System, TypedTopic
-from search.engine import SearchEngine
-from search.metrics import evaluate_rankings
+from untilclick.rewriter.systems import System, TypedTopic
+from untilclick.search.engine import SearchEngine
+from untilclick.search.metrics import evaluate_rankings
 
 S = TypeVar("S")
 

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from transformers import EncoderDecoderCache, T5Config, T5ForConditionalGeneration
 
-from rewriter.config import Decoding, PolicyConfig
-from rewriter.document_memory import DocumentMemory
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.prompts import Prompt
-from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
+from untilclick.rewriter.config import Decoding, PolicyConfig
+from untilclick.rewriter.document_memory import DocumentMemory
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 
 
 class PromptBatch(NamedTuple):

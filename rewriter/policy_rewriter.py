@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rewriter.blend import BlendSettings
-from rewriter.language import Language, SubwordLanguage
-from rewriter.policy import T5Policy
-from rewriter.prompts import Prompt
-from rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
-from rewriter.token_beams import likeliest
-from search.engine import SearchEngine
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
+from untilclick.rewriter.token_beams import likeliest
+from untilclick.search.engine import SearchEngine
 
 BATCH = 128
 BEAM_BATCH = 32

@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rewriter.checkpoint import atomic_folder
-from rewriter.ppo_trainer import PPOTrainer, TrainerState
-from rewriter.prompts import prompts_digest
-from search.errors import ModelError
+from untilclick.rewriter.checkpoint import atomic_folder
+from untilclick.rewriter.ppo_trainer import PPOTrainer, TrainerState
+from untilclick.rewriter.prompts import prompts_digest
+from untilclick.search.errors import ModelError
 
 _STATE, _OPTIMIZER = "state.json", "optimizer.pt"
 _WEIGHTS, _BEST, _REFERENCE = "weights.safetensors", "best.safetensors", "reference.safetensors"

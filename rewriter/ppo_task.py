@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rewriter.blend import BlendSettings
-from rewriter.config import PPOConfig
-from rewriter.environment import Environment, RewardEnvironment, RolloutBlend
-from rewriter.held_out import (
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.environment import Environment, RewardEnvironment, RolloutBlend
+from untilclick.rewriter.held_out import (
     MAX_VALIDATION_QUERIES,
     VALIDATION_SHARE,
     never_worse,
@@ -17,15 +17,15 @@ from rewriter.held_out import (
     sharpened_score,
     wanted_queries,
 )
-from rewriter.language import Language, SubwordLanguage
-from rewriter.policy import T5Policy
-from rewriter.policy_rewriter import reader
-from rewriter.prompts import Prompt
-from rewriter.rewards import make_reward
-from rewriter.scorer import CorpusScorer
-from rewriter.stage_record import PPO, WARM_START, load_stage, read_stage, write_stage
-from rewriter.text_environment import TextEnvironment
-from rewriter.training_data import (
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.policy_rewriter import reader
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rewards import make_reward
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.stage_record import PPO, WARM_START, load_stage, read_stage, write_stage
+from untilclick.rewriter.text_environment import TextEnvironment
+from untilclick.rewriter.training_data import (
     LoggedQuery,
     clicked_queries,
     first_and_later,
@@ -33,11 +33,11 @@ from rewriter.training_data import (
     split_sessions,
     training_query,
 )
-from rewriter.validation import ValidationSet
-from rewriter.workbench import Workbench
-from search.click_models import click_model
-from search.errors import DataError
-from search.records import Session
+from untilclick.rewriter.validation import ValidationSet
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.click_models import click_model
+from untilclick.search.errors import DataError
+from untilclick.search.records import Session
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rewriter import ppo
-from rewriter.callbacks import Progress, Validation
-from rewriter.config import PPOConfig, check_samples
-from rewriter.environment import Environment
-from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
-from rewriter.objective import ppo_objective
-from rewriter.policy import T5Policy, parameter_groups
-from rewriter.prompts import Prompt, drop_words
-from rewriter.rollout import score
-from rewriter.training_log import TrainingLog
-from rewriter.weight_average import WeightAverage
+from untilclick.rewriter import ppo
+from untilclick.rewriter.callbacks import Progress, Validation
+from untilclick.rewriter.config import PPOConfig, check_samples
+from untilclick.rewriter.environment import Environment
+from untilclick.rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
+from untilclick.rewriter.objective import ppo_objective
+from untilclick.rewriter.policy import T5Policy, parameter_groups
+from untilclick.rewriter.prompts import Prompt, drop_words
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.training_log import TrainingLog
+from untilclick.rewriter.weight_average import WeightAverage
 
 WARMUP_ROUNDS = 10
 """Rounds over which the learning rate rises."""

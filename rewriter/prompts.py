@@ -24,9 +24,9 @@ from typing import Protocol
 
 import numpy as np
 
-from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import ALT_ID, EOS_ID, SEP_ID, UNK_ID, TermVocabulary
-from search.analysis import term_of, words
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.vocabulary import ALT_ID, EOS_ID, SEP_ID, UNK_ID, TermVocabulary
+from untilclick.search.analysis import term_of, words
 
 PROMPT_VERSION = 1
 MAX_QUERY_WORDS = 32
@@ -42,7 +42,7 @@ MAX_PROMPT_TOKENS = 64
 
 
 class SpellingCandidates(Protocol):
-    """What prompts need of `search.spelling.SpellingCorrector`."""
+    """What prompts need of `untilclick.search.spelling.SpellingCorrector`."""
 
     def known(self, word: str) -> bool:
         """True when the corpus contains the word's index term."""

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from rewriter.sparse_rows import entries_of, heaviest
-from rewriter.vocabulary import TermVocabulary
-from search.analysis import terms as analyse
-from search.records import Corpus
-from search.term_index import TermIndex
+from untilclick.rewriter.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.analysis import terms as analyse
+from untilclick.search.records import Corpus
+from untilclick.search.term_index import TermIndex
 
 MAX_DOCUMENT_SHARE = 0.2
 """Terms in more than this share of the documents are never targets: they separate nothing."""

@@ -1,7 +1,7 @@
 """The report stage: results, sessions and training metrics as one self-contained page, `report.html`.
 
 The page loads nothing: styles and plots are inside. What is said here is computed from the files of an evaluation
-(`rewriter.results`) and of a training run (`rewriter.report_curves`); plots are drawn by `rewriter.report_plots`.
+(`results.py`) and of a training run (`report_curves.py`); plots are drawn by `report_plots.py`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.report_curves import read_training
-from rewriter.report_plots import Curve, Interval, clicked_at_bars, forest_plot, gain_bars, training_curves
-from rewriter.results import ORACLE, Results, TopicOutcome, TopicRow, read_results, title_of
-from rewriter.session_measures import FIRST_QUERY_CLICK
-from rewriter.statistics import HARM_MARGIN, Comparison
-from search.errors import MissingDependencyError
-from search.metrics import MEASURES
+from untilclick.rewriter.report_curves import read_training
+from untilclick.rewriter.report_plots import Curve, Interval, clicked_at_bars, forest_plot, gain_bars, training_curves
+from untilclick.rewriter.results import ORACLE, Results, TopicOutcome, TopicRow, read_results, title_of
+from untilclick.rewriter.session_measures import FIRST_QUERY_CLICK
+from untilclick.rewriter.statistics import HARM_MARGIN, Comparison
+from untilclick.search.errors import MissingDependencyError
+from untilclick.search.metrics import MEASURES
 
 BASELINE = "bm25"
 """What gains are measured against."""
@@ -160,7 +160,7 @@ def render(page: Page) -> str:
     except ImportError as error:
         raise MissingDependencyError.of("jinja2", "train") from error
     environment = Environment(
-        loader=PackageLoader("rewriter"),
+        loader=PackageLoader("untilclick.rewriter"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import MissingDependencyError
+from untilclick.search.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

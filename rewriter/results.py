@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rewriter.session_measures import SessionResults
-from rewriter.statistics import Comparison
-from search.errors import DataError
-from search.log_stats import SessionFigures
-from search.metrics import MEASURES
+from untilclick.rewriter.session_measures import SessionResults
+from untilclick.rewriter.statistics import Comparison
+from untilclick.search.errors import DataError
+from untilclick.search.log_stats import SessionFigures
+from untilclick.search.metrics import MEASURES
 
 ORACLE = "oracle"
 """The system that reads the answers and is therefore never called best."""
@@ -83,7 +83,7 @@ class TopicOutcome:
     applied: bool = False
     """Whether the rewriter changed the query."""
     reason: str | None = None
-    """Why, or why not; see `rewriter.rewrite.Reason`."""
+    """Why, or why not; see `untilclick.rewriter.rewrite.Reason`."""
 
 
 @dataclass(frozen=True)

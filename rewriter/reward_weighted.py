@@ -17,18 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rewriter.best_weights import BestWeights
-from rewriter.callbacks import Progress, Validation
-from rewriter.config import OfflineConfig
-from rewriter.length_batches import length_batches
-from rewriter.offline_data import LoggedAction, prompt_values
-from rewriter.policy import PromptBatch, T5Policy, parameter_groups
-from rewriter.ppo import exact_kl, masked_mean
-from rewriter.prompts import drop_words
-from rewriter.rollout import score
-from rewriter.sequences import Rollouts
-from rewriter.supervised import LinearWarmupDecay, descend
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.best_weights import BestWeights
+from untilclick.rewriter.callbacks import Progress, Validation
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.length_batches import length_batches
+from untilclick.rewriter.offline_data import LoggedAction, prompt_values
+from untilclick.rewriter.policy import PromptBatch, T5Policy, parameter_groups
+from untilclick.rewriter.ppo import exact_kl, masked_mean
+from untilclick.rewriter.prompts import drop_words
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.sequences import Rollouts
+from untilclick.rewriter.supervised import LinearWarmupDecay, descend
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 
 WARMUP_STEPS = 40
 """Steps over which the learning rate rises; a tenth of all where there are fewer than 400."""

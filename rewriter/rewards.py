@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.config import ClickCredit, RewardName
-from search.click_models.base import ClickModel
-from search.metrics import discounts
+from untilclick.rewriter.config import ClickCredit, RewardName
+from untilclick.search.click_models.base import ClickModel
+from untilclick.search.metrics import discounts
 
 Grades = NDArray[np.float32]
 """(N, k) grade of the document at each rank, 0 where it is not relevant or the ranking is shorter."""
@@ -119,7 +119,7 @@ class HindsightReward(RankReward):
 
 
 class NdcgReward:
-    """Normalised discounted cumulative gain with linear gains: `search.metrics.ndcg` for grades that need not be
+    """Normalised discounted cumulative gain with linear gains: `ndcg.py` for grades that need not be
     whole numbers, clicks per look for instance."""
 
     depth = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from search.records import WeightedQuery
+from untilclick.search.records import WeightedQuery
 
 
 class Reason(StrEnum):

@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING
 
 from scipy.sparse import csr_array
 
-from rewriter.association import association_of
-from rewriter.baselines import (
+from untilclick.rewriter.association import association_of
+from untilclick.rewriter.baselines import (
     CONCATENATION_GRID,
     Bm25,
     ConcatenationSettings,
     SessionConcatenation,
     SpellingCorrection,
 )
-from rewriter.feedback_baselines import RM3_GRID, ROCCHIO_GRID, Rm3, Rm3Settings, Rocchio, RocchioSettings
-from rewriter.parameter_choice import ParameterChoice
-from rewriter.successor import successor_of
-from rewriter.systems import System, Tuned, TypedTopic
-from rewriter.tfidf import document_vectors
-from rewriter.tuned_bm25 import tuned_bm25
-from search.engine import SearchEngine
-from search.records import Corpus
-from search.spelling import SpellingCorrector
-from search.term_index import TermIndex
+from untilclick.rewriter.feedback_baselines import RM3_GRID, ROCCHIO_GRID, Rm3, Rm3Settings, Rocchio, RocchioSettings
+from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.successor import successor_of
+from untilclick.rewriter.systems import System, Tuned, TypedTopic
+from untilclick.rewriter.tfidf import document_vectors
+from untilclick.rewriter.tuned_bm25 import tuned_bm25
+from untilclick.search.engine import SearchEngine
+from untilclick.search.records import Corpus
+from untilclick.search.spelling import SpellingCorrector
+from untilclick.search.term_index import TermIndex
 
 if TYPE_CHECKING:
-    from search.session_log import SessionLog
+    from untilclick.search.session_log import SessionLog
 
 logger = logging.getLogger(__name__)
 

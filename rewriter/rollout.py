@@ -21,11 +21,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rewriter.log_space import MASKED_LOGIT, TINY
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.sequences import Rollouts, Scores, decoder_inputs, gumbel
-from rewriter.token_rollout import sample_tokens, score_tokens
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.log_space import MASKED_LOGIT, TINY
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.sequences import Rollouts, Scores, decoder_inputs, gumbel
+from untilclick.rewriter.token_rollout import sample_tokens, score_tokens
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 
 
 def sample(

@@ -9,18 +9,25 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.bundle import MEMBERS_FOLDER, MEMORY_FILE, MODEL_FOLDER, SPELLING_FILE, TOKENIZER_FILE, read_manifest
-from rewriter.language import Answer, Language, SubwordLanguage, TermLanguage
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.mean_logits import MeanLogits
-from rewriter.memory_reader import MemoryReader
-from rewriter.prompts import Prompt
-from rewriter.subword_config import SubwordConfig
-from rewriter.term_rewriter import NextTermLogits, TermRewriter
-from rewriter.vocabulary import EOS_ID, SPECIAL_TOKENS, TermVocabulary
-from search.engine import SearchEngine
-from search.errors import ModelError
-from search.spelling import SpellingCorrector
+from untilclick.rewriter.bundle import (
+    MEMBERS_FOLDER,
+    MEMORY_FILE,
+    MODEL_FOLDER,
+    SPELLING_FILE,
+    TOKENIZER_FILE,
+    read_manifest,
+)
+from untilclick.rewriter.language import Answer, Language, SubwordLanguage, TermLanguage
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.mean_logits import MeanLogits
+from untilclick.rewriter.memory_reader import MemoryReader
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.subword_config import SubwordConfig
+from untilclick.rewriter.term_rewriter import NextTermLogits, TermRewriter
+from untilclick.rewriter.vocabulary import EOS_ID, SPECIAL_TOKENS, TermVocabulary
+from untilclick.search.engine import SearchEngine
+from untilclick.search.errors import ModelError
+from untilclick.search.spelling import SpellingCorrector
 
 MAX_BATCH = 32
 """Prompts translated together; bounds the memory of their logits."""

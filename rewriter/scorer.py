@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
-from rewriter.blend import context_share
-from rewriter.sparse_rows import entries_of, heaviest
-from rewriter.vocabulary import TermVocabulary
-from search.bm25 import idf, weight_matrix
-from search.term_index import TermIndex
+from untilclick.rewriter.blend import context_share
+from untilclick.rewriter.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.bm25 import idf, weight_matrix
+from untilclick.search.term_index import TermIndex
 
 FEEDBACK_DOCUMENTS = 10
 """Documents of the relevance model, as in `SearchEngine.feedback_terms`."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 
 
 class Rollouts(NamedTuple):

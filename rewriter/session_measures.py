@@ -2,7 +2,7 @@
 
 The same simulated users, with the same needs and random numbers, search once with every system; what they type is
 rewritten before it is searched, for later queries too, each as if it were the first. Sessions of the same number are
-pairs. Figures of a log are computed by `search.log_stats`, with the same definitions.
+pairs. Figures of a log are computed by `untilclick.search.log_stats`, with the same definitions.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.statistics import RESAMPLES, Comparison, compare
-from rewriter.systems import System, TypedTopic, engine_of
-from search.engine import SearchEngine
-from search.log_stats import SessionFigures
-from search.records import Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
-from search.simulate import simulate_sessions
-from search.user import SimulatedUser
+from untilclick.rewriter.statistics import RESAMPLES, Comparison, compare
+from untilclick.rewriter.systems import System, TypedTopic, engine_of
+from untilclick.search.engine import SearchEngine
+from untilclick.search.log_stats import SessionFigures
+from untilclick.search.records import Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
+from untilclick.search.simulate import simulate_sessions
+from untilclick.search.user import SimulatedUser
 
 FIRST_QUERY_CLICK = "first_query_click"
 """Session measure: 1 where the first query got a click."""
@@ -144,7 +144,7 @@ def measure_sessions(
 
 
 def session_figures(sessions: Sequence[Session]) -> SessionFigures:
-    """The figures of `search.log_stats` for sessions at hand; shares and means of nothing are None."""
+    """The figures of `untilclick.search.log_stats` for sessions at hand; shares and means of nothing are None."""
     until = [queries_until_click(session) for session in sessions]
     clicked = [n for n in until if n is not None]
     n = len(sessions)

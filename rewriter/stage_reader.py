@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rewriter.language import Language
-from rewriter.mean_logits import MeanLogits
-from rewriter.model_folder import open_rewriter
-from rewriter.policy_rewriter import reader
-from rewriter.stage_record import member_folders, read_stage
-from rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
-from search.engine import SearchEngine
+from untilclick.rewriter.language import Language
+from untilclick.rewriter.mean_logits import MeanLogits
+from untilclick.rewriter.model_folder import open_rewriter
+from untilclick.rewriter.policy_rewriter import reader
+from untilclick.rewriter.stage_record import member_folders, read_stage
+from untilclick.rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
+from untilclick.search.engine import SearchEngine
 
 
 def open_reader(folder: Path) -> tuple[NextTermLogits, Language]:

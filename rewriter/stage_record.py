@@ -21,18 +21,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rewriter.blend import BlendSettings
-from rewriter.bundle import MEMBERS_FOLDER
-from rewriter.checkpoint import atomic_folder
-from rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
-from rewriter.language import Language
-from rewriter.model_folder import open_rewriter, save_rewriter
-from rewriter.policy import T5Policy
-from rewriter.prompts import PROMPT_VERSION
-from rewriter.validation import BlendChoice
-from rewriter.workbench import Workbench
-from search.errors import ModelError
-from search.version import program_version
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.bundle import MEMBERS_FOLDER
+from untilclick.rewriter.checkpoint import atomic_folder
+from untilclick.rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.language import Language
+from untilclick.rewriter.model_folder import open_rewriter, save_rewriter
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.prompts import PROMPT_VERSION
+from untilclick.rewriter.validation import BlendChoice
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import ModelError
+from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"
 STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN)

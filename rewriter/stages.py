@@ -10,28 +10,34 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from rewriter import ppo_checkpoint
-from rewriter.base import new_policy, train_base
-from rewriter.blend import COLD_START
-from rewriter.callbacks import Progress
-from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.held_out import TRIAL_BLENDS, VALIDATION_SHARE, open_validation, sharpened_score, wanted_queries
-from rewriter.hindsight import TargetMaker, TargetSettings
-from rewriter.language import TermLanguage
-from rewriter.policy_rewriter import reader
-from rewriter.ppo_task import PPOTask
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.pseudo_queries import term_weights
-from rewriter.stage_record import BASE, PPO, TRLX_CHECKPOINTS, WARM_START, load_stage, write_stage
-from rewriter.subword_base import SubwordStart, new_subword, train_subword_base
-from rewriter.subword_config import SubwordBaseConfig
-from rewriter.training_data import clicked_queries, split_sessions
-from rewriter.training_log import TrainingLog
-from rewriter.validation import BlendChoice
-from rewriter.warm_start import loss_of, make_examples, train_warm_start
-from rewriter.workbench import Workbench
-from search.errors import DataError
-from search.records import Session
+from untilclick.rewriter import ppo_checkpoint
+from untilclick.rewriter.base import new_policy, train_base
+from untilclick.rewriter.blend import COLD_START
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.held_out import (
+    TRIAL_BLENDS,
+    VALIDATION_SHARE,
+    open_validation,
+    sharpened_score,
+    wanted_queries,
+)
+from untilclick.rewriter.hindsight import TargetMaker, TargetSettings
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.policy_rewriter import reader
+from untilclick.rewriter.ppo_task import PPOTask
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.pseudo_queries import term_weights
+from untilclick.rewriter.stage_record import BASE, PPO, TRLX_CHECKPOINTS, WARM_START, load_stage, write_stage
+from untilclick.rewriter.subword_base import SubwordStart, new_subword, train_subword_base
+from untilclick.rewriter.subword_config import SubwordBaseConfig
+from untilclick.rewriter.training_data import clicked_queries, split_sessions
+from untilclick.rewriter.training_log import TrainingLog
+from untilclick.rewriter.validation import BlendChoice
+from untilclick.rewriter.warm_start import loss_of, make_examples, train_warm_start
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import DataError
+from untilclick.search.records import Session
 
 
 def run_base(

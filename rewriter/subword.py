@@ -13,13 +13,13 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from rewriter.checkpoint import load_t5, load_value_head, save_value_head
-from rewriter.language import SubwordLanguage
-from rewriter.policy import T5Policy
-from rewriter.prompts import Prompt
-from rewriter.subword_config import SubwordConfig
-from rewriter.vocabulary import EOS_ID, PAD_ID, TermVocabulary
-from search.errors import ModelError
+from untilclick.rewriter.checkpoint import load_t5, load_value_head, save_value_head
+from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.subword_config import SubwordConfig
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID, TermVocabulary
+from untilclick.search.errors import ModelError
 
 T5_TOKENS = (PAD_ID, EOS_ID, PAD_ID)
 """Padding, end and decoder start of every T5."""

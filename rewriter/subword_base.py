@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rewriter.callbacks import Progress
-from rewriter.config import PolicyConfig
-from rewriter.language import SubwordLanguage
-from rewriter.policy import T5Policy, parameter_groups
-from rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
-from rewriter.rewrite import RewriteRequest
-from rewriter.subword import load_subword
-from rewriter.subword_config import SubwordBaseConfig, SubwordConfig
-from rewriter.supervised import LinearWarmupDecay, descend
-from rewriter.target_texts import target_ids, text_loss
-from rewriter.vocabulary import TermVocabulary
-from search.records import Corpus
-from search.term_index import TermIndex
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import PolicyConfig
+from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.policy import T5Policy, parameter_groups
+from untilclick.rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.subword import load_subword
+from untilclick.rewriter.subword_config import SubwordBaseConfig, SubwordConfig
+from untilclick.rewriter.supervised import LinearWarmupDecay, descend
+from untilclick.rewriter.target_texts import target_ids, text_loss
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.records import Corpus
+from untilclick.search.term_index import TermIndex
 
 WARMUP_STEPS = 20
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from rewriter.config import BaseConfig, PPOConfig, WarmStartConfig
-from search.errors import ModelError
+from untilclick.rewriter.config import BaseConfig, PPOConfig, WarmStartConfig
+from untilclick.search.errors import ModelError
 
 SETTINGS_FILE = "subword.json"
 """Of `SubwordConfig`, in the folders of a subword T5 and in its bundle."""

@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rewriter.baselines import mix
-from rewriter.parameter_choice import ParameterChoice
-from rewriter.systems import Answer, TypedTopic
-from search.analysis import terms, words
-from search.records import Session, WeightedQuery
+from untilclick.rewriter.baselines import mix
+from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.systems import Answer, TypedTopic
+from untilclick.search.analysis import terms, words
+from untilclick.search.records import Session, WeightedQuery
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def as_words(query: str) -> str:
 
 def _topic_ids(session: Session) -> set[str]:
     """The topic that a simulated session names; none for a visitor's."""
-    from rewriter.training_data import TOPIC_ATTRIBUTE
+    from untilclick.rewriter.training_data import TOPIC_ATTRIBUTE
 
     named = (turn.attributes.get(TOPIC_ATTRIBUTE) for turn in session.turns)
     return {str(topic_id) for topic_id in named if topic_id is not None}

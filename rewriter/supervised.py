@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.pseudo_queries import SoftTarget
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.pseudo_queries import SoftTarget
 
 
 class Wanted(NamedTuple):

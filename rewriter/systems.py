@@ -1,6 +1,6 @@
 """What an evaluation compares: anything that answers typed queries with weighted queries.
 
-The baselines are put together by `rewriter.rivals`; a trained rewriter becomes a system through `RewriterSystem`.
+The baselines are put together by `rivals.py`; a trained rewriter becomes a system through `RewriterSystem`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
-from search.engine import SearchEngine
-from search.records import Topic, WeightedQuery
+from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
+from untilclick.search.engine import SearchEngine
+from untilclick.search.records import Topic, WeightedQuery
 
 
 @dataclass(frozen=True, slots=True)

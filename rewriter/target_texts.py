@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rewriter.language import SubwordLanguage
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.pseudo_queries import SoftTarget
-from rewriter.rollout import score
-from rewriter.sequences import Rollouts
-from rewriter.vocabulary import PAD_ID
+from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.pseudo_queries import SoftTarget
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.sequences import Rollouts
+from untilclick.rewriter.vocabulary import PAD_ID
 
 
 def target_ids(target: SoftTarget, language: SubwordLanguage) -> tuple[int, ...]:

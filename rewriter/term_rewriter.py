@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.blend import (
+from untilclick.rewriter.blend import (
     BlendSettings,
     Clause,
     Clauses,
@@ -26,12 +26,12 @@ from rewriter.blend import (
     surface_terms,
     with_context,
 )
-from rewriter.language import Language
-from rewriter.prompts import Prompt, SpellingCandidates
-from rewriter.rewrite import Reason, Rewrite, RewriteRequest
-from search.analysis import term_of, words
-from search.engine import SearchEngine
-from search.records import WeightedQuery
+from untilclick.rewriter.language import Language
+from untilclick.rewriter.prompts import Prompt, SpellingCandidates
+from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from untilclick.search.analysis import term_of, words
+from untilclick.search.engine import SearchEngine
+from untilclick.search.records import WeightedQuery
 
 NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
 """(B, V) logits of the first generated term for B prompts."""
@@ -41,7 +41,7 @@ MAX_QUERY_CHARACTERS = 1000
 
 
 class Spelling(SpellingCandidates, Protocol):
-    """What a rewriter needs of `search.spelling.SpellingCorrector`."""
+    """What a rewriter needs of `untilclick.search.spelling.SpellingCorrector`."""
 
     def correct(self, query: str) -> str | None:
         """The query with unknown words replaced, None where nothing changes."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.environment import Environment, RewardBatch
-from rewriter.language import SubwordLanguage
-from rewriter.prompts import Prompt
-from rewriter.vocabulary import PAD_ID
+from untilclick.rewriter.environment import Environment, RewardBatch
+from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.vocabulary import PAD_ID
 
 
 class TextEnvironment:

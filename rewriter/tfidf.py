@@ -1,7 +1,7 @@
 """Documents and queries as vectors over the terms of an index, and the heaviest terms of such vectors as words.
 
 What the baselines that expand queries share, and the rows that the policy's vectors start from. What the policy is
-taught weighs terms in another way: `rewriter.pseudo_queries`.
+taught weighs terms in another way: `untilclick.rewriter.pseudo_queries`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from rewriter.sparse_rows import entries_of, heaviest
-from search.analysis import terms
-from search.term_index import TermIndex
+from untilclick.rewriter.sparse_rows import entries_of, heaviest
+from untilclick.search.analysis import terms
+from untilclick.search.term_index import TermIndex
 
 Weights = Sequence[tuple[str, float]]
 """Words with their weights, heaviest first."""

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from rewriter.language import Answer
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.token_rollout import token_logits
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.language import Answer
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.token_rollout import token_logits
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 
 
 class _Hypotheses:

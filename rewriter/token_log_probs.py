@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.log_space import MASKED_LOGIT
 
 BLOCK_ELEMENTS = 1 << 22
 """Logits of one block: 16 MiB in float32."""

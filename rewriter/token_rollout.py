@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.sequences import Rollouts, Scores, decoder_inputs
-from rewriter.token_log_probs import selected_log_probs
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.sequences import Rollouts, Scores, decoder_inputs
+from untilclick.rewriter.token_log_probs import selected_log_probs
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 
 
 @torch.no_grad()

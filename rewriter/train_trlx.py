@@ -1,6 +1,6 @@
-r"""`python -m rewriter.train_trlx`: PPO of the rewriter in trlX, configured as trlX scripts are.
+r"""`python -m untilclick.rewriter.train_trlx`: PPO of the rewriter in trlX, configured as trlX scripts are.
 
-    python -m rewriter.train_trlx --data stdlib --log runs/log.db --out runs/mine \
+    python -m untilclick.rewriter.train_trlx --data stdlib --log runs/log.db --out runs/mine \
         '{"train.seed": 2, "method.init_kl_coef": 0.1}'
 
 (The KL weight of this example is eight times the default, .0125: the model then stays close to its warm start.)
@@ -8,9 +8,9 @@ r"""`python -m rewriter.train_trlx`: PPO of the rewriter in trlX, configured as 
 On several processes:
 
     ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 \
-        -m rewriter.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
+        -m untilclick.rewriter.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
     CONFIGS=$(python -c "import rewriter; print(rewriter.__path__[0])")/configs
-    accelerate launch --config_file $CONFIGS/zero2.yaml -m rewriter.train_trlx ...
+    accelerate launch --config_file $CONFIGS/zero2.yaml -m untilclick.rewriter.train_trlx ...
 
 Without a GPU, DeepSpeed wants DS_ACCELERATOR=cpu before its command.
 """
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 import yaml
 
-from search.errors import UntilclickError
+from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
     from trlx.data.configs import TRLConfig
@@ -67,9 +67,9 @@ class _Collection(NamedTuple):
 
 
 def _train(out: Path, log: str, collection: _Collection, config: TRLConfig, *, resume: bool) -> None:
-    from rewriter.trlx_stage import run_ppo_trlx
-    from rewriter.workbench import Workbench
-    from search.session_log import SessionLog
+    from untilclick.rewriter.trlx_stage import run_ppo_trlx
+    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.session_log import SessionLog
 
     with SessionLog.open(log, create=False) as opened:
         folder = run_ppo_trlx(Workbench.open(*collection), out, opened.sessions(), config, resume=resume)
@@ -80,12 +80,12 @@ def _train(out: Path, log: str, collection: _Collection, config: TRLConfig, *, r
 def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLConfig:
     """Defaults, then the file, then the overrides. Raises UntilclickError for a file or overrides that cannot be
     read, for unknown options and for `train.epochs`, which follows from `train.total_steps`."""
-    from rewriter.trlx_stage import require_trlx
+    from untilclick.rewriter.trlx_stage import require_trlx
 
     require_trlx()
-    from rewriter.config import PPOConfig
-    from rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
-    from rewriter.trlx_config import trlx_config
+    from untilclick.rewriter.config import PPOConfig
+    from untilclick.rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
+    from untilclick.rewriter.trlx_config import trlx_config
 
     settings = trlx_config(PPOConfig(seed=seed), out / WARM_START, out / TRLX_CHECKPOINTS)
     for source, given in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):

@@ -12,13 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rewriter.blend import added_words, context_words
-from rewriter.environment import TrainingQuery
-from rewriter.rewrite import RewriteRequest
-from rewriter.term_rewriter import Spelling
-from search.analysis import terms as analyse
-from search.records import Session, Topic
-from search.visitors import once_per_client
+from untilclick.rewriter.blend import added_words, context_words
+from untilclick.rewriter.environment import TrainingQuery
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.term_rewriter import Spelling
+from untilclick.search.analysis import terms as analyse
+from untilclick.search.records import Session, Topic
+from untilclick.search.visitors import once_per_client
 
 TOPIC_ATTRIBUTE = "topic_id"
 """Turn attribute in which a simulated user names its topic."""

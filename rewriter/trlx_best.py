@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import torch
 
-from rewriter.checkpoint import atomic_folder
-from rewriter.model_folder import save_model
-from rewriter.policy import T5Policy
-from rewriter.subword import SubwordVocabulary
-from rewriter.trlx_processes import Processes
-from rewriter.vocabulary import TermVocabulary
+from untilclick.rewriter.checkpoint import atomic_folder
+from untilclick.rewriter.model_folder import save_model
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.subword import SubwordVocabulary
+from untilclick.rewriter.trlx_processes import Processes
+from untilclick.rewriter.vocabulary import TermVocabulary
 
 BEST_FOLDER = "best_checkpoint"
 """Beneath the checkpoint folder: the weights of the best evaluation, as a model folder."""

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from rewriter.config import PPOConfig
-from rewriter.prompts import Prompt
-from search.errors import ModelError
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.prompts import Prompt
+from untilclick.search.errors import ModelError
 
 MARKER = "untilclick.pt"
 _REMEDY = "remove it to go on from an earlier one, or start over with --anew"

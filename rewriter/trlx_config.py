@@ -17,8 +17,8 @@ from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
 from trlx.pipeline import _DATAPIPELINE
 from trlx.trainer import _TRAINERS
 
-from rewriter.config import PPOConfig, check_samples
-from search.errors import UntilclickError
+from untilclick.rewriter.config import PPOConfig, check_samples
+from untilclick.search.errors import UntilclickError
 
 RENAMED = {
     "epochs": "ppo_epochs",
@@ -67,7 +67,7 @@ TRACKERS = (None, "tensorboard", "wandb")
 @dataclass
 @register_method
 class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
-    """trlX's PPO options and those of `rewriter.config.PPOConfig` that it lacks, under the same names."""
+    """trlX's PPO options and those of `untilclick.rewriter.config.PPOConfig` that it lacks, under the same names."""
 
     algorithm: str = PPOConfig.algorithm
     reward: str = PPOConfig.reward

@@ -10,7 +10,7 @@ import os
 from importlib import import_module
 from typing import Any, Protocol
 
-from search.errors import UntilclickError
+from untilclick.search.errors import UntilclickError
 
 
 def start_on_cpu() -> None:

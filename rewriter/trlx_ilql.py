@@ -31,13 +31,13 @@ from trlx.models.modeling_ilql import ILQLHeads
 from trlx.trainer import register_trainer
 from trlx.trainer.accelerate_ilql_trainer import AccelerateILQLTrainer
 
-from rewriter.callbacks import Validation
-from rewriter.checkpoint import load_policy, save_policy
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.offline_data import LoggedAction
-from rewriter.policy import PromptBatch, T5Policy, collate
-from rewriter.prompts import drop_words
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.callbacks import Validation
+from untilclick.rewriter.checkpoint import load_policy, save_policy
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.offline_data import LoggedAction
+from untilclick.rewriter.policy import PromptBatch, T5Policy, collate
+from untilclick.rewriter.prompts import drop_words
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 
 
 @dataclass

@@ -9,8 +9,8 @@ from transformers import PreTrainedTokenizerBase
 from trlx.pipeline import BasePipeline, register_datapipeline
 from trlx.utils import logging
 
-from rewriter.prompts import Prompt
-from rewriter.vocabulary import EOS_ID
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.vocabulary import EOS_ID
 
 logger = logging.get_logger(__name__)  # of trlX: the main process alone speaks
 

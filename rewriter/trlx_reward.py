@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewriter.environment import FoundDocuments, RewardEnvironment
-from rewriter.language import SubwordLanguage
-from rewriter.prompts import Prompt
-from rewriter.text_environment import TextEnvironment, padded
-from rewriter.vocabulary import TermVocabulary
+from untilclick.rewriter.environment import FoundDocuments, RewardEnvironment
+from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.text_environment import TextEnvironment, padded
+from untilclick.rewriter.vocabulary import TermVocabulary
 
 
 def prompt_record(prompt: Prompt, position: int, vocabulary: TermVocabulary) -> dict[str, Any]:

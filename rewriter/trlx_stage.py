@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rewriter.language import Language, SubwordLanguage
-from rewriter.model_folder import open_model
-from rewriter.ppo_task import PPOTask
-from rewriter.prompts import Prompt
-from rewriter.stage_record import PPO
-from rewriter.text_environment import TextEnvironment
-from rewriter.trlx_checkpoint import newest_checkpoint
-from rewriter.trlx_reward import RewriteReward, TextReward, prompt_record, text_record
-from rewriter.workbench import Workbench
-from search.errors import DataError, UntilclickError
-from search.records import Session
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.model_folder import open_model
+from untilclick.rewriter.ppo_task import PPOTask
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.stage_record import PPO
+from untilclick.rewriter.text_environment import TextEnvironment
+from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
+from untilclick.rewriter.trlx_reward import RewriteReward, TextReward, prompt_record, text_record
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import DataError, UntilclickError
+from untilclick.search.records import Session
 
 if TYPE_CHECKING:
     from trlx.data.configs import TRLConfig
@@ -49,9 +49,9 @@ def run_ppo_trlx(
     require_trlx()
     from trlx import train
 
-    from rewriter import trlx_trainer
-    from rewriter.trlx_best import BEST_FOLDER, kept_evaluation
-    from rewriter.trlx_config import ppo_config
+    from untilclick.rewriter import trlx_trainer
+    from untilclick.rewriter.trlx_best import BEST_FOLDER, kept_evaluation
+    from untilclick.rewriter.trlx_config import ppo_config
 
     settings = ppo_config(config)
     if not config.train.save_best:

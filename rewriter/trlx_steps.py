@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rewriter.experience import Experience
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.rollout import score
-from rewriter.sequences import Rollouts, Scores
+from untilclick.rewriter.experience import Experience
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.sequences import Rollouts, Scores
 
 
 class ScoringModule(nn.Module):

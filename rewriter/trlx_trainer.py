@@ -25,18 +25,18 @@ from trlx.data.configs import TRLConfig
 from trlx.trainer import register_trainer
 from trlx.trainer.accelerate_base_trainer import AccelerateRLTrainer
 
-from rewriter import ppo, trlx_checkpoint, trlx_deepspeed
-from rewriter.environment import RewardBatch
-from rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
-from rewriter.model_folder import open_model, save_model
-from rewriter.objective import ppo_objective
-from rewriter.policy import T5Policy
-from rewriter.ppo_trainer import WARMUP_ROUNDS
-from rewriter.prompts import drop_words
-from rewriter.rollout import sample
-from rewriter.training_log import TrainingLog
-from rewriter.trlx_best import BestWeights, Evaluation
-from rewriter.trlx_checkpoint import (
+from untilclick.rewriter import ppo, trlx_checkpoint, trlx_deepspeed
+from untilclick.rewriter.environment import RewardBatch
+from untilclick.rewriter.experience import AdvantageEstimator, Experience, collect, experience_metrics, informative
+from untilclick.rewriter.model_folder import open_model, save_model
+from untilclick.rewriter.objective import ppo_objective
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.ppo_trainer import WARMUP_ROUNDS
+from untilclick.rewriter.prompts import drop_words
+from untilclick.rewriter.rollout import sample
+from untilclick.rewriter.training_log import TrainingLog
+from untilclick.rewriter.trlx_best import BestWeights, Evaluation
+from untilclick.rewriter.trlx_checkpoint import (
     MARKER,
     Origin,
     Progress,
@@ -46,13 +46,13 @@ from rewriter.trlx_checkpoint import (
     rng_of,
     weights_hash,
 )
-from rewriter.trlx_config import course_options, ppo_config, steps_of_round
-from rewriter.trlx_pipeline import RewriterPromptPipeline
-from rewriter.trlx_processes import Processes
-from rewriter.trlx_rounds import Round
-from rewriter.trlx_steps import Part, ScoringModule, cut
-from rewriter.weight_average import WeightAverage
-from search.errors import DataError, UntilclickError
+from untilclick.rewriter.trlx_config import course_options, ppo_config, steps_of_round
+from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
+from untilclick.rewriter.trlx_processes import Processes
+from untilclick.rewriter.trlx_rounds import Round
+from untilclick.rewriter.trlx_steps import Part, ScoringModule, cut
+from untilclick.rewriter.weight_average import WeightAverage
+from untilclick.search.errors import DataError, UntilclickError
 
 HELD_OUT = "held_out_reward"
 """Mean reward of the averaged weights' best terms for the evaluation prompts, as logged."""

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from rewriter.baselines import Bm25
-from rewriter.parameter_choice import CHOICE_MEASURE
-from rewriter.systems import OwnEngine, TypedTopic
-from search.analysis import terms
-from search.metrics import evaluate_rankings
-from search.records import Corpus, ScoredDoc
-from search.term_index import TermIndex
+from untilclick.rewriter.baselines import Bm25
+from untilclick.rewriter.parameter_choice import CHOICE_MEASURE
+from untilclick.rewriter.systems import OwnEngine, TypedTopic
+from untilclick.search.analysis import terms
+from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.records import Corpus, ScoredDoc
+from untilclick.search.term_index import TermIndex
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def tuned_bm25(corpus: Corpus, index: TermIndex, topics: Sequence[TypedTopic]) -
     Source of the formula: Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; that
     it is worth tuning: Trotman, Puurula & Burgess, "Improvements to BM25 and language models examined", ADCS 2014.
     """
-    from search.engines.rank_bm25_engine import RankBm25Engine
+    from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 
     n_documents = len(corpus.documents)
     if n_documents > MAX_DOCUMENTS:
@@ -74,8 +74,8 @@ def choose_parameters(
 
 def _ranked(index: TermIndex, topics: Sequence[TypedTopic], parameters: Bm25Parameters) -> list[list[ScoredDoc]]:
     """The first ten documents of every typed query; scores fall by rank and mean nothing else."""
-    from rewriter.scorer import Bm25Settings, CorpusScorer
-    from rewriter.vocabulary import TermVocabulary
+    from untilclick.rewriter.scorer import Bm25Settings, CorpusScorer
+    from untilclick.rewriter.vocabulary import TermVocabulary
 
     settings = Bm25Settings(parameters.k1, parameters.b, quantise=False, idf="okapi")
     scorer = CorpusScorer(index, TermVocabulary((), (), ()), settings)

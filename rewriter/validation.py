@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewriter.blend import COLD_START, BlendSettings, expand, score_gap
-from rewriter.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
-from rewriter.prompts import Prompt
-from rewriter.rewards import NdcgReward
-from rewriter.scorer import CorpusScorer
-from rewriter.term_rewriter import NextTermLogits
+from untilclick.rewriter.blend import COLD_START, BlendSettings, expand, score_gap
+from untilclick.rewriter.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rewards import NdcgReward
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.term_rewriter import NextTermLogits
 
 GRID_TERMS = (20, 60, 200)
 """Many terms of small weight find more, and harm less, than few of large weight; 200 cost the default engine 2 ms."""

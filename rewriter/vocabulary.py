@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import ModelError
-from search.term_index import TermIndex
+from untilclick.search.errors import ModelError
+from untilclick.search.term_index import TermIndex
 
 PAD_ID, EOS_ID, SEP_ID, UNK_ID, ALT_ID = range(5)
 SPECIAL_TOKENS: tuple[str, ...] = ("<pad>", "</s>", "<sep>", "<unk>", "<alt>")

@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rewriter.best_weights import BestWeights
-from rewriter.callbacks import Progress, Validation
-from rewriter.config import WarmStartConfig
-from rewriter.hindsight import TargetMaker
-from rewriter.language import Language, SubwordLanguage
-from rewriter.policy import PromptBatch, T5Policy, parameter_groups
-from rewriter.prompts import Prompt, drop_words
-from rewriter.pseudo_queries import SoftTarget
-from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, wanted
-from rewriter.target_texts import target_ids, text_loss
-from rewriter.term_rewriter import Spelling
-from rewriter.training_data import LoggedQuery, retrieval_terms
+from untilclick.rewriter.best_weights import BestWeights
+from untilclick.rewriter.callbacks import Progress, Validation
+from untilclick.rewriter.config import WarmStartConfig
+from untilclick.rewriter.hindsight import TargetMaker
+from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.policy import PromptBatch, T5Policy, parameter_groups
+from untilclick.rewriter.prompts import Prompt, drop_words
+from untilclick.rewriter.pseudo_queries import SoftTarget
+from untilclick.rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, wanted
+from untilclick.rewriter.target_texts import target_ids, text_loss
+from untilclick.rewriter.term_rewriter import Spelling
+from untilclick.rewriter.training_data import LoggedQuery, retrieval_terms
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from rewriter.policy import T5Policy
+from untilclick.rewriter.policy import T5Policy
 
 
 class WeightAverage:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewriter.language import Language
-from rewriter.scorer import ENGINE_SETTINGS, CorpusScorer
-from rewriter.training_data import LoggedQuery, training_query
-from rewriter.validation import ValidationSet
-from rewriter.vocabulary import TermVocabulary
-from search.corpus import load_collection
-from search.records import Collection
-from search.spelling import SpellingCorrector
-from search.term_index import TermIndex
+from untilclick.rewriter.language import Language
+from untilclick.rewriter.scorer import ENGINE_SETTINGS, CorpusScorer
+from untilclick.rewriter.training_data import LoggedQuery, training_query
+from untilclick.rewriter.validation import ValidationSet
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.corpus import load_collection
+from untilclick.search.records import Collection
+from untilclick.search.spelling import SpellingCorrector
+from untilclick.search.term_index import TermIndex
 
 
 @dataclass(frozen=True)

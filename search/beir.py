@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.errors import DataError
-from search.jsonl_docs import read_documents, record_id, text_field
-from search.lines import existing, read_lines, read_objects, shown
-from search.records import Document, Topic
+from untilclick.search.errors import DataError
+from untilclick.search.jsonl_docs import read_documents, record_id, text_field
+from untilclick.search.lines import existing, read_lines, read_objects, shown
+from untilclick.search.records import Document, Topic
 
 QRELS_HEADER = ("query-id", "corpus-id", "score")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from search.term_index import TermIndex
+from untilclick.search.term_index import TermIndex
 
 
 def idf(document_frequency: NDArray[np.int64], n_documents: int) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """One door to all sources of documents: `load_collection("stdlib" | folder | file | "ir_datasets:ID")`.
 
-What each source looks like is known to its own reader (`search.stdlib_docs`, `search.beir`, `search.jsonl_docs`,
-`search.ir_datasets_source`); topics for documents without judgments are made by `search.topics`.
+What each source looks like is known to its own reader (`stdlib_docs.py`, `beir.py`, `jsonl_docs.py`,
+`ir_datasets_source.py`); topics for documents without judgments are made by `topics.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from search import beir, ir_datasets_source, stdlib_docs
-from search.errors import DataError
-from search.jsonl_docs import read_documents
-from search.lines import existing
-from search.records import Collection, Corpus, Document
-from search.topics import topics_from_documents
+from untilclick.search import beir, ir_datasets_source, stdlib_docs
+from untilclick.search.errors import DataError
+from untilclick.search.jsonl_docs import read_documents
+from untilclick.search.lines import existing
+from untilclick.search.records import Collection, Corpus, Document
+from untilclick.search.topics import topics_from_documents
 
 STDLIB = "stdlib"
 IR_DATASETS_PREFIX = "ir_datasets:"

@@ -1,4 +1,4 @@
-"""The one interface of all engines. Nothing here knows a library; the implementations are in `search.engines`."""
+"""The one interface of all engines. Nothing here knows a library; the implementations are in `engines.py`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
 from typing import Protocol
 
-from search.records import Document, Feedback, ScoredDoc, WeightedQuery
+from untilclick.search.records import Document, Feedback, ScoredDoc, WeightedQuery
 
 
 class SearchEngine(Protocol):
-    """BM25 over one corpus. Every clause text goes through `search.analysis`; unknown terms match nothing."""
+    """BM25 over one corpus. Every clause text goes through `analysis.py`; unknown terms match nothing."""
 
     @property
     def name(self) -> str:

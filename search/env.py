@@ -2,7 +2,7 @@
 
 An episode is a search session. The agent sees what the user typed and answers with the query to search instead; the
 user looks at those results and clicks, types again or gives up. Training in this package does not go through here: it
-scores thousands of rewrites at once (`rewriter.environment`), which one episode at a time cannot.
+scores thousands of rewrites at once (`untilclick.rewriter.environment`), which one episode at a time cannot.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from search.click_models import NO_DOCUMENT
-from search.click_models.base import DRAWS_PER_RANK, Clicks, Items
-from search.engine import SearchEngine
-from search.errors import DataError, MissingDependencyError
-from search.records import ScoredDoc, Topic, WeightedQuery
-from search.user import SimulatedUser, TypedQuery
+from untilclick.search.click_models import NO_DOCUMENT
+from untilclick.search.click_models.base import DRAWS_PER_RANK, Clicks, Items
+from untilclick.search.engine import SearchEngine
+from untilclick.search.errors import DataError, MissingDependencyError
+from untilclick.search.records import ScoredDoc, Topic, WeightedQuery
+from untilclick.search.user import SimulatedUser, TypedQuery
 
 try:
     import gymnasium

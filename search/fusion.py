@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.records import ScoredDoc
+from untilclick.search.records import ScoredDoc
 
 RRF_K = 60
 """The constant of the paper: how little the very first ranks stand out."""

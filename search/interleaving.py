@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from search.records import ScoredDoc
+from untilclick.search.records import ScoredDoc
 
 Team = Literal["a", "b"]
 

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from search.errors import DataError, MissingDependencyError
-from search.records import Document, Topic
+from untilclick.search.errors import DataError, MissingDependencyError
+from untilclick.search.records import Document, Topic
 
 SPLITS = ("train", "dev", "test")
 QUERY_FIELDS = ("text", "query", "title")

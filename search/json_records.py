@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from search.errors import DataError
-from search.lines import read_objects, shown
+from untilclick.search.errors import DataError
+from untilclick.search.lines import read_objects, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 

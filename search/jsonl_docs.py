@@ -9,9 +9,9 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.errors import DataError
-from search.lines import MAX_LINE_BYTES, read_objects, shown
-from search.records import Document
+from untilclick.search.errors import DataError
+from untilclick.search.lines import MAX_LINE_BYTES, read_objects, shown
+from untilclick.search.records import Document
 
 ID_FIELDS = ("_id", "doc_id", "id")
 """Names under which an id is accepted, in this order."""

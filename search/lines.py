@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from search.errors import DataError
+from untilclick.search.errors import DataError
 
 MAX_LINE_BYTES = 16 * 2**20
 """Longest line that is accepted, in bytes without the line end."""

@@ -19,8 +19,17 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from search.log_schema import CLICKS, SESSIONS, TURNS, ClickRow, SessionRow, click_row, session_row, turn_row
-from search.records import Click, Session, Turn
+from untilclick.search.log_schema import (
+    CLICKS,
+    SESSIONS,
+    TURNS,
+    ClickRow,
+    SessionRow,
+    click_row,
+    session_row,
+    turn_row,
+)
+from untilclick.search.records import Click, Session, Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-from search.errors import LogAwayError, LogError, LogRecordError, MissingDependencyError
-from search.log_schema import METADATA
-from search.secret_files import SecretFileError, read_secret
+from untilclick.search.errors import LogAwayError, LogError, LogRecordError, MissingDependencyError
+from untilclick.search.log_schema import METADATA
+from untilclick.search.secret_files import SecretFileError, read_secret
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another one before it gives up."""
@@ -146,7 +146,7 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
     Raises LogError for a schema that this build does not know, or for tables of another program under our names.
     """
     config = Config()
-    config.set_main_option("script_location", "search:migrations")
+    config.set_main_option("script_location", "untilclick.search:migrations")
     script = ScriptDirectory.from_config(config)
     target = script.get_current_head() if revision == "head" else revision
     with engine.connect() as connection:

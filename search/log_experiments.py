@@ -7,8 +7,8 @@ from collections import defaultdict
 
 import sqlalchemy as sa
 
-from search.interleaving import Team
-from search.log_schema import CLICKS, SESSIONS, TURNS
+from untilclick.search.interleaving import Team
+from untilclick.search.log_schema import CLICKS, SESSIONS, TURNS
 
 EXPERIMENT_ATTRIBUTE = "experiment"
 """Of a turn whose list was interleaved: the experiment's name."""

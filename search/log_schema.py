@@ -17,8 +17,8 @@ from typing import NamedTuple, TypedDict, cast
 
 import sqlalchemy as sa
 
-from search.errors import LogRecordError
-from search.records import Click, Session, Source, Turn
+from untilclick.search.errors import LogRecordError
+from untilclick.search.records import Click, Session, Source, Turn
 
 METADATA = sa.MetaData()
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from search.log_schema import CLICKS, SESSIONS, TURNS
-from search.records import Source
+from untilclick.search.log_schema import CLICKS, SESSIONS, TURNS
+from untilclick.search.records import Source
 
 
 @dataclass(frozen=True, slots=True)

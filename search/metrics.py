@@ -2,7 +2,7 @@
 
 The figures that are reported come from ir-measures alone. The formulas here are what a reward needs ten thousand
 times a second; a test holds them equal to ir-measures. Measures of search sessions are in
-`rewriter.session_measures`, files in `search.run_files`.
+`untilclick.rewriter.session_measures`, files in `untilclick.search.run_files`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import DataError, MissingDependencyError
-from search.records import ScoredDoc, Topic
+from untilclick.search.errors import DataError, MissingDependencyError
+from untilclick.search.records import ScoredDoc, Topic
 
 MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100", "Success@10")
 """What evaluations report, in ir-measures' notation; a grade of 1 or more counts as relevant."""

@@ -17,8 +17,8 @@ from zlib import crc32
 
 import numpy as np
 
-from search.draws import pick
-from search.errors import MissingDependencyError
+from untilclick.search.draws import pick
+from untilclick.search.errors import MissingDependencyError
 
 Part = Literal["all", "train", "test"]
 

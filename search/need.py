@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from search.analysis import STOP_WORDS, term_of, words
-from search.bm25 import idf
-from search.records import Topic
-from search.term_index import TermIndex
+from untilclick.search.analysis import STOP_WORDS, term_of, words
+from untilclick.search.bm25 import idf
+from untilclick.search.records import Topic
+from untilclick.search.term_index import TermIndex
 
 VOCABULARY_SIZE = 20
 """Words of the relevant documents that come to a user's mind."""

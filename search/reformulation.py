@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from symspellpy.editdistance import DistanceAlgorithm, EditDistance
 
-from search.draws import pick, pick_weighted
-from search.need import Need, content_words
+from untilclick.search.draws import pick, pick_weighted
+from untilclick.search.need import Need, content_words
 
 
 class Kind(StrEnum):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.errors import DataError
-from search.records import ScoredDoc, Topic
+from untilclick.search.errors import DataError
+from untilclick.search.records import ScoredDoc, Topic
 
 
 class RunLine(NamedTuple):

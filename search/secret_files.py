@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.errors import UntilclickError
+from untilclick.search.errors import UntilclickError
 
 
 class SecretFileError(UntilclickError):

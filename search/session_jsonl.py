@@ -1,6 +1,6 @@
 """Session logs to and from the package's own exchange format: JSON lines, one session a line, nothing lost.
 
-For other tools UBI (`search.ubi`) is the better choice; this format is complete, simple to read in a few lines of any
+For other tools UBI (`ubi.py`) is the better choice; this format is complete, simple to read in a few lines of any
 language, and keeps what UBI cannot hold (ids of more than 100 characters, sessions without a query).
 """
 
@@ -14,12 +14,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.errors import DataError, LogError
-from search.json_records import read_records
-from search.log_schema import rows_of
-from search.records import Click, Session, Source, Turn
-from search.session_log import SessionLog
-from search.whole_files import whole_file
+from untilclick.search.errors import DataError, LogError
+from untilclick.search.json_records import read_records
+from untilclick.search.log_schema import rows_of
+from untilclick.search.records import Click, Session, Source, Turn
+from untilclick.search.session_log import SessionLog
+from untilclick.search.whole_files import whole_file
 
 _REMEDY = "Correct the record, or write the file again with `untilclick log export --format jsonl`"
 

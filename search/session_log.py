@@ -16,10 +16,10 @@ from typing import Self, TypeVar, cast
 
 import sqlalchemy as sa
 
-from search.live_events import LiveTurn, PastQuery, Written, write_events
-from search.log_database import connect_log, log_errors, parse_log_url, writing
-from search.log_experiments import read_credits
-from search.log_schema import (
+from untilclick.search.live_events import LiveTurn, PastQuery, Written, write_events
+from untilclick.search.log_database import connect_log, log_errors, parse_log_url, writing
+from untilclick.search.log_experiments import read_credits
+from untilclick.search.log_schema import (
     CLICKS,
     SESSIONS,
     TURNS,
@@ -27,8 +27,8 @@ from search.log_schema import (
     session_of,
     turn_of,
 )
-from search.log_stats import LogStats, read_stats
-from search.records import Click, Session, Source, Turn
+from untilclick.search.log_stats import LogStats, read_stats
+from untilclick.search.records import Click, Session, Source, Turn
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.click_models import NO_DOCUMENT, ClickModel, Clicks
-from search.click_models.base import DRAWS_PER_RANK
-from search.engine import SearchEngine
-from search.errors import DataError, UntilclickError
-from search.records import Click, Session, Topic, Turn, WeightedQuery
-from search.user import SimulatedUser, TypedQuery, UserConfig
+from untilclick.search.click_models import NO_DOCUMENT, ClickModel, Clicks
+from untilclick.search.click_models.base import DRAWS_PER_RANK
+from untilclick.search.engine import SearchEngine
+from untilclick.search.errors import DataError, UntilclickError
+from untilclick.search.records import Click, Session, Topic, Turn, WeightedQuery
+from untilclick.search.user import SimulatedUser, TypedQuery, UserConfig
 
 START_TIME = 1_700_000_000.0
 """Epoch seconds at which the first simulated session starts (14 November 2023): fixed, so that equal seeds give equal

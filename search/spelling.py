@@ -16,9 +16,9 @@ from pathlib import Path
 
 from symspellpy import SymSpell, Verbosity
 
-from search.analysis import term_of, words
-from search.errors import ModelError
-from search.term_index import TermIndex
+from untilclick.search.analysis import term_of, words
+from untilclick.search.errors import ModelError
+from untilclick.search.term_index import TermIndex
 
 FORMAT_VERSION = 1
 """Of the saved file."""

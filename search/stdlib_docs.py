@@ -1,6 +1,6 @@
 """The `stdlib` corpus: Python's own documentation as documents, harvested once per interpreter and cached.
 
-The harvest (`search.stdlib_harvest`) runs in a child process, so that importing the standard library neither swells
+The harvest (`stdlib_harvest.py`) runs in a child process, so that importing the standard library neither swells
 this process nor leaves threads or hooks in it. The cache is a JSONL file in the user's cache directory; it may be
 deleted at any time, and a corpus is loaded without it where the directory cannot be written.
 """
@@ -16,9 +16,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.errors import DataError
-from search.jsonl_docs import read_documents
-from search.records import Document
+from untilclick.search.errors import DataError
+from untilclick.search.jsonl_docs import read_documents
+from untilclick.search.records import Document
 
 FORMAT_VERSION = 1
 """Raised whenever the harvest changes what it writes; part of the cache file's name."""
@@ -29,9 +29,7 @@ TIMEOUT_SECONDS = 120.0
 PASSED_VARIABLES = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME")
 """The harvest sees no more of the environment than an interpreter needs to start."""
 
-_HARVEST = (
-    "import sys; sys.path.append(sys.argv[1]); from search.stdlib_harvest import write; write(sys.stdout.write)"
-)
+_HARVEST = "import runpy, sys; runpy.run_path(sys.argv[1])['write'](sys.stdout.write)"
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +82,15 @@ def _harvested(path: Path) -> tuple[Document, ...]:
 
 def _run_harvest() -> bytes:
     """JSON lines from a child process without the caller's working directory on its path, with a fixed hash seed."""
-    command = [sys.executable, "-P", "-W", "ignore", "-c", _HARVEST, str(Path(__file__).parents[1])]
+    command = [
+        sys.executable,
+        "-P",
+        "-W",
+        "ignore",
+        "-c",
+        _HARVEST,
+        str(Path(__file__).with_name("stdlib_harvest.py")),
+    ]
     environ = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     environ |= {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
     try:

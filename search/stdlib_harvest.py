@@ -1,6 +1,6 @@
 """Python's own documentation, read from the running interpreter: public modules, classes, functions and methods.
 
-Importing most of the standard library costs memory and leaves traces, so `search.stdlib_docs` runs `harvest` in a
+Importing most of the standard library costs memory and leaves traces, so `stdlib_docs.py` runs `harvest` in a
 process of its own and caches what it returns. Only the standard library is imported here, and nothing is written.
 """
 

@@ -1,7 +1,7 @@
 """Which term occurs how often in which document, as one sparse matrix, with a readable word for every term.
 
 This is the in-memory view of a corpus that the policy's vocabulary, the warm start, the spelling dictionary and the
-batched reward share. It is not an engine: ranking lives in `search.bm25` and `search.engines`.
+batched reward share. It is not an engine: ranking lives in `untilclick.search.bm25` and `untilclick.search.engines`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from search.analysis import term_of, words
-from search.records import Corpus, Document
+from untilclick.search.analysis import term_of, words
+from untilclick.search.records import Corpus, Document
 
 
 @dataclass(frozen=True, eq=False)

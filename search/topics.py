@@ -2,7 +2,7 @@
 
 Azzopardi, de Rijke & Balog, "Building Simulated Queries for Known-Item Topics", SIGIR 2007, section 3: draw a
 document, then its query terms from a mixture of what is characteristic of it and what is common. The words are clean;
-misspellings and vague wording are the simulated user's part (`search.user`).
+misspellings and vague wording are the simulated user's part (`untilclick.search.user`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.analysis import term_of, terms, words
-from search.near_duplicates import near_duplicate_groups
-from search.records import Document, Topic
+from untilclick.search.analysis import term_of, terms, words
+from untilclick.search.near_duplicates import near_duplicate_groups
+from untilclick.search.records import Document, Topic
 
 SPLITS = (("train", 80), ("dev", 10), ("test", 10))
 """Split name and share in percent."""

@@ -11,15 +11,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.errors import DataError
-from search.json_records import read_records
-from search.lines import existing
-from search.records import Source
-from search.session_log import SessionLog
-from search.ubi_records import event_record, query_record
-from search.ubi_schema import UbiEvent, UbiQuery
-from search.ubi_sessions import LoggedQuery, click_of, logged_query, sessions_of
-from search.whole_files import whole_file
+from untilclick.search.errors import DataError
+from untilclick.search.json_records import read_records
+from untilclick.search.lines import existing
+from untilclick.search.records import Source
+from untilclick.search.session_log import SessionLog
+from untilclick.search.ubi_records import event_record, query_record
+from untilclick.search.ubi_schema import UbiEvent, UbiQuery
+from untilclick.search.ubi_sessions import LoggedQuery, click_of, logged_query, sessions_of
+from untilclick.search.whole_files import whole_file
 
 QUERIES_FILE = "ubi_queries.jsonl"
 EVENTS_FILE = "ubi_events.jsonl"

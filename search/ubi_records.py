@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from search.errors import DataError
-from search.json_records import problem_of
-from search.records import Click, Session, Turn
-from search.ubi_schema import (
+from untilclick.search.errors import DataError
+from untilclick.search.json_records import problem_of
+from untilclick.search.records import Click, Session, Turn
+from untilclick.search.ubi_schema import (
     APPLICATION,
     OWN,
     OwnAttributes,

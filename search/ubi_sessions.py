@@ -17,9 +17,9 @@ from operator import attrgetter
 
 from pydantic import ValidationError
 
-from search.json_records import problem_of
-from search.records import Click, Session, Source, Turn
-from search.ubi_schema import OWN, OwnAttributes, UbiEvent, UbiQuery, seconds_of
+from untilclick.search.json_records import problem_of
+from untilclick.search.records import Click, Session, Source, Turn
+from untilclick.search.ubi_schema import OWN, OwnAttributes, UbiEvent, UbiQuery, seconds_of
 
 GAP_S = 30 * 60
 """Seconds without a query after which another collector's client is taken to have a new need."""

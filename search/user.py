@@ -1,6 +1,6 @@
 """A simulated user: what it types first, how it goes on when nothing satisfies, and when it gives up.
 
-What it clicks is the click model's part, what it is shown the engine's; `search.simulate` puts the three together.
+What it clicks is the click model's part, what it is shown the engine's; `simulate.py` puts the three together.
 Published behaviour where there is some; each parameter says where its default comes from.
 """
 
@@ -13,16 +13,16 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
-from search.analysis import STOP_WORDS, words
-from search.click_models import Behaviour, ClickModel, click_model
-from search.draws import pick
-from search.errors import UntilclickError
-from search.misspellings import Misspellings, Part, load_misspellings
-from search.need import NeedReader
-from search.records import Collection, Topic
-from search.reformulation import ReformulationShares, TypedWord, Words, reformulate
-from search.synonyms import Synonyms, open_synonyms
-from search.term_index import TermIndex
+from untilclick.search.analysis import STOP_WORDS, words
+from untilclick.search.click_models import Behaviour, ClickModel, click_model
+from untilclick.search.draws import pick
+from untilclick.search.errors import UntilclickError
+from untilclick.search.misspellings import Misspellings, Part, load_misspellings
+from untilclick.search.need import NeedReader
+from untilclick.search.records import Collection, Topic
+from untilclick.search.reformulation import ReformulationShares, TypedWord, Words, reformulate
+from untilclick.search.synonyms import Synonyms, open_synonyms
+from untilclick.search.term_index import TermIndex
 
 _STOP_WORDS = frozenset(STOP_WORDS)
 
@@ -48,7 +48,7 @@ class UserConfig:
     results_examined: int = 10
     """Results shown and at most examined per query."""
     click_model: str = "dbn"
-    """One of `search.click_models.CLICK_MODELS`."""
+    """One of `untilclick.search.click_models.CLICK_MODELS`."""
     behaviour: Behaviour = "navigational"
     """How users click on each grade."""
     misspellings: Part = "all"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean, pstdev
 
-from search.records import Session, Turn
+from untilclick.search.records import Session, Turn
 
 MAX_PER_MINUTE = 20
 """Queries within any minute that a person types at most."""

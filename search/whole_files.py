@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from search.errors import DataError
+from untilclick.search.errors import DataError
 
 
 @contextmanager

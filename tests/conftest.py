@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from search.corpus import corpus_of
-from search.records import Collection, Corpus, Document, Topic
+from untilclick.search.corpus import corpus_of
+from untilclick.search.records import Collection, Corpus, Document, Topic
+
 from tests.opensearch_server import noida, osmem
 from tests.postgres_server import PostgresServer, running_server
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -42,7 +43,7 @@ def _tree(path: Path) -> ast.Module:
 
 def _dotted(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return ".".join(("untilclick", *(parts[:-1] if parts[-1] == "__init__" else parts)))
 
 
 def _functions(path: Path):
@@ -138,7 +139,7 @@ for name in json.loads(sys.argv[1]):
     try:
         importlib.import_module(name)
     except ImportError as error:
-        if (error.name or "").split(".")[0] in ("search", "rewriter", "app"):
+        if (error.name or "").split(".")[0] == "untilclick":
             raise
         result.setdefault("skipped", []).append(name)
 result["heavy"] = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))
@@ -179,9 +180,40 @@ def test_importing_search_and_app_loads_nothing_heavy_and_leaves_nothing_behind(
     left = _import_in_a_fresh_interpreter(names, tmp_path)
     skipped = left.pop("skipped", [])
     assert left == {"heavy": [], "threads": [], "files": [], "handlers": 0}
-    assert [name for name in skipped if not name.startswith("search.engines.")] == []
+    assert [name for name in skipped if not name.startswith("untilclick.search.engines.")] == []
 
 
 def test_importing_the_rewriter_leaves_nothing_behind(tmp_path):
     left = _import_in_a_fresh_interpreter(_importable("rewriter/"), tmp_path)
     assert (left["threads"], left["files"], left["handlers"]) == ([], [], 0)
+
+
+_OLD_NAME = re.compile(
+    r"^\s*(?:from|import)\s+(?:app|rewriter|search)\b(?=[. ])"  # statements, also inside strings and documents
+    r"|[\"'`; ](?:from|import) (?:app|rewriter|search)(?:\.[a-z_]+)* import "
+    r"|\bimport (?:app|rewriter|search)\."
+    r"|[\"'`](?:app|rewriter|search)(?:\.[a-z_]+)*[.:](?P<last>[a-z_]+)"  # dotted names in quotes
+    r"|-m (?:app|rewriter|search)\b",
+    re.MULTILINE,
+)
+WITH_NAMES = (".py", ".md", ".toml", ".yaml", ".yml", ".sh", ".j2")
+NAMED_PLACES = ("app", "rewriter", "search", "tests", "benchmarks", "docs", "docker", ".ci")
+
+
+def _files_with_names():
+    for folder in NAMED_PLACES:
+        yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in WITH_NAMES)
+    yield from (path for path in ROOT.glob("*") if path.suffix in WITH_NAMES or path.name == "Makefile")
+
+
+def test_the_packages_are_imported_below_untilclick_only():
+    """From a checkout `import app` would work as well, and load every module a second time under another name."""
+    modules = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    wrong = [
+        f"{_name(path)}: {match.group().strip()}"
+        for path in _files_with_names()
+        if path != Path(__file__)
+        for match in _OLD_NAME.finditer(path.read_text(encoding="utf-8"))
+        if match["last"] is None or match["last"] in modules
+    ]
+    assert wrong == []

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from untilclick.search.analysis import term_of, terms
+from untilclick.search.records import Document, Topic
+
 from benchmarks.corpora.made import MadeCorpus, known_items, missing
-from search.analysis import term_of, terms
-from search.records import Document, Topic
 
 PACKAGES = "wordnet-base dict-gcide"
 PARTS = ("noun", "verb", "adj", "adv")

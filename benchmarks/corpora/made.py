@@ -1,6 +1,6 @@
 """What a builder of a test collection brings, how it is made smaller, and the folder that it becomes.
 
-The folder is in BEIR layout, as `search.beir` reads it, with one split, `dev`: nothing is ever trained on it. Where
+The folder is in BEIR layout, as `beir.py` reads it, with one split, `dev`: nothing is ever trained on it. Where
 documents and queries come from is known to the builders beside this file.
 """
 
@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from search.analysis import terms
-from search.beir import QRELS_HEADER
-from search.errors import DataError
-from search.records import Document, Topic
-from search.whole_files import whole_file
+from untilclick.search.analysis import terms
+from untilclick.search.beir import QRELS_HEADER
+from untilclick.search.errors import DataError
+from untilclick.search.records import Document, Topic
+from untilclick.search.whole_files import whole_file
 
 _Kept = TypeVar("_Kept")
 

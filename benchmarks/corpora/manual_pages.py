@@ -10,8 +10,9 @@ import gzip
 import re
 from pathlib import Path
 
+from untilclick.search.records import Document
+
 from benchmarks.corpora.made import MadeCorpus, known_items, missing
-from search.records import Document
 
 PACKAGES = "manpages manpages-dev"
 PROJECT = "Linux man-pages"

@@ -11,10 +11,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from untilclick.search.analysis import words
+from untilclick.search.errors import DataError
+from untilclick.search.records import Document
+
 from benchmarks.corpora.made import MadeCorpus, known_items
-from search.analysis import words
-from search.errors import DataError
-from search.records import Document
 
 TARGETS = ("apt-get", "-o", "Acquire::Languages=en", "indextargets", "--format", "$(FILENAME)")
 """Says which lists were fetched."""

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from untilclick.search.records import Document, Topic
+
 from benchmarks.corpora.made import MadeCorpus, missing
-from search.records import Document, Topic
 
 PACKAGES = "perl-doc"
 FAQ = re.compile(r"perlfaq\d")

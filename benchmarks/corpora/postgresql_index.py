@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
+from untilclick.search.analysis import terms
+from untilclick.search.records import Document, Topic
+
 from benchmarks.corpora.html_sections import Site, read_site
 from benchmarks.corpora.made import MadeCorpus, copied, missing
-from search.analysis import terms
-from search.records import Document, Topic
 
 PACKAGES = "postgresql-doc"
 INDEX = "bookindex.html"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from untilclick.search.records import Document, Topic
+
 from benchmarks.corpora.html_sections import Section, Site, read_site
 from benchmarks.corpora.made import MadeCorpus, missing
-from search.records import Document, Topic
 
 PACKAGES = "python3-doc"
 FOLDERS = ("library", "reference", "tutorial", "howto", "using", "c-api", "extending", "install", "installing")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from search.click_models.base import NO_DOCUMENT, ClickModel, Clicks
-from search.click_models.behaviour import BEHAVIOURS, Behaviour, GradeProbs, grade_probs
-from search.click_models.cm import CascadeModel
-from search.click_models.dbn import DynamicBayesianNetwork
-from search.click_models.dcm import DependentClickModel
-from search.click_models.pbm import PositionBasedModel
-from search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
-from search.click_models.ubm import UserBrowsingModel
-from search.errors import UntilclickError
+from untilclick.search.click_models.base import NO_DOCUMENT, ClickModel, Clicks
+from untilclick.search.click_models.behaviour import BEHAVIOURS, Behaviour, GradeProbs, grade_probs
+from untilclick.search.click_models.cm import CascadeModel
+from untilclick.search.click_models.dbn import DynamicBayesianNetwork
+from untilclick.search.click_models.dcm import DependentClickModel
+from untilclick.search.click_models.pbm import PositionBasedModel
+from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
+from untilclick.search.click_models.ubm import UserBrowsingModel
+from untilclick.search.errors import UntilclickError
 
 __all__ = [
     "BEHAVIOURS",

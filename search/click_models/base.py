@@ -1,7 +1,7 @@
 """What every click model answers, and the two small helpers they share. The models are one file each beside this.
 
 A click model is asked about a batch of result lists, given as item classes `items` (B, k): for simulated users the
-class is the relevance grade of the document at each rank, for a model fitted to a log (`search.click_models.fit`) it
+class is the relevance grade of the document at each rank, for a model fitted to a log (`fit.py`) it
 is the number of the query-document pair. `NO_DOCUMENT` fills lists shorter than k; it is never clicked and, standing
 only at the end, changes nothing above it.
 

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from search.click_models.base import DRAWS_PER_RANK, Clicks, Items, Mask, Probs, rank_of_first
+from untilclick.search.click_models.base import DRAWS_PER_RANK, Clicks, Items, Mask, Probs, rank_of_first
 
 
 class CascadeFamily(ABC):

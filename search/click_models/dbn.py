@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.click_models.base import Items, Probs, class_values
-from search.click_models.chain import CascadeFamily
+from untilclick.search.click_models.base import Items, Probs, class_values
+from untilclick.search.click_models.chain import CascadeFamily
 
 
 @dataclass(frozen=True, slots=True)

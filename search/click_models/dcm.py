@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.click_models.base import Items, Probs, class_values
-from search.click_models.chain import CascadeFamily
+from untilclick.search.click_models.base import Items, Probs, class_values
+from untilclick.search.click_models.chain import CascadeFamily
 
 
 @dataclass(frozen=True, slots=True)

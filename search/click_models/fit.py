@@ -15,16 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, ClickModel, Items, Mask
-from search.click_models.cm import CascadeModel
-from search.click_models.dbn import DynamicBayesianNetwork
-from search.click_models.dcm import DependentClickModel
-from search.click_models.fit_browsing import count_cells, fit_browsing
-from search.click_models.fit_cascade import Evidence, fit_cascade
-from search.click_models.pbm import PositionBasedModel
-from search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
-from search.click_models.ubm import UserBrowsingModel, last_click_above
-from search.errors import UntilclickError
+from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, ClickModel, Items, Mask
+from untilclick.search.click_models.cm import CascadeModel
+from untilclick.search.click_models.dbn import DynamicBayesianNetwork
+from untilclick.search.click_models.dcm import DependentClickModel
+from untilclick.search.click_models.fit_browsing import count_cells, fit_browsing
+from untilclick.search.click_models.fit_cascade import Evidence, fit_cascade
+from untilclick.search.click_models.pbm import PositionBasedModel
+from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
+from untilclick.search.click_models.ubm import UserBrowsingModel, last_click_above
+from untilclick.search.errors import UntilclickError
 
 
 @dataclass(frozen=True, slots=True)

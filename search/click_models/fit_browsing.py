@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Items, Mask, Probs
+from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Items, Mask, Probs
 
 
 class Cells(NamedTuple):

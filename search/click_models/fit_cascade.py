@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Items, Mask, Probs
+from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Items, Mask, Probs
 
 
 @dataclass(frozen=True, slots=True)

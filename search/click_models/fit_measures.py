@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search.click_models.base import Mask, Probs
+from untilclick.search.click_models.base import Mask, Probs
 
 MIN_PROB = 1e-6
 """Probabilities are kept in [MIN_PROB, 1 - MIN_PROB]: a cascade model gives a second click probability 0, and one

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.click_models.base import (
+from untilclick.search.click_models.base import (
     DRAWS_PER_RANK,
     Clicks,
     Items,

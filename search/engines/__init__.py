@@ -1,12 +1,12 @@
-"""BM25 engines behind the protocol of `search.engine`, one library each, and the one door to them."""
+"""BM25 engines behind the protocol of `untilclick.search.engine`, one library each, and the one door to them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from search.engine import LiveEngine, SearchEngine
-from search.errors import EngineError
-from search.records import Corpus
+from untilclick.search.engine import LiveEngine, SearchEngine
+from untilclick.search.errors import EngineError
+from untilclick.search.records import Corpus
 
 ENGINE_NAMES = ("tantivy", "rank-bm25")
 """What `open_engine` opens from a corpus alone. An OpenSearch index needs an address and is opened by its own
@@ -20,11 +20,11 @@ def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> Sea
     it. Raises `EngineError` for an unknown name or a corpus that cannot be searched.
     """
     if name == "tantivy":
-        from search.engines.tantivy_engine import TantivyEngine
+        from untilclick.search.engines.tantivy_engine import TantivyEngine
 
         return TantivyEngine.open(corpus, directory)
     if name == "rank-bm25":
-        from search.engines.rank_bm25_engine import RankBm25Engine
+        from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 
         return RankBm25Engine(corpus)
     raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(ENGINE_NAMES)}")
@@ -39,6 +39,6 @@ def open_live_engine(name: str, corpus: Corpus, directory: Path | None) -> LiveE
         raise EngineError(f"Documents of the engine {name!r} cannot be changed. Use tantivy")
     if directory is None:
         raise EngineError("Documents that may be changed need a folder for their index")
-    from search.engines.tantivy_engine import TantivyEngine
+    from untilclick.search.engines.tantivy_engine import TantivyEngine
 
     return TantivyEngine.open_live(corpus, directory)

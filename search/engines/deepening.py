@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from search.records import ScoredDoc
+from untilclick.search.records import ScoredDoc
 
 FIRST_DEPTH = 128
 """How deep one looks first; the depth grows eightfold until every document is found."""

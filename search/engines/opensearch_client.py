@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import EngineError, MissingDependencyError
+from untilclick.search.errors import EngineError, MissingDependencyError
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch

@@ -10,11 +10,11 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from search.engines.clauses import term_weights
-from search.engines.deepening import ranks_in
-from search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
-from search.engines.opensearch_client import Cluster, cluster_failures, connect
-from search.engines.opensearch_index import (
+from untilclick.search.engines.clauses import term_weights
+from untilclick.search.engines.deepening import ranks_in
+from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
+from untilclick.search.engines.opensearch_client import Cluster, cluster_failures, connect
+from untilclick.search.engines.opensearch_index import (
     BODY,
     EXACT,
     POSITION,
@@ -27,8 +27,8 @@ from search.engines.opensearch_index import (
     open_index,
     sources,
 )
-from search.errors import EngineError, UnknownDocumentError
-from search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
+from untilclick.search.errors import EngineError, UnknownDocumentError
+from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch

@@ -14,10 +14,10 @@ from threading import Lock
 
 from tantivy import Index, Occur, Query
 
-from search.engines.clauses import term_weights
-from search.engines.deepening import ranks_in
-from search.engines.feedback import FEEDBACK_DOCUMENTS, feedback
-from search.engines.tantivy_index import (
+from untilclick.search.engines.clauses import term_weights
+from untilclick.search.engines.deepening import ranks_in
+from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, feedback
+from untilclick.search.engines.tantivy_index import (
     BODY,
     DOC_ID,
     LIVE_PREFIX,
@@ -26,9 +26,9 @@ from search.engines.tantivy_index import (
     open_index,
     write_change,
 )
-from search.engines.tantivy_snapshot import Snapshot
-from search.errors import EngineError
-from search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
+from untilclick.search.engines.tantivy_snapshot import Snapshot
+from untilclick.search.errors import EngineError
+from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 
 K1, B = 1.2, 0.75
 """Fixed inside tantivy, as in Lucene."""

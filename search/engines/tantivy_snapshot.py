@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from tantivy import DocAddress, Index, Occur, Order, Query, Searcher
 
-from search.engines.feedback import AnalysedDocuments
-from search.engines.tantivy_index import DOC_ID, POSITION, from_tantivy
-from search.errors import UnknownDocumentError
-from search.records import Document, ScoredDoc
+from untilclick.search.engines.feedback import AnalysedDocuments
+from untilclick.search.engines.tantivy_index import DOC_ID, POSITION, from_tantivy
+from untilclick.search.errors import UnknownDocumentError
+from untilclick.search.records import Document, ScoredDoc
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,1 +1,1 @@
-"""The schema of the session log, one revision per file under `versions`; run by `search.log_database.migrate`."""
+"""The schema of the session log, one revision per file under `versions`; run by `migrate.py`."""

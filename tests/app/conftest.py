@@ -9,10 +9,11 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.settings import Settings
-from search.corpus import corpus_of
-from search.engines import open_engine
+from untilclick.app.main import create_app
+from untilclick.app.settings import Settings
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines import open_engine
+
 from tests.app.page import DOTTED, EXAMPLES, TABLE
 from tests.app.stand_ins import DOCUMENTS, TableRewriter, make_service
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.records import Document
+from untilclick.search.records import Document
+
 from tests.app.stand_ins import INJECTED
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"

@@ -4,14 +4,15 @@ import threading
 
 import pytest
 
-from app.bounded_reads import BoundedReads
-from app.late_log import LateLog
-from app.metrics import Metrics
-from app.soft_log import FAILURES, SoftLog
-from app.spool_folder import Spool
-from search.errors import LogAwayError, LogError
-from search.records import Turn
-from search.session_log import SessionLog
+from untilclick.app.bounded_reads import BoundedReads
+from untilclick.app.late_log import LateLog
+from untilclick.app.metrics import Metrics
+from untilclick.app.soft_log import FAILURES, SoftLog
+from untilclick.app.spool_folder import Spool
+from untilclick.search.errors import LogAwayError, LogError
+from untilclick.search.records import Turn
+from untilclick.search.session_log import SessionLog
+
 from tests.app.stand_ins import ROOMY, wait_until
 from tests.search.session_records import log_turns, typed
 
@@ -47,7 +48,7 @@ def test_a_read_over_its_budget_is_left_behind_and_its_place_comes_back():
 
 
 def test_a_log_that_hangs_costs_its_budget_a_few_times_and_memory_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.soft_log.PAUSE_S", 1000.0)
+    monkeypatch.setattr("untilclick.app.soft_log.PAUSE_S", 1000.0)
     released, asked = threading.Event(), []
 
     class Hanging(LateLog):

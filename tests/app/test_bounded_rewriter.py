@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.bounded_rewriter import BATCH, BoundedRewriter, RewriteLimits
-from rewriter.rewrite import Reason, Rewrite
-from search.errors import ModelError
-from search.records import WeightedQuery
+from untilclick.app.bounded_rewriter import BATCH, BoundedRewriter, RewriteLimits
+from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.search.errors import ModelError
+from untilclick.search.records import WeightedQuery
+
 from tests.app.stand_ins import BrokenRewriter, StuckRewriter, TableRewriter
 
 

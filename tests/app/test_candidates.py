@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.candidates import candidates
-from rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from untilclick.app.candidates import candidates
+from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
+
 from tests.app.stand_ins import TableRewriter
 
 

@@ -1,6 +1,6 @@
 """When a failing part is left alone, and when it is tried again."""
 
-from app.circuit_breaker import CircuitBreaker
+from untilclick.app.circuit_breaker import CircuitBreaker
 
 
 class Clock:

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import EXTRAS, app
-from app.cli_serve import service_settings
-from app.command_settings import Given, SettingsFile
-from search.errors import UntilclickError
-from search.records import Turn
-from search.session_log import SessionLog
+from untilclick.app.cli import EXTRAS, app
+from untilclick.app.cli_serve import service_settings
+from untilclick.app.command_settings import Given, SettingsFile
+from untilclick.search.errors import UntilclickError
+from untilclick.search.records import Turn
+from untilclick.search.session_log import SessionLog
+
 from tests.app.small_corpus import write_corpus
 from tests.search.session_records import log_turns
 
@@ -87,7 +88,8 @@ def test_the_commands_are_the_documented_ones(run):
 
 
 def test_help_loads_neither_torch_nor_numpy_nor_an_engine():
-    code = "import sys, app.cli; print(sorted({'torch', 'transformers', 'numpy', 'tantivy'} & set(sys.modules)))"
+    heavy = {"torch", "transformers", "numpy", "tantivy"}
+    code = f"import sys, untilclick.app.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -147,7 +149,7 @@ def test_control_c_is_status_130_and_one_sentence(run, monkeypatch, corpus, tmp_
     def interrupted(*_arguments, **_named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("search.corpus.load_collection", interrupted)
+    monkeypatch.setattr("untilclick.search.corpus.load_collection", interrupted)
     stopped = _simulated(run, corpus, tmp_path / "log.db")
     assert stopped.exit_code == 130
     assert (

@@ -8,8 +8,9 @@ from importlib.util import find_spec
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
-from search.session_log import SessionLog
+from untilclick.app.cli import app
+from untilclick.search.session_log import SessionLog
+
 from tests.rewriter.toy_learning import toy_documents, toy_sessions, toy_topics
 
 SETTINGS = """

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 from rich.logging import RichHandler
 
-from app.progress import PlainLines, duration, progress
-from app.terminal import Terminal, counted, stats_table
-from search.log_stats import LogStats, SessionFigures, VersionFigures
+from untilclick.app.progress import PlainLines, duration, progress
+from untilclick.app.terminal import Terminal, counted, stats_table
+from untilclick.search.log_stats import LogStats, SessionFigures, VersionFigures
 
 
 class Clock:
@@ -119,7 +119,7 @@ def test_records_of_the_log_appear_above_the_bar_each_on_lines_of_its_own():
     try:
         with terminal.progress("Base") as update:
             update(1, 2)
-            logging.getLogger("search").error("something to know")
+            logging.getLogger("untilclick.search").error("something to know")
         assert handler.console is own
     finally:
         logging.getLogger().removeHandler(handler)

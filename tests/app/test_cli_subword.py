@@ -7,7 +7,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
+from untilclick.app.cli import app
+
 from tests.app.small_corpus import COMMON, SUBJECTS, write_corpus
 
 TOY = """

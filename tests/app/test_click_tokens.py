@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.click_tokens import ClickTokenError, ClickTokens, ShownResult, stored_key
+from untilclick.app.click_tokens import ClickTokenError, ClickTokens, ShownResult, stored_key
 
 SHOWN = ShownResult("session", "query", "a document / with ☃", 3)
 

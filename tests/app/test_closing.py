@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from app.closing import differences_table, finding, main_rivals, remarks, systems_table
-from rewriter.results import Results, SystemFigures
-from rewriter.statistics import Comparison
-from search.metrics import MEASURES
+from untilclick.app.closing import differences_table, finding, main_rivals, remarks, systems_table
+from untilclick.rewriter.results import Results, SystemFigures
+from untilclick.rewriter.statistics import Comparison
+from untilclick.search.metrics import MEASURES
 
 
 def results(spelling: float) -> Results:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.cli import app
-from app.command_settings import TABLES
+from untilclick.app.cli import app
+from untilclick.app.command_settings import TABLES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "commands.md"]

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from app.main import create_app
-from app.model_store import ModelStore
-from app.models import StoredModels
-from app.settings import Settings
+from untilclick.app.main import create_app
+from untilclick.app.model_store import ModelStore
+from untilclick.app.models import StoredModels
+from untilclick.app.settings import Settings
+
 from tests.app.stand_ins import make_service
 from tests.app.toy_bundles import open_toy, toy_bundle
 
@@ -29,7 +30,7 @@ KEY = "let me in"
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory):
-    from app.bounded_rewriter import RewriteLimits
+    from untilclick.app.bounded_rewriter import RewriteLimits
 
     folder = tmp_path_factory.mktemp("contract")
     toy_bundle(folder / "bundle", "directory tree")

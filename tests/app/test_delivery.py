@@ -6,15 +6,16 @@ import time
 
 import pytest
 
-from app import delivery as module
-from app.delivery import Delivery
-from app.log_events import encode
-from app.metrics import Metrics
-from app.spool import SpoolError, SpoolFile
-from app.spool_folder import SET_ASIDE, Spool
-from search.live_events import LiveTurn
-from search.records import Click, Turn
-from search.session_log import SessionLog
+from untilclick.app import delivery as module
+from untilclick.app.delivery import Delivery
+from untilclick.app.log_events import encode
+from untilclick.app.metrics import Metrics
+from untilclick.app.spool import SpoolError, SpoolFile
+from untilclick.app.spool_folder import SET_ASIDE, Spool
+from untilclick.search.live_events import LiveTurn
+from untilclick.search.records import Click, Turn
+from untilclick.search.session_log import SessionLog
+
 from tests.app.stand_ins import AwayLog, wait_until
 
 
@@ -193,7 +194,7 @@ def test_a_fault_that_nobody_foresaw_is_tried_again(spool, away, deliver, monkey
 
 
 def test_what_an_ended_process_left_is_delivered_too(tmp_path, away, deliver, monkeypatch):
-    monkeypatch.setattr("app.delivery.ADOPT_S", 0.0)
+    monkeypatch.setattr("untilclick.app.delivery.ADOPT_S", 0.0)
     other = Spool(tmp_path / "spool", 1_000_000)  # holds the second file, after the fixture's first
     other.append(turn(0))
     other.append(click(0))
@@ -330,7 +331,7 @@ def test_closing_waits_no_longer_than_told_and_leaves_events_for_the_next_start(
 
 
 def test_a_database_that_hangs_is_left_behind_and_counts_as_failing(tmp_path, away, metrics, monkeypatch):
-    monkeypatch.setattr("app.delivery.SLOW_S", 0.0)
+    monkeypatch.setattr("untilclick.app.delivery.SLOW_S", 0.0)
     released = threading.Event()
     append = SessionLog.append_events
 

@@ -9,20 +9,21 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import app
-from app.cli_demo import folder_name, program_name
-from app.demo import DemoConfig, run_demo
-from app.demo_ground import choose_topics
-from app.demo_memory import DemoMemory, StepRecord, step_key
-from app.simulation import SimulationConfig
-from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.evaluate import EvaluateConfig
-from search.corpus import corpus_of
-from search.errors import DataError
-from search.jsonl_docs import read_documents
-from search.records import Collection, Topic
-from search.session_log import SessionLog
-from search.user import UserConfig
+from untilclick.app.cli import app
+from untilclick.app.cli_demo import folder_name, program_name
+from untilclick.app.demo import DemoConfig, run_demo
+from untilclick.app.demo_ground import choose_topics
+from untilclick.app.demo_memory import DemoMemory, StepRecord, step_key
+from untilclick.app.simulation import SimulationConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.evaluate import EvaluateConfig
+from untilclick.search.corpus import corpus_of
+from untilclick.search.errors import DataError
+from untilclick.search.jsonl_docs import read_documents
+from untilclick.search.records import Collection, Topic
+from untilclick.search.session_log import SessionLog
+from untilclick.search.user import UserConfig
+
 from tests.app.small_corpus import write_corpus
 
 TOY = """

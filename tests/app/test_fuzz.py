@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.settings import Settings
-from search.analysis import words
-from search.corpus import corpus_of
-from search.engines import open_engine
+from untilclick.app.main import create_app
+from untilclick.app.settings import Settings
+from untilclick.search.analysis import words
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines import open_engine
+
 from tests.app.stand_ins import DOCUMENTS, TableRewriter, make_service
 
 FUZZED = settings(

@@ -6,14 +6,15 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.ranking import Ranked
-from app.service import _teams_of
-from app.settings import Settings
-from search.corpus import corpus_of
-from search.engines import open_live_engine
-from search.errors import EngineError, UnknownDocumentError
-from search.records import ScoredDoc
+from untilclick.app.main import create_app
+from untilclick.app.ranking import Ranked
+from untilclick.app.service import _teams_of
+from untilclick.app.settings import Settings
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines import open_live_engine
+from untilclick.search.errors import EngineError, UnknownDocumentError
+from untilclick.search.records import ScoredDoc
+
 from tests.app.stand_ins import DOCUMENTS, make_service, wait_until
 
 KEY = {"authorization": "Bearer let me in"}

@@ -5,10 +5,11 @@ import uuid
 import pytest
 from starlette.testclient import TestClient
 
-from app.main import app_from_environment, create_app
-from app.schemas import SearchParameters, SearchRequest
-from app.settings import Settings
-from search.errors import EngineError
+from untilclick.app.main import app_from_environment, create_app
+from untilclick.app.schemas import SearchParameters, SearchRequest
+from untilclick.app.settings import Settings
+from untilclick.search.errors import EngineError
+
 from tests.app.stand_ins import AwayLog, make_service, wait_until
 
 QUERY = "delete folder"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.metrics import Metrics
+from untilclick.app.metrics import Metrics
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -7,8 +7,17 @@ from itertools import pairwise
 
 import pytest
 
-from app.model_store import KEPT_PREVIOUS, ORIGINAL, STATE, Experiment, ModelState, ModelStore, UnknownVersionError
-from search.errors import ModelError
+from untilclick.app.model_store import (
+    KEPT_PREVIOUS,
+    ORIGINAL,
+    STATE,
+    Experiment,
+    ModelState,
+    ModelStore,
+    UnknownVersionError,
+)
+from untilclick.search.errors import ModelError
+
 from tests.app.toy_bundles import toy_bundle
 
 

@@ -8,16 +8,17 @@ from itertools import islice
 import pytest
 from starlette.testclient import TestClient
 
-from app import models as module
-from app.bounded_rewriter import RewriteLimits
-from app.main import create_app
-from app.model_store import ORIGINAL, Experiment, ModelStore, UnknownVersionError
-from app.models import RefusedVersionError, StoredModels
-from app.ranking import Mode, takes_part
-from app.service import SearchCommand
-from app.settings import Settings
-from rewriter.rewrite import Reason
-from search.errors import LogError, ModelError
+from untilclick.app import models as module
+from untilclick.app.bounded_rewriter import RewriteLimits
+from untilclick.app.main import create_app
+from untilclick.app.model_store import ORIGINAL, Experiment, ModelStore, UnknownVersionError
+from untilclick.app.models import RefusedVersionError, StoredModels
+from untilclick.app.ranking import Mode, takes_part
+from untilclick.app.service import SearchCommand
+from untilclick.app.settings import Settings
+from untilclick.rewriter.rewrite import Reason
+from untilclick.search.errors import LogError, ModelError
+
 from tests.app.stand_ins import make_service
 from tests.app.toy_bundles import QUERY, open_toy, toy_bundle
 

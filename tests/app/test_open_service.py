@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-import rewriter.runtime
-from app.metrics import Metrics
-from app.model_store import ModelStore
-from app.open_service import open_service
-from app.settings import Settings
-from search.corpus import load_corpus
+from untilclick.app.metrics import Metrics
+from untilclick.app.model_store import ModelStore
+from untilclick.app.open_service import open_service
+from untilclick.app.settings import Settings
+from untilclick.rewriter import runtime
+from untilclick.search.corpus import load_corpus
+
 from tests.app.toy_bundles import open_toy, toy_bundle
 
 
@@ -24,7 +25,7 @@ def documents(tmp_path):
 @pytest.mark.parametrize("same", [True, False])
 def test_the_first_bundle_of_a_folder_must_know_the_documents(documents, tmp_path, monkeypatch, caplog, same):
     """The image brings a rewriter of the documents that it brings; beside other documents it would rewrite badly."""
-    monkeypatch.setattr(rewriter.runtime, "open_bundle", lambda folder, engine: open_toy(folder))
+    monkeypatch.setattr(runtime, "open_bundle", lambda folder, engine: open_toy(folder))
     fingerprint = load_corpus(str(documents)).fingerprint if same else "another"
     version = toy_bundle(tmp_path / "bundle", "tree", fingerprint=fingerprint)
     settings = Settings(
@@ -40,7 +41,7 @@ def test_the_first_bundle_of_a_folder_must_know_the_documents(documents, tmp_pat
 
 def test_a_folder_in_which_a_version_was_chosen_needs_no_first_bundle(documents, tmp_path, monkeypatch):
     """A service did not start because the image's bundle, long out of use, was of another build."""
-    monkeypatch.setattr(rewriter.runtime, "open_bundle", lambda folder, engine: open_toy(folder))
+    monkeypatch.setattr(runtime, "open_bundle", lambda folder, engine: open_toy(folder))
     store = ModelStore(tmp_path / "models")
     toy_bundle(tmp_path / "made", "tree")
     store.activate(store.add(tmp_path / "made"))

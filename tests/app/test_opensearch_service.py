@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
 
-from app.cli import app
-from app.main import create_app
-from app.open_engine import cluster_of, open_opensearch
-from app.settings import Settings, SettingsError, variable_of
-from search.corpus import load_corpus
+from untilclick.app.cli import app
+from untilclick.app.main import create_app
+from untilclick.app.open_engine import cluster_of, open_opensearch
+from untilclick.app.settings import Settings, SettingsError, variable_of
+from untilclick.search.corpus import load_corpus
+
 from tests.app.small_corpus import write_corpus
 from tests.opensearch_server import free_port, noida, osmem
 

@@ -8,8 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from app.ranking import Mode
-from app.service import SearchCommand
+from untilclick.app.ranking import Mode
+from untilclick.app.service import SearchCommand
+
 from tests.app.page import DOTTED, alter, says, search, shot, titles
 
 pytestmark = pytest.mark.browser

@@ -3,9 +3,9 @@
 import pytest
 from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.rate_limits import client_of
-from app.settings import Settings, SettingsError
+from untilclick.app.main import create_app
+from untilclick.app.rate_limits import client_of
+from untilclick.app.settings import Settings, SettingsError
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What a process remembers of sessions."""
 
-from app.recent_sessions import TURN_CHARACTERS, RecentSessions, merged
-from search.live_events import PastQuery
+from untilclick.app.recent_sessions import TURN_CHARACTERS, RecentSessions, merged
+from untilclick.search.live_events import PastQuery
 
 
 def query(n, text="abcd"):

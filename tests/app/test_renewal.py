@@ -10,15 +10,16 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from app import cli_renew, renewal, service_client
-from app.cli import app
-from app.model_store import ModelStore
-from app.settings import Settings
-from rewriter import judging
-from rewriter.statistics import compare
-from rewriter.training_data import need_of_query
-from search.errors import DataError
-from search.session_log import SessionLog
+from untilclick.app import cli_renew, renewal, service_client
+from untilclick.app.cli import app
+from untilclick.app.model_store import ModelStore
+from untilclick.app.settings import Settings
+from untilclick.rewriter import judging
+from untilclick.rewriter.statistics import compare
+from untilclick.rewriter.training_data import need_of_query
+from untilclick.search.errors import DataError
+from untilclick.search.session_log import SessionLog
+
 from tests.app.small_corpus import write_corpus
 from tests.app.test_demo import TOY
 

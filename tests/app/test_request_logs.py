@@ -6,9 +6,10 @@ import logging
 import pytest
 from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.request_logs import request_id, set_up_logs
-from app.settings import Settings
+from untilclick.app.main import create_app
+from untilclick.app.request_logs import request_id, set_up_logs
+from untilclick.app.settings import Settings
+
 from tests.app.stand_ins import BrokenRewriter, make_service
 
 

@@ -2,15 +2,16 @@
 
 import pytest
 
-from app.ranking import Mode
-from app.service import MAX_TURNS, SearchCommand
-from rewriter.rewrite import Reason
-from search.corpus import corpus_of
-from search.engines import open_engine
-from search.errors import LogError, UnknownDocumentError
-from search.fusion import reciprocal_rank_fusion
-from search.records import WeightedQuery
-from search.session_log import SessionLog
+from untilclick.app.ranking import Mode
+from untilclick.app.service import MAX_TURNS, SearchCommand
+from untilclick.rewriter.rewrite import Reason
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines import open_engine
+from untilclick.search.errors import LogError, UnknownDocumentError
+from untilclick.search.fusion import reciprocal_rank_fusion
+from untilclick.search.records import WeightedQuery
+from untilclick.search.session_log import SessionLog
+
 from tests.app.stand_ins import DOCUMENTS, AwayLog, BrokenRewriter, StuckRewriter, make_service, wait_until
 
 QUERY = "delete folder"

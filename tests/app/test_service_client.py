@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from app.service_client import ServiceCallError, activate, check_call
+from untilclick.app.service_client import ServiceCallError, activate, check_call
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from app.bounded_rewriter import RewriteLimits
-from app.main import create_app
-from app.metrics import Metrics
-from app.model_metrics import ModelMetrics
-from app.models import FixedModel
-from app.settings import Settings, variable_of
-from app.shadow import ShadowFigures
-from rewriter.rewrite import Reason
+from untilclick.app.bounded_rewriter import RewriteLimits
+from untilclick.app.main import create_app
+from untilclick.app.metrics import Metrics
+from untilclick.app.model_metrics import ModelMetrics
+from untilclick.app.models import FixedModel
+from untilclick.app.settings import Settings, variable_of
+from untilclick.app.shadow import ShadowFigures
+from untilclick.rewriter.rewrite import Reason
 
 ROOT = Path(__file__).parents[2]
 

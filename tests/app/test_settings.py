@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import STDLIB_EXAMPLES, Settings, SettingsError, variable_of
+from untilclick.app.settings import STDLIB_EXAMPLES, Settings, SettingsError, variable_of
 
 
 def test_defaults_need_no_environment():

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.shadow import Shadow, ShownList, overlap
-from rewriter.rewrite import Reason, Rewrite
+from untilclick.app.shadow import Shadow, ShownList, overlap
+from untilclick.rewriter.rewrite import Reason, Rewrite
 
 TEN = tuple("abcdefghij")
 

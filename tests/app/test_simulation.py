@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from app.simulation import SimulationConfig, fill_log
-from search.errors import DataError
-from search.session_log import SessionLog
+from untilclick.app.simulation import SimulationConfig, fill_log
+from untilclick.search.errors import DataError
+from untilclick.search.session_log import SessionLog
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
 
 COLLECTION = replace(toy_collection(), topics={"train": TOPICS})

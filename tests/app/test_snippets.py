@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.snippets import _WORD, Piece, Searched, beginning, snippet
-from search.analysis import term_of
+from untilclick.app.snippets import _WORD, Piece, Searched, beginning, snippet
+from untilclick.search.analysis import term_of
 
 
 def text_of(pieces):

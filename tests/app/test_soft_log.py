@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.metrics import Metrics
-from app.soft_log import SoftLog
-from app.spool_folder import Spool
-from search.records import Turn
+from untilclick.app.metrics import Metrics
+from untilclick.app.soft_log import SoftLog
+from untilclick.app.spool_folder import Spool
+from untilclick.search.records import Turn
+
 from tests.app.stand_ins import ROOMY, AwayLog
 
 MAX_BYTES = 20_000

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from app.spool import FREE_PAGES, SpoolError, SpoolFile
+from untilclick.app.spool import FREE_PAGES, SpoolError, SpoolFile
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_disk_that_is_full_refuses_all_that_wait_and_goes_on_later(path):
 _KILLED = """
 import os, sys, threading
 from pathlib import Path
-from app.spool import SpoolFile
+from untilclick.app.spool import SpoolFile
 file = SpoolFile(Path(sys.argv[1]))
 def append(thread):
     for i in range(10_000):
@@ -231,7 +231,7 @@ def test_a_damaged_file_stays_in_its_place_until_the_new_one_is_whole(path, monk
             file.append(b"%d " % i * 60, float(i))
     overwrite(path, leaves(path)[3])
     with monkeypatch.context() as patch:
-        patch.setattr("app.spool._CREATE", "PRAGMA max_page_count = 1")
+        patch.setattr("untilclick.app.spool._CREATE", "PRAGMA max_page_count = 1")
         with pytest.raises(SpoolError, match="full"):
             SpoolFile(path)
     assert not list(path.parent.glob("*.damaged-*"))
@@ -265,7 +265,7 @@ def test_who_asks_for_the_oldest_event_waits_for_no_checkpoint(path):
 
 
 def test_removals_alone_reach_a_checkpoint(path, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.spool.CHECKPOINT_COMMITS", 5)
+    monkeypatch.setattr("untilclick.app.spool.CHECKPOINT_COMMITS", 5)
     with closing(SpoolFile(path)) as file:
         for i in range(5):
             file.append(b"%d" % i, 0.0)
@@ -286,7 +286,7 @@ def test_a_newer_format_is_refused(path):
 
 
 def test_an_emptied_file_gives_its_pages_back(path, monkeypatch):
-    monkeypatch.setattr("app.spool.CHECKPOINT_COMMITS", 1)
+    monkeypatch.setattr("untilclick.app.spool.CHECKPOINT_COMMITS", 1)
     with closing(SpoolFile(path)) as file:
         for _ in range(2 * FREE_PAGES):
             file.append(b"x" * 4000, 0.0)

@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from app.log_events import decode, encode
-from app.spool import SpoolError
-from app.spool_folder import SET_ASIDE, Spool, SpoolFullError
-from search.errors import DataError
-from search.live_events import LiveTurn
-from search.records import Click, Turn
+from untilclick.app.log_events import decode, encode
+from untilclick.app.spool import SpoolError
+from untilclick.app.spool_folder import SET_ASIDE, Spool, SpoolFullError
+from untilclick.search.errors import DataError
+from untilclick.search.live_events import LiveTurn
+from untilclick.search.records import Click, Turn
 
 TURN = LiveTurn("s", Turn("q", 2, "ein Bär", "ein bär", ("a", "b"), (), 3.5, {"n": 1, "x": 0.5, "no": None}), "me")
 CLICK = Click("q", "a", 1, 7.25)
@@ -20,8 +20,8 @@ CLICK = Click("q", "a", 1, 7.25)
 _LEFT = """
 import sys, time
 from pathlib import Path
-from app.spool_folder import Spool
-from search.records import Click
+from untilclick.app.spool_folder import Spool
+from untilclick.search.records import Click
 spool = Spool(Path(sys.argv[1]), 10_000)
 for i in range(3):
     spool.append(Click("q", f"{sys.argv[2]}-{i}", 1, 1.0))

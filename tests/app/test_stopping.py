@@ -32,7 +32,7 @@ def start(tmp_path):
             "UNTILCLICK_PORT": str(port),
             **settings,
         }
-        command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
+        command = [sys.executable, "-c", "from untilclick.app.cli import main; main()", "serve"]
         begun.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
         _answered(f"http://127.0.0.1:{port}/readyz", begun[-1])
         return begun[-1], f"http://127.0.0.1:{port}"

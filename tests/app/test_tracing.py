@@ -3,10 +3,11 @@
 import pytest
 from starlette.testclient import TestClient
 
-from app.main import create_app
-from app.metrics import Metrics
-from app.settings import Settings
-from app.tracing import NoTracing, OtelTracing, tracing_to
+from untilclick.app.main import create_app
+from untilclick.app.metrics import Metrics
+from untilclick.app.settings import Settings
+from untilclick.app.tracing import NoTracing, OtelTracing, tracing_to
+
 from tests.app.stand_ins import TableRewriter, make_service
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

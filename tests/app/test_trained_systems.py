@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from app.trained_systems import TrainedSystems
-from rewriter.blend import BlendSettings
-from rewriter.config import PPOConfig
-from rewriter.language import TermLanguage
-from rewriter.stage_record import write_stage
-from rewriter.validation import BlendChoice
-from search.errors import ModelError
+from untilclick.app.trained_systems import TrainedSystems
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.stage_record import write_stage
+from untilclick.rewriter.validation import BlendChoice
+from untilclick.search.errors import ModelError
+
 from tests.rewriter.toy_learning import toy_policy, toy_workbench
 
 

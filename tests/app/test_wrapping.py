@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.text import Text
 
-from app.wrapping import wrap, wrap_command
+from untilclick.app.wrapping import wrap, wrap_command
 
 
 @pytest.mark.parametrize(

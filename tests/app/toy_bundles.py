@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from rewriter.blend import BlendSettings
-from rewriter.bundle import BundleManifest, bundle_version, checksums, read_manifest, write_manifest
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.bundle import BundleManifest, bundle_version, checksums, read_manifest, write_manifest
+
 from tests.app.stand_ins import BrokenRewriter, TableRewriter
 
 QUERY = "delete folder"

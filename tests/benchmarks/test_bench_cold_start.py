@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from untilclick.search.corpus import load_collection
+from untilclick.search.errors import DataError
+from untilclick.search.records import Collection, Document, Topic
+
 from benchmarks.bench_cold_start import Trial, found_source, main, print_table, read_trial, reported_split, row_of
 from benchmarks.corpora.made import MadeCorpus, write_beir
-from search.corpus import load_collection
-from search.errors import DataError
-from search.records import Collection, Document, Topic
 
 SUBJECTS = ("kite", "anvil", "lantern", "orchard", "saddle", "compass", "violin", "teapot")
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from untilclick.rewriter.subword import SubwordVocabulary
+
 from benchmarks.bench_ppo import print_table
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock, peak_memory
 from benchmarks.ppo_ground import DistinctWords
 from benchmarks.ppo_records import Evaluation, Run, rows
 from benchmarks.stand_in_t5 import SENTINELS, unigram_tokenizer
-from rewriter.subword import SubwordVocabulary
 
 
 def run_of(system: str, seed: int, *rewards: float, seconds: float = 2.0) -> Run:

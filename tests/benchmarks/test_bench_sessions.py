@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from untilclick.search.corpus import load_collection
+
 from benchmarks.bench_sessions import folds, main
 from benchmarks.session_topics import histories, needs, read_lines, with_histories
-from search.corpus import load_collection
 from tests.rewriter.toy_learning import toy_documents, toy_topics
 
 QUERIES = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from untilclick.rewriter.subword_config import SubwordConfig
+
 from benchmarks import bench_subword
 from benchmarks.stand_in_t5 import T5Shape
-from rewriter.subword_config import SubwordConfig
 from tests.app.small_corpus import write_corpus
 
 

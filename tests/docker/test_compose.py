@@ -11,12 +11,12 @@ import yaml
 from compose_spec import PyCompose
 from podman_compose import rec_subs
 
-from app.bounded_rewriter import RewriteLimits
-from app.metrics import Metrics
-from app.model_metrics import ModelMetrics
-from app.models import FixedModel
-from app.settings import Settings, variable_of
-from app.shadow import ShadowFigures
+from untilclick.app.bounded_rewriter import RewriteLimits
+from untilclick.app.metrics import Metrics
+from untilclick.app.model_metrics import ModelMetrics
+from untilclick.app.models import FixedModel
+from untilclick.app.settings import Settings, variable_of
+from untilclick.app.shadow import ShadowFigures
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from rewriter.language import TermLanguage
-from rewriter.scorer import CorpusScorer
-from rewriter.vocabulary import TermVocabulary
-from rewriter.workbench import Workbench
-from search.engines.tantivy_engine import TantivyEngine
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.engines.tantivy_engine import TantivyEngine
+
 from tests.rewriter.toy_learning import toy_policy, toy_workbench
 from tests.rewriter.toy_trlx import make_world, starter
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from rewriter.association import Association, AssociationSettings, WordAssociations, association_of
-from rewriter.systems import TypedTopic
-from rewriter.tfidf import document_vectors
-from search.records import Document, Topic, WeightedQuery
-from search.term_index import TermIndex
+from untilclick.rewriter.association import Association, AssociationSettings, WordAssociations, association_of
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.rewriter.tfidf import document_vectors
+from untilclick.search.records import Document, Topic, WeightedQuery
+from untilclick.search.term_index import TermIndex
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine
 
 INDEX = TermIndex.from_documents((Document("d0", "", "cat"), Document("d1", "", "dog"), Document("d2", "", "fish")))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.base import new_policy, prior_offset, train_base
-from rewriter.policy import collate
-from search.corpus import corpus_of
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.rewriter.base import new_policy, prior_offset, train_base
+from untilclick.rewriter.policy import collate
+from untilclick.search.corpus import corpus_of
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
+
 from tests.rewriter.toy_learning import THEMES, TOY_BASE, TOY_POLICY, prompt_of, toy_policy
 
 
@@ -48,7 +49,7 @@ def test_a_trained_base_answers_with_words_of_the_theme(bench, vocabulary):
 
 
 def vocabulary_term(vocabulary, word: str) -> str:
-    from search.analysis import term_of
+    from untilclick.search.analysis import term_of
 
     term = term_of(word)
     assert term in vocabulary.token_ids

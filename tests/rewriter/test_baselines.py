@@ -2,7 +2,7 @@
 
 import pytest
 
-from rewriter.baselines import (
+from untilclick.rewriter.baselines import (
     Bm25,
     ConcatenationSettings,
     Oracle,
@@ -10,10 +10,11 @@ from rewriter.baselines import (
     SpellingCorrection,
     mix,
 )
-from rewriter.rewrite import Reason, Rewrite, RewriteRequest
-from rewriter.systems import RewriterSystem, TypedTopic
-from search.metrics import evaluate_rankings
-from search.records import Topic, WeightedQuery
+from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from untilclick.rewriter.systems import RewriterSystem, TypedTopic
+from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.records import Topic, WeightedQuery
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine
 
 ENGINE = ToyEngine()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewriter.blend import (
+from untilclick.rewriter.blend import (
     MAX_CONTEXT,
     BlendSettings,
     Expansion,
@@ -22,11 +22,11 @@ from rewriter.blend import (
     surface_terms,
     with_context,
 )
-from rewriter.prompts import Prompt
-from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import EOS_ID, UNK_ID, TermVocabulary
-from search.engines.tantivy_engine import TantivyEngine
-from search.records import WeightedQuery
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.vocabulary import EOS_ID, UNK_ID, TermVocabulary
+from untilclick.search.engines.tantivy_engine import TantivyEngine
+from untilclick.search.records import WeightedQuery
 
 VOCABULARY = TermVocabulary(("delet", "folder", "list", "sort"), ("delete", "folder", "lists", "sort"), (9, 9, 9, 9))
 PROMPT = Prompt((6, EOS_ID), (6,))

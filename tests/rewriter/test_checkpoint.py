@@ -10,10 +10,11 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 from transformers.utils import logging
 
-from rewriter.checkpoint import atomic_folder, load_policy, save_policy
-from rewriter.policy import collate
-from rewriter.vocabulary import SPECIAL_TOKENS
-from search.errors import ModelError
+from untilclick.rewriter.checkpoint import atomic_folder, load_policy, save_policy
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.vocabulary import SPECIAL_TOKENS
+from untilclick.search.errors import ModelError
+
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rewriter.click_rates import looks, rated_queries
-from rewriter.environment import TrainingQuery
-from rewriter.rewrite import RewriteRequest
-from rewriter.validation import ValidationSet
-from search.records import Click, Session, Turn
+from untilclick.rewriter.click_rates import looks, rated_queries
+from untilclick.rewriter.environment import TrainingQuery
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.validation import ValidationSet
+from untilclick.search.records import Click, Session, Turn
+
 from tests.rewriter.toy_learning import prompt_of
 
 

@@ -7,8 +7,9 @@ import copy
 import pytest
 import torch
 
-from rewriter.config import OfflineConfig
-from rewriter.distillation import distil, divergence, mean_divergence
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.distillation import distil, divergence, mean_divergence
+
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 CONFIG = OfflineConfig(distil_epochs=30, batch_size=8, learning_rate=1e-2, word_dropout=0.0)

@@ -7,14 +7,15 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from rewriter.checkpoint import load_policy, save_policy
-from rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings, remember, semantic_keys
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.policy import collate
-from rewriter.pseudo_queries import SoftTarget
-from rewriter.rollout import sample, score
-from rewriter.supervised import SupervisedLoss, descend, wanted
-from rewriter.vocabulary import PAD_ID
+from untilclick.rewriter.checkpoint import load_policy, save_policy
+from untilclick.rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings, remember, semantic_keys
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.pseudo_queries import SoftTarget
+from untilclick.rewriter.rollout import sample, score
+from untilclick.rewriter.supervised import SupervisedLoss, descend, wanted
+from untilclick.rewriter.vocabulary import PAD_ID
+
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 VOCABULARY = 8

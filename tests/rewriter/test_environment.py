@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.environment import (
+from untilclick.rewriter.environment import (
     RewardEnvironment,
     RolloutBlend,
     TrainingQuery,
@@ -13,10 +13,10 @@ from rewriter.environment import (
     grade_matrix,
     ideal_grades,
 )
-from rewriter.rewards import ExpectedClickReward, HindsightReward, NdcgReward, RankReward
-from search.click_models import click_model
-from search.engines.tantivy_engine import TantivyEngine
-from search.records import WeightedQuery
+from untilclick.rewriter.rewards import ExpectedClickReward, HindsightReward, NdcgReward, RankReward
+from untilclick.search.click_models import click_model
+from untilclick.search.engines.tantivy_engine import TantivyEngine
+from untilclick.search.records import WeightedQuery
 
 QUERIES = (
     TrainingQuery(("dough", "flour"), {"kitchen-0": 1, "kitchen-4": 1, "kitchen-8": 1}),

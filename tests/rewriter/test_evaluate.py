@@ -6,8 +6,8 @@ import json
 import ir_measures
 import pytest
 
-from rewriter.baselines import Bm25, Oracle
-from rewriter.evaluate import (
+from untilclick.rewriter.baselines import Bm25, Oracle
+from untilclick.rewriter.evaluate import (
     COMPARED,
     Bench,
     EvaluateConfig,
@@ -15,11 +15,12 @@ from rewriter.evaluate import (
     main,
     typed_queries,
 )
-from rewriter.feedback_baselines import Rm3
-from rewriter.results import read_results, write_results
-from rewriter.systems import Answer, OwnEngine
-from search.errors import DataError
-from search.records import Collection, Topic, WeightedQuery
+from untilclick.rewriter.feedback_baselines import Rm3
+from untilclick.rewriter.results import read_results, write_results
+from untilclick.rewriter.systems import Answer, OwnEngine
+from untilclick.search.errors import DataError
+from untilclick.search.records import Collection, Topic, WeightedQuery
+
 from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, toy_collection
 
 ENGINE = ToyEngine()

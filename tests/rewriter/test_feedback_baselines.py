@@ -4,10 +4,11 @@ from math import log, sqrt
 
 import pytest
 
-from rewriter.feedback_baselines import Rm3, Rm3Settings, Rocchio, RocchioSettings
-from rewriter.systems import TypedTopic
-from rewriter.tfidf import document_vectors
-from search.records import Document, Topic, WeightedQuery
+from untilclick.rewriter.feedback_baselines import Rm3, Rm3Settings, Rocchio, RocchioSettings
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.rewriter.tfidf import document_vectors
+from untilclick.search.records import Document, Topic, WeightedQuery
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine
 
 ENGINE = ToyEngine()

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.environment import RewardBatch
-from rewriter.policy import T5Policy
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.prompts import Prompt
+from untilclick.rewriter.environment import RewardBatch
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.prompts import Prompt
+
 from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_policy
 from tests.rewriter.toy_subword import toy_subword
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from rewriter.blend import BlendSettings
-from rewriter.held_out import (
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.held_out import (
     LATER_SHARE,
     MAX_VALIDATION_QUERIES,
     never_worse,
@@ -16,9 +16,10 @@ from rewriter.held_out import (
     sharpened_score,
     wanted_queries,
 )
-from rewriter.policy_rewriter import PolicyLogits
-from rewriter.validation import GRID_SHARPNESS
-from search.errors import DataError
+from untilclick.rewriter.policy_rewriter import PolicyLogits
+from untilclick.rewriter.validation import GRID_SHARPNESS
+from untilclick.search.errors import DataError
+
 from tests.rewriter.toy_learning import shaken, toy_policy, toy_sessions, toy_topics
 
 TOPICS = toy_topics()[:6]

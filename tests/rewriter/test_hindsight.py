@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.hindsight import (
+from untilclick.rewriter.hindsight import (
     GAIN_DEPTH,
     NOT_FOUND,
     TargetMaker,
@@ -13,11 +13,11 @@ from rewriter.hindsight import (
     discounted_gain,
     ranks_of,
 )
-from rewriter.pseudo_queries import term_weights
-from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import LoggedQuery
-from search.analysis import terms
-from search.metrics import ideal_dcg, ndcg
+from untilclick.rewriter.pseudo_queries import term_weights
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import LoggedQuery
+from untilclick.search.analysis import terms
+from untilclick.search.metrics import ideal_dcg, ndcg
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewriter.click_rates import rated_queries
-from rewriter.judging import Contestant, is_better, is_worse, judge, kept_for_judging
-from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import LoggedQuery, need_of_query, split_sessions
-from search.corpus import corpus_of
-from search.engines import open_engine
-from search.records import Click, Document, Session, Turn
+from untilclick.rewriter.click_rates import rated_queries
+from untilclick.rewriter.judging import Contestant, is_better, is_worse, judge, kept_for_judging
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import LoggedQuery, need_of_query, split_sessions
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines import open_engine
+from untilclick.search.records import Click, Document, Session, Turn
+
 from tests.app.stand_ins import TableRewriter
 
 N = 30

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.language import Answer, TermLanguage
-from rewriter.prompts import MAX_HISTORY, render, render_text
-from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import EOS_ID, UNK_ID
+from untilclick.rewriter.language import Answer, TermLanguage
+from untilclick.rewriter.prompts import MAX_HISTORY, render, render_text
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.vocabulary import EOS_ID, UNK_ID
+
 from tests.rewriter.toy_subword_stages import SETTINGS, toy_language
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.latent_semantics import _document_term_matrix, _right_singular_vectors, term_vectors
-from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.rewriter.latent_semantics import _document_term_matrix, _right_singular_vectors, term_vectors
+from untilclick.rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
+
 from tests.rewriter.toy_learning import THEMES
 
 

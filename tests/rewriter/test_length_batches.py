@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rewriter.length_batches import POOL, length_batches
+from untilclick.rewriter.length_batches import POOL, length_batches
 
 
 def padding(lengths, batches) -> float:

@@ -7,20 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.trained_systems import TrainedSystems
-from rewriter import export
-from rewriter.bundle import read_manifest
-from rewriter.evaluate import Bench
-from rewriter.mean_logits import MeanLogits
-from rewriter.mean_stage import MeanConfig, run_mean
-from rewriter.prompts import Prompt
-from rewriter.rewrite import RewriteRequest
-from rewriter.runtime import open_bundle
-from rewriter.stage_reader import open_reader, stage_rewriter
-from rewriter.stage_record import latest_stage, read_stage
-from rewriter.stages import run_base, run_warm_start
-from rewriter.systems import TypedTopic
-from search.errors import ModelError, UntilclickError
+from untilclick.app.trained_systems import TrainedSystems
+from untilclick.rewriter import export
+from untilclick.rewriter.bundle import read_manifest
+from untilclick.rewriter.evaluate import Bench
+from untilclick.rewriter.mean_logits import MeanLogits
+from untilclick.rewriter.mean_stage import MeanConfig, run_mean
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.runtime import open_bundle
+from untilclick.rewriter.stage_reader import open_reader, stage_rewriter
+from untilclick.rewriter.stage_record import latest_stage, read_stage
+from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.search.errors import ModelError, UntilclickError
+
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
 
 SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rewriter.offline_data import (
+from untilclick.rewriter.offline_data import (
     ActionSettings,
     LoggedAction,
     logged_actions,
@@ -12,9 +12,10 @@ from rewriter.offline_data import (
     prompt_values,
     session_return,
 )
-from rewriter.prompts import render
-from rewriter.rewrite import RewriteRequest
-from search.records import Click, Session, Turn
+from untilclick.rewriter.prompts import render
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.records import Click, Session, Turn
+
 from tests.rewriter.toy_learning import prompt_of
 
 SETTINGS = ActionSettings(terms=2, discount=0.5)

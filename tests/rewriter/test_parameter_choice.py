@@ -1,10 +1,11 @@
 """The choice of parameters on the toy corpus."""
 
-from rewriter.baselines import Bm25
-from rewriter.feedback_baselines import Rm3, Rm3Settings
-from rewriter.parameter_choice import ParameterChoice
-from rewriter.systems import TypedTopic
-from search.metrics import evaluate_rankings
+from untilclick.rewriter.baselines import Bm25
+from untilclick.rewriter.feedback_baselines import Rm3, Rm3Settings
+from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.search.metrics import evaluate_rankings
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine
 
 ENGINE = ToyEngine()

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.base import new_policy
-from rewriter.config import PolicyConfig
-from rewriter.latent_semantics import term_vectors
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.policy import collate
-from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
+from untilclick.rewriter.base import new_policy
+from untilclick.rewriter.config import PolicyConfig
+from untilclick.rewriter.latent_semantics import term_vectors
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
+
 from tests.rewriter.toy_learning import THEMES, TOY_POLICY, prompt_of, shaken, toy_policy
 
 QUERIES = [("oven",), ("soil", "seed"), ("planet", "moon", "star"), ("train",), ("boat", "sail")]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from rewriter.blend import BlendSettings
-from rewriter.language import TermLanguage
-from rewriter.policy import collate
-from rewriter.policy_rewriter import BATCH, PolicyLogits, policy_rewriter
-from rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.policy_rewriter import BATCH, PolicyLogits, policy_rewriter
+from untilclick.rewriter.rewrite import RewriteRequest
+
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 

@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rewriter import ppo_checkpoint
-from rewriter.environment import RewardEnvironment, RolloutBlend, TrainingQuery
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.rewards import NdcgReward
-from rewriter.workbench import Workbench
-from search.corpus import corpus_of
-from search.errors import ModelError
-from search.records import Collection
+from untilclick.rewriter import ppo_checkpoint
+from untilclick.rewriter.environment import RewardEnvironment, RolloutBlend, TrainingQuery
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.rewards import NdcgReward
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.corpus import corpus_of
+from untilclick.search.errors import ModelError
+from untilclick.search.records import Collection
+
 from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_policy
 
 

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter import ppo_checkpoint
-from rewriter.policy import T5Policy, collate
-from rewriter.ppo import exact_kl
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.rollout import score
-from rewriter.training_log import TrainingLog
-from rewriter.vocabulary import EOS_ID
-from search.errors import UntilclickError
+from untilclick.rewriter import ppo_checkpoint
+from untilclick.rewriter.policy import T5Policy, collate
+from untilclick.rewriter.ppo import exact_kl
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.training_log import TrainingLog
+from untilclick.rewriter.vocabulary import EOS_ID
+from untilclick.search.errors import UntilclickError
+
 from tests.rewriter.toy_learning import THEMES, TOY_PPO, favour_the_end, prompt_of, shaken, toy_policy
 from tests.rewriter.toy_rewards import FindingReward, LengthReward, NoReward, PlantedReward, RewardOfThePrompt
 

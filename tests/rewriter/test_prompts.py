@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rewriter import prompts
-from rewriter.prompts import MAX_PROMPT_TOKENS, MAX_QUERY_WORDS, PROMPT_VERSION, Prompt, render
-from rewriter.rewrite import RewriteRequest
-from rewriter.vocabulary import EOS_ID, TermVocabulary
-from search.analysis import term_of
+from untilclick.rewriter import prompts
+from untilclick.rewriter.prompts import MAX_PROMPT_TOKENS, MAX_QUERY_WORDS, PROMPT_VERSION, Prompt, render
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
+from untilclick.search.analysis import term_of
 
 VOCABULARY = TermVocabulary(
     ("delet", "directori", "folder", "list", "rmtree", "sort"),

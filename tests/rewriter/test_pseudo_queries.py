@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rewriter.pseudo_queries import PseudoQuerySettings, PseudoQuerySource, best_terms, term_weights
-from rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
-from search.analysis import terms
-from search.corpus import corpus_of
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.rewriter.pseudo_queries import PseudoQuerySettings, PseudoQuerySource, best_terms, term_weights
+from untilclick.rewriter.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from untilclick.search.analysis import terms
+from untilclick.search.corpus import corpus_of
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
 
 
 def source_of(bench, vocabulary, title_share=0.5, max_words=4) -> PseudoQuerySource:

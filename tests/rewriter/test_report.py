@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rewriter.blend import COLD_START
-from rewriter.evaluate import COMPARED
-from rewriter.report import (
+from untilclick.rewriter.blend import COLD_START
+from untilclick.rewriter.evaluate import COMPARED
+from untilclick.rewriter.report import (
     FEW_TOPICS,
     RIVALS,
     SYSTEM_NOTES,
@@ -29,8 +29,8 @@ from rewriter.report import (
     subject_of,
     verdict,
 )
-from rewriter.report_curves import read_curves, read_training
-from rewriter.report_plots import (
+from untilclick.rewriter.report_curves import read_curves, read_training
+from untilclick.rewriter.report_plots import (
     Curve,
     Interval,
     clicked_at_bars,
@@ -39,7 +39,7 @@ from rewriter.report_plots import (
     running_mean,
     training_curves,
 )
-from rewriter.results import (
+from untilclick.rewriter.results import (
     ORACLE,
     SYSTEM_TITLES,
     Results,
@@ -48,12 +48,12 @@ from rewriter.results import (
     TopicRow,
     write_results,
 )
-from rewriter.session_measures import FIRST_QUERY_CLICK, SessionResults
-from rewriter.stage_record import StageRecord
-from rewriter.statistics import Comparison
-from search.errors import DataError
-from search.log_stats import SessionFigures
-from search.metrics import MEASURES
+from untilclick.rewriter.session_measures import FIRST_QUERY_CLICK, SessionResults
+from untilclick.rewriter.stage_record import StageRecord
+from untilclick.rewriter.statistics import Comparison
+from untilclick.search.errors import DataError
+from untilclick.search.log_stats import SessionFigures
+from untilclick.search.metrics import MEASURES
 
 NASTY = '<script>alert("x")</script> & co'
 GAINS = (0.6, -0.3, 0.0, 0.2)

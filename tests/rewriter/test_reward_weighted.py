@@ -12,21 +12,28 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.checkpoint import load_policy
-from rewriter.config import OfflineConfig
-from rewriter.distillation import divergence
-from rewriter.offline_data import ActionSettings, LoggedAction, logged_actions
-from rewriter.offline_stage import OfflineTask, run_offline, start_folder
-from rewriter.policy import collate
-from rewriter.prompts import render
-from rewriter.reward_weighted import WeightedAction, as_rollouts, train_reward_weighted, weigh, weighted_loss
-from rewriter.rewrite import RewriteRequest
-from rewriter.rollout import score
-from rewriter.stage_record import latest_stage, read_stage
-from rewriter.stages import run_base, run_warm_start
-from rewriter.vocabulary import EOS_ID
-from search.analysis import term_of
-from search.errors import DataError, ModelError
+from untilclick.rewriter.checkpoint import load_policy
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.distillation import divergence
+from untilclick.rewriter.offline_data import ActionSettings, LoggedAction, logged_actions
+from untilclick.rewriter.offline_stage import OfflineTask, run_offline, start_folder
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.prompts import render
+from untilclick.rewriter.reward_weighted import (
+    WeightedAction,
+    as_rollouts,
+    train_reward_weighted,
+    weigh,
+    weighted_loss,
+)
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.stage_record import latest_stage, read_stage
+from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.rewriter.vocabulary import EOS_ID
+from untilclick.search.analysis import term_of
+from untilclick.search.errors import DataError, ModelError
+
 from tests.rewriter.toy_learning import (
     TOY_BASE,
     TOY_POLICY,

@@ -1,11 +1,11 @@
-"""Worth of rankings, by hand and against the formulas of `search.metrics`."""
+"""Worth of rankings, by hand and against the formulas of `untilclick.search.metrics`."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from rewriter.rewards import (
+from untilclick.rewriter.rewards import (
     ClickReward,
     ExpectedClickReward,
     HindsightReward,
@@ -14,8 +14,8 @@ from rewriter.rewards import (
     make_reward,
     rank_worth,
 )
-from search import metrics
-from search.click_models import CLICK_MODELS, CascadeModel, PositionBasedModel, click_model
+from untilclick.search import metrics
+from untilclick.search.click_models import CLICK_MODELS, CascadeModel, PositionBasedModel, click_model
 
 GRADES = np.array([[0, 2, 1, 0, 0], [1, 0, 0, 0, 2], [0, 0, 0, 0, 0], [2, 2, 1, 1, 1]], dtype=np.float32)
 IDEAL = np.array([[2, 1, 0, 0, 0], [2, 2, 1, 0, 0], [0, 0, 0, 0, 0], [2, 2, 1, 1, 1]], dtype=np.float32)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from rewriter.rivals import BaselineData, more_baselines, usual_baselines
-from rewriter.systems import TypedTopic
-from search.records import Session, Turn
-from search.session_log import SessionLog
+from untilclick.rewriter.rivals import BaselineData, more_baselines, usual_baselines
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.search.records import Session, Turn
+from untilclick.search.session_log import SessionLog
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
 
 ENGINE = ToyEngine()

@@ -8,10 +8,19 @@ import math
 import pytest
 import torch
 
-from rewriter.policy import T5Policy, collate
-from rewriter.rollout import _candidates, _choice_log_probs, _Choices, _used, sample, score, without_replacement
-from rewriter.sequences import Rollouts
-from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
+from untilclick.rewriter.policy import T5Policy, collate
+from untilclick.rewriter.rollout import (
+    _candidates,
+    _choice_log_probs,
+    _Choices,
+    _used,
+    sample,
+    score,
+    without_replacement,
+)
+from untilclick.rewriter.sequences import Rollouts
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
+
 from tests.rewriter.toy_learning import prompt_of, scaled, shaken, toy_policy
 
 DECODINGS = ("parallel", "autoregressive")

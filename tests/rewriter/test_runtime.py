@@ -9,18 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewriter import export
-from rewriter.bundle import MANIFEST, MODEL_FOLDER, bundle_version, checksums, read_manifest
-from rewriter.checkpoint import load_policy
-from rewriter.language import TermLanguage
-from rewriter.memory_reader import MemoryReader
-from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
-from rewriter.prompts import render
-from rewriter.rewrite import RewriteRequest
-from rewriter.runtime import MAX_BATCH, CTranslate2Logits, open_bundle
-from rewriter.stage_record import read_stage
-from rewriter.stages import run_base, run_warm_start
-from search.errors import ModelError
+from untilclick.rewriter import export
+from untilclick.rewriter.bundle import MANIFEST, MODEL_FOLDER, bundle_version, checksums, read_manifest
+from untilclick.rewriter.checkpoint import load_policy
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.memory_reader import MemoryReader
+from untilclick.rewriter.policy_rewriter import PolicyLogits, policy_rewriter
+from untilclick.rewriter.prompts import render
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.runtime import MAX_BATCH, CTranslate2Logits, open_bundle
+from untilclick.rewriter.stage_record import read_stage
+from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.search.errors import ModelError
+
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
 
 REQUESTS = [

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.scorer import ENGINE_SETTINGS
-from search.engines import open_engine
-from search.records import WeightedQuery
+from untilclick.rewriter.scorer import ENGINE_SETTINGS
+from untilclick.search.engines import open_engine
+from untilclick.search.records import WeightedQuery
+
 from tests.rewriter.toy_learning import toy_policy, toy_workbench
 
 PLAIN = ["oven", "soil seed", "sourdough dough flour", "train people", "moon moon planet", "often good oven tide"]
@@ -54,7 +55,7 @@ def term_weights_row(scorer, clauses):
 
 
 def scorer_terms(text: str) -> list[str]:
-    from search.analysis import terms
+    from untilclick.search.analysis import terms
 
     return terms(text)
 

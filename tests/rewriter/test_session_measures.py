@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rewriter.baselines import Bm25
-from rewriter.session_measures import (
+from untilclick.rewriter.baselines import Bm25
+from untilclick.rewriter.session_measures import (
     ABANDONMENT_AVOIDED,
     FIRST_QUERY_CLICK,
     QUERIES_SAVED,
@@ -15,11 +15,12 @@ from rewriter.session_measures import (
     queries_until_click,
     session_figures,
 )
-from rewriter.systems import Answer
-from search.errors import DataError
-from search.records import Click, Session, Turn, WeightedQuery
-from search.simulate import simulate_sessions
-from search.user import SimulatedUser, UserConfig
+from untilclick.rewriter.systems import Answer
+from untilclick.search.errors import DataError
+from untilclick.search.records import Click, Session, Turn, WeightedQuery
+from untilclick.search.simulate import simulate_sessions
+from untilclick.search.user import SimulatedUser, UserConfig
+
 from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
 
 ENGINE = ToyEngine()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from rewriter.sparse_rows import MANY, entries_of, heaviest
+from untilclick.rewriter.sparse_rows import MANY, entries_of, heaviest
 
 
 def test_entries_are_those_of_the_row_as_they_are_stored():

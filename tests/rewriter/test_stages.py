@@ -8,18 +8,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rewriter import bundle, export
-from rewriter.blend import BlendSettings
-from rewriter.checkpoint import load_policy
-from rewriter.config import OfflineConfig
-from rewriter.offline_stage import run_offline
-from rewriter.prompts import PROMPT_VERSION
-from rewriter.stage_record import StageRecord, latest_stage, read_stage
-from rewriter.stages import drop_checkpoint, run_base, run_ppo, run_warm_start
-from rewriter.workbench import Workbench
-from search.corpus import corpus_of
-from search.errors import DataError, ModelError
-from search.records import Collection
+from untilclick.rewriter import bundle, export
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.checkpoint import load_policy
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.offline_stage import run_offline
+from untilclick.rewriter.prompts import PROMPT_VERSION
+from untilclick.rewriter.stage_record import StageRecord, latest_stage, read_stage
+from untilclick.rewriter.stages import drop_checkpoint, run_base, run_ppo, run_warm_start
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.corpus import corpus_of
+from untilclick.search.errors import DataError, ModelError
+from untilclick.search.records import Collection
+
 from tests.rewriter.toy_learning import (
     TOY_BASE,
     TOY_POLICY,

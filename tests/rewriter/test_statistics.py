@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rewriter.statistics import bootstrap_ci95, compare, randomisation_p
+from untilclick.rewriter.statistics import bootstrap_ci95, compare, randomisation_p
 
 
 def rng():

@@ -6,10 +6,11 @@ import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
-from rewriter.model_folder import open_model, save_model
-from rewriter.subword import load_subword, save_subword
-from rewriter.vocabulary import EOS_ID
-from search.errors import ModelError
+from untilclick.rewriter.model_folder import open_model, save_model
+from untilclick.rewriter.subword import load_subword, save_subword
+from untilclick.rewriter.vocabulary import EOS_ID
+from untilclick.search.errors import ModelError
+
 from tests.rewriter.toy_learning import toy_policy
 from tests.rewriter.toy_subword import SHAPE, TOKENS, toy_subword
 

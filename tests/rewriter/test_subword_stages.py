@@ -14,35 +14,36 @@ import numpy as np
 import pytest
 import torch
 
-from app.metrics import Metrics
-from app.open_service import open_service
-from app.service import SearchCommand
-from app.settings import Settings
-from rewriter import export
-from rewriter.bundle import read_manifest
-from rewriter.config import OfflineConfig
-from rewriter.environment import RewardEnvironment, RolloutBlend
-from rewriter.hindsight import TargetMaker, TargetSettings
-from rewriter.model_folder import open_rewriter, save_rewriter
-from rewriter.offline_stage import run_offline
-from rewriter.policy_rewriter import policy_rewriter, reader
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.pseudo_queries import term_weights
-from rewriter.rewards import NdcgReward
-from rewriter.rewrite import RewriteRequest
-from rewriter.rollout import sample
-from rewriter.runtime import CTranslate2Texts, open_bundle, open_language
-from rewriter.stage_record import read_stage
-from rewriter.stages import run_ppo, run_subword_base, run_warm_start
-from rewriter.subword_base import SubwordStart
-from rewriter.subword_config import SubwordConfig, is_subword_stage
-from rewriter.target_texts import target_ids, text_loss
-from rewriter.text_environment import TextEnvironment
-from rewriter.training_data import LoggedQuery, clicked_queries, training_query
-from rewriter.training_log import TrainingLog
-from rewriter.vocabulary import TermVocabulary
-from rewriter.warm_start import loss_of, make_examples, train_warm_start
-from search.errors import ModelError
+from untilclick.app.metrics import Metrics
+from untilclick.app.open_service import open_service
+from untilclick.app.service import SearchCommand
+from untilclick.app.settings import Settings
+from untilclick.rewriter import export
+from untilclick.rewriter.bundle import read_manifest
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.environment import RewardEnvironment, RolloutBlend
+from untilclick.rewriter.hindsight import TargetMaker, TargetSettings
+from untilclick.rewriter.model_folder import open_rewriter, save_rewriter
+from untilclick.rewriter.offline_stage import run_offline
+from untilclick.rewriter.policy_rewriter import policy_rewriter, reader
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.pseudo_queries import term_weights
+from untilclick.rewriter.rewards import NdcgReward
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.rollout import sample
+from untilclick.rewriter.runtime import CTranslate2Texts, open_bundle, open_language
+from untilclick.rewriter.stage_record import read_stage
+from untilclick.rewriter.stages import run_ppo, run_subword_base, run_warm_start
+from untilclick.rewriter.subword_base import SubwordStart
+from untilclick.rewriter.subword_config import SubwordConfig, is_subword_stage
+from untilclick.rewriter.target_texts import target_ids, text_loss
+from untilclick.rewriter.text_environment import TextEnvironment
+from untilclick.rewriter.training_data import LoggedQuery, clicked_queries, training_query
+from untilclick.rewriter.training_log import TrainingLog
+from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.rewriter.warm_start import loss_of, make_examples, train_warm_start
+from untilclick.search.errors import ModelError
+
 from tests.rewriter.toy_learning import toy_documents, toy_sessions, toy_topics
 from tests.rewriter.toy_subword_stages import BASE, PPO, SETTINGS, WARM_START, pretrained, toy_language
 
@@ -246,7 +247,7 @@ def test_the_service_serves_it_and_says_that_its_budget_is_small(served, tmp_pat
     settings = Settings.from_environment(
         {}, bundle=served[1], rewrite_budget_ms=400, secret_keys=["k" * 32], **places
     )
-    with caplog.at_level("WARNING", logger="app"):
+    with caplog.at_level("WARNING", logger="untilclick.app"):
         service = open_service(settings, Metrics())
     try:
         found = service.search(SearchCommand("oven dough"))
@@ -259,9 +260,9 @@ def test_the_service_serves_it_and_says_that_its_budget_is_small(served, tmp_pat
 
 def test_serving_a_subword_bundle_loads_neither_torch_nor_transformers(served):
     code = (
-        "import sys; from pathlib import Path; from rewriter.runtime import *; folder = Path(sys.argv[1]);"
+        "import sys; from pathlib import Path; from untilclick.rewriter.runtime import *; folder = Path(sys.argv[1]);"
         "language = open_language(folder, TermVocabulary.load(folder));"
-        "from rewriter.rewrite import RewriteRequest;"
+        "from untilclick.rewriter.rewrite import RewriteRequest;"
         "print(CTranslate2Texts(folder / 'model', language)([language.prompt(RewriteRequest('oven'))]).shape);"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )

@@ -4,10 +4,11 @@ import logging
 
 import pytest
 
-from rewriter.parameter_choice import ParameterChoice
-from rewriter.successor import Successor, SuccessorCounts, SuccessorSettings, successor_of
-from rewriter.systems import TypedTopic
-from search.records import Click, Session, Topic, Turn, WeightedQuery
+from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.successor import Successor, SuccessorCounts, SuccessorSettings, successor_of
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.search.records import Click, Session, Topic, Turn, WeightedQuery
+
 from tests.rewriter.toy_engine import ToyEngine
 
 ENGINE = ToyEngine()

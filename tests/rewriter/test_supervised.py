@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.policy import collate
-from rewriter.pseudo_queries import SoftTarget
-from rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, pad_targets, wanted
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.pseudo_queries import SoftTarget
+from untilclick.rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, pad_targets, wanted
+
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 NO_DOCUMENT = SoftTarget(np.array([], dtype=np.int64), np.array([], dtype=np.float32))

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rewriter.blend import BlendSettings
-from rewriter.language import TermLanguage
-from rewriter.rewrite import Reason, RewriteRequest
-from rewriter.term_rewriter import MAX_QUERY_CHARACTERS, TermRewriter
-from search.records import WeightedQuery
+from untilclick.rewriter.blend import BlendSettings
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.rewrite import Reason, RewriteRequest
+from untilclick.rewriter.term_rewriter import MAX_QUERY_CHARACTERS, TermRewriter
+from untilclick.search.records import WeightedQuery
 
 SETTINGS = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3, expansion_terms=3, sharpness=1.0, feedback_terms=5)
 ROOT = Path(__file__).parents[2]
@@ -179,11 +179,10 @@ def test_without_feedback_the_engine_is_not_asked(make):
     assert [text for text, _ in found.blend.clauses] == ["dough", "sourdough", "brioche"]
 
 
-@pytest.mark.parametrize(
-    "module", ["rewriter.term_rewriter", "rewriter.runtime", "rewriter.bundle", "rewriter.blend"]
-)
+@pytest.mark.parametrize("module", ["term_rewriter", "runtime", "bundle", "blend"])
 def test_serving_modules_leave_torch_out(module, tmp_path):
-    code = f"import sys, {module}; print(sorted({{'torch', 'transformers', 'ir_measures'}} & set(sys.modules)))"
+    heavy = {"torch", "transformers", "ir_measures"}
+    code = f"import sys, untilclick.rewriter.{module}; print(sorted({heavy} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from rewriter.tfidf import document_shares, document_vectors, heaviest_words, query_vectors
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.rewriter.tfidf import document_shares, document_vectors, heaviest_words, query_vectors
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
 
 INDEX = TermIndex.from_documents(
     (Document("d0", "", "cats and dogs"), Document("d1", "", "cat cat fish"), Document("d2", "", ""))

@@ -8,10 +8,11 @@ import math
 import pytest
 import torch
 
-from rewriter.rollout import score
-from rewriter.sequences import Rollouts
-from rewriter.token_beams import likeliest
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.sequences import Rollouts
+from untilclick.rewriter.token_beams import likeliest
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
+
 from tests.rewriter.toy_subword import favour_the_end, toy_subword
 
 ALLOWED = (EOS_ID, 10, 11, 12)

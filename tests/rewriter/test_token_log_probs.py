@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rewriter import token_log_probs
-from rewriter.log_space import MASKED_LOGIT
-from rewriter.token_log_probs import selected_log_probs
+from untilclick.rewriter import token_log_probs
+from untilclick.rewriter.log_space import MASKED_LOGIT
+from untilclick.rewriter.token_log_probs import selected_log_probs
 
 ROWS, TOKENS, WIDTH = 7, 23, 5
 BANNED = torch.tensor([0, 2, 21, 22])

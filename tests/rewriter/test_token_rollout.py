@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.environment import RewardBatch
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.rollout import sample, score
-from rewriter.sequences import decoder_inputs, members
-from rewriter.token_rollout import draw
-from rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.environment import RewardBatch
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.rollout import sample, score
+from untilclick.rewriter.sequences import decoder_inputs, members
+from untilclick.rewriter.token_rollout import draw
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
+
 from tests.rewriter.toy_learning import TOY_PPO, scaled
 from tests.rewriter.toy_subword import SHAPE, favour_the_end, toy_subword
 

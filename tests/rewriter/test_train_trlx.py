@@ -15,14 +15,15 @@ import pytest
 import torch
 import typer
 
-from rewriter.config import PPOConfig
-from rewriter.ppo_task import PPOTask
-from rewriter.report_curves import read_curves
-from rewriter.stage_record import read_stage
-from rewriter.train_trlx import main
-from rewriter.trlx_checkpoint import newest_checkpoint
-from rewriter.trlx_stage import require_trlx
-from search.errors import UntilclickError
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.ppo_task import PPOTask
+from untilclick.rewriter.report_curves import read_curves
+from untilclick.rewriter.stage_record import read_stage
+from untilclick.rewriter.train_trlx import main
+from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
+from untilclick.rewriter.trlx_stage import require_trlx
+from untilclick.search.errors import UntilclickError
+
 from tests.rewriter.toy_trlx import (
     OPTIONS,
     ROOT,
@@ -64,7 +65,7 @@ def test_the_command_line_prints_one_json_object_and_nothing_else_on_stdout(worl
     command = [
         sys.executable,
         "-c",
-        "from app.cli import main; main()",
+        "from untilclick.app.cli import main; main()",
         "train",
         "ppo",
         "--backend",
@@ -158,8 +159,8 @@ def test_a_log_with_nothing_to_evaluate_on_is_said_before_training(world, run, c
 
 @in_trlx
 def test_the_seed_decides_topics_and_training_unless_training_has_its_own(world, run, monkeypatch):
-    from rewriter import trlx_stage
-    from rewriter.workbench import Workbench
+    from untilclick.rewriter import trlx_stage
+    from untilclick.rewriter.workbench import Workbench
 
     told = []
     opened = Workbench.open(str(world / "documents.jsonl"), "tantivy")
@@ -172,8 +173,8 @@ def test_the_seed_decides_topics_and_training_unless_training_has_its_own(world,
 
 @in_trlx
 def test_the_options_that_are_shipped_state_the_defaults_and_leave_the_seed_open(world, run, monkeypatch):
-    from rewriter import trlx_stage
-    from rewriter.trlx_config import ppo_config
+    from untilclick.rewriter import trlx_stage
+    from untilclick.rewriter.trlx_config import ppo_config
 
     told = []
     monkeypatch.setattr(trlx_stage, "run_ppo_trlx", lambda *given, **named: told.append(ppo_config(given[3])))
@@ -185,7 +186,7 @@ def test_the_options_that_are_shipped_state_the_defaults_and_leave_the_seed_open
 @in_trlx
 def test_options_of_the_libraries_reach_them_dotted_or_in_sections(world, run, tmp_path, monkeypatch):
     """trlX's own merging drops what its defaults do not name."""
-    from rewriter import trlx_stage
+    from untilclick.rewriter import trlx_stage
 
     told = []
     monkeypatch.setattr(trlx_stage, "run_ppo_trlx", lambda *given, **named: told.append(given[3]))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import (
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import (
     LoggedQuery,
     clicked_queries,
     first_and_later,
@@ -18,7 +18,8 @@ from rewriter.training_data import (
     split_sessions,
     training_query,
 )
-from search.records import Click, Session, Turn
+from untilclick.search.records import Click, Session, Turn
+
 from tests.rewriter.toy_learning import toy_sessions, toy_topics
 
 TOPICS = toy_topics()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rewriter.training_log import TrainingLog
+from untilclick.rewriter.training_log import TrainingLog
 
 
 def rows(folder) -> list[dict[str, float]]:

@@ -10,12 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.checkpoint import load_policy, save_policy
-from rewriter.prompts import Prompt
-from rewriter.subword import load_subword, save_subword
-from rewriter.trlx_best import EVALUATION_FILE, Evaluation, keep_best, kept_evaluation
-from rewriter.trlx_checkpoint import MARKER, newest_checkpoint, prompts_hash, read, rng_of, weights_hash, write
-from search.errors import ModelError
+from untilclick.rewriter.checkpoint import load_policy, save_policy
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.subword import load_subword, save_subword
+from untilclick.rewriter.trlx_best import EVALUATION_FILE, Evaluation, keep_best, kept_evaluation
+from untilclick.rewriter.trlx_checkpoint import (
+    MARKER,
+    newest_checkpoint,
+    prompts_hash,
+    read,
+    rng_of,
+    weights_hash,
+    write,
+)
+from untilclick.search.errors import ModelError
+
 from tests.rewriter.toy_learning import shaken, toy_policy
 from tests.rewriter.toy_subword import toy_subword
 from tests.rewriter.toy_trlx import NoReward, PlantedTexts, equal, in_trlx, rows_of, weights
@@ -286,7 +295,7 @@ def test_a_run_killed_while_saving_leaves_no_checkpoint(start, tmp_path, monkeyp
 def test_the_marker_is_written_after_everything_else(start, tmp_path, monkeypatch):
     trainer, found = start(), []
     monkeypatch.setattr(
-        "rewriter.trlx_checkpoint.write",
+        "untilclick.rewriter.trlx_checkpoint.write",
         lambda content, path: (found.append(sorted(p.name for p in path.parent.iterdir())), write(content, path)),
     )
     trainer.save(str(tmp_path / "checkpoint_1"))

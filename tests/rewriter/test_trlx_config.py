@@ -7,8 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from rewriter.config import PPOConfig
-from search.errors import UntilclickError
+from untilclick.rewriter.config import PPOConfig
+from untilclick.search.errors import UntilclickError
+
 from tests.rewriter.toy_trlx import CONFIG
 
 if find_spec("trlx") is None:
@@ -19,14 +20,14 @@ pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
 
 @pytest.fixture
 def trlx_config():
-    from rewriter.trlx_config import trlx_config
+    from untilclick.rewriter.trlx_config import trlx_config
 
     return trlx_config
 
 
 @pytest.fixture
 def ppo_config():
-    from rewriter.trlx_config import ppo_config
+    from untilclick.rewriter.trlx_config import ppo_config
 
     return ppo_config
 
@@ -109,7 +110,7 @@ def test_names_of_trainer_and_pipeline_are_read_as_trlx_reads_them(trlx_config, 
 def test_a_registered_trainer_made_from_ours_is_taken(trlx_config, ppo_config, tmp_path):
     from trlx.trainer import register_trainer
 
-    from rewriter.trlx_trainer import RewriterPPOTrainer
+    from untilclick.rewriter.trlx_trainer import RewriterPPOTrainer
 
     kind = register_trainer(type("TrainerOfOurOwn", (RewriterPPOTrainer,), {}))
     config = trlx_config(CONFIG, tmp_path, tmp_path)
@@ -125,7 +126,7 @@ def test_trackers_write_beside_the_checkpoints_not_among_them(trlx_config, tmp_p
 
 
 def test_options_of_a_file_and_of_a_program_compare(trlx_config, tmp_path):
-    from rewriter.trlx_config import course_options
+    from untilclick.rewriter.trlx_config import course_options
 
     first, second = (trlx_config(CONFIG, tmp_path, tmp_path) for _ in range(2))
     first.optimizer.kwargs["betas"], second.optimizer.kwargs["betas"] = (0.9, 0.99), [0.9, 0.99]

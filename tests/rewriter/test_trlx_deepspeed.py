@@ -11,11 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rewriter.checkpoint import load_policy, save_policy
-from rewriter.stage_record import read_stage
-from rewriter.trlx_checkpoint import newest_checkpoint
-from rewriter.trlx_deepspeed import configure
-from search.errors import UntilclickError
+from untilclick.rewriter.checkpoint import load_policy, save_policy
+from untilclick.rewriter.stage_record import read_stage
+from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
+from untilclick.rewriter.trlx_deepspeed import configure
+from untilclick.search.errors import UntilclickError
+
 from tests.rewriter.toy_trlx import ROOT, finish, kill_once, new_run, rows_of, start_script, torchrun
 
 with_deepspeed = pytest.mark.skipif(

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter import bundle, export
-from rewriter.checkpoint import load_policy, save_policy
-from rewriter.config import OfflineConfig
-from rewriter.offline_data import LoggedAction
-from rewriter.offline_stage import OfflineTask, run_offline
-from rewriter.policy import collate
-from rewriter.stage_record import latest_stage, read_stage
-from rewriter.stages import run_base
-from rewriter.vocabulary import EOS_ID, PAD_ID
-from search.errors import UntilclickError
+from untilclick.rewriter import bundle, export
+from untilclick.rewriter.checkpoint import load_policy, save_policy
+from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.offline_data import LoggedAction
+from untilclick.rewriter.offline_stage import OfflineTask, run_offline
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.stage_record import latest_stage, read_stage
+from untilclick.rewriter.stages import run_base
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
+from untilclick.search.errors import UntilclickError
+
 from tests.rewriter.toy_learning import (
     TOY_BASE,
     TOY_POLICY,
@@ -76,8 +77,8 @@ def start(bench, tmp_path):
     """A function that makes a trainer with four actions; keyword arguments change its settings."""
 
     def made(decoding="parallel", repeats=8, **changes):
-        from rewriter.ilql_stage import ilql_config
-        from rewriter.trlx_ilql import RewriterILQLTrainer
+        from untilclick.rewriter.ilql_stage import ilql_config
+        from untilclick.rewriter.trlx_ilql import RewriterILQLTrainer
 
         policy, vocabulary = toy_policy(bench, decoding)
         folder = tmp_path / "model"
@@ -153,7 +154,7 @@ def test_the_first_term_is_learned(start):
 
 @torch.no_grad()
 def plain_log_probs(policy, batch):
-    from rewriter.ilql_stage import plain_policy
+    from untilclick.rewriter.ilql_stage import plain_policy
 
     return plain_policy(policy).first_step_log_probs(batch)
 
@@ -279,8 +280,8 @@ def test_the_stage_is_a_plain_model_that_is_exported(bench, tmp_path):
 @pytest.mark.parametrize("better", [True, False])
 def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, better):
     """Of the student where it is better than the start, else of the start itself; the divergence as well."""
-    from rewriter import ilql_stage
-    from rewriter.distillation import mean_divergence
+    from untilclick.rewriter import ilql_stage
+    from untilclick.rewriter.distillation import mean_divergence
 
     run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
     task = OfflineTask.of(bench, tmp_path, SESSIONS, CONFIG)
@@ -315,8 +316,8 @@ def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(bench, tmp_path):
 def test_everything_made_of_a_policy_is_on_its_device(bench):
     """On a GPU the student's value head used to stay in main memory. Tensors on torch's `meta` device have no values,
     but a place."""
-    from rewriter.ilql_stage import plain_policy
-    from rewriter.trlx_ilql import ILQLPolicy
+    from untilclick.rewriter.ilql_stage import plain_policy
+    from untilclick.rewriter.trlx_ilql import ILQLPolicy
 
     start = toy_policy(bench)[0].to("meta")
     policy = ILQLPolicy(start, 1.0, 0.1)
@@ -328,7 +329,7 @@ def test_everything_made_of_a_policy_is_on_its_device(bench):
 
 @with_trlx
 def test_a_plain_policy_is_a_copy_that_learns(start):
-    from rewriter.ilql_stage import plain_policy
+    from untilclick.rewriter.ilql_stage import plain_policy
 
     policy = start().policy.requires_grad_(False)
     plain = plain_policy(policy)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from transformers import T5ForConditionalGeneration
 
-from rewriter.config import PPOConfig
-from rewriter.subword import load_subword, save_subword
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.subword import load_subword, save_subword
+
 from tests.rewriter.toy_learning import THEMES
 from tests.rewriter.toy_subword import toy_subword
 
@@ -53,9 +54,9 @@ def trained(tmp_path):
     """A trainer after training, and the folder of its best weights."""
     from trlx import train
 
-    from rewriter import trlx_trainer
-    from rewriter.trlx_best import BEST_FOLDER
-    from rewriter.trlx_config import trlx_config
+    from untilclick.rewriter import trlx_trainer
+    from untilclick.rewriter.trlx_best import BEST_FOLDER
+    from untilclick.rewriter.trlx_config import trlx_config
 
     folder = tmp_path / "t5"
     folder.mkdir()

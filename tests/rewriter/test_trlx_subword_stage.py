@@ -7,10 +7,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from rewriter.model_folder import open_rewriter
-from rewriter.stage_record import read_stage
-from rewriter.stages import run_subword_base, run_warm_start
-from rewriter.subword_base import SubwordStart
+from untilclick.rewriter.model_folder import open_rewriter
+from untilclick.rewriter.stage_record import read_stage
+from untilclick.rewriter.stages import run_subword_base, run_warm_start
+from untilclick.rewriter.subword_base import SubwordStart
+
 from tests.rewriter.toy_learning import toy_sessions, toy_topics
 from tests.rewriter.toy_subword_stages import BASE, PPO, SETTINGS, WARM_START, pretrained
 
@@ -21,8 +22,8 @@ pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
 
 
 def test_ppo_in_trlx_writes_the_stage_of_a_subword_t5(bench, tmp_path, monkeypatch):
-    from rewriter.trlx_config import trlx_config
-    from rewriter.trlx_stage import run_ppo_trlx
+    from untilclick.rewriter.trlx_config import trlx_config
+    from untilclick.rewriter.trlx_stage import run_ppo_trlx
 
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.checkpoint import load_policy
-from rewriter.ppo import exact_kl
-from rewriter.ppo_trainer import PPOTrainer
-from rewriter.rollout import score
-from rewriter.vocabulary import EOS_ID, TermVocabulary
-from search.errors import DataError
+from untilclick.rewriter.checkpoint import load_policy
+from untilclick.rewriter.ppo import exact_kl
+from untilclick.rewriter.ppo_trainer import PPOTrainer
+from untilclick.rewriter.rollout import score
+from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
+from untilclick.search.errors import DataError
+
 from tests.rewriter.toy_learning import favour_the_end, prompt_of, shaken, toy_policy
 from tests.rewriter.toy_trlx import CONFIG, QUERIES, NoReward, equal, rows_of, weights
 
@@ -177,7 +178,7 @@ def test_the_saved_tokenizer_has_no_token_outside_the_model(start, tmp_path):
 
 
 def test_the_pipeline_leaves_the_callers_prompts_alone_and_passes_metadata_on(start):
-    from rewriter.trlx_pipeline import RewriterPromptPipeline
+    from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
 
     trainer = start()
     records = [{"prompt": "oven", "query_terms": "oven", "position": 3, "session": "s1"}, "moon"]
@@ -196,7 +197,7 @@ def test_the_pipeline_leaves_the_callers_prompts_alone_and_passes_metadata_on(st
 @pytest.mark.parametrize("cuts", [{}, {"minibatches": 3, "micro_batches": 3}, {"kl_target": 0.05, "kl_horizon": 50}])
 def test_both_backends_do_the_same_to_the_same_policy(start, bench, vocabulary, tmp_path, cuts):
     """Same seed, same prompts, same reward: the weights after some rounds agree, and so does all that is logged."""
-    from rewriter.environment import RewardBatch
+    from untilclick.rewriter.environment import RewardBatch
 
     changes = {"iterations": 3, "validate_every": 100, "checkpoint_every": 100, **cuts}
     trainer = start(log_folder=tmp_path / "log", **changes)
@@ -236,8 +237,8 @@ def test_both_backends_do_the_same_to_the_same_policy(start, bench, vocabulary, 
 
 def test_advantages_and_loss_equal_those_of_trlx_where_trlx_is_right(start):
     """Without padding and whitening, `PPOConfig.get_advantages_and_returns` and `PPOConfig.loss` are right."""
-    from rewriter.experience import AdvantageEstimator
-    from rewriter.objective import ppo_objective
+    from untilclick.rewriter.experience import AdvantageEstimator
+    from untilclick.rewriter.objective import ppo_objective
 
     trainer = start(
         whiten_advantages=False, center_groups=False, kl_placement="reward", gae_lambda=0.9, gamma=0.95, terms=3
@@ -383,11 +384,11 @@ def test_evaluation_takes_as_many_prompts_at_a_time_as_a_round_has(start, monkey
 
 
 def test_prompts_that_are_cut_are_counted_and_the_reward_is_told_them_whole(start, caplog):
-    from rewriter.trlx_pipeline import RewriterPromptPipeline
+    from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
 
     trainer = start()
     texts = ["moon orbit", "moon", "moon orbit star"]
-    with caplog.at_level("WARNING", logger="rewriter.trlx_pipeline"):
+    with caplog.at_level("WARNING", logger="untilclick.rewriter.trlx_pipeline"):
         pipeline = RewriterPromptPipeline(texts, 3, trainer.tokenizer)
         assert "1 of 3 prompts have more than the 3 tokens" in caplog.text
         assert "train.seq_length" in caplog.text
@@ -399,7 +400,7 @@ def test_prompts_that_are_cut_are_counted_and_the_reward_is_told_them_whole(star
 
 
 def test_nothing_to_evaluate_on_is_said_before_training(start):
-    from rewriter.trlx_pipeline import RewriterPromptPipeline
+    from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
 
     trainer = start()
     with pytest.raises(DataError, match="no prompts to evaluate on"):

@@ -4,13 +4,13 @@ import logging
 
 import pytest
 
-from rewriter import tuned_bm25 as module
-from rewriter.baselines import Bm25
-from rewriter.systems import TypedTopic
-from rewriter.tuned_bm25 import BM25_GRID, Bm25Parameters, choose_parameters, tuned_bm25
-from search.engines.rank_bm25_engine import RankBm25Engine
-from search.records import Corpus, Document, Topic, WeightedQuery
-from search.term_index import TermIndex
+from untilclick.rewriter import tuned_bm25 as module
+from untilclick.rewriter.baselines import Bm25
+from untilclick.rewriter.systems import TypedTopic
+from untilclick.rewriter.tuned_bm25 import BM25_GRID, Bm25Parameters, choose_parameters, tuned_bm25
+from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
+from untilclick.search.records import Corpus, Document, Topic, WeightedQuery
+from untilclick.search.term_index import TermIndex
 
 LONG = "sort " * 4 + "filler words that make this document a long one about many other things " * 3
 CORPUS = Corpus(

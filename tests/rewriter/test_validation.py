@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.blend import COLD_START, BlendSettings, compose, expand, original_clauses, surface_terms
-from rewriter.environment import TrainingQuery
-from rewriter.language import TermLanguage
-from rewriter.policy import collate
-from rewriter.policy_rewriter import PolicyLogits, policy_rewriter
-from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import LoggedQuery
-from rewriter.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
-from search.metrics import evaluate_rankings
-from search.records import Topic
+from untilclick.rewriter.blend import COLD_START, BlendSettings, compose, expand, original_clauses, surface_terms
+from untilclick.rewriter.environment import TrainingQuery
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.policy_rewriter import PolicyLogits, policy_rewriter
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import LoggedQuery
+from untilclick.rewriter.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
+from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.records import Topic
+
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topics
 
 
@@ -28,7 +29,7 @@ def policy(bench):
 
 
 def validation_of(scorer, topics, **options) -> ValidationSet:
-    from search.analysis import terms
+    from untilclick.search.analysis import terms
 
     prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
     queries = [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics]
@@ -38,7 +39,7 @@ def validation_of(scorer, topics, **options) -> ValidationSet:
 def steer(policy, scorer, topics, term_of_topic) -> None:
     """Make one term the policy's overwhelming answer for each topic's prompt: its embedding becomes the decoder state
     of that prompt, long."""
-    from search.analysis import terms
+    from untilclick.search.analysis import terms
 
     with torch.no_grad():
         prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
@@ -51,7 +52,7 @@ def steer(policy, scorer, topics, term_of_topic) -> None:
 
 
 def decisive(topic: Topic) -> str:
-    from search.analysis import term_of
+    from untilclick.search.analysis import term_of
 
     found = term_of(topic.topic_id.split("-")[1])
     assert found is not None
@@ -61,7 +62,7 @@ def decisive(topic: Topic) -> str:
 def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer, engine):
     topics = toy_topics()[:8]
     settings = BlendSettings(0.4, 0.2, 0.4, expansion_terms=10, sharpness=0.5, feedback_terms=20)
-    from search.analysis import terms
+    from untilclick.search.analysis import terms
 
     rankings = []
     for topic in topics:
@@ -69,7 +70,7 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
         prompt = prompt_of(scorer.vocabulary, *analysed)
         words = surface_terms(expand(PolicyLogits(policy)([prompt])[0], prompt, settings), scorer.vocabulary)
         original = original_clauses(topic.query, (), len(analysed))
-        from search.records import WeightedQuery
+        from untilclick.search.records import WeightedQuery
 
         feedback = engine.feedback_terms(WeightedQuery(original), 20)
         rankings.append(engine.search([compose(original, feedback, words, settings)], 10)[0])

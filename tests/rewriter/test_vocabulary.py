@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, TermVocabulary
-from search.analysis import term_of
-from search.errors import ModelError
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, TermVocabulary
+from untilclick.search.analysis import term_of
+from untilclick.search.errors import ModelError
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
 
 INDEX = TermIndex.from_documents(
     [

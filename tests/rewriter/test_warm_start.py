@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from rewriter.hindsight import TargetMaker, TargetSettings
-from rewriter.language import TermLanguage
-from rewriter.policy import collate
-from rewriter.prompts import Prompt, drop_words
-from rewriter.pseudo_queries import term_weights
-from rewriter.rewrite import RewriteRequest
-from rewriter.supervised import SupervisedLoss, wanted
-from rewriter.training_data import LoggedQuery, clicked_queries
-from rewriter.vocabulary import EOS_ID
-from rewriter.warm_start import make_examples, train_warm_start
+from untilclick.rewriter.hindsight import TargetMaker, TargetSettings
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.prompts import Prompt, drop_words
+from untilclick.rewriter.pseudo_queries import term_weights
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.supervised import SupervisedLoss, wanted
+from untilclick.rewriter.training_data import LoggedQuery, clicked_queries
+from untilclick.rewriter.vocabulary import EOS_ID
+from untilclick.rewriter.warm_start import make_examples, train_warm_start
+
 from tests.rewriter.toy_learning import TOY_WARM_START, toy_policy, toy_sessions, toy_topics
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from rewriter.rewrite import RewriteRequest
-from rewriter.training_data import LoggedQuery
-from rewriter.workbench import Workbench
-from search.errors import DataError
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import LoggedQuery
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.errors import DataError
 
 
 def test_a_source_is_loaded_and_indexed(tmp_path):

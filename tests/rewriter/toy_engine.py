@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.analysis import terms
-from search.bm25 import weight_matrix
-from search.records import Collection, Corpus, Document, Feedback, ScoredDoc, Topic, WeightedQuery
-from search.term_index import TermIndex
+from untilclick.search.analysis import terms
+from untilclick.search.bm25 import weight_matrix
+from untilclick.search.records import Collection, Corpus, Document, Feedback, ScoredDoc, Topic, WeightedQuery
+from untilclick.search.term_index import TermIndex
 
 DOCUMENTS = (
     Document("d0", "Sorting lists", "sort a list in place with key and reverse arguments"),

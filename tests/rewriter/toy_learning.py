@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from rewriter.base import new_policy
-from rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from rewriter.policy import T5Policy
-from rewriter.prompts import Prompt
-from rewriter.vocabulary import EOS_ID, TermVocabulary
-from rewriter.workbench import Workbench
-from search.corpus import corpus_of
-from search.records import Click, Collection, Corpus, Document, Session, Topic, Turn
+from untilclick.rewriter.base import new_policy
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.corpus import corpus_of
+from untilclick.search.records import Click, Collection, Corpus, Document, Session, Topic, Turn
 
 THEMES: dict[str, str] = {
     "kitchen": "oven dough flour yeast butter sugar sourdough brioche pretzel focaccia salt crust knead bake",

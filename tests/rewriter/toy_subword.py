@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from untilclick.rewriter.policy import PromptBatch, T5Policy
+from untilclick.rewriter.subword import SubwordVocabulary
+from untilclick.rewriter.vocabulary import EOS_ID
+
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
-from rewriter.policy import PromptBatch, T5Policy
-from rewriter.subword import SubwordVocabulary
-from rewriter.vocabulary import EOS_ID
 from tests.rewriter.toy_learning import THEMES
 
 SHAPE = T5Shape(rows=300, d_model=32, d_kv=8, d_ff=32, layers=1)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.subword import SubwordVocabulary, save_subword
+from untilclick.rewriter.subword_base import SubwordStart, new_subword
+from untilclick.rewriter.subword_config import (
+    SubwordBaseConfig,
+    SubwordConfig,
+    SubwordPPOConfig,
+    SubwordWarmStartConfig,
+)
+from untilclick.rewriter.workbench import Workbench
+
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
-from rewriter.language import SubwordLanguage
-from rewriter.policy import T5Policy
-from rewriter.subword import SubwordVocabulary, save_subword
-from rewriter.subword_base import SubwordStart, new_subword
-from rewriter.subword_config import SubwordBaseConfig, SubwordConfig, SubwordPPOConfig, SubwordWarmStartConfig
-from rewriter.workbench import Workbench
 from tests.rewriter.toy_learning import THEMES, TOY_PPO
 
 SHAPE = T5Shape(rows=300, d_model=64, d_kv=16, d_ff=128, layers=1)

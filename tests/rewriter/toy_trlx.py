@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from rewriter.checkpoint import save_policy
-from rewriter.policy import collate
-from rewriter.stages import run_base, run_warm_start
-from rewriter.workbench import Workbench
-from search.session_log import SessionLog
+from untilclick.rewriter.checkpoint import save_policy
+from untilclick.rewriter.policy import collate
+from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.rewriter.workbench import Workbench
+from untilclick.search.session_log import SessionLog
+
 from tests.rewriter.toy_learning import (
     THEMES,
     TOY_BASE,
@@ -80,10 +81,10 @@ class NoReward(PlantedTexts):
 def starter(bench, folder: Path) -> Callable:
     """A function that makes a trainer on eleven prompts of one term, from a saved model; keyword arguments change
     its settings, `options` those of trlX, by section."""
-    from rewriter.trlx_config import trlx_config
-    from rewriter.trlx_pipeline import RewriterPromptPipeline
-    from rewriter.trlx_reward import prompt_record
-    from rewriter.trlx_trainer import RewriterPPOTrainer
+    from untilclick.rewriter.trlx_config import trlx_config
+    from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
+    from untilclick.rewriter.trlx_reward import prompt_record
+    from untilclick.rewriter.trlx_trainer import RewriterPPOTrainer
 
     def made(decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, options=None, **changes):
         policy, vocabulary = toy_policy(bench, decoding)
@@ -157,7 +158,7 @@ def start_script(
     world: Path, run: Path, options: dict, launcher: list[str] | None = None, environment: dict | None = None
 ) -> subprocess.Popen:
     """Start the script on the toy world; `environment` says how, and is for processes on CPUs unless given."""
-    command = [sys.executable, *(launcher or []), "-m", "rewriter.train_trlx"]
+    command = [sys.executable, *(launcher or []), "-m", "untilclick.rewriter.train_trlx"]
     command += ["--data", str(world / "documents.jsonl"), "--log-url", str(world / "log.db"), "--out", str(run)]
     command += [json.dumps({**OPTIONS, **options})]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE_")}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.analysis import STOP_WORDS, term_of, terms, words
+from untilclick.search.analysis import STOP_WORDS, term_of, terms, words
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from search import beir
-from search.corpus import load_collection
-from search.errors import DataError
-from search.records import Topic
+from untilclick.search import beir
+from untilclick.search.corpus import load_collection
+from untilclick.search.errors import DataError
+from untilclick.search.records import Topic
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 HEADER = "query-id\tcorpus-id\tscore\n"

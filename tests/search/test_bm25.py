@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from search.bm25 import idf, quantise_lengths, saturation, weight_matrix
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.search.bm25 import idf, quantise_lengths, saturation, weight_matrix
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search.click_models import (
+from untilclick.search.click_models import (
     CLICK_MODELS,
     NO_DOCUMENT,
     CascadeModel,
@@ -15,10 +15,10 @@ from search.click_models import (
     SimplifiedDynamicBayesianNetwork,
     UserBrowsingModel,
 )
-from search.click_models.fit import ClickLog, fit
-from search.click_models.fit_cascade import posterior_of
-from search.click_models.fit_measures import log_likelihood, perplexity
-from search.errors import UntilclickError
+from untilclick.search.click_models.fit import ClickLog, fit
+from untilclick.search.click_models.fit_cascade import posterior_of
+from untilclick.search.click_models.fit_measures import log_likelihood, perplexity
+from untilclick.search.errors import UntilclickError
 
 N, K, N_ITEMS = 60_000, 5, 12
 ATTRACTION = tuple(np.linspace(0.1, 0.8, N_ITEMS).tolist())

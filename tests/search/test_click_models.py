@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search.click_models import (
+from untilclick.search.click_models import (
     CLICK_MODELS,
     NO_DOCUMENT,
     CascadeModel,
@@ -16,8 +16,8 @@ from search.click_models import (
     UserBrowsingModel,
     click_model,
 )
-from search.click_models.fit_measures import log_likelihood, perplexity
-from search.errors import UntilclickError
+from untilclick.search.click_models.fit_measures import log_likelihood, perplexity
+from untilclick.search.errors import UntilclickError
 
 ATTRACTION = (0.1, 0.5, 0.8)
 STOP = (0.2, 0.4, 0.9)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from search.corpus import corpus_of, fingerprint, load_collection, load_corpus
-from search.errors import DataError
-from search.records import Document
+from untilclick.search.corpus import corpus_of, fingerprint, load_collection, load_corpus
+from untilclick.search.errors import DataError
+from untilclick.search.records import Document
 
 
 def test_equal_content_has_equal_fingerprints_and_any_change_another():

@@ -10,12 +10,12 @@ import bm25s
 import numpy as np
 import pytest
 
-from search.analysis import term_of, terms
-from search.corpus import corpus_of
-from search.engine import SearchEngine
-from search.engines import ENGINE_NAMES, open_engine
-from search.errors import EngineError
-from search.records import Corpus, Document, WeightedQuery
+from untilclick.search.analysis import term_of, terms
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engine import SearchEngine
+from untilclick.search.engines import ENGINE_NAMES, open_engine
+from untilclick.search.errors import EngineError
+from untilclick.search.records import Corpus, Document, WeightedQuery
 
 SEED = 7
 
@@ -50,8 +50,8 @@ def opener(request) -> Iterator[Callable[[Corpus], SearchEngine]]:
         yield lambda corpus: open_engine(request.param, corpus)
         return
     pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
-    from search.engines.opensearch_client import Cluster
-    from search.engines.opensearch_engine import OpenSearchEngine
+    from untilclick.search.engines.opensearch_client import Cluster
+    from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 
     cluster = Cluster((request.getfixturevalue(CLUSTERS[request.param]),), timeout_ms=60_000)
     with ExitStack() as opened:

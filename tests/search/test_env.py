@@ -3,15 +3,15 @@
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from search.click_models import click_model
-from search.engines import open_engine
-from search.env import EnvConfig, QuerySessionEnv
-from search.errors import DataError
-from search.need import NeedReader
-from search.records import Corpus, Document, Topic
-from search.synonyms import NoSynonyms
-from search.term_index import TermIndex
-from search.user import SimulatedUser, UserConfig
+from untilclick.search.click_models import click_model
+from untilclick.search.engines import open_engine
+from untilclick.search.env import EnvConfig, QuerySessionEnv
+from untilclick.search.errors import DataError
+from untilclick.search.need import NeedReader
+from untilclick.search.records import Corpus, Document, Topic
+from untilclick.search.synonyms import NoSynonyms
+from untilclick.search.term_index import TermIndex
+from untilclick.search.user import SimulatedUser, UserConfig
 
 DOCUMENTS = (
     Document("copy", "Copy files", "Duplicate a file to another folder with permission bits"),

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from search.analysis import terms
-from search.corpus import load_collection
-from search.engines import open_engine
-from search.engines.feedback import AnalysedDocument, AnalysedDocuments, Lexicon, relevance_model
-from search.records import Document, ScoredDoc, Topic, WeightedQuery
+from untilclick.search.analysis import terms
+from untilclick.search.corpus import load_collection
+from untilclick.search.engines import open_engine
+from untilclick.search.engines.feedback import AnalysedDocument, AnalysedDocuments, Lexicon, relevance_model
+from untilclick.search.records import Document, ScoredDoc, Topic, WeightedQuery
 
 NFCORPUS = Path(__file__).parents[3] / "shared" / "data" / "nfcorpus-prep"
 

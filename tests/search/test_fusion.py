@@ -2,8 +2,8 @@
 
 import pytest
 
-from search.fusion import reciprocal_rank_fusion
-from search.records import ScoredDoc
+from untilclick.search.fusion import reciprocal_rank_fusion
+from untilclick.search.records import ScoredDoc
 
 
 def ranking(*doc_ids):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.interleaving import preference, team_draft
-from search.records import ScoredDoc
+from untilclick.search.interleaving import preference, team_draft
+from untilclick.search.records import ScoredDoc
 
 
 def ranking(ids: str) -> list[ScoredDoc]:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from search import ir_datasets_source
-from search.corpus import load_collection
-from search.errors import DataError, MissingDependencyError
-from search.ir_datasets_source import read_dataset
-from search.records import Document, Topic
+from untilclick.search import ir_datasets_source
+from untilclick.search.corpus import load_collection
+from untilclick.search.errors import DataError, MissingDependencyError
+from untilclick.search.ir_datasets_source import read_dataset
+from untilclick.search.records import Document, Topic
 
 
 class TitledDoc(NamedTuple):

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
-from search.errors import DataError
-from search.jsonl_docs import read_documents
-from search.records import Document
+from untilclick.search.errors import DataError
+from untilclick.search.jsonl_docs import read_documents
+from untilclick.search.records import Document
 
 
 def test_ids_titles_and_texts_are_read_in_order(tmp_path):

@@ -7,8 +7,8 @@ import tracemalloc
 
 import pytest
 
-from search.errors import DataError
-from search.lines import read_lines, read_objects
+from untilclick.search.errors import DataError
+from untilclick.search.lines import read_lines, read_objects
 
 
 def test_lines_are_numbered_and_blank_ones_passed_over(tmp_path):

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from search.errors import LogRecordError
-from search.live_events import LiveTurn, Written
-from search.records import Click, Turn
-from search.session_log import SessionLog
+from untilclick.search.errors import LogRecordError
+from untilclick.search.live_events import LiveTurn, Written
+from untilclick.search.records import Click, Turn
+from untilclick.search.session_log import SessionLog
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from search.errors import LogError
-from search.log_database import parse_log_url
+from untilclick.search.errors import LogError
+from untilclick.search.log_database import parse_log_url
 
 
 def test_the_password_of_a_server_may_stand_in_a_file(tmp_path):

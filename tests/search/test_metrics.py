@@ -6,8 +6,8 @@ import ir_measures
 import numpy as np
 import pytest
 
-from search.errors import DataError
-from search.metrics import (
+from untilclick.search.errors import DataError
+from untilclick.search.metrics import (
     MEASURES,
     dcg,
     evaluate_rankings,
@@ -17,7 +17,7 @@ from search.metrics import (
     ndcg,
     reciprocal_rank,
 )
-from search.records import ScoredDoc, Topic
+from untilclick.search.records import ScoredDoc, Topic
 
 
 def ranking(*doc_ids):

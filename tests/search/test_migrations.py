@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from search import log_database
-from search.errors import LogError
-from search.log_schema import METADATA, turn_row
-from search.session_log import SessionLog
+from untilclick.search import log_database
+from untilclick.search.errors import LogError
+from untilclick.search.log_schema import METADATA, turn_row
+from untilclick.search.session_log import SessionLog
+
 from tests.search.session_records import BERLIN, KYOTO, typed
 
 

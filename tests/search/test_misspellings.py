@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from symspellpy.editdistance import DistanceAlgorithm, EditDistance
 
-from search.errors import MissingDependencyError
-from search.misspellings import MIN_SLIP_LENGTH, Misspellings, load_misspellings, part_of, slip
+from untilclick.search.errors import MissingDependencyError
+from untilclick.search.misspellings import MIN_SLIP_LENGTH, Misspellings, load_misspellings, part_of, slip
 
 
 def test_the_list_knows_the_classics():
@@ -66,7 +66,7 @@ def test_words_too_short_for_a_slip_stay(word):
 
 
 def test_letters_slip_to_keys_next_to_them():
-    from search.misspellings import _neighbours
+    from untilclick.search.misspellings import _neighbours
 
     keys = _neighbours()
     assert set(keys) == set(string.ascii_lowercase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.near_duplicates import near_duplicate_groups, similarity
+from untilclick.search.near_duplicates import near_duplicate_groups, similarity
 
 A = {f"a{i}" for i in range(20)}
 B = {f"b{i}" for i in range(20)}

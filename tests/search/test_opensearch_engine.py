@@ -15,15 +15,16 @@ import pytest
 
 pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
 
-from search.analysis import terms
-from search.corpus import corpus_of, load_collection
-from search.engines import opensearch_engine, opensearch_index
-from search.engines.opensearch_client import Cluster, connect
-from search.engines.opensearch_engine import OpenSearchEngine
-from search.engines.opensearch_index import IndexOptions, index_name
-from search.engines.tantivy_engine import TantivyEngine
-from search.errors import EngineError
-from search.records import Corpus, Document, WeightedQuery
+from untilclick.search.analysis import terms
+from untilclick.search.corpus import corpus_of, load_collection
+from untilclick.search.engines import opensearch_engine, opensearch_index
+from untilclick.search.engines.opensearch_client import Cluster, connect
+from untilclick.search.engines.opensearch_engine import OpenSearchEngine
+from untilclick.search.engines.opensearch_index import IndexOptions, index_name
+from untilclick.search.engines.tantivy_engine import TantivyEngine
+from untilclick.search.errors import EngineError
+from untilclick.search.records import Corpus, Document, WeightedQuery
+
 from tests.https_front import PASSWORD, USER, https_front
 from tests.opensearch_server import free_port, noida, osmem
 

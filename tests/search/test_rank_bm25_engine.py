@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from rank_bm25 import BM25Okapi
 
-from search.analysis import terms
-from search.corpus import corpus_of
-from search.engines.rank_bm25_engine import RankBm25Engine
-from search.records import Document, WeightedQuery
+from untilclick.search.analysis import terms
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
+from untilclick.search.records import Document, WeightedQuery
 
 
 @pytest.mark.parametrize(("k1", "b"), [(0.9, 0.4), (1.5, 0.75), (2.0, 0.0)])

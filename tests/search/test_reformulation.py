@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.need import Need
-from search.reformulation import (
+from untilclick.search.need import Need
+from untilclick.search.reformulation import (
     Kind,
     ReformulationShares,
     TypedWord,

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, nDCG
 
-from search.errors import DataError
-from search.metrics import evaluate_rankings
-from search.records import ScoredDoc, Topic
-from search.run_files import read_run, strictly_decreasing, write_qrels, write_run
+from untilclick.search.errors import DataError
+from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.records import ScoredDoc, Topic
+from untilclick.search.run_files import read_run, strictly_decreasing, write_qrels, write_run
 
 TOPICS = [Topic("t1", "q", {"b": 2, "a": 1}), Topic("t2", "q", {"c": 1}), Topic("t3", "q", {"a": 1})]
 RANKINGS = [

@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 
-from search.errors import LogError
-from search.live_events import LiveTurn, Written
-from search.log_stats import SessionFigures
-from search.records import Click, Session, Turn
-from search.session_log import SessionLog
+from untilclick.search.errors import LogError
+from untilclick.search.live_events import LiveTurn, Written
+from untilclick.search.log_stats import SessionFigures
+from untilclick.search.records import Click, Session, Turn
+from untilclick.search.session_log import SessionLog
+
 from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, log_turns, session_lists, typed
 
 
@@ -176,9 +177,9 @@ def test_reading_goes_on_while_another_writes(log):
 
 _WRITER = """
 import sys
-from search.live_events import LiveTurn
-from search.records import Turn
-from search.session_log import SessionLog
+from untilclick.search.live_events import LiveTurn
+from untilclick.search.records import Turn
+from untilclick.search.session_log import SessionLog
 with SessionLog.open(sys.argv[1]) as log:
     for i in range(20):
         turn = Turn(f"{sys.argv[2]}-{i}", i, "q", None, (), (), float(i))

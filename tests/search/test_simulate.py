@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from search.analysis import term_of, words
-from search.bm25 import weight_matrix
-from search.click_models import CLICK_MODELS
-from search.errors import DataError, UntilclickError
-from search.need import NeedReader
-from search.records import Document, ScoredDoc, Topic
-from search.simulate import SimulateConfig, Tally, simulate_sessions
-from search.synonyms import NoSynonyms
-from search.term_index import TermIndex
-from search.user import SimulatedUser, UserConfig
+from untilclick.search.analysis import term_of, words
+from untilclick.search.bm25 import weight_matrix
+from untilclick.search.click_models import CLICK_MODELS
+from untilclick.search.errors import DataError, UntilclickError
+from untilclick.search.need import NeedReader
+from untilclick.search.records import Document, ScoredDoc, Topic
+from untilclick.search.simulate import SimulateConfig, Tally, simulate_sessions
+from untilclick.search.synonyms import NoSynonyms
+from untilclick.search.term_index import TermIndex
+from untilclick.search.user import SimulatedUser, UserConfig
 
 DOCUMENTS = [
     Document("copy", "Copy files", "Duplicate a file to another folder with permission bits"),
@@ -159,7 +159,7 @@ def test_what_is_shown_is_what_the_engine_ranks_and_clicks_carry_its_ranks():
 
 
 def _plain(text):
-    from search.records import WeightedQuery
+    from untilclick.search.records import WeightedQuery
 
     return WeightedQuery.of(text)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from search.errors import ModelError
-from search.records import Document
-from search.spelling import SpellingCorrector
-from search.term_index import TermIndex
+from untilclick.search.errors import ModelError
+from untilclick.search.records import Document
+from untilclick.search.spelling import SpellingCorrector
+from untilclick.search.term_index import TermIndex
 
 COUNTS = {
     "directory": 40, "directories": 20, "directly": 5, "tree": 30, "file": 50, "system": 40, "recursively": 9,
@@ -130,5 +130,5 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 def test_all_that_a_first_correction_needs_is_loaded_before_it(monkeypatch):
     """The list of common words was read at the first misspelt query, which was then too late to be rewritten."""
     made = SpellingCorrector(COUNTS)
-    monkeypatch.setattr("search.spelling._common_words", lambda: pytest.fail("read too late"))
+    monkeypatch.setattr("untilclick.search.spelling._common_words", lambda: pytest.fail("read too late"))
     assert made.correct("direcotry") == "directory"

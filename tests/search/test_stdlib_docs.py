@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from search import stdlib_docs
-from search.errors import DataError
-from search.stdlib_docs import cache_directory, load_documents
-from search.stdlib_harvest import _signature, spoken_name
-from search.topics import topics_from_documents
+from untilclick.search import stdlib_docs
+from untilclick.search.errors import DataError
+from untilclick.search.stdlib_docs import cache_directory, load_documents
+from untilclick.search.stdlib_harvest import _signature, spoken_name
+from untilclick.search.topics import topics_from_documents
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_an_interpreter_that_cannot_be_harvested_is_reported(tmp_path, monkeypat
 
 def test_loading_imports_nothing_unusual_into_this_process(cache):
     code = (
-        "import pathlib, sys; from search.stdlib_docs import load_documents; "
+        "import pathlib, sys; from untilclick.search.stdlib_docs import load_documents; "
         "load_documents(pathlib.Path(sys.argv[1])); "
         "print(sorted({'idlelib', 'smtplib', 'xmlrpc.server', 'unittest.mock'} & set(sys.modules)))"
     )

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from search import synonyms
-from search.synonyms import DEFAULT_FOLDER, NoSynonyms, WordNetSynonyms, note_on_synonyms, open_synonyms
+from untilclick.search import synonyms
+from untilclick.search.synonyms import DEFAULT_FOLDER, NoSynonyms, WordNetSynonyms, note_on_synonyms, open_synonyms
 
 LICENCE = "  1 This software and database is being provided to you, the LICENSEE, by  \n  2 nobody in particular.\n"
 SYNSETS = {
@@ -59,7 +59,7 @@ def test_the_variable_says_where_wordnet_is(folder):
 
 def test_where_wordnet_is_missing_no_word_has_synonyms_and_the_log_says_so_once(tmp_path, caplog):
     synonyms._open_folder.cache_clear()
-    with caplog.at_level(logging.INFO, logger="search.synonyms"):
+    with caplog.at_level(logging.INFO, logger="untilclick.search.synonyms"):
         first, second = (open_synonyms({"WNSEARCHDIR": str(tmp_path)}) for _ in range(2))
     assert isinstance(first, NoSynonyms)
     assert first.of("car") == second.of("car") == ()

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.analysis import terms
-from search.bm25 import weight_matrix
-from search.corpus import corpus_of
-from search.engines import tantivy_index
-from search.engines.tantivy_engine import K1, B, TantivyEngine
-from search.engines.tantivy_index import index_name
-from search.errors import EngineError
-from search.records import Corpus, Document, WeightedQuery
-from search.term_index import TermIndex
+from untilclick.search.analysis import terms
+from untilclick.search.bm25 import weight_matrix
+from untilclick.search.corpus import corpus_of
+from untilclick.search.engines import tantivy_index
+from untilclick.search.engines.tantivy_engine import K1, B, TantivyEngine
+from untilclick.search.engines.tantivy_index import index_name
+from untilclick.search.errors import EngineError
+from untilclick.search.records import Corpus, Document, WeightedQuery
+from untilclick.search.term_index import TermIndex
 
 
 def random_text_corpus() -> Corpus:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.analysis import term_of, terms
-from search.records import Document
-from search.term_index import TermIndex
+from untilclick.search.analysis import term_of, terms
+from untilclick.search.records import Document
+from untilclick.search.term_index import TermIndex
 
 
 def test_counts_are_the_terms_of_each_document(toy_corpus):

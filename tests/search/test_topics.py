@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.analysis import STOP_WORDS, term_of, words
-from search.records import Document
-from search.topics import FUNCTION_WORDS, MIN_CANDIDATES, topics_from_documents
+from untilclick.search.analysis import STOP_WORDS, term_of, words
+from untilclick.search.records import Document
+from untilclick.search.topics import FUNCTION_WORDS, MIN_CANDIDATES, topics_from_documents
 
 NOUNS = [
     *("apple", "bridge", "candle", "desert", "engine", "forest", "guitar"),

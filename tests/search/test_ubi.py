@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from search.errors import DataError, LogError
-from search.records import Click, Session, Turn
-from search.session_jsonl import export_jsonl, import_jsonl
-from search.session_log import SessionLog
-from search.ubi import EVENTS_FILE, QUERIES_FILE, UbiCounts, export_ubi, import_ubi
-from search.ubi_sessions import LoggedQuery, split_by_need
+from untilclick.search.errors import DataError, LogError
+from untilclick.search.records import Click, Session, Turn
+from untilclick.search.session_jsonl import export_jsonl, import_jsonl
+from untilclick.search.session_log import SessionLog
+from untilclick.search.ubi import EVENTS_FILE, QUERIES_FILE, UbiCounts, export_ubi, import_ubi
+from untilclick.search.ubi_sessions import LoggedQuery, split_by_need
+
 from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, session_lists, typed
 
 NOON = "2025-02-26T12:00:00Z"

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from search.errors import UntilclickError
-from search.need import NeedReader
-from search.records import Collection, Corpus, Document, Topic
-from search.reformulation import ReformulationShares
-from search.synonyms import NoSynonyms
-from search.term_index import TermIndex
-from search.user import SimulatedUser, UserConfig
+from untilclick.search.errors import UntilclickError
+from untilclick.search.need import NeedReader
+from untilclick.search.records import Collection, Corpus, Document, Topic
+from untilclick.search.reformulation import ReformulationShares
+from untilclick.search.synonyms import NoSynonyms
+from untilclick.search.term_index import TermIndex
+from untilclick.search.user import SimulatedUser, UserConfig
 
 DOCUMENTS = (
     Document("copy", "Copy files", "Duplicate a file with permission permission permission bits"),

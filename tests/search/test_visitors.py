@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from search.records import Click, Session, Turn
-from search.visitors import once_per_client, suspects
+from untilclick.search.records import Click, Session, Turn
+from untilclick.search.visitors import once_per_client, suspects
 
 DOCS = ("a", "b", "c")
 

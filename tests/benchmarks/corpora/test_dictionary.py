@@ -6,9 +6,10 @@ import gzip
 
 import pytest
 
+from untilclick.search.errors import DataError
+from untilclick.search.records import Topic
+
 from benchmarks.corpora.dictionary import build, definitions, entries, own_words
-from search.errors import DataError
-from search.records import Topic
 
 BODY = "A row of tall columns that stand around the court of a temple, or before its front side."
 GCIDE = f"""

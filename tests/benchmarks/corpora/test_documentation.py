@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from untilclick.search.errors import DataError
+from untilclick.search.records import Topic
+
 from benchmarks.corpora import postgresql_index, python_faq
 from benchmarks.corpora.html_sections import read_page
 from benchmarks.corpora.postgresql_index import read_index, spoken
-from search.errors import DataError
-from search.records import Topic
 
 OS = """<html><head><title>os</title></head><body><nav>menu</nav>
 <section id="module-os"><span id="os-alias"></span><h1>os — Systems<a class="headerlink" href="#x">¶</a></h1>

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from untilclick.search.corpus import load_collection
+from untilclick.search.errors import DataError
+from untilclick.search.records import Document, Topic
+
 from benchmarks.corpora.made import MadeCorpus, Size, copied, known_items, thinned, write_beir
-from search.corpus import load_collection
-from search.errors import DataError
-from search.records import Document, Topic
 
 DOCUMENTS = tuple(Document(f"d{i}", f"title {i}", f"text number {i}") for i in range(20))
 MADE = MadeCorpus(DOCUMENTS, tuple(Topic(f"q{i}", f"query {i}", {f"d{i}": 1}) for i in range(10)))

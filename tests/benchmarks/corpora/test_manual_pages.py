@@ -6,9 +6,10 @@ import gzip
 
 import pytest
 
+from untilclick.search.errors import DataError
+from untilclick.search.records import Topic
+
 from benchmarks.corpora.manual_pages import build, plain_line, read_page
-from search.errors import DataError
-from search.records import Topic
 
 PAGE = r"""'\" t
 .\" a comment

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from untilclick.search.errors import DataError
+from untilclick.search.records import Topic
+
 from benchmarks.corpora.perl_faq import build, plain, sections
-from search.errors import DataError
-from search.records import Topic
 
 FAQ = """=head1 NAME
 

@@ -18,7 +18,6 @@ from untilclick.search.errors import UntilclickError
 if TYPE_CHECKING:
     from untilclick.rewriter.evaluate import EvaluateConfig
     from untilclick.search.session_log import SessionLog
-    from untilclick.search.spelling import SpellingCorrector
 
 Model = Annotated[
     Path,
@@ -76,7 +75,7 @@ def evaluate(
     from untilclick.app.terminal import Terminal, escape
     from untilclick.app.torch_setup import set_up_torch
     from untilclick.app.trained_systems import TrainedSystems
-    from untilclick.rewriter.evaluate import EvaluateConfig, open_bench
+    from untilclick.rewriter.evaluate import EvaluateConfig
 
     terminal = Terminal(as_json=as_json)
     stage = given(context, overrides).stage(EvaluateConfig, "evaluate", EVALUATE_FIELDS)
@@ -84,8 +83,7 @@ def evaluate(
     set_up_torch()
     systems = TrainedSystems.of(model)
     with terminal.progress("Evaluating") as update, _opened(log) as sessions:
-        bench = replace(open_bench(stage), log=sessions)
-        found = run(stage, systems, bench, {"model": str(model)}, systems.metrics, update)
+        found = run(stage, systems, log=sessions, settings={"model": str(model)}, progress=update)
         _save_settings(stage, model, sessions.url if sessions else None)
     terminal.table(systems_table(found.results))
     terminal.line()
@@ -153,34 +151,17 @@ def export(
     terminal = Terminal(as_json=as_json)
     set_up_torch()
     from untilclick.app.model_store import ModelStore
-    from untilclick.rewriter import export as stage
     from untilclick.rewriter.bundle import read_manifest
-    from untilclick.rewriter.stage_record import latest_stage, read_stage
+    from untilclick.rewriter.stages import export as stage
+    from untilclick.rewriter.stages.record import latest_stage, read_stage
 
     folder = latest_stage(model)
     record = read_stage(folder)
     with terminal.progress("Exporting"), TemporaryDirectory() as made:
         bundle = out or Path(made) / "bundle"
-        spelling = _spelling_of(data or record.data, record.fingerprint)
-        stage.main(stage.ExportConfig(folder, bundle, quantization), spelling)
+        stage.main(stage.ExportConfig(folder, bundle, quantization, data))
         manifest = read_manifest(bundle)
         if models is not None:
             bundle = ModelStore(models).folder_of(ModelStore(models).add(bundle))
     terminal.line(f"{bundle}: version {manifest.version}, stage {record.stage}, {quantization}")
     terminal.answer({"bundle": bundle, "stage": record.stage, **asdict(manifest)})
-
-
-def _spelling_of(data: str, fingerprint: str) -> SpellingCorrector:
-    """The corrector of the documents that a model was trained on. Raises ModelError for other documents."""
-    from untilclick.search.corpus import load_collection
-    from untilclick.search.errors import ModelError
-    from untilclick.search.spelling import SpellingCorrector
-    from untilclick.search.term_index import TermIndex
-
-    corpus = load_collection(data).corpus
-    if corpus.fingerprint != fingerprint:
-        raise ModelError(
-            f"{data} holds other documents ({corpus.fingerprint}) than the model was trained on ({fingerprint}); "
-            "name those with --data, or train again"
-        )
-    return SpellingCorrector.from_index(TermIndex.build(corpus))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,12 +15,9 @@ from untilclick.search.secret_files import SecretFileError, read_secret
 
 if TYPE_CHECKING:
     from untilclick.app.command_settings import Given
-    from untilclick.app.progress import Update
-    from untilclick.app.renewal import Renewal, RenewalConfig, TrainPPO
+    from untilclick.app.renewal import Renewal, RenewalConfig
     from untilclick.app.terminal import Terminal
-    from untilclick.rewriter.config import PPOConfig
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.records import Session, Source
+    from untilclick.search.records import Source
 
 Models = Annotated[
     Path,
@@ -96,10 +92,9 @@ def renew(
     _admin_key(service, admin_key_file)
     terminal = Terminal(as_json=as_json)
     settings = given(context, overrides)
-    chosen = _config(settings, _Chosen(data, log, engine, seed, models, out, source, clauses))
-    train_ppo = _backend(backend)
+    chosen = _config(settings, _Chosen(data, log, engine, seed, models, out, source, backend, clauses))
     set_up_torch()
-    renewal = run(chosen, terminal.progress, train_ppo)
+    renewal = run(chosen, terminal.progress)
     fault = None
     if renewal.better and service is not None:
         try:  # key and version may have been replaced meanwhile
@@ -152,6 +147,7 @@ class _Chosen:
     models: Path
     out: Path
     source: Source
+    backend: Backend
     clauses: int
 
 
@@ -168,27 +164,6 @@ def _config(settings: Given, chosen: _Chosen) -> RenewalConfig:
         ppo=settings.stage(PPOConfig, "ppo", seed=seed),
         ppo_of_clicks=settings.stage(PPOConfig, "ppo", seed=seed, reward="hindsight"),
     )
-
-
-def _backend(name: str) -> TrainPPO:
-    """PPO in the backend that was asked for. Raises MissingDependencyError where trlX is not installed."""
-    if name == "trlx":
-        from untilclick.rewriter.trlx_stage import require_trlx
-
-        require_trlx()
-
-    def train(bench: Workbench, run: Path, sessions: Sequence[Session], config: PPOConfig, update: Update) -> None:
-        from untilclick.app.progress import steps
-        from untilclick.rewriter.stages import run_ppo
-
-        if name == "trlx":
-            from untilclick.app.cli_train import ppo_in_trlx
-
-            ppo_in_trlx(bench, run, sessions, config, resume=False)
-        else:
-            run_ppo(bench, run, sessions, config, steps(update))
-
-    return train
 
 
 def _tell(terminal: Terminal, renewal: Renewal, recorded: dict[str, object]) -> None:

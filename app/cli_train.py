@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import fields
 from pathlib import Path
@@ -16,9 +15,7 @@ from untilclick.app.cli_options import AsJson, Config, Data, Engine, LogUrl, Ove
 if TYPE_CHECKING:
     from untilclick.app.command_settings import Given
     from untilclick.app.terminal import Terminal
-    from untilclick.rewriter.config import PPOConfig
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.records import Session
+    from untilclick.rewriter.config import RunConfig
 
 Out = Annotated[
     Path,
@@ -101,43 +98,38 @@ def base(
     from untilclick.app.progress import steps
     from untilclick.app.terminal import Terminal
     from untilclick.app.torch_setup import set_up_torch
-    from untilclick.rewriter.config import BaseConfig, PolicyConfig
+    from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
+    run = RunConfig(out, data, None, engine, seed)
     if base != "corpus":
-        _report(terminal, _subword_base(settings, terminal, Path(base), (out, data, engine, seed)))
+        _report(terminal, _subword_base(settings, terminal, Path(base), run))
         return
     policy = settings.stage(PolicyConfig, "policy", seed=seed)
     stage = settings.stage(BaseConfig, "base", seed=seed)
     set_up_torch()
-    from untilclick.rewriter.stages import run_base
-    from untilclick.rewriter.workbench import Workbench
+    from untilclick.rewriter.stages.base import BaseStage, main
 
-    bench = Workbench.open(data, engine, seed)
     with terminal.progress("Base") as update:
-        folder = run_base(bench, out, policy, stage, steps(update))
+        folder = main(BaseStage(run, policy, stage), progress=steps(update))
     _report(terminal, folder)
 
 
-def _subword_base(settings: Given, terminal: Terminal, source: Path, place: tuple[Path, str, str, int]) -> Path:
-    """Train the base from a pretrained T5, into a run folder, on a collection with an engine and a seed."""
+def _subword_base(settings: Given, terminal: Terminal, source: Path, run: RunConfig) -> Path:
+    """Train the base from a pretrained T5."""
     from untilclick.app.progress import steps
     from untilclick.app.torch_setup import set_up_torch
     from untilclick.rewriter.config import PolicyConfig
-    from untilclick.rewriter.subword_config import SubwordBaseConfig, SubwordConfig, usable
+    from untilclick.rewriter.subword_config import SUBWORD_STAGES, SubwordBaseConfig, SubwordConfig
 
-    out, data, engine, seed = place
     limits = settings.stage(PolicyConfig, "policy", ("min_document_frequency", "max_terms"))
     asked = settings.stage(SubwordConfig, "subword")
-    stage = settings.stage(SubwordBaseConfig, "base", usable(SubwordBaseConfig), seed=seed)
+    stage = settings.stage(SubwordBaseConfig, "base", SUBWORD_STAGES.usable(SubwordBaseConfig), seed=run.seed)
     set_up_torch()
-    from untilclick.rewriter.stages import run_subword_base
-    from untilclick.rewriter.subword_base import SubwordStart
-    from untilclick.rewriter.workbench import Workbench
+    from untilclick.rewriter.stages.subword_base import SubwordBaseStage, SubwordStart, main
 
-    bench = Workbench.open(data, engine, seed)
     with terminal.progress("Base") as update:
-        return run_subword_base(bench, out, SubwordStart(source, asked, limits), stage, steps(update))
+        return main(SubwordBaseStage(run, SubwordStart(source, asked, limits), stage), progress=steps(update))
 
 
 def warm_start(
@@ -155,24 +147,17 @@ def warm_start(
     from untilclick.app.progress import steps
     from untilclick.app.terminal import Terminal
     from untilclick.app.torch_setup import set_up_torch
-    from untilclick.rewriter.config import WarmStartConfig
-    from untilclick.rewriter.subword_config import SubwordWarmStartConfig, is_subword_stage, usable
+    from untilclick.rewriter.config import RunConfig
+    from untilclick.rewriter.subword_config import stage_configs
 
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
-    stage: WarmStartConfig
-    if is_subword_stage(out / "base"):
-        stage = settings.stage(SubwordWarmStartConfig, "warm_start", usable(SubwordWarmStartConfig), seed=seed)
-    else:
-        stage = settings.stage(WarmStartConfig, "warm_start", seed=seed)
+    configs = stage_configs(out / "base")
+    stage = settings.stage(configs.warm_start, "warm_start", configs.usable(configs.warm_start), seed=seed)
     set_up_torch()
-    from untilclick.rewriter.stages import run_warm_start
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.session_log import SessionLog
+    from untilclick.rewriter.stages.warm_start import WarmStartStage, main
 
-    with SessionLog.open(log, create=False) as opened:
-        bench = Workbench.open(data, engine, seed)
-        with terminal.progress("Warm start") as update:
-            folder = run_warm_start(bench, out, opened.sessions(), stage, steps(update))
+    with terminal.progress("Warm start") as update:
+        folder = main(WarmStartStage(RunConfig(out, data, log, engine, seed), stage), progress=steps(update))
     _report(terminal, folder)
 
 
@@ -193,50 +178,31 @@ def ppo(
     from untilclick.app.progress import steps
     from untilclick.app.terminal import Terminal
     from untilclick.app.torch_setup import set_up_torch
-    from untilclick.rewriter.config import PPOConfig
-    from untilclick.rewriter.subword_config import SubwordPPOConfig, is_subword_stage, usable
+    from untilclick.rewriter.config import RunConfig
+    from untilclick.rewriter.subword_config import stage_configs
 
     if backend == "trlx":
-        from untilclick.rewriter.trlx_stage import require_trlx
+        from untilclick.rewriter.stages.ppo_trlx import require_trlx
 
         require_trlx()
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
-    stage: PPOConfig
-    if is_subword_stage(out / "warm_start"):
-        stage = settings.stage(SubwordPPOConfig, "ppo", usable(SubwordPPOConfig), seed=seed)
-    else:
-        stage = settings.stage(PPOConfig, "ppo", seed=seed)
+    configs = stage_configs(out / "warm_start")
+    training = settings.stage(configs.ppo, "ppo", configs.usable(configs.ppo), seed=seed)
     set_up_torch()
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.session_log import SessionLog
+    from untilclick.rewriter.stages.ppo import PPOStage, main
 
-    with SessionLog.open(log, create=False) as opened:
-        bench = Workbench.open(data, engine, seed)
-        if backend == "trlx":
-            folder = ppo_in_trlx(bench, out, opened.sessions(), stage, resume=resume)
-        else:
-            from untilclick.rewriter.stages import drop_checkpoint, run_ppo
+    stage = PPOStage(RunConfig(out, data, log, engine, seed), training, resume)
+    if backend == "trlx":
+        from untilclick.rewriter.stages import ppo_trlx
 
-            if not resume:
-                drop_checkpoint(out)
-            with terminal.progress("PPO") as update:
-                folder = run_ppo(bench, out, opened.sessions(), stage, steps(update))
-    if folder is not None:
-        _report(terminal, folder)
-
-
-def ppo_in_trlx(
-    bench: Workbench, out: Path, sessions: Iterable[Session], stage: PPOConfig, *, resume: bool
-) -> Path | None:
-    """Under `torchrun` every process comes here; the main one gets the folder. trlX shows progress itself, and what
-    it and its libraries print, some of them when imported, goes to stderr: on stdout is the answer for machines."""
-    with redirect_stdout(sys.stderr):
-        from untilclick.rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
-        from untilclick.rewriter.trlx_config import trlx_config
-        from untilclick.rewriter.trlx_stage import run_ppo_trlx
-
-        config = trlx_config(stage, out / WARM_START, out / TRLX_CHECKPOINTS)
-        return run_ppo_trlx(bench, out, sessions, config, resume=resume)
+        with redirect_stdout(sys.stderr):  # trlX prints on stdout, where the answer for machines belongs
+            folder = ppo_trlx.main(ppo_trlx.PPOTrlxStage.of(stage))
+        if folder is None:  # not the main process of `torchrun`
+            return
+    else:
+        with terminal.progress("PPO") as update:
+            folder = main(stage, progress=steps(update))
+    _report(terminal, folder)
 
 
 def offline(
@@ -256,25 +222,21 @@ def offline(
     from untilclick.app.progress import steps
     from untilclick.app.terminal import Terminal
     from untilclick.app.torch_setup import set_up_torch
-    from untilclick.rewriter.config import OfflineConfig
+    from untilclick.rewriter.config import OfflineConfig, RunConfig
 
     if method == "ilql":
-        from untilclick.rewriter.trlx_stage import require_trlx
+        from untilclick.rewriter.stages.ppo_trlx import require_trlx
 
         require_trlx("--method rwft")
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
     allowed = [one.name for one in fields(OfflineConfig) if one.name != "method"]
     stage = settings.stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
     set_up_torch()
-    from untilclick.rewriter.offline_stage import run_offline
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.session_log import SessionLog
+    from untilclick.rewriter.stages.offline import OfflineStage, main
 
-    with SessionLog.open(log, create=False) as opened:
-        bench = Workbench.open(data, engine, seed)
-        # trlX and what it brings print on stdout, where the answer for machines belongs.
-        with redirect_stdout(sys.stderr), terminal.progress("Offline") as update:
-            folder = run_offline(bench, out, opened.sessions(), stage, steps(update))
+    # trlX and what it brings print on stdout, where the answer for machines belongs.
+    with redirect_stdout(sys.stderr), terminal.progress("Offline") as update:
+        folder = main(OfflineStage(RunConfig(out, data, log, engine, seed), stage), progress=steps(update))
     _report(terminal, folder)
 
 
@@ -303,20 +265,17 @@ def mean(
 
     terminal = Terminal(as_json=as_json)
     set_up_torch()
-    from untilclick.rewriter.mean_stage import MeanConfig, run_mean
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.session_log import SessionLog
+    from untilclick.rewriter.config import EnsembleConfig, RunConfig
+    from untilclick.rewriter.stages.ensemble import EnsembleStage, main
 
-    with SessionLog.open(log, create=False) as opened:
-        bench = Workbench.open(data, engine, seed)
-        config = MeanConfig(tuple(str(member) for member in of), harm_limit)
-        folder = run_mean(bench, out, opened.sessions(), config)
+    members = EnsembleConfig(tuple(str(member) for member in of), harm_limit)
+    folder = main(EnsembleStage(RunConfig(out, data, log, engine, seed), members))
     _report(terminal, folder)
 
 
 def _report(terminal: Terminal, folder: Path) -> None:
     """Where the model is, and its figures on the validation queries."""
-    from untilclick.rewriter.stage_record import read_stage
+    from untilclick.rewriter.stages.record import read_stage
 
     record = read_stage(folder)
     terminal.line(f"{record.stage} is in {folder}")

@@ -13,29 +13,27 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from untilclick.app.demo_ground import Ground, open_ground
+from untilclick.app.demo_ground import DemoCollections, open_collections
 from untilclick.app.demo_memory import DemoMemory, StepRecord, step_key
 from untilclick.app.evaluation import Evaluated, evaluate, read_evaluated
 from untilclick.app.progress import Update, steps
 from untilclick.app.simulation import SimulationConfig, fill_log
 from untilclick.app.terminal import counted
 from untilclick.app.trained_systems import TrainedSystems
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from untilclick.rewriter.evaluate import Bench, EvaluateConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.evaluate import EvaluateConfig
 from untilclick.rewriter.report import FEW_TOPICS
 from untilclick.rewriter.results import Results
+from untilclick.search.records import Session
 from untilclick.search.session_log import SessionLog
 from untilclick.search.synonyms import note_on_synonyms
 from untilclick.search.version import program_version
-
-if TYPE_CHECKING:
-    from untilclick.rewriter.workbench import Workbench
 
 LOG_FILE, INDEX, EVALUATION, BUNDLE = "log.db", "index", "evaluation", "bundle"
 EXAMPLES = 3
@@ -104,14 +102,14 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     """Do what is not done yet. Raises UntilclickError for what the user can mend; may be interrupted anywhere."""
     started = time.perf_counter()
     with view.progress("Reading documents"):
-        ground = open_ground(config.data, config.engine, config.seed, config.out / INDEX)
+        collections = open_collections(config.data, config.engine, config.seed, config.out / INDEX)
         config.out.mkdir(parents=True, exist_ok=True)
-    planned = _Demo(config, ground).steps()
-    corpus = ground.training.corpus
+    planned = _Demo(config, collections).steps()
+    corpus = collections.training.collection.corpus
     documents = counted(len(corpus.documents), "document", "documents")
-    line = f"{documents} of {config.data}, searched by {ground.engine.name}"
+    line = f"{documents} of {config.data}, searched by {collections.training.engine.name}"
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
-    for note in filter(None, (*ground.notes, _note_on_few(ground), note_on_synonyms())):
+    for note in filter(None, (*collections.notes, _note_on_few(collections), note_on_synonyms())):
         view.note(note)
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed))
     _run_steps(planned, DemoMemory(config.out), origin, view)
@@ -120,9 +118,9 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     return DemoOutcome(config, evaluated, log, bundle, index, example_queries(evaluated.results))
 
 
-def _note_on_few(ground: Ground) -> str:
+def _note_on_few(collections: DemoCollections) -> str:
     """What to say before one waits for figures that say little; empty where there are topics enough."""
-    n = len(ground.held_out.topics[ground.split])
+    n = len(collections.held_out.collection.topics[collections.split])
     if n >= FEW_TOPICS:
         return ""
     topics = counted(n, "topic", "topics")
@@ -152,8 +150,9 @@ def _run_steps(planned: Sequence[_Step], memory: DemoMemory, key: str, view: Vie
 class _Demo:
     """The steps after the documents, over one collection."""
 
-    def __init__(self, config: DemoConfig, ground: Ground) -> None:
-        self._config, self._ground, self._out = config, ground, config.out
+    def __init__(self, config: DemoConfig, collections: DemoCollections) -> None:
+        self._config, self._collections, self._out = config, collections, config.out
+        self._run = RunConfig(config.out, config.data, str(config.out / LOG_FILE), config.engine, config.seed)
 
     def steps(self) -> list[_Step]:
         """In order; each needs those before it."""
@@ -161,12 +160,12 @@ class _Demo:
         evaluation = replace(
             config.evaluate,
             data=config.data,
-            split=self._ground.split,
+            split=self._collections.split,
             engine=config.engine,
             out=out / EVALUATION,
             seed=config.seed,
         )
-        simulated = (config.simulation, self._ground.notes)
+        simulated = (config.simulation, self._collections.notes)
         return [
             self._step("sessions", "Search sessions", simulated, LOG_FILE, self._simulate),
             self._step("base", "Base model", (config.policy, config.base), "base", self._train_base),
@@ -187,7 +186,7 @@ class _Demo:
     def _remove(self, name: str, path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         if name == "ppo":
-            from untilclick.rewriter.stages import drop_checkpoint
+            from untilclick.rewriter.stages.record import drop_checkpoint
 
             drop_checkpoint(self._out)
 
@@ -203,64 +202,63 @@ class _Demo:
                 part.rename(log.with_name(name + suffix))
 
     def _simulate(self, update: Update) -> str:
-        ground = self._ground
+        opened = self._collections.training
         with SessionLog.open(str(self._out / LOG_FILE)) as log:
-            fill_log(log, ground.training, ground.engine, self._config.simulation, update, ground.index)
+            fill_log(log, opened.collection, opened.engine, self._config.simulation, update, opened.index)
             figures = log.stats("simulated").total
         first = 100 * (figures.first_query_click_share or 0.0)
         return f"{figures.sessions:,} simulated; first query clicked: {first:.0f} %"
 
     def _train_base(self, update: Update) -> str:
-        from untilclick.rewriter.stage_record import read_stage
-        from untilclick.rewriter.stages import run_base
+        from untilclick.rewriter.stages import base
+        from untilclick.rewriter.stages.record import read_stage
 
-        folder = run_base(self._bench(), self._out, self._config.policy, self._config.base, steps(update))
+        stage = base.BaseStage(self._run, self._config.policy, self._config.base)
+        folder = base.main(stage, self._collections.training, steps(update))
         return f"{read_stage(folder).figures['vocabulary']:,.0f} words, learned from the documents alone"
 
     def _train_warm_start(self, update: Update) -> str:
-        from untilclick.rewriter.stage_record import read_stage
-        from untilclick.rewriter.stages import run_warm_start
+        from untilclick.rewriter.stages import warm_start
+        from untilclick.rewriter.stages.record import read_stage
 
-        with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
-            sessions = log.sessions("simulated")
-            folder = run_warm_start(self._bench(), self._out, sessions, self._config.warm_start, steps(update))
+        stage = warm_start.WarmStartStage(self._run, self._config.warm_start)
+        with self._simulated() as sessions:
+            folder = warm_start.main(stage, self._collections.training, sessions, steps(update))
         figures = read_stage(folder).figures
         return f"{counted(figures['examples'], 'query', 'queries')} paired with what was clicked"
 
     def _train_ppo(self, update: Update) -> str:
-        from untilclick.rewriter.stage_record import read_stage
-        from untilclick.rewriter.stages import run_ppo
+        from untilclick.rewriter.stages import ppo
+        from untilclick.rewriter.stages.record import read_stage
 
-        with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
-            sessions = log.sessions("simulated")
-            folder = run_ppo(self._bench(), self._out, sessions, self._config.ppo, steps(update))
+        with self._simulated() as sessions:
+            stage = ppo.PPOStage(self._run, self._config.ppo)
+            folder = ppo.main(stage, self._collections.training, sessions, steps(update))
         figures = read_stage(folder).figures
         rollouts = counted(figures["rollouts"], "rewrite", "rewrites")
         return f"{rollouts} tried on {counted(figures['queries'], 'query', 'queries')}"
 
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:
-        ground = self._ground
-        bench = Bench(ground.held_out, ground.engine, ground.index)
         settings = {"sessions trained on": str(self._config.simulation.sessions)}
         systems = TrainedSystems.of(self._out)
-        evaluated = evaluate(config, systems, bench, settings, systems.metrics, update)
+        evaluated = evaluate(config, systems, self._collections.held_out, settings=settings, progress=update)
         results = evaluated.results
         topics = counted(results.n_topics, "held-out topic", "held-out topics")
         return f"{topics} ({results.split}), {len(results.figures)} systems"
 
     def _export(self, _update: Update) -> str:
-        from untilclick.rewriter import export
         from untilclick.rewriter.bundle import read_manifest
+        from untilclick.rewriter.stages import export
 
-        bundle = export.main(export.ExportConfig(self._out / "ppo", self._out / BUNDLE), self._ground.spelling)
+        bundle = export.main(export.ExportConfig(self._out / "ppo", self._out / BUNDLE), self._collections.training)
         size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
         return f"version {read_manifest(bundle).version}, {size / 2**20:.1f} MiB, needs no torch"
 
-    def _bench(self) -> Workbench:
-        from untilclick.rewriter.workbench import Workbench
-
-        ground = self._ground
-        return Workbench(ground.training, ground.index, ground.spelling, self._config.engine)
+    @contextmanager
+    def _simulated(self) -> Iterator[Iterable[Session]]:
+        """The simulated sessions of the log; live ones may be among them."""
+        with SessionLog.open(str(self._out / LOG_FILE), create=False) as log:
+            yield log.sessions("simulated")
 
 
 def example_queries(results: Results) -> tuple[str, ...]:

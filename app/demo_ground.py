@@ -10,39 +10,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untilclick.search.corpus import load_collection
-from untilclick.search.engine import SearchEngine
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import DataError
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection
-from untilclick.search.spelling import SpellingCorrector
-from untilclick.search.term_index import TermIndex
 from untilclick.search.topics import topics_from_documents
 
 
 @dataclass(frozen=True)
-class Ground:
-    """An opened collection."""
+class DemoCollections:
+    """The same documents twice: with the needs to train on, and with the needs held out."""
 
-    engine: SearchEngine
-    index: TermIndex
-    spelling: SpellingCorrector
-    training: Collection
+    training: OpenedCollection
     """Its split `train` is trained on."""
-    held_out: Collection
+    held_out: OpenedCollection
     split: str
     """The split of `held_out` that is evaluated on."""
     notes: tuple[str, ...]
     """What had to be made, in sentences."""
 
 
-def open_ground(data: str, engine: str, seed: int, index_folder: Path | None) -> Ground:
+def open_collections(data: str, engine: str, seed: int, index_folder: Path | None) -> DemoCollections:
     """Load a collection and open its engine. Raises DataError, before anything is written, where it cannot be read or
     no held-out topic can be had."""
     collection = load_collection(data, seed=seed)
     training, held_out, split, notes = choose_topics(collection, seed)
-    opened = open_engine(engine, collection.corpus, index_folder)
-    index = TermIndex.build(collection.corpus)
-    return Ground(opened, index, SpellingCorrector.from_index(index), training, held_out, split, notes)
+    opened = OpenedCollection.of(training, engine, lambda: open_engine(engine, collection.corpus, index_folder))
+    return DemoCollections(opened, opened.with_topics(held_out), split, notes)
 
 
 def choose_topics(collection: Collection, seed: int) -> tuple[Collection, Collection, str, tuple[str, ...]]:

@@ -12,8 +12,10 @@ from untilclick.app.trained_systems import TrainedSystems
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from untilclick.rewriter.evaluate import Bench, EvaluateConfig
+    from untilclick.rewriter.evaluate import EvaluateConfig
     from untilclick.rewriter.results import Results
+    from untilclick.search.opened import OpenedCollection
+    from untilclick.search.session_log import SessionLog
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,21 @@ class Evaluated:
 def evaluate(
     config: EvaluateConfig,
     systems: TrainedSystems,
-    bench: Bench,
+    opened: OpenedCollection | None = None,
+    log: SessionLog | None = None,
+    *,
     settings: Mapping[str, str],
-    metrics: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
     """Write `results.json`, `per_topic.jsonl`, run files and `report.html` into `config.out`.
 
-    `metrics` is the `metrics.jsonl` of a PPO run, `settings` are listed in the report beside the evaluation's own.
+    `opened` and `log` are those of the evaluation stage; `settings` are listed in the report beside the evaluation's.
     """
     from untilclick.rewriter import evaluate as stage
     from untilclick.rewriter import report
 
-    stage.main(config, systems, bench, progress)
-    page = report.main(report.ReportConfig(config.out, metrics=_existing(metrics), settings=dict(settings)))
+    stage.main(config, systems, opened, log, progress)
+    page = report.main(report.ReportConfig(config.out, metrics=_existing(systems.metrics), settings=dict(settings)))
     return read_evaluated(config.out, page)
 
 

@@ -21,9 +21,6 @@ from untilclick.search.engines import open_live_engine
 
 _log = logging.getLogger(__name__)
 
-SUBWORD_BUDGET_MS = 500.0
-"""What rewrites of a subword T5 of t5-small's size take on a CPU, with room; see docs/training.md."""
-
 
 def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     """Open documents, engine, rewriter and log.
@@ -101,11 +98,11 @@ def _warn(manifest: BundleManifest | None, settings: Settings, fingerprint: str)
     if manifest.fingerprint != fingerprint:
         name = settings.bundle or manifest.version
         _log.warning("Bundle %s was trained on other documents (%s); it may rewrite badly", name, manifest.data)
-    if manifest.kind == "subwords" and settings.rewrite_budget_ms < SUBWORD_BUDGET_MS:
+    if settings.rewrite_budget_ms < manifest.needed_budget_ms:
         _log.warning(
             "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "
             "UNTILCLICK_REWRITE_BUDGET_MS to %g or so",
-            settings.bundle or manifest.version, settings.rewrite_budget_ms, SUBWORD_BUDGET_MS,
+            settings.bundle or manifest.version, settings.rewrite_budget_ms, manifest.needed_budget_ms,
         )  # fmt: skip
 
 

@@ -8,12 +8,13 @@ which tries it first, and only where the judgement is beyond chance.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +22,7 @@ from untilclick.app.demo_memory import step_key
 from untilclick.app.model_store import ModelStore
 from untilclick.app.progress import Update, steps
 from untilclick.rewriter.bundle import read_manifest
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
 from untilclick.search.errors import DataError, UntilclickError
 from untilclick.search.records import Session, Source
 from untilclick.search.session_log import SessionLog
@@ -30,7 +31,7 @@ from untilclick.search.whole_files import whole_file
 
 if TYPE_CHECKING:
     from untilclick.rewriter.statistics import Comparison
-    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.opened import OpenedCollection
 
 MIN_CLICKED = 200
 """Sessions with a click from which on a log is learned from; fewer teach less than chance takes away."""
@@ -41,8 +42,7 @@ LOCK = ".renewal.lock"
 
 ShowProgress = Callable[[str], AbstractContextManager[Update]]
 """Shows the progress of a step of this name while the block lasts."""
-TrainPPO = Callable[["Workbench", Path, Sequence[Session], PPOConfig, Update], None]
-"""PPO in one backend: collection, run folder, sessions, settings, progress."""
+Backend = Literal["builtin", "trlx"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class RenewalConfig:
     """For logs whose sessions name topics."""
     ppo_of_clicks: PPOConfig
     """For all others."""
+    backend: Backend
+    """Whose loop runs PPO."""
     clauses: int
     """Heaviest clauses of a rewrite that the service searches, and that versions are judged by."""
 
@@ -93,15 +95,19 @@ class Renewal:
     """Beyond chance."""
 
 
-def renew(config: RenewalConfig, show: ShowProgress, train_ppo: TrainPPO) -> Renewal:
+def renew(config: RenewalConfig, show: ShowProgress) -> Renewal:
     """Train, add the version to the folder, and judge it. Raises the UntilclickError of what is in the way, before
     anything is trained where that can be known."""
+    if config.backend == "trlx":
+        from untilclick.rewriter.stages.ppo_trlx import require_trlx
+
+        require_trlx()
     store = ModelStore(config.models)
     champion = store.state.active
     if champion is not None:
         read_manifest(store.folder_of(champion))
     with _alone(config.out):
-        return _renew(config, store, show, train_ppo)
+        return _renew(config, store, show)
 
 
 def record(renewal: Renewal, out: Path, *, activated: bool) -> dict[str, object]:
@@ -128,88 +134,108 @@ def _alone(out: Path) -> Iterator[None]:
         raise UntilclickError(f"Another renewal is using {out}; wait for it, or choose another --out") from None
 
 
-def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress, train_ppo: TrainPPO) -> Renewal:
+def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Renewal:
     from untilclick.rewriter.judging import is_better, is_worse, kept_for_judging
-    from untilclick.rewriter.workbench import Workbench
+    from untilclick.search.opened import OpenedCollection
 
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
         parted = kept_for_judging(log.sessions(config.source))
-    bench = Workbench.open(config.data, config.engine, config.seed)
+    opened = OpenedCollection.load(config.data, config.engine, config.seed)
     clicked = sum(not session.abandoned for session in parted.training)
-    folder, note = _train_base(bench, config, show), ""
+    folder, note = _train_base(opened, config, show), ""
     if clicked >= MIN_CLICKED:
         try:
-            folder = _train_on(bench, config, parted.training, show, train_ppo)
+            folder = _train_on(opened, config, parted.training, show)
         except DataError as error:  # many sessions, and too few needs among them
             note = str(error)
     champion = store.state.active
     with show("Exporting"):
-        stage, version = _add(bench, folder, store)
+        stage, version = _add(opened, folder, store)
     with show("Judging"):
-        found = None if version == champion else _judge(bench, config, (version, champion), parted.validation)
+        found = None if version == champion else _judge(opened, config, (version, champion), parted.validation)
     judged = sum(not session.abandoned for session in parted.validation)
     better, worse = (found is not None and check(found) for check in (is_better, is_worse))
     return Renewal(version, stage, note, clicked, judged, champion, found, better, worse)
 
 
-def _train_base(bench: Workbench, config: RenewalConfig, show: ShowProgress) -> Path:
+def _train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgress) -> Path:
     """The base of these documents, settings and program, unless the run folder has it."""
     from untilclick.rewriter.prompts import PROMPT_VERSION
-    from untilclick.rewriter.stage_record import BASE, STAGE_FILE
-    from untilclick.rewriter.stages import run_base
+    from untilclick.rewriter.stages import base
+    from untilclick.rewriter.stages.record import BASE, STAGE_FILE
 
     program = f"{program_version()} {PROMPT_VERSION}"
-    key = step_key(bench.collection.corpus.fingerprint, program, (config.policy, config.base))
+    key = step_key(opened.collection.corpus.fingerprint, program, (config.policy, config.base))
     kept, folder = config.out / BASE_KEY, config.out / BASE
     if not ((folder / STAGE_FILE).is_file() and kept.is_file() and kept.read_text(encoding="ascii") == key):
         with whole_file(kept) as file:
             file.write("unfinished")
         with show("Base") as update:
-            run_base(bench, config.out, config.policy, config.base, steps(update))
+            base.main(base.BaseStage(_run(config), config.policy, config.base), opened, steps(update))
         with whole_file(kept) as file:
             file.write(key)
     return folder
 
 
+def _run(config: RenewalConfig) -> RunConfig:
+    return RunConfig(config.out, config.data, config.log, config.engine, config.seed)
+
+
 def _train_on(
-    bench: Workbench, config: RenewalConfig, sessions: Sequence[Session], show: ShowProgress, train_ppo: TrainPPO
+    opened: OpenedCollection, config: RenewalConfig, sessions: Sequence[Session], show: ShowProgress
 ) -> Path:
-    from untilclick.rewriter.stage_record import PPO
-    from untilclick.rewriter.stages import run_warm_start
+    from untilclick.rewriter.stages import warm_start
+    from untilclick.rewriter.stages.record import PPO
     from untilclick.rewriter.training_data import simulated_queries
 
-    ppo = config.ppo if simulated_queries(sessions, bench.collection.all_topics) else config.ppo_of_clicks
+    topics = opened.collection.all_topics
+    settings = config.ppo if simulated_queries(sessions, topics) else config.ppo_of_clicks
     with show("Warm start") as update:
-        run_warm_start(bench, config.out, sessions, config.warm_start, steps(update))
+        stage = warm_start.WarmStartStage(_run(config), config.warm_start)
+        warm_start.main(stage, opened, sessions, steps(update))
     with show("PPO") as update:
-        train_ppo(bench, config.out, sessions, ppo, update)
+        _train_ppo(opened, config, sessions, settings, update)
     return config.out / PPO
 
 
-def _add(bench: Workbench, folder: Path, store: ModelStore) -> tuple[str, str]:
+def _train_ppo(
+    opened: OpenedCollection, config: RenewalConfig, sessions: Sequence[Session], settings: PPOConfig, update: Update
+) -> None:
+    from untilclick.rewriter.stages import ppo
+
+    stage = ppo.PPOStage(_run(config), settings, resume=config.backend == "builtin")
+    if config.backend == "builtin":
+        ppo.main(stage, opened, sessions, steps(update))
+        return
+    from untilclick.rewriter.stages import ppo_trlx
+
+    with redirect_stdout(sys.stderr):
+        ppo_trlx.main(ppo_trlx.PPOTrlxStage.of(stage), opened, sessions)
+
+
+def _add(opened: OpenedCollection, folder: Path, store: ModelStore) -> tuple[str, str]:
     """Export a stage into the folder of versions; returns its name and the version."""
-    from untilclick.rewriter import export
-    from untilclick.rewriter.stage_record import read_stage
+    from untilclick.rewriter.stages import export
+    from untilclick.rewriter.stages.record import read_stage
 
     with TemporaryDirectory() as made:
-        bundle = export.main(export.ExportConfig(folder, Path(made) / "bundle"), bench.spelling)
+        bundle = export.main(export.ExportConfig(folder, Path(made) / "bundle"), opened)
         return read_stage(folder).stage, store.add(bundle)
 
 
 def _judge(
-    bench: Workbench, config: RenewalConfig, versions: tuple[str, str | None], sessions: tuple[Session, ...]
+    opened: OpenedCollection, config: RenewalConfig, versions: tuple[str, str | None], sessions: tuple[Session, ...]
 ) -> Comparison:
     import numpy as np
 
     from untilclick.rewriter.held_out import held_out_queries
     from untilclick.rewriter.judging import Contestant, judge
     from untilclick.rewriter.runtime import open_bundle
-    from untilclick.search.engines import open_engine
 
-    store, engine = ModelStore(config.models), open_engine(config.engine, bench.collection.corpus)
+    store, engine = ModelStore(config.models), opened.engine
     challenger, champion = (
         Contestant(one or "as typed", None if one is None else open_bundle(store.folder_of(one), engine))
         for one in versions
     )
     rng = np.random.default_rng([config.seed, 3])
-    return judge(engine, challenger, champion, held_out_queries(bench, sessions), config.clauses, rng)
+    return judge(engine, challenger, champion, held_out_queries(opened, sessions), config.clauses, rng)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from untilclick.rewriter.evaluate import Bench
 from untilclick.rewriter.systems import RewriterSystem, System
 from untilclick.search.errors import ModelError
-from untilclick.search.spelling import SpellingCorrector
+from untilclick.search.opened import OpenedCollection
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class TrainedSystems:
     @classmethod
     def of(cls, model: Path) -> TrainedSystems:
         """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
-        from untilclick.rewriter.stage_record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
+        from untilclick.rewriter.stages.record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
@@ -38,20 +37,19 @@ class TrainedSystems:
         folder = self.folders.get("ppo")
         return None if folder is None else folder.parent / "ppo.log" / "metrics.jsonl"
 
-    def __call__(self, bench: Bench) -> Mapping[str, System]:
-        """Load every model for the bench. Raises ModelError for a model of other documents."""
-        spelling = SpellingCorrector.from_index(bench.index)
-        return {name: _system(folder, bench, spelling) for name, folder in self.folders.items()}
+    def __call__(self, opened: OpenedCollection) -> Mapping[str, System]:
+        """Load every model. Raises ModelError for a model of other documents."""
+        return {name: _system(folder, opened) for name, folder in self.folders.items()}
 
 
-def _system(folder: Path, bench: Bench, spelling: SpellingCorrector) -> System:
-    from untilclick.rewriter.stage_reader import stage_rewriter
-    from untilclick.rewriter.stage_record import read_stage
+def _system(folder: Path, opened: OpenedCollection) -> System:
+    from untilclick.rewriter.stages.reader import stage_rewriter
+    from untilclick.rewriter.stages.record import read_stage
 
-    record, corpus = read_stage(folder), bench.collection.corpus
+    record, corpus = read_stage(folder), opened.collection.corpus
     if record.fingerprint != corpus.fingerprint:
         raise ModelError(
             f"{folder} was trained on other documents ({record.data}) than {corpus.source}; "
             "train it on these, or evaluate it on those"
         )
-    return RewriterSystem(stage_rewriter(folder, spelling, bench.engine))
+    return RewriterSystem(stage_rewriter(folder, opened.spelling, opened.engine))

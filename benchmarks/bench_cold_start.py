@@ -30,22 +30,22 @@ from statistics import fmean
 import numpy as np
 
 from untilclick.app.torch_setup import set_up_torch
-from untilclick.rewriter.base import new_policy, train_base
 from untilclick.rewriter.baselines import Bm25, SpellingCorrection
 from untilclick.rewriter.blend import COLD_START
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
 from untilclick.rewriter.feedback_baselines import Rm3
 from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.policy_rewriter import policy_rewriter
+from untilclick.rewriter.model_folder import TermModel, model_rewriter
 from untilclick.rewriter.results import Results
+from untilclick.rewriter.stages.base import new_policy, train_base
 from untilclick.rewriter.statistics import Comparison, compare
 from untilclick.rewriter.systems import RewriterSystem, System, TypedTopic
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.corpus import STDLIB
 from untilclick.search.engine import SearchEngine
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.errors import DataError
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection
 
 from benchmarks.package_corpora import SOURCES
@@ -116,7 +116,7 @@ def reported_split(collection: Collection) -> str:
 def run_trial(name: str, source: str, seed: int, given: argparse.Namespace) -> Trial:
     """Train and evaluate one corpus with one seed, or read what was done before."""
     path = given.out / f"{name}-{seed}" / "trial.json"
-    bench = Workbench.open(source, given.engine)
+    bench = OpenedCollection.load(source, given.engine)
     origin = {
         "fingerprint": bench.collection.corpus.fingerprint,
         "engine": given.engine,
@@ -142,14 +142,16 @@ def run_trial(name: str, source: str, seed: int, given: argparse.Namespace) -> T
     return trial
 
 
-def base_system(bench: Workbench, engine: SearchEngine, steps: int, seed: int) -> RewriterSystem:
+def base_system(bench: OpenedCollection, engine: SearchEngine, steps: int, seed: int) -> RewriterSystem:
     """A new base in the default blend."""
     model, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
     train_base(model, bench.collection.corpus, bench.index, vocabulary, BaseConfig(steps=steps, seed=seed))
-    return RewriterSystem(policy_rewriter(model, TermLanguage(vocabulary), bench.spelling, engine, COLD_START))
+    return RewriterSystem(
+        model_rewriter(TermModel(model, TermLanguage(vocabulary)), bench.spelling, engine, COLD_START)
+    )
 
 
-def _topics(bench: Workbench, split: str, given: argparse.Namespace) -> list[TypedTopic]:
+def _topics(bench: OpenedCollection, split: str, given: argparse.Namespace) -> list[TypedTopic]:
     """The same for all seeds of training."""
     topics = typed_queries(bench.collection, split, 0, bench.index)[: given.max_topics]
     return topics if given.context else [replace(one, history=()) for one in topics]

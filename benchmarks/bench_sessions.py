@@ -31,25 +31,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.app.torch_setup import set_up_torch
-from untilclick.rewriter.base import new_policy, train_base
 from untilclick.rewriter.baselines import CONCATENATION_GRID, Bm25, ConcatenationSettings, SessionConcatenation
 from untilclick.rewriter.blend import COLD_START, BlendSettings
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.evaluate import typed_queries
 from untilclick.rewriter.feedback_baselines import RM3_GRID, Rm3, Rm3Settings
+from untilclick.rewriter.held_out import validation_set
 from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.model_folder import TermModel, model_rewriter
 from untilclick.rewriter.parameter_choice import ParameterChoice
-from untilclick.rewriter.policy_rewriter import policy_rewriter, reader
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.stage_reader import stage_rewriter
-from untilclick.rewriter.stage_record import latest_stage
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.stages.base import new_policy, train_base
+from untilclick.rewriter.stages.reader import stage_rewriter
+from untilclick.rewriter.stages.record import latest_stage
 from untilclick.rewriter.statistics import Comparison, compare
 from untilclick.rewriter.systems import RewriterSystem, System, TypedTopic
 from untilclick.rewriter.training_data import TOPIC_ATTRIBUTE, LoggedQuery
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.engine import SearchEngine
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.metrics import evaluate_rankings
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.simulate import simulate_sessions
 from untilclick.search.user import SimulatedUser, UserConfig
 
@@ -87,7 +89,7 @@ class Outcome:
 class Place:
     """One collection with its engine."""
 
-    bench: Workbench
+    bench: OpenedCollection
     engine: SearchEngine
     topics: tuple[TypedTopic, ...]
 
@@ -115,23 +117,24 @@ class BaseRewriter:
     def __init__(self, place: Place, steps: int, seed: int) -> None:
         bench = place.bench
         self._place = place
-        self._policy, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
+        policy, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
         config = BaseConfig(steps=steps, seed=seed)
-        train_base(self._policy, bench.collection.corpus, bench.index, vocabulary, config)
-        self._language = TermLanguage(vocabulary)
+        train_base(policy, bench.collection.corpus, bench.index, vocabulary, config)
+        self._model = TermModel(policy, TermLanguage(vocabulary))
 
     def system(self, blend: BlendSettings) -> System:
         """It in a blend."""
         bench, engine = self._place.bench, self._place.engine
-        return RewriterSystem(policy_rewriter(self._policy, self._language, bench.spelling, engine, blend))
+        return RewriterSystem(model_rewriter(self._model, bench.spelling, engine, blend))
 
     def chosen(self, topics: Sequence[TypedTopic]) -> System:
         """It in the blend that is best for some queries."""
         bench = self._place.bench
         logged = [LoggedQuery(RewriteRequest(one.query, one.history), one.topic.relevance) for one in topics]
-        scorer = bench.scorer(self._language.vocabulary)
-        validation = bench.validation_set(logged, scorer, self._language, len(logged))
-        return self.system(validation.choose_blend(reader(self._policy, self._language)).settings)
+        language = self._model.language
+        scorer = CorpusScorer.of(bench, language.vocabulary)
+        validation = validation_set(bench, logged, scorer, language, limit=len(logged))
+        return self.system(validation.choose_blend(self._model.reader()).settings)
 
 
 def in_default_blend(place: Place, base: BaseRewriter) -> Values:
@@ -176,7 +179,7 @@ def _chosen_systems(
 def real_sessions(folder: Path, given: argparse.Namespace) -> Iterator[Outcome]:
     """Both ways of setting a base on one folder."""
     with TemporaryDirectory() as made:
-        bench = Workbench.open(str(with_histories(folder, Path(made))), given.engine)
+        bench = OpenedCollection.load(str(with_histories(folder, Path(made))), given.engine)
     engine = open_engine(given.engine, bench.collection.corpus)
     split = next(name for name in ("dev", "train", "test") if bench.collection.topics.get(name))
     place = Place(bench, engine, tuple(typed_queries(bench.collection, split, 0, bench.index)))
@@ -197,7 +200,7 @@ def simulated_sessions(given: argparse.Namespace) -> Outcome:
     parts = []
     topics: tuple[TypedTopic, ...] = ()
     for seed, run in enumerate(given.runs):
-        bench = Workbench.open(given.simulated, given.engine)
+        bench = OpenedCollection.load(given.simulated, given.engine)
         engine = open_engine(given.engine, bench.collection.corpus)
         topics = tuple(later_queries(bench, engine, given.split, given.sessions))
         place = Place(bench, engine, topics)
@@ -214,7 +217,7 @@ def simulated_sessions(given: argparse.Namespace) -> Outcome:
     return outcome_of(f"{given.simulated}, simulated", "trained", topics, parts)
 
 
-def later_queries(bench: Workbench, engine: SearchEngine, split: str, sessions: int) -> list[TypedTopic]:
+def later_queries(bench: OpenedCollection, engine: SearchEngine, split: str, sessions: int) -> list[TypedTopic]:
     """Distinct second to fourth queries of users with the split's needs, with what they typed before."""
     topics = bench.collection.topics[split]
     by_id = {topic.topic_id: topic for topic in topics}

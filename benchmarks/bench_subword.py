@@ -17,22 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
-from untilclick.rewriter import export
-from untilclick.rewriter.base import new_policy
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
-from untilclick.rewriter.language import Language, TermLanguage
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.model_folder import RewriterModel, SubwordModel, TermModel
 from untilclick.rewriter.policy import T5Policy
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.runtime import open_bundle
-from untilclick.rewriter.stage_record import BASE, write_stage
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.base import new_policy
+from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.subword import SubwordVocabulary
 from untilclick.rewriter.subword_config import SubwordConfig
 from untilclick.rewriter.validation import BlendChoice
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.analysis import words
 from untilclick.search.engine import SearchEngine
 from untilclick.search.engines import open_engine
+from untilclick.search.opened import OpenedCollection
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 
@@ -48,15 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench-subword"))
     parser.add_argument("--queries", type=int, default=50)
     given = parser.parse_args(arguments)
-    bench = Workbench.open(given.data, "tantivy")
+    bench = OpenedCollection.load(given.data, "tantivy")
     engine = open_engine("tantivy", bench.collection.corpus)
     topics = next(iter(bench.collection.topics.values()))
     requests = [RewriteRequest(topic.query) for topic in topics[: given.queries]]
-    for name, policy, language in systems(bench):
-        stage = write_stage(bench, given.out / name / BASE, policy, language, (BaseConfig(), CHOICE, {}))
+    for name, model in systems(bench):
+        stage = write_stage(bench, given.out / name / BASE, model, StageOutcome(BaseConfig(), CHOICE, {}))
         for quantization in ("int8", "float32"):
             bundle = given.out / name / quantization
-            export.main(export.ExportConfig(stage, bundle, quantization), bench.spelling)
+            export.main(export.ExportConfig(stage, bundle, quantization), bench)
             size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
             figures = {"system": name, "quantization": quantization, "mib": round(size / 2**20)}
             print(json.dumps({**figures, **timed(bundle, engine, requests)}), flush=True)
@@ -65,14 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 CHOICE = BlendChoice(BlendSettings(feedback=0.0, original=0.8), 0.0, 0.0)
 
 
-def systems(bench: Workbench) -> Iterator[tuple[str, T5Policy, Language]]:
-    """Name, policy, language: the corpus policy, then the T5 asked in several ways."""
+def systems(bench: OpenedCollection) -> Iterator[tuple[str, RewriterModel]]:
+    """Name and model: the corpus policy, then the T5 asked in several ways."""
     policy, vocabulary = new_policy(bench.index, PolicyConfig())
-    yield "corpus", policy.eval(), TermLanguage(vocabulary)
+    yield "corpus", TermModel(policy.eval(), TermLanguage(vocabulary))
     known = SubwordVocabulary(unigram_tokenizer(_words(bench), SUBWORDS))
     t5 = T5Policy(stand_in_t5(T5_SMALL, 0), "tokens", 0, known.banned_ids(T5_SMALL.rows)).eval()
     for reading in READINGS:
-        yield f"t5-small-{reading.beams}x{reading.length}", t5, known.language(vocabulary, reading)
+        yield f"t5-small-{reading.beams}x{reading.length}", SubwordModel(t5, known.language(vocabulary, reading))
 
 
 def timed(bundle: Path, engine: SearchEngine, requests: Sequence[RewriteRequest]) -> dict[str, float]:
@@ -88,7 +89,7 @@ def timed(bundle: Path, engine: SearchEngine, requests: Sequence[RewriteRequest]
     return {name: round(float(value), 1) for name, value in figures.items()}
 
 
-def _words(bench: Workbench) -> list[str]:
+def _words(bench: OpenedCollection) -> list[str]:
     documents = bench.collection.corpus.documents
     return [word for document in documents for word in words(f"{document.title} {document.text}".lower())]
 

@@ -24,24 +24,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.base import new_policy, train_base
+from untilclick.rewriter.checkpoint import is_term_model, load_policy
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig
 from untilclick.rewriter.environment import Environment, RewardBatch, RewardEnvironment, RolloutBlend, TrainingQuery
-from untilclick.rewriter.model_folder import open_model, save_model
+from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.model_folder import save_model
 from untilclick.rewriter.policy import T5Policy
 from untilclick.rewriter.ppo import exact_kl, masked_mean
 from untilclick.rewriter.prompts import Prompt, render
 from untilclick.rewriter.rewards import make_reward
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.rollout import sample, score
+from untilclick.rewriter.scorer import CorpusScorer
 from untilclick.rewriter.sequences import Rollouts
-from untilclick.rewriter.subword import SubwordVocabulary
+from untilclick.rewriter.stages.base import new_policy, train_base
+from untilclick.rewriter.subword import SubwordVocabulary, load_subword
+from untilclick.rewriter.text_environment import GenerationEnvironment
 from untilclick.rewriter.trlx_reward import RewriteReward, prompt_record
 from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.analysis import term_of, words
 from untilclick.search.analysis import terms as analyse
 from untilclick.search.click_models import click_model
+from untilclick.search.opened import OpenedCollection
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 
@@ -148,7 +152,7 @@ class DistinctWords:
 
 def write_start(ground: GroundName, folder: Path, seed: int) -> None:
     """Make the T5 that all systems start from."""
-    bench = Workbench.open("stdlib", "tantivy")
+    bench = OpenedCollection.load("stdlib", "tantivy")
     folder.mkdir(parents=True, exist_ok=True)
     if ground == "subword":
         vocabulary = SubwordVocabulary(unigram_tokenizer(_words(bench), SUBWORDS))
@@ -164,11 +168,10 @@ def write_start(ground: GroundName, folder: Path, seed: int) -> None:
 
 def open_ground(folder: Path, seed: int) -> Ground:
     """What is trained from a start that was written before."""
-    bench = Workbench.open("stdlib", "tantivy")
-    vocabulary = open_model(folder)[1]
-    if isinstance(vocabulary, SubwordVocabulary):
-        return _subword_ground(bench, vocabulary, folder, seed)
-    return _corpus_ground(bench, vocabulary, folder, seed)
+    bench = OpenedCollection.load("stdlib", "tantivy")
+    if is_term_model(folder):
+        return _corpus_ground(bench, load_policy(folder)[1], folder, seed)
+    return _subword_ground(bench, load_subword(folder)[1], folder, seed)
 
 
 def _continue_texts(policy: T5Policy, vocabulary: SubwordVocabulary, texts: Sequence[str], seed: int) -> None:
@@ -189,11 +192,11 @@ def _continue_texts(policy: T5Policy, vocabulary: SubwordVocabulary, texts: Sequ
         optimizer.step()
 
 
-def _texts(bench: Workbench) -> list[str]:
+def _texts(bench: OpenedCollection) -> list[str]:
     return [" ".join(words(document.text)) for document in bench.collection.corpus.documents]
 
 
-def _subword_ground(bench: Workbench, vocabulary: SubwordVocabulary, folder: Path, seed: int) -> Ground:
+def _subword_ground(bench: OpenedCollection, vocabulary: SubwordVocabulary, folder: Path, seed: int) -> Ground:
     texts = _texts(bench)
     prompts = [vocabulary.prompt(text, PROMPT_TOKENS) for text in texts]
     whole = [(text, one) for text, one in zip(texts, prompts, strict=True) if len(one.ids) == PROMPT_TOKENS]
@@ -207,7 +210,7 @@ def _subword_ground(bench: Workbench, vocabulary: SubwordVocabulary, folder: Pat
     return Ground(folder, settings, tuple(prompt for _, prompt in kept), records, pays, pays)
 
 
-def _corpus_ground(bench: Workbench, vocabulary: TermVocabulary, folder: Path, seed: int) -> Ground:
+def _corpus_ground(bench: OpenedCollection, vocabulary: TermVocabulary, folder: Path, seed: int) -> Ground:
     topics = bench.collection.topics["train"]
     rendered = [(render(RewriteRequest(one.query), vocabulary, bench.spelling), one) for one in topics]
     known = [(prompt, topic) for prompt, topic in rendered if not prompt.empty]
@@ -215,13 +218,17 @@ def _corpus_ground(bench: Workbench, vocabulary: TermVocabulary, folder: Path, s
     settings = replace(CORPUS_SETTINGS, seed=seed)
     clicks = click_model(settings.click_model, settings.click_behaviour, 1)
     reward = make_reward(settings.reward, clicks, settings.click_credit)
-    environment = RewardEnvironment(bench.scorer(vocabulary), queries, reward, RolloutBlend(settings.rollout_weight))
+    rewards = RewardEnvironment(
+        CorpusScorer.of(bench, vocabulary), queries, reward, RolloutBlend(settings.rollout_weight)
+    )
     prompts = tuple(prompt for prompt, _ in known)
-    records = tuple(prompt_record(one, row, vocabulary) for row, one in enumerate(prompts))
-    pays = RewriteReward(environment, vocabulary, np.random.default_rng(seed))
+    language = TermLanguage(vocabulary)
+    records = tuple(prompt_record(one, row, language) for row, one in enumerate(prompts))
+    environment = GenerationEnvironment(rewards, prompts, language)
+    pays = RewriteReward(environment, np.random.default_rng(seed))
     return Ground(folder, settings, prompts, records, environment, pays)
 
 
-def _words(bench: Workbench) -> list[str]:
+def _words(bench: OpenedCollection) -> list[str]:
     documents = bench.collection.corpus.documents
     return [word for document in documents for word in words(f"{document.title} {document.text}".lower())]

@@ -27,6 +27,8 @@ Kind = Literal["terms", "subwords", "mean"]
 """Whether the model reads and writes index terms or texts (`language.py`), or is a mean of several over terms."""
 FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3, "mean": 4}
 """Format by kind: builds that do not know a kind refuse it by its format."""
+NEEDED_BUDGET_MS: Mapping[Kind, float] = {"terms": 0.0, "subwords": 500.0, "mean": 0.0}
+"""Time budget without which most queries would stay as typed; 0 where the service's default is enough."""
 MANIFEST = "bundle.json"
 MODEL_FOLDER = "model"
 MEMBERS_FOLDER = "members"
@@ -58,6 +60,11 @@ class BundleManifest:
     prompt_version: int = PROMPT_VERSION
     format: int = FORMATS["terms"]
     kind: Kind = "terms"
+
+    @property
+    def needed_budget_ms(self) -> float:
+        """The least time budget that makes sense for a rewriter of this kind, in milliseconds."""
+        return NEEDED_BUDGET_MS[self.kind]
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -83,6 +84,22 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
         save_file(policy.memory.state_dict(), folder / MEMORY_FILE, {"neighbours": str(policy.memory.neighbours)})
     settings = {"decoding": policy.decoding, "candidates": policy.candidates}
     (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
+
+
+def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
+    """Write T5 and tokenizer alone into an existing folder, for a runtime that returns nothing but logits. If the
+    policy has a memory, the T5 gets one more token for each dimension of its states, whose logit is that dimension;
+    the policy is of no use afterwards."""
+    tokenizer = word_level_tokenizer(vocabulary)
+    if policy.memory is not None:
+        width = policy.t5.config.d_model
+        tokenizer.add_tokens([f"<state_{i}>" for i in range(width)])
+        size = policy.vocabulary_size
+        policy.t5.resize_token_embeddings(size + width, mean_resizing=False)
+        with torch.no_grad():
+            policy.t5.shared.weight[size:] = torch.eye(width) * width**0.5  # the output layer divides by sqrt(d)
+    policy.t5.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:

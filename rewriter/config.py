@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from untilclick.search.click_models.behaviour import Behaviour
@@ -15,6 +16,22 @@ TermDecoding = Literal["parallel", "autoregressive"]
 Decoding = Literal[TermDecoding, "tokens"]
 OfflineMethod = Literal["rwft", "ilql"]
 Weighting = Literal["return", "advantage"]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a training stage reads, and where it writes."""
+
+    out: Path
+    """Run folder; holds one folder per stage."""
+    data: str = "stdlib"
+    """Source of the documents, see `untilclick.search.corpus.load_collection`."""
+    log: str | None = None
+    """Address of the session log; the base needs none."""
+    engine: str = "tantivy"
+    """Engine by name; rewards follow its ranking formula."""
+    seed: int = 0
+    """Random numbers of topics that are made from documents."""
 
 
 @dataclass(frozen=True)
@@ -295,3 +312,13 @@ def check_samples(config: PPOConfig) -> None:
     else:
         return
     raise UntilclickError(f"ppo.samples_per_prompt is {config.samples_per_prompt}: {remedy}")
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """`mean`: several models that answer as one."""
+
+    members: tuple[str, ...]
+    """Folders of stages, or of runs, whose last stage is taken; two or more, over the same documents."""
+    harm_limit: float | None = None
+    """Largest share of the validation queries that the blend may harm; None: the usual limit (`validation.py`)."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from untilclick.rewriter.baselines import Oracle
 from untilclick.rewriter.results import ORACLE, Results, SystemFigures, TopicOutcome, TopicRow, write_results
-from untilclick.rewriter.rivals import BaselineData, more_baselines, usual_baselines
+from untilclick.rewriter.rivals import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.session_measures import SessionResults, SessionsConfig, measure_sessions
 from untilclick.rewriter.statistics import RESAMPLES, Comparison, compare
 from untilclick.rewriter.systems import Answer, System, Tuned, TypedTopic, engine_of
@@ -26,6 +26,7 @@ from untilclick.search.engine import SearchEngine
 from untilclick.search.errors import DataError
 from untilclick.search.metrics import DEPTH, MEASURES, Scores, evaluate_rankings
 from untilclick.search.misspellings import Part
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection, ScoredDoc, Topic
 from untilclick.search.run_files import write_qrels, write_run
 from untilclick.search.term_index import TermIndex
@@ -102,66 +103,50 @@ class EvaluateConfig:
     """Whether to compare with more than BM25, RM3 and spelling correction, see `untilclick.rewriter.rivals`."""
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What systems are built upon: one corpus behind one engine, and perhaps a log."""
-
-    collection: Collection
-    engine: SearchEngine
-    index: TermIndex
-    log: SessionLog | None = None
-    """Sessions that baselines may learn from, of other needs than those that are reported."""
-
-
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 
-SystemFactory = Callable[[Bench], Mapping[str, System]]
+SystemFactory = Callable[[OpenedCollection], Mapping[str, System]]
 """Builds the learned systems (`warm_start`, `offline`, `ppo`) for an opened corpus."""
 
 
 def main(
-    config: EvaluateConfig, learned: SystemFactory, bench: Bench | None = None, progress: Progress | None = None
+    config: EvaluateConfig,
+    learned: SystemFactory,
+    opened: OpenedCollection | None = None,
+    log: SessionLog | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Evaluate the baselines and what `learned` brings; returns the path of `results.json`.
 
-    `bench` spares loading a corpus and opening an engine twice, and brings engines that need an address. Raises
-    DataError for an unknown split or one without judged topics.
+    `opened` spares loading a collection and opening its engine twice, and brings engines that need an address. `log`
+    holds sessions that baselines may learn from, of other needs than those that are reported. Raises DataError for an
+    unknown split or one without judged topics.
     """
-    bench = bench or open_bench(config)
-    topics = _as_seen(typed_queries(bench.collection, config.split, config.seed, bench.index), config)
+    opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
+    topics = _as_seen(typed_queries(opened.collection, config.split, config.seed, opened.index), config)
     topics = topics[: config.max_topics]
-    systems = {**baselines(bench, config, topics), **learned(bench)}
+    systems = {**baselines(opened, config, topics, log), **learned(opened)}
     counted = _counted(systems, config, progress)
-    results = evaluate_systems(bench.engine, topics, systems, config, counted)
-    results = replace(
-        results, settings={**(results.settings or {}), "corpus fingerprint": bench.collection.corpus.fingerprint}
-    )
+    results = evaluate_systems(opened.engine, topics, systems, config, counted)
+    fingerprint = opened.collection.corpus.fingerprint
+    results = replace(results, settings={**(results.settings or {}), "corpus fingerprint": fingerprint})
     if config.sessions:
-        results = replace(results, sessions=_sessions(bench, topics, systems, config, counted))
+        results = replace(results, sessions=_sessions(opened, topics, systems, config, counted))
     return write_results(config.out, results)
 
 
-def open_bench(config: EvaluateConfig) -> Bench:
-    """Load the corpus and open its engine, indexing where needed."""
-    from untilclick.search.corpus import load_collection
-    from untilclick.search.engines import open_engine
-
-    collection = load_collection(config.data, seed=config.seed)
-    engine = open_engine(config.engine, collection.corpus)
-    return Bench(collection, engine, TermIndex.build(collection.corpus))
-
-
-def baselines(bench: Bench, config: EvaluateConfig, topics: Sequence[TypedTopic]) -> dict[str, System]:
+def baselines(
+    opened: OpenedCollection, config: EvaluateConfig, topics: Sequence[TypedTopic], log: SessionLog | None = None
+) -> dict[str, System]:
     """What the learned systems have to beat on the topics, its parameters chosen on training topics, and, where asked
     for, the oracle."""
-    training = _training_topics(bench, config)
-    data = BaselineData(bench.collection.corpus, bench.engine, bench.index, training, topics, bench.log)
+    data = BaselineInput(opened, _training_topics(opened, config), topics, log)
     systems = usual_baselines(data)
     if config.more_baselines:
         systems |= more_baselines(data)
     if config.oracle:
-        systems[ORACLE] = Oracle(bench.engine, bench.index)
+        systems[ORACLE] = Oracle(opened.engine, opened.index)
     return systems
 
 
@@ -307,24 +292,24 @@ def _counted(systems: Mapping[str, System], config: EvaluateConfig, progress: Pr
 
 
 def _sessions(
-    bench: Bench,
+    opened: OpenedCollection,
     topics: Sequence[TypedTopic],
     systems: Mapping[str, System],
     config: EvaluateConfig,
     done: Callable[[], None],
 ) -> SessionResults:
     """Sessions with every system but those of `WITHOUT_SESSIONS`."""
-    user = SimulatedUser.of(bench.collection, UserConfig(misspellings=_misspellings_of(config.split)), bench.index)
+    user = SimulatedUser.of(opened.collection, UserConfig(misspellings=_misspellings_of(config.split)), opened.index)
     rivals = {name: system for name, system in systems.items() if name not in WITHOUT_SESSIONS}
     settings = SessionsConfig(config.sessions, config.seed, config.resamples)
-    return measure_sessions(bench.engine, [one.topic for one in topics], user, rivals, settings, done)
+    return measure_sessions(opened.engine, [one.topic for one in topics], user, rivals, settings, done)
 
 
-def _training_topics(bench: Bench, config: EvaluateConfig) -> list[TypedTopic]:
+def _training_topics(opened: OpenedCollection, config: EvaluateConfig) -> list[TypedTopic]:
     """Topics for choosing and estimating; none where there are none or where they are what is reported."""
-    if config.split == "train" or not bench.collection.topics.get("train"):
+    if config.split == "train" or not opened.collection.topics.get("train"):
         return []
-    return _as_seen(typed_queries(bench.collection, "train", config.seed, bench.index), config)
+    return _as_seen(typed_queries(opened.collection, "train", config.seed, opened.index), config)
 
 
 def _as_seen(topics: list[TypedTopic], config: EvaluateConfig) -> list[TypedTopic]:

@@ -7,17 +7,24 @@ from. How a policy is scored there is `validation.py`'s; how sessions are parted
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.click_rates import rated_queries
-from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.language import Language
 from untilclick.rewriter.scorer import CorpusScorer
 from untilclick.rewriter.term_rewriter import NextTermLogits
-from untilclick.rewriter.training_data import LoggedQuery, clicked_queries, mostly_first, simulated_queries
+from untilclick.rewriter.training_data import (
+    LoggedQuery,
+    clicked_queries,
+    mostly_first,
+    simulated_queries,
+    training_query,
+)
 from untilclick.rewriter.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.errors import DataError
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Session
 
 TRIAL_BLENDS = tuple(
@@ -27,40 +34,61 @@ TRIAL_BLENDS = tuple(
 """In which epochs are compared while no blend has been chosen yet; corpora differ in how much of a rewrite helps."""
 VALIDATION_SHARE = 0.1
 """Share of the log's needs kept back."""
-MAX_VALIDATION_QUERIES = 1500
-"""With 400 the blend chosen was one of chance."""
-MAX_SUBWORD_QUERIES = 300
-"""The same for a subword T5, which takes a hundred times as long to read one."""
 LATER_SHARE = 0.5
 """Later queries of sessions used at most, as a share of the number of first queries. They are many, much alike, and
 less often real: a blend chosen on all of them is too cautious for the first."""
 
 
-def wanted_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
-    return simulated_queries(sessions, bench.collection.all_topics) or clicked_queries(sessions)
+    return simulated_queries(sessions, opened.collection.all_topics) or clicked_queries(sessions)
 
 
-def held_out_queries(bench: Workbench, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+def held_out_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks per look where no session names a topic."""
-    return simulated_queries(sessions, bench.collection.all_topics) or rated_queries(sessions)
+    return simulated_queries(sessions, opened.collection.all_topics) or rated_queries(sessions)
 
 
 def open_validation(
-    bench: Workbench,
-    sessions: tuple[Session, ...],
+    opened: OpenedCollection,
+    queries: Sequence[LoggedQuery],
     scorer: CorpusScorer,
     language: Language,
     harm_limit: float | None = None,
 ) -> ValidationSet:
-    """The validation queries of the sessions kept back. Raises DataError when there are none."""
-    queries = [one for one in held_out_queries(bench, sessions) if one.relevance]
-    mixed = mostly_first(queries, LATER_SHARE, rounding=math.ceil)
-    most = MAX_SUBWORD_QUERIES if isinstance(language, SubwordLanguage) else MAX_VALIDATION_QUERIES
-    validation = bench.validation_set(mixed, scorer, language, most, harm_limit)
+    """The validation set of held-out queries. Raises DataError when none of them has a relevant document."""
+    relevant = [query for query in queries if query.relevance]
+    mixed = mostly_first(relevant, LATER_SHARE, rounding=math.ceil)
+    validation = validation_set(opened, mixed, scorer, language, harm_limit)
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation
+
+
+def validation_set(
+    opened: OpenedCollection,
+    queries: Sequence[LoggedQuery],
+    scorer: CorpusScorer,
+    language: Language,
+    harm_limit: float | None = None,
+    limit: int | None = None,
+) -> ValidationSet:
+    """The queries with a relevant document, first queries of sessions before later ones, at most `limit` of them, or
+    as many as the language allows. Unknown words are corrected if the original queries then have the better mean."""
+    ordered = sorted(queries, key=lambda query: len(query.request.history))
+    chosen = [query for query in ordered if query.relevance][: language.validation_limit if limit is None else limit]
+    prompts = [language.prompt(query.request, opened.spelling) for query in chosen]
+    plain, corrected = (
+        ValidationSet(
+            scorer,
+            prompts,
+            [training_query(query, spelling) for query in chosen],
+            corrections=spelling is not None,
+            harm_limit=harm_limit,
+        )
+        for spelling in (None, opened.spelling)
+    )
+    return plain if plain.original_ndcg > corrected.original_ndcg else corrected
 
 
 def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from untilclick.rewriter.pseudo_queries import SoftTarget, best_terms
+from untilclick.rewriter.pseudo_queries import best_terms
 from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.soft_targets import SoftTarget
 from untilclick.rewriter.sparse_rows import heaviest
 from untilclick.rewriter.training_data import LoggedQuery
 

@@ -1,4 +1,4 @@
-"""The torch policy as a rewriter, for validation in training and evaluation right after it."""
+"""The distribution over index terms that a torch policy gives to prompts, for validation and evaluation."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from untilclick.rewriter.blend import BlendSettings
-from untilclick.rewriter.language import Language, SubwordLanguage
+from untilclick.rewriter.language import SubwordLanguage
 from untilclick.rewriter.policy import T5Policy
 from untilclick.rewriter.prompts import Prompt
-from untilclick.rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
 from untilclick.rewriter.token_beams import likeliest
-from untilclick.search.engine import SearchEngine
 
 BATCH = 128
 BEAM_BATCH = 32
@@ -52,19 +49,3 @@ class PolicyTexts:
             answers = likeliest(self._policy, self._policy.batch(part), settings.beams, settings.length)
             rows += [self._language.log_probs(one, prompt) for one, prompt in zip(answers, part, strict=True)]
         return np.stack(rows)
-
-
-def reader(policy: T5Policy, language: Language) -> NextTermLogits:
-    """What a policy says of terms, whichever language it speaks; it is left in evaluation mode."""
-    return PolicyTexts(policy, language) if isinstance(language, SubwordLanguage) else PolicyLogits(policy)
-
-
-def policy_rewriter(
-    policy: T5Policy,
-    language: Language,
-    spelling: Spelling,
-    engine: SearchEngine,
-    settings: BlendSettings,
-) -> TermRewriter:
-    """A rewriter on the policy's present weights."""
-    return TermRewriter("unexported", reader(policy, language), language, spelling, engine, settings)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from untilclick.rewriter.soft_targets import SoftTarget
 from untilclick.rewriter.sparse_rows import entries_of, heaviest
 from untilclick.rewriter.vocabulary import TermVocabulary
 from untilclick.search.analysis import terms as analyse
@@ -26,15 +27,6 @@ MIN_DOCUMENT_TERMS = 8
 """Documents with fewer distinct target terms make no pseudo-queries."""
 TITLE_WORDS = 10
 """Leading words that stand in for a missing title."""
-
-
-class SoftTarget(NamedTuple):
-    """A distribution over a few tokens, or over a few documents."""
-
-    ids: NDArray[np.int64]
-    """(K,) token ids, or rows of the corpus."""
-    weights: NDArray[np.float32]
-    """(K,) weights that sum to 1."""
 
 
 class PseudoQuery(NamedTuple):

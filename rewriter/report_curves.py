@@ -14,7 +14,7 @@ from untilclick.rewriter.report_plots import Curve
 from untilclick.search.errors import DataError
 
 if TYPE_CHECKING:
-    from untilclick.rewriter.stage_record import StageRecord
+    from untilclick.rewriter.stages.record import StageRecord
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def read_curves(path: Path, original: float | None = None) -> tuple[Curve, ...]:
 
 def _record_beside(metrics: Path) -> StageRecord | None:
     """The record of `STAGE/stage.json` for `STAGE.log/metrics.jsonl`; None for a run that is not finished."""
-    from untilclick.rewriter.stage_record import STAGE_FILE, read_stage
+    from untilclick.rewriter.stages.record import STAGE_FILE, read_stage
 
     folder = metrics.parent.with_suffix("")
     return read_stage(folder) if folder != metrics.parent and (folder / STAGE_FILE).is_file() else None

@@ -30,10 +30,7 @@ from untilclick.rewriter.successor import successor_of
 from untilclick.rewriter.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.tfidf import document_vectors
 from untilclick.rewriter.tuned_bm25 import tuned_bm25
-from untilclick.search.engine import SearchEngine
-from untilclick.search.records import Corpus
-from untilclick.search.spelling import SpellingCorrector
-from untilclick.search.term_index import TermIndex
+from untilclick.search.opened import OpenedCollection
 
 if TYPE_CHECKING:
     from untilclick.search.session_log import SessionLog
@@ -45,12 +42,10 @@ VALIDATION_TOPICS = 200
 
 
 @dataclass(frozen=True, eq=False)
-class BaselineData:
+class BaselineInput:
     """What baselines may look at."""
 
-    corpus: Corpus
-    engine: SearchEngine
-    index: TermIndex
+    opened: OpenedCollection
     training: Sequence[TypedTopic]
     """The training topics; none where there are none, or where they are what is reported."""
     reported: Sequence[TypedTopic]
@@ -61,33 +56,33 @@ class BaselineData:
     @cached_property
     def vectors(self) -> csr_array:
         """(D, V) tf-idf of the documents."""
-        return document_vectors(self.index)
+        return document_vectors(self.opened.index)
 
     def choice(self, topics: Sequence[TypedTopic] | None = None) -> ParameterChoice:
         """On the first training topics, or on the first of some of them."""
-        return ParameterChoice(self.engine, (self.training if topics is None else topics)[:VALIDATION_TOPICS])
+        return ParameterChoice(self.opened.engine, (self.training if topics is None else topics)[:VALIDATION_TOPICS])
 
 
-def usual_baselines(data: BaselineData) -> dict[str, System]:
+def usual_baselines(data: BaselineInput) -> dict[str, System]:
     """bm25, rm3 and spelling."""
-    settings = data.choice().best(RM3_GRID, lambda one: Rm3(data.engine, one), Rm3Settings())
+    settings = data.choice().best(RM3_GRID, lambda one: Rm3(data.opened.engine, one), Rm3Settings())
     logger.info("rm3 uses %s", settings)
     return {
         "bm25": Bm25(),
-        "rm3": Rm3(data.engine, settings),
-        "spelling": SpellingCorrection(SpellingCorrector.from_index(data.index)),
+        "rm3": Rm3(data.opened.engine, settings),
+        "spelling": SpellingCorrection(data.opened.spelling),
     }
 
 
-def more_baselines(data: BaselineData) -> dict[str, System]:
+def more_baselines(data: BaselineInput) -> dict[str, System]:
     """rocchio; session_concatenation where a reported topic has history; successor where there is a log; association
     and bm25_tuned where there are training topics, the latter on corpora of moderate size."""
-    builders: dict[str, Callable[[BaselineData], System | None]] = {
+    builders: dict[str, Callable[[BaselineInput], System | None]] = {
         "rocchio": _rocchio,
         "session_concatenation": _session_concatenation,
         "successor": _successor,
         "association": _association,
-        "bm25_tuned": lambda one: tuned_bm25(one.corpus, one.index, one.choice().topics),
+        "bm25_tuned": lambda one: tuned_bm25(one.opened.collection.corpus, one.opened.index, one.choice().topics),
     }
     systems: dict[str, System] = {}
     for name, build in builders.items():
@@ -100,28 +95,28 @@ def more_baselines(data: BaselineData) -> dict[str, System]:
     return systems
 
 
-def _rocchio(data: BaselineData) -> System:
+def _rocchio(data: BaselineInput) -> System:
     def build(settings: RocchioSettings) -> Rocchio:
-        return Rocchio(data.engine, data.index, data.vectors, settings)
+        return Rocchio(data.opened.engine, data.opened.index, data.vectors, settings)
 
     return build(data.choice().best(ROCCHIO_GRID, build, RocchioSettings()))
 
 
-def _session_concatenation(data: BaselineData) -> System | None:
+def _session_concatenation(data: BaselineInput) -> System | None:
     if not any(one.history for one in data.reported):
         return None
     choice = data.choice([one for one in data.training if one.history])
     return SessionConcatenation(choice.best(CONCATENATION_GRID, SessionConcatenation, ConcatenationSettings()))
 
 
-def _successor(data: BaselineData) -> System | None:
+def _successor(data: BaselineInput) -> System | None:
     if data.log is None:
         return None
     reported = {one.topic.topic_id for one in data.reported}
     return successor_of(data.log.sessions(), reported, data.choice())
 
 
-def _association(data: BaselineData) -> System | None:
+def _association(data: BaselineInput) -> System | None:
     if not data.training:
         return None
-    return association_of(data.training, data.index, data.vectors, data.engine, VALIDATION_TOPICS)
+    return association_of(data.training, data.opened.index, data.vectors, data.opened.engine, VALIDATION_TOPICS)

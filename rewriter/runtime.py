@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ctranslate2
@@ -15,6 +15,7 @@ from untilclick.rewriter.bundle import (
     MODEL_FOLDER,
     SPELLING_FILE,
     TOKENIZER_FILE,
+    Kind,
     read_manifest,
 )
 from untilclick.rewriter.language import Answer, Language, SubwordLanguage, TermLanguage
@@ -130,17 +131,27 @@ def _term_logits(folder: Path, vocabulary: TermVocabulary) -> NextTermLogits:
     return MeanLogits([CTranslate2Logits.of_bundle(member, vocabulary) for member in members])
 
 
+def _open_terms(folder: Path, vocabulary: TermVocabulary) -> tuple[Language, NextTermLogits]:
+    return TermLanguage(vocabulary), _term_logits(folder, vocabulary)
+
+
+def _open_subwords(folder: Path, vocabulary: TermVocabulary) -> tuple[Language, NextTermLogits]:
+    language = open_language(folder, vocabulary)
+    return language, CTranslate2Texts(folder / MODEL_FOLDER, language)
+
+
+_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], tuple[Language, NextTermLogits]]] = {
+    "terms": _open_terms,
+    "mean": _open_terms,
+    "subwords": _open_subwords,
+}
+
+
 def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
     """A rewriter from an exported bundle. Raises ModelError when the bundle does not fit this build."""
     manifest = read_manifest(folder)
     vocabulary = TermVocabulary.load(folder)
-    language: Language
-    logits: NextTermLogits
-    if manifest.kind == "subwords":
-        language = open_language(folder, vocabulary)
-        logits = CTranslate2Texts(folder / MODEL_FOLDER, language)
-    else:
-        language, logits = TermLanguage(vocabulary), _term_logits(folder, vocabulary)
+    language, logits = _OPENERS[manifest.kind](folder, vocabulary)
     return TermRewriter(
         version=manifest.version,
         logits=logits,

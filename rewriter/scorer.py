@@ -23,6 +23,7 @@ from untilclick.rewriter.blend import context_share
 from untilclick.rewriter.sparse_rows import entries_of, heaviest
 from untilclick.rewriter.vocabulary import TermVocabulary
 from untilclick.search.bm25 import idf, weight_matrix
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.term_index import TermIndex
 
 FEEDBACK_DOCUMENTS = 10
@@ -51,6 +52,11 @@ ENGINE_SETTINGS: dict[str, Bm25Settings] = {
 
 class CorpusScorer:
     """Batched BM25 over one corpus."""
+
+    @classmethod
+    def of(cls, opened: OpenedCollection, vocabulary: TermVocabulary) -> CorpusScorer:
+        """The ranking formula of the collection's engine, over the terms of a vocabulary."""
+        return cls(opened.index, vocabulary, ENGINE_SETTINGS[opened.engine_name])
 
     def __init__(self, index: TermIndex, vocabulary: TermVocabulary, settings: Bm25Settings) -> None:
         self.index = index

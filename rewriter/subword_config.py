@@ -102,6 +102,20 @@ class SubwordPPOConfig(PPOConfig):
     """Validations without a new best before training stops."""
 
 
+@dataclass(frozen=True)
+class StageConfigs:
+    """The configuration classes of the stages that go on from a model."""
+
+    warm_start: type[WarmStartConfig]
+    ppo: type[PPOConfig]
+    without_use: frozenset[str] = frozenset()
+    """Settings that the model has no use for."""
+
+    def usable(self, config: type[BaseConfig | WarmStartConfig | PPOConfig]) -> list[str]:
+        """Names of the settings of a stage that the model has a use for."""
+        return [setting.name for setting in fields(config) if setting.name not in self.without_use]
+
+
 WITHOUT_USE = frozenset(
     {"prior_weight", "document_weight", "memory_learning_rate", "found_weight", "found_depth", "terms"}
 )
@@ -109,6 +123,10 @@ WITHOUT_USE = frozenset(
 its answers are as long as `SubwordConfig.length`."""
 
 
-def usable(config: type[BaseConfig | WarmStartConfig | PPOConfig]) -> list[str]:
-    """Names of a stage's settings that a subword T5 has a use for."""
-    return [one.name for one in fields(config) if one.name not in WITHOUT_USE]
+TERM_STAGES = StageConfigs(WarmStartConfig, PPOConfig)
+SUBWORD_STAGES = StageConfigs(SubwordWarmStartConfig, SubwordPPOConfig, WITHOUT_USE)
+
+
+def stage_configs(folder: Path) -> StageConfigs:
+    """The configurations for stages that go on from the model in this folder."""
+    return SUBWORD_STAGES if is_subword_stage(folder) else TERM_STAGES

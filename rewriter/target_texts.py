@@ -14,9 +14,9 @@ from torch import Tensor
 
 from untilclick.rewriter.language import SubwordLanguage
 from untilclick.rewriter.policy import PromptBatch, T5Policy
-from untilclick.rewriter.pseudo_queries import SoftTarget
 from untilclick.rewriter.rollout import score
 from untilclick.rewriter.sequences import Rollouts
+from untilclick.rewriter.soft_targets import SoftTarget
 from untilclick.rewriter.vocabulary import PAD_ID
 
 

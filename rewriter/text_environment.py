@@ -1,4 +1,4 @@
-"""Rewards of what a subword T5 writes: token ids to text, text to index terms, and what those earn."""
+"""Rewards of what a policy generates, whatever its language: generated tokens become index terms, which are paid."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.rewriter.environment import Environment, RewardBatch
-from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.language import Language, padded
 from untilclick.rewriter.prompts import Prompt
-from untilclick.rewriter.vocabulary import PAD_ID
 
 
-class TextEnvironment:
-    """Asks an environment over terms. Each term of a text counts once, those of the query itself not at all, as in
-    the service; a text without any earns what the original query alone does."""
+class GenerationEnvironment:
+    """Asks an environment over index terms what the output of a policy is worth."""
 
-    def __init__(self, rewards: Environment, prompts: Sequence[Prompt], language: SubwordLanguage) -> None:
+    def __init__(self, rewards: Environment, prompts: Sequence[Prompt], language: Language) -> None:
+        """`prompts` are those of `rewards`, in the same order."""
         self._rewards = rewards
         self._prompts = prompts
         self._language = language
@@ -30,25 +29,17 @@ class TextEnvironment:
         self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
     ) -> RewardBatch:
         """Rewards of G token sequences for each of B prompts, as `Environment.rewards` says."""
-        texts = self._language.texts([one[real].tolist() for one, real in zip(ids, mask, strict=True)])
-        return self.rewards_of_texts(rows, texts, rng)
+        terms = self._language.term_sequences(ids, mask, self._query_ids(rows, len(ids)))
+        return self._rewards.rewards(rows, *terms, rng)
 
     def rewards_of_texts(
         self, rows: NDArray[np.int64], texts: Sequence[str], rng: np.random.Generator
     ) -> RewardBatch:
-        """The same for texts."""
-        own = np.repeat(rows, len(texts) // rows.size).tolist()
-        terms = [
-            self._language.terms(text, self._prompts[row].query_ids) for text, row in zip(texts, own, strict=True)
-        ]
+        """The same for texts. A text without any term earns what the original query earns."""
+        excluded = self._query_ids(rows, len(texts))
+        terms = [self._language.output_terms(text, own) for text, own in zip(texts, excluded, strict=True)]
         return self._rewards.rewards(rows, *padded(terms), rng)
 
-
-def padded(terms: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(N, T) ids and mask of sequences of terms; at least one column."""
-    width = max(1, *(len(one) for one in terms))
-    ids = np.full((len(terms), width), PAD_ID, dtype=np.int64)
-    for row, one in enumerate(terms):
-        ids[row, : len(one)] = one
-    lengths = np.array([len(one) for one in terms])
-    return ids, np.arange(width) < lengths[:, None]
+    def _query_ids(self, rows: NDArray[np.int64], n: int) -> list[tuple[int, ...]]:
+        """The terms of the query behind each of n sequences, those of one prompt next to each other."""
+        return [self._prompts[row].query_ids for row in np.repeat(rows, n // rows.size).tolist()]

@@ -8,19 +8,20 @@ from untilclick.app.trained_systems import TrainedSystems
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.stage_record import write_stage
+from untilclick.rewriter.model_folder import TermModel
+from untilclick.rewriter.stages.record import StageOutcome, write_stage
 from untilclick.rewriter.validation import BlendChoice
 from untilclick.search.errors import ModelError
 
-from tests.rewriter.toy_learning import toy_policy, toy_workbench
+from tests.rewriter.toy_learning import toy_opened, toy_policy
 
 
 def written(run, *stages: str) -> None:
-    bench = toy_workbench()
+    bench = toy_opened()
     for stage in stages:
-        outcome = (PPOConfig(), BlendChoice(BlendSettings(), 0.0, 0.0), {})
+        outcome = StageOutcome(PPOConfig(), BlendChoice(BlendSettings(), 0.0, 0.0), {})
         policy, vocabulary = toy_policy(bench)
-        write_stage(bench, run / stage, policy, TermLanguage(vocabulary), outcome)
+        write_stage(bench, run / stage, TermModel(policy, TermLanguage(vocabulary)), outcome)
 
 
 def test_the_curves_of_ppo_are_found_from_the_run_and_from_the_stage_alone(tmp_path):

@@ -11,10 +11,10 @@ import torch
 from untilclick.rewriter.language import TermLanguage
 from untilclick.rewriter.scorer import CorpusScorer
 from untilclick.rewriter.vocabulary import TermVocabulary
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.engines.tantivy_engine import TantivyEngine
+from untilclick.search.opened import OpenedCollection
 
-from tests.rewriter.toy_learning import toy_policy, toy_workbench
+from tests.rewriter.toy_learning import toy_opened, toy_policy
 from tests.rewriter.toy_trlx import make_world, starter
 
 
@@ -28,8 +28,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def bench() -> Workbench:
-    return toy_workbench()
+def bench() -> OpenedCollection:
+    return toy_opened()
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def language(vocabulary) -> TermLanguage:
 
 @pytest.fixture(scope="session")
 def scorer(bench, vocabulary) -> CorpusScorer:
-    return bench.scorer(vocabulary)
+    return CorpusScorer.of(bench, vocabulary)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from untilclick.rewriter.base import new_policy, prior_offset, train_base
 from untilclick.rewriter.policy import collate
+from untilclick.rewriter.stages.base import new_policy, prior_offset, train_base
 from untilclick.search.corpus import corpus_of
 from untilclick.search.records import Document
 from untilclick.search.term_index import TermIndex

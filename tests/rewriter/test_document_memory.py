@@ -11,9 +11,10 @@ from untilclick.rewriter.checkpoint import load_policy, save_policy
 from untilclick.rewriter.document_memory import DocumentMemory, DocumentTerms, MemorySettings, remember, semantic_keys
 from untilclick.rewriter.log_space import MASKED_LOGIT
 from untilclick.rewriter.policy import collate
-from untilclick.rewriter.pseudo_queries import SoftTarget
 from untilclick.rewriter.rollout import sample, score
-from untilclick.rewriter.supervised import SupervisedLoss, descend, wanted
+from untilclick.rewriter.soft_targets import SoftTarget
+from untilclick.rewriter.supervised import descend
+from untilclick.rewriter.supervised_loss import SupervisedLoss, wanted
 from untilclick.rewriter.vocabulary import PAD_ID
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy

@@ -9,7 +9,6 @@ import pytest
 from untilclick.rewriter.baselines import Bm25, Oracle
 from untilclick.rewriter.evaluate import (
     COMPARED,
-    Bench,
     EvaluateConfig,
     evaluate_systems,
     main,
@@ -21,7 +20,7 @@ from untilclick.rewriter.systems import Answer, OwnEngine
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection, Topic, WeightedQuery
 
-from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, toy_collection
+from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy, toy_collection
 
 ENGINE = ToyEngine()
 
@@ -155,7 +154,7 @@ def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen
             return super().__call__(topics)
 
     topics = {"dev": (dataclasses.replace(TOPICS[2], history=("pool",)),)}
-    bench = Bench(dataclasses.replace(toy_collection(), topics=topics), ENGINE, ENGINE.index)
+    bench = opened_toy(ENGINE, topics=topics)
     settings = dataclasses.replace(config, sessions=0, oracle=False, context=context)
     main(settings, lambda _: {"ppo": Watching()}, bench)
     assert Watching.history == seen
@@ -202,7 +201,7 @@ def test_a_missing_or_broken_results_file_is_named(tmp_path):
 
 
 def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
-    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    bench = opened_toy(ENGINE)
     path = main(dataclasses.replace(config, sessions=30), lambda _: {"ppo": AddsOneWord()}, bench)
     assert path == config.out / "results.json"
     results = read_results(config.out)
@@ -225,7 +224,7 @@ def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
 
 
 def test_sessions_and_oracle_can_be_left_out(config):
-    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    bench = opened_toy(ENGINE)
     main(dataclasses.replace(config, sessions=0, oracle=False), lambda _: {}, bench)
     results = read_results(config.out)
     assert results.sessions is None
@@ -233,12 +232,12 @@ def test_sessions_and_oracle_can_be_left_out(config):
 
 
 def test_the_further_baselines_can_be_left_out(config):
-    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    bench = opened_toy(ENGINE)
     main(dataclasses.replace(config, sessions=0, oracle=False, more_baselines=False), lambda _: {}, bench)
     assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling"]
 
 
 def test_nothing_is_learned_from_the_topics_that_are_reported(config):
-    bench = Bench(toy_collection(), ENGINE, ENGINE.index)
+    bench = opened_toy(ENGINE)
     main(dataclasses.replace(config, split="train", sessions=0, oracle=False), lambda _: {}, bench)
     assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling", "rocchio"]

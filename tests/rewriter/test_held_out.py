@@ -10,13 +10,16 @@ import pytest
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.held_out import (
     LATER_SHARE,
-    MAX_VALIDATION_QUERIES,
+    held_out_queries,
     never_worse,
     open_validation,
     sharpened_score,
+    validation_set,
     wanted_queries,
 )
 from untilclick.rewriter.policy_rewriter import PolicyLogits
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.training_data import LoggedQuery
 from untilclick.rewriter.validation import GRID_SHARPNESS
 from untilclick.search.errors import DataError
 
@@ -48,19 +51,21 @@ def test_a_log_that_keeps_nothing_back_is_a_data_error(bench, scorer, language):
 def test_validation_holds_the_queries_of_the_sessions_kept_back(bench, scorer, language):
     queries = wanted_queries(bench, NAMED)
     first = [one for one in queries if not one.request.history]
-    assert len(first) < len(queries) < MAX_VALIDATION_QUERIES
-    assert len(open_validation(bench, NAMED, scorer, language)) == len(first) + math.ceil(LATER_SHARE * len(first))
+    assert len(first) < len(queries) < language.validation_limit
+    assert len(open_validation(bench, held_out_queries(bench, NAMED), scorer, language)) == len(first) + math.ceil(
+        LATER_SHARE * len(first)
+    )
 
 
 def test_the_score_is_that_of_the_better_sharpness(bench, scorer, language, policy):
-    validation, blend = open_validation(bench, NAMED, scorer, language), BlendSettings()
+    validation, blend = open_validation(bench, held_out_queries(bench, NAMED), scorer, language), BlendSettings()
     scores = [validation.score(PolicyLogits(policy), replace(blend, sharpness=one)) for one in GRID_SHARPNESS]
     assert sharpened_score(validation, PolicyLogits(policy), blend) == max(scores)
 
 
 def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench, scorer, language, policy):
     """Without a gate: the earlier one was set for the confidences of another model."""
-    validation = open_validation(bench, NAMED, scorer, language)
+    validation = open_validation(bench, held_out_queries(bench, NAMED), scorer, language)
     grid = validation.choose_blend(PolicyLogits(policy))
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
     assert never_worse(validation, PolicyLogits(policy), poor) == grid
@@ -68,3 +73,24 @@ def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench,
     kept = never_worse(validation, PolicyLogits(policy), poor)
     assert kept.settings == replace(poor, min_confidence=0.0)
     assert kept.ndcg == validation.score(PolicyLogits(policy), kept.settings)
+
+
+def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(bench, scorer, language):
+    later = LoggedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
+    first = LoggedQuery(RewriteRequest("moon"), {"sky-0": 1})
+    unjudged = LoggedQuery(RewriteRequest("sail"), {})
+    assert len(validation_set(bench, [later, unjudged, first], scorer, language, limit=10)) == 2
+    chosen = validation_set(bench, [later, unjudged, first], scorer, language, limit=1)
+    assert chosen._prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
+    assert len(validation_set(bench, [], scorer, language, limit=10)) == 0
+
+
+def test_unknown_words_are_corrected_only_where_that_helps_the_original_queries(bench, scorer, language):
+    misspelt = LoggedQuery(RewriteRequest("doughh"), {"kitchen-0": 1})
+    name = LoggedQuery(RewriteRequest("moon doughh"), {"sky-0": 1})
+    helped, harmed = (
+        validation_set(bench, [misspelt], scorer, language, limit=10),
+        validation_set(bench, [name] * 3, scorer, language, limit=10),
+    )
+    assert helped.corrections
+    assert not harmed.corrections

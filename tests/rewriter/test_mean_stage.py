@@ -8,21 +8,20 @@ import numpy as np
 import pytest
 
 from untilclick.app.trained_systems import TrainedSystems
-from untilclick.rewriter import export
 from untilclick.rewriter.bundle import read_manifest
-from untilclick.rewriter.evaluate import Bench
+from untilclick.rewriter.config import EnsembleConfig
 from untilclick.rewriter.mean_logits import MeanLogits
-from untilclick.rewriter.mean_stage import MeanConfig, run_mean
 from untilclick.rewriter.prompts import Prompt
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.runtime import open_bundle
-from untilclick.rewriter.stage_reader import open_reader, stage_rewriter
-from untilclick.rewriter.stage_record import latest_stage, read_stage
-from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.reader import open_reader, stage_rewriter
+from untilclick.rewriter.stages.record import latest_stage, read_stage
 from untilclick.rewriter.systems import TypedTopic
 from untilclick.search.errors import ModelError, UntilclickError
 
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
+from tests.rewriter.toy_stages import run_base, run_mean, run_warm_start
 
 SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2))
 REQUESTS = [RewriteRequest(query) for query in ("oven dough", "moon", "train track")]
@@ -44,7 +43,7 @@ def runs(bench, tmp_path_factory):
 def mean(bench, runs, tmp_path_factory):
     """The folder of their mean."""
     out = tmp_path_factory.mktemp("mean")
-    return run_mean(bench, out, SESSIONS, MeanConfig(tuple(map(str, runs))))
+    return run_mean(bench, out, SESSIONS, EnsembleConfig(tuple(map(str, runs))))
 
 
 def test_probabilities_are_averaged_whatever_the_logits_are_scaled_by():
@@ -71,7 +70,7 @@ def test_its_blend_is_chosen_for_the_mean(mean, runs):
 
 
 def test_its_bundle_rewrites_as_it_does(mean, bench, engine, tmp_path):
-    export.main(export.ExportConfig(mean.parent, tmp_path / "bundle", "float32"), bench.spelling)
+    export.main(export.ExportConfig(mean.parent, tmp_path / "bundle", "float32"), bench)
     assert read_manifest(tmp_path / "bundle").kind == "mean"
     served = open_bundle(tmp_path / "bundle", engine).rewrite(REQUESTS)
     trained = stage_rewriter(mean, bench.spelling, engine).rewrite(REQUESTS)
@@ -80,8 +79,8 @@ def test_its_bundle_rewrites_as_it_does(mean, bench, engine, tmp_path):
         assert [weight for _, weight in ours.terms] == pytest.approx([weight for _, weight in theirs.terms], abs=1e-4)
 
 
-def test_an_evaluation_takes_it_as_a_system(mean, bench, engine):
-    (system,) = TrainedSystems.of(mean.parent)(Bench(bench.collection, engine, bench.index)).values()
+def test_an_evaluation_takes_it_as_a_system(mean, bench):
+    (system,) = TrainedSystems.of(mean.parent)(bench).values()
     topic = toy_topics()[0]
     (answer,) = system([TypedTopic(topic, topic.query)])
     assert answer.rewrite is not None
@@ -90,16 +89,16 @@ def test_an_evaluation_takes_it_as_a_system(mean, bench, engine):
 
 def test_models_that_do_not_fit_together_are_refused(runs, bench, tmp_path):
     with pytest.raises(UntilclickError, match="two models or more"):
-        run_mean(bench, tmp_path, SESSIONS, MeanConfig((str(runs[0]),)))
+        run_mean(bench, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]),)))
     other = tmp_path / "other"
     run_base(bench, other, replace(TOY_POLICY, min_document_frequency=4), replace(TOY_BASE, steps=1))
     with pytest.raises(ModelError, match="other terms"):
-        run_mean(bench, tmp_path, SESSIONS, MeanConfig((str(runs[0]), str(other))))
+        run_mean(bench, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]), str(other))))
 
 
 def test_a_stage_trained_anew_in_its_run_takes_it_away(bench, runs, tmp_path):
     run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
-    run_mean(bench, tmp_path, SESSIONS, MeanConfig((str(runs[0]), str(runs[1]))))
+    run_mean(bench, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]), str(runs[1]))))
     assert latest_stage(tmp_path).name == "mean"
     run_warm_start(bench, tmp_path, SESSIONS, TOY_WARM_START)
     assert latest_stage(tmp_path).name == "warm_start"

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from untilclick.rewriter.base import new_policy
 from untilclick.rewriter.config import PolicyConfig
 from untilclick.rewriter.latent_semantics import term_vectors
 from untilclick.rewriter.log_space import MASKED_LOGIT
 from untilclick.rewriter.policy import collate
+from untilclick.rewriter.stages.base import new_policy
 from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 
 from tests.rewriter.toy_learning import THEMES, TOY_POLICY, prompt_of, shaken, toy_policy

@@ -7,8 +7,9 @@ import torch
 
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.model_folder import TermModel, model_rewriter
 from untilclick.rewriter.policy import collate
-from untilclick.rewriter.policy_rewriter import BATCH, PolicyLogits, policy_rewriter
+from untilclick.rewriter.policy_rewriter import BATCH, PolicyLogits
 from untilclick.rewriter.rewrite import RewriteRequest
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
@@ -38,9 +39,8 @@ def test_more_prompts_than_a_batch_come_back_in_order(bench):
 
 def test_a_policy_rewrites_within_the_theme(bench, engine):
     policy, vocabulary = toy_policy(bench)
-    rewriter = policy_rewriter(
-        policy, TermLanguage(vocabulary), bench.spelling, engine, BlendSettings(expansion_terms=5)
-    )
+    model, blend = TermModel(policy, TermLanguage(vocabulary)), BlendSettings(expansion_terms=5)
+    rewriter = model_rewriter(model, bench.spelling, engine, blend)
     (found,) = rewriter.rewrite([RewriteRequest("planet moon star")])
     assert rewriter.version == "unexported"
     assert found.applied

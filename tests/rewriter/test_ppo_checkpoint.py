@@ -11,9 +11,10 @@ from untilclick.rewriter import ppo_checkpoint
 from untilclick.rewriter.environment import RewardEnvironment, RolloutBlend, TrainingQuery
 from untilclick.rewriter.ppo_trainer import PPOTrainer
 from untilclick.rewriter.rewards import NdcgReward
-from untilclick.rewriter.workbench import Workbench
+from untilclick.rewriter.scorer import CorpusScorer
 from untilclick.search.corpus import corpus_of
 from untilclick.search.errors import ModelError
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection
 
 from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_policy
@@ -22,7 +23,7 @@ from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_p
 def trainer_of(bench, **changes) -> PPOTrainer:
     policy, vocabulary = toy_policy(bench)
     queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
-    environment = RewardEnvironment(bench.scorer(vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
+    environment = RewardEnvironment(CorpusScorer.of(bench, vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
     prompts = [prompt_of(vocabulary, "oven")]
     return PPOTrainer(policy, prompts, environment, replace(TOY_PPO, **changes), lambda policy: 0.0)
 
@@ -58,7 +59,7 @@ def test_a_checkpoint_on_other_queries_is_refused(bench, folder):
 
 def test_a_checkpoint_of_another_vocabulary_is_refused(folder):
     corpus = corpus_of("other", toy_documents()[:40])
-    other = trainer_of(Workbench.of(Collection(corpus, {}, "made"), "tantivy"))
+    other = trainer_of(OpenedCollection.of(Collection(corpus, {}, "made"), "tantivy"))
     with pytest.raises(ModelError, match="not a checkpoint of this model"):
         ppo_checkpoint.load_checkpoint(other, folder)
 

@@ -49,7 +49,7 @@ from untilclick.rewriter.results import (
     write_results,
 )
 from untilclick.rewriter.session_measures import FIRST_QUERY_CLICK, SessionResults
-from untilclick.rewriter.stage_record import StageRecord
+from untilclick.rewriter.stages.record import StageRecord
 from untilclick.rewriter.statistics import Comparison
 from untilclick.search.errors import DataError
 from untilclick.search.log_stats import SessionFigures

@@ -16,7 +16,6 @@ from untilclick.rewriter.checkpoint import load_policy
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.distillation import divergence
 from untilclick.rewriter.offline_data import ActionSettings, LoggedAction, logged_actions
-from untilclick.rewriter.offline_stage import OfflineTask, run_offline, start_folder
 from untilclick.rewriter.policy import collate
 from untilclick.rewriter.prompts import render
 from untilclick.rewriter.reward_weighted import (
@@ -28,8 +27,9 @@ from untilclick.rewriter.reward_weighted import (
 )
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.rollout import score
-from untilclick.rewriter.stage_record import latest_stage, read_stage
-from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.rewriter.stages.input import Sources
+from untilclick.rewriter.stages.offline import read_actions, start_folder
+from untilclick.rewriter.stages.record import latest_stage, read_stage
 from untilclick.rewriter.vocabulary import EOS_ID
 from untilclick.search.analysis import term_of
 from untilclick.search.errors import DataError, ModelError
@@ -44,6 +44,7 @@ from tests.rewriter.toy_learning import (
     toy_sessions,
     toy_topics,
 )
+from tests.rewriter.toy_stages import run_base, run_offline, run_warm_start
 
 CONFIG = OfflineConfig(epochs=20, patience=100, batch_size=8, learning_rate=3e-3, kl_coef=0.01, word_dropout=0.0)
 SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
@@ -107,7 +108,8 @@ def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, 
 def test_it_starts_from_the_warm_start_where_there_is_one(run, bench):
     assert start_folder(run) == run / "base"
     run_warm_start(bench, run, SESSIONS, replace(TOY_WARM_START, epochs=1))
-    assert OfflineTask.of(bench, run, SESSIONS, CONFIG).start == run / "warm_start"
+    start, _ = read_actions(Sources(bench, SESSIONS), run, CONFIG)
+    assert start.start == run / "warm_start"
 
 
 def test_the_same_seed_gives_the_same_weights(run, bench):

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from untilclick.rewriter.rivals import BaselineData, more_baselines, usual_baselines
+from untilclick.rewriter.rivals import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.systems import TypedTopic
 from untilclick.search.records import Session, Turn
 from untilclick.search.session_log import SessionLog
 
-from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
+from tests.rewriter.toy_engine import TOPICS, ToyEngine, opened_toy
 
 ENGINE = ToyEngine()
 TYPED = [TypedTopic(topic, topic.query) for topic in TOPICS]
-DATA = BaselineData(toy_collection().corpus, ENGINE, ENGINE.index, TYPED[:2], TYPED)
+DATA = BaselineInput(opened_toy(ENGINE), TYPED[:2], TYPED)
 
 
 def with_history(typed, *history):

@@ -9,20 +9,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from untilclick.rewriter import export
 from untilclick.rewriter.bundle import MANIFEST, MODEL_FOLDER, bundle_version, checksums, read_manifest
 from untilclick.rewriter.checkpoint import load_policy
-from untilclick.rewriter.language import TermLanguage
 from untilclick.rewriter.memory_reader import MemoryReader
-from untilclick.rewriter.policy_rewriter import PolicyLogits, policy_rewriter
+from untilclick.rewriter.model_folder import model_rewriter, open_rewriter
+from untilclick.rewriter.policy_rewriter import PolicyLogits
 from untilclick.rewriter.prompts import render
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.runtime import MAX_BATCH, CTranslate2Logits, open_bundle
-from untilclick.rewriter.stage_record import read_stage
-from untilclick.rewriter.stages import run_base, run_warm_start
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.record import read_stage
 from untilclick.search.errors import ModelError
 
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
+from tests.rewriter.toy_stages import run_base, run_warm_start
 
 REQUESTS = [
     *(RewriteRequest(topic.query) for topic in toy_topics()),
@@ -44,7 +44,7 @@ def model(bench, tmp_path_factory):
 def bundled(request, model, bench, tmp_path_factory):
     """(quantization, folder) of a bundle."""
     folder = tmp_path_factory.mktemp("export") / "bundle"
-    return request.param, export.main(export.ExportConfig(model, folder, request.param), bench.spelling)
+    return request.param, export.main(export.ExportConfig(model, folder, request.param), bench)
 
 
 @pytest.fixture
@@ -79,9 +79,8 @@ def test_more_prompts_than_a_batch_come_back_in_order(bundled, model, bench):
 
 def test_the_bundle_rewrites_as_the_torch_policy_does(bundled, model, bench, engine):
     quantization, folder = bundled
-    policy, vocabulary = load_policy(model)
     settings = read_stage(model).blend
-    trained = policy_rewriter(policy, TermLanguage(vocabulary), bench.spelling, engine, settings).rewrite(REQUESTS)
+    trained = model_rewriter(open_rewriter(model), bench.spelling, engine, settings).rewrite(REQUESTS)
     served = open_bundle(folder, engine).rewrite(REQUESTS)
     for ours, theirs in zip(served, trained, strict=True):
         if quantization == "float32":
@@ -121,7 +120,7 @@ def test_the_version_changes_with_the_weights_and_with_the_blend(bundled):
 
 def test_exporting_twice_gives_the_same_version(bundled, model, bench, tmp_path):
     quantization, folder = bundled
-    again = export.main(export.ExportConfig(model, tmp_path / "again", quantization), bench.spelling)
+    again = export.main(export.ExportConfig(model, tmp_path / "again", quantization), bench)
     assert read_manifest(again).version == read_manifest(folder).version
 
 
@@ -165,13 +164,13 @@ def test_an_older_bundle_gives_way_as_a_whole(model, bench, tmp_path):
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "left_over").touch()
-    export.main(export.ExportConfig(model, folder, "int8"), bench.spelling)
+    export.main(export.ExportConfig(model, folder, "int8"), bench)
     assert not (folder / "left_over").exists()
 
 
 def test_what_was_never_trained_cannot_be_exported(tmp_path, bench):
     with pytest.raises(ModelError, match="no trained model"):
-        export.main(export.ExportConfig(tmp_path, tmp_path / "bundle"), bench.spelling)
+        export.main(export.ExportConfig(tmp_path, tmp_path / "bundle"), bench)
     assert not (tmp_path / "bundle").exists()
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from untilclick.rewriter.scorer import ENGINE_SETTINGS
+from untilclick.rewriter.scorer import ENGINE_SETTINGS, CorpusScorer
 from untilclick.search.engines import open_engine
 from untilclick.search.records import WeightedQuery
 
-from tests.rewriter.toy_learning import toy_policy, toy_workbench
+from tests.rewriter.toy_learning import toy_opened, toy_policy
 
 PLAIN = ["oven", "soil seed", "sourdough dough flour", "train people", "moon moon planet", "often good oven tide"]
 WEIGHTED = [
@@ -24,8 +24,8 @@ ENGINES = ("tantivy", "rank-bm25")
 @pytest.fixture(scope="module", params=ENGINES)
 def pair(request):
     """An engine and the scorer with its settings."""
-    bench = toy_workbench(request.param)
-    return open_engine(request.param, bench.collection.corpus), bench.scorer(toy_policy(bench)[1])
+    bench = toy_opened(request.param)
+    return open_engine(request.param, bench.collection.corpus), CorpusScorer.of(bench, toy_policy(bench)[1])
 
 
 def scores_of(engine, query: WeightedQuery, scorer) -> np.ndarray:

@@ -8,17 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from untilclick.rewriter import bundle, export
+from untilclick.rewriter import bundle
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.checkpoint import load_policy
 from untilclick.rewriter.config import OfflineConfig
-from untilclick.rewriter.offline_stage import run_offline
 from untilclick.rewriter.prompts import PROMPT_VERSION
-from untilclick.rewriter.stage_record import StageRecord, latest_stage, read_stage
-from untilclick.rewriter.stages import drop_checkpoint, run_base, run_ppo, run_warm_start
-from untilclick.rewriter.workbench import Workbench
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.record import StageRecord, drop_checkpoint, latest_stage, read_stage
 from untilclick.search.corpus import corpus_of
 from untilclick.search.errors import DataError, ModelError
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection
 
 from tests.rewriter.toy_learning import (
@@ -30,6 +29,7 @@ from tests.rewriter.toy_learning import (
     toy_sessions,
     toy_topics,
 )
+from tests.rewriter.toy_stages import run_base, run_offline, run_ppo, run_warm_start
 
 SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2))
 FIGURES = {"validation_ndcg", "validation_ndcg_original"}
@@ -173,7 +173,7 @@ def test_a_log_that_teaches_nothing_is_a_data_error(bench, trained, tmp_path):
 
 def test_a_model_of_other_documents_is_refused(trained, run):
     documents = toy_documents()[:-1]
-    other = Workbench.of(Collection(corpus_of("toy", documents), {}, "made"), "tantivy")
+    other = OpenedCollection.of(Collection(corpus_of("toy", documents), {}, "made"), "tantivy")
     with pytest.raises(ModelError, match="other documents"):
         run_warm_start(other, run, SESSIONS, TOY_WARM_START)
 
@@ -190,7 +190,7 @@ def test_an_unfinished_run_is_named(tmp_path, bench):
 def test_the_latest_finished_stage_is_found_and_exported(trained, bench, tmp_path):
     assert latest_stage(trained) == trained / "warm_start"
     record = read_stage(trained / "warm_start")
-    folder = export.main(export.ExportConfig(trained, tmp_path / "bundle", "float32"), bench.spelling)
+    folder = export.main(export.ExportConfig(trained, tmp_path / "bundle", "float32"), bench)
     manifest = bundle.read_manifest(folder)
     assert manifest.blend == record.blend
     assert isinstance(manifest.blend, BlendSettings)

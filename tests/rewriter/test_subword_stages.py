@@ -18,33 +18,32 @@ from untilclick.app.metrics import Metrics
 from untilclick.app.open_service import open_service
 from untilclick.app.service import SearchCommand
 from untilclick.app.settings import Settings
-from untilclick.rewriter import export
 from untilclick.rewriter.bundle import read_manifest
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.environment import RewardEnvironment, RolloutBlend
 from untilclick.rewriter.hindsight import TargetMaker, TargetSettings
-from untilclick.rewriter.model_folder import open_rewriter, save_rewriter
-from untilclick.rewriter.offline_stage import run_offline
-from untilclick.rewriter.policy_rewriter import policy_rewriter, reader
+from untilclick.rewriter.model_folder import SubwordModel, model_rewriter, open_rewriter
 from untilclick.rewriter.ppo_trainer import PPOTrainer
 from untilclick.rewriter.pseudo_queries import term_weights
 from untilclick.rewriter.rewards import NdcgReward
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.rollout import sample
 from untilclick.rewriter.runtime import CTranslate2Texts, open_bundle, open_language
-from untilclick.rewriter.stage_record import read_stage
-from untilclick.rewriter.stages import run_ppo, run_subword_base, run_warm_start
-from untilclick.rewriter.subword_base import SubwordStart
+from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.record import read_stage
+from untilclick.rewriter.stages.subword_base import SubwordStart
+from untilclick.rewriter.stages.warm_start import make_examples, train_warm_start
 from untilclick.rewriter.subword_config import SubwordConfig, is_subword_stage
 from untilclick.rewriter.target_texts import target_ids, text_loss
-from untilclick.rewriter.text_environment import TextEnvironment
+from untilclick.rewriter.text_environment import GenerationEnvironment
 from untilclick.rewriter.training_data import LoggedQuery, clicked_queries, training_query
 from untilclick.rewriter.training_log import TrainingLog
 from untilclick.rewriter.vocabulary import TermVocabulary
-from untilclick.rewriter.warm_start import loss_of, make_examples, train_warm_start
 from untilclick.search.errors import ModelError
 
 from tests.rewriter.toy_learning import toy_documents, toy_sessions, toy_topics
+from tests.rewriter.toy_stages import run_offline, run_ppo, run_subword_base, run_warm_start
 from tests.rewriter.toy_subword_stages import BASE, PPO, SETTINGS, WARM_START, pretrained, toy_language
 
 ROOT = Path(__file__).parents[2]
@@ -57,12 +56,13 @@ def taught(bench, tmp_path_factory):
     """A policy after thirty passes of warm start, its language, its examples, and what they cost before and after."""
     policy, language = toy_language(bench, tmp_path_factory.mktemp("t5"))
     weights = term_weights(bench.index, language.vocabulary)
-    maker = TargetMaker(bench.scorer(language.vocabulary), weights, TargetSettings(20, 10, 0.02))
+    maker = TargetMaker(CorpusScorer.of(bench, language.vocabulary), weights, TargetSettings(20, 10, 0.02))
     examples = make_examples(clicked_queries(SESSIONS), maker, language, bench.spelling, None)
     losses = [cost(policy, language, examples)]
     counted = iter(range(100))
     config = replace(WARM_START, epochs=30, patience=30)
-    train_warm_start(policy, examples, config, lambda _: float(next(counted)), loss=loss_of(language, config))
+    loss = SubwordModel(policy, language).target_loss(config.document_weight)
+    train_warm_start(policy, examples, config, lambda _: float(next(counted)), loss)
     return policy, language, examples, [*losses, cost(policy, language, examples)]
 
 
@@ -89,13 +89,13 @@ def test_a_target_text_is_the_best_words_heaviest_first_and_no_longer_than_an_an
         assert set(language.terms(language.texts([ids])[0])) <= set(heaviest.tolist()) or len(ids) == SETTINGS.length
 
 
-def environment(bench, language) -> tuple[TextEnvironment, list]:
+def environment(bench, language) -> tuple[GenerationEnvironment, list]:
     logged = [LoggedQuery(RewriteRequest(one.query), one.relevance) for one in toy_topics()]
     queries = [training_query(one, None) for one in logged]
     prompts = [language.prompt(one.request) for one in logged]
-    scorer = bench.scorer(language.vocabulary)
+    scorer = CorpusScorer.of(bench, language.vocabulary)
     rewards = RewardEnvironment(scorer, queries, NdcgReward(), RolloutBlend(0.5))
-    return TextEnvironment(rewards, prompts, language), prompts
+    return GenerationEnvironment(rewards, prompts, language), prompts
 
 
 def mean_gain(policy, surroundings, prompts) -> float:
@@ -147,7 +147,8 @@ def run(bench, tmp_path_factory):
 @pytest.mark.parametrize("stage", ["base", "warm_start", "ppo"])
 def test_a_stage_holds_t5_tokenizer_terms_and_how_it_is_read(run, bench, stage):
     assert is_subword_stage(run / stage)
-    policy, language = open_rewriter(run / stage)
+    model = open_rewriter(run / stage)
+    policy, language = model.policy, model.language
     assert policy.decoding == "tokens"
     assert language.settings == SETTINGS == SubwordConfig.load(run / stage)
     assert language.vocabulary.terms == TermVocabulary.load(run / stage).terms
@@ -176,7 +177,7 @@ def test_an_interrupted_run_of_a_subword_t5_goes_on(run, bench, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_ppo(bench, tmp_path, SESSIONS, config, stop)
     run_ppo(bench, tmp_path, SESSIONS, config)
-    ours, theirs = (open_rewriter(folder / "ppo")[0].state_dict() for folder in (tmp_path, run))
+    ours, theirs = (open_rewriter(folder / "ppo").policy.state_dict() for folder in (tmp_path, run))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -195,16 +196,16 @@ def served(taught, bench, run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     stage, bundle = folder / "stage", folder / "bundle"
     shutil.copytree(run / "ppo", stage)
-    save_rewriter(taught[0], taught[1], stage)
-    return stage, export.main(export.ExportConfig(stage, bundle, "float32"), bench.spelling)
+    SubwordModel(taught[0], taught[1]).save(stage)
+    return stage, export.main(export.ExportConfig(stage, bundle, "float32"), bench)
 
 
 def test_the_bundle_reads_as_torch_does(served, bench):
     stage, bundle = served
-    policy, language = open_rewriter(stage)
-    prompts = [language.prompt(request) for request in REQUESTS]
+    model = open_rewriter(stage)
+    prompts = [model.language.prompt(request) for request in REQUESTS]
     theirs = CTranslate2Texts(bundle / "model", open_language(bundle, TermVocabulary.load(bundle)))(prompts)
-    ours = reader(policy, language)(prompts)
+    ours = model.reader()(prompts)
     assert np.isfinite(ours).sum(1).min() >= 2  # some term besides what no term stands for
     assert np.array_equal(np.isfinite(ours), np.isfinite(theirs))
     assert np.allclose(np.exp(ours), np.exp(theirs), atol=1e-4)
@@ -212,9 +213,8 @@ def test_the_bundle_reads_as_torch_does(served, bench):
 
 def test_the_bundle_rewrites_as_the_stage_does(served, bench, engine):
     stage, bundle = served
-    policy, language = open_rewriter(stage)
     blend = read_manifest(bundle).blend
-    trained = policy_rewriter(policy, language, bench.spelling, engine, blend).rewrite(REQUESTS)
+    trained = model_rewriter(open_rewriter(stage), bench.spelling, engine, blend).rewrite(REQUESTS)
     for ours, theirs in zip(trained, open_bundle(bundle, engine).rewrite(REQUESTS), strict=True):
         assert (theirs.applied, theirs.text, theirs.context) == (ours.applied, ours.text, ours.context)
         assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from untilclick.rewriter.policy import collate
-from untilclick.rewriter.pseudo_queries import SoftTarget
-from untilclick.rewriter.supervised import LinearWarmupDecay, SupervisedLoss, descend, pad_targets, wanted
+from untilclick.rewriter.soft_targets import SoftTarget
+from untilclick.rewriter.supervised import LinearWarmupDecay, descend
+from untilclick.rewriter.supervised_loss import SupervisedLoss, pad_targets, wanted
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 

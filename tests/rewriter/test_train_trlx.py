@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,12 +15,12 @@ import torch
 import typer
 
 from untilclick.rewriter.config import PPOConfig
-from untilclick.rewriter.ppo_task import PPOTask
 from untilclick.rewriter.report_curves import read_curves
-from untilclick.rewriter.stage_record import read_stage
-from untilclick.rewriter.train_trlx import main
+from untilclick.rewriter.stages.ppo_input import PPOInput
+from untilclick.rewriter.stages.ppo_trlx import require_trlx
+from untilclick.rewriter.stages.record import read_stage
+from untilclick.rewriter.stages.train_trlx import main
 from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
-from untilclick.rewriter.trlx_stage import require_trlx
 from untilclick.search.errors import UntilclickError
 
 from tests.rewriter.toy_trlx import (
@@ -149,8 +148,7 @@ def test_overrides_that_cannot_be_are_one_sentence(world, run, capsys, given, pr
 
 @in_trlx
 def test_a_log_with_nothing_to_evaluate_on_is_said_before_training(world, run, capsys, monkeypatch):
-    of = PPOTask.of
-    monkeypatch.setattr(PPOTask, "of", lambda *given: replace(of(*given), held_out=()))
+    monkeypatch.setattr(PPOInput, "held_out", ())
     with pytest.raises(typer.Exit):
         main(run, str(world / "log.db"), json.dumps(OPTIONS), data=str(world / "documents.jsonl"))
     assert "holds no first query to evaluate on" in capsys.readouterr().err
@@ -159,25 +157,22 @@ def test_a_log_with_nothing_to_evaluate_on_is_said_before_training(world, run, c
 
 @in_trlx
 def test_the_seed_decides_topics_and_training_unless_training_has_its_own(world, run, monkeypatch):
-    from untilclick.rewriter import trlx_stage
-    from untilclick.rewriter.workbench import Workbench
+    from untilclick.rewriter.stages import ppo_trlx
 
     told = []
-    opened = Workbench.open(str(world / "documents.jsonl"), "tantivy")
-    monkeypatch.setattr(Workbench, "open", lambda *given: told.append(given) or opened)
-    monkeypatch.setattr(trlx_stage, "run_ppo_trlx", lambda *given, **named: told.append(given[3].train.seed))
+    monkeypatch.setattr(ppo_trlx, "main", lambda stage: told.append((stage.run.seed, stage.trlx.train.seed)))
     for overrides in ("{}", '{"train.seed": 9}'):
         main(run, str(world / "log.db"), overrides, data="stdlib", seed=4)
-    assert told == [("stdlib", "tantivy", 4), 4, ("stdlib", "tantivy", 4), 9]
+    assert told == [(4, 4), (4, 9)]
 
 
 @in_trlx
 def test_the_options_that_are_shipped_state_the_defaults_and_leave_the_seed_open(world, run, monkeypatch):
-    from untilclick.rewriter import trlx_stage
+    from untilclick.rewriter.stages import ppo_trlx
     from untilclick.rewriter.trlx_config import ppo_config
 
     told = []
-    monkeypatch.setattr(trlx_stage, "run_ppo_trlx", lambda *given, **named: told.append(ppo_config(given[3])))
+    monkeypatch.setattr(ppo_trlx, "main", lambda stage: told.append(ppo_config(stage.trlx)))
     shipped = ROOT / "rewriter" / "configs" / "ppo.yaml"
     main(run, str(world / "log.db"), data=str(world / "documents.jsonl"), config=shipped, seed=3)
     assert told == [PPOConfig(seed=3)]
@@ -186,10 +181,10 @@ def test_the_options_that_are_shipped_state_the_defaults_and_leave_the_seed_open
 @in_trlx
 def test_options_of_the_libraries_reach_them_dotted_or_in_sections(world, run, tmp_path, monkeypatch):
     """trlX's own merging drops what its defaults do not name."""
-    from untilclick.rewriter import trlx_stage
+    from untilclick.rewriter.stages import ppo_trlx
 
     told = []
-    monkeypatch.setattr(trlx_stage, "run_ppo_trlx", lambda *given, **named: told.append(given[3]))
+    monkeypatch.setattr(ppo_trlx, "main", lambda stage: told.append(stage.trlx))
     path = tmp_path / "options.yaml"
     path.write_text("optimizer: {kwargs: {betas: [0.8, 0.9]}}\ntrain: {tracker: tensorboard}\n", encoding="utf-8")
     given = {"scheduler.kwargs.total_iters": 3, "optimizer": {"kwargs": {"eps": 1e-6}}}

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from untilclick.rewriter.checkpoint import load_policy, save_policy
-from untilclick.rewriter.stage_record import read_stage
+from untilclick.rewriter.stages.record import read_stage
 from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
 from untilclick.rewriter.trlx_deepspeed import configure
 from untilclick.search.errors import UntilclickError

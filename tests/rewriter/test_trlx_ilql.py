@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from untilclick.rewriter import bundle, export
+from untilclick.rewriter import bundle
 from untilclick.rewriter.checkpoint import load_policy, save_policy
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.offline_data import LoggedAction
-from untilclick.rewriter.offline_stage import OfflineTask, run_offline
 from untilclick.rewriter.policy import collate
-from untilclick.rewriter.stage_record import latest_stage, read_stage
-from untilclick.rewriter.stages import run_base
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.input import Sources, StageInput
+from untilclick.rewriter.stages.offline import read_actions
+from untilclick.rewriter.stages.record import latest_stage, read_stage
 from untilclick.rewriter.vocabulary import EOS_ID, PAD_ID
 from untilclick.search.errors import UntilclickError
 
@@ -31,6 +32,7 @@ from tests.rewriter.toy_learning import (
     toy_sessions,
     toy_topics,
 )
+from tests.rewriter.toy_stages import run_base, run_offline
 
 CONFIG = OfflineConfig(
     method="ilql", epochs=10, batch_size=8, learning_rate=3e-3, head_learning_rate=1e-2, word_dropout=0.0, terms=3
@@ -77,7 +79,7 @@ def start(bench, tmp_path):
     """A function that makes a trainer with four actions; keyword arguments change its settings."""
 
     def made(decoding="parallel", repeats=8, **changes):
-        from untilclick.rewriter.ilql_stage import ilql_config
+        from untilclick.rewriter.stages.ilql import ilql_config
         from untilclick.rewriter.trlx_ilql import RewriterILQLTrainer
 
         policy, vocabulary = toy_policy(bench, decoding)
@@ -154,7 +156,7 @@ def test_the_first_term_is_learned(start):
 
 @torch.no_grad()
 def plain_log_probs(policy, batch):
-    from untilclick.rewriter.ilql_stage import plain_policy
+    from untilclick.rewriter.stages.ilql import plain_policy
 
     return plain_policy(policy).first_step_log_probs(batch)
 
@@ -271,7 +273,7 @@ def test_the_stage_is_a_plain_model_that_is_exported(bench, tmp_path):
     assert figures["validation_ndcg"] >= figures["validation_start"] - 1e-9
     assert figures["divergence"] < 1.0
     load_policy(folder)
-    exported = export.main(export.ExportConfig(tmp_path, tmp_path / "bundle", "float32"), bench.spelling)
+    exported = export.main(export.ExportConfig(tmp_path, tmp_path / "bundle", "float32"), bench)
     assert bundle.read_manifest(exported).blend == record.blend
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "bundle", "offline"]
 
@@ -280,28 +282,28 @@ def test_the_stage_is_a_plain_model_that_is_exported(bench, tmp_path):
 @pytest.mark.parametrize("better", [True, False])
 def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, better):
     """Of the student where it is better than the start, else of the start itself; the divergence as well."""
-    from untilclick.rewriter import ilql_stage
     from untilclick.rewriter.distillation import mean_divergence
+    from untilclick.rewriter.stages import ilql
 
     run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
-    task = OfflineTask.of(bench, tmp_path, SESSIONS, CONFIG)
-    start, seen, own = copy.deepcopy(task.policy), {}, ilql_stage.distil
+    start, actions = read_actions(Sources(bench, SESSIONS), tmp_path, CONFIG)
+    before, seen, own = copy.deepcopy(start.policy), {}, ilql.distil
     scores = iter(range(100) if better else range(0, -100, -1))
 
     def spied(student, teacher, prompts, *rest):
         seen.update(teacher=teacher, prompts=prompts)
         return own(student, teacher, prompts, *rest)
 
-    monkeypatch.setattr(ilql_stage, "distil", spied)
-    monkeypatch.setattr(OfflineTask, "score", lambda self, policy: float(next(scores)))
-    figures = ilql_stage.train_ilql(task, tmp_path, replace(CONFIG, epochs=1), None)
+    monkeypatch.setattr(ilql, "distil", spied)
+    monkeypatch.setattr(StageInput, "score", lambda self, policy: float(next(scores)))
+    figures = ilql.train_ilql(start, actions, tmp_path, replace(CONFIG, epochs=1), None)
     assert figures["kept_start"] == float(not better)
     assert figures["validation_best"] == figures["validation_distilled" if better else "validation_start"]
     unchanged = all(
-        torch.equal(one, other) for one, other in zip(start.parameters(), task.policy.parameters(), strict=True)
+        torch.equal(one, other) for one, other in zip(before.parameters(), start.policy.parameters(), strict=True)
     )
     assert unchanged != better
-    left = mean_divergence(task.policy, seen["teacher"], seen["prompts"], CONFIG.batch_size)
+    left = mean_divergence(start.policy, seen["teacher"], seen["prompts"], CONFIG.batch_size)
     assert figures["divergence"] == pytest.approx(left, rel=1e-5)
 
 
@@ -316,7 +318,7 @@ def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(bench, tmp_path):
 def test_everything_made_of_a_policy_is_on_its_device(bench):
     """On a GPU the student's value head used to stay in main memory. Tensors on torch's `meta` device have no values,
     but a place."""
-    from untilclick.rewriter.ilql_stage import plain_policy
+    from untilclick.rewriter.stages.ilql import plain_policy
     from untilclick.rewriter.trlx_ilql import ILQLPolicy
 
     start = toy_policy(bench)[0].to("meta")
@@ -329,7 +331,7 @@ def test_everything_made_of_a_policy_is_on_its_device(bench):
 
 @with_trlx
 def test_a_plain_policy_is_a_copy_that_learns(start):
-    from untilclick.rewriter.ilql_stage import plain_policy
+    from untilclick.rewriter.stages.ilql import plain_policy
 
     policy = start().policy.requires_grad_(False)
     plain = plain_policy(policy)

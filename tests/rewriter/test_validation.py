@@ -10,9 +10,11 @@ import torch
 
 from untilclick.rewriter.blend import COLD_START, BlendSettings, compose, expand, original_clauses, surface_terms
 from untilclick.rewriter.environment import TrainingQuery
+from untilclick.rewriter.held_out import validation_set
 from untilclick.rewriter.language import TermLanguage
+from untilclick.rewriter.model_folder import TermModel, model_rewriter
 from untilclick.rewriter.policy import collate
-from untilclick.rewriter.policy_rewriter import PolicyLogits, policy_rewriter
+from untilclick.rewriter.policy_rewriter import PolicyLogits
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.training_data import LoggedQuery
 from untilclick.rewriter.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
@@ -83,7 +85,7 @@ def later_validation(bench, scorer, topics) -> ValidationSet:
     logged = [
         LoggedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
     ]
-    return bench.validation_set(logged, scorer, TermLanguage(scorer.vocabulary), len(logged))
+    return validation_set(bench, logged, scorer, TermLanguage(scorer.vocabulary))
 
 
 @pytest.mark.parametrize("full_gap", [0.0, 0.5])
@@ -91,7 +93,7 @@ def later_validation(bench, scorer, topics) -> ValidationSet:
 def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback, full_gap):
     topics = toy_topics()[:8]
     settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, full_gap=full_gap)
-    served = policy_rewriter(policy, TermLanguage(scorer.vocabulary), bench.spelling, engine, settings)
+    served = model_rewriter(TermModel(policy, TermLanguage(scorer.vocabulary)), bench.spelling, engine, settings)
     requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
     rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
     reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")

@@ -14,12 +14,17 @@ from untilclick.rewriter.policy import collate
 from untilclick.rewriter.prompts import Prompt, drop_words
 from untilclick.rewriter.pseudo_queries import term_weights
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.supervised import SupervisedLoss, wanted
+from untilclick.rewriter.stages.warm_start import make_examples, train_warm_start
+from untilclick.rewriter.supervised_loss import SupervisedLoss, wanted
 from untilclick.rewriter.training_data import LoggedQuery, clicked_queries
 from untilclick.rewriter.vocabulary import EOS_ID
-from untilclick.rewriter.warm_start import make_examples, train_warm_start
 
 from tests.rewriter.toy_learning import TOY_WARM_START, toy_policy, toy_sessions, toy_topics
+
+
+def teach(policy, batch, terms, documents):
+    supervised = SupervisedLoss(t5=0.0, mixture=1.0, documents=TOY_WARM_START.document_weight)
+    return supervised(policy, batch, wanted(terms, documents))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def test_training_lowers_the_loss(bench, vocabulary, examples):
     before = loss_of(policy, examples, vocabulary)
     scores = iter(range(100))
     config = replace(TOY_WARM_START, epochs=40)
-    best, validation = train_warm_start(policy, examples, config, lambda _: float(next(scores)))
+    best, validation = train_warm_start(policy, examples, config, lambda _: float(next(scores)), teach)
     assert loss_of(policy, examples, vocabulary) < before - 0.3
     assert best == 40
     assert validation == tuple(float(i) for i in range(41))
@@ -72,7 +77,7 @@ def test_the_best_epochs_weights_are_left(bench, vocabulary, examples):
         return next(scores)
 
     policy = toy_policy(bench)[0]
-    best, _ = train_warm_start(policy, examples, TOY_WARM_START, validation)
+    best, _ = train_warm_start(policy, examples, TOY_WARM_START, validation, teach)
     assert best == 2
     assert all(torch.equal(kept[2][name], tensor) for name, tensor in policy.state_dict().items())
     assert not torch.equal(kept[2]["t5.shared.weight"], kept[3]["t5.shared.weight"])
@@ -81,7 +86,7 @@ def test_the_best_epochs_weights_are_left(bench, vocabulary, examples):
 def test_a_start_that_no_epoch_improves_on_is_left_as_it_was(bench, examples):
     policy = toy_policy(bench)[0]
     before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
-    best, scores = train_warm_start(policy, examples, TOY_WARM_START, lambda _: 0.5)
+    best, scores = train_warm_start(policy, examples, TOY_WARM_START, lambda _: 0.5, teach)
     assert best == 0
     assert len(scores) == 4
     assert all(torch.equal(before[name], tensor) for name, tensor in policy.state_dict().items())
@@ -90,7 +95,7 @@ def test_a_start_that_no_epoch_improves_on_is_left_as_it_was(bench, examples):
 def test_patience_ends_the_training(bench, examples):
     scores = iter([0.5, 0.6, 0.1, 0.1, 0.1, 0.1])
     config = replace(TOY_WARM_START, epochs=5, patience=2)
-    best, validation = train_warm_start(toy_policy(bench)[0], examples, config, lambda _: next(scores))
+    best, validation = train_warm_start(toy_policy(bench)[0], examples, config, lambda _: next(scores), teach)
     assert best == 1
     assert len(validation) == 4
 
@@ -99,7 +104,9 @@ def test_same_seed_same_weights(bench, examples):
     first, second = toy_policy(bench)[0], toy_policy(bench)[0]
     for policy in (first, second):
         scores = iter(range(9))
-        train_warm_start(policy, examples, replace(TOY_WARM_START, epochs=1), lambda _, s=scores: float(next(s)))
+        train_warm_start(
+            policy, examples, replace(TOY_WARM_START, epochs=1), lambda _, s=scores: float(next(s)), teach
+        )
     assert all(torch.equal(tensor, second.state_dict()[name]) for name, tensor in first.state_dict().items())
 
 
@@ -107,7 +114,12 @@ def test_progress_counts_steps(bench, examples):
     seen, scores = [], iter(range(9))
     config = replace(TOY_WARM_START, epochs=2)
     train_warm_start(
-        toy_policy(bench)[0], examples, config, lambda _: float(next(scores)), lambda *step: seen.append(step[:2])
+        toy_policy(bench)[0],
+        examples,
+        config,
+        lambda _: float(next(scores)),
+        teach,
+        lambda *step: seen.append(step[:2]),
     )
     total = 2 * -(-len(examples) // config.batch_size)
     assert seen == [(i, total) for i in range(1, total + 1)]

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from untilclick.search.analysis import terms
 from untilclick.search.bm25 import weight_matrix
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection, Corpus, Document, Feedback, ScoredDoc, Topic, WeightedQuery
+from untilclick.search.spelling import SpellingCorrector
 from untilclick.search.term_index import TermIndex
 
 DOCUMENTS = (
@@ -79,3 +82,11 @@ class ToyEngine:
 
 def toy_collection() -> Collection:
     return Collection(Corpus("toy", DOCUMENTS, "0" * 16), {"train": TOPICS[:2], "dev": TOPICS}, "real")
+
+
+def opened_toy(engine: ToyEngine, **changes: object) -> OpenedCollection:
+    """The toy collection, or a changed one, behind an engine."""
+    collection = replace(toy_collection(), **changes)
+    return OpenedCollection(
+        collection, engine.index, SpellingCorrector.from_index(engine.index), "toy", lambda: engine
+    )

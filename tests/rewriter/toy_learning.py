@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from untilclick.rewriter.base import new_policy
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from untilclick.rewriter.policy import T5Policy
 from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.stages.base import new_policy
 from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.corpus import corpus_of
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Click, Collection, Corpus, Document, Session, Topic, Turn
 
 THEMES: dict[str, str] = {
@@ -61,9 +61,9 @@ def toy_corpus() -> Corpus:
     return corpus_of("toy", toy_documents())
 
 
-def toy_workbench(engine: str = "tantivy") -> Workbench:
+def toy_opened(engine: str = "tantivy") -> OpenedCollection:
     topics = toy_topics()
-    return Workbench.of(Collection(toy_corpus(), {"train": topics[:18], "dev": topics[18:]}, "made"), engine)
+    return OpenedCollection.of(Collection(toy_corpus(), {"train": topics[:18], "dev": topics[18:]}, "made"), engine)
 
 
 def toy_sessions(topics: Sequence[Topic], *, each: int = 2, name_topics: bool = True) -> Iterator[Session]:
@@ -124,7 +124,7 @@ TOY_PPO = PPOConfig(
 
 
 def toy_policy(
-    bench: Workbench, decoding: str = "parallel", *, memory: bool = True
+    bench: OpenedCollection, decoding: str = "parallel", *, memory: bool = True
 ) -> tuple[T5Policy, TermVocabulary]:
     """An untrained policy of the toy corpus, in evaluation mode."""
     documents = TOY_POLICY.memory_documents if memory else 0

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from untilclick.rewriter.language import SubwordLanguage
 from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.stages.subword_base import SubwordStart, new_subword
 from untilclick.rewriter.subword import SubwordVocabulary, save_subword
-from untilclick.rewriter.subword_base import SubwordStart, new_subword
 from untilclick.rewriter.subword_config import (
     SubwordBaseConfig,
     SubwordConfig,
     SubwordPPOConfig,
     SubwordWarmStartConfig,
 )
-from untilclick.rewriter.workbench import Workbench
+from untilclick.search.opened import OpenedCollection
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 from tests.rewriter.toy_learning import THEMES, TOY_PPO
@@ -50,6 +50,6 @@ def pretrained(folder: Path) -> Path:
     return folder
 
 
-def toy_language(bench: Workbench, folder: Path, **changes) -> tuple[T5Policy, SubwordLanguage]:
+def toy_language(bench: OpenedCollection, folder: Path, **changes) -> tuple[T5Policy, SubwordLanguage]:
     """That T5 and its language over the toy corpus."""
     return new_subword(SubwordStart(pretrained(folder), replace(SETTINGS, **changes)), bench.index)

@@ -19,9 +19,9 @@ import pytest
 import torch
 
 from untilclick.rewriter.checkpoint import save_policy
+from untilclick.rewriter.language import TermLanguage
 from untilclick.rewriter.policy import collate
-from untilclick.rewriter.stages import run_base, run_warm_start
-from untilclick.rewriter.workbench import Workbench
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.session_log import SessionLog
 
 from tests.rewriter.toy_learning import (
@@ -36,6 +36,7 @@ from tests.rewriter.toy_learning import (
     toy_sessions,
     toy_topics,
 )
+from tests.rewriter.toy_stages import run_base, run_warm_start
 
 ROOT = Path(__file__).parents[2]
 QUERIES = [words.split()[0] for words in THEMES.values()] + [words.split()[2] for words in THEMES.values()]
@@ -101,7 +102,7 @@ def starter(bench, folder: Path) -> Callable:
         trainer = RewriterPPOTrainer(
             config=config, reward_fn=reward(right), stop_sequences=[], log_folder=log_folder and str(log_folder)
         )
-        records = [prompt_record(one, row, vocabulary) for row, one in enumerate(prompts)]
+        records = [prompt_record(one, row, TermLanguage(vocabulary)) for row, one in enumerate(prompts)]
         trainer.add_prompt_pipeline(RewriterPromptPipeline(records, 64, trainer.tokenizer))
         trainer.add_eval_pipeline(RewriterPromptPipeline(records, 64, trainer.tokenizer))
         return trainer
@@ -135,7 +136,7 @@ def make_world(folder: Path) -> None:
     """Documents, a log and a trained warm start in a folder."""
     lines = [json.dumps({"_id": d.doc_id, "title": d.title, "text": d.text}) for d in toy_documents()]
     (folder / "documents.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    bench = Workbench.open(str(folder / "documents.jsonl"), "tantivy")
+    bench = OpenedCollection.load(str(folder / "documents.jsonl"), "tantivy")
     with SessionLog.open(str(folder / "log.db")) as log:
         log.append(toy_sessions(toy_topics(), name_topics=False))
         run_base(bench, folder / "run", TOY_POLICY, TOY_BASE)
@@ -158,7 +159,7 @@ def start_script(
     world: Path, run: Path, options: dict, launcher: list[str] | None = None, environment: dict | None = None
 ) -> subprocess.Popen:
     """Start the script on the toy world; `environment` says how, and is for processes on CPUs unless given."""
-    command = [sys.executable, *(launcher or []), "-m", "untilclick.rewriter.train_trlx"]
+    command = [sys.executable, *(launcher or []), "-m", "untilclick.rewriter.stages.train_trlx"]
     command += ["--data", str(world / "documents.jsonl"), "--log-url", str(world / "log.db"), "--out", str(run)]
     command += [json.dumps({**OPTIONS, **options})]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE_")}

@@ -6,6 +6,8 @@ RUN/offline/     from what people tried and clicked, the log alone
 RUN/ppo/         from rewards
 RUN/mean/        several trained models that answer as one, each in a folder of its own inside
 
+Beside them, RUN/ppo.checkpoint/ is what an interrupted PPO run continues from, RUN/ppo.log/ holds its metrics.
+
 A stage trained anew takes those with it that go on from it: otherwise the last stage of a run, which is what is
 evaluated and exported, would come from a model, and often a log, that is no more.
 """
@@ -24,14 +26,12 @@ from typing import Any
 from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.checkpoint import atomic_folder
-from untilclick.rewriter.config import BaseConfig, OfflineConfig, PPOConfig, WarmStartConfig
-from untilclick.rewriter.language import Language
-from untilclick.rewriter.model_folder import open_rewriter, save_rewriter
-from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.model_folder import RewriterModel, open_rewriter
 from untilclick.rewriter.prompts import PROMPT_VERSION
 from untilclick.rewriter.validation import BlendChoice
-from untilclick.rewriter.workbench import Workbench
 from untilclick.search.errors import ModelError
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"
@@ -81,13 +81,13 @@ def latest_stage(run: Path) -> Path:
     raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")
 
 
-def load_stage(bench: Workbench, folder: Path) -> tuple[T5Policy, Language]:
+def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
     """The model of a stage. Raises ModelError when it was trained on other documents, or is no finished stage."""
     record = read_stage(folder)
-    found = bench.collection.corpus.fingerprint
-    if record.fingerprint != found:
+    fingerprint = opened.collection.corpus.fingerprint
+    if record.fingerprint != fingerprint:
         raise ModelError(
-            f"{folder} was trained on other documents ({record.fingerprint}, now {found}); train it again"
+            f"{folder} was trained on other documents ({record.fingerprint}, now {fingerprint}); train it again"
         )
     return open_rewriter(folder)
 
@@ -97,41 +97,53 @@ def member_folders(folder: Path) -> list[Path]:
     return sorted((folder / MEMBERS_FOLDER).glob("[0-9]*"), key=lambda member: int(member.name))
 
 
-def write_stage(
-    bench: Workbench,
-    folder: Path,
-    model: T5Policy,
-    language: Language,
-    outcome: tuple[BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig, BlendChoice, dict[str, float]],
-) -> Path:
+@dataclass(frozen=True)
+class StageOutcome:
+    """What training decided besides the weights."""
+
+    config: BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig | EnsembleConfig
+    choice: BlendChoice
+    figures: Mapping[str, float]
+
+
+def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, outcome: StageOutcome) -> Path:
     """Write a model folder with its record, and remove the stages of the run that go on from the model it replaces;
     returns the folder."""
-    config, choice, figures = outcome
-    with replaced_stage(bench, folder, asdict(config), choice, figures) as new:
-        save_rewriter(model, language, new)
+    with replaced_stage(opened, folder, outcome) as new:
+        model.save(new)
     return folder
 
 
 @contextmanager
-def replaced_stage(
-    bench: Workbench, folder: Path, config: Mapping[str, Any], choice: BlendChoice, figures: Mapping[str, float]
-) -> Iterator[Path]:
-    """A folder to write a stage's models into, which with its record takes the place of `folder` when the block
-    ends."""
+def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome) -> Iterator[Path]:
+    """A folder to write a stage's models into. When the block ends, it gets its record and takes the place of
+    `folder`."""
+    choice = outcome.choice
     record = StageRecord(
         stage=folder.name,
-        config=config,
-        data=bench.collection.corpus.source,
-        fingerprint=bench.collection.corpus.fingerprint,
-        engine=bench.engine,
+        config=asdict(outcome.config),
+        data=opened.collection.corpus.source,
+        fingerprint=opened.collection.corpus.fingerprint,
+        engine=opened.engine_name,
         blend=choice.settings,
-        figures={**figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
+        figures={**outcome.figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
         code_version=program_version(),
     )
     with atomic_folder(folder) as new:
         yield new
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
         _remove_going_on(folder)
+
+
+def checkpoint_folder(run: Path) -> Path:
+    """The checkpoint of an interrupted PPO run of the built-in backend."""
+    return run / f"{PPO}.checkpoint"
+
+
+def drop_checkpoint(run: Path) -> None:
+    """Remove the checkpoints of an interrupted PPO run of either backend: the next run starts from the warm start."""
+    for folder in (checkpoint_folder(run), run / TRLX_CHECKPOINTS):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_going_on(folder: Path) -> None:

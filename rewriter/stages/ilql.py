@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from trlx import train
 from trlx.data.configs import TRLConfig
@@ -17,14 +17,13 @@ from trlx.data.configs import TRLConfig
 from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.distillation import distil, mean_divergence
+from untilclick.rewriter.offline_data import LoggedAction
 from untilclick.rewriter.policy import T5Policy
 from untilclick.rewriter.reward_weighted import warmup_steps
+from untilclick.rewriter.stages.input import StageInput
 from untilclick.rewriter.trlx_ilql import RewriterILQLTrainer
 from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
 from untilclick.search.errors import UntilclickError
-
-if TYPE_CHECKING:
-    from untilclick.rewriter.offline_stage import OfflineTask
 
 CHECKPOINTS = "offline.trlx"
 """Folder of a run that trlX writes to while it trains."""
@@ -32,16 +31,18 @@ MOST_REPEATS = 100
 """An action counts at most so often, however often it was taken."""
 
 
-def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Progress | None) -> dict[str, float]:
-    """Train the task's policy in place, or leave it as it is where ILQL is no better on validation; returns figures,
+def train_ilql(
+    start: StageInput, actions: Sequence[LoggedAction], run: Path, config: OfflineConfig, progress: Progress | None
+) -> dict[str, float]:
+    """Train the start's policy in place, or leave it as it is where ILQL is no better on validation; returns figures,
     of which `validation_best` and `divergence` are of the weights that are left. Raises ModelError when the folder of
     the start cannot be read, and UntilclickError for less than one pass over the actions."""
     if config.epochs < 1:
         raise UntilclickError(f"offline.epochs is {config.epochs}: ilql needs 1 or more")
-    start_score = task.score(task.policy)
-    repeated = [one for one in task.actions for _ in range(min(one.count, MOST_REPEATS))]
-    settings = ilql_config(config, task.start, run / CHECKPOINTS, len(repeated))
-    settings.train.trainer_kwargs = {"validation": task.score}
+    start_score = start.score(start.policy)
+    repeated = [one for one in actions for _ in range(min(one.count, MOST_REPEATS))]
+    settings = ilql_config(config, start.start, run / CHECKPOINTS, len(repeated))
+    settings.train.trainer_kwargs = {"validation": start.score}
     returns = [one.mean_return for one in repeated]
     trainer = train(samples=repeated, rewards=returns, eval_prompts=[], config=settings)
     assert isinstance(trainer, RewriterILQLTrainer)
@@ -49,11 +50,11 @@ def train_ilql(task: OfflineTask, run: Path, config: OfflineConfig, progress: Pr
     teacher.load_state_dict(trainer.best)
     teacher.eval().requires_grad_(False)
     student = plain_policy(teacher)
-    prompts = list(dict.fromkeys(one.prompt for one in task.actions))
-    best_pass, scores = distil(student, teacher, prompts, config, task.score, progress)
+    prompts = list(dict.fromkeys(one.prompt for one in actions))
+    best_pass, scores = distil(student, teacher, prompts, config, start.score, progress)
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
     distilled = scores[best_pass]
-    kept, replaced = (student, task.policy) if distilled > start_score else (task.policy, student)
+    kept, replaced = (student, start.policy) if distilled > start_score else (start.policy, student)
     replaced.load_state_dict(kept.state_dict())
     return {
         "validation_start": start_score,

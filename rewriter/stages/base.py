@@ -7,31 +7,56 @@ sessions: that is `warm_start.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from untilclick.rewriter.blend import COLD_START
 from untilclick.rewriter.callbacks import Progress
-from untilclick.rewriter.config import BaseConfig, PolicyConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig
 from untilclick.rewriter.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
+from untilclick.rewriter.language import TermLanguage
 from untilclick.rewriter.latent_semantics import term_vectors
+from untilclick.rewriter.model_folder import TermModel
 from untilclick.rewriter.policy import T5Policy, build_policy, parameter_groups
 from untilclick.rewriter.prompts import Prompt
-from untilclick.rewriter.pseudo_queries import (
-    PseudoQuery,
-    PseudoQuerySettings,
-    PseudoQuerySource,
-    SoftTarget,
-    term_weights,
-)
-from untilclick.rewriter.supervised import LinearWarmupDecay, SupervisedLoss, Wanted, descend, wanted
+from untilclick.rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource, term_weights
+from untilclick.rewriter.soft_targets import SoftTarget
+from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
+from untilclick.rewriter.supervised import LinearWarmupDecay, descend
+from untilclick.rewriter.supervised_loss import SupervisedLoss, Wanted, wanted
+from untilclick.rewriter.validation import BlendChoice
 from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Corpus
 from untilclick.search.term_index import TermIndex
 
 PRIOR_FLOOR = 0.01
 """Added to each term's share of the targets, as a part of the mean share."""
+
+
+@dataclass(frozen=True)
+class BaseStage:
+    """One run of the stage."""
+
+    run: RunConfig
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    training: BaseConfig = field(default_factory=BaseConfig)
+
+
+def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Progress | None = None) -> Path:
+    """Train the base of a collection; returns the stage's folder. `opened` spares opening the collection again.
+    Raises DataError for documents that cannot be read."""
+    run = config.run
+    opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
+    policy, vocabulary = new_policy(opened.index, config.policy)
+    loss = train_base(policy, opened.collection.corpus, opened.index, vocabulary, config.training, progress)
+    figures = {"loss": loss, "vocabulary": float(len(vocabulary))}
+    outcome = StageOutcome(config.training, BlendChoice(COLD_START, 0.0, 0.0), figures)
+    return write_stage(opened, run.out / BASE, TermModel(policy, TermLanguage(vocabulary)), outcome)
 
 
 def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[T5Policy, TermVocabulary]:

@@ -1,6 +1,6 @@
-r"""`python -m untilclick.rewriter.train_trlx`: PPO of the rewriter in trlX, configured as trlX scripts are.
+r"""`python -m untilclick.rewriter.stages.train_trlx`: PPO of the rewriter in trlX, configured as trlX scripts are.
 
-    python -m untilclick.rewriter.train_trlx --data stdlib --log runs/log.db --out runs/mine \
+    python -m untilclick.rewriter.stages.train_trlx --data stdlib --log runs/log.db --out runs/mine \
         '{"train.seed": 2, "method.init_kl_coef": 0.1}'
 
 (The KL weight of this example is eight times the default, .0125: the model then stays close to its warm start.)
@@ -8,9 +8,9 @@ r"""`python -m untilclick.rewriter.train_trlx`: PPO of the rewriter in trlX, con
 On several processes:
 
     ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 \
-        -m untilclick.rewriter.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
-    CONFIGS=$(python -c "import rewriter; print(rewriter.__path__[0])")/configs
-    accelerate launch --config_file $CONFIGS/zero2.yaml -m untilclick.rewriter.train_trlx ...
+        -m untilclick.rewriter.stages.train_trlx --data stdlib --log-url runs/log.db --out runs/mine
+    CONFIGS=$(python -c "import untilclick.rewriter as r; print(r.__path__[0])")/configs
+    accelerate launch --config_file $CONFIGS/zero2.yaml -m untilclick.rewriter.stages.train_trlx ...
 
 Without a GPU, DeepSpeed wants DS_ACCELERATOR=cpu before its command.
 """
@@ -20,11 +20,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 
+from untilclick.rewriter.config import PPOConfig, RunConfig
 from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
@@ -52,39 +53,27 @@ def main(
     """Train the warm start of a run by PPO in trlX; every process of `torchrun` calls this."""
     try:
         settings = _settings(out, config, overrides, seed)
-        _train(out, log, _Collection(data, engine, seed), settings, resume=resume)
+        folder = _train(RunConfig(out, data, log, engine, seed), settings, resume=resume)
     except UntilclickError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
-
-
-class _Collection(NamedTuple):
-    """What `Workbench.open` takes."""
-
-    data: str
-    engine: str
-    seed: int
-
-
-def _train(out: Path, log: str, collection: _Collection, config: TRLConfig, *, resume: bool) -> None:
-    from untilclick.rewriter.trlx_stage import run_ppo_trlx
-    from untilclick.rewriter.workbench import Workbench
-    from untilclick.search.session_log import SessionLog
-
-    with SessionLog.open(log, create=False) as opened:
-        folder = run_ppo_trlx(Workbench.open(*collection), out, opened.sessions(), config, resume=resume)
     if folder is not None:
         typer.echo(folder)
+
+
+def _train(run: RunConfig, config: TRLConfig, *, resume: bool) -> Path | None:
+    from untilclick.rewriter.stages import ppo_trlx
+
+    return ppo_trlx.main(ppo_trlx.PPOTrlxStage(run, config, resume))
 
 
 def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLConfig:
     """Defaults, then the file, then the overrides. Raises UntilclickError for a file or overrides that cannot be
     read, for unknown options and for `train.epochs`, which follows from `train.total_steps`."""
-    from untilclick.rewriter.trlx_stage import require_trlx
+    from untilclick.rewriter.stages.ppo_trlx import require_trlx
 
     require_trlx()
-    from untilclick.rewriter.config import PPOConfig
-    from untilclick.rewriter.stage_record import TRLX_CHECKPOINTS, WARM_START
+    from untilclick.rewriter.stages.record import TRLX_CHECKPOINTS, WARM_START
     from untilclick.rewriter.trlx_config import trlx_config
 
     settings = trlx_config(PPOConfig(seed=seed), out / WARM_START, out / TRLX_CHECKPOINTS)

@@ -12,17 +12,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from untilclick.rewriter.blend import COLD_START
 from untilclick.rewriter.callbacks import Progress
-from untilclick.rewriter.config import PolicyConfig
+from untilclick.rewriter.config import PolicyConfig, RunConfig
 from untilclick.rewriter.language import SubwordLanguage
+from untilclick.rewriter.model_folder import SubwordModel
 from untilclick.rewriter.policy import T5Policy, parameter_groups
 from untilclick.rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.subword import load_subword
 from untilclick.rewriter.subword_config import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.supervised import LinearWarmupDecay, descend
 from untilclick.rewriter.target_texts import target_ids, text_loss
+from untilclick.rewriter.validation import BlendChoice
 from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Corpus
 from untilclick.search.term_index import TermIndex
 
@@ -38,6 +43,27 @@ class SubwordStart:
     settings: SubwordConfig = field(default_factory=SubwordConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     """The limits of its vocabulary of index terms; nothing else of it counts."""
+
+
+@dataclass(frozen=True)
+class SubwordBaseStage:
+    """One run of the stage."""
+
+    run: RunConfig
+    start: SubwordStart
+    training: SubwordBaseConfig = field(default_factory=SubwordBaseConfig)
+
+
+def main(config: SubwordBaseStage, opened: OpenedCollection | None = None, progress: Progress | None = None) -> Path:
+    """Teach a pretrained T5 what is asked of it; returns the stage's folder. `opened` spares opening the collection
+    again. Raises ModelError when the T5 cannot be loaded, DataError for documents that cannot be read."""
+    run = config.run
+    opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
+    policy, language = new_subword(config.start, opened.index)
+    loss = train_subword_base(policy, language, opened.collection.corpus, opened.index, config.training, progress)
+    figures = {"loss": loss, "vocabulary": float(len(language.vocabulary))}
+    outcome = StageOutcome(config.training, BlendChoice(COLD_START, 0.0, 0.0), figures)
+    return write_stage(opened, run.out / BASE, SubwordModel(policy, language), outcome)
 
 
 def new_subword(start: SubwordStart, index: TermIndex) -> tuple[T5Policy, SubwordLanguage]:

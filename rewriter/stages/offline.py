@@ -1,0 +1,90 @@
+"""Stage `offline`: from what people tried and clicked, with the log alone. For a team with traffic and no simulator.
+
+Nothing is searched in training; the validation queries, kept back from the log, are ranked to choose epoch and blend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import OfflineConfig, RunConfig
+from untilclick.rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
+from untilclick.rewriter.reward_weighted import train_reward_weighted, weigh
+from untilclick.rewriter.stages.input import Sources, StageInput, open_sources
+from untilclick.rewriter.stages.ppo_trlx import require_trlx
+from untilclick.rewriter.stages.record import BASE, OFFLINE, STAGE_FILE, WARM_START, StageOutcome
+from untilclick.search.errors import DataError
+from untilclick.search.opened import OpenedCollection
+from untilclick.search.records import Session
+
+FOR_SUBWORDS = (
+    "offline learning is over index terms. Use `untilclick train ppo --set ppo.reward=hindsight`, which needs no "
+    "more than a log either"
+)
+
+
+@dataclass(frozen=True)
+class OfflineStage:
+    """One run of the stage."""
+
+    run: RunConfig
+    training: OfflineConfig = field(default_factory=OfflineConfig)
+
+
+def main(
+    config: OfflineStage,
+    opened: OpenedCollection | None = None,
+    sessions: Iterable[Session] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train on a log's actions and returns, from the warm start of the same run or else its base; returns the stage's
+    folder. `opened` and `sessions` spare opening collection and log again. Raises ModelError without a model to start
+    from or with one of other documents, DataError where the log tells of no rewritten query, of no click after one,
+    or has nothing to validate on, and UntilclickError for `ilql` without trlX or with less than one pass."""
+    run, training = config.run.out, config.training
+    if training.method == "ilql":
+        require_trlx("--method rwft")
+    with open_sources(config.run, opened, sessions) as sources:
+        start, actions = read_actions(sources, run, training)
+    figures = {
+        "actions": float(len(actions)),
+        "taken": float(sum(action.count for action in actions)),
+        "mean_return": mean_return(actions),
+    }
+    if training.method == "ilql":
+        from untilclick.rewriter.stages.ilql import train_ilql
+
+        figures |= train_ilql(start, actions, run, training, progress)
+    else:
+        figures |= _train_reward_weighted(start, actions, training, progress)
+    return start.write(run / OFFLINE, StageOutcome(training, start.never_worse(start.policy), figures))
+
+
+def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> tuple[StageInput, tuple[LoggedAction, ...]]:
+    """The start of a run, and what its log's people and service tried. Raises as `main` does."""
+    start = StageInput.read(sources, start_folder(run), config.harm_limit)
+    vocabulary = start.language.as_terms(start.start, FOR_SUBWORDS).vocabulary
+    settings = ActionSettings(config.terms, config.discount, config.max_samples)
+    actions = logged_actions(start.sessions.training, vocabulary, start.opened.spelling, settings)
+    if mean_return(actions) <= 0:
+        raise DataError(
+            "The log holds no click after a query was rewritten, by its writer or by the service; log more sessions"
+        )
+    _ = start.validation  # raises before any training
+    return start, tuple(actions)
+
+
+def start_folder(run: Path) -> Path:
+    """The warm start of a run, or its base where there is no warm start."""
+    return run / (WARM_START if (run / WARM_START / STAGE_FILE).is_file() else BASE)
+
+
+def _train_reward_weighted(
+    start: StageInput, actions: Sequence[LoggedAction], config: OfflineConfig, progress: Progress | None
+) -> dict[str, float]:
+    weighted = weigh(actions, config)
+    epoch, scores = train_reward_weighted(start.policy, weighted, config, start.score, progress)
+    return {"best_epoch": float(epoch), "validation_start": scores[0], "validation_best": max(scores)}

@@ -1,0 +1,104 @@
+"""What PPO learns from, whichever backend runs its loop: prompts and what their rewrites earn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.environment import RewardEnvironment, RolloutBlend
+from untilclick.rewriter.held_out import wanted_queries
+from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.rewards import make_reward
+from untilclick.rewriter.stages.input import Sources, StageInput
+from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
+from untilclick.rewriter.text_environment import GenerationEnvironment
+from untilclick.rewriter.training_data import (
+    LoggedQuery,
+    clicked_queries,
+    first_and_later,
+    mostly_first,
+    training_query,
+)
+from untilclick.search.click_models import click_model
+from untilclick.search.errors import DataError
+
+MAX_EVALUATED = 1500
+"""Held-out queries on which a trainer that evaluates by rewards does so, at most."""
+
+
+class RenderedQuery(NamedTuple):
+    """A query of the log and what the policy reads of it."""
+
+    prompt: Prompt
+    query: LoggedQuery
+
+
+@dataclass(frozen=True)
+class PPOInput:
+    """The warm start with the queries to train on."""
+
+    start: StageInput
+    config: PPOConfig
+    """As given, except for what the language of the policy decides."""
+    training: tuple[RenderedQuery, ...]
+
+    @classmethod
+    def read(cls, sources: Sources, run: Path, config: PPOConfig) -> PPOInput:
+        """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError without
+        queries to train or validate on."""
+        start = StageInput.read(sources, run / WARM_START, config.harm_limit)
+        config = start.language.ppo_config(config)
+        sessions = start.sessions.training
+        clicked = config.reward == "hindsight"
+        queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
+        rendered = _rendered(start, mostly_first(queries, config.later_share, config.max_queries))
+        if not rendered:
+            raise DataError("The log holds no query to train on; simulate or log more sessions first")
+        _ = start.validation  # raises before any training
+        return cls(start, config, rendered)
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Prompts to train on."""
+        return tuple(rendered.prompt for rendered in self.training)
+
+    @cached_property
+    def held_out(self) -> tuple[RenderedQuery, ...]:
+        """First queries of validation sessions, for trainers that evaluate by rewards."""
+        wanted = self.start.judged_validation or clicked_queries(self.start.sessions.validation)
+        first, _ = first_and_later(query for query in wanted if query.relevance)
+        return _rendered(self.start, first[:MAX_EVALUATED])
+
+    def environment(self, queries: Sequence[RenderedQuery] | None = None) -> GenerationEnvironment:
+        """What rewrites of these queries earn, by their position; of the training queries if none are given."""
+        queries = self.training if queries is None else queries
+        config, opened = self.config, self.start.opened
+        corrector = opened.spelling if self.start.blend.corrections else None
+        grades = (grade for topic in opened.collection.all_topics for grade in topic.relevance.values())
+        clicks = click_model(config.click_model, config.click_behaviour, max(grades, default=1))
+        rewards = RewardEnvironment(
+            self.start.scorer,
+            [training_query(rendered.query, corrector) for rendered in queries],
+            make_reward(config.reward, clicks, config.click_credit),
+            RolloutBlend(config.rollout_weight, config.rollout_feedback, config.rollout_context),
+            config.found_depth if config.found_weight else 0,
+        )
+        prompts = [rendered.prompt for rendered in queries]
+        return GenerationEnvironment(rewards, prompts, self.start.language)
+
+    def write(self, run: Path, policy: T5Policy, figures: dict[str, float]) -> Path:
+        """Choose the blend of the trained policy and write the stage; returns its folder."""
+        figures = {"queries": float(len(self.training)), **figures}
+        outcome = StageOutcome(self.config, self.start.never_worse(policy), figures)
+        return self.start.write(run / PPO, outcome, policy)
+
+
+def _rendered(start: StageInput, queries: Sequence[LoggedQuery]) -> tuple[RenderedQuery, ...]:
+    """The queries whose prompts mean something to the model."""
+    rendered = (RenderedQuery(start.language.prompt(one.request, start.opened.spelling), one) for one in queries)
+    return tuple(one for one in rendered if not one.prompt.empty)

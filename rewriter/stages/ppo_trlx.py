@@ -1,0 +1,120 @@
+"""Stage `ppo` in trlX's loop: the same input, rewards and settings as the built-in loop, the same folder out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.model_folder import open_model
+from untilclick.rewriter.stages.input import open_sources
+from untilclick.rewriter.stages.ppo import PPOStage
+from untilclick.rewriter.stages.ppo_input import PPOInput
+from untilclick.rewriter.stages.record import PPO, TRLX_CHECKPOINTS, WARM_START
+from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
+from untilclick.rewriter.trlx_reward import RewriteReward, prompt_record
+from untilclick.search.errors import DataError, UntilclickError
+from untilclick.search.opened import OpenedCollection
+from untilclick.search.records import Session
+
+if TYPE_CHECKING:
+    from trlx.data.configs import TRLConfig
+
+REPOSITORY = "https://github.com/CarperAI/trlx"
+
+
+def require_trlx(instead: str = "--backend builtin") -> None:
+    """Raises UntilclickError where trlX is not installed; `instead` is the option that does without it."""
+    if find_spec("trlx") is None:
+        raise UntilclickError(
+            "trlX is not installed; it comes from its repository: pip install 'untilclick[trlx]' and then "
+            f"pip install --no-deps git+{REPOSITORY}, or use {instead}"
+        )
+
+
+@dataclass(frozen=True)
+class PPOTrlxStage:
+    """One run of the stage in trlX."""
+
+    run: RunConfig
+    trlx: TRLConfig
+    resume: bool = True
+    """Whether to go on from the newest checkpoint."""
+
+    @classmethod
+    def of(cls, stage: PPOStage) -> PPOTrlxStage:
+        """The same run with the same settings as in the built-in loop. trlX and its libraries print on stdout when
+        they are imported."""
+        from untilclick.rewriter.trlx_config import trlx_config
+
+        out = stage.run.out
+        return cls(stage.run, trlx_config(stage.training, out / WARM_START, out / TRLX_CHECKPOINTS), stage.resume)
+
+
+def main(
+    config: PPOTrlxStage,
+    opened: OpenedCollection | None = None,
+    sessions: Iterable[Session] | None = None,
+) -> Path | None:
+    """Train on rewards in trlX's loop, from the warm start of the same run; goes on from the newest checkpoint there.
+    Every process of `torchrun` calls this; the main process gets the stage's folder, the others None. trlX shows its
+    progress itself.
+
+    Raises UntilclickError where trlX is not installed and for options that cannot be, ModelError without a warm start
+    and for a checkpoint that does not fit, DataError for a log without queries to train, validate or evaluate on."""
+    require_trlx()
+    from trlx import train
+
+    from untilclick.rewriter import trlx_trainer
+    from untilclick.rewriter.trlx_best import BEST_FOLDER, kept_evaluation
+    from untilclick.rewriter.trlx_config import ppo_config
+
+    run, trlx = config.run.out, config.trlx
+    settings = ppo_config(trlx)
+    if not trlx.train.save_best:
+        raise UntilclickError("train.save_best is false, and the stage is made of the best weights; leave it true")
+    with open_sources(config.run, opened, sessions) as sources:
+        task = PPOInput.read(sources, run, settings)
+    if not task.held_out:
+        raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
+    language = task.start.language
+    trlx.method.terms, trlx.method.found_weight = task.config.terms, task.config.found_weight
+    trlx.train.seq_length = max(trlx.train.seq_length, language.prompt_length)
+    queries = (*task.training, *task.held_out)
+    records = [prompt_record(one.prompt, position, language) for position, one in enumerate(queries)]
+    prompts, held_out = records[: len(task.training)], records[len(task.training) :]
+    rank = int(os.environ.get("RANK", "0"))
+    reward = RewriteReward(task.environment(queries), np.random.default_rng((settings.seed, rank, 1)))
+    checkpoints = Path(trlx.train.checkpoint_dir)
+    _choose_checkpoint(trlx, checkpoints, resume=config.resume)
+    trlx.train.trainer_kwargs = {"log_folder": str(run / f"{PPO}.log"), **trlx.train.trainer_kwargs}
+    trainer = train(reward_fn=reward, prompts=prompts, eval_prompts=held_out, config=trlx)
+    assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
+    if not trainer.accelerator.is_main_process:
+        return None
+    best, evaluation = open_model(checkpoints / BEST_FOLDER)[0], kept_evaluation(checkpoints / BEST_FOLDER)
+    figures = {
+        "rollouts": float(trainer.progress.rollouts),
+        "best_reward": evaluation.reward,
+        "best_step": float(evaluation.step),
+        "processes": float(trainer.accelerator.num_processes),
+    }
+    folder = task.write(run, best, figures)
+    shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
+    return folder
+
+
+def _choose_checkpoint(trlx: TRLConfig, checkpoints: Path, *, resume: bool) -> None:
+    """Let trlX resume from the newest checkpoint unless its options name another, or remove them all."""
+    if not resume:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    elif trlx.train.resume_from_checkpoint is None:
+        newest = newest_checkpoint(checkpoints)
+        trlx.train.resume_from_checkpoint = str(newest) if newest else None

@@ -1,0 +1,145 @@
+"""Stage `warm-start`: supervised training on hindsight pairs; its result is the reference model of PPO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from untilclick.rewriter.best_weights import BestWeights
+from untilclick.rewriter.callbacks import Progress, Validation
+from untilclick.rewriter.config import RunConfig, WarmStartConfig
+from untilclick.rewriter.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
+from untilclick.rewriter.hindsight import TargetMaker, TargetSettings
+from untilclick.rewriter.language import Language
+from untilclick.rewriter.model_folder import TargetLoss
+from untilclick.rewriter.policy import T5Policy, parameter_groups
+from untilclick.rewriter.prompts import Prompt, drop_words
+from untilclick.rewriter.pseudo_queries import term_weights
+from untilclick.rewriter.soft_targets import SoftTarget
+from untilclick.rewriter.stages.input import StageInput, open_sources
+from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint
+from untilclick.rewriter.supervised import LinearWarmupDecay, descend
+from untilclick.rewriter.term_rewriter import Spelling
+from untilclick.rewriter.training_data import LoggedQuery, clicked_queries, retrieval_terms
+from untilclick.search.errors import DataError
+from untilclick.search.opened import OpenedCollection
+from untilclick.search.records import Session
+
+
+@dataclass(frozen=True)
+class WarmStartStage:
+    """One run of the stage."""
+
+    run: RunConfig
+    training: WarmStartConfig = field(default_factory=WarmStartConfig)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A rendered hindsight pair."""
+
+    prompt: Prompt
+    target: SoftTarget
+    """Over terms."""
+    documents: SoftTarget
+    """Over rows of the corpus."""
+
+
+def main(
+    config: WarmStartStage,
+    opened: OpenedCollection | None = None,
+    sessions: Iterable[Session] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train on the log's hindsight pairs, from the base of the same run; returns the stage's folder. `opened` and
+    `sessions` spare opening collection and log again. Raises ModelError without a base of these documents, DataError
+    for a log without pairs to train on or queries to validate on."""
+    training = config.training
+    with open_sources(config.run, opened, sessions) as sources:
+        start = StageInput.read(sources, config.run.out / BASE, training.harm_limit)
+    opened, language = start.opened, start.language
+    pairs = _pairs(training, start)
+    settings = TargetSettings(training.candidate_terms, training.target_terms, training.gain_floor)
+    maker = TargetMaker(start.scorer, term_weights(opened.index, language.vocabulary), settings)
+    corrector = opened.spelling if start.validation.corrections else None
+    examples = make_examples(pairs, maker, language, opened.spelling, corrector)
+    if not examples:
+        raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
+    best_epoch, scores = train_warm_start(
+        start.policy,
+        examples,
+        training,
+        lambda policy: sharpened_score(start.validation, start.model.with_policy(policy).reader(), *TRIAL_BLENDS),
+        start.model.target_loss(training.document_weight),
+        progress,
+    )
+    drop_checkpoint(config.run.out)  # its PPO started from another warm start
+    figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(best_epoch)}
+    figures["validation_start"] = scores[0]
+    outcome = StageOutcome(training, start.validation.choose_blend(start.model.reader()), figures)
+    return start.write(config.run.out / WARM_START, outcome)
+
+
+def _pairs(config: WarmStartConfig, start: StageInput) -> list[LoggedQuery]:
+    sessions = start.sessions.training
+    clicked = config.learn_from == "clicks"
+    queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
+    return queries[: config.max_pairs]
+
+
+def make_examples(
+    pairs: Sequence[LoggedQuery],
+    maker: TargetMaker,
+    language: Language,
+    spelling: Spelling,
+    corrector: Spelling | None,
+) -> list[Example]:
+    """Render pairs and make their targets; pairs that no term helps are left out."""
+    examples = []
+    for pair in pairs:
+        prompt = language.prompt(pair.request, spelling)
+        target = maker.target(pair, retrieval_terms(pair.request.query, corrector), prompt.query_ids)
+        if target is not None and target.ids.size and not prompt.empty:
+            examples.append(Example(prompt, target, maker.documents(pair)))
+    return examples
+
+
+def train_warm_start(
+    policy: T5Policy,
+    examples: Sequence[Example],
+    config: WarmStartConfig,
+    validation: Validation,
+    loss: TargetLoss,
+    progress: Progress | None = None,
+) -> tuple[int, tuple[float, ...]]:
+    """Train in place and leave the best epoch's weights; returns that epoch (0: none improved on the start) and the
+    validation scores, the first of them before training."""
+    rng = np.random.default_rng(config.seed)
+    torch.manual_seed(config.seed)
+    groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
+    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    steps = config.epochs * -(-len(examples) // config.batch_size)
+    schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
+    best, done = BestWeights(policy, validation), 0
+    for _ in range(config.epochs):
+        policy.train()
+        order = rng.permutation(len(examples))
+        for start in range(0, len(order), config.batch_size):
+            batch = [examples[i] for i in order[start : start + config.batch_size]]
+            prompts = [drop_words(one.prompt, config.word_dropout, rng) for one in batch]
+            targets = [one.target for one in batch], [one.documents for one in batch]
+            value = descend(loss(policy, policy.batch(prompts), *targets), policy, optimizer)
+            schedule.step()
+            done += 1
+            if progress is not None:
+                progress(done, steps, value)
+        policy.eval()
+        best.offer()
+        if best.stale >= config.patience:
+            break
+    best.restore()
+    return best.epoch, tuple(best.scores)

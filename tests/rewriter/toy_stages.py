@@ -1,0 +1,67 @@
+"""The stages in one call each, on a collection and sessions that a test has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from untilclick.rewriter.callbacks import Progress
+from untilclick.rewriter.config import (
+    BaseConfig,
+    EnsembleConfig,
+    OfflineConfig,
+    PolicyConfig,
+    PPOConfig,
+    RunConfig,
+    WarmStartConfig,
+)
+from untilclick.rewriter.stages import base, ensemble, offline, ppo, subword_base, warm_start
+from untilclick.rewriter.subword_config import SubwordBaseConfig
+from untilclick.search.opened import OpenedCollection
+from untilclick.search.records import Session
+
+
+def run_base(
+    opened: OpenedCollection, run: Path, policy: PolicyConfig, config: BaseConfig, progress: Progress | None = None
+) -> Path:
+    return base.main(base.BaseStage(RunConfig(run), policy, config), opened, progress)
+
+
+def run_subword_base(
+    opened: OpenedCollection, run: Path, start: subword_base.SubwordStart, config: SubwordBaseConfig
+) -> Path:
+    return subword_base.main(subword_base.SubwordBaseStage(RunConfig(run), start, config), opened)
+
+
+def run_warm_start(
+    opened: OpenedCollection,
+    run: Path,
+    sessions: Iterable[Session],
+    config: WarmStartConfig,
+    progress: Progress | None = None,
+) -> Path:
+    return warm_start.main(warm_start.WarmStartStage(RunConfig(run), config), opened, sessions, progress)
+
+
+def run_ppo(
+    opened: OpenedCollection,
+    run: Path,
+    sessions: Iterable[Session],
+    config: PPOConfig,
+    progress: Progress | None = None,
+) -> Path:
+    return ppo.main(ppo.PPOStage(RunConfig(run), config), opened, sessions, progress)
+
+
+def run_offline(
+    opened: OpenedCollection,
+    run: Path,
+    sessions: Iterable[Session],
+    config: OfflineConfig,
+    progress: Progress | None = None,
+) -> Path:
+    return offline.main(offline.OfflineStage(RunConfig(run), config), opened, sessions, progress)
+
+
+def run_mean(opened: OpenedCollection, run: Path, sessions: Iterable[Session], config: EnsembleConfig) -> Path:
+    return ensemble.main(ensemble.EnsembleStage(RunConfig(run), config), opened, sessions)

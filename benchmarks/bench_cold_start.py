@@ -29,23 +29,23 @@ from statistics import fmean
 
 import numpy as np
 
-from untilclick.app.torch_setup import set_up_torch
-from untilclick.rewriter.baselines import Bm25, SpellingCorrection
-from untilclick.rewriter.blend import COLD_START
+from untilclick.app.cli.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
-from untilclick.rewriter.evaluate import EvaluateConfig, evaluate_systems, typed_queries
-from untilclick.rewriter.feedback_baselines import Rm3
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.model_folder import TermModel, model_rewriter
-from untilclick.rewriter.results import Results
+from untilclick.rewriter.evaluation.baselines.feedback import Rm3
+from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
+from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, evaluate_systems, typed_queries
+from untilclick.rewriter.evaluation.results import Results
+from untilclick.rewriter.evaluation.statistics import Comparison, compare
+from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.policy.models import TermModel, model_rewriter
+from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.base import new_policy, train_base
-from untilclick.rewriter.statistics import Comparison, compare
-from untilclick.rewriter.systems import RewriterSystem, System, TypedTopic
-from untilclick.search.corpus import STDLIB
-from untilclick.search.engine import SearchEngine
+from untilclick.search.corpora.load import STDLIB
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import ENGINE_NAMES, open_engine
+from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError
-from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Collection
 
 from benchmarks.package_corpora import SOURCES

@@ -20,11 +20,11 @@ from statistics import median
 import numpy as np
 import tantivy
 
-from untilclick.search.analysis import ANALYZER_NAME, text_analyzer
-from untilclick.search.corpus import corpus_of
+from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import Corpus, Document, WeightedQuery
+from untilclick.search.text.analysis import ANALYZER_NAME, text_analyzer
 
 K = 10
 """Results per query."""

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.runtime import open_bundle
-from untilclick.search.corpus import load_collection, load_corpus
+from untilclick.rewriter.serving.runtime import open_bundle
+from untilclick.search.corpora.load import load_collection, load_corpus
 from untilclick.search.engines import open_engine
 from untilclick.search.records import WeightedQuery
 

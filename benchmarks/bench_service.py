@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from untilclick.search.corpus import load_collection
+from untilclick.search.corpora.load import load_collection
 from untilclick.search.records import Collection
 
 from benchmarks.command_line import untilclick
@@ -151,7 +151,7 @@ def serving(folder: Path, settings: dict[str, str]) -> Iterator[Running]:
     """`untilclick serve` with settings; what it prints is in `service.log`."""
     port = free_port()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNTILCLICK_PORT": str(port), **settings}
-    command = [sys.executable, "-c", "from untilclick.app.cli import main; main()", "serve"]
+    command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", "serve"]
     started = time.perf_counter()
     with (folder / "service.log").open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from untilclick.search.live_events import LiveTurn
+from untilclick.search.log.live_events import LiveTurn
+from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Click, Session, Turn
-from untilclick.search.session_log import SessionLog
 
 TURNS = 3
 LIVE = 200

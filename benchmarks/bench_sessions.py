@@ -30,30 +30,35 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.app.torch_setup import set_up_torch
-from untilclick.rewriter.baselines import CONCATENATION_GRID, Bm25, ConcatenationSettings, SessionConcatenation
-from untilclick.rewriter.blend import COLD_START, BlendSettings
+from untilclick.app.cli.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
-from untilclick.rewriter.evaluate import typed_queries
-from untilclick.rewriter.feedback_baselines import RM3_GRID, Rm3, Rm3Settings
-from untilclick.rewriter.held_out import validation_set
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.model_folder import TermModel, model_rewriter
-from untilclick.rewriter.parameter_choice import ParameterChoice
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.logged_queries import TOPIC_ATTRIBUTE, LoggedQuery
+from untilclick.rewriter.evaluation.baselines.feedback import RM3_GRID, Rm3, Rm3Settings
+from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
+from untilclick.rewriter.evaluation.baselines.simple import (
+    CONCATENATION_GRID,
+    Bm25,
+    ConcatenationSettings,
+    SessionConcatenation,
+)
+from untilclick.rewriter.evaluation.evaluate import typed_queries
+from untilclick.rewriter.evaluation.statistics import Comparison, compare
+from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.policy.models import TermModel, model_rewriter
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.serving.blend import COLD_START, BlendSettings
 from untilclick.rewriter.stages.base import new_policy, train_base
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import latest_stage
-from untilclick.rewriter.statistics import Comparison, compare
-from untilclick.rewriter.systems import RewriterSystem, System, TypedTopic
-from untilclick.rewriter.training_data import TOPIC_ATTRIBUTE, LoggedQuery
-from untilclick.search.engine import SearchEngine
+from untilclick.rewriter.training.held_out import validation_set
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import ENGINE_NAMES, open_engine
-from untilclick.search.metrics import evaluate_rankings
-from untilclick.search.opened import OpenedCollection
-from untilclick.search.simulate import simulate_sessions
-from untilclick.search.user import SimulatedUser, UserConfig
+from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.metrics import evaluate_rankings
+from untilclick.search.users.simulate import simulate_sessions
+from untilclick.search.users.user import SimulatedUser, UserConfig
 
 from benchmarks.session_topics import needs, with_histories
 

@@ -16,12 +16,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from untilclick.search.corpus import load_collection
+from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
+from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
-from untilclick.search.session_log import SessionLog
-from untilclick.search.simulate import simulate_sessions
-from untilclick.search.user import SimulatedUser
+from untilclick.search.users.simulate import simulate_sessions
+from untilclick.search.users.user import SimulatedUser
 
 
 def measure(data: str, n: int, runs: int) -> dict[str, str | int | float]:

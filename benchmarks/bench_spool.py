@@ -1,4 +1,5 @@
-"""What it costs to keep an event on the disk before a request is answered: `spool.py` against a plain file.
+"""What it costs to keep an event on the disk before a request is answered: `app/event_log/spool.py` against a plain
+file.
 
     python -m benchmarks.bench_spool [--events N] [--folder DIR]
 
@@ -23,9 +24,9 @@ from typing import Protocol
 
 import numpy as np
 
-from untilclick.app.log_events import encode
-from untilclick.app.spool import SpoolFile
-from untilclick.search.live_events import LiveTurn
+from untilclick.app.event_log.events import encode
+from untilclick.app.event_log.spool import SpoolFile
+from untilclick.search.log.live_events import LiveTurn
 from untilclick.search.records import Turn
 
 THREADS = (1, 8)
@@ -107,7 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=400, help="per thread")
     parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
     options = parser.parse_args(argv)
-    kinds: dict[str, Callable[[Path], Appender]] = {"untilclick.app.spool": SpoolFile, "plain file": PlainFile}
+    kinds: dict[str, Callable[[Path], Appender]] = {
+        "untilclick.app.event_log.spool": SpoolFile,
+        "plain file": PlainFile,
+    }
     try:
         import persistqueue  # noqa: F401
     except ImportError:

@@ -17,23 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
-from untilclick.rewriter.blend import BlendSettings
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.model_folder import RewriterModel, SubwordModel, TermModel
-from untilclick.rewriter.policy import T5Policy
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.language.subword_settings import SubwordConfig
+from untilclick.rewriter.policy.models import RewriterModel, SubwordModel, TermModel
+from untilclick.rewriter.policy.subword import SubwordVocabulary
+from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.runtime import open_bundle
+from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.rewriter.stages import export
 from untilclick.rewriter.stages.base import new_policy
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
-from untilclick.rewriter.subword import SubwordVocabulary
-from untilclick.rewriter.subword_config import SubwordConfig
-from untilclick.rewriter.validation import BlendChoice
-from untilclick.search.analysis import words
-from untilclick.search.engine import SearchEngine
+from untilclick.rewriter.training.validation import BlendChoice
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import open_engine
-from untilclick.search.opened import OpenedCollection
+from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.text.analysis import words
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 

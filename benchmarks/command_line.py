@@ -9,7 +9,7 @@ import sys
 
 def untilclick(*arguments: str) -> None:
     """Run the command line. Ends this program where it fails."""
-    command = [sys.executable, "-c", "from untilclick.app.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRLX_VERBOSITY": "ERROR"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

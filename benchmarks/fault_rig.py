@@ -27,7 +27,7 @@ from typing import Protocol
 
 import numpy as np
 
-from untilclick.search.session_log import SessionLog
+from untilclick.search.log.session_log import SessionLog
 
 ROOT = Path(__file__).parents[1]
 WORDS = ("folder", "thread", "string", "comma", "directory", "remove", "wait", "split", "tree", "file")
@@ -88,7 +88,7 @@ class Host:
 
     def start(self) -> None:
         """Start it, without waiting."""
-        command = [sys.executable, "-c", "from untilclick.app.cli import main; main()", "serve"]
+        command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", "serve"]
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
                 command, env=self._environment, stdout=output, stderr=output, cwd=ROOT, start_new_session=True

@@ -24,28 +24,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.checkpoint import is_term_model, load_policy
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig
-from untilclick.rewriter.environment import Environment, RewardBatch, RewardEnvironment, RolloutBlend, TrainingQuery
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.model_folder import save_model
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.ppo import exact_kl, masked_mean
-from untilclick.rewriter.prompts import Prompt, render
-from untilclick.rewriter.rewards import make_reward
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.environment import (
+    Environment,
+    RewardBatch,
+    RewardEnvironment,
+    RolloutBlend,
+    TrainingQuery,
+)
+from untilclick.rewriter.data.generation_environment import GenerationEnvironment
+from untilclick.rewriter.data.rewards import make_reward
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.language.prompts import Prompt, render
+from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
+from untilclick.rewriter.policy.distributions import exact_kl, masked_mean
+from untilclick.rewriter.policy.models import save_model
+from untilclick.rewriter.policy.sampling import sample, score
+from untilclick.rewriter.policy.sequences import Rollouts
+from untilclick.rewriter.policy.subword import SubwordVocabulary, load_subword
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.rollout import sample, score
-from untilclick.rewriter.scorer import CorpusScorer
-from untilclick.rewriter.sequences import Rollouts
 from untilclick.rewriter.stages.base import new_policy, train_base
-from untilclick.rewriter.subword import SubwordVocabulary, load_subword
-from untilclick.rewriter.text_environment import GenerationEnvironment
-from untilclick.rewriter.trlx_reward import RewriteReward, prompt_record
-from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
-from untilclick.search.analysis import term_of, words
-from untilclick.search.analysis import terms as analyse
+from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
 from untilclick.search.click_models import click_model
-from untilclick.search.opened import OpenedCollection
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.text.analysis import term_of, words
+from untilclick.search.text.analysis import terms as analyse
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 

@@ -9,11 +9,11 @@ from statistics import median
 import numpy as np
 import torch
 
-from untilclick.rewriter.experience import AdvantageEstimator, collect
-from untilclick.rewriter.objective import ppo_objective
-from untilclick.rewriter.ppo_trainer import PPOTrainer
-from untilclick.rewriter.prompts import Prompt
-from untilclick.rewriter.rollout import sample, score
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.policy.sampling import sample, score
+from untilclick.rewriter.training.ppo.experience import AdvantageEstimator, collect
+from untilclick.rewriter.training.ppo.objective import ppo_objective
+from untilclick.rewriter.training.ppo.trainer import PPOTrainer
 
 from benchmarks.ppo_records import RoundParts
 

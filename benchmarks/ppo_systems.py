@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from untilclick.rewriter.model_folder import open_model
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.ppo_trainer import WARMUP_ROUNDS, PPOTrainer
+from untilclick.rewriter.policy.models import open_model
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.training.ppo.trainer import WARMUP_ROUNDS, PPOTrainer
 
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock
 from benchmarks.ppo_ground import EVALUATED, Ground
@@ -76,8 +76,8 @@ def _run_ours_in_trlx(ground: Ground, rounds: int, every: int, folder: Path) -> 
     from trlx import train
     from trlx.trainer import register_trainer
 
-    from untilclick.rewriter.trlx_config import trlx_config
-    from untilclick.rewriter.trlx_trainer import RewriterPPOTrainer
+    from untilclick.rewriter.trlx.config import trlx_config
+    from untilclick.rewriter.trlx.trainer import RewriterPPOTrainer
 
     class TimedRewriterTrainer(RewriterPPOTrainer):
         def make_experience(self, num_rollouts: int = 0, iter_count: int = 0) -> None:

@@ -25,7 +25,7 @@ class RunConfig:
     out: Path
     """Run folder; holds one folder per stage."""
     data: str = "stdlib"
-    """Source of the documents, see `untilclick.search.corpus.load_collection`."""
+    """Source of the documents, see `untilclick.search.corpora.load.load_collection`."""
     log: str | None = None
     """Address of the session log; the base needs none."""
     engine: str = "tantivy"
@@ -64,7 +64,7 @@ class PolicyConfig:
     """Best terms of the first step, among which sequences are drawn, per prompt."""
     memory_documents: int = 50_000
     """Documents of the corpus in the policy's memory at most, 0 for a policy without one; see
-    `untilclick.rewriter.document_memory`."""
+    `untilclick.rewriter.policy.document_memory`."""
     memory_terms: int = 30
     """Heaviest terms by tf-idf that each document is remembered by."""
     memory_neighbours: int = 128
@@ -150,7 +150,7 @@ class PPOConfig:
     algorithm: Algorithm = "ppo"
     """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024)."""
     reward: RewardName = "expected_click"
-    """What is maximised, always as gain over the original query; see `rewards.py`."""
+    """What is maximised, always as gain over the original query; see `data/rewards.py`."""
     click_model: str = "pbm"
     """Click model behind `click` and `expected_click`; see `untilclick.search.click_models`."""
     click_behaviour: Behaviour = "informational"
@@ -223,7 +223,8 @@ class PPOConfig:
     rollout_feedback: float = 0.0
     """Share of the relevance model (RM3) in the score of a rollout."""
     rollout_context: float = 0.25
-    """Largest share of the original query's weight that words of the session's earlier queries have; see `blend`."""
+    """Largest share of the original query's weight that words of the session's earlier queries have; see
+    `serving/blend.py`."""
     word_dropout: float = 0.0
     """Share of prompt terms left out at random in rollouts."""
     validate_every: int = 25
@@ -246,7 +247,7 @@ class PPOConfig:
 
 @dataclass(frozen=True)
 class OfflineConfig:
-    """Learning from the actions and returns of a log alone; see `offline_data.py`."""
+    """Learning from the actions and returns of a log alone; see `data/logged_actions.py`."""
 
     method: OfflineMethod = "rwft"
     """`rwft`: return-weighted cross-entropy (Peters & Schaal, ICML 2007); `ilql`: implicit Q-learning in trlX (Snell
@@ -321,4 +322,5 @@ class EnsembleConfig:
     members: tuple[str, ...]
     """Folders of stages, or of runs, whose last stage is taken; two or more, over the same documents."""
     harm_limit: float | None = None
-    """Largest share of the validation queries that the blend may harm; None: the usual limit (`validation.py`)."""
+    """Largest share of the validation queries that the blend may harm; None: the usual limit
+    (`training/validation.py`)."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from untilclick.search.corpus import corpus_of
+from untilclick.search.corpora.load import corpus_of
 from untilclick.search.records import Collection, Corpus, Document, Topic
 
 from tests.opensearch_server import noida, osmem

@@ -60,7 +60,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
 
 
 def _run(environment: dict[str, str], folder: Path, *arguments: str) -> str:
-    code = "from untilclick.app.cli import main; main()"
+    code = "from untilclick.app.cli.main import main; main()"
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

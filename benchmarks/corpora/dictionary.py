@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from untilclick.search.analysis import term_of, terms
 from untilclick.search.records import Document, Topic
+from untilclick.search.text.analysis import term_of, terms
 
 from benchmarks.corpora.made import MadeCorpus, known_items, missing
 

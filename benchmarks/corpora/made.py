@@ -1,7 +1,7 @@
 """What a builder of a test collection brings, how it is made smaller, and the folder that it becomes.
 
-The folder is in BEIR layout, as `beir.py` reads it, with one split, `dev`: nothing is ever trained on it. Where
-documents and queries come from is known to the builders beside this file.
+The folder is in BEIR layout, as `search/corpora/beir.py` reads it, with one split, `dev`: nothing is ever trained on
+it. Where documents and queries come from is known to the builders beside this file.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from untilclick.search.analysis import terms
-from untilclick.search.beir import QRELS_HEADER
+from untilclick.search.corpora.beir import QRELS_HEADER
 from untilclick.search.errors import DataError
+from untilclick.search.files.whole_files import whole_file
 from untilclick.search.records import Document, Topic
-from untilclick.search.whole_files import whole_file
+from untilclick.search.text.analysis import terms
 
 _Kept = TypeVar("_Kept")
 

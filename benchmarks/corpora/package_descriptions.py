@@ -11,9 +11,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from untilclick.search.analysis import words
 from untilclick.search.errors import DataError
 from untilclick.search.records import Document
+from untilclick.search.text.analysis import words
 
 from benchmarks.corpora.made import MadeCorpus, known_items
 

@@ -14,25 +14,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from untilclick.rewriter.blend import COLD_START
-from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig
-from untilclick.rewriter.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.latent_semantics import term_vectors
-from untilclick.rewriter.model_folder import TermModel
-from untilclick.rewriter.policy import T5Policy, build_policy, parameter_groups
-from untilclick.rewriter.prompts import Prompt
-from untilclick.rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource, term_weights
-from untilclick.rewriter.soft_targets import SoftTarget
+from untilclick.rewriter.data.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource, term_weights
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.language.latent_semantics import term_vectors
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.language.soft_targets import SoftTarget
+from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
+from untilclick.rewriter.policy.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
+from untilclick.rewriter.policy.models import TermModel
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, Wanted, wanted
+from untilclick.rewriter.policy.t5 import T5Policy, build_policy, parameter_groups
+from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
-from untilclick.rewriter.supervised import LinearWarmupDecay, descend
-from untilclick.rewriter.supervised_loss import SupervisedLoss, Wanted, wanted
-from untilclick.rewriter.validation import BlendChoice
-from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
-from untilclick.search.opened import OpenedCollection
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
+from untilclick.rewriter.training.validation import BlendChoice
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Corpus
-from untilclick.search.term_index import TermIndex
+from untilclick.search.text.term_index import TermIndex
 
 PRIOR_FLOOR = 0.01
 """Added to each term's share of the targets, as a part of the mean share."""

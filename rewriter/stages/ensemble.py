@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from untilclick.rewriter.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.config import EnsembleConfig, RunConfig
-from untilclick.rewriter.language import Language
-from untilclick.rewriter.mean_logits import MeanLogits
+from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
+from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.stages.input import Sources, StageInput, open_sources
 from untilclick.rewriter.stages.record import MEAN, StageOutcome, latest_stage, load_stage, replaced_stage
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError, UntilclickError
-from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Session
 
 

@@ -11,7 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from untilclick.rewriter.bundle import (
+from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.language.log_space import TINY
+from untilclick.rewriter.policy.document_memory import DocumentMemory
+from untilclick.rewriter.policy.models import open_rewriter
+from untilclick.rewriter.policy.t5_folder import atomic_folder, without_progress_bars
+from untilclick.rewriter.serving.bundle import (
     FORMATS,
     MEMBERS_FOLDER,
     MEMORY_FILE,
@@ -25,15 +30,10 @@ from untilclick.rewriter.bundle import (
     read_manifest,
     write_manifest,
 )
-from untilclick.rewriter.checkpoint import atomic_folder, without_progress_bars
-from untilclick.rewriter.document_memory import DocumentMemory
-from untilclick.rewriter.language import Language
-from untilclick.rewriter.log_space import TINY
-from untilclick.rewriter.memory_reader import MemoryReader
-from untilclick.rewriter.model_folder import open_rewriter
+from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.stages.record import latest_stage, member_folders, read_stage
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
-from untilclick.search.opened import OpenedCollection
 
 Quantization = Literal["int8", "float32"]
 

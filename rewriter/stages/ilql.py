@@ -14,15 +14,15 @@ from pathlib import Path
 from trlx import train
 from trlx.data.configs import TRLConfig
 
-from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import OfflineConfig
-from untilclick.rewriter.distillation import distil, mean_divergence
-from untilclick.rewriter.offline_data import LoggedAction
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.reward_weighted import warmup_steps
+from untilclick.rewriter.data.logged_actions import LoggedAction
+from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.stages.input import StageInput
-from untilclick.rewriter.trlx_ilql import RewriterILQLTrainer
-from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.rewriter.training.distillation import distil, mean_divergence
+from untilclick.rewriter.training.reward_weighted import warmup_steps
+from untilclick.rewriter.trlx.ilql import RewriterILQLTrainer
+from untilclick.rewriter.trlx.prompts import RewriterPromptPipeline
 from untilclick.search.errors import UntilclickError
 
 CHECKPOINTS = "offline.trlx"

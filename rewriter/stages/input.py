@@ -13,21 +13,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from untilclick.rewriter.blend import BlendSettings
-from untilclick.rewriter.click_rates import rated_queries
 from untilclick.rewriter.config import RunConfig
-from untilclick.rewriter.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
-from untilclick.rewriter.language import Language
-from untilclick.rewriter.model_folder import RewriterModel
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.scorer import CorpusScorer
+from untilclick.rewriter.data.click_rates import rated_queries
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.logged_queries import LoggedQuery, SplitLog, simulated_queries, split_sessions
+from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.policy.models import RewriterModel
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.record import StageOutcome, load_stage, read_stage, write_stage
-from untilclick.rewriter.training_data import LoggedQuery, SplitLog, simulated_queries, split_sessions
-from untilclick.rewriter.validation import BlendChoice, ValidationSet
+from untilclick.rewriter.training.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
+from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import UntilclickError
-from untilclick.search.opened import OpenedCollection
+from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
-from untilclick.search.session_log import SessionLog
 
 
 class Sources(NamedTuple):

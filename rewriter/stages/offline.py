@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import OfflineConfig, RunConfig
-from untilclick.rewriter.offline_data import ActionSettings, LoggedAction, logged_actions, mean_return
-from untilclick.rewriter.reward_weighted import train_reward_weighted, weigh
+from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions, mean_return
 from untilclick.rewriter.stages.input import Sources, StageInput, open_sources
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
 from untilclick.rewriter.stages.record import BASE, OFFLINE, STAGE_FILE, WARM_START, StageOutcome
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.rewriter.training.reward_weighted import train_reward_weighted, weigh
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
-from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Session
 
 FOR_SUBWORDS = (

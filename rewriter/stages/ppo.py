@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from untilclick.rewriter import ppo_checkpoint
-from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import PPOConfig, RunConfig
-from untilclick.rewriter.ppo_trainer import PPOTrainer
 from untilclick.rewriter.stages.input import open_sources
 from untilclick.rewriter.stages.ppo_input import PPOInput
 from untilclick.rewriter.stages.record import PPO, checkpoint_folder, drop_checkpoint
-from untilclick.rewriter.training_log import TrainingLog
-from untilclick.search.opened import OpenedCollection
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.rewriter.training.log import TrainingLog
+from untilclick.rewriter.training.ppo import checkpoint as ppo_checkpoint
+from untilclick.rewriter.training.ppo.trainer import PPOTrainer
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Session
 
 Backend = Literal["builtin", "trlx"]

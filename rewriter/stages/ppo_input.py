@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untilclick.rewriter.config import PPOConfig
-from untilclick.rewriter.environment import RewardEnvironment, RolloutBlend
-from untilclick.rewriter.held_out import wanted_queries
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.prompts import Prompt
-from untilclick.rewriter.rewards import make_reward
-from untilclick.rewriter.stages.input import Sources, StageInput
-from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
-from untilclick.rewriter.text_environment import GenerationEnvironment
-from untilclick.rewriter.training_data import (
+from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend
+from untilclick.rewriter.data.generation_environment import GenerationEnvironment
+from untilclick.rewriter.data.logged_queries import (
     LoggedQuery,
     clicked_queries,
     first_and_later,
     mostly_first,
     training_query,
 )
+from untilclick.rewriter.data.rewards import make_reward
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.stages.input import Sources, StageInput
+from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
+from untilclick.rewriter.training.held_out import wanted_queries
 from untilclick.search.click_models import click_model
 from untilclick.search.errors import DataError
 

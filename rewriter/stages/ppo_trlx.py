@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from untilclick.rewriter.config import RunConfig
-from untilclick.rewriter.model_folder import open_model
+from untilclick.rewriter.policy.models import open_model
 from untilclick.rewriter.stages.input import open_sources
 from untilclick.rewriter.stages.ppo import PPOStage
 from untilclick.rewriter.stages.ppo_input import PPOInput
 from untilclick.rewriter.stages.record import PPO, TRLX_CHECKPOINTS, WARM_START
-from untilclick.rewriter.trlx_checkpoint import newest_checkpoint
-from untilclick.rewriter.trlx_reward import RewriteReward, prompt_record
+from untilclick.rewriter.trlx.checkpoint import newest_checkpoint
+from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError, UntilclickError
-from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Session
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class PPOTrlxStage:
     def of(cls, stage: PPOStage) -> PPOTrlxStage:
         """The same run with the same settings as in the built-in loop. trlX and its libraries print on stdout when
         they are imported."""
-        from untilclick.rewriter.trlx_config import trlx_config
+        from untilclick.rewriter.trlx.config import trlx_config
 
         out = stage.run.out
         return cls(stage.run, trlx_config(stage.training, out / WARM_START, out / TRLX_CHECKPOINTS), stage.resume)
@@ -72,9 +72,9 @@ def main(
     require_trlx()
     from trlx import train
 
-    from untilclick.rewriter import trlx_trainer
-    from untilclick.rewriter.trlx_best import BEST_FOLDER, kept_evaluation
-    from untilclick.rewriter.trlx_config import ppo_config
+    from untilclick.rewriter.trlx import trainer as trlx_trainer
+    from untilclick.rewriter.trlx.best import BEST_FOLDER, kept_evaluation
+    from untilclick.rewriter.trlx.config import ppo_config
 
     run, trlx = config.run.out, config.trlx
     settings = ppo_config(trlx)

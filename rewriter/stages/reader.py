@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from untilclick.rewriter.language import Language
-from untilclick.rewriter.mean_logits import MeanLogits
-from untilclick.rewriter.model_folder import open_rewriter
+from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.policy.models import open_rewriter
+from untilclick.rewriter.serving.ensemble import MeanLogits
+from untilclick.rewriter.serving.term_rewriter import NextTermLogits, Spelling, TermRewriter
 from untilclick.rewriter.stages.record import member_folders, read_stage
-from untilclick.rewriter.term_rewriter import NextTermLogits, Spelling, TermRewriter
-from untilclick.search.engine import SearchEngine
+from untilclick.search.engines.protocol import SearchEngine
 
 
 def open_reader(folder: Path) -> tuple[NextTermLogits, Language]:

@@ -23,15 +23,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from untilclick.rewriter.blend import BlendSettings
-from untilclick.rewriter.bundle import MEMBERS_FOLDER
-from untilclick.rewriter.checkpoint import atomic_folder
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PPOConfig, WarmStartConfig
-from untilclick.rewriter.model_folder import RewriterModel, open_rewriter
-from untilclick.rewriter.prompts import PROMPT_VERSION
-from untilclick.rewriter.validation import BlendChoice
+from untilclick.rewriter.language.prompts import PROMPT_VERSION
+from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
+from untilclick.rewriter.policy.t5_folder import atomic_folder
+from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
+from untilclick.rewriter.training.validation import BlendChoice
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
-from untilclick.search.opened import OpenedCollection
 from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"

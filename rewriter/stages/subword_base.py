@@ -12,24 +12,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from untilclick.rewriter.blend import COLD_START
-from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import PolicyConfig, RunConfig
-from untilclick.rewriter.language import SubwordLanguage
-from untilclick.rewriter.model_folder import SubwordModel
-from untilclick.rewriter.policy import T5Policy, parameter_groups
-from untilclick.rewriter.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
+from untilclick.rewriter.data.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
+from untilclick.rewriter.language.language import SubwordLanguage
+from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
+from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.rewriter.policy.models import SubwordModel
+from untilclick.rewriter.policy.subword import load_subword
+from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
+from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
-from untilclick.rewriter.subword import load_subword
-from untilclick.rewriter.subword_config import SubwordBaseConfig, SubwordConfig
-from untilclick.rewriter.supervised import LinearWarmupDecay, descend
-from untilclick.rewriter.target_texts import target_ids, text_loss
-from untilclick.rewriter.validation import BlendChoice
-from untilclick.rewriter.vocabulary import TermVocabulary
-from untilclick.search.opened import OpenedCollection
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
+from untilclick.rewriter.training.validation import BlendChoice
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Corpus
-from untilclick.search.term_index import TermIndex
+from untilclick.search.text.term_index import TermIndex
 
 WARMUP_STEPS = 20
 

@@ -74,7 +74,7 @@ def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLCon
 
     require_trlx()
     from untilclick.rewriter.stages.record import TRLX_CHECKPOINTS, WARM_START
-    from untilclick.rewriter.trlx_config import trlx_config
+    from untilclick.rewriter.trlx.config import trlx_config
 
     settings = trlx_config(PPOConfig(seed=seed), out / WARM_START, out / TRLX_CHECKPOINTS)
     for source, given in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):

@@ -9,24 +9,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from untilclick.rewriter.best_weights import BestWeights
-from untilclick.rewriter.callbacks import Progress, Validation
 from untilclick.rewriter.config import RunConfig, WarmStartConfig
-from untilclick.rewriter.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
-from untilclick.rewriter.hindsight import TargetMaker, TargetSettings
-from untilclick.rewriter.language import Language
-from untilclick.rewriter.model_folder import TargetLoss
-from untilclick.rewriter.policy import T5Policy, parameter_groups
-from untilclick.rewriter.prompts import Prompt, drop_words
-from untilclick.rewriter.pseudo_queries import term_weights
-from untilclick.rewriter.soft_targets import SoftTarget
+from untilclick.rewriter.data.hindsight import TargetMaker, TargetSettings
+from untilclick.rewriter.data.logged_queries import LoggedQuery, clicked_queries, retrieval_terms
+from untilclick.rewriter.data.pseudo_queries import term_weights
+from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.language.prompts import Prompt, drop_words
+from untilclick.rewriter.language.soft_targets import SoftTarget
+from untilclick.rewriter.policy.models import TargetLoss
+from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
+from untilclick.rewriter.serving.term_rewriter import Spelling
 from untilclick.rewriter.stages.input import StageInput, open_sources
 from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint
-from untilclick.rewriter.supervised import LinearWarmupDecay, descend
-from untilclick.rewriter.term_rewriter import Spelling
-from untilclick.rewriter.training_data import LoggedQuery, clicked_queries, retrieval_terms
+from untilclick.rewriter.training.callbacks import Progress, Validation
+from untilclick.rewriter.training.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
+from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
+from untilclick.rewriter.training.weights import BestWeights
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
-from untilclick.search.opened import OpenedCollection
 from untilclick.search.records import Session
 
 

@@ -2,8 +2,8 @@
 
 The cascade model is counted; the others are fitted by expectation maximisation (Chuklin, Markov & de Rijke, "Click
 Models for Web Search", 2015, chapter 4), with the exact posterior also for DCM and SDBN, whose usual counting
-estimates take the last click for the end of reading and so are biased. The steps are in `fit_cascade` and
-`fit_browsing`; nothing here reads a session log.
+estimates take the last click for the end of reading and so are biased. The steps are in `fit_cascade.py` and
+`fit_browsing.py`; nothing here reads a session log.
 
 Item classes are numbers of query-document pairs, made by the caller; the fitted model answers for the same numbers.
 """

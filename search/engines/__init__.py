@@ -1,10 +1,11 @@
-"""BM25 engines behind the protocol of `untilclick.search.engine`, one library each, and the one door to them."""
+"""BM25 engines behind the protocol of `untilclick.search.engines.protocol`, one library each, and the one door to
+them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from untilclick.search.engine import LiveEngine, SearchEngine
+from untilclick.search.engines.protocol import LiveEngine, SearchEngine
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus
 

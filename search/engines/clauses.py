@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from untilclick.search.analysis import terms_of
 from untilclick.search.records import WeightedQuery
+from untilclick.search.text.analysis import terms_of
 
 MAX_QUERY_TERMS = 1024
 """Terms of a query beyond this many, in order of the query, are ignored, as Lucene's default clause limit does: a

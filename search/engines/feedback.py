@@ -14,8 +14,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.search.analysis import term_of, words
 from untilclick.search.records import Document, Feedback, ScoredDoc
+from untilclick.search.text.analysis import term_of, words
 
 FEEDBACK_DOCUMENTS = 10
 """First documents of the ranking that the model is made from; the usual choice of RM3 baselines."""

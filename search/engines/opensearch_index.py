@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from untilclick.search.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, terms
 from untilclick.search.engines.opensearch_client import cluster_failures
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
+from untilclick.search.text.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, terms
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch

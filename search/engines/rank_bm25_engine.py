@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
-from untilclick.search.analysis import terms
 from untilclick.search.engines.clauses import query_tokens
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
 from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
+from untilclick.search.text.analysis import terms
 
 CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of the latest query terms."""

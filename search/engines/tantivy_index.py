@@ -18,9 +18,9 @@ from pathlib import Path
 from tantivy import Document as TantivyDocument
 from tantivy import Index, Query, Schema, SchemaBuilder
 
-from untilclick.search.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
+from untilclick.search.text.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 
 SCHEMA_VERSION = 1
 """Raised whenever fields or their meaning change."""

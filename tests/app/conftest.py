@@ -9,9 +9,9 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from untilclick.app.main import create_app
-from untilclick.app.settings import Settings
-from untilclick.search.corpus import corpus_of
+from untilclick.app.http.main import create_app
+from untilclick.app.settings.service import Settings
+from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 
 from tests.app.page import DOTTED, EXAMPLES, TABLE

@@ -4,20 +4,20 @@ import threading
 import time
 from pathlib import Path
 
-from untilclick.app.bounded_rewriter import RewriteLimits
-from untilclick.app.click_tokens import ClickTokens
-from untilclick.app.late_log import LateLog
-from untilclick.app.metrics import Metrics
-from untilclick.app.models import FixedModel
-from untilclick.app.service import SearchService, ServiceParts
-from untilclick.app.soft_log import LogLimits, SoftLog
-from untilclick.app.spool_folder import Spool
+from untilclick.app.event_log.event_log import LogLimits, SoftLog
+from untilclick.app.event_log.reconnecting_log import LateLog
+from untilclick.app.event_log.spool_folder import Spool
+from untilclick.app.observe.metrics import Metrics
+from untilclick.app.service.click_tokens import ClickTokens
+from untilclick.app.service.service import SearchService, ServiceParts
+from untilclick.app.versions.bounded_rewriter import RewriteLimits
+from untilclick.app.versions.models import FixedModel
 from untilclick.rewriter.rewrite import Reason, Rewrite
-from untilclick.search.corpus import corpus_of
+from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import LogAwayError
+from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Document, WeightedQuery
-from untilclick.search.session_log import SessionLog
 
 ROOMY = LogLimits(history_budget_ms=10_000.0, drain_s=30.0, fresh_s=30.0)
 """Time enough on a busy machine."""

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from untilclick.app.bounded_rewriter import RewriteLimits
-from untilclick.app.main import create_app
-from untilclick.app.metrics import Metrics
-from untilclick.app.model_metrics import ModelMetrics
-from untilclick.app.models import FixedModel
-from untilclick.app.settings import Settings, variable_of
-from untilclick.app.shadow import ShadowFigures
+from untilclick.app.http.main import create_app
+from untilclick.app.observe.metrics import Metrics
+from untilclick.app.observe.model_metrics import ModelMetrics
+from untilclick.app.settings.service import Settings, variable_of
+from untilclick.app.versions.bounded_rewriter import RewriteLimits
+from untilclick.app.versions.models import FixedModel
+from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.rewriter.rewrite import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_every_reason_is_documented(page):
 
 def test_every_kind_of_problem_is_documented(page):
     used = set()
-    for path in (ROOT / "app").glob("*.py"):
+    for path in (ROOT / "app").rglob("*.py"):
         used |= set(re.findall(r'problem_type\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
     assert len(used) == 9
     assert {kind for kind in used if f"`urn:untilclick:problem:{kind}`" not in page} == set()

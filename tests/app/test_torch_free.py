@@ -9,8 +9,8 @@ FORBIDDEN = ("torch", "transformers", "matplotlib", "gymnasium")
 
 CODE = """
 import json, sys
-from untilclick.app.main import create_app
-from untilclick.app.settings import Settings
+from untilclick.app.http.main import create_app
+from untilclick.app.settings.service import Settings
 create_app(Settings())
 print(json.dumps(sorted(sys.modules)))
 """
@@ -22,4 +22,4 @@ def test_importing_and_creating_the_application_loads_no_torch():
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     modules = set(json.loads(done.stdout))
     assert modules.isdisjoint(FORBIDDEN)
-    assert "untilclick.app.routes_search" in modules
+    assert "untilclick.app.http.routes.search" in modules

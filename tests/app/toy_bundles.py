@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
-from untilclick.rewriter.blend import BlendSettings
-from untilclick.rewriter.bundle import BundleManifest, bundle_version, checksums, read_manifest, write_manifest
+from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.bundle import (
+    BundleManifest,
+    bundle_version,
+    checksums,
+    read_manifest,
+    write_manifest,
+)
 
 from tests.app.stand_ins import BrokenRewriter, TableRewriter
 

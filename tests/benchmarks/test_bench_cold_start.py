@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from untilclick.search.corpus import load_collection
+from untilclick.search.corpora.load import load_collection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection, Document, Topic
 

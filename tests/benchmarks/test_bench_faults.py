@@ -1,7 +1,7 @@
 """The audit of a log against what was answered sees what is lost, doubled and out of order."""
 
+from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Click, Session, Turn
-from untilclick.search.session_log import SessionLog
 
 from benchmarks.bench_faults import Outcome, report
 from benchmarks.fault_rig import Audit, Notes, audit

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untilclick.rewriter.subword import SubwordVocabulary
+from untilclick.rewriter.policy.subword import SubwordVocabulary
 
 from benchmarks.bench_ppo import print_table
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock, peak_memory

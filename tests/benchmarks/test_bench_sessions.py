@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from untilclick.search.corpus import load_collection
+from untilclick.search.corpora.load import load_collection
 
 from benchmarks.bench_sessions import folds, main
 from benchmarks.session_topics import histories, needs, read_lines, with_histories

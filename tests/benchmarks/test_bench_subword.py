@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from untilclick.rewriter.subword_config import SubwordConfig
+from untilclick.rewriter.language.subword_settings import SubwordConfig
 
 from benchmarks import bench_subword
 from benchmarks.stand_in_t5 import T5Shape

@@ -11,12 +11,12 @@ import yaml
 from compose_spec import PyCompose
 from podman_compose import rec_subs
 
-from untilclick.app.bounded_rewriter import RewriteLimits
-from untilclick.app.metrics import Metrics
-from untilclick.app.model_metrics import ModelMetrics
-from untilclick.app.models import FixedModel
-from untilclick.app.settings import Settings, variable_of
-from untilclick.app.shadow import ShadowFigures
+from untilclick.app.observe.metrics import Metrics
+from untilclick.app.observe.model_metrics import ModelMetrics
+from untilclick.app.settings.service import Settings, variable_of
+from untilclick.app.versions.bounded_rewriter import RewriteLimits
+from untilclick.app.versions.models import FixedModel
+from untilclick.app.versions.shadow import ShadowFigures
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

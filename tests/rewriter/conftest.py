@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.scorer import CorpusScorer
-from untilclick.rewriter.vocabulary import TermVocabulary
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.tantivy_engine import TantivyEngine
-from untilclick.search.opened import OpenedCollection
 
 from tests.rewriter.toy_learning import toy_opened, toy_policy
 from tests.rewriter.toy_trlx import make_world, starter

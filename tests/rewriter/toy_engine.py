@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from untilclick.search.analysis import terms
-from untilclick.search.bm25 import weight_matrix
-from untilclick.search.opened import OpenedCollection
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.records import Collection, Corpus, Document, Feedback, ScoredDoc, Topic, WeightedQuery
-from untilclick.search.spelling import SpellingCorrector
-from untilclick.search.term_index import TermIndex
+from untilclick.search.text.analysis import terms
+from untilclick.search.text.spelling import SpellingCorrector
+from untilclick.search.text.term_index import TermIndex
 
 DOCUMENTS = (
     Document("d0", "Sorting lists", "sort a list in place with key and reverse arguments"),

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.prompts import Prompt
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
+from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.stages.base import new_policy
-from untilclick.rewriter.vocabulary import EOS_ID, TermVocabulary
-from untilclick.search.corpus import corpus_of
-from untilclick.search.opened import OpenedCollection
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Click, Collection, Corpus, Document, Session, Topic, Turn
 
 THEMES: dict[str, str] = {

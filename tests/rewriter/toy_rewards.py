@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from untilclick.rewriter.environment import FoundDocuments, RewardBatch
+from untilclick.rewriter.data.environment import FoundDocuments, RewardBatch
 
 
 class PlantedReward:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from untilclick.rewriter.callbacks import Progress
 from untilclick.rewriter.config import (
     BaseConfig,
     EnsembleConfig,
@@ -15,9 +14,10 @@ from untilclick.rewriter.config import (
     RunConfig,
     WarmStartConfig,
 )
+from untilclick.rewriter.language.subword_settings import SubwordBaseConfig
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, subword_base, warm_start
-from untilclick.rewriter.subword_config import SubwordBaseConfig
-from untilclick.search.opened import OpenedCollection
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Session
 
 

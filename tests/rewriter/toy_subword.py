@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from untilclick.rewriter.policy import PromptBatch, T5Policy
-from untilclick.rewriter.subword import SubwordVocabulary
-from untilclick.rewriter.vocabulary import EOS_ID
+from untilclick.rewriter.language.vocabulary import EOS_ID
+from untilclick.rewriter.policy.subword import SubwordVocabulary
+from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 from tests.rewriter.toy_learning import THEMES

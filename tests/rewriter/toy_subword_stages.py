@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from untilclick.rewriter.language import SubwordLanguage
-from untilclick.rewriter.policy import T5Policy
-from untilclick.rewriter.stages.subword_base import SubwordStart, new_subword
-from untilclick.rewriter.subword import SubwordVocabulary, save_subword
-from untilclick.rewriter.subword_config import (
+from untilclick.rewriter.language.language import SubwordLanguage
+from untilclick.rewriter.language.subword_settings import (
     SubwordBaseConfig,
     SubwordConfig,
     SubwordPPOConfig,
     SubwordWarmStartConfig,
 )
-from untilclick.search.opened import OpenedCollection
+from untilclick.rewriter.policy.subword import SubwordVocabulary, save_subword
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.stages.subword_base import SubwordStart, new_subword
+from untilclick.search.corpora.opened import OpenedCollection
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 from tests.rewriter.toy_learning import THEMES, TOY_PPO

@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from untilclick.rewriter.checkpoint import save_policy
-from untilclick.rewriter.language import TermLanguage
-from untilclick.rewriter.policy import collate
-from untilclick.search.opened import OpenedCollection
-from untilclick.search.session_log import SessionLog
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.policy.t5 import collate
+from untilclick.rewriter.policy.t5_folder import save_policy
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.log.session_log import SessionLog
 
 from tests.rewriter.toy_learning import (
     THEMES,
@@ -82,10 +82,10 @@ class NoReward(PlantedTexts):
 def starter(bench, folder: Path) -> Callable:
     """A function that makes a trainer on eleven prompts of one term, from a saved model; keyword arguments change
     its settings, `options` those of trlX, by section."""
-    from untilclick.rewriter.trlx_config import trlx_config
-    from untilclick.rewriter.trlx_pipeline import RewriterPromptPipeline
-    from untilclick.rewriter.trlx_reward import prompt_record
-    from untilclick.rewriter.trlx_trainer import RewriterPPOTrainer
+    from untilclick.rewriter.trlx.config import trlx_config
+    from untilclick.rewriter.trlx.prompts import RewriterPromptPipeline
+    from untilclick.rewriter.trlx.reward import prompt_record
+    from untilclick.rewriter.trlx.trainer import RewriterPPOTrainer
 
     def made(decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, options=None, **changes):
         policy, vocabulary = toy_policy(bench, decoding)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from untilclick.search.live_events import LiveTurn
+from untilclick.search.log.live_events import LiveTurn
+from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Click, Session, Turn
-from untilclick.search.session_log import SessionLog
 
 BERLIN = Session(
     "s-berlin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from untilclick.search.corpus import load_collection
+from untilclick.search.corpora.load import load_collection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Document, Topic
 

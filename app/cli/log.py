@@ -1,0 +1,115 @@
+"""`untilclick log stats|audit|export|import`: what a session log says, and sessions to and from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from untilclick.app.cli.options import AsJson, Config, LogUrl
+
+Format = Annotated[
+    Literal["ubi", "jsonl"],
+    typer.Option(
+        "--format",
+        envvar="UNTILCLICK_FORMAT",
+        help="ubi: a folder of User Behavior Insights 1.3.0 files; jsonl: one file, one session a line.",
+    ),
+]
+SourceName = Annotated[
+    Literal["all", "simulated", "live"],
+    typer.Option("--source", envvar="UNTILCLICK_SOURCE", help="Whose sessions."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(
+        name="log",
+        no_args_is_help=True,
+        help="Look into a session log, and exchange sessions with other tools.",
+        epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db[/b]",
+    )
+    group.command(epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db --source live[/b]")(stats)
+    group.command(epilog="Example: [b]untilclick log audit --log untilclick.db[/b]")(audit)
+    group.command(
+        "export", epilog="Example: [b]untilclick log export --log runs/stdlib/log.db --format ubi --out ubi-files[/b]"
+    )(export_log)
+    group.command(
+        "import", epilog="Example: [b]untilclick log import ubi-files --log runs/other.db --format ubi[/b]"
+    )(import_log)
+    app.add_typer(group)
+
+
+def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_json: AsJson = False) -> None:
+    """Sessions, queries and clicks, the share clicked at the first query, and queries until the click."""
+    from untilclick.app.terminal.terminal import Terminal, stats_table
+    from untilclick.search.log.session_log import SessionLog
+
+    terminal = Terminal(as_json=as_json)
+    with SessionLog.open(log, create=False) as opened:
+        found = opened.stats(None if source == "all" else source)
+    terminal.table(stats_table(found))
+    terminal.answer(found)
+
+
+def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
+    """List visitors of the live log that look like programs, and why."""
+    from untilclick.app.terminal.terminal import Terminal, suspects_table
+    from untilclick.search.log.session_log import SessionLog
+    from untilclick.search.log.visitors import suspects
+
+    terminal = Terminal(as_json=as_json)
+    with SessionLog.open(log, create=False) as opened, terminal.progress("Reading sessions"):
+        found = suspects(opened.sessions("live"))
+    if found:
+        terminal.table(suspects_table(found))
+    else:
+        terminal.line("Nobody in this log looks automated.")
+    terminal.answer({"suspects": found})
+
+
+def export_log(
+    log: LogUrl,
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="PATH", envvar="UNTILCLICK_OUT", help="A folder for ubi, a file for jsonl."),
+    ],
+    file_format: Format = "ubi",
+    source: SourceName = "all",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write sessions to files."""
+    from untilclick.app.terminal.terminal import Terminal
+    from untilclick.search.log.session_jsonl import export_jsonl
+    from untilclick.search.log.session_log import SessionLog
+    from untilclick.search.log.ubi import export_ubi
+
+    terminal = Terminal(as_json=as_json)
+    whose = None if source == "all" else source
+    with SessionLog.open(log, create=False) as opened, terminal.progress("Writing sessions"):
+        n = export_jsonl(opened, out, whose) if file_format == "jsonl" else export_ubi(opened, out, whose).sessions
+    terminal.line(f"{n:,} sessions written to {out}")
+    terminal.answer({"sessions": n, "out": out})
+
+
+def import_log(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder of ubi files, or a jsonl file.")],
+    log: LogUrl,
+    file_format: Format = "ubi",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the sessions of files to a log: all of them, or none where one is broken or already there."""
+    from untilclick.app.terminal.terminal import Terminal
+    from untilclick.search.log.session_jsonl import import_jsonl
+    from untilclick.search.log.session_log import SessionLog
+    from untilclick.search.log.ubi import import_ubi
+
+    terminal = Terminal(as_json=as_json)
+    with SessionLog.open(log) as opened, terminal.progress("Reading sessions"):
+        n = import_jsonl(path, opened) if file_format == "jsonl" else import_ubi(path, opened).sessions
+    terminal.line(f"{n:,} sessions added to {log}")
+    terminal.answer({"sessions": n, "log": log})

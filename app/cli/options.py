@@ -1,0 +1,91 @@
+"""The options that commands share, each with its environment variable, and the settings file behind `--config`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from untilclick.app.settings.commands import Given, SettingsFile, read_settings_file
+
+_FILE = "untilclick.settings_file"
+
+EngineName = Literal["tantivy", "rank-bm25"]
+ServiceEngineName = Literal["tantivy", "rank-bm25", "opensearch"]
+
+
+def _use_file(context: typer.Context, path: Path | None) -> Path | None:
+    """Make the file's options the defaults of this command."""
+    if path is not None and not context.resilient_parsing:
+        root = context.find_root()
+        file = read_settings_file(path, sorted(set(_option_names(root.command))))
+        context.meta[_FILE] = file
+        context.default_map = dict(file.options)
+    return path
+
+
+def _option_names(command: Any) -> Iterator[str]:  # noqa: ANN401  (the parser's classes are private)
+    for parameter in command.params:
+        if parameter.envvar:
+            yield str(parameter.name)
+    for child in getattr(command, "commands", {}).values():
+        yield from _option_names(child)
+
+
+def given(context: typer.Context, overrides: list[str] | None) -> Given:
+    """What `--set`, environment and file say about the stages."""
+    file = context.meta.get(_FILE)
+    return Given.of(overrides or (), os.environ, file if isinstance(file, SettingsFile) else None)
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        envvar="UNTILCLICK_CONFIG",
+        is_eager=True,
+        callback=_use_file,
+        help="TOML file with settings; options and UNTILCLICK_* variables come before it.",
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="TABLE.FIELD=VALUE", help="One setting of a stage, such as ppo.iterations=200."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress stays on stderr.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="SRC",
+        envvar="UNTILCLICK_DATA",
+        help="Documents: stdlib, a BEIR folder, a JSONL file, or ir_datasets:ID.",
+    ),
+]
+LogUrl = Annotated[
+    str,
+    typer.Option(
+        "--log",
+        metavar="URL",
+        envvar="UNTILCLICK_LOG",
+        help="Session log: a file, sqlite:///FILE, or postgresql+psycopg://...",
+    ),
+]
+Engine = Annotated[EngineName, typer.Option("--engine", envvar="UNTILCLICK_ENGINE", help="BM25 engine.")]
+ServiceEngine = Annotated[
+    ServiceEngineName,
+    typer.Option(
+        "--engine", envvar="UNTILCLICK_ENGINE", help="BM25 engine; opensearch: a cluster, see docs/service.md."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, envvar="UNTILCLICK_SEED", help="Decides everything that is drawn.")
+]
+Sessions = Annotated[
+    int, typer.Option("--sessions", min=1, envvar="UNTILCLICK_SESSIONS", help="How many sessions to simulate.")
+]
+Host = Annotated[str, typer.Option("--host", envvar="UNTILCLICK_HOST", help="Address to listen on.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, envvar="UNTILCLICK_PORT", help="Port to listen on.")]

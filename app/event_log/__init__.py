@@ -1,0 +1,1 @@
+"""Events on their way to the session log: spooled to disk first, then delivered to the database."""

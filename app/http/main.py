@@ -1,0 +1,130 @@
+"""The application: `create_app` builds it, `serve` runs it. Nothing happens at import, and no trainer is imported."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import uvicorn
+from anyio import to_thread
+from fastapi import FastAPI
+
+from untilclick.app.http.access import ServiceAccess
+from untilclick.app.http.middleware import Envelope
+from untilclick.app.http.openapi_document import describe
+from untilclick.app.http.problems import install_problem_handlers
+from untilclick.app.http.routes import documents, health, models, page, reading, search
+from untilclick.app.http.shutdown import leaving_late, left_at_sigterm
+from untilclick.app.observe.metrics import Metrics
+from untilclick.app.observe.request_logs import set_up_logs
+from untilclick.app.observe.tracing import tracing_to
+from untilclick.app.service.opening import open_service
+from untilclick.app.service.service import SearchService
+from untilclick.app.settings.service import Settings
+from untilclick.search.version import program_version
+
+DESCRIPTION = (
+    "Search that rephrases what was typed into what was meant, and learns from every session until its click. "
+    "Errors are problem documents (RFC 9457)."
+)
+SLOW_THREADS = 2
+"""Requests for figures and changes of documents answered at once."""
+OPERATOR_THREADS = 2
+"""Changes of versions, and requests for metrics, answered at once, however many figures are waited for."""
+GRACE_SECONDS = 10
+"""How long requests in progress may take when the service is stopped."""
+
+
+def create_app(settings: Settings, service: SearchService | None = None) -> FastAPI:
+    """The application around a service; without one it is opened at start-up and closed at the end.
+
+    A service that is handed in stays its owner's to close.
+    """
+    metrics = service.metrics if service is not None else Metrics(tracing_to(settings.otlp_endpoint))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = service if service is not None else await to_thread.run_sync(_open, settings, metrics)
+        searches, slow, operators = map(
+            anyio.CapacityLimiter, (settings.search_threads, SLOW_THREADS, OPERATOR_THREADS)
+        )
+        try:
+            with leaving_late(settings.stop_delay_s) as leaving:
+                app.state.access = ServiceAccess(opened, settings, searches, slow, operators, leaving)
+                yield
+        finally:
+            if service is None:
+                opened.close()
+                metrics.tracing.close()
+
+    app = FastAPI(
+        title=settings.title,
+        version=program_version(),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    if settings.rate_limits:
+        from untilclick.app.http.rate_limits import RateLimits
+
+        app.add_middleware(RateLimits, limits=settings.rate_limits)
+    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+    install_problem_handlers(app)
+    for routes in (search, documents, reading, models, health, page):
+        app.include_router(routes.router)
+    page.mount_static(app)
+    describe(app, settings)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until stopped by a signal. Raises the UntilclickError of what cannot be opened.
+
+    With several workers each process opens the service for itself, from the environment.
+    """
+    options: dict[str, Any] = {  # Any: handed through to uvicorn
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": True,
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+    }
+    with contextlib.suppress(KeyboardInterrupt):
+        if settings.workers > 1:
+            os.environ.update(settings.to_environment())
+            uvicorn.run(
+                "untilclick.app.http.main:app_from_environment", factory=True, workers=settings.workers, **options
+            )
+            return
+        set_up_logs(settings.log_format)
+        metrics = Metrics(tracing_to(settings.otlp_endpoint))
+        with (
+            left_at_sigterm(),
+            contextlib.closing(metrics.tracing),
+            contextlib.closing(_open(settings, metrics)) as service,
+        ):
+            uvicorn.run(create_app(settings, service), **options)
+
+
+def _open(settings: Settings, metrics: Metrics) -> SearchService:
+    """Open the service for the life of the process: what it consists of is no garbage, and the collector, which would
+    stop all requests to look at it again and again, is told so."""
+    service = open_service(settings, metrics)
+    gc.collect()
+    gc.freeze()
+    return service
+
+
+def app_from_environment() -> FastAPI:
+    """The application that the environment describes: the factory for servers with several processes."""
+    settings = Settings.from_environment(os.environ)
+    set_up_logs(settings.log_format)
+    return create_app(settings)

@@ -1,0 +1,36 @@
+"""The OpenAPI document of an application: FastAPI's own, with the limits that are set and what errors look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from untilclick.app.http.problems import use_problem_media_type
+from untilclick.app.settings.service import Settings
+
+Json = dict[str, Any]  # Any: a JSON document
+
+
+def describe(app: FastAPI, settings: Settings) -> None:
+    """Have `/openapi.json` say the limits that are set, and that errors are problem documents."""
+
+    def openapi() -> Json:
+        if app.openapi_schema is None:
+            plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            app.openapi_schema = _with_limits(use_problem_media_type(plain), settings)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _with_limits(document: Json, settings: Settings) -> Json:
+    schemas = document["components"]["schemas"]
+    searched, rewritten = (schemas[name]["properties"] for name in ("SearchRequest", "RewriteRequestBody"))
+    parameters = {one["name"]: one["schema"] for one in document["paths"]["/v1/search"]["get"]["parameters"]}
+    for text in (searched["query"], rewritten["query"], rewritten["history"]["items"], parameters["q"]):
+        text["maxLength"] = settings.max_query_characters
+    for number in (searched["k"], parameters["k"]):
+        number["maximum"] = settings.max_k
+    return document

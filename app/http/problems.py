@@ -1,0 +1,168 @@
+"""Errors as problem documents (RFC 9457, `application/problem+json`), for every error there is.
+
+What went wrong inside is logged under the request's id and never told: no stack trace, no value that was sent, no
+path of a file.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from untilclick.app.service.click_tokens import ClickTokenError
+from untilclick.app.service.live_documents import FixedDocumentsError
+from untilclick.app.versions.models import NoModelFolderError, RefusedVersionError
+from untilclick.app.versions.store import UnknownVersionError
+from untilclick.search.errors import EngineError, LogError, ModelError, UnknownDocumentError
+
+PROBLEM_JSON = "application/problem+json"
+REQUEST_ID = "untilclick.request_id"
+"""Key of the request's id in the ASGI scope."""
+
+_log = logging.getLogger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one part of a request."""
+
+    place: str = Field(description="`body`, `query` or `path`.")
+    field: str = Field(description="Dotted name; empty for the whole.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem document."""
+
+    type: str = Field(description="`about:blank`, or a name of the kind of problem that programs can rely on.")
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str | None = Field(
+        default=None, description="`urn:untilclick:request:` and the request's id, to be quoted to operators."
+    )
+    errors: list[FieldProblem] | None = Field(default=None, description="What is wrong where, for 422.")
+
+
+def problem_type(name: str) -> str:
+    """The type of our own kinds of problem."""
+    return f"urn:untilclick:problem:{name}"
+
+
+def problem_response(problem: Problem, request_id: str | None, headers: dict[str, str] | None = None) -> JSONResponse:
+    """A problem as a response."""
+    named = problem.model_copy(update={"instance": f"urn:untilclick:request:{request_id}" if request_id else None})
+    content = named.model_dump(exclude_none=True)
+    return JSONResponse(content, problem.status, headers, media_type=PROBLEM_JSON)
+
+
+def internal_problem() -> Problem:
+    """What is said of a fault of ours."""
+    detail = "Something went wrong here; it was logged under this request's id."
+    return Problem(type="about:blank", title="Internal Server Error", status=500, detail=detail)
+
+
+def too_large_problem(detail: str) -> Problem:
+    """What is said of a body that is too large."""
+    return Problem(type=problem_type("body-too-large"), title="Content Too Large", status=413, detail=detail)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every exception with a problem document."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    for kind in (
+        ClickTokenError,
+        UnknownVersionError,
+        RefusedVersionError,
+        NoModelFolderError,
+        FixedDocumentsError,
+        ModelError,
+        LogError,
+        EngineError,
+    ):
+        app.add_exception_handler(kind, _own_error)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: FastAPI's own type
+    """The `responses` argument of a route that may answer with these problems."""
+    return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in (*statuses, 500)}
+
+
+def use_problem_media_type(openapi: dict[str, Any]) -> dict[str, Any]:  # Any: a JSON document
+    """Say in an OpenAPI document that errors are `application/problem+json`."""
+    for path in openapi["paths"].values():
+        for operation in path.values():
+            for status, response in operation.get("responses", {}).items():
+                content = response.get("content", {})
+                if status[0] in "45" and "application/json" in content:
+                    content[PROBLEM_JSON] = content.pop("application/json")
+    return openapi
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    found = [_field_problem(tuple(each["loc"]), str(each["msg"])) for each in problems]
+    detail = "; ".join(f"{one.field or one.place}: {one.detail}" for one in found[:3])
+    problem = Problem(type=problem_type("invalid-request"), title="Invalid request", status=422, detail=detail)
+    return problem_response(problem.model_copy(update={"errors": found}), request_id_of(request))
+
+
+def _field_problem(location: tuple[str | int, ...], message: str) -> FieldProblem:
+    place, *path = location or ("body",)
+    if path and isinstance(path[0], int) and len(path) == 1:
+        path = []  # where in the text the JSON broke off
+    return FieldProblem(
+        place=str(place), field=".".join(map(str, path)), detail=message.removeprefix("Value error, ")
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 413:
+        return problem_response(too_large_problem(str(error.detail)), request_id_of(request))
+    if error.status_code == 400:  # what FastAPI says of a body that is no text
+        return await _invalid(request, RequestValidationError([{"loc": ("body",), "msg": "must be JSON in UTF-8"}]))
+    title = HTTPStatus(error.status_code).phrase
+    detail = None if error.detail == title else str(error.detail)
+    problem = Problem(type="about:blank", title=title, status=error.status_code, detail=detail)
+    return problem_response(problem, request_id_of(request), dict(error.headers or {}))
+
+
+async def _own_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, ClickTokenError):
+        problem = Problem(
+            type=problem_type("click-token"), title="Click token refused", status=403, detail=str(error)
+        )
+    elif isinstance(error, UnknownVersionError):
+        problem = Problem(
+            type=problem_type("no-such-version"), title="No such version", status=404, detail=str(error)
+        )
+    elif isinstance(error, RefusedVersionError | NoModelFolderError):
+        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=str(error))
+    elif isinstance(error, ModelError):
+        _log.error("A change of models failed: %s", error)
+        detail = "The folder of versions cannot be used; the service's log says why."
+        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=detail)
+    elif isinstance(error, FixedDocumentsError):
+        problem = Problem(type=problem_type("documents-fixed"), title="Not done", status=409, detail=str(error))
+    elif isinstance(error, UnknownDocumentError):
+        problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
+    else:
+        part = "session log" if isinstance(error, LogError) else "search engine"
+        _log.error("The %s failed: %s", part, error)
+        detail = f"The {part} does not answer at the moment. Try again later."
+        problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
+    return problem_response(problem, request_id_of(request))
+
+
+def request_id_of(request: Request) -> str | None:
+    """The id under which a request is logged; None outside the service's envelope."""
+    found = request.scope.get(REQUEST_ID)
+    return found if isinstance(found, str) else None

@@ -1,0 +1,55 @@
+"""For operators: is it alive, is it ready, what does it count."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from untilclick.app.http.access import Access
+from untilclick.app.http.problems import Problem, problem_response, problem_responses, problem_type, request_id_of
+from untilclick.app.http.schemas import LiveResponse, ReadyResponse
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", summary="Liveness", responses=problem_responses())
+async def healthz() -> LiveResponse:
+    """The process answers. Nothing else is looked at."""
+    return LiveResponse()
+
+
+@router.get("/readyz", summary="Readiness", response_model=ReadyResponse, responses=problem_responses(503))
+async def readyz(access: Access, request: Request) -> ReadyResponse | JSONResponse:
+    """Engine and log are tried, and the model is looked for. Without its engine the service is not ready; without its
+    log it is degraded, since searches are answered all the same. Told to end, it is not ready and still answers."""
+    if access.leaving.is_set():
+        return _unavailable("The service has been told to end.", request)
+    health = await access.run(access.service.health)
+    if not health.engine:
+        return _unavailable("The search engine does not answer.", request)
+    return ReadyResponse(
+        status="ready" if health.log else "degraded",
+        log="ok" if health.log else "failing",
+        model="ok" if health.model else "absent",
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."},
+        **problem_responses(),
+    },
+)
+async def metrics(access: Access) -> Response:
+    """Counters and histograms of this process."""
+    text = await access.run_for_operators(access.service.metrics.text)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _unavailable(detail: str, request: Request) -> JSONResponse:
+    problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
+    return problem_response(problem, request_id_of(request))

@@ -1,0 +1,46 @@
+"""What the rewriters in use are doing, for Prometheus: read at the moment of a scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from untilclick.app.versions.models import Models
+from untilclick.app.versions.shadow import ShadowFigures
+
+
+class ModelMetrics(Collector):
+    """The versions in use, their caches and breakers, and the candidate in the shadow."""
+
+    def __init__(self, models: Models, shadow: Callable[[], ShadowFigures | None]) -> None:
+        self._models = models
+        self._shadow = shadow
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them."""
+        in_use = self._models.in_use
+        answering = GaugeMetricFamily("untilclick_rewriter", "1 for the version that answers.", labels=["version"])
+        resting = GaugeMetricFamily("untilclick_rewriter_resting", "1 while the breaker is open.", labels=["version"])
+        lookups = CounterMetricFamily(
+            "untilclick_rewrite_cache", "Queries by what the cache had.", labels=["version", "found"]
+        )
+        for version, loaded in in_use.loaded.items():
+            answering.add_metric([version], float(version == in_use.state.active))
+            resting.add_metric([version], float(loaded.rewriter.resting))
+            lookups.add_metric([version, "hit"], loaded.rewriter.cache_hits)
+            lookups.add_metric([version, "miss"], loaded.rewriter.cache_misses)
+        yield from (answering, resting, lookups)
+        figures = self._shadow()
+        if figures is not None:
+            yield from _of_candidate(figures)
+
+
+def _of_candidate(figures: ShadowFigures) -> Iterator[Metric]:
+    values = (("queries", figures.queries), ("passed_over", figures.passed_over), ("faults", figures.faults))
+    tried = CounterMetricFamily("untilclick_shadow", "Queries by what the candidate did.", labels=["version", "what"])
+    for what, value in values:
+        tried.add_metric([figures.version, what], value)
+    yield tried

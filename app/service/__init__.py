@@ -1,0 +1,1 @@
+"""Search, rewriting and logging without HTTP."""

@@ -1,0 +1,1 @@
+"""Settings of the service and of the commands, from the environment and from TOML files."""

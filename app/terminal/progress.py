@@ -1,0 +1,79 @@
+"""Progress of long work on stderr: a bar with the time left in a terminal, a plain line every few seconds elsewhere.
+
+Results are printed by `untilclick.app.terminal.terminal`; nothing here writes to stdout.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+Update = Callable[[int, int], None]
+"""Called with what is done and what there is to do; 0 to do means unknown."""
+
+SECONDS_BETWEEN_LINES = 5.0
+"""Where there is no terminal."""
+
+MIN_SECONDS = 2.0
+"""Work that is done sooner shows nothing where there is no terminal."""
+
+
+@contextmanager
+def progress(console: Console, label: str) -> Iterator[Update]:
+    """Show the progress of one piece of work until the block ends; what was shown in a terminal is then removed."""
+    if not console.is_terminal:
+        yield PlainLines(console, label)
+        return
+    columns = (
+        SpinnerColumn(style="cyan"),
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("[dim]left"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+class PlainLines:
+    """Progress for logs and pipes: at most one line in SECONDS_BETWEEN_LINES."""
+
+    def __init__(self, console: Console, label: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._label, self._clock = console, label, clock
+        self._next = clock() + MIN_SECONDS
+        self._first: tuple[float, int] | None = None
+        """When the first call came and what was done by then: what was loaded before says nothing of the pace."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Print a line when it is time for one."""
+        now = self._clock()
+        self._first = self._first or (now, done)
+        if now < self._next:
+            return
+        self._next = now + SECONDS_BETWEEN_LINES
+        text = f"{self._label}: {done:,}"
+        if total:
+            text += f" of {total:,}"
+            started, before = self._first
+            if done > before:
+                text += f", about {duration((now - started) * (total - done) / (done - before))} left"
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def steps(update: Update) -> Callable[[int, int, float], None]:
+    """The form in which training stages tell of their progress; the last loss is left to their logs."""
+    return lambda done, total, _loss: update(done, total)
+
+
+def duration(seconds: float) -> str:
+    """A time to read: `0.4 s`, `12 s`, `3 min 5 s`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

@@ -1,0 +1,1 @@
+"""Training data: logged queries and actions, hindsight targets, pseudo-queries, rewards, environments."""

@@ -1,0 +1,45 @@
+"""Rewards of what a policy generates, whatever its language: generated tokens become index terms, which are paid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.rewriter.data.environment import Environment, RewardBatch
+from untilclick.rewriter.language.language import Language, padded
+from untilclick.rewriter.language.prompts import Prompt
+
+
+class GenerationEnvironment:
+    """Asks an environment over index terms what the output of a policy is worth."""
+
+    def __init__(self, rewards: Environment, prompts: Sequence[Prompt], language: Language) -> None:
+        """`prompts` are those of `rewards`, in the same order."""
+        self._rewards = rewards
+        self._prompts = prompts
+        self._language = language
+
+    def __len__(self) -> int:
+        """Number of prompts."""
+        return len(self._rewards)
+
+    def rewards(
+        self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
+    ) -> RewardBatch:
+        """Rewards of G token sequences for each of B prompts, as `Environment.rewards` says."""
+        terms = self._language.term_sequences(ids, mask, self._query_ids(rows, len(ids)))
+        return self._rewards.rewards(rows, *terms, rng)
+
+    def rewards_of_texts(
+        self, rows: NDArray[np.int64], texts: Sequence[str], rng: np.random.Generator
+    ) -> RewardBatch:
+        """The same for texts. A text without any term earns what the original query earns."""
+        excluded = self._query_ids(rows, len(texts))
+        terms = [self._language.output_terms(text, own) for text, own in zip(texts, excluded, strict=True)]
+        return self._rewards.rewards(rows, *padded(terms), rng)
+
+    def _query_ids(self, rows: NDArray[np.int64], n: int) -> list[tuple[int, ...]]:
+        """The terms of the query behind each of n sequences, those of one prompt next to each other."""
+        return [self._prompts[row].query_ids for row in np.repeat(rows, n // rows.size).tolist()]

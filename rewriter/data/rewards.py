@@ -1,0 +1,148 @@
+"""What a ranking is worth to the searcher. Pure functions of the grades down the ranking; the gain over the original
+query is taken by the caller (`environment.py`), so that no reward can forget it.
+
+    click           number of clicks, or 1 / rank of the first one, clicks sampled from a click model
+    expected_click  its expectation; 1 / rank under the cascade model is ERR (Chapelle et al., CIKM 2009)
+    rank            2..1 over ranks 1-10, 1..0 over ranks 11-100 of the first relevant document (ConvSearch-R1, 2025)
+    hindsight       the same shape for the documents really clicked, averaged by clicks: needs a log, no simulator
+    ndcg            nDCG@10 (Jarvelin & Kekalainen, TOIS 2002), where judgments exist
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.rewriter.config import ClickCredit, RewardName
+from untilclick.search.click_models.base import ClickModel
+from untilclick.search.measures.metrics import discounts
+
+Grades = NDArray[np.float32]
+"""(N, k) grade of the document at each rank, 0 where it is not relevant or the ranking is shorter."""
+
+
+class Reward(Protocol):
+    """Worth of rankings."""
+
+    @property
+    def depth(self) -> int:
+        """Ranks looked at."""
+
+    def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+        """(N,) worth of each ranking; `ideal` (N, k) are the topic's grades in ideal order."""
+
+    def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(N,) worth without chance: what the original query is compared by."""
+
+
+class ExpectedClickReward:
+    """Expected worth of the clicks on a result list.
+
+    With credit `first`, 1 / rank of the first click; with credit `every`, the number of clicks: under the
+    position-based model, whose users go on after a click, that is a discounted cumulative gain. With credit `share`,
+    that number as a share of the clicks on the ideal list, so that needs with many relevant documents weigh no more
+    than others: under the position-based model, a normalised discounted cumulative gain.
+    """
+
+    depth = 10
+
+    def __init__(self, click_model: ClickModel, credit: ClickCredit) -> None:
+        self._click_model = click_model
+        self._credit = credit
+
+    def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See `Reward`."""
+        del rng
+        return self.expected(grades, ideal)
+
+    def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `Reward`."""
+        items = grades.astype(np.int64)
+        if self._credit != "first":
+            return self._credited(self._click_model.click_prob(items), ideal)
+        ranks = np.arange(1, grades.shape[1] + 1)
+        return np.asarray((self._click_model.first_click_prob(items) / ranks).sum(1), dtype=np.float64)
+
+    def _credited(self, clicks: NDArray[np.float64], ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(N,) worth of (expected) clicks (N, k) that all count."""
+        total = np.asarray(clicks.sum(1), dtype=np.float64)
+        if self._credit == "every":
+            return total
+        best = self._click_model.click_prob(ideal[:, : clicks.shape[1]].astype(np.int64)).sum(1)
+        return np.asarray(total / np.maximum(best, 1e-9))
+
+
+class ClickReward(ExpectedClickReward):
+    """Worth of sampled clicks."""
+
+    def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See `Reward`."""
+        clicked = self._click_model.sample(grades.astype(np.int64), rng).clicked
+        if self._credit != "first":
+            return self._credited(clicked.astype(np.float64), ideal)
+        return np.where(clicked.any(1), 1.0 / (1 + clicked.argmax(1)), 0.0)
+
+
+def rank_worth(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Worth of a 1-based rank: 2 at rank 1 falling linearly to 1 at 10, from there to 0 at 100; 0 beyond."""
+    near = 2.0 - (ranks - 1) / 9.0
+    far = 1.0 - (ranks - 10) / 90.0
+    return np.where(ranks <= 10, near, np.where(ranks <= 100, far, 0.0))
+
+
+class RankReward:
+    """Worth of the rank of the first relevant document."""
+
+    depth = 100
+
+    def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See `Reward`."""
+        del rng
+        return self.expected(grades, ideal)
+
+    def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `Reward`."""
+        del ideal
+        found = grades > 0
+        return np.where(found.any(1), rank_worth(1 + found.argmax(1)), 0.0)
+
+
+class HindsightReward(RankReward):
+    """Worth of the ranks of the documents that were really clicked, weighted by clicks (the grades)."""
+
+    def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `Reward`."""
+        worth = rank_worth(np.arange(1, grades.shape[1] + 1))
+        return np.asarray((grades * worth).sum(1) / np.maximum(ideal.sum(1), 1e-9))
+
+
+class NdcgReward:
+    """Normalised discounted cumulative gain with linear gains: `ndcg.py` for grades that need not be
+    whole numbers, clicks per look for instance."""
+
+    depth = 10
+
+    def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See `Reward`."""
+        del rng
+        return self.expected(grades, ideal)
+
+    def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `Reward`."""
+        discount = discounts(grades.shape[1])
+        best = (ideal[:, : grades.shape[1]] * discount).sum(1)
+        return np.asarray((grades * discount).sum(1) / np.maximum(best, 1e-9))
+
+
+def make_reward(name: RewardName, click_model: ClickModel, credit: ClickCredit) -> Reward:
+    """The reward of that name."""
+    rewards: dict[RewardName, Reward] = {
+        "click": ClickReward(click_model, credit),
+        "expected_click": ExpectedClickReward(click_model, credit),
+        "rank": RankReward(),
+        "hindsight": HindsightReward(),
+        "ndcg": NdcgReward(),
+    }
+    return rewards[name]

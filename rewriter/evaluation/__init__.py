@@ -1,0 +1,1 @@
+"""Comparison of rewriters on held-out topics: systems, statistics, simulated sessions, champion."""

@@ -1,0 +1,1 @@
+"""Query rewriters that a learned policy must beat, and the oracle, their upper bound."""

@@ -1,0 +1,124 @@
+"""The only renderer of model input, for training and serving alike. No torch.
+
+    rmtre folder            <- typed now
+    delete directory        <- typed before
+
+becomes the tokens
+
+    rmtre→<unk> <alt> rmtree  folder  <sep>  delete  directory  </s>
+
+A word whose index term is in the corpus stands for itself; a word that is not is followed by its spelling
+candidates. Earlier queries follow, the most recent first. A T5 over subwords spells by itself and reads the text
+
+    rmtre folder | delete directory
+
+`PROMPT_VERSION` changes with every change here, and a bundle of another version is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from untilclick.rewriter.language.vocabulary import ALT_ID, EOS_ID, SEP_ID, UNK_ID, TermVocabulary
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.text.analysis import term_of, words
+
+PROMPT_VERSION = 1
+MAX_QUERY_WORDS = 32
+"""Words of one query beyond this are not shown to the model."""
+MAX_HISTORY = 3
+"""Earlier queries shown to the model."""
+MAX_CANDIDATES = 3
+"""Spelling candidates shown for one unknown word."""
+TEXT_SEPARATOR = " | "
+"""Between the queries of a text."""
+MAX_PROMPT_TOKENS = 64
+"""Longest prompt, the end token included."""
+
+
+class SpellingCandidates(Protocol):
+    """What prompts need of `untilclick.search.text.spelling.SpellingCorrector`."""
+
+    def known(self, word: str) -> bool:
+        """True when the corpus contains the word's index term."""
+
+    def candidates(self, word: str, n: int) -> list[str]:
+        """Words of the corpus that may have been meant, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Model input of one request."""
+
+    ids: tuple[int, ...]
+    """Token ids, ending in EOS_ID."""
+    query_ids: tuple[int, ...]
+    """Term tokens of the query itself: never generated, since retrieval keeps the original anyway."""
+
+    @property
+    def empty(self) -> bool:
+        """True when no word of the query means anything to the model."""
+        return all(token in (EOS_ID, SEP_ID, UNK_ID, ALT_ID) for token in self.ids)
+
+
+def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: SpellingCandidates | None = None) -> Prompt:
+    """Token ids of one request. A query of stop words alone gives a prompt that starts with EOS_ID or SEP_ID."""
+    ids = _query_tokens(request.query, vocabulary, spelling)
+    for earlier in request.history[::-1][:MAX_HISTORY]:
+        ids += [SEP_ID, *_query_tokens(earlier, vocabulary, spelling)]
+    return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known_terms(request.query, vocabulary))
+
+
+def render_text(request: RewriteRequest) -> str:
+    """One request for a T5 over subwords; empty for a query without index terms."""
+    if not any(term_of(word) is not None for word in words(request.query)):
+        return ""
+    queries = (request.query, *request.history[::-1][:MAX_HISTORY])
+    return TEXT_SEPARATOR.join(" ".join(query.split()[:MAX_QUERY_WORDS]) for query in queries)
+
+
+def prompts_digest(prompts: Iterable[Prompt]) -> str:
+    """SHA-256, in hexadecimal, of prompts in their order: checkpoints hold positions among them."""
+    digest = hashlib.sha256()
+    for prompt in prompts:
+        digest.update(repr((prompt.ids, prompt.query_ids)).encode())
+    return digest.hexdigest()
+
+
+def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
+    """Leave out each token but the end token with probability `share`; where all would go, all stay."""
+    if share <= 0:
+        return prompt
+    body = prompt.ids[:-1]
+    kept = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
+    return Prompt((*(kept or body), EOS_ID), prompt.query_ids)
+
+
+def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:
+    """Tokens of the query's distinct index terms."""
+    found = (vocabulary.token_ids.get(term_of(word) or "") for word in list(words(query))[:MAX_QUERY_WORDS])
+    return tuple(dict.fromkeys(token for token in found if token is not None))
+
+
+def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates | None) -> list[int]:
+    tokens: list[int] = []
+    for word in list(words(query))[:MAX_QUERY_WORDS]:
+        term = term_of(word)
+        if term is None:
+            continue
+        token = vocabulary.token_ids.get(term, UNK_ID)
+        tokens.append(token)
+        if token == UNK_ID and spelling is not None and not spelling.known(word):
+            tokens += _candidate_tokens(word, vocabulary, spelling)
+    return tokens
+
+
+def _candidate_tokens(word: str, vocabulary: TermVocabulary, spelling: SpellingCandidates) -> list[int]:
+    candidates = (term_of(candidate) for candidate in spelling.candidates(word, MAX_CANDIDATES))
+    tokens = [vocabulary.token_ids[term] for term in candidates if term in vocabulary.token_ids]
+    return [ALT_ID, *dict.fromkeys(tokens)] if tokens else []

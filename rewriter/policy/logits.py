@@ -1,0 +1,51 @@
+"""The distribution over index terms that a torch policy gives to prompts, for validation and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from untilclick.rewriter.language.language import SubwordLanguage
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.policy.beam_search import likeliest
+from untilclick.rewriter.policy.t5 import T5Policy
+
+BATCH = 128
+BEAM_BATCH = 32
+"""Prompts whose beams are searched together."""
+
+
+class PolicyLogits:
+    """The next-term distribution of a policy in evaluation mode, as logits."""
+
+    def __init__(self, policy: T5Policy) -> None:
+        self._policy = policy.eval()
+
+    @torch.no_grad()
+    def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """(B, V) log-probabilities of the first generated term; what a prompt never generates is near -1e9."""
+        parts = []
+        for start in range(0, len(prompts), BATCH):
+            batch = self._policy.batch(prompts[start : start + BATCH])
+            parts.append(self._policy.first_step_log_probs(batch))
+        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
+
+
+class PolicyTexts:
+    """The terms of the likeliest texts of a subword policy in evaluation mode, as log-probabilities."""
+
+    def __init__(self, policy: T5Policy, language: SubwordLanguage) -> None:
+        self._policy = policy.eval()
+        self._language = language
+
+    def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """(B, V) of `SubwordLanguage.log_probs`."""
+        settings, rows = self._language.settings, []
+        for start in range(0, len(prompts), BEAM_BATCH):
+            part = prompts[start : start + BEAM_BATCH]
+            answers = likeliest(self._policy, self._policy.batch(part), settings.beams, settings.length)
+            rows += [self._language.log_probs(one, prompt) for one, prompt in zip(answers, part, strict=True)]
+        return np.stack(rows)

@@ -1,0 +1,156 @@
+"""A trained model: a policy with its language, as a folder holds it.
+
+The two kinds of policy, over index terms and over subwords, differ here and in `Language`; training, export and
+evaluation ask neither which kind they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from untilclick.rewriter.language.language import Language, SubwordLanguage, TermLanguage
+from untilclick.rewriter.language.soft_targets import SoftTarget
+from untilclick.rewriter.language.subword_settings import is_subword_stage
+from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.rewriter.policy.logits import PolicyLogits, PolicyTexts
+from untilclick.rewriter.policy.subword import (
+    SubwordVocabulary,
+    load_subword,
+    load_subword_stage,
+    plain_tokenizer,
+    save_subword,
+    save_subword_stage,
+)
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, wanted
+from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
+from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy, save_policy, save_with_states
+from untilclick.rewriter.policy.text_loss import target_ids, text_loss
+from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.term_rewriter import NextTermLogits, Spelling, TermRewriter
+from untilclick.search.engines.protocol import SearchEngine
+
+TargetLoss = Callable[[T5Policy, PromptBatch, Sequence[SoftTarget], Sequence[SoftTarget]], Tensor]
+"""() loss of a policy on prompts, their target terms and their target documents, in nats."""
+
+
+class RewriterModel(Protocol):
+    """A policy with the language that it reads and writes."""
+
+    @property
+    def policy(self) -> T5Policy:
+        """The weights."""
+
+    @property
+    def language(self) -> Language:
+        """How requests and outputs are read."""
+
+    def with_policy(self, policy: T5Policy) -> RewriterModel:
+        """Other weights in the same language."""
+
+    def reader(self) -> NextTermLogits:
+        """The distribution over index terms that the policy gives to prompts; leaves it in evaluation mode."""
+
+    def target_loss(self, document_weight: float) -> TargetLoss:
+        """The loss that teaches target terms, and target documents with this weight if the policy has a memory."""
+
+    def save(self, folder: Path) -> None:
+        """Write policy and language into an existing folder."""
+
+    def save_for_conversion(self, folder: Path) -> None:
+        """Write a T5 and a tokenizer that CTranslate2's converter reads; the policy is of no use afterwards."""
+
+
+@dataclass(frozen=True, eq=False)
+class TermModel:
+    """A policy over index terms."""
+
+    policy: T5Policy
+    language: TermLanguage
+
+    def with_policy(self, policy: T5Policy) -> TermModel:
+        """Other weights in the same language."""
+        return TermModel(policy, self.language)
+
+    def reader(self) -> NextTermLogits:
+        """The first generated term."""
+        return PolicyLogits(self.policy)
+
+    def target_loss(self, document_weight: float) -> TargetLoss:
+        """Cross-entropy of the first generated term and of the attention to documents."""
+        supervised = SupervisedLoss(t5=0.0, mixture=1.0, documents=document_weight)
+        return lambda policy, batch, terms, documents: supervised(policy, batch, wanted(terms, documents))
+
+    def save(self, folder: Path) -> None:
+        """Write policy and vocabulary."""
+        save_policy(self.policy, self.language.vocabulary, folder)
+
+    def save_for_conversion(self, folder: Path) -> None:
+        """If there is a memory, the T5 gives out its states as well."""
+        save_with_states(self.policy, self.language.vocabulary, folder)
+
+
+@dataclass(frozen=True, eq=False)
+class SubwordModel:
+    """A pretrained T5 over subwords."""
+
+    policy: T5Policy
+    language: SubwordLanguage
+
+    def with_policy(self, policy: T5Policy) -> SubwordModel:
+        """Other weights in the same language."""
+        return SubwordModel(policy, self.language)
+
+    def reader(self) -> NextTermLogits:
+        """The terms of the likeliest texts."""
+        return PolicyTexts(self.policy, self.language)
+
+    def target_loss(self, document_weight: float) -> TargetLoss:
+        """Cross-entropy of the text of the heaviest target terms; without a memory no document can be taught."""
+        del document_weight
+        return lambda policy, batch, terms, _: text_loss(
+            policy, batch, [target_ids(target, self.language) for target in terms]
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write policy, tokenizer, vocabulary and settings."""
+        save_subword_stage(self.policy, self.language, folder)
+
+    def save_for_conversion(self, folder: Path) -> None:
+        """Embedding rows without a token are cut off, so that they are never an answer."""
+        self.policy.t5.resize_token_embeddings(self.language.tokenizer.get_vocab_size())
+        self.policy.t5.save_pretrained(folder)
+        plain_tokenizer(self.language).save_pretrained(folder)
+
+
+def open_rewriter(folder: Path) -> RewriterModel:
+    """The model of a stage's folder, in evaluation mode. Raises ModelError when the folder holds none."""
+    if is_subword_stage(folder):
+        return SubwordModel(*load_subword_stage(folder))
+    policy, vocabulary = load_policy(folder)
+    return TermModel(policy, TermLanguage(vocabulary))
+
+
+def open_model(folder: Path) -> tuple[T5Policy, TermVocabulary | SubwordVocabulary]:
+    """The policy of a folder and its words, in evaluation mode; the folder need not be that of a stage. Raises
+    ModelError when it holds no model."""
+    return load_policy(folder) if is_term_model(folder) else load_subword(folder)
+
+
+def save_model(policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, folder: Path) -> None:
+    """Write the policy and its words into an existing folder."""
+    if isinstance(vocabulary, TermVocabulary):
+        save_policy(policy, vocabulary, folder)
+    else:
+        save_subword(policy, vocabulary, folder)
+
+
+def model_rewriter(
+    model: RewriterModel, spelling: Spelling, engine: SearchEngine, settings: BlendSettings
+) -> TermRewriter:
+    """A rewriter on the model's present weights."""
+    return TermRewriter("unexported", model.reader(), model.language, spelling, engine, settings)

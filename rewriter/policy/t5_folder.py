@@ -1,0 +1,179 @@
+"""Model folders: what training saves and everything later loads.
+
+    model.safetensors config.json generation_config.json   plain T5 keys: `T5ForConditionalGeneration.from_pretrained`
+    tokenizer.json tokenizer_config.json                   the term vocabulary as a word-level tokenizer
+    vocabulary.json                                        terms, readable words, document frequencies
+    value_head.safetensors policy.json                     value head; decoding
+    memory.safetensors                                     the memory of documents, where there is one
+
+Folders are written beside their place and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
+from transformers.utils import logging
+
+from untilclick.rewriter.config import TermDecoding
+from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from untilclick.rewriter.policy.document_memory import DocumentMemory, DocumentTerms, MemorySettings
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.search.errors import ModelError
+
+_POLICY_FILE = "policy.json"
+_VALUE_FILE = "value_head.safetensors"
+MEMORY_FILE = "memory.safetensors"
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A new folder to write into, which takes the place of `folder` when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:
+    """A tokenizer whose tokens are index terms separated by spaces."""
+    pad, eos, sep, unk, alt = SPECIAL_TOKENS
+    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(vocabulary.tokens)}, unk_token=unk))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        eos_token=eos,
+        sep_token=sep,
+        unk_token=unk,
+        additional_special_tokens=[alt],
+    )
+
+
+def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
+    """Write model, tokenizer, vocabulary and value head into an existing folder."""
+    policy.t5.save_pretrained(folder)
+    word_level_tokenizer(vocabulary).save_pretrained(folder)
+    vocabulary.save(folder)
+    save_value_head(policy, folder)
+    if policy.memory is not None:
+        save_file(policy.memory.state_dict(), folder / MEMORY_FILE, {"neighbours": str(policy.memory.neighbours)})
+    settings = {"decoding": policy.decoding, "candidates": policy.candidates}
+    (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
+
+
+def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
+    """Write T5 and tokenizer alone into an existing folder, for a runtime that returns nothing but logits. If the
+    policy has a memory, the T5 gets one more token for each dimension of its states, whose logit is that dimension;
+    the policy is of no use afterwards."""
+    tokenizer = word_level_tokenizer(vocabulary)
+    if policy.memory is not None:
+        width = policy.t5.config.d_model
+        tokenizer.add_tokens([f"<state_{i}>" for i in range(width)])
+        size = policy.vocabulary_size
+        policy.t5.resize_token_embeddings(size + width, mean_resizing=False)
+        with torch.no_grad():
+            policy.t5.shared.weight[size:] = torch.eye(width) * width**0.5  # the output layer divides by sqrt(d)
+    policy.t5.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
+    """Read what `save_policy` wrote, in evaluation mode. Raises ModelError when the folder is no model or its parts
+    do not fit together; the library alone would fill missing weights with random ones."""
+    try:
+        settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
+        if settings["decoding"] not in get_args(TermDecoding):
+            raise ValueError(f"decoding {settings['decoding']!r} is none over terms")
+        policy = T5Policy(load_t5(folder), settings["decoding"], settings["candidates"])
+        policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
+        if (folder / MEMORY_FILE).is_file():
+            policy.memory = load_memory(folder / MEMORY_FILE)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder} is not a model folder of this package ({error}); train the model again"
+        ) from error
+    vocabulary = TermVocabulary.load(folder)
+    if len(vocabulary) != policy.vocabulary_size:
+        sizes = f"{len(vocabulary)} tokens, the model {policy.vocabulary_size}"
+        raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
+    policy.eval()
+    return policy, vocabulary
+
+
+def load_memory(path: Path) -> DocumentMemory:
+    """Read a memory that `save_policy` wrote."""
+    with safe_open(path, "pt") as file:
+        neighbours = int(file.metadata()["neighbours"])
+    state = load_file(path)
+    terms = DocumentTerms(state["documents"], state["ids"], state["weights"])
+    memory = DocumentMemory(terms, state["keys"], MemorySettings(neighbours=neighbours))
+    memory.load_state_dict(state)
+    return memory
+
+
+def is_term_model(folder: Path) -> bool:
+    """True where `save_policy` has written."""
+    return (folder / _POLICY_FILE).is_file()
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Have transformers load weights without a bar, which takes milliseconds here; its setting is then put back."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def load_t5(folder: Path) -> T5ForConditionalGeneration:
+    """A T5 with all its weights. Raises ModelError when it is none or lacks one: the library alone would fill it with
+    random numbers."""
+    try:
+        with without_progress_bars():
+            loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{folder} is not a T5 that can be loaded ({error})") from error
+    missing = sorted(loaded[1]["missing_keys"])
+    if missing:
+        raise ModelError(f"{folder} lacks the weight {missing[0]}; save the model again")
+    t5: T5ForConditionalGeneration = loaded[0]
+    return t5
+
+
+def save_value_head(policy: T5Policy, folder: Path) -> None:
+    """Write the value head beside a T5."""
+    save_file({k: v.contiguous() for k, v in policy.value_head.state_dict().items()}, folder / _VALUE_FILE)
+
+
+def load_value_head(policy: T5Policy, folder: Path) -> None:
+    """Read the value head beside a T5; it keeps its weights where there is none."""
+    if (folder / _VALUE_FILE).is_file():
+        policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))

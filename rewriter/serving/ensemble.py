@@ -1,0 +1,30 @@
+"""The mean of several models: a term's probability is the mean of theirs. No torch.
+
+Models that differ in their random numbers alone err in different places, and their mean errs less than each (Hansen &
+Salamon, "Neural network ensembles", IEEE PAMI 1990).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, logsumexp
+
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.serving.term_rewriter import NextTermLogits
+
+
+class MeanLogits:
+    """The mean of models over one vocabulary."""
+
+    def __init__(self, members: Sequence[NextTermLogits]) -> None:
+        assert members
+        self._members = tuple(members)
+
+    def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+        """(B, V) logarithm of the mean probability of the first generated term."""
+        log_probs = [log_softmax(member(prompts).astype(np.float64), axis=1) for member in self._members]
+        mean = logsumexp(log_probs, axis=0) - np.log(len(log_probs))
+        return np.asarray(mean, dtype=np.float32)

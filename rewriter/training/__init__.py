@@ -1,0 +1,1 @@
+"""Training of policies: supervised, return-weighted and by distillation; validation, weights, logs."""

@@ -1,0 +1,190 @@
+"""PPO over term sequences, start to end: rollout, reward, advantage, epochs. The built-in backend.
+
+No dropout anywhere, so that the probabilities of a rollout are those of the update. A round in which
+the samples of each prompt have equal rewards carries no signal and is skipped: whitening would otherwise turn noise
+into advantages.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from untilclick.rewriter.config import PPOConfig, check_samples
+from untilclick.rewriter.data.environment import Environment
+from untilclick.rewriter.language.prompts import Prompt, drop_words
+from untilclick.rewriter.policy.sampling import score
+from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
+from untilclick.rewriter.training.callbacks import Progress, Validation
+from untilclick.rewriter.training.log import TrainingLog
+from untilclick.rewriter.training.ppo import losses
+from untilclick.rewriter.training.ppo.experience import (
+    AdvantageEstimator,
+    Experience,
+    collect,
+    experience_metrics,
+    informative,
+)
+from untilclick.rewriter.training.ppo.objective import ppo_objective
+from untilclick.rewriter.training.weight_average import WeightAverage
+
+WARMUP_ROUNDS = 10
+"""Rounds over which the learning rate rises."""
+
+
+@dataclass
+class TrainerState:
+    """Everything besides weights that a resumed run continues from."""
+
+    round: int = 0
+    """Rounds done."""
+    rollouts: int = 0
+    """Sequences drawn so far."""
+    best: float = -float("inf")
+    """Best validation score."""
+    best_round: int = 0
+    """The round that reached it; 0 is the start."""
+    stale: int = 0
+    """Validations since."""
+    order: list[int] = field(default_factory=list)
+    """Queries of the present pass that are still to come."""
+
+
+class PPOTrainer:
+    """Trains a policy in place."""
+
+    def __init__(
+        self,
+        policy: T5Policy,
+        prompts: Sequence[Prompt],
+        environment: Environment,
+        config: PPOConfig,
+        validation: Validation,
+    ) -> None:
+        """Raises UntilclickError for settings that compare the samples of a prompt where there is only one."""
+        assert len(prompts) <= len(environment)
+        check_samples(config)
+        self.policy = policy.eval()
+        self.config = config
+        self.reference = copy.deepcopy(policy).requires_grad_(False)
+        self.average = WeightAverage(policy, config.average_decay)
+        self.best = copy.deepcopy(policy.state_dict())
+        self.state = TrainerState()
+        self.kl = losses.KLController(config.kl_coef, config.kl_target, config.kl_horizon)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.rng = np.random.default_rng(config.seed)
+        groups = [
+            *parameter_groups(policy, config.learning_rate, config.memory_learning_rate),
+            {"params": list(policy.value_head.parameters()), "lr": config.value_learning_rate},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: min(1.0, (step + 1) / WARMUP_ROUNDS)
+        )
+        self.prompts = prompts
+        self.environment = environment
+        self._validation = validation
+
+    def train(
+        self, log: TrainingLog, checkpoint: Callable[[], None] | None = None, progress: Progress | None = None
+    ) -> None:
+        """Rounds until `iterations` or until validation has been stale for `patience`; leaves the best weights.
+
+        `checkpoint` is called every `checkpoint_every` rounds: an interrupted run continues from the last of them.
+        """
+        if self.state.round == 0:
+            self._validate()
+        while self.state.round < self.config.iterations and self.state.stale < self.config.patience:
+            metrics = self.step()
+            if self.state.round % self.config.validate_every == 0:
+                metrics["validation"] = self._validate()
+            log.write(self.state.round, metrics)
+            if checkpoint is not None and self.state.round % self.config.checkpoint_every == 0:
+                checkpoint()
+            if progress is not None:
+                progress(self.state.round, self.config.iterations, metrics["reward_mean"])
+        self.policy.load_state_dict(self.best)
+
+    def step(self) -> dict[str, float]:
+        """One round; returns its metrics."""
+        started = time.perf_counter()
+        batch = self._rollout(self._next_rows())
+        rolled = time.perf_counter()
+        metrics = experience_metrics(batch)
+        self.state.round += 1
+        self.state.rollouts += batch.rollouts.ids.shape[0]
+        skipped = not informative(batch.rewards.gain, self.config.samples_per_prompt)
+        if not skipped:
+            metrics |= self._update(batch)
+            self.average.update(self.policy)
+            self.kl.update(metrics["sampled_kl"], batch.rollouts.ids.shape[0])
+        metrics |= {
+            "skipped": float(skipped),
+            "kl_coef": self.kl.coefficient,
+            "rollouts": float(self.state.rollouts),
+            "rollout_seconds": rolled - started,
+            "update_seconds": time.perf_counter() - rolled,
+        }
+        return metrics
+
+    def _next_rows(self) -> NDArray[np.int64]:
+        n = min(self.config.prompts_per_iteration, len(self.prompts))
+        if len(self.state.order) < n:
+            self.state.order = self.rng.permutation(len(self.prompts)).tolist()
+        rows, self.state.order = self.state.order[:n], self.state.order[n:]
+        return np.array(rows, dtype=np.int64)
+
+    def _rollout(self, rows: NDArray[np.int64]) -> Experience:
+        seen = [drop_words(self.prompts[row], self.config.word_dropout, self.rng) for row in rows]
+        return collect(
+            self.policy,
+            self.reference,
+            self.policy.batch(seen),
+            lambda drawn: self.environment.rewards(
+                rows, drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy(), self.rng
+            ),
+            AdvantageEstimator(self.config, self.kl.coefficient),
+            self.generator,
+        )
+
+    def _update(self, batch: Experience) -> dict[str, float]:
+        metrics: list[dict[str, float]] = []
+        n_steps = min(self.config.minibatches, len(batch))
+        for _ in range(self.config.epochs):
+            order = torch.arange(len(batch), device=self.policy.device)
+            if n_steps > 1:
+                order = order[torch.from_numpy(self.rng.permutation(len(batch)))]
+            metrics += [self._step(batch.of_prompts(rows)) for rows in order.tensor_split(n_steps)]
+        self.schedule.step()
+        return {name: metrics[0 if name in ("kl", "entropy") else -1][name] for name in metrics[-1]}
+
+    def _step(self, batch: Experience) -> dict[str, float]:
+        """One optimiser step on some prompts of a round."""
+        self.optimizer.zero_grad()
+        totals: dict[str, float] = {}
+        for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.micro_batches):
+            part = batch.of_prompts(rows)
+            share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
+            scores = score(self.policy, part.prompts, part.rollouts, distributions=self.config.needs_distributions)
+            loss, parts = ppo_objective(scores, part, self.config, self.kl.coefficient)
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            totals = {name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()}
+        totals["grad_norm"] = float(nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm))
+        self.optimizer.step()
+        return totals
+
+    def _validate(self) -> float:
+        value = self._validation(self.average.policy)
+        if value > self.state.best:
+            self.state.best, self.state.best_round, self.state.stale = value, self.state.round, 0
+            self.best = copy.deepcopy(self.average.policy.state_dict())
+        else:
+            self.state.stale += 1
+        return value

@@ -1,0 +1,141 @@
+"""A folder in the layout of BEIR (Thakur et al., NeurIPS 2021): corpus, queries and judgments per split.
+
+    corpus.jsonl[.gz]    {"_id", "title", "text"}
+    queries.jsonl[.gz]   {"_id", "text"}, and perhaps {"metadata": {"history": [...]}}: the session's earlier queries
+    qrels/<split>.tsv    header `query-id corpus-id score`, then one judgment a line
+
+Splits keep their names. Queries that no split judges are left out. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from untilclick.search.corpora.jsonl_docs import read_documents, record_id, text_field
+from untilclick.search.errors import DataError
+from untilclick.search.files.lines import existing, read_lines, read_objects, shown
+from untilclick.search.records import Document, Topic
+
+QRELS_HEADER = ("query-id", "corpus-id", "score")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """One line of a judgment file."""
+
+    line: int
+    topic_id: str
+    doc_id: str
+    grade: int
+    """As written; 0 and below mean judged not relevant."""
+
+
+def read_corpus(folder: Path) -> tuple[Document, ...]:
+    """The documents; raises `DataError` where `corpus.jsonl[.gz]` is missing or broken."""
+    return read_documents(_required(folder, "corpus.jsonl"), allow_empty=True)
+
+
+def read_topics(folder: Path, doc_ids: Set[str]) -> dict[str, tuple[Topic, ...]]:
+    """Topics per split, in the order of the judgment files.
+
+    A grade of 0 or below stays out of `relevance`. A topic without a positive grade is left out, and each split logs
+    how many those were.
+
+    Raises DataError: a missing or broken file, a judgment of a document or query that is not there, a bad grade,
+    a history that is no list of texts.
+    """
+    queries = _read_queries(_required(folder, "queries.jsonl"))
+    files = sorted(p for p in (folder / "qrels").glob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz")))
+    if not files:
+        remedy = "Put at least one <split>.tsv there, or give corpus.jsonl alone to have topics made"
+        raise DataError.at(folder / "qrels", None, "no judgment file", remedy)
+    return {path.name.split(".tsv")[0]: _split_topics(path, queries, doc_ids) for path in files}
+
+
+def _required(folder: Path, name: str) -> Path:
+    found = existing(folder / name)
+    if found is None:
+        remedy = "A BEIR folder has corpus.jsonl, queries.jsonl (either may be .gz) and qrels/<split>.tsv"
+        raise DataError.at(folder, None, f"{name} is missing", remedy)
+    return found
+
+
+def _read_queries(path: Path) -> dict[str, Topic]:
+    """Topics without judgments by id."""
+    queries: dict[str, Topic] = {}
+    for number, record in read_objects(path):
+        topic_id, text = record_id(record, path, number), text_field(record, "text", path, number)
+        if topic_id in queries:
+            problem = f"query id {shown(topic_id)} occurs a second time"
+            raise DataError.at(path, number, problem, "Give every query its own id")
+        if not text.strip():
+            raise DataError.at(path, number, f"query {shown(topic_id)} is empty", "Fill in `text` or remove the line")
+        queries[topic_id] = Topic(topic_id, text, {}, _history(record, path, number))
+    return queries
+
+
+def _history(record: Mapping[str, object], path: Path, number: int) -> tuple[str, ...]:
+    """Earlier queries of the session; none where the record has no metadata or these no history."""
+    metadata = record.get("metadata")
+    found = metadata.get("history") if isinstance(metadata, dict) else None
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(query, str) for query in found):
+        problem = f"`metadata.history` is {shown(found)}, not a list of texts"
+        raise DataError.at(path, number, problem, "List the earlier queries of the session, oldest first")
+    return tuple(text_field({"history": query}, "history", path, number) for query in found)
+
+
+def _split_topics(path: Path, queries: Mapping[str, Topic], doc_ids: Set[str]) -> tuple[Topic, ...]:
+    grades: dict[str, dict[str, int]] = {}
+    for judgment in read_judgments(path):
+        _check_known(judgment, path, queries, doc_ids)
+        topic = grades.setdefault(judgment.topic_id, {})
+        if judgment.doc_id in topic:
+            problem = f"document {shown(judgment.doc_id)} is judged twice for query {shown(judgment.topic_id)}"
+            raise DataError.at(path, judgment.line, problem, "Keep one of the two lines")
+        topic[judgment.doc_id] = judgment.grade
+    topics = []
+    for topic_id, judged in grades.items():
+        relevance = {doc_id: grade for doc_id, grade in judged.items() if grade > 0}
+        if relevance:
+            topics.append(replace(queries[topic_id], relevance=relevance))
+    if len(topics) < len(grades):
+        left_out = len(grades) - len(topics)
+        _log.warning("%s: %d of %d topics have no relevant document and are left out", path, left_out, len(grades))
+    return tuple(topics)
+
+
+def _check_known(judgment: Judgment, path: Path, queries: Mapping[str, Topic], doc_ids: Set[str]) -> None:
+    if judgment.topic_id not in queries:
+        problem = f"query {shown(judgment.topic_id)} is judged but not in the queries"
+        raise DataError.at(path, judgment.line, problem, "Add it to queries.jsonl or remove the line")
+    if judgment.doc_id not in doc_ids:
+        problem = f"document {shown(judgment.doc_id)} is judged but not in the corpus"
+        raise DataError.at(path, judgment.line, problem, "Add it to corpus.jsonl or remove the line")
+
+
+def read_judgments(path: Path) -> Iterator[Judgment]:
+    """The lines of one judgment file; raises `DataError` for a wrong header, a wrong number of columns, a grade that
+    is no whole number."""
+    lines = read_lines(path)
+    number, header = next(lines, (1, ""))
+    if tuple(header.split("\t")) != QRELS_HEADER:
+        problem = f"the header is {shown(header)}"
+        raise DataError.at(path, number, problem, "Start with query-id, corpus-id, score, separated by tabs")
+    for number, text in lines:
+        columns = text.split("\t")
+        if len(columns) != len(QRELS_HEADER):
+            problem = f"expected 3 columns separated by tabs, found {len(columns)}: {shown(text)}"
+            raise DataError.at(path, number, problem, "Write query-id, corpus-id, score")
+        try:
+            grade = int(columns[2])
+        except ValueError:
+            problem = f"the grade {shown(columns[2])} is not a whole number"
+            raise DataError.at(path, number, problem, "Write 0 for not relevant, 1 or more for relevant") from None
+        yield Judgment(number, columns[0], columns[1], grade)

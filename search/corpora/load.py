@@ -1,0 +1,84 @@
+"""One door to all sources of documents: `load_collection("stdlib" | folder | file | "ir_datasets:ID")`.
+
+What each source looks like is known to its own reader (`stdlib_docs.py`, `beir.py`, `jsonl_docs.py`,
+`ir_datasets_source.py`); topics for documents without judgments are made by `topics.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from untilclick.search.corpora import beir, ir_datasets_source, stdlib_docs
+from untilclick.search.corpora.jsonl_docs import read_documents
+from untilclick.search.corpora.topics import topics_from_documents
+from untilclick.search.errors import DataError
+from untilclick.search.files.lines import existing
+from untilclick.search.records import Collection, Corpus, Document
+
+STDLIB = "stdlib"
+IR_DATASETS_PREFIX = "ir_datasets:"
+
+
+def load_collection(source: str, *, seed: int = 0) -> Collection:
+    """The documents of a source with their topics.
+
+    `seed` matters only where topics are made from the documents (`stdlib` and JSONL files; `queries == "made"`).
+
+    Raises DataError where the source does not exist or is broken; the text names file, line, value and remedy.
+    Raises MissingDependencyError for `ir_datasets:` without that library.
+    """
+    if source.startswith(IR_DATASETS_PREFIX):
+        documents, topics = ir_datasets_source.read(source.removeprefix(IR_DATASETS_PREFIX))
+        return Collection(corpus_of(source, documents), topics, "real")
+    documents = _read(source)
+    if source != STDLIB and _is_judged(Path(source)):
+        topics = beir.read_topics(Path(source), {document.doc_id for document in documents})
+        return Collection(corpus_of(source, documents), topics, "real")
+    return Collection(corpus_of(source, documents), topics_from_documents(documents, seed), "made")
+
+
+def load_corpus(source: str) -> Corpus:
+    """The documents alone, for what needs no topics, such as a search service. Raises as `load_collection` does."""
+    if source.startswith(IR_DATASETS_PREFIX):
+        return load_collection(source).corpus
+    return corpus_of(source, _read(source))
+
+
+def fingerprint(documents: Iterable[Document]) -> str:
+    """First 16 hex digits of the SHA-256 over id, title and text of all documents in order.
+
+    Each field goes in with its length, so that moving a word from title to text changes the result.
+    """
+    digest = hashlib.sha256()
+    for document in documents:
+        for value in (document.doc_id, document.title, document.text):
+            data = value.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+def corpus_of(source: str, documents: Iterable[Document]) -> Corpus:
+    """A corpus with its fingerprint."""
+    kept = tuple(documents)
+    return Corpus(source, kept, fingerprint(kept))
+
+
+def _read(source: str) -> tuple[Document, ...]:
+    """The documents of a source other than ir-datasets."""
+    path = Path(source)
+    if source == STDLIB:
+        return stdlib_docs.load_documents()
+    if path.is_dir():
+        return beir.read_corpus(path)
+    if path.is_file():
+        return read_documents(path)
+    remedy = "Use stdlib, a BEIR folder, a JSONL file of documents, or ir_datasets:ID"
+    raise DataError.at(source, None, "no such file or folder", remedy)
+
+
+def _is_judged(path: Path) -> bool:
+    """Whether this is a folder that means to have topics: one of queries and judgments is there."""
+    return path.is_dir() and ((path / "qrels").exists() or existing(path / "queries.jsonl") is not None)

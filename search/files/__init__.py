@@ -1,0 +1,1 @@
+"""Reading and writing files: lines, JSON records, secrets, and files that appear whole or not at all."""

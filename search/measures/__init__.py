@@ -1,0 +1,1 @@
+"""How good a ranking is: measures, fusion and interleaving of rankings, TREC run files."""

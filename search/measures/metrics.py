@@ -1,0 +1,155 @@
+"""Measures of a ranking: through ir-measures per topic, and as vectorised formulas for the reward.
+
+The figures that are reported come from ir-measures alone. The formulas here are what a reward needs ten thousand
+times a second; a test holds them equal to ir-measures. Measures of search sessions are in
+`untilclick.rewriter.evaluation.session_measures`, files in `untilclick.search.measures.run_files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.search.errors import DataError, MissingDependencyError
+from untilclick.search.records import ScoredDoc, Topic
+
+MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100", "Success@10")
+"""What evaluations report, in ir-measures' notation; a grade of 1 or more counts as relevant."""
+
+DEPTH = 100
+"""Documents of a ranking that the measures above look at."""
+
+Floats = NDArray[np.float64]
+Grades = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Measures of one system on the same topics in the same order."""
+
+    topic_ids: tuple[str, ...]
+    values: Mapping[str, Floats] = field(repr=False)
+    """Measure -> (n,) value per topic, 0..1."""
+    n_empty: int
+    """Topics for which nothing was retrieved; they score 0 and stay in the mean."""
+
+    def mean(self, measure: str) -> float:
+        """Mean over all topics, 0 without topics."""
+        return float(self.values[measure].mean()) if self.topic_ids else 0.0
+
+
+def evaluate_rankings(
+    topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredDoc]], measures: Sequence[str] = MEASURES
+) -> Scores:
+    """Score one ranking per topic with ir-measures, in the rank order given: tied engine scores do not reorder.
+
+    An empty ranking, and a topic without a relevant document, scores 0. Raises DataError when a topic id or a
+    document of a ranking comes twice, because the libraries underneath would silently keep one of them.
+    """
+    _refuse_repeats(topics, rankings)
+    irm = _ir_measures()
+    parsed = {irm.parse_measure(name): name for name in measures}
+    qrels = {topic.topic_id: dict(topic.relevance) for topic in topics if topic.relevance}
+    run = {topic.topic_id: _by_rank(ranking) for topic, ranking in zip(topics, rankings, strict=True) if ranking}
+    rows = {topic.topic_id: i for i, topic in enumerate(topics)}
+    values = {name: np.zeros(len(topics)) for name in measures}
+    if run and qrels:
+        for metric in irm.iter_calc(list(parsed), qrels, run):
+            values[parsed[metric.measure]][rows[metric.query_id]] = metric.value
+    return Scores(tuple(rows), values, n_empty=len(topics) - len(run))
+
+
+def ndcg(relevance: Grades, ideal: Floats) -> Floats:
+    """(B,) normalised discounted cumulated gain of the first k ranks, 0..1; 0 where the ideal is 0.
+
+    `relevance` (B, k) holds grades in rank order (0 or less: not relevant, or no document), `ideal` (B,) comes from
+    `ideal_dcg` with the same k. [[0, 1]] with ideal [1.0] gives [1 / log2(3)].
+    Source: Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4), 2002, with
+    the gain equal to the grade and the discount log2(1 + rank), as in trec_eval's ndcg_cut.
+    """
+    gain = dcg(relevance)
+    return np.divide(gain, ideal, out=np.zeros_like(gain), where=ideal > 0)
+
+
+def dcg(relevance: Grades) -> Floats:
+    """(B,) discounted cumulated gain of grades (B, k) in rank order; see `ndcg`."""
+    return np.asarray(np.maximum(relevance, 0) @ discounts(relevance.shape[1]), dtype=np.float64)
+
+
+def discounts(k: int) -> Floats:
+    """(k,) 1 / log2(1 + rank) for ranks 1..k."""
+    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)), dtype=np.float64)
+
+
+def ideal_dcg(relevance: Sequence[Mapping[str, int]], k: int) -> Floats:
+    """(B,) the best possible `dcg` at depth k for the judgments of each topic; 0 where nothing is relevant."""
+    best = np.zeros((len(relevance), k), dtype=np.int64)
+    for row, grades in enumerate(relevance):
+        top = sorted((grade for grade in grades.values() if grade > 0), reverse=True)[:k]
+        best[row, : len(top)] = top
+    return dcg(best)
+
+
+def expected_reciprocal_rank(relevance: Grades, max_grade: int) -> Floats:
+    """(B,) expected reciprocal rank of the stop of a cascading user, 0..1, of grades (B, k) in rank order.
+
+    A document of grade g satisfies with probability (2^g - 1) / 2^max_grade: grade 1 of at most 1 gives .5.
+    Source: Chapelle, Metzler, Zhang & Grinspan, "Expected reciprocal rank for graded relevance", CIKM 2009, eq. 4
+    and algorithm 2.
+    """
+    satisfied = (np.exp2(np.clip(relevance, 0, max_grade)) - 1.0) / 2.0**max_grade
+    none_above = np.cumprod(1.0 - satisfied, axis=1)
+    reached = np.concatenate([np.ones_like(none_above[:, :1]), none_above[:, :-1]], axis=1)
+    ranks = np.arange(1, relevance.shape[1] + 1)
+    return np.asarray((reached * satisfied / ranks).sum(axis=1), dtype=np.float64)
+
+
+def reciprocal_rank(relevance: Grades) -> Floats:
+    """(B,) 1 / rank of the first relevant of k ranks, 0 without one, of grades (B, k) in rank order.
+
+    Source: Voorhees, "The TREC-8 question answering track report", TREC 1999.
+    """
+    relevant = relevance > 0
+    if relevance.shape[1] == 0:
+        return np.zeros(len(relevance))
+    return np.where(relevant.any(axis=1), 1.0 / (relevant.argmax(axis=1) + 1), 0.0)
+
+
+def grades_in_rank_order(
+    rankings: Sequence[Sequence[ScoredDoc]], relevance: Sequence[Mapping[str, int]], k: int
+) -> NDArray[np.int64]:
+    """(B, k) grade of the document at each rank; 0 for unjudged documents and where a ranking has ended."""
+    grades = np.zeros((len(rankings), k), dtype=np.int64)
+    for row, (ranking, judged) in enumerate(zip(rankings, relevance, strict=True)):
+        for column, document in enumerate(ranking[:k]):
+            grades[row, column] = judged.get(document.doc_id, 0)
+    return grades
+
+
+def _by_rank(ranking: Sequence[ScoredDoc]) -> dict[str, float]:
+    """doc_id -> a score that falls by 1 per rank; trec_eval would order tied scores by document id."""
+    return {document.doc_id: float(len(ranking) - i) for i, document in enumerate(ranking)}
+
+
+def _refuse_repeats(topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredDoc]]) -> None:
+    seen: set[str] = set()
+    for topic, ranking in zip(topics, rankings, strict=True):
+        if topic.topic_id in seen:
+            raise DataError(f"Topic {topic.topic_id!r} comes twice; give every topic its own id.")
+        seen.add(topic.topic_id)
+        if len({document.doc_id for document in ranking}) != len(ranking):
+            raise DataError(
+                f"The ranking for topic {topic.topic_id!r} holds a document twice; rank every document once."
+            )
+
+
+def _ir_measures() -> ModuleType:
+    try:
+        import ir_measures
+    except ImportError as error:
+        raise MissingDependencyError.of("ir-measures", "train") from error
+    return ir_measures

@@ -1,0 +1,107 @@
+"""Which term occurs how often in which document, as one sparse matrix, with a readable word for every term.
+
+This is the in-memory view of a corpus that the policy's vocabulary, the warm start, the spelling dictionary and the
+batched reward share. It is not an engine: ranking lives in `untilclick.search.engines.bm25` and
+`untilclick.search.engines`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from untilclick.search.records import Corpus, Document
+from untilclick.search.text.analysis import term_of, words
+
+
+@dataclass(frozen=True, eq=False)
+class TermIndex:
+    """Term counts of a corpus. Term ids are 0..V-1 in alphabetical order of the terms, so equal corpora give
+    equal ids."""
+
+    doc_ids: tuple[str, ...]
+    terms: tuple[str, ...]
+    """Index terms (stems) by term id."""
+    surfaces: tuple[str, ...]
+    """The most frequent surface word of each term; `analysis.term_of(surfaces[i]) == terms[i]`."""
+    counts: csr_array
+    """(D, V) float32, occurrences of each term in each document."""
+    word_counts: Mapping[str, int]
+    """Surface word -> occurrences in the corpus, stop words excluded."""
+
+    @classmethod
+    def build(cls, corpus: Corpus) -> TermIndex:
+        """Count the terms of every document; an empty document becomes an empty row."""
+        return cls.from_documents(corpus.documents)
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[Document]) -> TermIndex:
+        """Count the terms of the documents, in their order."""
+        doc_ids: list[str] = []
+        bags: list[Counter[str]] = []
+        word_counts: Counter[str] = Counter()
+        for document in documents:
+            found = Counter(words(document.content))
+            word_counts.update(found)
+            bag: Counter[str] = Counter()
+            for word, count in found.items():
+                if (term := term_of(word)) is not None:
+                    bag[term] += count
+            doc_ids.append(document.doc_id)
+            bags.append(bag)
+        kept = {word: count for word, count in word_counts.items() if term_of(word) is not None}
+        surfaces = _surfaces(kept)
+        terms = tuple(sorted(surfaces))
+        return cls(
+            doc_ids=tuple(doc_ids),
+            terms=terms,
+            surfaces=tuple(surfaces[term] for term in terms),
+            counts=_count_matrix(bags, terms),
+            word_counts=kept,
+        )
+
+    @cached_property
+    def term_ids(self) -> dict[str, int]:
+        """Index term -> term id."""
+        return {term: i for i, term in enumerate(self.terms)}
+
+    @cached_property
+    def doc_rows(self) -> dict[str, int]:
+        """doc_id -> row of `counts`."""
+        return {doc_id: i for i, doc_id in enumerate(self.doc_ids)}
+
+    @cached_property
+    def doc_lengths(self) -> NDArray[np.float32]:
+        """(D,) number of indexed tokens of each document."""
+        return np.asarray(self.counts.sum(axis=1), dtype=np.float32).ravel()
+
+    @cached_property
+    def document_frequencies(self) -> NDArray[np.int64]:
+        """(V,) number of documents that contain each term."""
+        return np.bincount(self.counts.indices, minlength=len(self.terms)).astype(np.int64)
+
+
+def _surfaces(word_counts: Mapping[str, int]) -> dict[str, str]:
+    """Term -> its most frequent surface word; ties go to the alphabetically first."""
+    best: dict[str, str] = {}
+    for word in sorted(word_counts, key=lambda w: (-word_counts[w], w)):
+        term = term_of(word)
+        assert term is not None
+        best.setdefault(term, word)
+    return best
+
+
+def _count_matrix(bags: list[Counter[str]], terms: tuple[str, ...]) -> csr_array:
+    ids = {term: i for i, term in enumerate(terms)}
+    indptr = np.cumsum([0] + [len(bag) for bag in bags])
+    indices = np.fromiter((ids[term] for bag in bags for term in bag), dtype=np.int32, count=int(indptr[-1]))
+    data = np.fromiter((n for bag in bags for n in bag.values()), dtype=np.float32, count=int(indptr[-1]))
+    matrix = csr_array((data, indices, indptr), shape=(len(bags), len(terms)))
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,249 @@
+"""The fake search engine: many simulated users search, click, retype and give up, and their sessions are logged.
+
+Users step together: one `engine.search` call and one draw of the click model serve a whole batch, queries that were
+searched before come from a cache. Each user has its own random generator, made from the seed and its number, so a
+session does not depend on the batch it ran in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from untilclick.search.click_models import NO_DOCUMENT, ClickModel, Clicks
+from untilclick.search.click_models.base import DRAWS_PER_RANK
+from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.errors import DataError, UntilclickError
+from untilclick.search.records import Click, Session, Topic, Turn, WeightedQuery
+from untilclick.search.users.user import SimulatedUser, TypedQuery, UserConfig
+
+START_TIME = 1_700_000_000.0
+"""Epoch seconds at which the first simulated session starts (14 November 2023): fixed, so that equal seeds give equal
+bytes."""
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """How sessions are made. Batch and cache sizes change nothing but speed and memory."""
+
+    batch_size: int = 512
+    """Users that step together."""
+    cache_size: int = 100_000
+    """Result lists kept for queries that come again."""
+    first_number: int = 0
+    """Number of the first session: sessions are independent, so a run cut off after m goes on from m."""
+    topic_exponent: float = 0.0
+    """Popularity of topics: the n-th is drawn in proportion to 1 / n^exponent, in an order shuffled by the seed. 0 is
+    uniform, 1 is Zipf's law."""
+    start_time: float = START_TIME
+    """Epoch seconds of the first session."""
+    seconds_between_sessions: float = 20.0
+    """Mean distance of session starts."""
+    typing_seconds: float = 8.0
+    """Mean time to think of a query and type it."""
+    examining_seconds: float = 1.5
+    """Mean time to look at one result."""
+    dwell_seconds: float = 20.0
+    """Mean time on a clicked document before the user is back at the list."""
+
+
+@dataclass(frozen=True)
+class SimulateSummary:
+    """What a run wrote."""
+
+    sessions: int
+    queries: int
+    clicked_at_first_query: int
+    """Sessions that ended with their first query."""
+    abandoned: int
+    """Sessions without any click."""
+
+
+@dataclass(slots=True, eq=False)
+class _Visit:
+    """One user on its way through a session."""
+
+    session_id: str
+    topic: Topic
+    rng: np.random.Generator
+    query: TypedQuery
+    time: float
+    turns: list[Turn]
+
+
+class _Results:
+    """Ranked doc_ids by query text, the least recently used forgotten first."""
+
+    def __init__(self, engine: SearchEngine, k: int, size: int) -> None:
+        self._engine, self._k, self._size = engine, k, size
+        self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+
+    def of(self, queries: Sequence[str]) -> list[tuple[str, ...]]:
+        """The ranking of each query; each text unknown so far is searched once, all in one call."""
+        unknown = [query for query in dict.fromkeys(queries) if query not in self._known]
+        if unknown:
+            rankings = self._engine.search([WeightedQuery.of(query) for query in unknown], self._k)
+            for query, ranking in zip(unknown, rankings, strict=True):
+                self._known[query] = tuple([document.doc_id for document in ranking])
+        found = [self._known[query] for query in queries]
+        for query in queries:
+            self._known.move_to_end(query)
+        while len(self._known) > self._size:
+            self._known.popitem(last=False)
+        return found
+
+
+def simulate_sessions(
+    topics: Sequence[Topic],
+    engine: SearchEngine,
+    user: SimulatedUser,
+    n: int,
+    seed: int,
+    config: SimulateConfig | None = None,
+) -> Iterator[Session]:
+    """n search sessions of users with needs drawn from the topics, in order of their numbers.
+
+    A session ends at the first satisfying click or is abandoned; clicks below the satisfying one are not made. The
+    same arguments give the same sessions, whatever the batch size, and the first m of n sessions are those of m.
+
+    Raises UntilclickError for a negative n, DataError for no topics.
+    """
+    if n < 0:
+        raise UntilclickError(f"{n} sessions asked for; give 0 or more")
+    if not topics:
+        raise DataError("No topics to simulate users for. Choose a split that has topics")
+    return _Simulation(topics, engine, user, seed, config or SimulateConfig()).sessions(n)
+
+
+class _Simulation:
+    """The state that batches share."""
+
+    def __init__(
+        self, topics: Sequence[Topic], engine: SearchEngine, user: SimulatedUser, seed: int, config: SimulateConfig
+    ) -> None:
+        self._config, self._user, self._seed = config, user, seed
+        self._k = user.config.results_examined
+        self._results = _Results(engine, self._k, config.cache_size)
+        max_grade = max((grade for topic in topics for grade in topic.relevance.values()), default=1)
+        self._clicks: ClickModel = user.click_model(max(max_grade, 1))
+        order = np.random.default_rng((seed, 1)).permutation(len(topics))
+        self._topics = [topics[i] for i in order]
+        weights = 1.0 / np.arange(1, len(topics) + 1) ** config.topic_exponent
+        self._topic_cdf = np.cumsum(weights) / weights.sum()
+        self._attributes: dict[str, str | int | float | bool | None] = {
+            "click_model": user.config.click_model,
+            "behaviour": user.config.behaviour,
+            "seed": seed,
+        }
+        self._prefix = f"sim-{_digest(topics, user.config, config)}-{seed}"
+
+    def sessions(self, n: int) -> Iterator[Session]:
+        first, end = self._config.first_number, self._config.first_number + n
+        for start in range(first, end, self._config.batch_size):
+            visits = [self._arrive(number) for number in range(start, min(start + self._config.batch_size, end))]
+            active = visits
+            while active:
+                active = self._step(active)
+            for visit in visits:
+                yield Session(visit.session_id, "simulated", tuple(visit.turns))
+
+    def _arrive(self, number: int) -> _Visit:
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self._seed, 0, number))))
+        chosen, typing, lateness = rng.random(3).tolist()
+        topic = self._topics[min(int(np.searchsorted(self._topic_cdf, chosen, side="right")), len(self._topics) - 1)]
+        start = self._config.start_time + (number + lateness) * self._config.seconds_between_sessions
+        time = start + 2.0 * typing * self._config.typing_seconds
+        return _Visit(f"{self._prefix}-{number:08d}", topic, rng, self._user.first_query(topic, rng), time, [])
+
+    def _step(self, visits: list[_Visit]) -> list[_Visit]:
+        """Every user searches once; those who go on are returned."""
+        rankings = self._results.of([visit.query.text for visit in visits])
+        grades = np.array(
+            [_grades(visit.topic, ranking, self._k) for visit, ranking in zip(visits, rankings, strict=True)]
+        )  # (B, k)
+        draws = np.stack([visit.rng.random((self._k, DRAWS_PER_RANK)) for visit in visits])
+        clicks = self._clicks.sample_with(grades, draws)
+        satisfied = clicks.satisfied.tolist()
+        going_on = []
+        for visit, shown, ranks, rank in zip(visits, rankings, _clicked_ranks(clicks), satisfied, strict=True):
+            self._take_in(visit, shown, ranks)
+            if rank < 0 and self._retype(visit):
+                going_on.append(visit)
+        return going_on
+
+    def _take_in(self, visit: _Visit, shown: tuple[str, ...], ranks: Sequence[int]) -> None:
+        """Record the turn and let its time pass."""
+        query_id = f"{visit.session_id}-{visit.query.step}"
+        paces = (2.0 * visit.rng.random(2 * len(ranks) + 1)).tolist()
+        time, reached = visit.time, 0
+        clicks = []
+        for i, rank in enumerate(ranks):
+            time += (rank - reached) * self._config.examining_seconds * paces[2 * i]
+            clicks.append(Click(query_id, shown[rank - 1], rank, round(time, 3)))
+            time += self._config.dwell_seconds * paces[2 * i + 1]
+            reached = rank
+        attributes = {**self._attributes, "topic_id": visit.topic.topic_id, "kind": visit.query.kind}
+        step, text = visit.query.step, visit.query.text
+        visit.turns.append(Turn(query_id, step, text, None, shown, tuple(clicks), round(visit.time, 3), attributes))
+        visit.time = time + (len(shown) - reached) * self._config.examining_seconds * paces[-1]
+
+    def _retype(self, visit: _Visit) -> bool:
+        """Let the user type its next query; False when it gives up."""
+        query = self._user.next_query(visit.topic, visit.query, visit.rng)
+        if query is None:
+            return False
+        visit.query = query
+        visit.time += 2.0 * visit.rng.random() * self._config.typing_seconds
+        return True
+
+
+class Tally:
+    """Counts sessions as they pass."""
+
+    def __init__(self, progress: Callable[[int], None] | None = None) -> None:
+        self._progress = progress
+        self._sessions = self._queries = self._first = self._abandoned = 0
+
+    def count(self, sessions: Iterable[Session]) -> Iterator[Session]:
+        """Pass the sessions on, counting."""
+        for session in sessions:
+            self._sessions += 1
+            self._queries += len(session.turns)
+            self._first += len(session.turns) == 1 and not session.abandoned
+            self._abandoned += session.abandoned
+            yield session
+            if self._progress is not None:
+                self._progress(self._sessions)
+
+    @property
+    def summary(self) -> SimulateSummary:
+        """The counts so far."""
+        return SimulateSummary(self._sessions, self._queries, self._first, self._abandoned)
+
+
+def _grades(topic: Topic, ranking: tuple[str, ...], k: int) -> list[int]:
+    """Grades by rank, `NO_DOCUMENT` behind the end."""
+    grade_of = topic.relevance.get
+    return [grade_of(doc_id, 0) for doc_id in ranking] + [NO_DOCUMENT] * (k - len(ranking))
+
+
+def _clicked_ranks(clicks: Clicks) -> list[list[int]]:
+    """1-based ranks clicked on each list, down to the satisfying click."""
+    ranks: list[list[int]] = [[] for _ in clicks.clicked]
+    satisfied = clicks.satisfied.tolist()
+    for row, column in np.argwhere(clicks.clicked).tolist():
+        if satisfied[row] < 0 or column < satisfied[row]:
+            ranks[row].append(column + 1)
+    return ranks
+
+
+def _digest(topics: Sequence[Topic], user: UserConfig, config: SimulateConfig) -> str:
+    """Eight hex digits that tell runs with other topics or habits apart, so that their ids never collide."""
+    digest = hashlib.sha256(repr((user, config.topic_exponent, config.start_time)).encode())
+    for topic in topics:
+        digest.update(f"{topic.topic_id}\0{topic.query}\0".encode())
+    return digest.hexdigest()[:8]

@@ -1,0 +1,111 @@
+"""`untilclick train offline`: from a log that no simulator made, at toy size."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+
+import pytest
+from typer.testing import CliRunner
+
+from untilclick.app.cli.main import app
+from untilclick.search.log.session_log import SessionLog
+
+from tests.rewriter.toy_learning import toy_documents, toy_sessions, toy_topics
+
+SETTINGS = """
+[policy]
+d_model = 32
+d_ff = 32
+[base]
+steps = 4
+[offline]
+epochs = 2
+patience = 5
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with documents, settings and a log of sessions that name no topic."""
+    folder = tmp_path_factory.mktemp("offline")
+    lines = [json.dumps({"_id": d.doc_id, "title": d.title, "text": d.text}) for d in toy_documents()]
+    (folder / "documents.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "toy.toml").write_text(SETTINGS, encoding="utf-8")
+    with SessionLog.open(str(folder / "log.db")) as log:
+        log.append(toy_sessions(toy_topics(), name_topics=False))
+    return folder
+
+
+def call(place, *arguments):
+    environment = {
+        "UNTILCLICK_CONFIG": str(place / "toy.toml"),
+        "UNTILCLICK_DATA": str(place / "documents.jsonl"),
+    }
+    return CliRunner(env=environment).invoke(app, [str(one) for one in arguments])
+
+
+@pytest.fixture(scope="module")
+def trained(place):
+    """The answers of `train base` and `train offline` with a run folder in between."""
+    pytest.importorskip("torch")
+    answers = []
+    for arguments in (("base",), ("offline", "--log", place / "log.db", "--set", "offline.discount=0.5")):
+        done = call(place, "train", *arguments, "--out", place / "run", "--json")
+        assert done.exit_code == 0, done.stderr
+        answers.append(json.loads(done.stdout.splitlines()[-1]))  # DeepSpeed, where it is, prints at its import
+    return answers
+
+
+def test_it_goes_on_from_the_base_with_its_settings(place, trained):
+    answer = trained[1]
+    assert (answer["stage"], answer["folder"]) == ("offline", str(place / "run" / "offline"))
+    assert (answer["config"]["method"], answer["config"]["discount"], answer["config"]["epochs"]) == ("rwft", 0.5, 2)
+    assert answer["figures"]["actions"] > 10
+
+
+def test_what_it_trained_is_exported_and_searches(place, trained):
+    exported = call(place, "export", "--model", place / "run", "--out", place / "bundle", "--json")
+    assert json.loads(exported.stdout)["stage"] == "offline"
+    found = call(place, "search", "oven dough", "--bundle", place / "bundle", "--json")
+    assert found.exit_code == 0, found.stderr
+    assert json.loads(found.stdout)["rewrite"]["applied"]
+    added = call(place, "export", "--model", place / "run", "--models", place / "models", "--json")
+    version = json.loads(added.stdout)["version"]
+    assert json.loads(added.stdout)["bundle"] == str(place / "models" / version)
+    assert version == json.loads(exported.stdout)["version"]
+    nowhere = call(place, "export", "--model", place / "run")
+    assert (nowhere.exit_code, "Say where to" in nowhere.stderr) == (2, True)
+
+
+def test_a_run_without_a_model_is_one_sentence(place, tmp_path):
+    pytest.importorskip("torch")
+    failed = call(place, "train", "offline", "--log", place / "log.db", "--out", tmp_path / "run")
+    assert failed.exit_code == 2
+    assert "train it first" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_the_method_is_an_option_and_no_setting(place, tmp_path):
+    arguments = ("train", "offline", "--log", place / "log.db", "--out", tmp_path, "--set", "offline.method=ilql")
+    failed = call(place, *arguments)
+    assert failed.exit_code == 2
+    assert "offline has no such setting" in failed.stderr
+
+
+@pytest.mark.trlx
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository")
+def test_ilql_leaves_stdout_to_the_answer(place, trained):
+    done = call(
+        place, "train", "offline", "--log", place / "log.db", "--out", place / "run", "--method", "ilql", "--json"
+    )
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["config"]["method"] == "ilql"
+
+
+@pytest.mark.skipif(find_spec("trlx") is not None, reason="trlX is installed")
+def test_ilql_without_trlx_says_how_to_get_it_and_what_does_without(place, tmp_path):
+    failed = call(place, "train", "offline", "--log", place / "log.db", "--out", tmp_path, "--method", "ilql")
+    assert failed.exit_code == 2
+    assert "--method rwft" in failed.stderr

@@ -1,0 +1,297 @@
+"""The demo at toy size: what it writes, going on after an interruption, and collections of all kinds."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from untilclick.app.cli.demo import folder_name, program_name
+from untilclick.app.cli.main import app
+from untilclick.app.loop.demo import DemoConfig, run_demo
+from untilclick.app.loop.demo_ground import choose_topics
+from untilclick.app.loop.demo_memory import DemoMemory, StepRecord, step_key
+from untilclick.app.loop.simulation import SimulationConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.search.corpora.jsonl_docs import read_documents
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.errors import DataError
+from untilclick.search.log.session_log import SessionLog
+from untilclick.search.records import Collection, Topic
+from untilclick.search.users.user import UserConfig
+
+from tests.app.small_corpus import write_corpus
+
+TOY = """
+sessions = 60
+[policy]
+d_model = 32
+d_ff = 32
+[base]
+steps = 4
+[warm_start]
+epochs = 2
+[ppo]
+iterations = 3
+prompts_per_iteration = 8
+samples_per_prompt = 4
+validate_every = 1
+checkpoint_every = 1
+[evaluate]
+sessions = 10
+resamples = 50
+"""
+STEPS = ["Documents", "Search sessions", "Base model", "Warm start", "PPO", "Evaluation", "Bundle"]
+
+
+class Recorder:
+    """A view that remembers what was done, and stops the demo where it is told to."""
+
+    def __init__(self, stop_after: str | None = None, stop_within: str | None = None) -> None:
+        self.fresh: list[str] = []
+        self.before: list[str] = []
+        self.notes: list[str] = []
+        self._stop_after, self._stop_within = stop_after, stop_within
+
+    @contextmanager
+    def progress(self, label):
+        def update(done, total):
+            if label == self._stop_within and done >= total / 2:
+                raise KeyboardInterrupt
+
+        yield update
+
+    def step(self, number, total, title, record, *, fresh):
+        (self.fresh if fresh else self.before).append(title)
+        if title == self._stop_after:
+            raise KeyboardInterrupt
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def _config(folder) -> DemoConfig:
+    corpus = folder / "documents.jsonl"
+    if not corpus.exists():
+        write_corpus(corpus)
+    return DemoConfig(
+        data=str(corpus),
+        out=folder / "run",
+        simulation=SimulationConfig(60, user=UserConfig(misspellings="train")),
+        policy=PolicyConfig(d_model=32, d_ff=32),
+        base=BaseConfig(steps=4),
+        warm_start=WarmStartConfig(epochs=2),
+        ppo=PPOConfig(
+            iterations=3, prompts_per_iteration=8, samples_per_prompt=4, validate_every=1, checkpoint_every=1
+        ),
+        evaluate=EvaluateConfig(sessions=10, resamples=50),
+    )
+
+
+def _systems(folder):
+    return json.loads((folder / "run" / "evaluation" / "results.json").read_text())["systems"]
+
+
+@pytest.mark.slow
+def test_the_command_does_everything_and_says_where_it_is(tmp_path):
+    corpus = write_corpus(tmp_path / "documents.jsonl")
+    (tmp_path / "toy.toml").write_text(TOY, encoding="utf-8")
+    out = tmp_path / "run"
+    arguments = ["demo", "--data", corpus, "--out", out, "--config", tmp_path / "toy.toml", "--no-serve", "--json"]
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(one) for one in arguments])
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", "warm_start", "ppo"]
+    assert answer["sessions"].keys() == answer["systems"].keys() - {"oracle"}
+    assert "held-out topics" in answer["verdict"]
+    assert {"ppo", "warm_start"} <= {one["a"] for one in answer["comparisons"]}
+    assert len(answer["examples"]) == 3
+    assert json.loads((out / "bundle" / "bundle.json").read_text())["data"] == str(corpus)
+    assert "<html" in (out / "evaluation" / "report.html").read_text()
+    with SessionLog.open(answer["log"], create=False) as log:
+        assert log.stats("simulated").sessions == 60
+    assert [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓")] == [
+        f"{number}/7" for number in range(1, 8)
+    ]
+
+
+@pytest.mark.slow
+def test_interrupted_after_and_within_every_step_it_goes_on_and_ends_the_same(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    corpus = write_corpus(tmp_path / "documents.jsonl")
+    run_demo(replace(_config(whole), data=str(corpus)), Recorder())
+    config = replace(_config(broken), data=str(corpus))
+    for title in STEPS[1:]:
+        if title != "Bundle":
+            view = Recorder(stop_within=title)
+            with pytest.raises(KeyboardInterrupt):
+                run_demo(config, view)
+            assert title not in view.fresh + view.before
+        view = Recorder(stop_after=title)
+        with pytest.raises(KeyboardInterrupt):
+            run_demo(config, view)
+        assert view.fresh == ["Documents", title]
+        assert view.before == STEPS[1 : STEPS.index(title)]
+    last = Recorder()
+    run_demo(config, last)
+    assert (last.fresh, last.before) == (["Documents"], STEPS[1:])
+    assert _systems(broken) == _systems(whole)
+    assert sorted(one.name for one in config.out.iterdir()) == sorted(one.name for one in (whole / "run").iterdir())
+
+
+@pytest.mark.slow
+def test_changed_settings_or_documents_start_the_affected_steps_anew(tmp_path):
+    config = _config(tmp_path)
+    run_demo(config, Recorder())
+    other_ppo = replace(config, ppo=replace(config.ppo, iterations=2))
+    view = Recorder()
+    run_demo(other_ppo, view)
+    assert (view.before, view.fresh[1:]) == (STEPS[1:4], STEPS[4:])
+    view = Recorder(stop_after="Search sessions")
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(replace(other_ppo, simulation=replace(config.simulation, sessions=50)), view)
+    assert view.fresh == STEPS[:2]
+    assert not (config.out / "ppo").exists()
+    with SessionLog.open(str(config.out / "log.db"), create=False) as log:
+        assert log.stats().sessions == 50
+    (aside,) = config.out.glob("log-until-*.db")
+    with SessionLog.open(str(aside), create=False) as log:
+        assert log.stats().sessions == 60
+    write_corpus(tmp_path / "documents.jsonl", documents=90)
+    view = Recorder(stop_after="Search sessions")
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(other_ppo, view)
+    assert view.fresh == STEPS[:2]
+
+
+TOPIC = Topic("q1", "anchor storm", {"d003": 1})
+
+
+@pytest.fixture
+def documents(tmp_path):
+    return read_documents(write_corpus(tmp_path / "documents.jsonl"))
+
+
+def _collection(documents, queries, **splits):
+    return Collection(corpus_of("hand-made", documents), splits, queries)
+
+
+def test_a_collection_with_everything_is_used_as_it_is(documents):
+    collection = _collection(documents, "real", train=(TOPIC,), dev=(TOPIC,), test=(TOPIC,))
+    assert choose_topics(collection, 0) == (collection, collection, "dev", ())
+
+
+def test_made_topics_are_evaluated_on_test(documents):
+    collection = _collection(documents, "made", train=(TOPIC,), dev=(TOPIC,), test=(TOPIC,))
+    assert choose_topics(collection, 0)[2] == "test"
+
+
+def test_real_topics_without_dev_are_evaluated_on_test(documents):
+    assert choose_topics(_collection(documents, "real", train=(TOPIC,), test=(TOPIC,)), 0)[2] == "test"
+
+
+def test_without_training_topics_they_are_made_and_a_note_says_so(documents):
+    collection = _collection(documents, "real", test=(TOPIC,))
+    training, held_out, split, notes = choose_topics(collection, 0)
+    assert training.queries == "made"
+    assert training.topics["train"]
+    assert (held_out, split) == (collection, "test")
+    assert "made from its documents" in notes[0]
+
+
+def test_without_held_out_topics_they_are_made_and_a_note_says_so(documents):
+    collection = _collection(documents, "real", train=(TOPIC,))
+    training, held_out, split, notes = choose_topics(collection, 0)
+    assert training == collection
+    assert held_out.queries == "made"
+    assert split == "test"
+    assert "no held-out topics" in notes[0]
+
+
+def test_documents_that_are_not_there_leave_no_folder_and_no_title(tmp_path):
+    """A mistyped name once left an empty folder and the title of a run that had not begun."""
+    arguments = ["demo", "--data", tmp_path / "nosuch.jsonl", "--out", tmp_path / "run", "--no-serve"]
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_documents_leave_no_folder(tmp_path):
+    (tmp_path / "one.jsonl").write_text('{"_id": "1", "title": "One", "text": "Short."}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="too few documents"):
+        run_demo(DemoConfig(str(tmp_path / "one.jsonl"), tmp_path / "run"), Recorder())
+    assert not (tmp_path / "run").exists()
+
+
+def test_few_held_out_topics_are_named_before_one_waits(tmp_path):
+    view = Recorder(stop_within="Search sessions")
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(_config(tmp_path), view)
+    assert "held out to evaluate on: the figures will say little" in view.notes[0]
+
+
+def test_too_few_documents_for_topics_are_a_clear_mistake(documents):
+    collection = Collection(corpus_of("three", documents[:1]), {}, "made")
+    with pytest.raises(DataError, match="too few documents"):
+        choose_topics(collection, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("stdlib", "stdlib"),
+        ("data/my set/", "my-set"),
+        ("docs.jsonl.gz", "docs"),
+        ("ir_datasets:beir/nfcorpus/test", "beir-nfcorpus-test"),
+    ],
+)
+def test_the_folder_is_named_after_the_data(data, name):
+    assert folder_name(data) == name
+
+
+def test_memory_knows_a_step_by_its_key_only(tmp_path):
+    memory = DemoMemory(tmp_path)
+    memory.keep("base", StepRecord("k1", True, "done", 1.5))
+    again = DemoMemory(tmp_path)
+    assert again.begun("base", "k1") == StepRecord("k1", True, "done", 1.5)
+    assert again.begun("base", "k2") is None
+    assert again.begun("ppo", "k1") is None
+
+
+def test_a_damaged_memory_remembers_nothing(tmp_path):
+    (tmp_path / "demo.json").write_text('{"base": ', encoding="utf-8")
+    assert DemoMemory(tmp_path).begun("base", "k1") is None
+
+
+def test_a_key_depends_on_the_key_before_and_on_every_setting():
+    keys = {
+        step_key("a", "ppo", PPOConfig()),
+        step_key("b", "ppo", PPOConfig()),
+        step_key("a", "base", PPOConfig()),
+        step_key("a", "ppo", PPOConfig(iterations=7)),
+    }
+    assert len(keys) == 4
+
+
+def test_commands_to_try_next_can_be_called_where_the_shell_does_not_find_the_program(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert program_name(".venv/bin/untilclick") == ".venv/bin/untilclick"
+    assert program_name("/usr/lib/python3/pytest") == "untilclick"
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/untilclick")
+    assert program_name(".venv/bin/untilclick") == "untilclick"

@@ -1,0 +1,219 @@
+"""A new version from the log, at toy size."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+from typer.testing import CliRunner
+
+from untilclick.app.cli import renew
+from untilclick.app.cli.main import app
+from untilclick.app.loop import renewal, service_client
+from untilclick.app.settings.service import Settings
+from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.data.logged_queries import need_of_query
+from untilclick.rewriter.evaluation import champion as judging
+from untilclick.rewriter.evaluation.statistics import compare
+from untilclick.search.errors import DataError
+from untilclick.search.log.session_log import SessionLog
+
+from tests.app.loop.test_demo import TOY
+from tests.app.small_corpus import write_corpus
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture
+def place(tmp_path):
+    write_corpus(tmp_path / "documents.jsonl")
+    (tmp_path / "toy.toml").write_text(TOY, encoding="utf-8")
+    (tmp_path / "key").write_text("let me in\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What a service was told to activate."""
+    calls = []
+    monkeypatch.setattr(service_client, "activate", lambda *given: calls.append(given))
+    return calls
+
+
+@pytest.fixture
+def call(place):
+    """Run a command on the place; what it ended with."""
+
+    def run(*arguments):
+        environment = {
+            "UNTILCLICK_CONFIG": str(place / "toy.toml"),
+            "UNTILCLICK_DATA": str(place / "documents.jsonl"),
+            "UNTILCLICK_LOG": str(place / "log.db"),
+            "UNTILCLICK_MODELS": str(place / "models"),
+            "UNTILCLICK_OUT": str(place / "run"),
+        }
+        return CliRunner(env=environment).invoke(app, [str(one) for one in arguments])
+
+    return run
+
+
+def answer_of(done):
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def live_log(place):
+    """The simulated sessions as if visitors had made them: nothing says what they wanted."""
+    with SessionLog.open(str(place / "log.db")) as log, SessionLog.open(str(place / "live.db")) as live:
+        for session in log.sessions():
+            turns = tuple(replace(turn, attributes={}) for turn in session.turns)
+            live.append([replace(session, source="live", turns=turns)])
+    (place / "live.db").replace(place / "log.db")
+
+
+def test_from_few_sessions_a_version_knows_the_documents_alone(place, call, told):
+    call("simulate")
+    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
+    first = answer_of(call("renew", "--source", "simulated", *service, "--json"))
+    assert (first["stage"], first["champion"]) == ("base", None)
+    assert 0 < first["clicked_sessions"] < renewal.MIN_CLICKED
+    assert first["comparison"]["b"] == "as typed"
+    assert [one.version for one in ModelStore(place / "models").versions()] == [first["version"]]
+    assert (first["activated"], first["better"], told) == (False, False, []), "too few needs to say so"
+    made = (place / "run" / "base" / "stage.json").stat().st_mtime_ns
+    ModelStore(place / "models").activate(first["version"])
+    again = call("renew", "--source", "simulated")
+    assert "It is the version that answers already." in again.stdout
+    assert (place / "run" / "base" / "stage.json").stat().st_mtime_ns == made, "the base is used again"
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, call, told, monkeypatch, better):
+    monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
+    seen = []
+
+    def judged(engine, challenger, champion, queries, clauses, rng):
+        seen.append((challenger, queries))
+        values = [0.9 if better else 0.1, 0.5]
+        names = (challenger.name, champion.name)
+        return compare(names, "nDCG@10", tuple(rng.normal(v, 0.01, 50) for v in values), rng)
+
+    monkeypatch.setattr(judging, "judge", judged)
+    call("simulate")
+    live_log(place)
+    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
+    done = call("renew", *service, "--set", "ppo.iterations=1")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads((place / "run" / "renewal.json").read_text())
+    assert (found["stage"], found["better"]) == ("ppo", better)
+    ((challenger, queries),) = seen
+    assert challenger.rewriter.version == found["version"]
+    assert all(one.shown for one in queries), "clicks are the grades"
+    record = json.loads((place / "run" / "ppo" / "stage.json").read_text())
+    assert record["config"]["reward"] == "hindsight"
+    assert told == ([("http://service:8000", found["version"], "let me in")] if better else [])
+    assert ("It is better, and answers now." if better else "It is worse") in done.stdout
+
+
+def test_what_is_judged_by_is_not_learned_from_and_the_champion_is_a_version(place, call, told, monkeypatch):
+    """Two versions of one log, the second of other settings: judged against the first, on needs kept from both."""
+    monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
+    learned, judges = [], []
+    train, judge = renewal._train_on, judging.judge
+    monkeypatch.setattr(renewal, "_train_on", lambda *given: learned.append(given[2]) or train(*given))
+
+    def judged(*given):
+        judges.append(given[1:4])
+        return judge(*given)
+
+    monkeypatch.setattr(judging, "judge", judged)
+    call("simulate")
+    live_log(place)
+    first = answer_of(call("renew", "--set", "ppo.iterations=1", "--json"))
+    ModelStore(place / "models").activate(first["version"])
+    second = answer_of(call("renew", "--set", "ppo.iterations=1", "--seed", "1", "--json"))
+    assert second["champion"] == first["version"] != second["version"]
+    challenger, champion, queries = judges[1]
+    assert (challenger.rewriter.version, champion.rewriter.version) == (second["version"], first["version"])
+    needs = {need_of_query(one.request.query) for one in queries}
+    assert needs
+    assert needs.isdisjoint(need_of_query(turn.query) for one in learned[1] for turn in one.turns)
+
+
+def test_what_fails_when_the_service_is_told_is_said_after_the_judgement(place, call, monkeypatch):
+    def refuse(*given):
+        raise service_client.ServiceCallError("the service refused")
+
+    monkeypatch.setattr(service_client, "activate", refuse)
+    monkeypatch.setattr(judging, "is_better", lambda found: True)
+    call("simulate")
+    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
+    done = call("renew", "--source", "simulated", *service, "--json")
+    assert (done.exit_code, "the service refused" in done.stderr) == (2, True)
+    assert json.loads(done.stdout)["activated"] is False
+    assert json.loads((place / "run" / "renewal.json").read_text())["better"] is True
+
+
+def test_a_version_is_not_activated_over_another_champion_than_it_was_judged_against(place, call, told, monkeypatch):
+    """An operator may roll back or activate while a renewal judges."""
+    monkeypatch.setattr(judging, "is_better", lambda found: True)
+    call("simulate")
+    first = answer_of(call("renew", "--source", "simulated", "--json"))
+    run = renewal.renew
+
+    def renewed(*given):
+        found = run(*given)
+        ModelStore(place / "models").activate(first["version"])
+        return found
+
+    monkeypatch.setattr(renewal, "renew", renewed)
+    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
+    done = call("renew", "--source", "simulated", "--seed", "1", *service)
+    assert (done.exit_code, told) == (2, [])
+    assert f"{first['version']} answers now" in done.stderr
+
+
+def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
+    monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
+
+    def too_few(*given):
+        raise DataError("too few needs")
+
+    monkeypatch.setattr(renewal, "_train_on", too_few)
+    call("simulate")
+    done = call("renew", "--source", "simulated")
+    assert (done.exit_code, "from the documents alone (too few needs)" in done.stdout) == (0, True)
+
+
+def test_a_run_folder_is_used_by_one_renewal_and_for_nothing_else(place, call):
+    call("simulate")
+    (place / "run").mkdir()
+    with FileLock(place / "run" / renewal.LOCK):
+        assert "Another renewal is using" in call("renew").stderr
+    (place / "run" / "base").mkdir()
+    assert "not made by" in call("renew").stderr
+
+
+def test_a_changed_policy_gets_a_base_of_its_own(place, call):
+    call("simulate")
+    stage = place / "run" / "base" / "stage.json"
+    call("renew", "--source", "simulated")
+    made = stage.stat().st_mtime_ns
+    call("renew", "--source", "simulated", "--set", "policy.memory_documents=0")
+    assert stage.stat().st_mtime_ns != made
+
+
+def test_versions_are_judged_by_as_many_clauses_as_the_service_searches():
+    default = inspect.signature(renew.renew).parameters["clauses"].default
+    assert default == Settings.model_fields["rewrite_clauses"].default
+
+
+def test_a_service_needs_its_key_before_anything_is_trained(place, call, told):
+    call("simulate")
+    assert "--admin-key-file" in call("renew", "--service", "http://service:8000").stderr
+    absent = call("renew", "--service", "http://service:8000", "--admin-key-file", place / "absent")
+    assert (absent.exit_code, "cannot be read" in absent.stderr) == (2, True)
+    assert not (place / "run").exists()

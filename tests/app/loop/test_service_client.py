@@ -1,0 +1,83 @@
+"""Telling a running service what to do."""
+
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from untilclick.app.loop.service_client import ServiceCallError, activate, check_call
+
+
+@pytest.fixture
+def service():
+    """A service that takes one key and refuses one version: (address, paths that were asked for)."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(self.path)
+            known = self.headers["authorization"] == "Bearer let me in"
+            kinds = {"broken": 409, "odd": 500, "away": 302}
+            status = next((kind for name, kind in kinds.items() if name in self.path), 200) if known else 401
+            told = {401: {"detail": "Send the admin key."}, 409: {"detail": "Version broken is refused."}}
+            told[200] = {"active": "v0" if "late" in self.path else "v1"}
+            self.send_response(status)
+            if status == 302:
+                self.send_header("location", "http://other.example/login")
+            self.end_headers()
+            self.wfile.write(
+                json.dumps(told[status]).encode() if status in told and "page" not in self.path else b"<html>"
+            )
+
+        def log_message(self, *given):
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_version_is_activated(service):
+    address, asked = service
+    activate(f"{address}/", "v1", "let me in")
+    assert asked == ["/v1/models/v1/activate"]
+
+
+@pytest.mark.parametrize(
+    ("version", "key", "said"),
+    [
+        ("v1", "x", "Send the admin key."),
+        ("broken", "let me in", "is refused"),
+        ("odd", "let me in", "500"),
+        ("away", "let me in", "redirects to http://other.example/login; give that address"),
+        ("late", "let me in", "answers with v0 still, not with late"),
+        ("page", "let me in", "no service of this kind"),
+    ],
+)
+def test_a_refusal_is_told_in_the_words_of_the_service(service, version, key, said):
+    with pytest.raises(ServiceCallError, match=said):
+        activate(service[0], version, key)
+
+
+def test_a_service_that_is_away_is_named():
+    with pytest.raises(ServiceCallError, match="does not answer"):
+        activate("http://127.0.0.1:9", "v1", "let me in")
+
+
+@pytest.mark.parametrize("address", ["myservice", "http://", "ftp://host", "http://local host", "http://host:port"])
+def test_an_address_that_is_none_is_refused_before_any_call(address):
+    with pytest.raises(ServiceCallError, match="is no address"):
+        check_call(address, "key")
+
+
+@pytest.mark.parametrize("key", ["top\nSECRET", "SECRET\u20ac"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_told(key):
+    """It stood in the traceback of a job that had trained for hours."""
+    with pytest.raises(ServiceCallError) as refused:
+        check_call("http://host:8000", key)
+    assert "SECRET" not in str(refused.value)

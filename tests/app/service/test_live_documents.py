@@ -1,0 +1,142 @@
+"""Documents changed over HTTP, by one process and by two."""
+
+import threading
+import time
+
+import pytest
+from starlette.testclient import TestClient
+
+from untilclick.app.http.main import create_app
+from untilclick.app.service.ranking import Ranked
+from untilclick.app.service.service import _teams_of
+from untilclick.app.settings.service import Settings
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.engines import open_live_engine
+from untilclick.search.errors import EngineError, UnknownDocumentError
+from untilclick.search.records import ScoredDoc
+
+from tests.app.stand_ins import DOCUMENTS, make_service, wait_until
+
+KEY = {"authorization": "Bearer let me in"}
+NEW = {"title": "zebra", "text": "The zebra crosses."}
+
+
+def live_engine(folder):
+    return open_live_engine("tantivy", corpus_of("toy", DOCUMENTS), folder / "index")
+
+
+@pytest.fixture
+def clients(tmp_path):
+    """Two processes' services on one index, as far as they can be in one process."""
+    services = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        services.append(make_service(tmp_path / name, live=live_engine(tmp_path)))
+    yield [TestClient(create_app(Settings(admin_key="let me in"), service)) for service in services]
+    for service in services:
+        service.close()
+
+
+@pytest.fixture
+def client(clients):
+    with clients[0] as client:
+        yield client
+
+
+def found(client, query):
+    return [result["doc_id"] for result in client.post("/v1/search", json={"query": query}).json()["results"]]
+
+
+def test_a_document_is_searchable_when_it_is_put_and_gone_when_it_is_deleted(client):
+    assert client.put("/v1/documents/zoo/1", json=NEW, headers=KEY).status_code == 204
+    assert found(client, "zebra") == ["zoo/1"]
+    assert client.get("/v1/documents/zoo/1").json() == {"doc_id": "zoo/1", **NEW}
+    assert client.put("/v1/documents/zoo/1", json={"text": "A lion."}, headers=KEY).status_code == 204
+    assert (found(client, "zebra"), found(client, "lion")) == ([], ["zoo/1"])
+    assert client.delete("/v1/documents/zoo/1", headers=KEY).status_code == 204
+    assert (found(client, "lion"), client.get("/v1/documents/zoo/1").status_code) == ([], 404)
+    assert client.delete("/v1/documents/zoo/1", headers=KEY).json()["type"].endswith("no-such-document")
+
+
+def test_another_process_follows_within_a_second(clients):
+    with clients[0] as one, clients[1] as two:
+        assert one.put("/v1/documents/z", json=NEW, headers=KEY).status_code == 204
+        started = time.monotonic()
+        wait_until(lambda: found(two, "zebra") == ["z"])
+        assert time.monotonic() - started < 10  # a second, on a machine that is not busy
+        assert two.delete("/v1/documents/z", headers=KEY).status_code == 204
+        wait_until(lambda: found(one, "zebra") == [])
+
+
+@pytest.mark.parametrize(("headers", "body", "status"), [({}, NEW, 401), (KEY, {"title": "no text"}, 422)])
+def test_who_may_and_what(client, headers, body, status):
+    assert client.put("/v1/documents/z", json=body, headers=headers).status_code == status
+    assert found(client, "zebra") == []
+
+
+def test_one_corpus_for_good_is_not_changed(tmp_path):
+    service = make_service(tmp_path)
+    with TestClient(create_app(Settings(admin_key="let me in"), service)) as client:
+        for response in (
+            client.put("/v1/documents/z", json=NEW, headers=KEY),
+            client.delete("/v1/documents/str.split", headers=KEY),
+        ):
+            assert response.status_code == 409
+            assert response.json()["type"] == "urn:untilclick:problem:documents-fixed"
+    service.close()
+
+
+def test_searches_go_on_while_documents_are_deleted(client):
+    """A list may name a document that is gone before it is read."""
+    stop, failures = threading.Event(), []
+
+    def search():
+        while not stop.is_set():
+            response = client.post("/v1/search", json={"query": "zebra"})
+            if response.status_code != 200:
+                failures.append(response.text)
+
+    searching = threading.Thread(target=search)
+    searching.start()
+    for number in range(15):
+        assert client.put(f"/v1/documents/z{number % 3}", json=NEW, headers=KEY).status_code == 204
+        assert client.delete(f"/v1/documents/z{number % 3}", headers=KEY).status_code == 204
+    stop.set()
+    searching.join()
+    assert failures == []
+
+
+def test_a_document_that_is_gone_is_left_out(tmp_path):
+    class Forgetful:
+        """An engine that loses a document between ranking and reading."""
+
+        def __init__(self, engine):
+            self._engine = engine
+
+        def __getattr__(self, name):
+            return getattr(self._engine, name)
+
+        def documents(self, doc_ids):
+            if "shutil.rmtree" in doc_ids:
+                raise UnknownDocumentError("gone")
+            return self._engine.documents(doc_ids)
+
+    service = make_service(tmp_path, engine=Forgetful(live_engine(tmp_path)))
+    with TestClient(create_app(Settings(), service)) as client:
+        results = client.post("/v1/search", json={"query": "directory tree string"}).json()["results"]
+    assert len(results) > 1
+    assert "shutil.rmtree" not in [result["doc_id"] for result in results]
+    assert [result["rank"] for result in results] == list(range(1, len(results) + 1))
+    service.close()
+
+
+def test_teams_are_those_of_the_documents_that_were_shown():
+    ranking = [ScoredDoc(doc_id, 1.0) for doc_id in ("x", "gone", "y")]
+    assert _teams_of(Ranked(ranking, teams=("a", "b", "b")), ("x", "y")) == ["a", "b"]
+    assert _teams_of(Ranked(ranking), ("x", "y")) is None
+
+
+@pytest.mark.parametrize(("name", "folder", "said"), [("rank-bm25", "index", "tantivy"), ("tantivy", None, "folder")])
+def test_what_cannot_be_changed_is_said(tmp_path, name, folder, said):
+    with pytest.raises(EngineError, match=said):
+        open_live_engine(name, corpus_of("toy", DOCUMENTS), folder and tmp_path / folder)

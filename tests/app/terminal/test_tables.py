@@ -1,0 +1,77 @@
+"""What the closing lines of an evaluation say."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from untilclick.app.terminal.tables import differences_table, finding, main_rivals, remarks, systems_table
+from untilclick.rewriter.evaluation.results import Results, SystemFigures
+from untilclick.rewriter.evaluation.statistics import Comparison
+from untilclick.search.measures.metrics import MEASURES
+
+
+def results(spelling: float) -> Results:
+    means = {"bm25": 0.3, "spelling": spelling, "warm_start": 0.4, "ppo": 0.42, "oracle": 0.9}
+    figures = {name: SystemFigures(dict.fromkeys(MEASURES, mean), n_empty=0) for name, mean in means.items()}
+    comparisons = (
+        Comparison("ppo", "bm25", "nDCG@10", 0.12, (0.02, 0.22), 0.01, 30, 10, 0.1, 50),
+        Comparison("ppo", "warm_start", "nDCG@10", -0.0001, (-0.02, 0.04), 0.4, 12, 10, 0.1, 50),
+        Comparison("ppo", "spelling", "nDCG@10", 0.01, (-0.02, 0.04), 0.4, 12, 10, 0.1, 50),
+    )
+    return Results("toy", "dev", "toy", 0, 50, "0.1.0", figures, comparisons)
+
+
+GAIN = "nDCG@10 went from 0.300 to 0.420 on 50 held-out topics (p = 0.010)."
+
+
+@pytest.mark.parametrize(
+    ("spelling", "said", "remarked"),
+    [
+        (0.29, f"Rewriting helps: {GAIN}", ""),
+        (
+            0.41,
+            f"Rewriting helps, but not measurably more than spelling correction alone: {GAIN}",
+            "On these documents the spelling correction inside the rewriter is what helps",
+        ),
+    ],
+)
+def test_the_finding_names_a_remedy_that_does_as_much_without_training(spelling, said, remarked):
+    assert finding(results(spelling)) == said
+    assert remarks(results(spelling)).startswith(remarked)
+    assert bool(remarks(results(spelling))) is bool(remarked)
+
+
+def test_few_topics_are_remarked_on():
+    assert remarks(replace(results(0.29), n_topics=6)).startswith("Figures of 6 held-out topics say little")
+
+
+def test_the_differences_that_matter_have_a_line_each():
+    assert main_rivals(results(0.29)) == ("bm25", "warm_start")
+    assert main_rivals(results(0.41)) == ("bm25", "spelling", "warm_start")
+    table = differences_table(results(0.41), main_rivals(results(0.41)))
+    page = io.StringIO()
+    Console(width=80, file=page).print(table)
+    assert [" ".join(line.split()) for line in page.getvalue().splitlines()] == [
+        "PPO against nDCG@10 95 % interval topics better worse",
+        "BM25 as typed +0.120 +0.020 to +0.220 30 10",
+        "spelling correction +0.010 -0.020 to +0.040 12 10",
+        "warm start +0.000 -0.020 to +0.040 12 10",
+        "The strongest baseline: spelling correction.",
+    ]
+
+
+def test_without_comparisons_there_is_no_table_of_differences():
+    assert differences_table(replace(results(0.4), comparisons=())) is None
+
+
+def test_the_best_system_is_bold_but_never_the_oracle():
+    page = io.StringIO()
+    Console(width=80, file=page, force_terminal=True, color_system="standard").print(systems_table(results(0.4)))
+    rows = {line.split("  ")[0]: line for line in page.getvalue().splitlines()}
+    assert "50 held-out topics (dev)" in page.getvalue()
+    assert "\x1b[1m0.420\x1b[0m" in rows["PPO"]
+    assert "\x1b[1m" not in rows["oracle (knows the answer)"]

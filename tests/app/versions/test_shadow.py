@@ -1,0 +1,56 @@
+"""What a candidate's lists are compared with."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from untilclick.app.versions.shadow import Shadow, ShownList, overlap
+from untilclick.rewriter.rewrite import Reason, Rewrite
+
+TEN = tuple("abcdefghij")
+
+
+class FixedList:
+    """An engine that finds the same documents whatever is searched."""
+
+    def __init__(self, doc_ids):
+        self.doc_ids = doc_ids
+
+    def search(self, queries, k):
+        return [[SimpleNamespace(doc_id=doc_id) for doc_id in self.doc_ids[:k]] for _ in queries]
+
+
+class KeepingRewriter:
+    def rewrite(self, query, history):
+        return Rewrite.keep(query, Reason.GATED)
+
+
+def figures_of(shown, own):
+    shadow = Shadow(FixedList(own))
+    shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList("q", "query", (), tuple(shown)))
+    shadow._pool.shutdown(wait=True)
+    return shadow.figures
+
+
+@pytest.mark.parametrize(
+    ("shown", "own", "changed", "share"),
+    [
+        (TEN, TEN, 0, 1.0),
+        (TEN, TEN[::-1], 1, 1.0),
+        (TEN[:3], TEN, 0, 1.0),
+        (TEN[:2], ("a", "x", "b"), 1, 0.5),
+        ((*TEN, "k"), TEN, 0, 1.0),
+        (TEN[:4], TEN[:2], 1, 0.5),
+        ((), (), 0, 1.0),
+        ((), TEN, 1, 0.0),
+        (TEN, (), 1, 0.0),
+    ],
+)
+def test_as_many_ranks_are_compared_as_were_shown(shown, own, changed, share):
+    """Short lists were compared with ten ranks, and two empty ones had nothing in common."""
+    found = figures_of(shown, own)
+    assert (found.queries, found.faults, found.changed, found.overlap) == (1, 0, changed, share)
+
+
+def test_an_empty_list_is_like_another_empty_one_only():
+    assert (overlap((), ()), overlap((), "a"), overlap("a", ()), overlap("ab", "bc")) == (1.0, 0.0, 0.0, 0.5)

@@ -1,0 +1,173 @@
+"""Batched BM25 against the engines whose ranking it stands for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from untilclick.rewriter.data.corpus_scorer import ENGINE_SETTINGS, CorpusScorer
+from untilclick.search.engines import open_engine
+from untilclick.search.records import WeightedQuery
+
+from tests.rewriter.toy_learning import toy_opened, toy_policy
+
+PLAIN = ["oven", "soil seed", "sourdough dough flour", "train people", "moon moon planet", "often good oven tide"]
+WEIGHTED = [
+    (("oven", 0.7), ("brioche", 0.3)),
+    (("train track", 0.25), ("tunnel", 0.4), ("people", 0.1)),
+    (("moon", 1.0), ("comet", 0.05), ("sail", 0.6)),
+]
+ENGINES = ("tantivy", "rank-bm25")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def pair(request):
+    """An engine and the scorer with its settings."""
+    bench = toy_opened(request.param)
+    return open_engine(request.param, bench.collection.corpus), CorpusScorer.of(bench, toy_policy(bench)[1])
+
+
+def scores_of(engine, query: WeightedQuery, scorer) -> np.ndarray:
+    """(D,) the engine's scores by row of the scorer."""
+    found = np.zeros(scorer.n_documents)
+    for hit in engine.search([query], scorer.n_documents)[0]:
+        found[scorer.index.doc_rows[hit.doc_id]] = hit.score
+    return found
+
+
+def assert_proportional(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The same up to one positive factor; gives the factor."""
+    assert ((ours > 0) == (theirs > 0)).all()
+    factor = float(theirs.sum() / ours.sum())
+    assert ours * factor == pytest.approx(theirs, rel=2e-4, abs=1e-5)
+    return factor
+
+
+def term_weights_row(scorer, clauses):
+    from scipy.sparse import csr_array
+
+    row = np.zeros((1, len(scorer.index.terms)), dtype=np.float32)
+    for text, weight in clauses:
+        for term in scorer_terms(text):
+            row[0, scorer.index.term_ids[term]] += weight
+    return csr_array(row)
+
+
+def scorer_terms(text: str) -> list[str]:
+    from untilclick.search.text.analysis import terms
+
+    return terms(text)
+
+
+def test_every_named_engine_has_settings():
+    assert set(ENGINE_SETTINGS) == {"tantivy", "rank-bm25", "opensearch"}
+
+
+def test_scores_of_plain_queries_are_the_engines(pair):
+    """Up to one factor for all queries: the engine's (k1 + 1), and the length the original is divided by."""
+    engine, scorer = pair
+    ours = scorer.originals([scorer_terms(text) for text in PLAIN]).numpy()
+    factors = [
+        assert_proportional(row * len(scorer_terms(text)), scores_of(engine, WeightedQuery.of(text), scorer))
+        for row, text in zip(ours, PLAIN, strict=True)
+    ]
+    assert factors == pytest.approx([factors[0]] * len(factors), rel=1e-3)
+
+
+def test_scores_of_weighted_queries_are_the_engines(pair):
+    engine, scorer = pair
+    for clauses in WEIGHTED:
+        ours = scorer.score_terms(term_weights_row(scorer, clauses)).numpy()[0]
+        assert_proportional(ours, scores_of(engine, WeightedQuery(clauses), scorer))
+
+
+def test_token_sequences_score_as_the_same_clauses_in_the_engine(pair):
+    engine, scorer = pair
+    words = ["brioch", "tunnel", "moon", "sail"]
+    ids = np.array([scorer.vocabulary.encode(words)])
+    weights = np.array([[0.4, 0.3, 0.2, 0.1]], dtype=np.float32)
+    clauses = tuple((scorer.vocabulary.surface(i), w) for i, w in zip(ids[0], weights[0].tolist(), strict=True))
+    assert_proportional(
+        scorer.score_tokens(ids, weights).numpy()[0], scores_of(engine, WeightedQuery(clauses), scorer)
+    )
+
+
+def test_rankings_are_the_engines_up_to_ties(pair):
+    engine, scorer = pair
+    scores = scorer.originals([scorer_terms(text) for text in PLAIN])
+    ranked = scorer.rank(scores, 10)
+    for row, text in enumerate(PLAIN):
+        hits = engine.search([WeightedQuery.of(text)], 10)[0]
+        found = [scorer.index.doc_ids[i] for i in ranked[row] if i >= 0]
+        assert len(found) == len(hits)
+        by_id = dict(zip(scorer.index.doc_ids, scores[row].tolist(), strict=True))
+        ours = [by_id[doc_id] for doc_id in found]
+        theirs = [by_id[hit.doc_id] for hit in hits]
+        assert ours == pytest.approx(theirs, rel=1e-5)
+        assert ours == sorted(ours, reverse=True)
+
+
+def test_feedback_terms_are_the_engines(pair):
+    engine, scorer = pair
+    for text in PLAIN[:4]:
+        model = scorer.feedback(scorer.originals([scorer_terms(text)]), 10).toarray()[0]
+        theirs = engine.feedback_terms(WeightedQuery.of(text), 10)
+        ours = sorted(model[model > 0], reverse=True)
+        assert ours == pytest.approx([weight for _, weight in theirs], rel=1e-4)
+        found = {scorer.index.terms[i]: model[i] for i in np.flatnonzero(model)}
+        shared = [(scorer_terms(word)[0], weight) for word, weight in theirs]
+        assert len({term for term, _ in shared} & set(found)) >= 9  # the last may be one of several of equal weight
+        assert sum(found.values()) == pytest.approx(1, rel=1e-5)
+
+
+def test_feedback_of_a_query_that_finds_nothing_is_empty(scorer):
+    model = scorer.feedback(scorer.originals([["nosuchterm"], ["oven"]]), 5)
+    assert model.toarray()[0].sum() == 0
+    assert model.toarray()[1].sum() == pytest.approx(1)
+
+
+def test_no_query_at_all_gives_empty_matrices(scorer):
+    assert scorer.originals([]).shape == (0, scorer.n_documents)
+    assert scorer.feedback(scorer.originals([]), 5).shape == (0, len(scorer.index.terms))
+
+
+def test_unknown_terms_count_for_nothing_not_even_the_length(scorer):
+    with_unknown, without = scorer.originals([["oven", "nosuchterm"], ["oven"]])
+    assert torch.equal(with_unknown, without)
+    assert scorer.originals([["nosuchterm"], []]).abs().sum() == 0
+
+
+def test_context_has_its_share_of_a_query(pair):
+    engine, scorer = pair
+    queries, contexts = [["dough", "oven"], ["moon"]], [["flour", "nosuchterm", "sail"], ["nosuchterm"]]
+    found = scorer.originals(queries, contexts, 0.4)
+    clauses = (("dough", 0.3), ("oven", 0.3), ("flour", 0.2), ("sail", 0.2))
+    assert_proportional(found[0].numpy(), scores_of(engine, WeightedQuery(clauses), scorer))
+    assert torch.equal(found[1], scorer.originals([["moon"]])[0])  # nothing of its context is in the corpus
+    assert torch.equal(scorer.originals(queries, contexts, 0.0), scorer.originals(queries))
+
+
+def test_a_query_without_known_terms_is_searched_by_its_context(scorer):
+    found = scorer.originals([["nosuchterm"]], [["oven"]], 0.3)
+    assert found == pytest.approx(0.3 * scorer.originals([["oven"]]))
+
+
+def test_specials_score_nothing(scorer):
+    ids = np.array([[0, 1, 2, 3, 4]])
+    assert scorer.score_tokens(ids, np.ones(ids.shape, dtype=np.float32)).abs().sum() == 0
+
+
+def test_a_row_per_token_is_the_score_of_that_token_alone(scorer):
+    ids = np.array(scorer.vocabulary.encode(["oven", "moon"]))
+    alone = scorer.score_tokens(ids[:, None], np.ones((2, 1), dtype=np.float32)).numpy()
+    assert (scorer.token_rows(ids) == alone).all()
+
+
+def test_rankings_are_padded_with_minus_1(scorer):
+    scores = torch.zeros(2, scorer.n_documents)
+    scores[0, 7], scores[0, 3] = 1.0, 2.0
+    assert scorer.rank(scores, 4).tolist() == [[3, 7, -1, -1], [-1, -1, -1, -1]]
+    wide = scorer.rank(scores, scorer.n_documents + 5)
+    assert wide.shape == (2, scorer.n_documents + 5)
+    assert (wide[0, 2:] == -1).all()

@@ -1,0 +1,97 @@
+"""Hindsight targets of queries and clicks made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.data.hindsight import (
+    GAIN_DEPTH,
+    NOT_FOUND,
+    TargetMaker,
+    TargetSettings,
+    discounted_gain,
+    ranks_of,
+)
+from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.pseudo_queries import term_weights
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.measures.metrics import ideal_dcg, ndcg
+from untilclick.search.text.analysis import terms
+
+
+@pytest.fixture(scope="module")
+def maker(scorer, bench, vocabulary):
+    return TargetMaker(scorer, term_weights(bench.index, vocabulary), TargetSettings(20, 8, 0.02))
+
+
+def target_of(maker, vocabulary, query, clicks, excluded=()):
+    found = maker.target(LoggedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
+    if found is None:
+        return None
+    return {vocabulary.tokens[i]: float(w) for i, w in zip(found.ids, found.weights, strict=True)}
+
+
+def test_most_weight_goes_to_a_term_that_raises_the_clicked_documents(maker, vocabulary, scorer):
+    clicks = {"kitchen-0": 1, "kitchen-4": 1, "kitchen-8": 1}
+    found = target_of(maker, vocabulary, "dough flour", clicks)
+    assert found is not None
+    heaviest = max(found, key=found.__getitem__)
+    rows = np.array([scorer.index.doc_rows[doc_id] for doc_id in clicks])
+    before, after = ranks_of(scorer.originals([["dough", "flour"], ["dough", "flour", heaviest]]).numpy(), rows)
+    assert after.sum() < before.sum()
+    assert found["sourdough"] >= sorted(found.values())[-2]
+    assert sum(found.values()) == pytest.approx(1, abs=1e-5)
+    assert len(found) <= 8
+
+
+def test_excluded_tokens_are_never_targets(maker, vocabulary):
+    excluded = vocabulary.encode(["dough", "sourdough"])
+    found = target_of(maker, vocabulary, "dough flour", {"kitchen-0": 2}, excluded)
+    assert found is not None
+    assert not {"dough", "sourdough"} & set(found)
+
+
+def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker, vocabulary, scorer, bench):
+    assert target_of(maker, vocabulary, "moon", {"gone": 3}) is None
+    best = scorer.rank(scorer.originals([["sourdough"]]), 1)[0, 0]
+    first = bench.index.doc_ids[best]
+    assert target_of(maker, vocabulary, "sourdough", {first: 1}) is None  # already first
+    everything = range(len(vocabulary))
+    assert target_of(maker, vocabulary, "dough", {"kitchen-0": 1}, everything) is None
+
+
+def test_an_unknown_document_beside_a_known_one_is_left_out(maker, vocabulary):
+    both = target_of(maker, vocabulary, "dough flour", {"kitchen-0": 1, "gone": 5})
+    assert both == target_of(maker, vocabulary, "dough flour", {"kitchen-0": 1})
+
+
+def test_a_query_without_a_known_word_still_has_a_target(maker, vocabulary):
+    found = target_of(maker, vocabulary, "nosuchword", {"kitchen-0": 1})
+    assert found is not None
+    assert "sourdough" in found
+
+
+def test_ranks_count_higher_scores_and_a_score_of_0_is_not_found():
+    scores = np.array([[3.0, 1.0, 2.0, 0.0], [1.0, 1.0, 1.0, 5.0]], dtype=np.float32)
+    assert ranks_of(scores, np.array([0, 2, 3])).tolist() == [[1, 2, NOT_FOUND], [2, 2, 1]]
+    assert ranks_of(scores, np.array([], dtype=np.int64)).shape == (2, 0)
+
+
+def test_discounted_gain_by_hand():
+    """Clicks 3 and 1 at ranks 2 and 1, over the ideal 1 and 2; beyond the depth nothing."""
+    weights = np.array([3.0, 1.0], dtype=np.float32)
+    ideal = 3 + 1 / np.log2(3)
+    found = discounted_gain(np.array([[2, 1], [1, 2], [GAIN_DEPTH + 1, NOT_FOUND]]), weights)
+    assert found == pytest.approx([(3 / np.log2(3) + 1) / ideal, 1.0, 0.0])
+
+
+def test_discounted_gain_is_ndcg_of_whole_rankings():
+    """Five judged documents of thirty, in two hundred rankings; the measure sees grades down the first ten ranks."""
+    rng = np.random.default_rng(4)
+    weights = np.array([3, 1, 2, 1, 5], dtype=np.float32)
+    ranks = np.stack([1 + rng.permutation(30)[: weights.size] for _ in range(200)])
+    grades = np.zeros((len(ranks), 30), dtype=np.int64)
+    np.put_along_axis(grades, ranks - 1, weights.astype(np.int64)[None, :], axis=1)
+    ideal = ideal_dcg([dict(enumerate(weights.astype(int)))] * len(ranks), GAIN_DEPTH)
+    assert discounted_gain(ranks, weights) == pytest.approx(ndcg(grades[:, :GAIN_DEPTH], ideal))

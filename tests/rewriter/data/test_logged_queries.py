@@ -1,0 +1,185 @@
+"""From a log to what is learned: the split, inputs with grades, inputs with clicks, retrieval terms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from untilclick.rewriter.data.logged_queries import (
+    LoggedQuery,
+    clicked_queries,
+    first_and_later,
+    mostly_first,
+    retrieval_terms,
+    simulated_queries,
+    split_sessions,
+    training_query,
+)
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.records import Click, Session, Turn
+
+from tests.rewriter.toy_learning import toy_sessions, toy_topics
+
+TOPICS = toy_topics()
+LOG = tuple(toy_sessions(TOPICS, each=3))
+
+
+def topic_of(session: Session) -> str:
+    return session.session_id.rsplit("-", 1)[0]
+
+
+def session(name: str, *queries: str, clicks: tuple[str, ...] = ()) -> Session:
+    """Clicks, if any, fall on the last query."""
+    last = len(queries) - 1
+    turns = tuple(
+        Turn(
+            f"{name}{i}",
+            i,
+            query,
+            None,
+            (),
+            tuple(Click(f"{name}{i}", doc, 1, 5.0 + n) for n, doc in enumerate(clicks)) if i == last else (),
+            float(i),
+        )
+        for i, query in enumerate(queries)
+    )
+    return Session(name, "live", turns)
+
+
+def test_all_variants_of_a_need_are_on_one_side():
+    split = split_sessions(LOG, 0.3)
+    sides = [{topic_of(session) for session in side} for side in (split.training, split.validation)]
+    assert sides[0]
+    assert sides[1]
+    assert not sides[0] & sides[1]
+    assert len(split.training) + len(split.validation) == len(LOG)
+
+
+def test_the_first_query_stands_for_the_need_where_no_topic_is_named():
+    split = split_sessions(toy_sessions(TOPICS, each=3, name_topics=False), 0.3)
+    first = [{session.turns[0].query for session in side} for side in (split.training, split.validation)]
+    assert first[0]
+    assert first[1]
+    assert not first[0] & first[1]
+
+
+def test_the_split_depends_on_the_need_alone():
+    whole, part = split_sessions(LOG, 0.5), split_sessions(LOG[::-1][:30], 0.5)
+    assert {s.session_id for s in part.validation} <= {s.session_id for s in whole.validation}
+    assert {s.session_id for s in part.training} <= {s.session_id for s in whole.training}
+
+
+@pytest.mark.parametrize(("share", "kept_back"), [(0.0, 0), (1.0, len(LOG))])
+def test_the_share_is_that_of_the_validation(share, kept_back):
+    assert len(split_sessions(LOG, share).validation) == kept_back
+
+
+def test_a_tiny_log_still_keeps_one_need_back():
+    """Without a held-out query every score was 0, and training ended where it had started, saying nothing."""
+    few = LOG[:9]
+    assert len({topic_of(session) for session in few}) == 3
+    split = split_sessions(few, 1e-9)
+    assert len({topic_of(session) for session in split.validation}) == 1
+    assert len(split.training) == 6
+    assert split_sessions(LOG[:3], 1e-9).validation == ()
+
+
+def test_sessions_without_a_query_are_left_out():
+    assert split_sessions([Session("empty", "live", ())], 0.5).training == ()
+
+
+def test_simulated_inputs_carry_the_grades_of_their_topic_once():
+    found = simulated_queries(LOG, TOPICS)
+    assert len(found) == 2 * len(TOPICS)
+    by_request = {one.request: one.relevance for one in found}
+    for topic in TOPICS:
+        assert by_request[RewriteRequest(topic.query)] == topic.relevance
+
+
+def test_abandoned_simulated_sessions_are_inputs_too():
+    """Their topic is known, so rewards are: what was never found is what most needs a rewrite."""
+    abandoned = [replace(one, turns=one.turns[:1]) for one in LOG]
+    assert len(simulated_queries(abandoned, TOPICS)) == len(TOPICS)
+    assert clicked_queries(abandoned) == []
+
+
+def test_sessions_of_unknown_topics_are_left_out():
+    assert simulated_queries(LOG, TOPICS[:1]) == simulated_queries(LOG[:3], TOPICS)
+    assert simulated_queries(list(toy_sessions(TOPICS, name_topics=False)), TOPICS) == []
+
+
+def test_clicked_inputs_count_sessions_by_document():
+    found = {one.request: one.relevance for one in clicked_queries(LOG)}
+    topic = TOPICS[0]
+    assert found[RewriteRequest(topic.query)] == dict.fromkeys(topic.relevance, 1)
+
+
+def test_every_query_of_a_session_is_an_input_with_what_came_before_it():
+    found = clicked_queries([session("a", "rmtre", "delete folder", clicks=("d7",))])
+    assert [(one.request.query, one.request.history, one.relevance) for one in found] == [
+        ("rmtre", (), {"d7": 1}),
+        ("delete folder", ("rmtre",), {"d7": 1}),
+    ]
+
+
+def test_equal_inputs_are_counted_together_and_the_most_clicked_come_first():
+    log = [
+        session("a", "tea", clicks=("green",)),
+        session("b", "coffee", clicks=("black",)),
+        session("c", "coffee", clicks=("black",)),
+        session("d", "coffee", clicks=("white",)),
+    ]
+    found = clicked_queries(log)
+    assert [(one.request.query, one.relevance) for one in found] == [
+        ("coffee", {"black": 2, "white": 1}),
+        ("tea", {"green": 1}),
+    ]
+
+
+def test_the_click_that_ended_the_session_counts():
+    assert clicked_queries([session("a", "tea", clicks=("first", "last"))])[0].relevance == {"last": 1}
+
+
+def test_abandoned_and_empty_sessions_teach_nothing():
+    assert clicked_queries([session("a", "tea"), Session("b", "live", ())]) == []
+    assert clicked_queries([]) == []
+
+
+FIRST = [LoggedQuery(RewriteRequest(query), {}) for query in ("tea", "oven", "moon")]
+LATER = [LoggedQuery(RewriteRequest(query, ("tea",)), {}) for query in ("green tea", "herbs", "mint")]
+MIXED = [one for pair in zip(LATER, FIRST, strict=True) for one in pair]
+
+
+def test_first_queries_are_told_from_later_ones_and_keep_their_order():
+    assert first_and_later(MIXED) == (FIRST, LATER)
+    assert first_and_later([]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("share", "most", "rounding", "expected"),
+    [
+        (0.5, None, math.floor, FIRST + LATER[:1]),
+        (0.5, None, math.ceil, FIRST + LATER[:2]),
+        (1.0, 2, math.floor, FIRST[:2] + LATER[:2]),
+        (0.0, 2, math.ceil, FIRST[:2]),
+        (9.0, None, math.floor, FIRST + LATER),
+    ],
+)
+def test_later_queries_are_a_share_of_the_first(share, most, rounding, expected):
+    assert mostly_first(MIXED, share, most, rounding) == expected
+
+
+def test_without_first_queries_the_later_ones_stand_in():
+    assert mostly_first(LATER, 0.5) == LATER
+    assert mostly_first(LATER, 0.5, 2) == LATER[:2]
+
+
+def test_retrieval_sees_the_query_and_what_its_correction_brings_in(bench):
+    assert retrieval_terms("the ovens of doughs", bench.spelling) == ("oven", "dough")
+    assert retrieval_terms("sourdugh oven", bench.spelling) == ("sourdugh", "oven", "sourdough")
+    assert retrieval_terms("", bench.spelling) == ()
+    logged = LoggedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
+    query = training_query(logged, bench.spelling)
+    assert (query.terms, query.relevance) == (("oven",), {"kitchen-0": 1})

@@ -1,0 +1,134 @@
+"""A new version against the one that answers, on sessions kept from both."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.data.click_rates import rated_queries
+from untilclick.rewriter.data.logged_queries import LoggedQuery, need_of_query, split_sessions
+from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, kept_for_judging
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.engines import open_engine
+from untilclick.search.records import Click, Document, Session, Turn
+
+from tests.app.stand_ins import TableRewriter
+
+N = 30
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """For every need two documents with the word that is typed, one of them with the word that was meant, last."""
+    documents = [Document(f"b{i:02d}", "", f"typed{i} typed{i} other") for i in range(N)]
+    documents += [Document(f"a{i:02d}", "", f"typed{i} meant{i} and more words here") for i in range(N)]
+    return open_engine("rank-bm25", corpus_of("needs", documents))
+
+
+def queries(shown=None):
+    return [LoggedQuery(RewriteRequest(f"typed{i}"), {f"a{i:02d}": 0.5 if shown else 1}, shown) for i in range(N)]
+
+
+KNOWING = TableRewriter({f"typed{i}": (f"meant{i}",) for i in range(N)})
+MISLED = TableRewriter({f"typed{i}": (f"typed{i + 1}",) for i in range(N)})
+
+
+def judged(engine, new, old, given):
+    return judge(engine, Contestant("new", new), Contestant("old", old), given, 512, np.random.default_rng(0))
+
+
+def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
+    found = judged(engine, KNOWING, None, queries())
+    assert (found.a, found.b, found.measure, found.n) == ("new", "old", "nDCG@10", N)
+    assert found.difference == pytest.approx(1 - 1 / np.log2(3))
+    assert is_better(found)
+    lost = judged(engine, None, KNOWING, queries())
+    assert (is_better(lost), is_worse(lost), is_worse(found)) == (False, True, False)
+    assert judged(engine, KNOWING, KNOWING, queries()).difference == 0
+
+
+def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
+    """Whoever puts documents first that nobody was shown is not blamed for their lack of clicks."""
+    alone = frozenset(f"a{i:02d}" for i in range(N))
+    found = judged(engine, KNOWING, None, queries(alone))
+    assert (found.difference, found.wins, found.losses) == (0, 0, 0)
+    both = alone | {f"b{i:02d}" for i in range(N)}
+    assert judged(engine, KNOWING, MISLED, queries(both)).difference > 0.3
+
+
+def test_without_queries_nobody_is_better(engine):
+    assert not is_better(judged(engine, KNOWING, None, []))
+    assert judged(engine, KNOWING, None, [LoggedQuery(RewriteRequest("typed0"), {"a00": 0})]).n == 0
+
+
+@pytest.mark.parametrize(("n", "better"), [(1, False), (2, False), (3, False), (29, False), (30, True)])
+def test_few_needs_make_nobody_better(engine, n, better):
+    """One won query has the interval (d, d): a version was activated on it."""
+    assert is_better(judged(engine, KNOWING, None, queries()[:n])) is better
+
+
+def test_queries_of_one_need_count_once(engine):
+    """Fifty spellings of one need that is won are one need."""
+    shown = frozenset({"a00", "b00"})
+    same = [LoggedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
+    knowing = TableRewriter({one.request.query: ("meant0",) for one in same})
+    found = judged(engine, knowing, None, same)
+    assert (found.n, found.wins) == (1, 1)
+    topic = [LoggedQuery(RewriteRequest(f"typed{i}"), {"a00": 1, "a01": 1}) for i in range(2)]
+    assert judged(engine, KNOWING, None, topic).n == 1
+
+
+def test_later_queries_of_sessions_are_not_judged(engine):
+    later = [LoggedQuery(RewriteRequest("typed0", ("typed1",)), {"a00": 1})]
+    assert judged(engine, KNOWING, None, later).n == 0
+
+
+def test_only_the_clauses_that_the_service_searches_are_judged(engine):
+    first = [
+        judge(engine, Contestant("new", KNOWING), Contestant("old", None), queries(), n, np.random.default_rng(0))
+        for n in (2, 1)
+    ]
+    assert first[0].difference > first[1].difference == 0
+
+
+def test_a_need_is_known_again_in_other_words_for_the_same_terms():
+    """Case, spaces and endings; and sessions that come to it later are not learned from either."""
+    kinds = ["find thing {}", "Find  things {}", "finding thing {} "]
+    sessions = [session(100 * k + i, kind.format(i)) for k, kind in enumerate(kinds) for i in range(100)]
+    kept = {need_of_query(one.turns[0].query) for one in kept_for_judging(sessions).validation}
+    assert 10 <= len(kept) <= 30
+    turned = [
+        replace(session(1000 + i, "other"), turns=(*_turns(1000 + i, "other"), *_turns(2000 + i, f"find thing {i}")))
+        for i in range(100)
+    ]
+    training = kept_for_judging([*sessions, *turned]).training
+    assert kept.isdisjoint(need_of_query(turn.query) for one in training for turn in one.turns)
+    assert len(training) > 200
+
+
+def _turns(i, query):
+    return session(i, query).turns
+
+
+def session(i, query):
+    click = Click(f"q{i}", "a00", 1, i + 0.5)
+    return Session(
+        f"s{i}", "live", (Turn(f"q{i}", 0, query, None, ("a00", "b00"), (click,), float(i)),), f"client {i}"
+    )
+
+
+def test_a_need_is_on_the_same_side_for_every_version():
+    sessions = [session(i, f"need {i % 100}") for i in range(400)]
+    early, late = kept_for_judging(sessions[:200]), kept_for_judging(sessions)
+    kept = {one.turns[0].query for one in late.validation}
+    assert {one.turns[0].query for one in early.validation} == kept
+    assert kept.isdisjoint(one.turns[0].query for one in late.training)
+    assert 10 <= len(kept) <= 30
+    assert all(one.relevance == {"a00": 1.0} for one in rated_queries(late.validation))
+
+
+def test_what_is_judged_by_has_nothing_to_do_with_what_a_stage_stops_by():
+    parted = kept_for_judging([session(i, f"need {i}") for i in range(2000)])
+    again = split_sessions(parted.training, 0.1)
+    assert 0.07 < len(again.validation) / len(parted.training) < 0.13

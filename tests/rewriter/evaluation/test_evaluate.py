@@ -1,0 +1,243 @@
+"""A whole evaluation of the toy corpus; every written file is read back."""
+
+import dataclasses
+import json
+
+import ir_measures
+import pytest
+
+from untilclick.rewriter.evaluation.baselines.feedback import Rm3
+from untilclick.rewriter.evaluation.baselines.simple import Bm25, Oracle
+from untilclick.rewriter.evaluation.evaluate import (
+    COMPARED,
+    EvaluateConfig,
+    evaluate_systems,
+    main,
+    typed_queries,
+)
+from untilclick.rewriter.evaluation.results import read_results, write_results
+from untilclick.rewriter.evaluation.systems import Answer, OwnEngine
+from untilclick.search.errors import DataError
+from untilclick.search.records import Collection, Topic, WeightedQuery
+
+from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy, toy_collection
+
+ENGINE = ToyEngine()
+
+
+class AddsOneWord:
+    """A stand-in for a learned system: knows one good word."""
+
+    def __call__(self, topics):
+        return [Answer(WeightedQuery(((one.query, 0.7), ("timezone pool", 0.3)))) for one in topics]
+
+
+@pytest.fixture
+def config(tmp_path):
+    return EvaluateConfig(data="toy", split="dev", engine="toy", out=tmp_path, resamples=199, seed=7)
+
+
+@pytest.fixture
+def results(config):
+    systems = {
+        "bm25": Bm25(),
+        "rm3": Rm3(ENGINE),
+        "warm_start": Bm25(),
+        "ppo": AddsOneWord(),
+        "oracle": Oracle(ENGINE, ENGINE.index),
+    }
+    return evaluate_systems(ENGINE, typed_queries(toy_collection(), "dev", 7), systems, config)
+
+
+def test_results_file_has_the_fields_of_the_contract(results, config):
+    found = json.loads(write_results(config.out, results).read_text())
+    assert {"data", "split", "engine", "seed", "n_topics", "systems", "comparisons"} <= set(found)
+    assert (found["data"], found["split"], found["engine"], found["seed"], found["n_topics"]) == (
+        "toy",
+        "dev",
+        "toy",
+        7,
+        5,
+    )
+    assert set(found["systems"]["ppo"]) == {"nDCG@10", "RR@10", "R@100", "Success@10"}
+    assert set(found["comparisons"][0]) == {
+        "a", "b", "measure", "difference", "ci95", "p", "wins", "losses", "harmed_share", "n",
+    }  # fmt: skip
+
+
+def test_results_survive_writing_and_reading(results, config):
+    write_results(config.out, results)
+    again = read_results(config.out)
+    assert again.comparisons == results.comparisons
+    assert again.topics == results.topics
+    assert {n: f.means for n, f in again.figures.items()} == {n: f.means for n, f in results.figures.items()}
+
+
+def test_comparisons_are_those_of_the_systems_present_on_three_measures(results):
+    pairs = {(one.a, one.b) for one in results.comparisons}
+    assert pairs == {
+        ("ppo", "bm25"),
+        ("ppo", "rm3"),
+        ("ppo", "warm_start"),
+        ("warm_start", "bm25"),
+        ("warm_start", "rm3"),
+        ("rm3", "bm25"),
+    }
+    assert {one.measure for one in results.comparisons} == {"nDCG@10", "RR@10", "R@100"}
+
+
+def test_differences_are_differences_of_the_reported_means(results):
+    for one in results.comparisons:
+        means = [results.figures[name].means[one.measure] for name in (one.a, one.b)]
+        assert one.difference == pytest.approx(means[0] - means[1])
+
+
+def test_equal_systems_differ_by_nothing(results):
+    same = results.comparison("warm_start", "bm25", "nDCG@10")
+    assert (same.difference, same.p, same.wins, same.losses, same.ci95) == (0.0, 1.0, 0, 0, (0.0, 0.0))
+
+
+def test_queries_that_find_nothing_are_counted_and_stay_in_the_mean(results):
+    """`opne` is in no document."""
+    assert results.figures["bm25"].n_empty == 1
+    assert results.figures["ppo"].n_empty == 0
+    by_topic = [row.outcomes["bm25"].values["nDCG@10"] for row in results.topics]
+    assert by_topic[4] == 0.0
+    assert results.figures["bm25"].means["nDCG@10"] == pytest.approx(sum(by_topic) / 5)
+
+
+def test_ir_measures_reproduces_every_mean_from_the_run_files(results, config):
+    qrels = list(ir_measures.read_trec_qrels(str(config.out / "runs" / "qrels.txt")))
+    for name, figures in results.figures.items():
+        run = list(ir_measures.read_trec_run(str(config.out / "runs" / f"{name}.txt")))
+        means = ir_measures.calc_aggregate([ir_measures.nDCG @ 10, ir_measures.R @ 100], qrels, run)
+        assert {str(m): v for m, v in means.items()} == pytest.approx(
+            {m: figures.means[m] for m in ("nDCG@10", "R@100")}
+        )
+
+
+def test_the_same_seed_writes_the_same_bytes(results, config, tmp_path):
+    again = evaluate_systems(
+        ENGINE, typed_queries(toy_collection(), "dev", 7), {"bm25": Bm25(), "ppo": AddsOneWord()}, config
+    )
+    other = evaluate_systems(
+        ENGINE, typed_queries(toy_collection(), "dev", 7), {"bm25": Bm25(), "ppo": AddsOneWord()}, config
+    )
+    assert again.comparisons == other.comparisons
+    assert again.topics == other.topics
+
+
+def test_the_oracle_is_never_called_best(results):
+    assert "oracle" not in {name for best in results.best_systems().values() for name in best}
+
+
+def test_topics_people_wrote_are_typed_verbatim_and_unjudged_ones_left_out():
+    collection = toy_collection()
+    topics = {"dev": (*TOPICS, Topic("unjudged", "x", {"d1": 0}))}
+    typed = typed_queries(dataclasses.replace(collection, topics=topics), "dev", seed=0)
+    assert [one.query for one in typed] == [topic.query for topic in TOPICS]
+
+
+def test_the_earlier_queries_of_real_topics_are_handed_on():
+    topics = {"dev": (dataclasses.replace(TOPICS[0], history=("order", "order list")), TOPICS[1])}
+    typed = typed_queries(dataclasses.replace(toy_collection(), topics=topics), "dev", seed=0)
+    assert [one.history for one in typed] == [("order", "order list"), ()]
+
+
+@pytest.mark.parametrize(("context", "seen"), [(True, ("pool",)), (False, ())])
+def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen):
+    class Watching(Bm25):
+        history = ()
+
+        def __call__(self, topics):
+            Watching.history = topics[0].history
+            return super().__call__(topics)
+
+    topics = {"dev": (dataclasses.replace(TOPICS[2], history=("pool",)),)}
+    bench = opened_toy(ENGINE, topics=topics)
+    settings = dataclasses.replace(config, sessions=0, oracle=False, context=context)
+    main(settings, lambda _: {"ppo": Watching()}, bench)
+    assert Watching.history == seen
+    assert ("session_concatenation" in read_results(config.out).figures) == context
+
+
+def test_a_system_with_an_engine_of_its_own_is_searched_there(config):
+    """The engine holds one document only, so that everything finds it or nothing."""
+    small = ToyEngine([DOCUMENTS[7]])
+    systems = {"bm25": Bm25(), "bm25_tuned": OwnEngine(Bm25(), small, "one document")}
+    results = evaluate_systems(ENGINE, typed_queries(toy_collection(), "dev", 7), systems, config)
+    assert [row.outcomes["bm25_tuned"].titles for row in results.topics] == [(), (), ("Processes",), (), ()]
+    assert results.settings["bm25_tuned"] == "one document"
+
+
+def test_made_topics_are_typed_with_the_noise_of_a_simulated_user():
+    collection = dataclasses.replace(toy_collection(), queries="made")
+    typed = typed_queries(collection, "dev", seed=3)
+    assert typed == typed_queries(collection, "dev", seed=3)
+    several = [one.query for seed in range(6) for one in typed_queries(collection, "dev", seed)]
+    clean = [topic.query for topic in TOPICS] * 6
+    assert 0 < sum(a != b for a, b in zip(several, clean, strict=True)) < len(clean)
+
+
+def test_a_missing_split_is_named_with_those_there_are():
+    with pytest.raises(DataError, match="no split 'test'; choose one of: train, dev"):
+        typed_queries(toy_collection(), "test", seed=0)
+
+
+def test_a_split_without_judgments_is_refused():
+    collection = toy_collection()
+    empty = Collection(collection.corpus, {"dev": (Topic("t", "x", {}),)}, "real")
+    with pytest.raises(DataError, match="no topic with a relevant document"):
+        typed_queries(empty, "dev", seed=0)
+
+
+def test_a_missing_or_broken_results_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"results\.json: cannot be read"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text("{}")
+    (tmp_path / "per_topic.jsonl").write_text("")
+    with pytest.raises(DataError, match="is not a result file"):
+        read_results(tmp_path)
+
+
+def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
+    bench = opened_toy(ENGINE)
+    path = main(dataclasses.replace(config, sessions=30), lambda _: {"ppo": AddsOneWord()}, bench)
+    assert path == config.out / "results.json"
+    results = read_results(config.out)
+    baselines = ["bm25", "rm3", "spelling", "rocchio", "association", "bm25_tuned"]
+    assert list(results.figures) == [*baselines, "oracle", "ppo"]
+    assert set(results.sessions.figures) == {*baselines, "ppo"}
+    assert results.sessions.figures["bm25"].sessions == 30
+    assert results.settings["corpus fingerprint"] == "0" * 16
+    assert results.settings["rm3"].startswith("Rm3Settings(n_terms=")
+    assert results.settings["bm25_tuned"].startswith("Bm25Parameters(k1=")
+    assert {(one.a, one.b) for one in results.comparisons} == {
+        pair for pair in COMPARED if set(pair) <= {"ppo", *baselines}
+    }
+    assert not any(str(config.out) in value for value in results.settings.values())
+    assert {one.b for one in results.sessions.comparisons} == {"bm25"}
+    assert {file.name for file in (config.out / "runs").iterdir()} == {
+        "qrels.txt", "oracle.txt", "ppo.txt", *(f"{name}.txt" for name in baselines),
+    }  # fmt: skip
+    assert results.figures["oracle"].means["nDCG@10"] >= results.figures["bm25"].means["nDCG@10"]
+
+
+def test_sessions_and_oracle_can_be_left_out(config):
+    bench = opened_toy(ENGINE)
+    main(dataclasses.replace(config, sessions=0, oracle=False), lambda _: {}, bench)
+    results = read_results(config.out)
+    assert results.sessions is None
+    assert "oracle" not in results.figures
+
+
+def test_the_further_baselines_can_be_left_out(config):
+    bench = opened_toy(ENGINE)
+    main(dataclasses.replace(config, sessions=0, oracle=False, more_baselines=False), lambda _: {}, bench)
+    assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling"]
+
+
+def test_nothing_is_learned_from_the_topics_that_are_reported(config):
+    bench = opened_toy(ENGINE)
+    main(dataclasses.replace(config, split="train", sessions=0, oracle=False), lambda _: {}, bench)
+    assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling", "rocchio"]

@@ -1,0 +1,85 @@
+"""Tests that a reader can check by counting sign flips."""
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.evaluation.statistics import bootstrap_ci95, compare, randomisation_p
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [
+        ([0.1, 0.2, 0.3], 2 / 8),  # of 8 sign patterns only +++ and --- are as far out
+        ([0.3, -0.1], 4 / 4),  # |.1| is reached by .1, .2, -.2, -.1: all four
+        ([0.1, 0.1, 0.1, 0.1], 2 / 16),
+        ([0.5, 0.0], 4 / 4),  # flipping a zero changes nothing
+        ([0.4], 1.0),
+    ],
+)
+def test_the_exact_p_counts_the_sign_patterns_at_least_as_extreme(difference, expected):
+    assert randomisation_p(np.array(difference), rng()) == pytest.approx(expected)
+
+
+def test_p_is_one_without_any_difference_or_any_topic():
+    assert randomisation_p(np.zeros(20), rng()) == 1.0
+    assert randomisation_p(np.array([]), rng()) == 1.0
+
+
+def test_p_is_small_for_a_clear_difference_and_large_for_noise():
+    noise = rng().normal(0, 1, 200)
+    assert randomisation_p(noise + 1.0, rng()) == pytest.approx(2 / 10_000)
+    assert randomisation_p(noise - noise.mean(), rng()) > 0.9
+
+
+def test_p_values_under_no_difference_are_spread_evenly():
+    """Under the null a p below .25 comes a quarter of the time: 120 draws, four standard errors."""
+    draws = np.random.default_rng(5).normal(0, 1, (120, 25))
+    share = np.mean([randomisation_p(row, rng(), resamples=400) < 0.25 for row in draws])
+    assert abs(share - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 120)
+
+
+def test_the_interval_is_close_to_the_normal_one_for_normal_differences():
+    difference = np.random.default_rng(1).normal(0.1, 1.0, 400)
+    low, high = bootstrap_ci95(difference, rng())
+    half = 1.96 * difference.std(ddof=1) / 20
+    assert low == pytest.approx(difference.mean() - half, abs=0.02)
+    assert high == pytest.approx(difference.mean() + half, abs=0.02)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, -0.5])
+def test_equal_differences_have_an_interval_of_no_width(value):
+    assert bootstrap_ci95(np.full(7, value), rng()) == pytest.approx((value, value))
+
+
+def test_one_lone_difference_among_zeros_still_gives_a_finite_interval():
+    low, high = bootstrap_ci95(np.array([0.0] * 30 + [1.0]), rng())
+    assert 0.0 <= low <= 1 / 31 <= high
+
+
+def test_wins_losses_ties_and_harm_are_counted_per_topic():
+    a = np.array([0.5, 0.2, 0.30, 0.0, 0.7])
+    b = np.array([0.1, 0.2, 0.33, 0.4, 0.75])
+    result = compare(("ppo", "bm25"), "nDCG@10", (a, b), rng())
+    assert (result.wins, result.losses, result.ties, result.n) == (1, 3, 1, 5)
+    assert result.harmed_share == pytest.approx(1 / 5)  # .03 and .05 are within the margin, .4 is not
+    assert result.difference == pytest.approx((0.4 - 0.03 - 0.4 - 0.05) / 5)
+    assert result.ci95[0] <= result.difference <= result.ci95[1]
+
+
+def test_the_same_seed_gives_the_same_comparison():
+    values = (np.random.default_rng(2).random(30), np.random.default_rng(3).random(30))
+    assert compare(("a", "b"), "RR@10", values, rng()) == compare(("a", "b"), "RR@10", values, rng())
+
+
+def test_comparing_nothing_is_neutral():
+    result = compare(("a", "b"), "RR@10", (np.array([]), np.array([])), rng())
+    assert (result.difference, result.ci95, result.p, result.n, result.harmed_share) == (0.0, (0.0, 0.0), 1.0, 0, 0.0)
+
+
+def test_unpaired_lengths_are_refused():
+    with pytest.raises(ValueError, match="one length"):
+        compare(("a", "b"), "RR@10", (np.zeros(2), np.zeros(3)), rng())

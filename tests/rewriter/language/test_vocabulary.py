@@ -1,0 +1,75 @@
+"""The term vocabulary: which terms, which ids, and files that do not hold one."""
+
+from __future__ import annotations
+
+import pytest
+
+from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, TermVocabulary
+from untilclick.search.errors import ModelError
+from untilclick.search.records import Document
+from untilclick.search.text.analysis import term_of
+from untilclick.search.text.term_index import TermIndex
+
+INDEX = TermIndex.from_documents(
+    [
+        Document("1", "", "cats chase dogs"),
+        Document("2", "", "cat and dog"),
+        Document("3", "", "a cat sleeps"),
+        Document("4", "", "zebra"),
+    ]
+)
+
+
+def test_specials_come_first_and_terms_follow_in_alphabetical_order():
+    vocabulary = TermVocabulary.from_index(INDEX, 1, 100)
+    assert vocabulary.tokens[: len(SPECIAL_TOKENS)] == SPECIAL_TOKENS
+    assert vocabulary.terms == ("cat", "chase", "dog", "sleep", "zebra")
+    assert len(vocabulary) == 10
+    assert (PAD_ID, EOS_ID) == (0, 1)
+
+
+def test_rare_terms_stay_outside_and_of_too_many_the_most_frequent_win():
+    assert TermVocabulary.from_index(INDEX, 2, 100).terms == ("cat", "dog")
+    assert TermVocabulary.from_index(INDEX, 1, 1).terms == ("cat",)
+    assert TermVocabulary.from_index(INDEX, 9, 100).terms == ()
+
+
+def test_unknown_terms_encode_to_the_unknown_token():
+    vocabulary = TermVocabulary.from_index(INDEX, 2, 100)
+    assert vocabulary.encode(["dog", "zebra", "cat"]) == [6, UNK_ID, 5]
+
+
+def test_surfaces_are_words_that_analyse_back_to_their_term():
+    vocabulary = TermVocabulary.from_index(INDEX, 1, 100)
+    assert [term_of(vocabulary.surface(i)) for i in range(5, 10)] == list(vocabulary.terms)
+    with pytest.raises(IndexError, match="special"):
+        vocabulary.surface(EOS_ID)
+
+
+def test_index_columns_are_minus_1_for_specials_and_for_terms_of_another_corpus():
+    vocabulary = TermVocabulary.from_index(INDEX, 1, 100)
+    other = TermIndex.from_documents([Document("1", "", "zebra cat")])
+    assert vocabulary.index_columns(INDEX).tolist() == [-1] * 5 + [0, 1, 2, 3, 4]
+    assert vocabulary.index_columns(other).tolist() == [-1] * 5 + [0, -1, -1, -1, 1]
+
+
+def test_a_saved_vocabulary_loads_equal(tmp_path):
+    vocabulary = TermVocabulary.from_index(INDEX, 1, 100)
+    vocabulary.save(tmp_path)
+    loaded = TermVocabulary.load(tmp_path)
+    assert (loaded.terms, loaded.surfaces) == (vocabulary.terms, vocabulary.surfaces)
+    assert loaded.document_frequencies == vocabulary.document_frequencies
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[1, 2]", '{"terms": null, "surfaces": [], "x": 1}', "{"])
+def test_a_missing_or_broken_file_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "vocabulary.json").write_text(content)
+    with pytest.raises(ModelError, match=r"vocabulary\.json"):
+        TermVocabulary.load(tmp_path)
+
+
+def test_text_is_the_tokens_separated_by_spaces(vocabulary):
+    ids = [vocabulary.token_ids["oven"], EOS_ID, vocabulary.token_ids["moon"]]
+    assert vocabulary.text(ids) == "oven </s> moon"
+    assert vocabulary.text([]) == ""

@@ -1,0 +1,63 @@
+"""Beam search against all texts there are; that CTranslate2 finds the same is in test_subword_stages.py."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.policy.beam_search import likeliest
+from untilclick.rewriter.policy.sampling import score
+from untilclick.rewriter.policy.sequences import Rollouts
+
+from tests.rewriter.toy_subword import favour_the_end, toy_subword
+
+ALLOWED = (EOS_ID, 10, 11, 12)
+LENGTH = 3
+
+
+@pytest.fixture(scope="module")
+def policy():
+    """One that may write four tokens only."""
+    policy, vocabulary = toy_subword()
+    favour_the_end(policy, policy.batch([vocabulary.prompt("oven dough", 24)]))
+    policy.banned_ids = torch.tensor([token for token in range(policy.vocabulary_size) if token not in ALLOWED])
+    return policy, vocabulary
+
+
+def all_texts() -> list[tuple[int, ...]]:
+    ended = [(*body, EOS_ID) for n in range(LENGTH) for body in itertools.product(ALLOWED[1:], repeat=n)]
+    return ended + list(itertools.product(ALLOWED[1:], repeat=LENGTH))
+
+
+@pytest.mark.parametrize("text", ["oven dough", "moon"])
+def test_with_a_beam_for_every_text_all_of_them_are_found_with_their_probabilities(policy, text):
+    policy, vocabulary = policy
+    batch = policy.batch([vocabulary.prompt(text, 24)])
+    texts = all_texts()
+    found = {one.ids: one.log_prob for one in likeliest(policy, batch, len(texts), LENGTH)[0]}
+    ids = torch.tensor([[*one, *[PAD_ID] * (LENGTH - len(one))] for one in texts])
+    mask = torch.arange(LENGTH)[None] < torch.tensor([[len(one)] for one in texts])
+    zeros = torch.zeros(ids.shape)
+    with torch.no_grad():
+        own = score(policy, batch, Rollouts(ids, mask, zeros, zeros, ids[:, :0])).log_probs.sum(1)
+    known = dict(zip(texts, own.tolist(), strict=True))
+    assert found == pytest.approx({one: known[one] for one in found}, abs=1e-4)
+    best = sorted(known, key=known.__getitem__)[-8:]
+    assert set(best) <= set(found)
+    assert sum(math.exp(one) for one in known.values()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_prompts_together_answer_as_each_alone(policy):
+    policy, vocabulary = policy
+    prompts = [vocabulary.prompt(text, 24) for text in ("oven dough", "moon", "boat anchor sail tide")]
+    together = likeliest(policy, policy.batch(prompts), 4, 5)
+    for prompt, answers in zip(prompts, together, strict=True):
+        alone = likeliest(policy, policy.batch([prompt]), 4, 5)[0]
+        assert [one.ids for one in answers] == [one.ids for one in alone]
+        assert [one.log_prob for one in answers] == pytest.approx([one.log_prob for one in alone], abs=1e-4)
+        assert [one.log_prob for one in answers] == sorted((one.log_prob for one in answers), reverse=True)
+        assert all(len(one.ids) <= 5 for one in answers)

@@ -1,0 +1,203 @@
+"""The rewriter's answers, with logits made by hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.rewrite import Reason, RewriteRequest
+from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.term_rewriter import MAX_QUERY_CHARACTERS, TermRewriter
+from untilclick.search.records import WeightedQuery
+
+SETTINGS = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3, expansion_terms=3, sharpness=1.0, feedback_terms=5)
+ROOT = Path(__file__).parents[3]
+
+
+class Logits:
+    """The same three terms for every prompt; remembers what it was asked."""
+
+    def __init__(self, vocabulary, **probs: float) -> None:
+        self.row = np.full(len(vocabulary), np.log(1e-6), dtype=np.float32)
+        for term, prob in probs.items():
+            self.row[vocabulary.token_ids[term]] = np.log(prob)
+        self.asked: list = []
+
+    def __call__(self, prompts):
+        self.asked.append(list(prompts))
+        return np.stack([self.row for _ in prompts])
+
+
+@pytest.fixture
+def logits(vocabulary):
+    return Logits(vocabulary, sourdough=0.5, brioch=0.3, oven=0.2)
+
+
+@pytest.fixture
+def make(bench, engine, vocabulary, logits):
+    def made(settings: BlendSettings = SETTINGS) -> TermRewriter:
+        return TermRewriter("v1", logits, TermLanguage(vocabulary), bench.spelling, engine, settings)
+
+    return made
+
+
+def test_an_applied_rewrite_holds_terms_text_and_clauses(make, engine):
+    (found,) = make().rewrite([RewriteRequest("dough flour")])
+    assert (found.applied, found.reason, found.correction) == (True, Reason.APPLIED, None)
+    assert found.text == "dough flour sourdough brioche oven"
+    assert [word for word, _ in found.terms] == ["sourdough", "brioche", "oven"]
+    assert [weight for _, weight in found.terms] == pytest.approx([0.5, 0.3, 0.2], abs=1e-3)
+    assert found.confidence == pytest.approx(1, abs=1e-3)
+    feedback = engine.feedback_terms(WeightedQuery((("dough flour", 0.5),)), 5)
+    weights = [weight for _, weight in found.blend.clauses]
+    assert [text for text, _ in found.blend.clauses] == [
+        "dough flour",
+        *(word for word, _ in feedback),
+        "sourdough",
+        "brioche",
+        "oven",
+    ]
+    assert weights[0] == pytest.approx(0.25)
+    assert sum(weights[1:6]) == pytest.approx(0.2, rel=1e-5)
+    assert weights[6:] == pytest.approx([0.15, 0.09, 0.06], abs=1e-3)
+    assert [text for text, _ in found.replace.clauses] == ["dough flour", "sourdough", "brioche", "oven"]
+
+
+def test_the_weights_follow_the_lead_of_the_first_document(make, engine):
+    settings = replace(SETTINGS, full_gap=1.0, least_share=0.1)
+    scores = engine.feedback(WeightedQuery.of("dough flour"), 0).scores
+    share = (1 - scores[1] / scores[0]) ** 0.5
+    assert 0.1 < share < 0.9
+    (found,) = make(settings).rewrite([RewriteRequest("dough flour")])
+    weights = [weight for _, weight in found.blend.clauses]
+    assert weights[0] == pytest.approx((1 - 0.5 * share) / 2)
+    assert sum(weights[1:6]) == pytest.approx(0.2 * share, rel=1e-5)
+    assert sum(weights[6:]) == pytest.approx(0.3 * share, rel=1e-5)
+    (without,) = make(replace(settings, original=0.7, feedback=0.0)).rewrite([RewriteRequest("dough flour")])
+    assert [text for text, _ in without.blend.clauses] == ["dough flour", "sourdough", "brioche", "oven"]
+    assert without.blend.clauses[0][1] == pytest.approx((1 - 0.3 * share) / 2)
+
+
+def test_the_querys_own_terms_are_not_added_again(make):
+    (found,) = make().rewrite([RewriteRequest("oven")])
+    assert "oven" not in [word for word, _ in found.terms]
+
+
+@pytest.mark.parametrize("query", ["", "  ", "the of", "?!", "...the"])
+def test_a_query_without_a_word_is_kept(make, logits, query):
+    (found,) = make().rewrite([RewriteRequest(query)])
+    assert (found.applied, found.reason, found.text) == (False, Reason.EMPTY_QUERY, query)
+    assert found.blend == found.replace == WeightedQuery.of(query)
+    assert logits.asked == []
+
+
+def test_an_overlong_query_is_kept_and_the_model_is_not_asked(make, logits):
+    query = "oven " * (MAX_QUERY_CHARACTERS // 5 + 1)
+    (found,) = make().rewrite([RewriteRequest(query)])
+    assert (found.applied, found.reason) == (False, Reason.QUERY_TOO_LONG)
+    assert logits.asked == []
+
+
+def test_a_query_that_means_nothing_to_the_model_is_kept(make):
+    (found,) = make().rewrite([RewriteRequest("qqqqqqqqqqqq")])
+    assert (found.applied, found.reason) == (False, Reason.EMPTY_REWRITE)
+
+
+def test_the_gate_keeps_unsure_queries(make, logits, vocabulary):
+    unsure = BlendSettings(expansion_terms=1, min_confidence=0.9)
+    (found,) = make(unsure).rewrite([RewriteRequest("dough")])
+    assert (found.applied, found.reason) == (False, Reason.GATED)
+    assert found.confidence == pytest.approx(0.5, abs=1e-2)
+    assert found.blend == WeightedQuery.of("dough")
+
+
+def test_a_gated_misspelt_query_is_corrected_and_nothing_else(make):
+    unsure = BlendSettings(original=0.5, expansion_terms=1, min_confidence=0.9)
+    (found,) = make(unsure).rewrite([RewriteRequest("duogh oven")])
+    assert (found.applied, found.correction, found.terms) == (True, "dough oven", ())
+    assert found.text == "dough oven"
+    assert found.blend.clauses == (("duogh oven", 0.25), ("dough", 0.25))
+
+
+def test_the_rewrite_alone_weighs_each_term_of_the_corrected_query_as_the_blend_does(make):
+    """It was divided by the known terms of the misspelt query: corrected terms weighed twice as much."""
+    (found,) = make().rewrite([RewriteRequest("duogh oven")])
+    assert found.replace.clauses[0] == ("dough oven", pytest.approx(0.25))
+    assert found.blend.clauses[0] == ("duogh oven", pytest.approx(0.25))
+
+
+def test_history_is_shown_to_the_model(make, logits, vocabulary):
+    make().rewrite([RewriteRequest("oven", ("soil", "moon star"))])
+    (prompt,) = logits.asked[-1]
+    assert [vocabulary.tokens[i] for i in prompt.ids] == ["oven", "<sep>", "moon", "star", "<sep>", "soil", "</s>"]
+
+
+def test_words_of_earlier_queries_are_searched_too(make, engine):
+    """Known ones, with their share of the original; the relevance model is that of both."""
+    settings = replace(SETTINGS, context=0.3)
+    (found,) = make(settings).rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
+    assert found.context == ("dough", "flour")
+    typed = (("oven", 0.7), ("dough", 0.15), ("flour", 0.15))
+    assert found.blend.clauses[:3] == tuple((text, pytest.approx(0.5 * weight)) for text, weight in typed)
+    feedback = [word for word, _ in engine.feedback_terms(WeightedQuery(typed), 5)]
+    assert [text for text, _ in found.blend.clauses[3:8]] == feedback
+    assert found.replace.clauses[:3] == found.blend.clauses[:3]
+
+
+def test_a_gated_query_keeps_its_context(make):
+    unsure = BlendSettings(original=0.5, expansion_terms=1, min_confidence=0.9, context=0.2)
+    (found,) = make(unsure).rewrite([RewriteRequest("dough", ("oven",))])
+    assert (found.applied, found.terms, found.context) == (True, (), ("oven",))
+    assert found.blend.clauses == (("dough", pytest.approx(0.4)), ("oven", pytest.approx(0.1)))
+
+
+def test_without_a_share_earlier_queries_are_shown_to_the_model_alone(make):
+    (found,) = make(replace(SETTINGS, context=0.0)).rewrite([RewriteRequest("oven", ("dough",))])
+    assert found.context == ()
+    assert "dough" not in [text for text, _ in found.blend.clauses[:1]]
+
+
+def test_answers_come_in_the_order_of_the_requests(make):
+    queries = ["", "dough", "the", "moon", "x" * 2000]
+    found = make().rewrite([RewriteRequest(query) for query in queries])
+    assert [one.query for one in found] == queries
+    assert [one.applied for one in found] == [False, True, False, True, False]
+    assert make().rewrite([]) == []
+
+
+def test_without_feedback_the_engine_is_not_asked(make):
+    (found,) = make(BlendSettings(original=0.6, feedback=0.0, rewrite=0.4, expansion_terms=2)).rewrite(
+        [RewriteRequest("dough")]
+    )
+    assert [text for text, _ in found.blend.clauses] == ["dough", "sourdough", "brioche"]
+
+
+@pytest.mark.parametrize("module", ["term_rewriter", "runtime", "bundle", "blend"])
+def test_serving_modules_leave_torch_out(module, tmp_path):
+    heavy = {"torch", "transformers", "ir_measures"}
+    code = f"import sys, untilclick.rewriter.serving.{module}; print(sorted({heavy} & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_earlier_words_are_not_searched_for_a_query_that_has_none_of_its_own(make):
+    """What they alone find was shown as the answer to "asdkjhqwe"."""
+    (found,) = make(replace(SETTINGS, context=0.3)).rewrite([RewriteRequest("asdkjhqwe", ("dough", "flour"))])
+    assert found.context == ()
+    assert not found.applied

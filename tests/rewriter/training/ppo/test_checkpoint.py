@@ -1,0 +1,76 @@
+"""Checkpoints that do not fit. That a resumed run goes on bit for bit is shown in `test_ppo_trainer.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend, TrainingQuery
+from untilclick.rewriter.data.rewards import NdcgReward
+from untilclick.rewriter.training.ppo import checkpoint
+from untilclick.rewriter.training.ppo.trainer import PPOTrainer
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.errors import ModelError
+from untilclick.search.records import Collection
+
+from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_policy
+
+
+def trainer_of(bench, **changes) -> PPOTrainer:
+    policy, vocabulary = toy_policy(bench)
+    queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
+    environment = RewardEnvironment(CorpusScorer.of(bench, vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
+    prompts = [prompt_of(vocabulary, "oven")]
+    return PPOTrainer(policy, prompts, environment, replace(TOY_PPO, **changes), lambda policy: 0.0)
+
+
+@pytest.fixture
+def folder(bench, tmp_path):
+    trainer = trainer_of(bench)
+    checkpoint.save_checkpoint(trainer, tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+def test_a_checkpoint_exists_once_it_is_written(folder, tmp_path):
+    assert checkpoint.exists(folder)
+    assert not checkpoint.exists(tmp_path / "nowhere")
+
+
+def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(bench, folder):
+    other = trainer_of(bench, clip_range=0.3)
+    before = other.policy.t5.shared.weight.clone()
+    with pytest.raises(ModelError, match="other settings"):
+        checkpoint.load_checkpoint(other, folder)
+    assert torch.equal(other.policy.t5.shared.weight, before)
+    assert other.state.round == 0
+
+
+def test_a_checkpoint_on_other_queries_is_refused(bench, folder):
+    """It holds positions among the queries: those of a log that has grown are others."""
+    other = trainer_of(bench)
+    other.prompts = [*other.prompts, *other.prompts]
+    with pytest.raises(ModelError, match="on other queries"):
+        checkpoint.load_checkpoint(other, folder)
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused(folder):
+    corpus = corpus_of("other", toy_documents()[:40])
+    other = trainer_of(OpenedCollection.of(Collection(corpus, {}, "made"), "tantivy"))
+    with pytest.raises(ModelError, match="not a checkpoint of this model"):
+        checkpoint.load_checkpoint(other, folder)
+
+
+@pytest.mark.parametrize("name", ["state.json", "weights.safetensors", "optimizer.pt"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_broken_checkpoint_is_a_model_error(bench, folder, name, damage):
+    path = folder / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="remove it to start anew"):
+        checkpoint.load_checkpoint(trainer_of(bench), folder)

@@ -1,0 +1,63 @@
+"""Training on an accelerator: the same draws and nearly the same numbers as on the CPU."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from untilclick.rewriter.data.environment import RewardBatch
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.training.ppo.trainer import PPOTrainer
+
+from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_policy
+from tests.rewriter.toy_subword import toy_subword
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator on this machine"),
+]
+WORDS = ["oven", "soil", "boat", "violin", "planet", "train"]
+SETTINGS = replace(TOY_PPO, minibatches=2, prompts_per_iteration=6)
+
+
+class EvenTokens:
+    """Pays for the share of tokens with an even id."""
+
+    def __len__(self) -> int:
+        return len(WORDS)
+
+    def rewards(self, rows, ids, mask, rng) -> RewardBatch:
+        gain = ((ids % 2 == 0) & mask).sum(1) / np.maximum(mask.sum(1), 1)
+        return RewardBatch(gain, gain, np.zeros_like(gain))
+
+
+def policy_and_prompts(bench, decoding: str) -> tuple[T5Policy, list[Prompt]]:
+    if decoding == "tokens":
+        policy, subwords = toy_subword()
+        return policy, [subwords.prompt(word, 24) for word in WORDS]
+    policy, vocabulary = toy_policy(bench, decoding)
+    return policy, [prompt_of(vocabulary, word) for word in WORDS]
+
+
+@pytest.mark.parametrize("placement", ["loss", "reward"])
+@pytest.mark.parametrize("decoding", ["parallel", "autoregressive", "tokens"])
+def test_a_round_on_the_accelerator_is_that_of_the_cpu(bench, decoding, placement):
+    policy, prompts = policy_and_prompts(bench, decoding)
+    found = []
+    for device in ("cpu", "cuda"):
+        own = copy.deepcopy(policy).to(device)
+        config = replace(SETTINGS, kl_placement=placement)
+        trainer = PPOTrainer(own, prompts, EvenTokens(), config, lambda _: 0.0)
+        metrics = [trainer.step() for _ in range(2)]
+        assert all(weight.device.type == device for weight in own.parameters())
+        found.append(metrics)
+    for name, value in found[0][0].items():
+        if not name.endswith("_seconds") and not math.isnan(value):
+            assert found[1][0][name] == pytest.approx(value, rel=1e-2, abs=1e-4), name
+    assert all(math.isfinite(row["policy_loss"]) for row in found[1])

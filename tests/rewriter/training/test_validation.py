@@ -1,0 +1,236 @@
+"""Scoring on held-out queries and the choice of blend and gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from untilclick.rewriter.data.environment import TrainingQuery
+from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.policy.logits import PolicyLogits
+from untilclick.rewriter.policy.models import TermModel, model_rewriter
+from untilclick.rewriter.policy.t5 import collate
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.blend import (
+    COLD_START,
+    BlendSettings,
+    compose,
+    expand,
+    original_clauses,
+    surface_terms,
+)
+from untilclick.rewriter.training.held_out import validation_set
+from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
+from untilclick.search.measures.metrics import evaluate_rankings
+from untilclick.search.records import Topic
+
+from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topics
+
+
+@pytest.fixture
+def policy(bench):
+    """Without a memory, so that `steer` decides all."""
+    return toy_policy(bench, memory=False)[0]
+
+
+def validation_of(scorer, topics, **options) -> ValidationSet:
+    from untilclick.search.text.analysis import terms
+
+    prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
+    queries = [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics]
+    return ValidationSet(scorer, prompts, queries, **options)
+
+
+def steer(policy, scorer, topics, term_of_topic) -> None:
+    """Make one term the policy's overwhelming answer for each topic's prompt: its embedding becomes the decoder state
+    of that prompt, long."""
+    from untilclick.search.text.analysis import terms
+
+    with torch.no_grad():
+        prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
+        states = policy.first_states(collate(prompts, len(scorer.vocabulary)))
+        centred = states - states.mean(0)
+        policy.t5.lm_head.weight = torch.nn.Parameter(policy.t5.lm_head.weight.clone() * 0.01)
+        for state, topic in zip(centred, topics, strict=True):
+            token = scorer.vocabulary.token_ids[term_of_topic(topic)]
+            policy.t5.lm_head.weight[token] = state / state.norm() * 30
+
+
+def decisive(topic: Topic) -> str:
+    from untilclick.search.text.analysis import term_of
+
+    found = term_of(topic.topic_id.split("-")[1])
+    assert found is not None
+    return found
+
+
+def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer, engine):
+    topics = toy_topics()[:8]
+    settings = BlendSettings(0.4, 0.2, 0.4, expansion_terms=10, sharpness=0.5, feedback_terms=20)
+    from untilclick.search.text.analysis import terms
+
+    rankings = []
+    for topic in topics:
+        analysed = terms(topic.query)
+        prompt = prompt_of(scorer.vocabulary, *analysed)
+        words = surface_terms(expand(PolicyLogits(policy)([prompt])[0], prompt, settings), scorer.vocabulary)
+        original = original_clauses(topic.query, (), len(analysed))
+        from untilclick.search.records import WeightedQuery
+
+        feedback = engine.feedback_terms(WeightedQuery(original), 20)
+        rankings.append(engine.search([compose(original, feedback, words, settings)], 10)[0])
+    reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
+    assert validation_of(scorer, topics).score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
+
+
+def later_validation(bench, scorer, topics) -> ValidationSet:
+    """The topics' first words typed after the decisive ones."""
+    logged = [
+        LoggedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
+    ]
+    return validation_set(bench, logged, scorer, TermLanguage(scorer.vocabulary))
+
+
+@pytest.mark.parametrize("full_gap", [0.0, 0.5])
+@pytest.mark.parametrize("feedback", [0.0, 0.2])
+def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback, full_gap):
+    topics = toy_topics()[:8]
+    settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, full_gap=full_gap)
+    served = model_rewriter(TermModel(policy, TermLanguage(scorer.vocabulary)), bench.spelling, engine, settings)
+    requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
+    rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
+    reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
+    validation = later_validation(bench, scorer, topics)
+    assert validation.score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
+    assert validation.score(PolicyLogits(policy), replace(settings, context=0.0)) < reported - 0.1
+
+
+def test_the_share_of_the_context_is_chosen(policy, bench, scorer):
+    """Earlier queries that hold the decisive word deserve more than those of another topic."""
+    topics = toy_topics()[::4]
+    others = [replace(one, topic_id=other.topic_id) for one, other in zip(topics, topics[::-1], strict=True)]
+    own, foreign = (
+        later_validation(bench, scorer, some).choose_blend(PolicyLogits(policy)).settings for some in (topics, others)
+    )
+    assert own.context > foreign.context
+
+
+def test_a_planted_best_is_found(policy, scorer):
+    """The policy answers the decisive word with certainty: the choice gives the rewrite a large share and reaches
+    at least what any other settings of the grid do."""
+    topics = toy_topics()[::4]
+    validation = validation_of(scorer, topics)
+    steer(policy, scorer, topics, decisive)
+    choice = validation.choose_blend(PolicyLogits(policy))
+    assert choice.ndcg > choice.original_ndcg + 0.2
+    assert choice.settings.rewrite >= 0.2
+    for weights in GRID_WEIGHTS[::7]:
+        other = replace(choice.settings, original=weights[0], feedback=weights[1], rewrite=weights[2])
+        assert choice.ndcg >= validation.score(PolicyLogits(policy), other) - 1e-9
+
+
+def test_weights_follow_the_gap_where_that_pays(policy, scorer):
+    """The policy answers the decisive word where the first document is far ahead, and nonsense elsewhere. (The gaps
+    are set by hand: those of the toy corpus are all small.)"""
+    topics = toy_topics()[::4]
+    elsewhere = {topic.topic_id: "sail" if "harbour" not in topic.topic_id else "moon" for topic in topics[1::2]}
+    steer(policy, scorer, topics, lambda topic: elsewhere.get(topic.topic_id) or decisive(topic))
+    validation = validation_of(scorer, topics)
+    gaps = np.where(np.arange(len(topics)) % 2 == 0, 0.6, 0.0).astype(np.float32)
+    validation._typed_alone = validation._typed_alone._replace(gaps=gaps)
+    choice = validation.choose_blend(PolicyLogits(policy))
+    assert choice.settings.full_gap > 0
+    always = replace(choice.settings, full_gap=0.0)
+    assert choice.ndcg > validation.score(PolicyLogits(policy), always) + 0.01
+
+
+def test_how_much_harm_is_risked_may_be_said(policy, scorer, monkeypatch):
+    """With a measure of harm that grows as the gain does, a limit on harm is one on gain."""
+    topics = toy_topics()[::4]
+    steer(policy, scorer, topics, decisive)
+    monkeypatch.setattr(ValidationSet, "harmed_share", lambda self, ndcg: float(ndcg.mean()))
+    cautious, bold = (
+        validation_of(scorer, topics, harm_limit=limit).choose_blend(PolicyLogits(policy)) for limit in (0.85, 1.0)
+    )
+    assert cautious.original_ndcg < cautious.ndcg <= 0.85 < bold.ndcg
+
+
+def test_a_useless_rewrite_costs_little(policy, scorer):
+    """The policy answers a word of another theme: no blend of the grid leaves the original out."""
+    topics = toy_topics()[::4]
+    validation = validation_of(scorer, topics)
+    steer(policy, scorer, topics, lambda topic: "sail" if "harbour" not in topic.topic_id else "moon")
+    choice = validation.choose_blend(PolicyLogits(policy))
+    assert choice.settings.original >= 0.3
+    assert choice.settings.rewrite <= 0.4
+    assert choice.ndcg >= choice.original_ndcg - 0.1
+
+
+def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
+    """Ahead on one query and behind on another: within a standard error, so the defaults stay."""
+    validation = validation_of(scorer, toy_topics()[::4])
+    read = PolicyLogits(policy)
+    default = validation._ndcg(
+        validation._blend(validation._expansions(read(validation._prompts), COLD_START)[0], COLD_START)
+    )
+    lucky, sure = default.copy(), default + 0.1 * (1 + np.arange(len(default)))
+    lucky[0] += 0.1
+    lucky[1] -= 0.05
+    other = BlendSettings(original=0.4, rewrite=0.5)
+    for ndcg, expected in ((lucky, COLD_START), (sure, other)):
+        scores = {COLD_START.original: default, other.original: ndcg}
+        with monkeypatch.context() as patched:
+            patched.setattr(validation, "_blend", lambda _, blend: blend)
+            patched.setattr(validation, "_ndcg", lambda blend, scores=scores: scores[blend.original])
+            assert validation._unless_by_chance(other, read(validation._prompts))[0] == expected
+
+
+def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():
+    for original, feedback, rewrite in GRID_WEIGHTS:
+        assert original >= 0.2
+        assert rewrite > 0
+        assert original + feedback + rewrite == pytest.approx(1)
+
+
+def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
+    validation = validation_of(scorer, toy_topics()[:10])
+    original = validation._original_ndcg
+    confidence = np.linspace(0, 1, 10)
+    harmful = original.copy()
+    harmful[2:] += 0.1
+    harmful[:2] -= 0.5
+    choice = validation._with_gate(BlendSettings(), harmful, confidence)
+    assert confidence[1] < choice.settings.min_confidence <= confidence[2]
+    assert choice.ndcg == pytest.approx(float(original.mean()) + 0.08)
+
+
+def test_the_gate_stays_open_where_it_brings_nothing(scorer):
+    validation = validation_of(scorer, toy_topics()[:10])
+    better = validation._original_ndcg + 0.1
+    choice = validation._with_gate(BlendSettings(), better, np.linspace(0, 1, 10))
+    assert choice.settings.min_confidence == 0.0
+    assert choice.ndcg == pytest.approx(float(better.mean()))
+    barely = validation._original_ndcg.copy()
+    barely[0] -= GATE_MARGIN
+    assert validation._with_gate(BlendSettings(), barely, np.linspace(0, 1, 10)).settings.min_confidence == 0.0
+
+
+def test_without_queries_there_are_the_defaults(policy, scorer):
+    validation = validation_of(scorer, [])
+    assert len(validation) == 0
+    assert validation.score(PolicyLogits(policy), BlendSettings()) == 0.0
+    choice = validation.choose_blend(PolicyLogits(policy))
+    assert (choice.settings, choice.ndcg, choice.original_ndcg) == (COLD_START, 0.0, 0.0)
+
+
+def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, bench):
+    """Forty terms were read from vocabularies of fewer: rows of different length, which did not stack."""
+    policy = shaken(toy_policy(bench)[0])
+    validation = validation_of(scorer, toy_topics()[:2])
+    validation._prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]
+    settings = BlendSettings(expansion_terms=1000)
+    assert 0 <= validation.score(PolicyLogits(policy), settings) <= 1

@@ -1,0 +1,134 @@
+"""Corrections with the corpus's own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from untilclick.search.errors import ModelError
+from untilclick.search.records import Document
+from untilclick.search.text.spelling import SpellingCorrector
+from untilclick.search.text.term_index import TermIndex
+
+COUNTS = {
+    "directory": 40, "directories": 20, "directly": 5, "tree": 30, "file": 50, "system": 40, "recursively": 9,
+    "list": 30, "lost": 2, "mist": 90, "rare": 1, "utf8": 7, "iterator": 8, "filename": 3,
+}  # fmt: skip
+
+
+@pytest.fixture
+def spelling() -> SpellingCorrector:
+    """A corrector of the words above."""
+    return SpellingCorrector(COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("query", "corrected"),
+    [
+        ("recursivly delete direcotry", "recursively delete directory"),
+        ("directories tree", None),
+        ("The Tree of files", None),
+        ("filesystem tree", "file system tree"),
+        ("file name", "filename"),
+        ("file system", None),
+        ("fil ename tree", "filename tree"),
+        ("itertor!", "iterator"),
+        ("lst", "list"),
+        ("xqz qq", None),
+        ("utf16 1234", None),
+        ("", None),
+        ("?!", None),
+        ("direcotry " * 64, "directory " * 63 + "directory"),
+        ("direcotry " * 65, None),
+    ],
+)
+def test_only_words_that_the_corpus_lacks_are_corrected(spelling, query, corrected):
+    assert spelling.correct(query) == corrected
+
+
+def test_candidates_are_best_first_one_per_term_and_never_the_word_itself(spelling):
+    assert spelling.candidates("direcotry", 5) == ["directory", "directly"]
+    assert SpellingCorrector({"quokkas": 2, "quokkax": 1}).candidates("quokkax", 5) == ["quokkas"]
+    assert spelling.candidates("direcotry", 1) == ["directory"]
+    assert spelling.candidates("direcotry", 0) == []
+
+
+def test_the_first_letter_counts_before_the_frequency():
+    assert SpellingCorrector({"lozten": 2, "moxten": 90}).candidates("loxten", 3) == ["lozten", "moxten"]
+
+
+@pytest.mark.parametrize("word", ["pregnancy", "just", "Anyone", "placebo"])
+def test_common_english_words_are_no_mistakes_whatever_the_corpus_lacks(word):
+    """On medical abstracts `during` became `curing`, and `how` became `hot`."""
+    spelling = SpellingCorrector({"regency": 5, "jest": 5, "any": 5, "one": 5, "place": 5})
+    assert not spelling.known(word)
+    assert spelling.correct(word) is None
+    assert spelling.candidates(word, 3) == []
+
+
+def test_short_words_are_changed_by_one_edit_at_most(spelling):
+    assert spelling.candidates("lisz", 5) == ["list"]
+    assert spelling.candidates("lxxx", 5) == []
+
+
+@pytest.mark.parametrize("word", ["utf9", "two words", "", "12", "\ud800", "x" * 5000])
+def test_what_is_no_plain_word_has_no_candidates(spelling, word):
+    assert spelling.candidates(word, 3) == []
+
+
+def test_inflections_and_stop_words_are_known(spelling):
+    assert all(spelling.known(word) for word in ("tree", "Trees", "FILES", "the", "utf8"))
+    assert not any(spelling.known(word) for word in ("direcotry", "utf9"))
+
+
+def test_rare_words_are_known_but_no_candidates():
+    spelling = SpellingCorrector(COUNTS, min_count=2)
+    assert spelling.known("rare")
+    assert spelling.candidates("rore", 3) == []
+
+
+def test_a_corpus_gives_its_own_words(toy_corpus):
+    spelling = SpellingCorrector.from_index(TermIndex.build(toy_corpus))
+    assert spelling.correct("bicicle tyer") == "bicycle tyre"
+
+
+def test_an_empty_corpus_corrects_nothing():
+    spelling = SpellingCorrector.from_index(TermIndex.from_documents([Document("1", "", "")]))
+    assert spelling.correct("anything at all") is None
+    assert not spelling.known("anything")
+
+
+def test_a_saved_corrector_answers_alike(spelling, tmp_path):
+    path = tmp_path / "spelling.json"
+    spelling.save(path)
+    loaded = SpellingCorrector.load(path)
+    for query in ("recursivly direcotry", "filesystem", "tree"):
+        assert loaded.correct(query) == spelling.correct(query)
+        assert loaded.candidates(query, 5) == spelling.candidates(query, 5)
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "[]",
+        '{"format": 1}',
+        '{"format": 99, "min_count": 1, "words": {}}',
+        '{"format":1,"min_count":1,"words":3}',
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path, content):
+    path = tmp_path / "spelling.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ModelError, match=r"spelling\.json: .*Export the model again"):
+        SpellingCorrector.load(path)
+
+
+def test_all_that_a_first_correction_needs_is_loaded_before_it(monkeypatch):
+    """The list of common words was read at the first misspelt query, which was then too late to be rewritten."""
+    made = SpellingCorrector(COUNTS)
+    monkeypatch.setattr("untilclick.search.text.spelling._common_words", lambda: pytest.fail("read too late"))
+    assert made.correct("direcotry") == "directory"

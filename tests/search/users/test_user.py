@@ -1,0 +1,136 @@
+"""What simulated users type, and the need they have in mind."""
+
+import numpy as np
+import pytest
+
+from untilclick.search.errors import UntilclickError
+from untilclick.search.records import Collection, Corpus, Document, Topic
+from untilclick.search.text.synonyms import NoSynonyms
+from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.need import NeedReader
+from untilclick.search.users.reformulation import ReformulationShares
+from untilclick.search.users.user import SimulatedUser, UserConfig
+
+DOCUMENTS = (
+    Document("copy", "Copy files", "Duplicate a file with permission permission permission bits"),
+    Document("move", "Move files", "Rename a file or a directory"),
+    Document("date", "Dates", "Calendar arithmetic"),
+)
+TOPIC = Topic("t", "How to duplicate a file", {"copy": 2, "absent": 1, "move": 0})
+INDEX = TermIndex.from_documents(DOCUMENTS)
+QUIET = {"misspell_share": 0.0, "synonym_share": 0.0, "drop_share": 0.0}
+
+
+class OneSynonym:
+    def of(self, word):
+        return ("clone",) if word == "duplicate" else ()
+
+
+def user_of(queries="made", synonyms=None, scripted=None, **settings):
+    reader = NeedReader(INDEX)
+    source = synonyms or NoSynonyms()
+    return SimulatedUser(UserConfig(**settings), reader, queries, synonyms=source, scripted_queries=scripted)
+
+
+def firsts(user, topic=TOPIC, n=2000):
+    rng = np.random.default_rng(1)
+    return [user.first_query(topic, rng) for _ in range(n)]
+
+
+def test_the_need_holds_query_words_and_what_marks_the_relevant_documents():
+    need = NeedReader(INDEX).need(TOPIC)
+    assert need.words == ("how", "duplicate", "file")
+    assert need.vocabulary[0] == "permission"
+    assert set(need.vocabulary) == {"permission", "bits", "copy"}
+    assert need.rarity["permission"] > need.rarity["file"] > 0
+
+
+def test_a_need_without_relevant_documents_has_no_vocabulary():
+    assert NeedReader(INDEX).need(Topic("t", "some need", {"absent": 1})).vocabulary == ()
+
+
+def test_a_user_without_noise_types_the_clean_query():
+    assert firsts(user_of(**QUIET), n=1)[0].text == "how to duplicate a file"
+
+
+def test_real_queries_are_typed_as_they_stand():
+    query = firsts(user_of("real", misspell_share=1.0), n=1)[0]
+    assert query.text == TOPIC.query
+    assert [word.typed for word in query.words] == ["how", "duplicate", "file"]
+
+
+def test_the_share_of_misspelt_words_is_as_configured_and_stop_words_are_spared():
+    queries = firsts(user_of(**(QUIET | {"misspell_share": 0.35})))
+    misspelt = [sum(word.typed != word.meant for word in query.words) for query in queries]
+    # "how" is too short for a slip and has listed misspellings for 70 % of the tries
+    assert 2 * 0.35 < np.mean(misspelt) < 3 * 0.35 + 0.05
+    assert all({"to", "a"} <= {word.typed for word in query.words} for query in queries)
+
+
+def test_the_share_of_dropped_words_is_as_configured():
+    lengths = [len(query.words) for query in firsts(user_of(**(QUIET | {"drop_share": 0.1})))]
+    assert np.mean(lengths) == pytest.approx(4.5, abs=0.08)
+
+
+def test_one_content_word_always_stays():
+    queries = firsts(user_of(**(QUIET | {"drop_share": 1.0})), n=50)
+    assert {query.text for query in queries} == {"how", "duplicate", "file"}
+
+
+def test_synonyms_stand_for_words_as_often_as_configured():
+    queries = firsts(user_of(synonyms=OneSynonym(), **(QUIET | {"synonym_share": 0.15})))
+    share = np.mean([query.text == "how to clone a file" for query in queries])
+    assert share == pytest.approx(0.15, abs=0.03)
+
+
+def test_scripted_queries_come_first_and_in_order_then_the_user_invents():
+    user = user_of(scripted={"t": ["Copying!", "copying files"]}, give_up_prob=0.0)
+    rng = np.random.default_rng(1)
+    first = user.first_query(TOPIC, rng)
+    second = user.next_query(TOPIC, first, rng)
+    third = user.next_query(TOPIC, second, rng)
+    assert [(q.text, q.kind) for q in (first, second)] == [("Copying!", "scripted"), ("copying files", "scripted")]
+    assert third.kind != "scripted"
+    assert third.text != second.text
+
+
+def test_patience_ends_with_the_configured_number_of_queries():
+    user = user_of(max_queries=3, give_up_prob=0.0)
+    rng = np.random.default_rng(1)
+    query, steps = user.first_query(TOPIC, rng), []
+    while query is not None:
+        steps.append(query.step)
+        query = user.next_query(TOPIC, query, rng)
+    assert steps == [0, 1, 2]
+
+
+def test_users_give_up_as_often_as_configured():
+    user = user_of(give_up_prob=0.25)
+    rng = np.random.default_rng(1)
+    gone = [user.next_query(TOPIC, user.first_query(TOPIC, rng), rng) is None for _ in range(2000)]
+    assert np.mean(gone) == pytest.approx(0.25, abs=0.04)
+
+
+def test_correcting_a_misspelling_is_the_frequent_way_on():
+    user = user_of(give_up_prob=0.0, misspell_share=1.0, shares=ReformulationShares(respell_misspelt=0.5))
+    rng = np.random.default_rng(1)
+    kinds = [user.next_query(TOPIC, user.first_query(TOPIC, rng), rng).kind for _ in range(1000)]
+    assert kinds.count("respell") / 1000 == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_query_of_no_words_is_typed_as_nothing():
+    assert user_of().first_query(Topic("t", "?!", {}), np.random.default_rng(0)).text == ""
+
+
+def test_users_of_a_collection_need_nothing_else():
+    user = SimulatedUser.of(Collection(Corpus("tiny", DOCUMENTS, "0"), {"train": (TOPIC,)}, "real"))
+    assert firsts(user, n=1)[0].text == TOPIC.query
+    assert user.click_model(2).name == "DBN"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("misspell_share", 1.5), ("drop_share", -0.1), ("max_queries", 0), ("give_up_prob", 2)]
+)
+def test_impossible_habits_are_refused_by_name(setting, value):
+    with pytest.raises(UntilclickError, match=f"{setting} is {value}"):
+        UserConfig(**{setting: value})

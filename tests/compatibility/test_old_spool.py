@@ -1,0 +1,61 @@
+"""A folder of events that version 0.1.0 had answered and not yet logged when it ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 1_000_000_000
+"""Seconds for which clicks may wait: longer than the examples will be old."""
+
+
+@pytest.fixture
+def deliver(serving):
+    """Serve with the spool until as many events are delivered; its figures then."""
+
+    def deliver(events):
+        with serving(engine="rank-bm25", spool="spool", click_patience_s=PATIENCE) as client:
+            deadline = time.monotonic() + 60
+            while (found := figures(client))["delivered_total"] < events:
+                assert time.monotonic() < deadline, found
+                time.sleep(0.05)
+            return found
+
+    return deliver
+
+
+def figures(client):
+    """What the metrics say of the spool."""
+    prefix, lines = "untilclick_spool_", client.get("/metrics").text.splitlines()
+    pairs = (line.removeprefix(prefix).split() for line in lines if line.startswith(prefix))
+    return {name: float(value) for name, value in pairs}
+
+
+def logged(call):
+    """Every session of the log, ordered by id."""
+    call("log", "export", "--log", "new.db", "--out", "new.jsonl", "--format", "jsonl")
+    lines = Path("new.jsonl").read_text(encoding="utf-8").splitlines()
+    return sorted((json.loads(line) for line in lines), key=lambda session: session["session_id"])
+
+
+def test_a_new_process_delivers_what_three_processes_left(deliver, call, place, expected):
+    """One ended with its database away, one was killed (its file has a WAL), and one file has a bad page: what that
+    page held is lost, among it the query of a click on the next page, which goes on waiting."""
+    wanted = expected("spool")
+    found = deliver(wanted["delivered"])
+    assert (found["delivered_total"], found["waiting"]) == (wanted["delivered"], wanted["waiting"])
+    assert (found["set_aside_total"], found["refused_total"]) == (1, 0)
+    assert logged(call) == wanted["sessions"]
+    aside = (place / "spool" / "set-aside.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in aside] == [wanted["set_aside"]]
+    assert len(list((place / "spool").glob("2.db.damaged-*"))) == 1
+
+
+def test_a_second_start_delivers_nothing_twice(deliver, call, expected):
+    wanted = expected("spool")
+    deliver(wanted["delivered"])
+    assert deliver(0)["waiting"] == wanted["waiting"]
+    assert logged(call) == wanted["sessions"]

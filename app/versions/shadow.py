@@ -8,12 +8,13 @@ click on what was not: it says whether a candidate is safe to try, and an experi
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
+
+from cachetools import FIFOCache
 
 from untilclick.app.versions.models import Loaded
 from untilclick.rewriter.rewrite import Reason
@@ -89,7 +90,7 @@ class Shadow:
         self._lock = Lock()
         self._waiting = 0
         self._figures: ShadowFigures | None = None
-        self._tried: OrderedDict[str, _Tried] = OrderedDict()
+        self._tried: FIFOCache[str, _Tried] = FIFOCache(REMEMBERED)  # used under the lock
 
     @property
     def figures(self) -> ShadowFigures | None:
@@ -156,5 +157,3 @@ class Shadow:
                 milliseconds=before.milliseconds + ms,
             )
             self._tried[shown.query_id] = _Tried(tuple(ranking))
-            while len(self._tried) > REMEMBERED:
-                self._tried.popitem(last=False)

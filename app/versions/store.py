@@ -8,15 +8,16 @@ Several processes share it. Whoever changes the state holds the lock; readers se
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.errors import ModelError, UntilclickError
@@ -209,7 +210,7 @@ class ModelStore:
     def _change(self, change: Change, *, anew: bool = False) -> ModelState:
         """Change the state. Raises ModelError where it cannot be read, since nothing would be left of it; `anew`
         begins with none where what the file says is no state."""
-        with self._locked():
+        with FileLock(self._folder / LOCK):
             try:
                 before = self.state
             except BrokenStateError:
@@ -220,12 +221,6 @@ class ModelStore:
             with whole_file(self._folder / STATE) as file:
                 json.dump(asdict(after), file, indent=1)
             return after
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with (self._folder / LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
 
 def _other(shadow: str | None, active: str | None) -> str | None:

@@ -54,3 +54,15 @@ def test_as_many_ranks_are_compared_as_were_shown(shown, own, changed, share):
 
 def test_an_empty_list_is_like_another_empty_one_only():
     assert (overlap((), ()), overlap((), "a"), overlap("a", ()), overlap("ab", "bc")) == (1.0, 0.0, 0.0, 0.5)
+
+
+def test_of_many_lists_the_first_are_forgotten(monkeypatch):
+    """A click on one of them counts for nothing."""
+    monkeypatch.setattr("untilclick.app.versions.shadow.REMEMBERED", 2)
+    shadow = Shadow(FixedList(TEN))
+    for query_id in "123":
+        shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList(query_id, "query", (), TEN))
+    shadow._pool.shutdown(wait=True)
+    for query_id in "123":
+        shadow.click(query_id, "b", 2)
+    assert (shadow.figures.queries, shadow.figures.clicks, shadow.figures.reciprocal_ranks) == (3, 2, 1.0)

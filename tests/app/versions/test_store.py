@@ -1,5 +1,6 @@
 """The folder of model versions."""
 
+import fcntl
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import pytest
 
 from untilclick.app.versions.store import (
     KEPT_PREVIOUS,
+    LOCK,
     ORIGINAL,
     STATE,
     Experiment,
@@ -180,3 +182,16 @@ def test_a_version_that_cannot_be_read_is_not_listed(store, add, tmp_path):
     assert [one.version for one in store.versions()] == [kept]
     shutil.rmtree(tmp_path / "models" / kept)
     assert store.versions() == []
+
+
+def test_a_change_waits_for_a_process_that_holds_the_lock(store, add):
+    """Earlier versions of the program take the same lock, by flock."""
+    version = add("tree")
+    with (store.folder_of(version).parent / LOCK).open("w") as file, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        change = pool.submit(store.activate, version)
+        with pytest.raises(TimeoutError):
+            change.result(timeout=0.2)
+        assert store.state == ModelState()
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert change.result(timeout=30).active == version

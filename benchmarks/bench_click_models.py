@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from untilclick.search.click_models import CLICK_MODELS, click_model
-from untilclick.search.click_models.fit import ClickLog, fit
-from untilclick.search.click_models.fit_measures import log_likelihood, perplexity
+from untilclick.search.click_models.by_name import CLICK_MODELS, click_model
+from untilclick.search.click_models.fitting.fit import ClickLog, fit
+from untilclick.search.click_models.fitting.measures import log_likelihood, perplexity
 
 RANKS, GRADES = 10, 3
 

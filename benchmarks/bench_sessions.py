@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from untilclick.app.cli.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
-from untilclick.rewriter.data.logged_queries import TOPIC_ATTRIBUTE, LoggedQuery
+from untilclick.rewriter.data.logged_queries import LoggedQuery
 from untilclick.rewriter.evaluation.baselines.feedback import RM3_GRID, Rm3, Rm3Settings
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import (
@@ -57,6 +57,7 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.metrics import evaluate_rankings
+from untilclick.search.records import TOPIC_ATTRIBUTE
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 

@@ -48,7 +48,7 @@ from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.stages.base import new_policy, train_base
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
-from untilclick.search.click_models import click_model
+from untilclick.search.click_models.by_name import click_model
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.analysis import terms as analyse

@@ -12,6 +12,9 @@ from typing import Literal, NamedTuple
 
 Source = Literal["simulated", "live"]
 
+TOPIC_ATTRIBUTE = "topic_id"
+"""Turn attribute with the `topic_id` of a simulated user's topic; turns of visitors lack it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

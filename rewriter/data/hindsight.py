@@ -18,6 +18,7 @@ from untilclick.rewriter.data.logged_queries import LoggedQuery
 from untilclick.rewriter.data.pseudo_queries import best_terms
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.sparse_rows import heaviest
+from untilclick.search.measures.metrics import dcg, ranks_to
 
 GAIN_DEPTH = 10
 """Ranks beyond this count as not found: nobody clicks there. Looking down to rank 100 makes the gains of good and
@@ -102,10 +103,8 @@ def ranks_of(scores: NDArray[np.float32], documents: NDArray[np.int64]) -> NDArr
 
 
 def discounted_gain(ranks: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(...) sum over the last axis of weight / log2(1 + rank), ranks beyond `GAIN_DEPTH` worth 0, divided by its
-    value for the ideal order, so in [0, 1]: nDCG (Jarvelin & Kekalainen 2002) with clicks for grades. Unlike
-    `ndcg.py` it takes the ranks of a few documents, for thousands of rankings that are never sorted."""
-    gains = np.where(ranks <= GAIN_DEPTH, 1.0 / np.log2(1.0 + ranks), 0.0)
+    """(...) nDCG at `GAIN_DEPTH` with clicks as gains, in [0, 1], from the ranks (..., K) of K clicked documents and
+    their clicks (K,). It needs no sorted ranking, so thousands of candidate queries are compared at once."""
     best = np.sort(weights)[::-1][:GAIN_DEPTH]
-    ideal = (best / np.log2(np.arange(2, best.size + 2))).sum()
-    return np.asarray((gains * weights).sum(-1) / max(float(ideal), 1e-9))
+    ideal = dcg(ranks_to(best.size), best)
+    return np.asarray(dcg(ranks, weights, GAIN_DEPTH) / max(float(ideal), 1e-9))

@@ -17,11 +17,8 @@ from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import added_words, context_words
 from untilclick.rewriter.serving.term_rewriter import Spelling
 from untilclick.search.log.visitors import once_per_client
-from untilclick.search.records import Session, Topic
+from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
 from untilclick.search.text.analysis import terms as analyse
-
-TOPIC_ATTRIBUTE = "topic_id"
-"""Turn attribute in which a simulated user names its topic."""
 
 
 @dataclass(frozen=True)

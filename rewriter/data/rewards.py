@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.config import ClickCredit, RewardName
 from untilclick.search.click_models.base import ClickModel
-from untilclick.search.measures.metrics import discounts
+from untilclick.search.measures.metrics import dcg, ranks_to
 
 Grades = NDArray[np.float32]
 """(N, k) grade of the document at each rank, 0 where it is not relevant or the ranking is shorter."""
@@ -119,8 +119,8 @@ class HindsightReward(RankReward):
 
 
 class NdcgReward:
-    """Normalised discounted cumulative gain with linear gains: `ndcg.py` for grades that need not be
-    whole numbers, clicks per look for instance."""
+    """Normalised discounted cumulative gain with the grade as the gain. Grades need not be whole numbers: they may
+    be clicks per look, for instance."""
 
     depth = 10
 
@@ -131,9 +131,9 @@ class NdcgReward:
 
     def expected(self, grades: Grades, ideal: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Reward`."""
-        discount = discounts(grades.shape[1])
-        best = (ideal[:, : grades.shape[1]] * discount).sum(1)
-        return np.asarray((grades * discount).sum(1) / np.maximum(best, 1e-9))
+        ranks = ranks_to(grades.shape[1])
+        best = dcg(ranks, ideal[:, : grades.shape[1]])
+        return np.asarray(dcg(ranks, grades) / np.maximum(best, 1e-9))
 
 
 def make_reward(name: RewardName, click_model: ClickModel, credit: ClickCredit) -> Reward:

@@ -19,7 +19,7 @@ from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, com
 from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.log.stats import SessionFigures
-from untilclick.search.records import Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
+from untilclick.search.records import TOPIC_ATTRIBUTE, Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser
 
@@ -194,4 +194,4 @@ def _value(until_click: int | None, measure: str) -> float:
 
 
 def _topic_of(session: Session) -> str:
-    return str(session.turns[0].attributes["topic_id"])
+    return str(session.turns[0].attributes[TOPIC_ATTRIBUTE])

@@ -24,7 +24,7 @@ from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.stages.input import Sources, StageInput
 from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
 from untilclick.rewriter.training.held_out import wanted_queries
-from untilclick.search.click_models import click_model
+from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import DataError
 
 MAX_EVALUATED = 1500

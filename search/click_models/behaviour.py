@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 Behaviour = Literal["perfect", "navigational", "informational"]
 
 
@@ -25,28 +23,14 @@ class GradeProbs(NamedTuple):
     """Probability to be satisfied by, and leave after, a click."""
 
 
-_THREE_GRADES: dict[str, GradeProbs] = {
+THREE_GRADES: dict[str, GradeProbs] = {
     "perfect": GradeProbs((0.0, 0.5, 1.0), (0.0, 0.0, 0.0)),
     "navigational": GradeProbs((0.05, 0.5, 0.95), (0.2, 0.5, 0.9)),
     "informational": GradeProbs((0.4, 0.7, 0.9), (0.1, 0.3, 0.5)),
 }
-_FIVE_GRADES: dict[str, GradeProbs] = {
+FIVE_GRADES: dict[str, GradeProbs] = {
     "perfect": GradeProbs((0.0, 0.2, 0.4, 0.8, 1.0), (0.0,) * 5),
     "navigational": GradeProbs((0.05, 0.3, 0.5, 0.7, 0.95), (0.2, 0.3, 0.5, 0.7, 0.9)),
     "informational": GradeProbs((0.4, 0.6, 0.7, 0.8, 0.9), (0.1, 0.2, 0.3, 0.4, 0.5)),
 }
-BEHAVIOURS: tuple[str, ...] = tuple(_THREE_GRADES)
-
-
-def grade_probs(behaviour: str, max_grade: int) -> GradeProbs:
-    """The published row for 2, 3 and 5 grades; for any other number the three-grade row, interpolated linearly over
-    grade / max_grade. (For two grades the interpolation *is* the published row.)
-
-    Raises KeyError for an unknown behaviour.
-    """
-    if max_grade == 4:
-        return _FIVE_GRADES[behaviour]
-    row = _THREE_GRADES[behaviour]
-    places = np.arange(max_grade + 1) / max(max_grade, 1)
-    click, stop = (np.interp(places, (0.0, 0.5, 1.0), values).round(12).tolist() for values in row)
-    return GradeProbs(tuple(click), tuple(stop))
+BEHAVIOURS: tuple[str, ...] = tuple(THREE_GRADES)

@@ -63,26 +63,35 @@ def evaluate_rankings(
     return Scores(tuple(rows), values, n_empty=len(topics) - len(run))
 
 
+def dcg(ranks: NDArray[np.integer], gains: NDArray[np.number], depth: int | None = None) -> Floats:
+    """(...) discounted cumulated gain: the sum over the last axis of gain / log2(1 + rank).
+
+    `ranks` (..., K) are the 1-based ranks of K documents and `gains` (..., K) are their gains, in any order; the two
+    shapes are broadcast. With `depth`, documents at lower ranks count 0. No documents give 0.
+    ([1, 2, 3], [2, 0, 1]) gives 2 / log2(2) + 1 / log2(4) = 2.5.
+    Source: Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4), 2002, with the
+    discount log2(1 + rank), as in trec_eval's ndcg_cut.
+    """
+    discounts = 1.0 / np.log2(1.0 + ranks)  # (..., K)
+    if depth is not None:
+        discounts = np.where(ranks <= depth, discounts, 0.0)
+    return np.asarray((gains * discounts).sum(-1), dtype=np.float64)
+
+
 def ndcg(relevance: Grades, ideal: Floats) -> Floats:
     """(B,) normalised discounted cumulated gain of the first k ranks, 0..1; 0 where the ideal is 0.
 
-    `relevance` (B, k) holds grades in rank order (0 or less: not relevant, or no document), `ideal` (B,) comes from
-    `ideal_dcg` with the same k. [[0, 1]] with ideal [1.0] gives [1 / log2(3)].
-    Source: Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4), 2002, with
-    the gain equal to the grade and the discount log2(1 + rank), as in trec_eval's ndcg_cut.
+    `relevance` (B, k) holds grades in rank order (0 or less: not relevant, or no document); a grade is its own gain.
+    `ideal` (B,) comes from `ideal_dcg` with the same k. [[0, 1]] with ideal [1.0] gives [1 / log2(3)].
+    Source: see `dcg`.
     """
-    gain = dcg(relevance)
+    gain = dcg(ranks_to(relevance.shape[1]), np.maximum(relevance, 0))
     return np.divide(gain, ideal, out=np.zeros_like(gain), where=ideal > 0)
 
 
-def dcg(relevance: Grades) -> Floats:
-    """(B,) discounted cumulated gain of grades (B, k) in rank order; see `ndcg`."""
-    return np.asarray(np.maximum(relevance, 0) @ discounts(relevance.shape[1]), dtype=np.float64)
-
-
-def discounts(k: int) -> Floats:
-    """(k,) 1 / log2(1 + rank) for ranks 1..k."""
-    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)), dtype=np.float64)
+def ranks_to(k: int) -> NDArray[np.int64]:
+    """(k,) the ranks 1..k."""
+    return np.arange(1, k + 1)
 
 
 def ideal_dcg(relevance: Sequence[Mapping[str, int]], k: int) -> Floats:
@@ -91,7 +100,7 @@ def ideal_dcg(relevance: Sequence[Mapping[str, int]], k: int) -> Floats:
     for row, grades in enumerate(relevance):
         top = sorted((grade for grade in grades.values() if grade > 0), reverse=True)[:k]
         best[row, : len(top)] = top
-    return dcg(best)
+    return dcg(ranks_to(k), best)
 
 
 def expected_reciprocal_rank(relevance: Grades, max_grade: int) -> Floats:
@@ -104,7 +113,7 @@ def expected_reciprocal_rank(relevance: Grades, max_grade: int) -> Floats:
     satisfied = (np.exp2(np.clip(relevance, 0, max_grade)) - 1.0) / 2.0**max_grade
     none_above = np.cumprod(1.0 - satisfied, axis=1)
     reached = np.concatenate([np.ones_like(none_above[:, :1]), none_above[:, :-1]], axis=1)
-    ranks = np.arange(1, relevance.shape[1] + 1)
+    ranks = ranks_to(relevance.shape[1])
     return np.asarray((reached * satisfied / ranks).sum(axis=1), dtype=np.float64)
 
 

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from untilclick.search.click_models import NO_DOCUMENT
-from untilclick.search.click_models.base import DRAWS_PER_RANK, Clicks, Items
+from untilclick.search.click_models.base import DRAWS_PER_RANK, NO_DOCUMENT, Clicks, Items
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError, MissingDependencyError
-from untilclick.search.records import ScoredDoc, Topic, WeightedQuery
+from untilclick.search.records import TOPIC_ATTRIBUTE, ScoredDoc, Topic, WeightedQuery
 from untilclick.search.users.user import SimulatedUser, TypedQuery
 
 try:
@@ -88,7 +87,7 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
         self._topic = self._topics[int(self.np_random.integers(len(self._topics)))]
         self._query = self._user.first_query(self._topic, self.np_random)
         self._history = []
-        return self._observation(self._query), {"topic_id": self._topic.topic_id}
+        return self._observation(self._query), {TOPIC_ATTRIBUTE: self._topic.topic_id}
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Search the action and let the user look.
@@ -107,7 +106,7 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
         satisfied = int(clicks.satisfied[1])
         ranks = [int(rank) + 1 for rank in np.flatnonzero(clicks.clicked[1]) if satisfied < 0 or rank < satisfied]
         info = {
-            "topic_id": self._topic.topic_id,
+            TOPIC_ATTRIBUTE: self._topic.topic_id,
             "searched": searched,
             "clicked_ranks": ranks,
             "satisfied": satisfied > 0,

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from untilclick.search.click_models import NO_DOCUMENT, ClickModel, Clicks
-from untilclick.search.click_models.base import DRAWS_PER_RANK
+from untilclick.search.click_models.base import DRAWS_PER_RANK, NO_DOCUMENT, ClickModel, Clicks
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError, UntilclickError
-from untilclick.search.records import Click, Session, Topic, Turn, WeightedQuery
+from untilclick.search.records import TOPIC_ATTRIBUTE, Click, Session, Topic, Turn, WeightedQuery
 from untilclick.search.users.user import SimulatedUser, TypedQuery, UserConfig
 
 START_TIME = 1_700_000_000.0
@@ -186,7 +185,7 @@ class _Simulation:
             clicks.append(Click(query_id, shown[rank - 1], rank, round(time, 3)))
             time += self._config.dwell_seconds * paces[2 * i + 1]
             reached = rank
-        attributes = {**self._attributes, "topic_id": visit.topic.topic_id, "kind": visit.query.kind}
+        attributes = {**self._attributes, TOPIC_ATTRIBUTE: visit.topic.topic_id, "kind": visit.query.kind}
         step, text = visit.query.step, visit.query.text
         visit.turns.append(Turn(query_id, step, text, None, shown, tuple(clicks), round(visit.time, 3), attributes))
         visit.time = time + (len(shown) - reached) * self._config.examining_seconds * paces[-1]

@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
-from untilclick.search.click_models import Behaviour, ClickModel, click_model
+from untilclick.search.click_models.base import ClickModel
+from untilclick.search.click_models.behaviour import Behaviour
+from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Collection, Topic
 from untilclick.search.text.analysis import STOP_WORDS, words
@@ -48,7 +50,7 @@ class UserConfig:
     results_examined: int = 10
     """Results shown and at most examined per query."""
     click_model: str = "dbn"
-    """One of `untilclick.search.click_models.CLICK_MODELS`."""
+    """One of `untilclick.search.click_models.by_name.CLICK_MODELS`."""
     behaviour: Behaviour = "navigational"
     """How users click on each grade."""
     misspellings: Part = "all"

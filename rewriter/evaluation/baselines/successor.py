@@ -15,7 +15,7 @@ from typing import Literal
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import mix
 from untilclick.rewriter.evaluation.systems import Answer, TypedTopic
-from untilclick.search.records import Session, WeightedQuery
+from untilclick.search.records import TOPIC_ATTRIBUTE, Session, WeightedQuery
 from untilclick.search.text.analysis import terms, words
 
 logger = logging.getLogger(__name__)
@@ -110,8 +110,6 @@ def as_words(query: str) -> str:
 
 def _topic_ids(session: Session) -> set[str]:
     """The topic that a simulated session names; none for a visitor's."""
-    from untilclick.rewriter.data.logged_queries import TOPIC_ATTRIBUTE
-
     named = (turn.attributes.get(TOPIC_ATTRIBUTE) for turn in session.turns)
     return {str(topic_id) for topic_id in named if topic_id is not None}
 

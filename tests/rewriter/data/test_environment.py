@@ -14,7 +14,7 @@ from untilclick.rewriter.data.environment import (
     ideal_grades,
 )
 from untilclick.rewriter.data.rewards import ExpectedClickReward, HindsightReward, NdcgReward, RankReward
-from untilclick.search.click_models import click_model
+from untilclick.search.click_models.by_name import click_model
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import WeightedQuery
 

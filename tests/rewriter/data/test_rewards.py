@@ -14,7 +14,9 @@ from untilclick.rewriter.data.rewards import (
     make_reward,
     rank_worth,
 )
-from untilclick.search.click_models import CLICK_MODELS, CascadeModel, PositionBasedModel, click_model
+from untilclick.search.click_models.by_name import CLICK_MODELS, click_model
+from untilclick.search.click_models.cm import CascadeModel
+from untilclick.search.click_models.pbm import PositionBasedModel
 from untilclick.search.measures import metrics
 
 GRADES = np.array([[0, 2, 1, 0, 0], [1, 0, 0, 0, 2], [0, 0, 0, 0, 0], [2, 2, 1, 1, 1]], dtype=np.float32)
@@ -50,7 +52,7 @@ def test_hindsight_reward_weighs_documents_by_their_clicks():
 
 
 def test_ndcg_equals_the_measure_that_is_reported():
-    ideal_dcg = (IDEAL * metrics.discounts(5)).sum(1)
+    ideal_dcg = metrics.dcg(metrics.ranks_to(5), IDEAL)
     assert NdcgReward()(GRADES, IDEAL, rng()) == pytest.approx(metrics.ndcg(GRADES.astype(int), ideal_dcg))
 
 

@@ -5,18 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from untilclick.search.click_models import (
-    CLICK_MODELS,
-    NO_DOCUMENT,
-    CascadeModel,
-    DependentClickModel,
-    DynamicBayesianNetwork,
-    PositionBasedModel,
-    SimplifiedDynamicBayesianNetwork,
-    UserBrowsingModel,
-    click_model,
-)
-from untilclick.search.click_models.fit_measures import log_likelihood, perplexity
+from untilclick.search.click_models.base import NO_DOCUMENT
+from untilclick.search.click_models.by_name import CLICK_MODELS, click_model
+from untilclick.search.click_models.cm import CascadeModel
+from untilclick.search.click_models.dbn import DynamicBayesianNetwork
+from untilclick.search.click_models.dcm import DependentClickModel
+from untilclick.search.click_models.fitting.measures import log_likelihood, perplexity
+from untilclick.search.click_models.pbm import PositionBasedModel
+from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
+from untilclick.search.click_models.ubm import UserBrowsingModel
 from untilclick.search.errors import UntilclickError
 
 ATTRACTION = (0.1, 0.5, 0.8)

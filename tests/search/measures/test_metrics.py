@@ -53,8 +53,15 @@ def test_formulas_match_hand_computed_rows_of_one_relevant_document(grades, expe
 
 
 def test_graded_dcg_matches_a_hand_computed_row():
-    assert dcg(np.array([[2, 0, 1]])) == pytest.approx([2 + 1 / 2])
+    assert dcg(np.array([1, 2, 3]), np.array([[2, 0, 1]])) == pytest.approx([2 + 1 / 2])
     assert ideal_dcg([{"a": 1, "b": 2, "c": 0}], k=3) == pytest.approx([2 + 1 / math.log2(3)])
+
+
+def test_dcg_takes_ranks_in_any_order_and_counts_nothing_below_the_depth():
+    ranks, gains = np.array([[3, 1], [1 << 30, 4]]), np.array([1.0, 2.0], dtype=np.float32)
+    assert dcg(ranks, gains) == pytest.approx([1 / 2 + 2, 1 / math.log2((1 << 30) + 1) + 2 / math.log2(5)])
+    assert dcg(ranks, gains, depth=3) == pytest.approx([1 / 2 + 2, 0.0])
+    assert dcg(ranks[:, :0], gains[:0]).tolist() == [0.0, 0.0]
 
 
 def test_expected_reciprocal_rank_matches_a_hand_computed_row():

@@ -3,7 +3,7 @@
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from untilclick.search.click_models import click_model
+from untilclick.search.click_models.by_name import click_model
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import DataError
 from untilclick.search.records import Corpus, Document, Topic

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from untilclick.search.click_models import CLICK_MODELS
+from untilclick.search.click_models.by_name import CLICK_MODELS
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.errors import DataError, UntilclickError
 from untilclick.search.records import Document, ScoredDoc, Topic

@@ -5,19 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from untilclick.search.click_models import (
-    CLICK_MODELS,
-    NO_DOCUMENT,
-    CascadeModel,
-    DependentClickModel,
-    DynamicBayesianNetwork,
-    PositionBasedModel,
-    SimplifiedDynamicBayesianNetwork,
-    UserBrowsingModel,
-)
-from untilclick.search.click_models.fit import ClickLog, fit
-from untilclick.search.click_models.fit_cascade import posterior_of
-from untilclick.search.click_models.fit_measures import log_likelihood, perplexity
+from untilclick.search.click_models.base import NO_DOCUMENT
+from untilclick.search.click_models.by_name import CLICK_MODELS
+from untilclick.search.click_models.cm import CascadeModel
+from untilclick.search.click_models.dbn import DynamicBayesianNetwork
+from untilclick.search.click_models.dcm import DependentClickModel
+from untilclick.search.click_models.fitting.cascade import posterior_of
+from untilclick.search.click_models.fitting.fit import ClickLog, fit
+from untilclick.search.click_models.fitting.measures import log_likelihood, perplexity
+from untilclick.search.click_models.pbm import PositionBasedModel
+from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
+from untilclick.search.click_models.ubm import UserBrowsingModel
 from untilclick.search.errors import UntilclickError
 
 N, K, N_ITEMS = 60_000, 5, 12

@@ -19,8 +19,8 @@ from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Click
 from untilclick.search.click_models.cm import CascadeModel
 from untilclick.search.click_models.dbn import DynamicBayesianNetwork
 from untilclick.search.click_models.dcm import DependentClickModel
-from untilclick.search.click_models.fit_browsing import count_cells, fit_browsing
-from untilclick.search.click_models.fit_cascade import Evidence, fit_cascade
+from untilclick.search.click_models.fitting.browsing import count_cells, fit_browsing
+from untilclick.search.click_models.fitting.cascade import Evidence, fit_cascade
 from untilclick.search.click_models.pbm import PositionBasedModel
 from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
 from untilclick.search.click_models.ubm import UserBrowsingModel, last_click_above

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from untilclick.search.corpora.jsonl_docs import read_documents
 from untilclick.search.errors import DataError
+from untilclick.search.files.whole_files import write_whole
 from untilclick.search.records import Document
 
 FORMAT_VERSION = 1
@@ -70,9 +71,9 @@ def _cache_name() -> str:
 def _harvested(path: Path) -> tuple[Document, ...]:
     lines = _run_harvest()
     try:
-        _write_atomically(path, lines)
-    except OSError as error:
-        _log.warning("%s cannot be written (%s); the standard library is harvested each time", path, error.strerror)
+        write_whole(path, lines)
+    except (DataError, OSError) as error:
+        _log.warning("The standard library is harvested each time: %s", error)
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / path.name
             temporary.write_bytes(lines)
@@ -104,15 +105,3 @@ def _run_harvest() -> bytes:
         problem = f"{sys.executable} could not list its own documentation ({last})"
         raise DataError.at("stdlib", None, problem, remedy) from None
     return done.stdout
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

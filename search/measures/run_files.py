@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from untilclick.search.errors import DataError
+from untilclick.search.files.whole_files import write_whole
 from untilclick.search.records import ScoredDoc, Topic
 
 
@@ -39,8 +40,7 @@ def write_run(path: Path, tag: str, topic_ids: Sequence[str], rankings: Sequence
         for rank, document in enumerate(strictly_decreasing(ranking), start=1):
             _check_id(path, "document id", document.doc_id)
             lines.append(f"{topic_id} Q0 {document.doc_id} {rank} {document.score:.9g} {tag}\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(lines), encoding="utf-8")
+    write_whole(path, "".join(lines))
 
 
 def read_run(path: Path) -> tuple[str, Mapping[str, tuple[ScoredDoc, ...]]]:
@@ -66,8 +66,7 @@ def write_qrels(path: Path, topics: Sequence[Topic]) -> None:
         for doc_id, grade in topic.relevance.items():
             _check_id(path, "document id", doc_id)
             lines.append(f"{topic.topic_id} 0 {doc_id} {grade}\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(lines), encoding="utf-8")
+    write_whole(path, "".join(lines))
 
 
 def strictly_decreasing(ranking: Sequence[ScoredDoc]) -> list[ScoredDoc]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from symspellpy import SymSpell, Verbosity
 
 from untilclick.search.errors import ModelError
+from untilclick.search.files.whole_files import write_whole
 from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.term_index import TermIndex
 
@@ -128,7 +129,7 @@ class SpellingCorrector:
     def save(self, path: Path) -> None:
         """Write the word counts as JSON text."""
         content = {"format": FORMAT_VERSION, "min_count": self._min_count, "words": self._word_counts}
-        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        write_whole(path, json.dumps(content, ensure_ascii=False))
 
     @classmethod
     def load(cls, path: Path) -> SpellingCorrector:

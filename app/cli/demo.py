@@ -147,7 +147,13 @@ class _View:
 
 def _close(terminal: Terminal, outcome: DemoOutcome) -> None:
     """The table, the verdict, and where everything is."""
-    from untilclick.app.terminal.tables import differences_table, finding, main_rivals, remarks, systems_table
+    from untilclick.app.terminal.evaluation_tables import (
+        differences_table,
+        finding,
+        main_rivals,
+        remarks,
+        systems_table,
+    )
     from untilclick.app.terminal.terminal import escape
 
     config, results = outcome.config, outcome.evaluated.results

@@ -73,7 +73,7 @@ def evaluate(
     from untilclick.app.cli.torch_setup import set_up_torch
     from untilclick.app.loop.evaluation import evaluate as run
     from untilclick.app.loop.trained_systems import TrainedSystems
-    from untilclick.app.terminal.tables import differences_table, finding, remarks, systems_table
+    from untilclick.app.terminal.evaluation_tables import differences_table, finding, remarks, systems_table
     from untilclick.app.terminal.terminal import Terminal, escape
     from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 

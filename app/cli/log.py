@@ -44,7 +44,8 @@ def register(app: typer.Typer) -> None:
 
 def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_json: AsJson = False) -> None:
     """Sessions, queries and clicks, the share clicked at the first query, and queries until the click."""
-    from untilclick.app.terminal.terminal import Terminal, stats_table
+    from untilclick.app.terminal.log_tables import stats_table
+    from untilclick.app.terminal.terminal import Terminal
     from untilclick.search.log.session_log import SessionLog
 
     terminal = Terminal(as_json=as_json)
@@ -56,7 +57,8 @@ def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_jso
 
 def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
     """List visitors of the live log that look like programs, and why."""
-    from untilclick.app.terminal.terminal import Terminal, suspects_table
+    from untilclick.app.terminal.log_tables import suspects_table
+    from untilclick.app.terminal.terminal import Terminal
     from untilclick.search.log.session_log import SessionLog
     from untilclick.search.log.visitors import suspects
 

@@ -1,1 +1,1 @@
-"""Output of the commands: tables, progress bars, line breaks."""
+"""Output of the commands: lines, tables, progress bars."""

@@ -1,7 +1,7 @@
-"""Text in lines that fit a terminal, broken between words and never within one.
+"""Line breaks for a terminal: between words, never inside one.
 
-Rich breaks a word that is longer than a line, such as a path, and what is broken cannot be copied; here it stays
-whole.
+Rich breaks a word that is longer than a line, for instance a path, and a broken path cannot be copied. Here such a
+word stays whole.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from rich.cells import cell_len
 from rich.text import Text
 
 _WORD = re.compile(r" *[^ ]+(?: (?:%|s|min|MiB)(?![^ ,;.)]))?")
-"""A word with the blanks before it; a number keeps its unit."""
+"""A word with the blanks before it; a number and its unit count as one word."""
 
 CONTINUED = " \\"
-"""What a shell reads on behind."""
+"""End of a line that a shell continues on the next one."""
 
 
 def wrap(text: Text, width: int, hang: int = 0) -> list[Text]:
-    """The text in lines of at most `width` cells, all but the first of each paragraph indented by `hang`. A word that
-    is longer has a line of its own."""
+    """Break text into lines of at most `width` cells; all lines of a paragraph but the first are indented by `hang`.
+
+    A word that is longer than `width` gets a line of its own.
+    """
     return [line for paragraph in text.split("\n", allow_blank=True) for line in _lines(paragraph, width, hang)]
 
 
@@ -35,7 +37,7 @@ def _lines(paragraph: Text, width: int, hang: int) -> list[Text]:
 
 
 def _breaks(plain: str, width: int, hang: int) -> list[int]:
-    """Where new lines start. "one two three" with 8 cells gives [8]."""
+    """Offsets at which new lines start: for "one two three" in 8 cells, [8]."""
     breaks, used = [], 0
     for word in _WORD.finditer(plain):
         used += cell_len(word[0])
@@ -47,8 +49,8 @@ def _breaks(plain: str, width: int, hang: int) -> list[int]:
 
 
 def wrap_command(parts: Sequence[str], width: int, indent: int) -> list[str]:
-    """A command in lines that can be copied as they are: a part that does not fit goes to a line of its own, behind a
-    backslash."""
+    """Break a command into lines that a shell reads as one: a part that does not fit starts a new line, and the line
+    before it ends in a backslash."""
     lines = [" " * indent + parts[0]]
     for part in parts[1:]:
         if len(lines[-1]) + 1 + len(part) + len(CONTINUED) <= width:

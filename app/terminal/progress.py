@@ -1,6 +1,7 @@
-"""Progress of long work on stderr: a bar with the time left in a terminal, a plain line every few seconds elsewhere.
+"""Progress of long work on standard error: a bar with the time left in a terminal, a plain line every few seconds
+elsewhere.
 
-Results are printed by `untilclick.app.terminal.terminal`; nothing here writes to stdout.
+Nothing here writes to standard output: results are printed by `untilclick.app.terminal.terminal`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 Update = Callable[[int, int], None]
-"""Called with what is done and what there is to do; 0 to do means unknown."""
+"""Called with the number of units done and their total; a total of 0 means that it is unknown."""
 
 SECONDS_BETWEEN_LINES = 5.0
-"""Where there is no terminal."""
+"""Time between plain lines."""
 
 MIN_SECONDS = 2.0
-"""Work that is done sooner shows nothing where there is no terminal."""
+"""Time before the first plain line: shorter work prints none."""
 
 
 @contextmanager
 def progress(console: Console, label: str) -> Iterator[Update]:
-    """Show the progress of one piece of work until the block ends; what was shown in a terminal is then removed."""
+    """Show the progress of one piece of work until the block ends; a terminal's bar is then removed."""
     if not console.is_terminal:
         yield PlainLines(console, label)
         return
@@ -42,16 +43,17 @@ def progress(console: Console, label: str) -> Iterator[Update]:
 
 
 class PlainLines:
-    """Progress for logs and pipes: at most one line in SECONDS_BETWEEN_LINES."""
+    """Progress for log files and pipes: at most one line in SECONDS_BETWEEN_LINES."""
 
     def __init__(self, console: Console, label: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._label, self._clock = console, label, clock
         self._next = clock() + MIN_SECONDS
         self._first: tuple[float, int] | None = None
-        """When the first call came and what was done by then: what was loaded before says nothing of the pace."""
+        """Time of the first call and the units done by then. The pace is measured from here: units that an earlier
+        run had done took no time in this one."""
 
     def __call__(self, done: int, total: int) -> None:
-        """Print a line when it is time for one."""
+        """Print a line if one is due."""
         now = self._clock()
         self._first = self._first or (now, done)
         if now < self._next:
@@ -67,12 +69,12 @@ class PlainLines:
 
 
 def steps(update: Update) -> Callable[[int, int, float], None]:
-    """The form in which training stages tell of their progress; the last loss is left to their logs."""
+    """Turn an Update into the callback of the training stages, which also pass a loss; the loss is not shown."""
     return lambda done, total, _loss: update(done, total)
 
 
 def duration(seconds: float) -> str:
-    """A time to read: `0.4 s`, `12 s`, `3 min 5 s`."""
+    """A time for readers: `0.4 s`, `12 s`, `3 min 5 s`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

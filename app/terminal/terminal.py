@@ -1,7 +1,7 @@
-"""What a person reads on stdout: lines, tables, figures. With `--json` one object instead of all of it.
+"""Output of a command: lines and tables for people, or with `--json` one object for programs.
 
-What an evaluation found is put in words by `tables.py`; progress is in `progress.py`, line breaks in
-`untilclick.app.terminal.line_breaks`.
+Tables of an evaluation are in `evaluation_tables.py`, tables of a session log in `log_tables.py`, progress bars in
+`progress.py`, line breaks in `line_breaks.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -22,29 +21,26 @@ from rich.text import Text
 
 from untilclick.app.terminal.line_breaks import wrap, wrap_command
 from untilclick.app.terminal.progress import Update, progress
-from untilclick.search.log.stats import LogStats, SessionFigures
 
-if TYPE_CHECKING:
-    from untilclick.search.log.visitors import Suspect
-
-__all__ = ["Terminal", "counted", "escape", "number", "plain_table", "share", "stats_table", "suspects_table"]
+__all__ = ["Terminal", "counted", "escape", "number", "plain_table", "share"]
 
 
 class Terminal:
-    """The two streams of a command."""
+    """Standard output and standard error of one command."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        """Whether standard output holds one JSON object; text for people then goes to standard error."""
         self._out = Console(highlight=False)
         self._err = Console(stderr=True, highlight=False)
 
     def line(self, text: str = "", hang: int = 0) -> None:
-        """A line for people, markup allowed: on stdout, or on stderr where stdout is for a machine.
+        """Print a line for people; Rich markup is allowed.
 
-        A terminal gets it in as many lines as it takes, broken between words, the others indented by `hang`; files
-        and pipes get it whole, to be searched.
+        In a terminal, a long line is broken between words, and all its lines but the first are indented by `hang`
+        cells. Files and pipes get the line unbroken, so that it can be searched.
         """
-        console = self._people
+        console = self._console_for_people
         if not console.is_terminal:
             console.print(text, soft_wrap=True)
             return
@@ -52,48 +48,56 @@ class Terminal:
             console.print(part, soft_wrap=True)
 
     def command(self, *parts: str) -> None:
-        """A command to copy, in parts that stay whole; no markup."""
-        console = self._people
+        """Print a command that the reader may copy; lines break between `parts` only. Markup is printed as it is."""
+        console = self._console_for_people
+        # A pipe has no width: wide enough for everything on one line.
         width = console.width if console.is_terminal else sum(map(len, parts)) + 80
         for line in wrap_command(parts, width, indent=2):
             console.print(Text(line), soft_wrap=True)
 
     @property
-    def _people(self) -> Console:
+    def _console_for_people(self) -> Console:
         return self._err if self.as_json else self._out
 
     def table(self, table: Table) -> None:
-        """A table for people; left out for machines, who get its numbers."""
+        """Print a table for people. With `--json` nothing is printed: the answer has the numbers."""
         if not self.as_json:
             self._out.print(table)
 
     def answer(self, answer: object) -> None:
-        """The one JSON object for machines; nothing for people. Dataclasses and paths are converted."""
+        """With `--json`, print the one JSON object; without, print nothing. Dataclasses and paths are converted.
+
+        Raises TypeError for a value that JSON cannot hold.
+        """
         if self.as_json:
             self._out.out(json.dumps(answer, default=_plain), highlight=False)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Update]:
-        """See `untilclick.app.terminal.progress.progress`. Records of the log appear above the bar meanwhile."""
-        with _logging_to(self._err), progress(self._err, label) as update:
+        """Show the progress of one piece of work on standard error until the block ends; see `progress.py`.
+
+        Log records that arrive meanwhile appear above the bar.
+        """
+        with _log_records_on(self._err), progress(self._err, label) as update:
             yield update
 
 
 @contextmanager
-def _logging_to(console: Console) -> Iterator[None]:
-    """Records written past the console of a bar would end up in the line of the bar."""
-    handlers = [one for one in logging.getLogger().handlers if isinstance(one, RichHandler)]
-    before = [one.console for one in handlers]
+def _log_records_on(console: Console) -> Iterator[None]:
+    """Send log records to the console that shows the bar: another console would write into the bar's line."""
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, RichHandler)]
+    consoles = [handler.console for handler in handlers]
     for handler in handlers:
         handler.console = console
     try:
         yield
     finally:
-        for handler, own in zip(handlers, before, strict=True):
-            handler.console = own
+        for handler, previous in zip(handlers, consoles, strict=True):
+            handler.console = previous
 
 
 def _plain(value: object) -> object:
+    """Convert a value that the json module does not know."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, Mapping):
@@ -104,7 +108,7 @@ def _plain(value: object) -> object:
 
 
 def plain_table(columns: Sequence[str], title: str | None = None) -> Table:
-    """A light table: first column left, the others right."""
+    """A table without borders; the first column is aligned left, the others right."""
     table = Table(
         title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, header_style="dim"
     )
@@ -113,51 +117,16 @@ def plain_table(columns: Sequence[str], title: str | None = None) -> Table:
     return table
 
 
-SESSION_COLUMNS = ("sessions", "queries", "clicks", "clicked at first query", "queries until click", "abandoned")
-
-
-def session_cells(figures: SessionFigures) -> tuple[str, ...]:
-    """The cells of SESSION_COLUMNS; a dash where there is nothing to count."""
-    return (
-        f"{figures.sessions:,}",
-        f"{figures.turns:,}",
-        f"{figures.clicks:,}",
-        share(figures.first_query_click_share),
-        number(figures.mean_queries_until_click),
-        share(figures.abandonment_share),
-    )
-
-
-def stats_table(stats: LogStats) -> Table:
-    """Figures of a log, in total and by rewriter version where there is more than one."""
-    table = plain_table(("rewriter", *SESSION_COLUMNS))
-    if len(stats.by_rewriter_version) > 1:
-        for one in stats.by_rewriter_version:
-            table.add_row(one.rewriter_version or "none", *session_cells(one.figures))
-    table.add_row("all", *session_cells(stats.total))
-    return table
-
-
-def suspects_table(suspects: Sequence[Suspect]) -> Table:
-    """Visitors that look automated."""
-    table = plain_table(("visitor", "sessions", "queries", "clicks"))
-    table.add_column("why", overflow="fold")
-    for one in suspects:
-        numbers = (f"{n:,}" for n in (one.sessions, one.queries, one.clicks))
-        table.add_row(escape(one.visitor), *numbers, "; ".join(one.reasons))
-    return table
-
-
 def counted(n: float, noun: str, plural: str) -> str:
-    """`1 query`, `1,592 queries`."""
+    """A number with its noun: `1 query`, `1,592 queries`."""
     return f"{n:,.0f} {noun if n == 1 else plural}"
 
 
 def share(value: float | None) -> str:
-    """A share in percent."""
+    """A share in [0, 1] as a percentage; a dash for None."""
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def number(value: float | None) -> str:
-    """A mean with two decimals."""
+    """A number with two decimals; a dash for None."""
     return "-" if value is None else f"{value:.2f}"

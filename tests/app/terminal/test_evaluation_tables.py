@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from untilclick.app.terminal.tables import differences_table, finding, main_rivals, remarks, systems_table
+from untilclick.app.terminal.evaluation_tables import differences_table, finding, main_rivals, remarks, systems_table
 from untilclick.rewriter.evaluation.results import Results, SystemFigures
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.search.measures.metrics import MEASURES

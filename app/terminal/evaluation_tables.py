@@ -1,0 +1,87 @@
+"""Results of an evaluation for the terminal: a table of systems, the main finding, and a table of differences.
+
+The finding and its remarks are those of the report, `untilclick.rewriter.evaluation.report.page`, which shows
+everything else too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from untilclick.app.terminal.terminal import number, plain_table, share
+from untilclick.rewriter.evaluation.report.page import (
+    BASELINE,
+    MEASURE,
+    best_baseline,
+    caution,
+    kind_of_topics,
+    spelling_alone,
+    subject_of,
+    verdict,
+)
+from untilclick.rewriter.evaluation.results import SYSTEM_TITLES, Results, title_of
+from untilclick.search.measures.metrics import MEASURES
+
+
+def systems_table(results: Results) -> Table:
+    """One row per system: retrieval measures, the best value of each in bold. If sessions were simulated, two more
+    columns: the share of sessions clicked at the first query, and the mean number of queries until the click."""
+    sessions = results.sessions.figures if results.sessions else {}
+    columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
+    table = plain_table(columns, f"{results.n_topics:,} {kind_of_topics(results)} ({results.split})")
+    if sessions:
+        table.caption = "1st click: sessions clicked at the first query. queries: until the click."
+    best = results.best_systems()
+    for name in [*SYSTEM_TITLES, *(results.figures.keys() - SYSTEM_TITLES.keys())]:
+        if name not in results.figures:
+            continue
+        means = results.figures[name].means
+        cells = [f"[bold]{means[m]:.3f}[/bold]" if name in best[m] else f"{means[m]:.3f}" for m in MEASURES]
+        if sessions:
+            figures = sessions.get(name)
+            cells += [share(figures.first_query_click_share if figures else None)]
+            cells += [number(figures.mean_queries_until_click if figures else None)]
+        table.add_row(title_of(name), *cells)
+    return table
+
+
+def finding(results: Results) -> str:
+    """One sentence: what rewriting by the best-trained system does to the headline measure."""
+    return verdict(results, subject_of(results))
+
+
+def remarks(results: Results) -> str:
+    """Sentences that limit the finding, such as a caution about few topics; empty if there are none."""
+    subject = subject_of(results)
+    return " ".join(filter(None, (spelling_alone(results, subject) if subject else "", caution(results))))
+
+
+def main_rivals(results: Results) -> tuple[str, ...]:
+    """Names of BM25, the strongest other baseline, and the warm start that later training started from."""
+    return tuple(dict.fromkeys((BASELINE, best_baseline(results), "warm_start")))
+
+
+def differences_table(results: Results, rivals: Sequence[str] | None = None) -> Table | None:
+    """The best-trained system compared with each of `rivals` (None: all systems), one row each.
+
+    None if nothing was trained or no comparison was made.
+    """
+    subject = subject_of(results)
+    names = SYSTEM_TITLES if rivals is None else rivals
+    comparisons = [
+        comparison for name in names if subject and (comparison := results.comparison(subject, name, MEASURE))
+    ]
+    if subject is None or not comparisons:
+        return None
+    table = plain_table((f"{title_of(subject)} against", MEASURE, "95 % interval", "topics better", "worse"))
+    for comparison in comparisons:
+        low, high = comparison.ci95
+        interval = f"{low:+z.3f} to {high:+z.3f}"
+        counts = f"{comparison.wins:,}", f"{comparison.losses:,}"
+        table.add_row(title_of(comparison.b), f"{comparison.difference:+z.3f}", interval, *counts)
+    strongest = best_baseline(results)
+    if strongest != BASELINE and results.comparison(subject, strongest, MEASURE):
+        table.caption = f"The strongest baseline: {title_of(strongest)}."
+    return table

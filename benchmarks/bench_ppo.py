@@ -45,7 +45,7 @@ def one_run(given: argparse.Namespace) -> None:
     from benchmarks.ppo_systems import run
 
     torch.set_num_threads(given.threads)
-    ground = open_ground(given.model, given.seed)
+    ground = open_ground(given.ground, given.model, given.seed)
     rate = multiply_rate()
     with tempfile.TemporaryDirectory() as folder:
         clock = run(given.one, ground, given.rounds, max(1, given.rounds // EVALUATIONS), Path(folder))

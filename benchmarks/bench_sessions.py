@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from untilclick.app.cli.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
-from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.evaluation.baselines.feedback import RM3_GRID, Rm3, Rm3Settings
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import (
@@ -136,7 +136,7 @@ class BaseRewriter:
     def chosen(self, topics: Sequence[TypedTopic]) -> System:
         """It in the blend that is best for some queries."""
         bench = self._place.bench
-        logged = [LoggedQuery(RewriteRequest(one.query, one.history), one.topic.relevance) for one in topics]
+        logged = [JudgedQuery(RewriteRequest(one.query, one.history), one.topic.relevance) for one in topics]
         language = self._model.language
         scorer = CorpusScorer.of(bench, language.vocabulary)
         validation = validation_set(bench, logged, scorer, language, limit=len(logged))

@@ -44,7 +44,7 @@ from untilclick.rewriter.policy.sampling import sample, score
 from untilclick.rewriter.policy.sequences import Rollouts
 from untilclick.rewriter.policy.subword import SubwordVocabulary, load_subword
 from untilclick.rewriter.policy.t5 import T5Policy
-from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy
+from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.stages.base import new_policy, train_base
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
@@ -100,6 +100,8 @@ class Ground:
     environment: Environment
     pays: Callable[..., list[float]]
     """The same reward as trlX calls it."""
+    end_text: str
+    """Text of the end token for prompts of trlX's own trainer, empty if the tokenizer adds the token itself."""
 
     def evaluate(self, policy: T5Policy, reference: T5Policy, seed: int) -> tuple[float, float]:
         """Mean reward of sequences drawn for the prompts kept back, and exact KL to the start, in nats: of the next
@@ -172,12 +174,12 @@ def write_start(ground: GroundName, folder: Path, seed: int) -> None:
     save_model(policy.eval(), terms, folder)
 
 
-def open_ground(folder: Path, seed: int) -> Ground:
-    """What is trained from a start that was written before."""
+def open_ground(ground: GroundName, folder: Path, seed: int) -> Ground:
+    """The ground of a start that `write_start` wrote into the folder."""
     bench = OpenedCollection.load("stdlib", "tantivy")
-    if is_term_model(folder):
-        return _corpus_ground(bench, load_policy(folder)[1], folder, seed)
-    return _subword_ground(bench, load_subword(folder)[1], folder, seed)
+    if ground == "subword":
+        return _subword_ground(bench, load_subword(folder)[1], folder, seed)
+    return _corpus_ground(bench, load_policy(folder)[1], folder, seed)
 
 
 def _continue_texts(policy: T5Policy, vocabulary: SubwordVocabulary, texts: Sequence[str], seed: int) -> None:
@@ -213,7 +215,7 @@ def _subword_ground(bench: OpenedCollection, vocabulary: SubwordVocabulary, fold
     settings = replace(SUBWORD_SETTINGS, seed=seed)
     content = frozenset(word for word in set(_words(bench)) if term_of(word) is not None)
     pays = DistinctWords(vocabulary, content, len(kept), settings.terms)
-    return Ground(folder, settings, tuple(prompt for _, prompt in kept), records, pays, pays)
+    return Ground(folder, settings, tuple(prompt for _, prompt in kept), records, pays, pays, end_text="")
 
 
 def _corpus_ground(bench: OpenedCollection, vocabulary: TermVocabulary, folder: Path, seed: int) -> Ground:
@@ -232,7 +234,7 @@ def _corpus_ground(bench: OpenedCollection, vocabulary: TermVocabulary, folder: 
     records = tuple(prompt_record(one, row, language) for row, one in enumerate(prompts))
     environment = GenerationEnvironment(rewards, prompts, language)
     pays = RewriteReward(environment, np.random.default_rng(seed))
-    return Ground(folder, settings, prompts, records, environment, pays)
+    return Ground(folder, settings, prompts, records, environment, pays, end_text=" </s>")
 
 
 def _words(bench: OpenedCollection) -> list[str]:

@@ -124,8 +124,7 @@ def _run_stock(ground: Ground, rounds: int, every: int, folder: Path) -> RoundCl
 
     clocks: list[RoundClock] = []
     register_trainer(StockTrainer)
-    end = "" if open_model(ground.model)[0].decoding == "tokens" else " </s>"  # which that tokenizer leaves out
-    _train(train, _stock_config(ground, folder, StockTrainer.__name__), ground, end=end)
+    _train(train, _stock_config(ground, folder, StockTrainer.__name__), ground, end=ground.end_text)
     return clocks[0]
 
 

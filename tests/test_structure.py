@@ -13,6 +13,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("search", "rewriter", "app")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -128,6 +130,85 @@ def test_nobody_leaves_a_bare_except():
         if isinstance(node, ast.ExceptHandler) and node.type is None
     ]
     assert wrong == []
+
+
+POLICY_KINDS = {"TermLanguage", "SubwordLanguage", "TermModel", "SubwordModel", "TermVocabulary", "SubwordVocabulary"}
+"""Classes of which a policy has the one for index terms or the one for subwords."""
+KIND_LITERALS = {"kind": {"terms", "subwords"}, "decoding": {"tokens"}}
+"""Attribute or variable -> the values that name a kind of policy."""
+KIND_QUESTIONS = {"is_subword_stage", "is_term_model"}
+KIND_ROOMS = ("rewriter/language/", "rewriter/policy/", "rewriter/serving/bundle.py", "rewriter/serving/runtime.py")
+"""The rooms that know the kinds; elsewhere `Language` and `RewriterModel` carry what differs between them."""
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Names and attributes in an expression."""
+    inside = list(ast.walk(node))
+    return {each.id for each in inside if isinstance(each, ast.Name)} | {
+        each.attr for each in inside if isinstance(each, ast.Attribute)
+    }
+
+
+def _literals(node: ast.AST) -> set[object]:
+    return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+
+
+def _names_a_kind(subject: ast.AST, values: ast.AST) -> bool:
+    """True if the values hold a literal that names a kind, and the subject is compared by it."""
+    literals = _literals(values)
+    subjects = _names(subject)
+    return "subwords" in literals or any(
+        literals & kinds and any(attribute in name for name in subjects) for attribute, kinds in KIND_LITERALS.items()
+    )
+
+
+def _asks_for_a_kind(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        asks = called in ("isinstance", "issubclass") and any(_names(each) & POLICY_KINDS for each in node.args[1:])
+        return asks or called in KIND_QUESTIONS
+    if isinstance(node, ast.Compare):
+        return bool(_names(node) & POLICY_KINDS) or _names_a_kind(node, node)
+    if isinstance(node, ast.Match):
+        patterns = [case.pattern for case in node.cases]
+        return any(_names(each) & POLICY_KINDS or _names_a_kind(node.subject, each) for each in patterns)
+    return False
+
+
+def _kind_questions(tree: ast.Module) -> list[int]:
+    """Lines that ask whether a policy is one over index terms or over subwords."""
+    return [node.lineno for node in ast.walk(tree) if _asks_for_a_kind(node)]
+
+
+def test_no_module_outside_the_language_and_policy_rooms_asks_for_the_kind_of_a_policy():
+    paths = [path for path in MODULES if not _name(path).startswith(KIND_ROOMS)]
+    paths += (ROOT / "benchmarks").rglob("*.py")
+    assert [f"{_name(path)}:{line}" for path in paths for line in _kind_questions(_tree(path))] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "asks"),
+    [
+        ("isinstance(model.language, (str, SubwordLanguage))", True),
+        ("issubclass(kind, models.TermModel)", True),
+        ("type(words) is TermVocabulary", True),
+        ("language.__class__ == SubwordLanguage", True),
+        ("manifest.kind != 'terms'", True),
+        ("language.kind in ('subwords', 'mean')", True),
+        ("policy.decoding == 'tokens'", True),
+        ("is_subword_stage(folder)", True),
+        ("t5_folder.is_term_model(folder)", True),
+        ("match model:\n case SubwordModel(): pass", True),
+        ("match language.kind:\n case 'mean' | 'terms': pass", True),
+        ("TermModel(policy, TermLanguage(vocabulary))", False),
+        ("name in ('terms', 'text')", False),
+        ("policy.decoding == 'autoregressive'", False),
+        ("FORMATS[language.kind]", False),
+        ("match name:\n case 'terms': pass", False),
+    ],
+)
+def test_every_way_of_asking_for_the_kind_of_a_policy_is_noticed(code, asks):
+    assert bool(_kind_questions(ast.parse(code))) == asks
 
 
 _IMPORT_ALL = """

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.records import Session, Turn
 
 
-def rated_queries(sessions: Iterable[Session]) -> list[LoggedQuery]:
+def rated_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
     """Distinct inputs with the clicks per look of each document that their sessions showed at any turn, the most
     clicked input first; inputs whose sessions have no click are left out. A log that does not say what was shown
     besides what was clicked leaves all documents in."""
@@ -42,7 +42,7 @@ def looks(turn: Turn) -> dict[str, float]:
     return {doc_id: 1.0 / max(rank - last, 1) for rank, doc_id in enumerate(turn.shown, start=1)}
 
 
-def _rated(request: RewriteRequest, clicks: Counter[str], seen: Counter[str]) -> LoggedQuery:
+def _rated(request: RewriteRequest, clicks: Counter[str], seen: Counter[str]) -> JudgedQuery:
     grades = {doc_id: n / max(seen[doc_id], 1.0) for doc_id, n in clicks.items()}
     shown = seen.keys() | clicks.keys()
-    return LoggedQuery(request, grades, frozenset(shown) if len(shown) > len(clicks) else None)
+    return JudgedQuery(request, grades, frozenset(shown) if len(shown) > len(clicks) else None)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
-from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.pseudo_queries import best_terms
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.sparse_rows import heaviest
@@ -48,7 +48,7 @@ class TargetMaker:
         self._term_weights = term_weights
         self._settings = settings
 
-    def target(self, logged: LoggedQuery, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
+    def target(self, logged: JudgedQuery, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
         """The target distribution over tokens outside `excluded` for a query that retrieval sees as `terms`; None
         when no term raises a clicked document."""
         rows = self._scorer.index.doc_rows
@@ -63,7 +63,7 @@ class TargetMaker:
         value = np.sqrt(centroid) * (np.maximum(gains, 0.0) + self._settings.gain_floor)
         return best_terms(ids, value.astype(np.float32), np.array([], dtype=np.int64), self._settings.target_terms)
 
-    def documents(self, logged: LoggedQuery) -> SoftTarget:
+    def documents(self, logged: JudgedQuery) -> SoftTarget:
         """The rows of the clicked documents in the corpus and their shares of the clicks; those that the corpus does
         not have are left out."""
         rows = self._scorer.index.doc_rows

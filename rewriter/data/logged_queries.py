@@ -22,7 +22,7 @@ from untilclick.search.text.analysis import terms as analyse
 
 
 @dataclass(frozen=True)
-class LoggedQuery:
+class JudgedQuery:
     """An input of the log and what would satisfy the searcher."""
 
     request: RewriteRequest
@@ -60,7 +60,7 @@ def split_sessions(sessions: Iterable[Session], validation_share: float, purpose
     return SplitLog(tuple(training), tuple(sides[1]))
 
 
-def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[LoggedQuery]:
+def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[JudgedQuery]:
     """Distinct inputs of simulated sessions with the grades of their topics, the most frequent first; sessions of
     unknown topics are left to `clicked_queries`."""
     by_id = {topic.topic_id: topic for topic in topics}
@@ -71,10 +71,10 @@ def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> l
             continue
         typed = tuple(turn.query for turn in session.turns)
         counts.update((RewriteRequest(typed[step], typed[:step]), topic_id) for step in range(len(typed)))
-    return [LoggedQuery(request, by_id[topic_id].relevance) for (request, topic_id), _ in counts.most_common()]
+    return [JudgedQuery(request, by_id[topic_id].relevance) for (request, topic_id), _ in counts.most_common()]
 
 
-def clicked_queries(sessions: Iterable[Session]) -> list[LoggedQuery]:
+def clicked_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
     """Distinct inputs with the number of sessions that ended on each document, the most clicked first: all that a
     live log tells. Abandoned sessions teach nothing here."""
     clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
@@ -85,23 +85,23 @@ def clicked_queries(sessions: Iterable[Session]) -> list[LoggedQuery]:
         for step in range(len(typed)):
             clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
     most_clicked = sorted(clicks.items(), key=lambda one: -one[1].total())
-    return [LoggedQuery(request, dict(counts)) for request, counts in most_clicked]
+    return [JudgedQuery(request, dict(counts)) for request, counts in most_clicked]
 
 
-def first_and_later(queries: Iterable[LoggedQuery]) -> tuple[list[LoggedQuery], list[LoggedQuery]]:
+def first_and_later(queries: Iterable[JudgedQuery]) -> tuple[list[JudgedQuery], list[JudgedQuery]]:
     """First queries of sessions, and those that came after others."""
-    sides: tuple[list[LoggedQuery], list[LoggedQuery]] = ([], [])
+    sides: tuple[list[JudgedQuery], list[JudgedQuery]] = ([], [])
     for one in queries:
         sides[bool(one.request.history)].append(one)
     return sides
 
 
 def mostly_first(
-    queries: Iterable[LoggedQuery],
+    queries: Iterable[JudgedQuery],
     later_share: float,
     most: int | None = None,
     rounding: Callable[[float], int] = math.floor,
-) -> list[LoggedQuery]:
+) -> list[JudgedQuery]:
     """First queries of sessions, `most` of them at most, then later ones, as many as `later_share` of the first,
     rounded; where there are no first ones, `most` later ones."""
     first, later = first_and_later(queries)
@@ -109,7 +109,7 @@ def mostly_first(
     return first + (later[: rounding(later_share * len(first))] if first else later[:most])
 
 
-def training_query(logged: LoggedQuery, spelling: Spelling | None) -> TrainingQuery:
+def training_query(logged: JudgedQuery, spelling: Spelling | None) -> TrainingQuery:
     """The query as retrieval sees it, with corrections of unknown words where a corrector is given."""
     context = analyse(" ".join(context_words(logged.request)))
     terms = retrieval_terms(logged.request.query, spelling)

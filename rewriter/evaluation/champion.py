@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from untilclick.rewriter.data.logged_queries import LoggedQuery, SplitLog, need_of_query, split_sessions
+from untilclick.rewriter.data.logged_queries import JudgedQuery, SplitLog, need_of_query, split_sessions
 from untilclick.rewriter.evaluation.statistics import Comparison, compare
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.search.engines.protocol import SearchEngine
@@ -67,7 +67,7 @@ def judge(
     engine: SearchEngine,
     challenger: Contestant,
     champion: Contestant,
-    queries: Sequence[LoggedQuery],
+    queries: Sequence[JudgedQuery],
     clauses: int,
     rng: np.random.Generator,
 ) -> Comparison:
@@ -88,7 +88,7 @@ def judge(
     return compare((challenger.name, champion.name), MEASURE, (values[0], values[1]), rng)
 
 
-def _needs(judged: Sequence[LoggedQuery]) -> list[list[int]]:
+def _needs(judged: Sequence[JudgedQuery]) -> list[list[int]]:
     """Rows of the queries of one need: of one topic, which has its judgments, or of the same words."""
     rows: defaultdict[Hashable, list[int]] = defaultdict(list)
     for i, one in enumerate(judged):
@@ -96,13 +96,13 @@ def _needs(judged: Sequence[LoggedQuery]) -> list[list[int]]:
     return list(rows.values())
 
 
-def _grades(one: LoggedQuery) -> dict[str, int]:
+def _grades(one: JudgedQuery) -> dict[str, int]:
     """Grades of a topic as they are; of clicks per look, which are below 1, every one is 1."""
     return {doc_id: max(1, int(grade)) for doc_id, grade in one.relevance.items() if grade > 0}
 
 
 def _rankings(
-    engine: SearchEngine, rewriter: Rewriter | None, judged: Sequence[LoggedQuery], clauses: int
+    engine: SearchEngine, rewriter: Rewriter | None, judged: Sequence[JudgedQuery], clauses: int
 ) -> list[list[ScoredDoc]]:
     """The first documents for each query."""
     rankings: list[list[ScoredDoc]] = []

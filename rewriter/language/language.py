@@ -134,7 +134,7 @@ class TermLanguage:
         return self
 
 
-class Answer(NamedTuple):
+class Hypothesis(NamedTuple):
     """A text that a model may answer with."""
 
     ids: tuple[int, ...]
@@ -217,7 +217,7 @@ class SubwordLanguage:
         found = (self.vocabulary.token_ids.get(term) for term in analyse(text))
         return list(dict.fromkeys(token for token in found if token is not None and token not in excluded))
 
-    def log_probs(self, answers: Sequence[Answer], prompt: Prompt) -> NDArray[np.float32]:
+    def log_probs(self, answers: Sequence[Hypothesis], prompt: Prompt) -> NDArray[np.float32]:
         """(V,) log-probability of the term that one gets by drawing one of these texts and then, uniformly, one of
         its terms that the query lacks; -inf for terms in no text. UNK_ID has what remains: all other texts, and
         those without such a term."""

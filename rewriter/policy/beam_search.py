@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from untilclick.rewriter.language.language import Answer
+from untilclick.rewriter.language.language import Hypothesis
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.policy.token_sampling import token_logits
@@ -26,13 +26,13 @@ class _Hypotheses:
     def __init__(self, beams: int) -> None:
         self._beams = beams
         self._best_ended = False
-        self._found: list[Answer] = []
+        self._found: list[Hypothesis] = []
 
     @property
     def done(self) -> bool:
         return self._best_ended and len(self._found) >= self._beams
 
-    def offer(self, candidates: Sequence[Answer], *, last: bool) -> None:
+    def offer(self, candidates: Sequence[Hypothesis], *, last: bool) -> None:
         """Take the texts among the best candidates of a step, best first."""
         if self.done:
             return
@@ -42,12 +42,12 @@ class _Hypotheses:
             if ended or last:
                 self._found.append(one)
 
-    def best(self) -> list[Answer]:
+    def best(self) -> list[Hypothesis]:
         return sorted(self._found, key=lambda one: -one.log_prob)[: self._beams]
 
 
 @torch.no_grad()
-def likeliest(policy: T5Policy, batch: PromptBatch, beams: int, length: int) -> list[list[Answer]]:
+def likeliest(policy: T5Policy, batch: PromptBatch, beams: int, length: int) -> list[list[Hypothesis]]:
     """For each prompt at most `beams` texts of at most `length` tokens, the end token included, best first."""
     n = batch.input_ids.shape[0]
     encoded, attention = (part.repeat_interleave(beams, 0) for part in (policy.encode(batch), batch.attention_mask))
@@ -64,7 +64,7 @@ def likeliest(policy: T5Policy, batch: PromptBatch, beams: int, length: int) -> 
         tokens = places % log_probs.shape[2]
         grown = torch.cat([ids[rows], tokens[:, :, None]], dim=2)  # (N, 2K, t + 2)
         for one, texts, scores in zip(found, grown[:, :beams, 1:].tolist(), best[:, :beams].tolist(), strict=True):
-            candidates = [Answer(tuple(text), score) for text, score in zip(texts, scores, strict=True)]
+            candidates = [Hypothesis(tuple(text), score) for text, score in zip(texts, scores, strict=True)]
             one.offer(candidates, last=step == length - 1)
         if all(one.done for one in found):
             break

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from untilclick.rewriter.language.log_space import MASKED_LOGIT, TINY
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
-from untilclick.rewriter.policy.sequences import Rollouts, Scores, decoder_inputs, gumbel
+from untilclick.rewriter.policy.sequences import Rollouts, SequenceScores, decoder_inputs, gumbel
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.policy.token_sampling import sample_tokens, score_tokens
 
@@ -38,7 +38,7 @@ def sample(
         return ways[policy.decoding](policy, batch, samples, length, generator)
 
 
-def score(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, distributions: bool = True) -> Scores:
+def score(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, distributions: bool = True) -> SequenceScores:
     """The same sequences under the policy's present weights, with gradients. Without `distributions`, decoding by
     tokens leaves those out; the others have them for nothing."""
     if policy.decoding == "tokens":
@@ -73,7 +73,7 @@ def _sample_parallel(
     return Rollouts(ids, mask, without_replacement(own), values, candidates)
 
 
-def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> SequenceScores:
     states = policy.first_states(batch)
     full, _, log_attention = policy.first_step(states, batch.banned)  # (B, V)
     among = torch.logsumexp(full.gather(1, rollouts.candidates), dim=-1, keepdim=True)  # (B, 1)
@@ -81,7 +81,7 @@ def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) ->
     own = (full.gather(1, rollouts.ids.view(n_prompts, -1)) - among).view(-1, length)  # (N, T)
     values = policy.values(states).repeat_interleave(own.shape[0] // n_prompts, 0)[:, None].expand(-1, length)
     steps = torch.ones(n_prompts, dtype=torch.bool, device=full.device)
-    return Scores(without_replacement(own), values, full, steps, log_attention)
+    return SequenceScores(without_replacement(own), values, full, steps, log_attention)
 
 
 def _best_terms(policy: T5Policy, log_probs: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ def _sample_autoregressive(
     return Rollouts(ids, mask, log_probs, values, candidates)
 
 
-def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> Scores:
+def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> SequenceScores:
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
     encoded, attention = (t.repeat_interleave(samples, 0) for t in (policy.encode(batch), batch.attention_mask))
     states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
@@ -175,4 +175,4 @@ def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollou
     drawn = (rollouts.ids[:, :, None] == choices.ids[:, None, :]).long().argmax(-1, keepdim=True)
     own = log_probs.gather(2, drawn)[:, :, 0] * rollouts.mask
     values = policy.values(states) * rollouts.mask
-    return Scores(own, values, log_probs.flatten(0, 1), rollouts.mask.flatten(), first.log_attention)
+    return SequenceScores(own, values, log_probs.flatten(0, 1), rollouts.mask.flatten(), first.log_attention)

@@ -36,7 +36,7 @@ class Rollouts(NamedTuple):
         return Rollouts(self.ids[own], self.mask[own], self.log_probs[own], self.values[own], self.candidates[rows])
 
 
-class Scores(NamedTuple):
+class SequenceScores(NamedTuple):
     """Sequences under the present weights."""
 
     log_probs: Tensor

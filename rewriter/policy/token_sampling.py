@@ -13,7 +13,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
-from untilclick.rewriter.policy.sequences import Rollouts, Scores, decoder_inputs
+from untilclick.rewriter.policy.sequences import Rollouts, SequenceScores, decoder_inputs
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.policy.token_log_probs import selected_log_probs
 
@@ -45,7 +45,7 @@ def sample_tokens(
     return Rollouts(ids, mask, log_probs, values, ids.new_zeros(batch.input_ids.shape[0], 0))
 
 
-def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, distributions: bool) -> Scores:
+def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, distributions: bool) -> SequenceScores:
     """The same sequences under the policy's present weights, with gradients. Whole distributions, (N x T, V) of
     them, are given where asked for only: they take as much memory as all else together."""
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
@@ -55,13 +55,13 @@ def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, di
     if distributions:
         every = torch.log_softmax(token_logits(policy, states.flatten(0, 1)), dim=-1)  # (N x T, V)
         own = every.gather(1, rollouts.ids.flatten()[:, None]).view_as(rollouts.ids) * rollouts.mask
-        return Scores(own, values, every, steps)
+        return SequenceScores(own, values, every, steps)
     real = rollouts.mask
     chosen = selected_log_probs(
         policy.scaled(states[real]), policy.t5.lm_head.weight, rollouts.ids[real], policy.banned_ids
     )
     own = torch.zeros(rollouts.ids.shape, device=states.device).masked_scatter(real, chosen)
-    return Scores(own, values, None, steps)
+    return SequenceScores(own, values, None, steps)
 
 
 def draw(probs: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -59,7 +59,9 @@ class BlendSettings:
     """Whether corrections of unknown words join the original query. Where unknown words are mostly names, correcting
     them does harm."""
     context: float = 0.25
-    """Largest share of what was typed that words of the session's earlier queries have, see `context_share`."""
+    """Limit of the share of `original` that all words of the session's earlier queries get together, 0..1; 0 leaves
+    them out. See `context_share`. Validation chooses it on queries that have earlier queries; without such queries
+    or without a log it keeps this default."""
     min_confidence: float = 0.0
     """The gate: below this probability mass of the expansion terms the query is kept as it is."""
     full_gap: float = 0.0

@@ -9,7 +9,7 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.rewriter.language.language import Answer, Language, SubwordLanguage, TermLanguage
+from untilclick.rewriter.language.language import Hypothesis, Language, SubwordLanguage, TermLanguage
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.subword_settings import SubwordConfig
@@ -102,9 +102,9 @@ class CTranslate2Texts:
         read = self._language.log_probs
         return np.stack([read(one, prompt) for one, prompt in zip(answers, prompts, strict=True)])
 
-    def _answer(self, tokens: Sequence[str], log_prob: float) -> Answer:
+    def _answer(self, tokens: Sequence[str], log_prob: float) -> Hypothesis:
         ids = (self._id(token) for token in tokens)
-        return Answer(tuple(token for token in ids if token is not None), log_prob)
+        return Hypothesis(tuple(token for token in ids if token is not None), log_prob)
 
 
 def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
-from untilclick.rewriter.data.logged_queries import LoggedQuery, SplitLog, simulated_queries, split_sessions
+from untilclick.rewriter.data.logged_queries import JudgedQuery, SplitLog, simulated_queries, split_sessions
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.policy.t5 import T5Policy
@@ -91,7 +91,7 @@ class StageInput:
         return CorpusScorer.of(self.opened, self.language.vocabulary)
 
     @cached_property
-    def judged_validation(self) -> list[LoggedQuery]:
+    def judged_validation(self) -> list[JudgedQuery]:
         """Validation queries with the grades of their simulated users' topics; none if no session names a topic."""
         return simulated_queries(self.sessions.validation, self.opened.collection.all_topics)
 

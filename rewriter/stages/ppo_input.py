@@ -12,7 +12,7 @@ from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend
 from untilclick.rewriter.data.generation_environment import GenerationEnvironment
 from untilclick.rewriter.data.logged_queries import (
-    LoggedQuery,
+    JudgedQuery,
     clicked_queries,
     first_and_later,
     mostly_first,
@@ -35,7 +35,7 @@ class RenderedQuery(NamedTuple):
     """A query of the log and what the policy reads of it."""
 
     prompt: Prompt
-    query: LoggedQuery
+    query: JudgedQuery
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class PPOInput:
         return self.start.write(run / PPO, outcome, policy)
 
 
-def _rendered(start: StageInput, queries: Sequence[LoggedQuery]) -> tuple[RenderedQuery, ...]:
+def _rendered(start: StageInput, queries: Sequence[JudgedQuery]) -> tuple[RenderedQuery, ...]:
     """The queries whose prompts mean something to the model."""
     rendered = (RenderedQuery(start.language.prompt(one.request, start.opened.spelling), one) for one in queries)
     return tuple(one for one in rendered if not one.prompt.empty)

@@ -11,7 +11,7 @@ import torch
 
 from untilclick.rewriter.config import RunConfig, WarmStartConfig
 from untilclick.rewriter.data.hindsight import TargetMaker, TargetSettings
-from untilclick.rewriter.data.logged_queries import LoggedQuery, clicked_queries, retrieval_terms
+from untilclick.rewriter.data.logged_queries import JudgedQuery, clicked_queries, retrieval_terms
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.prompts import Prompt, drop_words
@@ -84,7 +84,7 @@ def main(
     return start.write(config.run.out / WARM_START, outcome)
 
 
-def _pairs(config: WarmStartConfig, start: StageInput) -> list[LoggedQuery]:
+def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
     sessions = start.sessions.training
     clicked = config.learn_from == "clicks"
     queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
@@ -92,7 +92,7 @@ def _pairs(config: WarmStartConfig, start: StageInput) -> list[LoggedQuery]:
 
 
 def make_examples(
-    pairs: Sequence[LoggedQuery],
+    pairs: Sequence[JudgedQuery],
     maker: TargetMaker,
     language: Language,
     spelling: Spelling,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.logged_queries import (
-    LoggedQuery,
+    JudgedQuery,
     clicked_queries,
     mostly_first,
     simulated_queries,
@@ -39,19 +39,19 @@ LATER_SHARE = 0.5
 less often real: a blend chosen on all of them is too cautious for the first."""
 
 
-def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
     return simulated_queries(sessions, opened.collection.all_topics) or clicked_queries(sessions)
 
 
-def held_out_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[LoggedQuery]:
+def held_out_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
     """Inputs with the grades of simulated users' topics, or with clicks per look where no session names a topic."""
     return simulated_queries(sessions, opened.collection.all_topics) or rated_queries(sessions)
 
 
 def open_validation(
     opened: OpenedCollection,
-    queries: Sequence[LoggedQuery],
+    queries: Sequence[JudgedQuery],
     scorer: CorpusScorer,
     language: Language,
     harm_limit: float | None = None,
@@ -67,7 +67,7 @@ def open_validation(
 
 def validation_set(
     opened: OpenedCollection,
-    queries: Sequence[LoggedQuery],
+    queries: Sequence[JudgedQuery],
     scorer: CorpusScorer,
     language: Language,
     harm_limit: float | None = None,

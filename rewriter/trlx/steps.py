@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from untilclick.rewriter.policy.sampling import score
-from untilclick.rewriter.policy.sequences import Rollouts, Scores
+from untilclick.rewriter.policy.sequences import Rollouts, SequenceScores
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.training.ppo.experience import Experience
 
@@ -28,7 +28,7 @@ class ScoringModule(nn.Module):
         """The T5, as trlX calls it."""
         return self.policy.t5
 
-    def forward(self, prompts: PromptBatch, rollouts: Rollouts) -> Scores:
+    def forward(self, prompts: PromptBatch, rollouts: Rollouts) -> SequenceScores:
         """The sequences under the present weights."""
         return score(self.policy, prompts, rollouts, distributions=self._distributions)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.policy import distributions
-from untilclick.rewriter.policy.sequences import Scores
+from untilclick.rewriter.policy.sequences import SequenceScores
 from untilclick.rewriter.training.ppo import losses
 from untilclick.rewriter.training.ppo.experience import Experience
 
@@ -22,7 +22,7 @@ class Objective(NamedTuple):
     """Name -> (), as logged."""
 
 
-def ppo_objective(scores: Scores, batch: Experience, config: PPOConfig, kl_coef: float) -> Objective:
+def ppo_objective(scores: SequenceScores, batch: Experience, config: PPOConfig, kl_coef: float) -> Objective:
     """The loss of a part of a round whose sequences have these scores under the present weights."""
     rollouts = batch.rollouts
     surrogate = losses.clipped_policy_loss(
@@ -52,7 +52,7 @@ def _found_loss(log_attention: Tensor, places: Tensor, weights: Tensor, tokens: 
     return (own * tokens).sum() / tokens.sum()
 
 
-def _spread(scores: Scores, batch: Experience) -> tuple[Tensor, Tensor]:
+def _spread(scores: SequenceScores, batch: Experience) -> tuple[Tensor, Tensor]:
     """KL to the reference and entropy, both () per token in nats: exact where whole distributions are at hand, else
     estimated from the drawn tokens, (r - 1) - log r with r = reference / policy (Schulman 2020) and -log p, which is
     right for the policy that drew them and gives no gradient that the loss uses."""

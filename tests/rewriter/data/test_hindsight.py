@@ -13,7 +13,7 @@ from untilclick.rewriter.data.hindsight import (
     discounted_gain,
     ranks_of,
 )
-from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.measures.metrics import ideal_dcg, ndcg
@@ -26,7 +26,7 @@ def maker(scorer, bench, vocabulary):
 
 
 def target_of(maker, vocabulary, query, clicks, excluded=()):
-    found = maker.target(LoggedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
+    found = maker.target(JudgedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
     if found is None:
         return None
     return {vocabulary.tokens[i]: float(w) for i, w in zip(found.ids, found.weights, strict=True)}

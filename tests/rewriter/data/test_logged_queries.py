@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from untilclick.rewriter.data.logged_queries import (
-    LoggedQuery,
+    JudgedQuery,
     clicked_queries,
     first_and_later,
     mostly_first,
@@ -147,8 +147,8 @@ def test_abandoned_and_empty_sessions_teach_nothing():
     assert clicked_queries([]) == []
 
 
-FIRST = [LoggedQuery(RewriteRequest(query), {}) for query in ("tea", "oven", "moon")]
-LATER = [LoggedQuery(RewriteRequest(query, ("tea",)), {}) for query in ("green tea", "herbs", "mint")]
+FIRST = [JudgedQuery(RewriteRequest(query), {}) for query in ("tea", "oven", "moon")]
+LATER = [JudgedQuery(RewriteRequest(query, ("tea",)), {}) for query in ("green tea", "herbs", "mint")]
 MIXED = [one for pair in zip(LATER, FIRST, strict=True) for one in pair]
 
 
@@ -180,6 +180,6 @@ def test_retrieval_sees_the_query_and_what_its_correction_brings_in(bench):
     assert retrieval_terms("the ovens of doughs", bench.spelling) == ("oven", "dough")
     assert retrieval_terms("sourdugh oven", bench.spelling) == ("sourdugh", "oven", "sourdough")
     assert retrieval_terms("", bench.spelling) == ()
-    logged = LoggedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
+    logged = JudgedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
     query = training_query(logged, bench.spelling)
     assert (query.terms, query.relevance) == (("oven",), {"kitchen-0": 1})

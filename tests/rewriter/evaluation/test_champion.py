@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.data.click_rates import rated_queries
-from untilclick.rewriter.data.logged_queries import LoggedQuery, need_of_query, split_sessions
+from untilclick.rewriter.data.logged_queries import JudgedQuery, need_of_query, split_sessions
 from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, kept_for_judging
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.corpora.load import corpus_of
@@ -27,7 +27,7 @@ def engine():
 
 
 def queries(shown=None):
-    return [LoggedQuery(RewriteRequest(f"typed{i}"), {f"a{i:02d}": 0.5 if shown else 1}, shown) for i in range(N)]
+    return [JudgedQuery(RewriteRequest(f"typed{i}"), {f"a{i:02d}": 0.5 if shown else 1}, shown) for i in range(N)]
 
 
 KNOWING = TableRewriter({f"typed{i}": (f"meant{i}",) for i in range(N)})
@@ -59,7 +59,7 @@ def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
 
 def test_without_queries_nobody_is_better(engine):
     assert not is_better(judged(engine, KNOWING, None, []))
-    assert judged(engine, KNOWING, None, [LoggedQuery(RewriteRequest("typed0"), {"a00": 0})]).n == 0
+    assert judged(engine, KNOWING, None, [JudgedQuery(RewriteRequest("typed0"), {"a00": 0})]).n == 0
 
 
 @pytest.mark.parametrize(("n", "better"), [(1, False), (2, False), (3, False), (29, False), (30, True)])
@@ -71,16 +71,16 @@ def test_few_needs_make_nobody_better(engine, n, better):
 def test_queries_of_one_need_count_once(engine):
     """Fifty spellings of one need that is won are one need."""
     shown = frozenset({"a00", "b00"})
-    same = [LoggedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
+    same = [JudgedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
     knowing = TableRewriter({one.request.query: ("meant0",) for one in same})
     found = judged(engine, knowing, None, same)
     assert (found.n, found.wins) == (1, 1)
-    topic = [LoggedQuery(RewriteRequest(f"typed{i}"), {"a00": 1, "a01": 1}) for i in range(2)]
+    topic = [JudgedQuery(RewriteRequest(f"typed{i}"), {"a00": 1, "a01": 1}) for i in range(2)]
     assert judged(engine, KNOWING, None, topic).n == 1
 
 
 def test_later_queries_of_sessions_are_not_judged(engine):
-    later = [LoggedQuery(RewriteRequest("typed0", ("typed1",)), {"a00": 1})]
+    later = [JudgedQuery(RewriteRequest("typed0", ("typed1",)), {"a00": 1})]
     assert judged(engine, KNOWING, None, later).n == 0
 
 

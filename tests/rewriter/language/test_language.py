@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from untilclick.rewriter.language.language import Answer, TermLanguage
+from untilclick.rewriter.language.language import Hypothesis, TermLanguage
 from untilclick.rewriter.language.prompts import MAX_HISTORY, render, render_text
 from untilclick.rewriter.language.vocabulary import EOS_ID, UNK_ID
 from untilclick.rewriter.rewrite import RewriteRequest
@@ -52,7 +52,7 @@ def test_texts_become_terms_by_hand(subwords):
     half of .4 each, and .2 more for flour; what is left, .4, no term stands for."""
     prompt = subwords.prompt(RewriteRequest("oven"))
     texts = {"dough flour": 0.4, "flour flour": 0.2, "oven": 0.1, "qq": 0.1}
-    answers = [Answer((*subwords.subwords(text), EOS_ID), float(np.log(prob))) for text, prob in texts.items()]
+    answers = [Hypothesis((*subwords.subwords(text), EOS_ID), float(np.log(prob))) for text, prob in texts.items()]
     row = np.exp(subwords.log_probs(answers, prompt))
     dough, flour = subwords.vocabulary.encode(["dough", "flour"])
     assert row[[dough, flour, UNK_ID]] == pytest.approx([0.2, 0.4, 0.4])

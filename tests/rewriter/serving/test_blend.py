@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import (
+    COLD_START,
     MAX_CONTEXT,
     BlendSettings,
     Expansion,
@@ -138,6 +142,14 @@ def test_an_earlier_word_weighs_no_more_than_one_of_the_query():
     assert context_share(0, 1, 0.9) == pytest.approx(0.5)
     found = with_context(original_clauses("sort list folder", (), 3), ("delete",), 3, 0.3)
     assert [weight for _, weight in found] == pytest.approx([0.25, 0.25])
+
+
+def test_the_page_on_training_states_the_default_limit_of_the_context():
+    """The page once said .2 where the code had .25."""
+    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(r"share `context` of the original.*?\bis (\.\d+) without", page, re.DOTALL)
+    defaults = (BlendSettings().context, COLD_START.context, PPOConfig().rollout_context)
+    assert defaults == (float(stated),) * 3
 
 
 def test_parts_are_weighed_against_each_other():

@@ -23,7 +23,7 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend
 from untilclick.rewriter.data.generation_environment import GenerationEnvironment
 from untilclick.rewriter.data.hindsight import TargetMaker, TargetSettings
-from untilclick.rewriter.data.logged_queries import LoggedQuery, clicked_queries, training_query
+from untilclick.rewriter.data.logged_queries import JudgedQuery, clicked_queries, training_query
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.subword_settings import SubwordConfig, is_subword_stage
@@ -90,7 +90,7 @@ def test_a_target_text_is_the_best_words_heaviest_first_and_no_longer_than_an_an
 
 
 def environment(bench, language) -> tuple[GenerationEnvironment, list]:
-    logged = [LoggedQuery(RewriteRequest(one.query), one.relevance) for one in toy_topics()]
+    logged = [JudgedQuery(RewriteRequest(one.query), one.relevance) for one in toy_topics()]
     queries = [training_query(one, None) for one in logged]
     prompts = [language.prompt(one.request) for one in logged]
     scorer = CorpusScorer.of(bench, language.vocabulary)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.data.hindsight import TargetMaker, TargetSettings
-from untilclick.rewriter.data.logged_queries import LoggedQuery, clicked_queries
+from untilclick.rewriter.data.logged_queries import JudgedQuery, clicked_queries
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.language.prompts import Prompt, drop_words
@@ -47,9 +47,9 @@ def loss_of(policy, examples, vocabulary) -> float:
 
 def test_pairs_that_no_term_helps_and_prompts_without_meaning_are_left_out(maker, vocabulary, bench):
     pairs = [
-        LoggedQuery(RewriteRequest("dough flour"), {"kitchen-0": 1}),
-        LoggedQuery(RewriteRequest("dough flour", ("oven",)), {"gone": 1}),
-        LoggedQuery(RewriteRequest("qqqqqqqqqqqq"), {"kitchen-0": 1}),
+        JudgedQuery(RewriteRequest("dough flour"), {"kitchen-0": 1}),
+        JudgedQuery(RewriteRequest("dough flour", ("oven",)), {"gone": 1}),
+        JudgedQuery(RewriteRequest("qqqqqqqqqqqq"), {"kitchen-0": 1}),
     ]
     examples = make_examples(pairs, maker, TermLanguage(vocabulary), bench.spelling, bench.spelling)
     assert len(examples) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.policy.logits import PolicyLogits
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import BlendSettings
@@ -76,9 +76,9 @@ def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench,
 
 
 def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(bench, scorer, language):
-    later = LoggedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
-    first = LoggedQuery(RewriteRequest("moon"), {"sky-0": 1})
-    unjudged = LoggedQuery(RewriteRequest("sail"), {})
+    later = JudgedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
+    first = JudgedQuery(RewriteRequest("moon"), {"sky-0": 1})
+    unjudged = JudgedQuery(RewriteRequest("sail"), {})
     assert len(validation_set(bench, [later, unjudged, first], scorer, language, limit=10)) == 2
     chosen = validation_set(bench, [later, unjudged, first], scorer, language, limit=1)
     assert chosen._prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
@@ -86,8 +86,8 @@ def test_validation_takes_first_queries_before_later_ones_and_none_without_judgm
 
 
 def test_unknown_words_are_corrected_only_where_that_helps_the_original_queries(bench, scorer, language):
-    misspelt = LoggedQuery(RewriteRequest("doughh"), {"kitchen-0": 1})
-    name = LoggedQuery(RewriteRequest("moon doughh"), {"sky-0": 1})
+    misspelt = JudgedQuery(RewriteRequest("doughh"), {"kitchen-0": 1})
+    name = JudgedQuery(RewriteRequest("moon doughh"), {"sky-0": 1})
     helped, harmed = (
         validation_set(bench, [misspelt], scorer, language, limit=10),
         validation_set(bench, [name] * 3, scorer, language, limit=10),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.data.environment import TrainingQuery
-from untilclick.rewriter.data.logged_queries import LoggedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.policy.logits import PolicyLogits
 from untilclick.rewriter.policy.models import TermModel, model_rewriter
@@ -90,7 +90,7 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
 def later_validation(bench, scorer, topics) -> ValidationSet:
     """The topics' first words typed after the decisive ones."""
     logged = [
-        LoggedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
+        JudgedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
     ]
     return validation_set(bench, logged, scorer, TermLanguage(scorer.vocabulary))
 
@@ -117,6 +117,15 @@ def test_the_share_of_the_context_is_chosen(policy, bench, scorer):
         later_validation(bench, scorer, some).choose_blend(PolicyLogits(policy)).settings for some in (topics, others)
     )
     assert own.context > foreign.context
+
+
+def test_the_limit_of_the_context_keeps_its_default_without_later_queries(policy, scorer):
+    topics = toy_topics()[::4]
+    validation = validation_of(scorer, topics)
+    steer(policy, scorer, topics, decisive)
+    chosen = validation.choose_blend(PolicyLogits(policy)).settings
+    assert replace(chosen, context=COLD_START.context) != COLD_START
+    assert chosen.context == BlendSettings().context
 
 
 def test_a_planted_best_is_found(policy, scorer):

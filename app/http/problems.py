@@ -7,8 +7,10 @@ path of a file.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +22,7 @@ from untilclick.app.service.click_tokens import ClickTokenError
 from untilclick.app.service.live_documents import FixedDocumentsError
 from untilclick.app.versions.models import NoModelFolderError, RefusedVersionError
 from untilclick.app.versions.store import UnknownVersionError
-from untilclick.search.errors import EngineError, LogError, ModelError, UnknownDocumentError
+from untilclick.search.errors import EngineError, LogError, ModelError, UnknownDocumentError, UntilclickError
 
 PROBLEM_JSON = "application/problem+json"
 REQUEST_ID = "untilclick.request_id"
@@ -55,6 +57,50 @@ def problem_type(name: str) -> str:
     return f"urn:untilclick:problem:{name}"
 
 
+class ProblemKind(NamedTuple):
+    """How one of our own exceptions is answered."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = "{error}"
+    """What the client is told, by default the exception's own sentence; None: nothing but the title."""
+    logged: str = ""
+    """What the log says before the exception's sentence; nothing is logged if this is empty."""
+
+
+PROBLEMS: Mapping[type[UntilclickError], ProblemKind] = {
+    ClickTokenError: ProblemKind(problem_type("click-token"), "Click token refused", 403),
+    UnknownVersionError: ProblemKind(problem_type("no-such-version"), "No such version", 404),
+    RefusedVersionError: ProblemKind(problem_type("version-refused"), "Not done", 409),
+    NoModelFolderError: ProblemKind(problem_type("version-refused"), "Not done", 409),
+    ModelError: ProblemKind(
+        problem_type("version-refused"),
+        "Not done",
+        409,
+        "The folder of versions cannot be used; the service's log says why.",
+        "A change of models failed",
+    ),
+    FixedDocumentsError: ProblemKind(problem_type("documents-fixed"), "Not done", 409),
+    UnknownDocumentError: ProblemKind(problem_type("no-such-document"), "No such document", 404, None),
+    LogError: ProblemKind(
+        problem_type("unavailable"),
+        "Service Unavailable",
+        503,
+        "The session log does not answer at the moment. Try again later.",
+        "The session log failed",
+    ),
+    EngineError: ProblemKind(
+        problem_type("unavailable"),
+        "Service Unavailable",
+        503,
+        "The search engine does not answer at the moment. Try again later.",
+        "The search engine failed",
+    ),
+}
+"""The problem document of each exception; an exception that is not listed is answered as its base class is."""
+
+
 def problem_response(problem: Problem, request_id: str | None, headers: dict[str, str] | None = None) -> JSONResponse:
     """A problem as a response."""
     named = problem.model_copy(update={"instance": f"urn:untilclick:request:{request_id}" if request_id else None})
@@ -77,17 +123,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every exception with a problem document."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    for kind in (
-        ClickTokenError,
-        UnknownVersionError,
-        RefusedVersionError,
-        NoModelFolderError,
-        FixedDocumentsError,
-        ModelError,
-        LogError,
-        EngineError,
-    ):
-        app.add_exception_handler(kind, _own_error)
+    for error, kind in PROBLEMS.items():
+        app.add_exception_handler(error, partial(_own_error, kind))
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: FastAPI's own type
@@ -135,30 +172,11 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     return problem_response(problem, request_id_of(request), dict(error.headers or {}))
 
 
-async def _own_error(request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, ClickTokenError):
-        problem = Problem(
-            type=problem_type("click-token"), title="Click token refused", status=403, detail=str(error)
-        )
-    elif isinstance(error, UnknownVersionError):
-        problem = Problem(
-            type=problem_type("no-such-version"), title="No such version", status=404, detail=str(error)
-        )
-    elif isinstance(error, RefusedVersionError | NoModelFolderError):
-        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=str(error))
-    elif isinstance(error, ModelError):
-        _log.error("A change of models failed: %s", error)
-        detail = "The folder of versions cannot be used; the service's log says why."
-        problem = Problem(type=problem_type("version-refused"), title="Not done", status=409, detail=detail)
-    elif isinstance(error, FixedDocumentsError):
-        problem = Problem(type=problem_type("documents-fixed"), title="Not done", status=409, detail=str(error))
-    elif isinstance(error, UnknownDocumentError):
-        problem = Problem(type=problem_type("no-such-document"), title="No such document", status=404)
-    else:
-        part = "session log" if isinstance(error, LogError) else "search engine"
-        _log.error("The %s failed: %s", part, error)
-        detail = f"The {part} does not answer at the moment. Try again later."
-        problem = Problem(type=problem_type("unavailable"), title="Service Unavailable", status=503, detail=detail)
+async def _own_error(kind: ProblemKind, request: Request, error: Exception) -> JSONResponse:
+    if kind.logged:
+        _log.error("%s: %s", kind.logged, error)
+    detail = kind.detail.format(error=error) if kind.detail else None
+    problem = Problem(type=kind.type, title=kind.title, status=kind.status, detail=detail)
     return problem_response(problem, request_id_of(request))
 
 

@@ -1,21 +1,23 @@
-"""The page, its files, and the description of the interface for people. All of it is served from here."""
+"""The search page, the page of the programming interface, and their files. The service sends all of them itself."""
 
 from __future__ import annotations
 
+import os
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
-
-from untilclick.app.http.interface_page import interface_page
 
 router = APIRouter(include_in_schema=False)
 
+SWAGGER_FILES = frozenset({"swagger-ui-bundle.js", "swagger-ui.css"})
+"""The files of the package fastapi-swagger that the page of the programming interface loads."""
+
 
 def static_folder() -> Path:
-    """Where HTML, script and style sheet lie."""
+    """The folder with HTML, scripts and style sheets."""
     with as_file(files("untilclick.app") / "static") as folder:
         return folder
 
@@ -27,11 +29,20 @@ async def page() -> FileResponse:
 
 
 @router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
-    """The interface, described."""
-    return HTMLResponse(interface_page(request.app.openapi()))
+async def docs() -> FileResponse:
+    """The page of the programming interface: Swagger UI with `/openapi.json`."""
+    return FileResponse(static_folder() / "docs.html")
 
 
 def mount_static(app: FastAPI) -> None:
-    """Serve the page's files."""
+    """Serve the files of both pages."""
+    app.mount("/static/swagger", _SwaggerFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
+
+
+class _SwaggerFiles(StaticFiles):
+    """The files of Swagger UI without the other files of their package."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Find the file of a path; there is none unless the page needs it."""
+        return super().lookup_path(path) if path in SWAGGER_FILES else ("", None)

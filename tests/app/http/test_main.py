@@ -232,7 +232,9 @@ def test_requests_carry_an_id(client):
         assert uuid.UUID(client.get("/healthz", headers={"x-request-id": bad}).headers["x-request-id"])
 
 
-@pytest.mark.parametrize("path", ["/", "/static/app.js", "/static/style.css", "/docs", "/v1/info", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/", "/static/app.js", "/docs", "/static/swagger/swagger-ui-bundle.js", "/v1/info", "/nowhere"]
+)
 def test_every_answer_is_guarded(client, path):
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
@@ -243,7 +245,7 @@ def test_every_answer_is_guarded(client, path):
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["/", "/static/app.js", "/static/style.css", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/static/style.css", "/docs", "/static/docs.js"])
 def test_the_page_needs_no_other_host(client, path):
     text = client.get(path).text.replace("http://www.w3.org/2000/svg", "")
     assert "http://" not in text
@@ -309,7 +311,25 @@ def test_every_operation_is_described_with_its_problems(client):
     assert document["paths"]["/v1/search"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
 
 
-def test_the_interface_is_described_on_a_page(client):
-    text = client.get("/docs").text
-    for path in client.get("/openapi.json").json()["paths"]:
-        assert path in text
+SWAGGER = ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css")
+
+
+@pytest.mark.parametrize("path", SWAGGER)
+def test_the_files_of_swagger_ui_are_served_from_here(client, path):
+    """A browser asks each time whether it has the newest, and gets the megabytes once."""
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith(("text/javascript", "text/css"))
+    assert client.get(path, headers={"if-none-match": response.headers["etag"]}).status_code == 304
+    assert path in client.get("/docs").text
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "favicon-32x32.png", "../main.py", "", "nothing.js"])
+def test_no_other_file_of_its_package_is(client, name):
+    assert_problem(client.get(f"/static/swagger/{name}"), 404)
+
+
+def test_all_files_of_the_pages_are_counted_as_one_route(client):
+    for path in ("/static/app.js", *SWAGGER):
+        client.get(path)
+    assert 'route="/static",status="200"} 3.0' in client.get("/metrics").text

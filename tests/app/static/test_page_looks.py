@@ -146,5 +146,6 @@ def test_only_this_host_is_asked(browser, site):
     page.locator(".result .open").first.click()
     page.wait_for_selector("#reader[open]")
     page.goto(site[0] + "/docs")
+    page.wait_for_selector(".opblock")
     assert [url for url in asked if not url.startswith((site[0], "data:"))] == []
     context.close()

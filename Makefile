@@ -12,13 +12,15 @@ endif
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-service clean
+.PHONY: help install demo test check coverage release bench bench-service clean
 
 help:
 	@echo "make install   the package and everything for development, in $(VENV)"
 	@echo "make demo      corpus, simulated sessions, training, evaluation, then the service on http://127.0.0.1:8000"
 	@echo "make test      the default tests, under three minutes"
 	@echo "make check     ruff, format, import rules, types, hadolint, shellcheck"
+	@echo "make coverage  the default tests with their coverage, which has a floor"
+	@echo "make release   source archive and wheel in dist/, checked"
 	@echo "make bench     the list of benchmarks; ARGS=all runs them"
 	@echo "make bench-service  the service under load from k6, with and without its cache"
 	@echo "make clean     remove $(VENV) and everything built"
@@ -53,6 +55,16 @@ check: install build/names/untilclick
 	$(BIN)/mypy
 	$(BIN)/hadolint docker/Dockerfile docker/train.Dockerfile
 	$(BIN)/shellcheck docker/*.sh docker/ci/*.sh .ci/run
+
+coverage: install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --cov $(ARGS)
+
+release: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt '.[release]'
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/pytest -m slow tests/test_wheel.py
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -79,15 +79,6 @@ class Feedback(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Impression:
-    """A document shown to a user."""
-
-    query_id: str
-    rank: int
-    doc_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Click:
     """A click on a shown document."""
 
@@ -113,11 +104,6 @@ class Turn:
     time: float
     attributes: Mapping[str, str | int | float | bool | None] = field(default_factory=dict, hash=False)
     """What has no column of its own: rewriter version, reason, propensity, topic of a simulated user."""
-
-    @property
-    def impressions(self) -> tuple[Impression, ...]:
-        """The shown documents with their ranks."""
-        return tuple(Impression(self.query_id, rank, doc_id) for rank, doc_id in enumerate(self.shown, start=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ session does not depend on the batch it ran in.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from cachetools import LRUCache
 
 from untilclick.search.click_models.base import DRAWS_PER_RANK, NO_DOCUMENT, ClickModel, Clicks
 from untilclick.search.engines.protocol import SearchEngine
@@ -75,25 +75,22 @@ class _Visit:
 
 
 class _Results:
-    """Ranked doc_ids by query text, the least recently used forgotten first."""
+    """Ranked doc_ids by query text, in a cache that drops the least recently used queries."""
 
-    def __init__(self, engine: SearchEngine, k: int, size: int) -> None:
-        self._engine, self._k, self._size = engine, k, size
-        self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+    def __init__(self, engine: SearchEngine, k: int, cache_size: int) -> None:
+        self._engine, self._k = engine, k
+        self._cache: LRUCache[str, tuple[str, ...]] = LRUCache(max(cache_size, 1))
 
     def of(self, queries: Sequence[str]) -> list[tuple[str, ...]]:
-        """The ranking of each query; each text unknown so far is searched once, all in one call."""
-        unknown = [query for query in dict.fromkeys(queries) if query not in self._known]
-        if unknown:
-            rankings = self._engine.search([WeightedQuery.of(query) for query in unknown], self._k)
-            for query, ranking in zip(unknown, rankings, strict=True):
-                self._known[query] = tuple([document.doc_id for document in ranking])
-        found = [self._known[query] for query in queries]
-        for query in queries:
-            self._known.move_to_end(query)
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)
-        return found
+        """The ranking of each query. All queries missing from the cache are searched in one call, each once."""
+        # The cache may drop a query of this batch while another one enters it, so the batch has its own mapping.
+        rankings = {query: self._cache[query] for query in dict.fromkeys(queries) if query in self._cache}
+        missing = [query for query in dict.fromkeys(queries) if query not in rankings]
+        if missing:
+            results = self._engine.search([WeightedQuery.of(query) for query in missing], self._k)
+            for query, result in zip(missing, results, strict=True):
+                rankings[query] = self._cache[query] = tuple([document.doc_id for document in result])
+        return [rankings[query] for query in queries]
 
 
 def simulate_sessions(

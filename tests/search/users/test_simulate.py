@@ -6,7 +6,7 @@ import pytest
 from untilclick.search.click_models.by_name import CLICK_MODELS
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.errors import DataError, UntilclickError
-from untilclick.search.records import Document, ScoredDoc, Topic
+from untilclick.search.records import TOPIC_ATTRIBUTE, Document, ScoredDoc, Topic
 from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.synonyms import NoSynonyms
 from untilclick.search.text.term_index import TermIndex
@@ -74,9 +74,10 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others():
     assert repr(simulate(seed=1)) != repr(simulate(seed=2))
 
 
-@pytest.mark.parametrize("config", [SimulateConfig(batch_size=1), SimulateConfig(batch_size=7, cache_size=2)])
-def test_sessions_depend_neither_on_the_batch_nor_on_the_cache(config):
-    assert simulate(60, config=config) == simulate(60)
+@pytest.mark.parametrize("cache_size", [0, 2, 100])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_sessions_depend_neither_on_the_batch_nor_on_the_cache(batch_size, cache_size):
+    assert simulate(60, config=SimulateConfig(batch_size=batch_size, cache_size=cache_size)) == simulate(60)
 
 
 def test_fewer_sessions_are_the_first_of_more():
@@ -96,7 +97,7 @@ def test_sessions_end_at_the_first_satisfying_click_or_are_abandoned(model, beha
     sessions = simulate(150, click_model=model, behaviour=behaviour)
     for session in sessions:
         satisfying = [
-            model == "cm" or relevance[turn.attributes["topic_id"]].get(click.doc_id, 0) > 0
+            model == "cm" or relevance[turn.attributes[TOPIC_ATTRIBUTE]].get(click.doc_id, 0) > 0
             for turn in session.turns
             for click in turn.clicks
             if model in {"cm", "pbm", "ubm"} or behaviour == "perfect"
@@ -135,12 +136,12 @@ def test_runs_that_differ_in_seed_topics_or_habits_share_no_session_id():
 
 def test_turns_say_whose_need_it_was_and_how_the_query_came_about():
     sessions = simulate()
-    assert {turn.attributes["topic_id"] for s in sessions for turn in s.turns} == {"t1", "t2", "t3", "t4"}
+    assert {turn.attributes[TOPIC_ATTRIBUTE] for s in sessions for turn in s.turns} == {"t1", "t2", "t3", "t4"}
     assert all(s.turns[0].attributes["kind"] == "first" for s in sessions)
     later = {turn.attributes["kind"] for s in sessions for turn in s.turns[1:]}
     assert {"add", "drop", "respell", "substitute"} <= later
-    assert sessions[0].turns[0].attributes | {"topic_id": "", "kind": ""} == {
-        "topic_id": "",
+    assert sessions[0].turns[0].attributes | {TOPIC_ATTRIBUTE: "", "kind": ""} == {
+        TOPIC_ATTRIBUTE: "",
         "kind": "",
         "click_model": "dbn",
         "behaviour": "navigational",
@@ -173,7 +174,7 @@ def test_equal_queries_are_searched_once():
 def test_topics_are_uniform_by_default_and_follow_zipf_when_told():
     def counts(exponent):
         sessions = simulate(2000, config=SimulateConfig(topic_exponent=exponent), max_queries=1)
-        return sorted(np.unique([s.turns[0].attributes["topic_id"] for s in sessions], return_counts=True)[1])
+        return sorted(np.unique([s.turns[0].attributes[TOPIC_ATTRIBUTE] for s in sessions], return_counts=True)[1])
 
     np.testing.assert_allclose(counts(0.0), [500] * 4, atol=100)
     np.testing.assert_allclose(counts(1.0), np.array([3, 4, 6, 12]) * 80, atol=100)

@@ -53,8 +53,8 @@ def one_run(given: argparse.Namespace) -> None:
     found = Run(
         given.one,
         given.seed,
-        settings.prompts_per_iteration * settings.samples_per_prompt,
-        settings.epochs,
+        settings.rollout.prompts_per_iteration * settings.rollout.samples_per_prompt,
+        settings.update.epochs,
         tuple(clock.rollout_seconds),
         tuple(clock.update_seconds),
         tuple(clock.evaluations),

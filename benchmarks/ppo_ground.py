@@ -24,7 +24,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig
+from untilclick.rewriter.config import (
+    AdvantageConfig,
+    BaseConfig,
+    KLConfig,
+    PolicyConfig,
+    PPOConfig,
+    RolloutConfig,
+    UpdateConfig,
+)
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import (
     Environment,
@@ -68,21 +76,13 @@ CONTINUATION_STEPS = 80
 """Of the subword policy; steps of 32 texts."""
 
 SUBWORD_SETTINGS = PPOConfig(
-    prompts_per_iteration=64,
-    samples_per_prompt=1,
-    terms=16,
-    epochs=4,
-    minibatches=2,
-    learning_rate=3e-3,
-    value_learning_rate=3e-3,
-    gae_lambda=0.95,
-    kl_coef=0.01,
-    kl_placement="reward",
-    center_groups=False,
-    average_decay=0.0,
+    rollout=RolloutConfig(prompts_per_iteration=64, samples_per_prompt=1, terms=16),
+    update=UpdateConfig(epochs=4, minibatches=2, learning_rate=3e-3, value_learning_rate=3e-3, average_decay=0.0),
+    advantage=AdvantageConfig(gae_lambda=0.95, center_groups=False),
+    kl=KLConfig(coef=0.01, placement="reward"),
 )
 """Chunks of 64, batches of 32, four epochs, as in trlX's own T5 examples; whatever trlX lacks is off."""
-CORPUS_SETTINGS = replace(PPOConfig(), average_decay=0.0)
+CORPUS_SETTINGS = PPOConfig(update=UpdateConfig(average_decay=0.0))
 """The default: 1,024 sequences a round, two epochs of one step."""
 
 
@@ -113,7 +113,7 @@ class Ground:
         with torch.no_grad():
             for part in np.array_split(rows, EVALUATED // 16):
                 batch = policy.batch([self.prompts[row] for row in part])
-                drawn = sample(policy, batch, self._samples, self.settings.terms, generator)
+                drawn = sample(policy, batch, self._samples, self.settings.rollout.terms, generator)
                 arrays = (drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy())
                 paid.append(self.environment.rewards(part, *arrays, np.random.default_rng(seed)).gain.mean())
                 if 16 * len(kl) < KL_EVALUATED:
@@ -131,7 +131,7 @@ class Ground:
 
     @property
     def _samples(self) -> int:
-        return 4 if self.settings.samples_per_prompt > 1 else 1
+        return 4 if self.settings.rollout.samples_per_prompt > 1 else 1
 
 
 class DistinctWords:
@@ -185,7 +185,7 @@ def open_ground(ground: GroundName, folder: Path, seed: int) -> Ground:
 def _continue_texts(policy: T5Policy, vocabulary: SubwordVocabulary, texts: Sequence[str], seed: int) -> None:
     """Teach a subword policy to go on with texts, by cross-entropy; without dropout, which draws from elsewhere."""
     policy.eval()
-    length, rng = SUBWORD_SETTINGS.terms, np.random.default_rng(seed)
+    length, rng = SUBWORD_SETTINGS.rollout.terms, np.random.default_rng(seed)
     tokens = [vocabulary.prompt(text, PROMPT_TOKENS + length).ids for text in texts]
     long = [ids for ids in tokens if len(ids) == PROMPT_TOKENS + length]
     optimizer = torch.optim.AdamW(policy.t5.parameters(), lr=2e-3, fused=True)
@@ -214,7 +214,7 @@ def _subword_ground(bench: OpenedCollection, vocabulary: SubwordVocabulary, fold
     records = tuple({"prompt": text, "position": row} for row, text in enumerate(cut))
     settings = replace(SUBWORD_SETTINGS, seed=seed)
     content = frozenset(word for word in set(_words(bench)) if term_of(word) is not None)
-    pays = DistinctWords(vocabulary, content, len(kept), settings.terms)
+    pays = DistinctWords(vocabulary, content, len(kept), settings.rollout.terms)
     return Ground(folder, settings, tuple(prompt for _, prompt in kept), records, pays, pays, end_text="")
 
 
@@ -224,10 +224,10 @@ def _corpus_ground(bench: OpenedCollection, vocabulary: TermVocabulary, folder: 
     known = [(prompt, topic) for prompt, topic in rendered if not prompt.empty]
     queries = [TrainingQuery(tuple(analyse(topic.query)), topic.relevance) for _, topic in known]
     settings = replace(CORPUS_SETTINGS, seed=seed)
-    clicks = click_model(settings.click_model, settings.click_behaviour, 1)
-    reward = make_reward(settings.reward, clicks, settings.click_credit)
+    clicks = click_model(settings.reward.click_model, settings.reward.click_behaviour, 1)
+    reward = make_reward(settings.reward.name, clicks, settings.reward.click_credit)
     rewards = RewardEnvironment(
-        CorpusScorer.of(bench, vocabulary), queries, reward, RolloutBlend(settings.rollout_weight)
+        CorpusScorer.of(bench, vocabulary), queries, reward, RolloutBlend(settings.rollout.rewrite_weight)
     )
     prompts = tuple(prompt for prompt, _ in known)
     language = TermLanguage(vocabulary)

@@ -24,8 +24,8 @@ def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> RoundPar
     """Medians. `prompts` are as many as a round has. Moves the policy."""
     config, policy = trainer.config, trainer.policy
     batch, generator, rng = policy.batch(prompts), torch.Generator().manual_seed(0), np.random.default_rng(0)
-    rows, n_updates = np.arange(len(prompts)), config.epochs * config.minibatches
-    drawn = sample(policy, batch, config.samples_per_prompt, config.terms, generator)
+    rows, n_updates = np.arange(len(prompts)), config.update.epochs * config.update.minibatches
+    drawn = sample(policy, batch, config.rollout.samples_per_prompt, config.rollout.terms, generator)
     own = (drawn.ids.cpu().numpy(), drawn.terms.cpu().numpy())
     whole = config.needs_distributions
     experience = collect(
@@ -36,7 +36,9 @@ def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> RoundPar
         AdvantageEstimator(config, trainer.kl.coefficient),
         generator,
     )
-    part = experience.of_prompts(torch.arange(max(1, len(prompts) // config.minibatches), device=policy.device))
+    part = experience.of_prompts(
+        torch.arange(max(1, len(prompts) // config.update.minibatches), device=policy.device)
+    )
 
     def loss() -> torch.Tensor:
         scores = score(policy, part.prompts, part.rollouts, distributions=whole)
@@ -49,7 +51,9 @@ def parts_of_round(trainer: PPOTrainer, prompts: tuple[Prompt, ...]) -> RoundPar
     forward = _seconds(loss)
     backward = _seconds(lambda: loss().backward()) - forward  # type: ignore[no-untyped-call]
     return RoundParts(
-        draw=_seconds(lambda: sample(policy, batch, config.samples_per_prompt, config.terms, generator)),
+        draw=_seconds(
+            lambda: sample(policy, batch, config.rollout.samples_per_prompt, config.rollout.terms, generator)
+        ),
         reference=_seconds(reference),
         reward=_seconds(lambda: trainer.environment.rewards(rows, *own, rng)),
         forward=forward * n_updates,

@@ -68,7 +68,7 @@ def _run_builtin(ground: Ground, rounds: int, every: int, folder: Path) -> Round
     with FlopCounterMode(display=False) as counter:
         trainer.step()
     clock.operations = counter.get_total_flops()
-    clock.parts = parts_of_round(trainer, prompts[: ground.settings.prompts_per_iteration])
+    clock.parts = parts_of_round(trainer, prompts[: ground.settings.rollout.prompts_per_iteration])
     return clock
 
 
@@ -141,32 +141,32 @@ def _stock_config(ground: Ground, folder: Path, trainer: str) -> TRLConfig:
     from trlx.models.modeling_ppo import PPOConfig as StockPPOConfig
 
     ours = ground.settings
-    sequences = ours.prompts_per_iteration * ours.samples_per_prompt
-    steps = ours.epochs * ours.minibatches
+    sequences = ours.rollout.prompts_per_iteration * ours.rollout.samples_per_prompt
+    steps = ours.update.epochs * ours.update.minibatches
     method = StockPPOConfig(
         name="PPOConfig",
-        ppo_epochs=ours.epochs,
+        ppo_epochs=ours.update.epochs,
         num_rollouts=sequences,
         chunk_size=sequences,
-        init_kl_coef=ours.kl_coef,
+        init_kl_coef=ours.kl.coef,
         target=None,
-        horizon=ours.kl_horizon,
-        gamma=ours.gamma,
-        lam=ours.gae_lambda,
-        cliprange=ours.clip_range,
-        cliprange_value=ours.value_clip_range,
-        vf_coef=ours.value_coef,
+        horizon=ours.kl.horizon,
+        gamma=ours.advantage.gamma,
+        lam=ours.advantage.gae_lambda,
+        cliprange=ours.loss.clip_range,
+        cliprange_value=ours.loss.value_clip_range,
+        vf_coef=ours.loss.value_coef,
         scale_reward=None,
         ref_mean=None,
         ref_std=None,
         cliprange_reward=10,
-        gen_kwargs={"max_new_tokens": ours.terms, "do_sample": True, "top_k": 0, "top_p": 1.0},
+        gen_kwargs={"max_new_tokens": ours.rollout.terms, "do_sample": True, "top_k": 0, "top_p": 1.0},
     )
     train = TrainConfig(
-        seq_length=64 + ours.terms,
+        seq_length=64 + ours.rollout.terms,
         epochs=NEVER,
         total_steps=NEVER,
-        batch_size=sequences // ours.minibatches,
+        batch_size=sequences // ours.update.minibatches,
         checkpoint_interval=NEVER,
         eval_interval=NEVER,
         pipeline="PromptPipeline",
@@ -179,7 +179,7 @@ def _stock_config(ground: Ground, folder: Path, trainer: str) -> TRLConfig:
         method=method,
         model=ModelConfig(model_path=str(ground.model), model_arch_type="seq2seq", num_layers_unfrozen=-1),
         tokenizer=TokenizerConfig(tokenizer_path=str(ground.model), padding_side="right"),
-        optimizer=OptimizerConfig(name="adamw", kwargs={"lr": ours.learning_rate, "weight_decay": 0.0}),
+        optimizer=OptimizerConfig(name="adamw", kwargs={"lr": ours.update.learning_rate, "weight_decay": 0.0}),
         scheduler=SchedulerConfig(name="linear", kwargs={"start_factor": 0.1, "total_iters": WARMUP_ROUNDS * steps}),
         train=train,
     )

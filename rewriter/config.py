@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
+from untilclick.rewriter.flat_settings import Grouped
 from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.errors import UntilclickError
 
@@ -144,109 +146,253 @@ class WarmStartConfig:
 
 
 @dataclass(frozen=True)
-class PPOConfig:
-    """Reinforcement learning from clicks (Schulman et al. 2017; Ziegler et al. 2019 for the KL to a reference)."""
+class RewardConfig:
+    """What PPO maximises: the gain in this reward over the original query; see `data/rewards.py`."""
 
-    algorithm: Algorithm = "ppo"
-    """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024)."""
-    reward: RewardName = "expected_click"
-    """What is maximised, always as gain over the original query; see `data/rewards.py`."""
+    name: RewardName = "expected_click"
+    """The reward."""
     click_model: str = "pbm"
     """Click model behind `click` and `expected_click`; see `untilclick.search.click_models`."""
     click_behaviour: Behaviour = "informational"
-    """Its parameter set."""
+    """Parameter set of the click model."""
     click_credit: ClickCredit = "every"
-    """`every`: the number of clicks on the list; `share`: that as a share of the clicks on the ideal list; `first`:
-    1 / rank of the first click, which sees less and learned slower."""
+    """`every`: the number of clicks on the list; `share`: the same as a share of the clicks on the ideal list;
+    `first`: 1 / rank of the first click, which distinguishes fewer lists and learned slower."""
+
+
+@dataclass(frozen=True)
+class QueriesConfig:
+    """Which queries of the log PPO trains on."""
+
     max_queries: int = 20_000
-    """Distinct inputs of the log used."""
-    iterations: int = 300
-    """Rollout-and-update rounds at most."""
+    """Largest number of distinct inputs."""
     later_share: float = 0.25
-    """Later queries of sessions used, as a share of the number of first queries."""
+    """Number of later queries of sessions, as a share of the number of first queries."""
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How the sequences of a round are drawn, and how they are blended with the query before they are scored."""
+
     prompts_per_iteration: int = 64
     """Queries per round."""
     samples_per_prompt: int = 16
-    """Rollouts of each query."""
+    """Sequences drawn for each query."""
     terms: int = 4
-    """Longest sequence of terms."""
-    epochs: int = 2
-    """Passes over a round's rollouts."""
-    minibatches: int = 1
-    """Optimiser steps of a pass, each on its share of the round's prompts in random order."""
-    micro_batches: int = 1
-    """Gradient accumulation: parts of an optimiser step, averaged."""
-    learning_rate: float = 3e-4
-    """AdamW, constant after 10 rounds of warm-up."""
-    value_learning_rate: float = 3e-4
-    """AdamW, of the value head."""
-    memory_learning_rate: float = 0.01
-    """AdamW, of the policy's memory."""
+    """Longest sequence, in terms."""
+    word_dropout: float = 0.0
+    """Share of the prompt's terms that are left out at random."""
+    rewrite_weight: float = 0.3
+    """Weight of the rewrite in the score of a document, 0..1; the original query has the remaining weight."""
+    feedback_weight: float = 0.0
+    """Weight of the relevance model (RM3) in the score of a document, 0..1."""
+    context_weight: float = 0.25
+    """Largest share of the original query's weight that words of the session's earlier queries get; see
+    `serving/blend.py`."""
+
+
+@dataclass(frozen=True)
+class AdvantageConfig:
+    """How rewards become advantages."""
+
     gamma: float = 1.0
     """Discount per term."""
     gae_lambda: float = 1.0
     """Generalised advantage estimation (Schulman et al. 2016)."""
+    center_groups: bool = True
+    """Subtract each prompt's mean advantage (`ppo`; the baseline of GRPO, Shao et al. 2024)."""
+    whiten: bool = True
+    """Scale advantages over real tokens to mean 0 and standard deviation 1 (`ppo`), or to standard deviation 1
+    (`rloo`)."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Clipping and weights in the loss of PPO."""
+
     clip_range: float = 0.2
-    """Clipping of the probability ratio."""
+    """Largest distance of the probability ratio from 1 that still has a gradient."""
     value_clip_range: float = 0.2
-    """Clipping of the value around its old estimate, in units of reward."""
+    """Largest distance of a value from its old estimate that still has a gradient, in units of reward."""
     value_coef: float = 0.5
     """Weight of the value loss."""
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
-    found_weight: float = 1.0
-    """Weight of -log p(document | query) of the wanted documents that a round's rankings brought up, beside the loss
-    of PPO: an auxiliary task (Jaderberg et al., ICLR 2017) that imitates what succeeded (Oh et al., "Self-Imitation
-    Learning", ICML 2018), for the memory's keys and the T5 alike. 0 leaves it out."""
-    found_depth: int = 400
-    """Ranks in which wanted documents are noticed. Far more than a searcher reads, but the simulator knows what is
-    wanted; with clicks of a log (`hindsight`) nothing can be found that was not clicked."""
-    kl_coef: float = 0.0125
-    """Initial weight of the KL to the reference."""
-    kl_placement: Literal["loss", "reward"] = "loss"
-    """`loss`: exact KL of the next-term distribution as a penalty; `reward`: log-ratio of each sampled term."""
-    kl_target: float | None = None
-    """Adaptive coefficient towards this KL per sequence in nats (Ziegler et al. 2019); None keeps it fixed."""
-    kl_horizon: int = 100_000
-    """Rollouts over which the adaptive coefficient moves."""
-    center_groups: bool = True
-    """Subtract each prompt's mean advantage (`ppo`; the baseline of GRPO, Shao et al. 2024)."""
-    whiten_advantages: bool = True
-    """Scale advantages to mean 0 and standard deviation 1 over real tokens (`ppo`), standard deviation 1 (`rloo`)."""
-    max_grad_norm: float = 1.0
-    """Gradient clipping."""
-    average_decay: float = 0.99
-    """Exponential average of the weights over rounds, which is what is validated and kept (Polyak & Juditsky 1992;
-    for policies Rame et al., WARP, 2024); 0 keeps the present weights."""
-    rollout_weight: float = 0.3
-    """Share of the rewrite in the score of a rollout; the original query has what is left."""
-    rollout_feedback: float = 0.0
-    """Share of the relevance model (RM3) in the score of a rollout."""
-    rollout_context: float = 0.25
-    """Largest share of the original query's weight that words of the session's earlier queries have; see
-    `serving/blend.py`."""
-    word_dropout: float = 0.0
-    """Share of prompt terms left out at random in rollouts."""
-    validate_every: int = 25
-    """Rounds between validations."""
-    patience: int = 12
-    """Validations without a new best before training stops."""
-    checkpoint_every: int = 25
-    """Rounds between resumable checkpoints."""
-    harm_limit: float | None = None
-    """Largest share of the validation queries that the blend may harm: cost more than .05 nDCG@10. None: .065,
-    and .12 where clicks are the grades, which show harm where there is none."""
-    seed: int = 0
-    """Random numbers of prompts, sampling and simulated clicks."""
-
-    @property
-    def needs_distributions(self) -> bool:
-        """Whether the loss looks at whole next-token distributions; else the drawn tokens are enough."""
-        return self.kl_placement == "loss" or self.entropy_coef > 0
 
 
 @dataclass(frozen=True)
-class OfflineConfig:
+class FoundDocumentsConfig:
+    """An auxiliary loss: -log p(document | query) of the relevant documents that the rankings of a round contain.
+
+    An auxiliary task (Jaderberg et al., ICLR 2017) that imitates what succeeded (Oh et al., "Self-Imitation
+    Learning", ICML 2018); it trains the keys of the policy's memory and the T5."""
+
+    weight: float = 1.0
+    """Weight beside the loss of PPO; 0 leaves the auxiliary loss out."""
+    depth: int = 400
+    """Ranks that are searched for relevant documents. Searchers read far fewer, but the simulator knows all relevant
+    documents; with the reward `hindsight` only clicked documents can be found."""
+
+
+@dataclass(frozen=True)
+class KLConfig:
+    """The penalty for moving away from the reference policy."""
+
+    coef: float = 0.0125
+    """Initial weight of the KL to the reference."""
+    placement: Literal["loss", "reward"] = "loss"
+    """`loss`: exact KL of the next-term distribution as a penalty; `reward`: log-ratio of each sampled term."""
+    target: float | None = None
+    """KL per sequence, in nats, towards which the weight adapts (Ziegler et al. 2019); None keeps it fixed."""
+    horizon: int = 100_000
+    """Rollouts over which the adaptive weight moves."""
+
+
+@dataclass(frozen=True)
+class UpdateConfig:
+    """How a round of experience changes the weights."""
+
+    epochs: int = 2
+    """Passes over the sequences of a round."""
+    minibatches: int = 1
+    """Optimiser steps per pass; each step takes its part of the round's prompts, in random order."""
+    micro_batches: int = 1
+    """Gradient accumulation: number of parts that an optimiser step is computed in."""
+    learning_rate: float = 3e-4
+    """AdamW, constant after 10 rounds of warm-up."""
+    value_learning_rate: float = 3e-4
+    """AdamW, for the value head."""
+    memory_learning_rate: float = 0.01
+    """AdamW, for the policy's memory."""
+    max_grad_norm: float = 1.0
+    """Norm at which gradients are clipped."""
+    average_decay: float = 0.99
+    """Decay per round of an exponential average of the weights; the average is validated and saved (Polyak & Juditsky
+    1992; for policies Rame et al., WARP, 2024). 0 validates and saves the present weights."""
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """When PPO validates, and what it decides by that."""
+
+    every: int = 25
+    """Rounds between validations."""
+    patience: int = 12
+    """Number of validations without a new best after which training stops."""
+    harm_limit: float | None = None
+    """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
+    .065, or .12 if clicks serve as grades, since clicks also show harm where there is none."""
+
+
+@dataclass(frozen=True, repr=False)
+class PPOConfig(Grouped):
+    """Reinforcement learning from clicks (Schulman et al. 2017; Ziegler et al. 2019 for the KL to a reference)."""
+
+    algorithm: Algorithm = "ppo"
+    """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024)."""
+    iterations: int = 300
+    """Largest number of rounds; a round draws sequences and updates the weights on them."""
+    checkpoint_every: int = 25
+    """Rounds between resumable checkpoints."""
+    seed: int = 0
+    """Seed of prompts, sampling and simulated clicks."""
+    reward: RewardConfig = RewardConfig()
+    queries: QueriesConfig = QueriesConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    advantage: AdvantageConfig = AdvantageConfig()
+    loss: LossConfig = LossConfig()
+    found: FoundDocumentsConfig = FoundDocumentsConfig()
+    kl: KLConfig = KLConfig()
+    update: UpdateConfig = UpdateConfig()
+    validation: ValidationConfig = ValidationConfig()
+
+    SETTINGS: ClassVar[Mapping[str, str]] = {
+        "algorithm": "algorithm",
+        "reward": "reward.name",
+        "click_model": "reward.click_model",
+        "click_behaviour": "reward.click_behaviour",
+        "click_credit": "reward.click_credit",
+        "max_queries": "queries.max_queries",
+        "iterations": "iterations",
+        "later_share": "queries.later_share",
+        "prompts_per_iteration": "rollout.prompts_per_iteration",
+        "samples_per_prompt": "rollout.samples_per_prompt",
+        "terms": "rollout.terms",
+        "epochs": "update.epochs",
+        "minibatches": "update.minibatches",
+        "micro_batches": "update.micro_batches",
+        "learning_rate": "update.learning_rate",
+        "value_learning_rate": "update.value_learning_rate",
+        "memory_learning_rate": "update.memory_learning_rate",
+        "gamma": "advantage.gamma",
+        "gae_lambda": "advantage.gae_lambda",
+        "clip_range": "loss.clip_range",
+        "value_clip_range": "loss.value_clip_range",
+        "value_coef": "loss.value_coef",
+        "entropy_coef": "loss.entropy_coef",
+        "found_weight": "found.weight",
+        "found_depth": "found.depth",
+        "kl_coef": "kl.coef",
+        "kl_placement": "kl.placement",
+        "kl_target": "kl.target",
+        "kl_horizon": "kl.horizon",
+        "center_groups": "advantage.center_groups",
+        "whiten_advantages": "advantage.whiten",
+        "max_grad_norm": "update.max_grad_norm",
+        "average_decay": "update.average_decay",
+        "rollout_weight": "rollout.rewrite_weight",
+        "rollout_feedback": "rollout.feedback_weight",
+        "rollout_context": "rollout.context_weight",
+        "word_dropout": "rollout.word_dropout",
+        "validate_every": "validation.every",
+        "patience": "validation.patience",
+        "checkpoint_every": "checkpoint_every",
+        "harm_limit": "validation.harm_limit",
+        "seed": "seed",
+    }
+
+    @property
+    def needs_distributions(self) -> bool:
+        """Whether the loss needs whole next-token distributions, or only the log-probabilities of drawn tokens."""
+        return self.kl.placement == "loss" or self.loss.entropy_coef > 0
+
+
+@dataclass(frozen=True)
+class RWFTConfig:
+    """Settings of `rwft` alone."""
+
+    patience: int = 3
+    """Number of passes without a new best on validation after which training stops."""
+    weighting: Weighting = "return"
+    """Weight of an action: its return, or exp(advantage / temperature) (Peng et al., AWR, 2019)."""
+    temperature: float = 0.2
+    """Temperature of the weighting `advantage`, in units of return; a small one follows the best actions only."""
+    max_weight: float = 20.0
+    """Largest weight of the weighting `advantage`, as in AWR."""
+    kl_coef: float = 0.1
+    """Weight of the exact KL to the starting policy."""
+
+
+@dataclass(frozen=True)
+class ILQLConfig:
+    """Settings of `ilql` alone."""
+
+    expectile: float = 0.7
+    """The value follows this expectile of the actions' Q; .5 is their mean, 1 the best of them."""
+    conservatism: float = 0.1
+    """Weight of the loss that keeps the Q of actions low that are not in the log."""
+    target_rate: float = 0.1
+    """Share of the distance to Q that the target Q moves at each step."""
+    head_learning_rate: float = 1e-3
+    """AdamW, for the Q and value heads, which start from random weights."""
+    advantage_scale: float = 1.0
+    """beta of the policy log pi + beta (Q - V), in standard deviations of the return."""
+    distil_epochs: int = 4
+    """Passes over the prompts in which the T5 learns this policy."""
+
+
+@dataclass(frozen=True, repr=False)
+class OfflineConfig(Grouped):
     """Learning from the actions and returns of a log alone; see `data/logged_actions.py`."""
 
     method: OfflineMethod = "rwft"
@@ -255,64 +401,72 @@ class OfflineConfig:
     terms: int = 4
     """Longest action, in terms."""
     discount: float = 0.7
-    """Factor on the return per query that was still needed until the click."""
+    """Factor on the return for each query between the action and the click."""
     max_samples: int = 20_000
-    """Distinct actions used, the most frequent first."""
+    """Largest number of distinct actions; the most frequent ones are used."""
     epochs: int = 6
     """Passes over the actions."""
-    patience: int = 3
-    """Passes without a new best on validation before training stops (`rwft`)."""
     batch_size: int = 64
     """Actions per step."""
     learning_rate: float = 3e-4
-    """AdamW, peak, after at most 40 steps of warm-up; falls linearly to a twentieth (`rwft`), constant (`ilql`)."""
+    """AdamW, peak, after at most 40 steps of warm-up; falls linearly to a twentieth (`rwft`) or stays constant
+    (`ilql`)."""
     memory_learning_rate: float = 2e-3
-    """AdamW, of the policy's memory; the same schedule. `ilql` learns it in its distillation alone."""
+    """AdamW, for the policy's memory, on the same schedule. `ilql` trains the memory only while it distils."""
     max_grad_norm: float = 1.0
-    """Gradient clipping."""
+    """Norm at which gradients are clipped."""
     word_dropout: float = 0.15
-    """Share of prompt terms left out at random, so that no single word is leant upon."""
-    weighting: Weighting = "return"
-    """Weight of an action in `rwft`: its return, or exp(advantage / temperature) (Peng et al., AWR, 2019)."""
-    temperature: float = 0.2
-    """Of `advantage`, in units of return; small follows the best actions only."""
-    max_weight: float = 20.0
-    """Largest weight of `advantage`, as in AWR."""
-    kl_coef: float = 0.1
-    """Weight of the exact KL to the starting policy in `rwft`."""
-    expectile: float = 0.7
-    """`ilql`: the value follows this expectile of the actions' Q; .5 is their mean, 1 the best of them."""
-    conservatism: float = 0.1
-    """`ilql`: weight of the loss that keeps the Q of actions nobody tried low."""
-    target_rate: float = 0.1
-    """`ilql`: how far the target Q moves towards Q at each step."""
-    head_learning_rate: float = 1e-3
-    """`ilql`: AdamW, of the Q and value heads, which start from nothing."""
-    advantage_scale: float = 1.0
-    """`ilql`: beta of the policy log pi + beta (Q - V), in standard deviations of the return."""
-    distil_epochs: int = 4
-    """`ilql`: passes over the prompts that teach this policy to the T5."""
+    """Share of the prompt's terms that are left out at random, so that the policy relies on no single word."""
     harm_limit: float | None = None
-    """Largest share of the validation queries that the blend may harm: cost more than .05 nDCG@10. None: .065,
-    and .12 where clicks are the grades, which show harm where there is none."""
+    """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
+    .065, or .12 if clicks serve as grades, since clicks also show harm where there is none."""
     seed: int = 0
-    """Random numbers of order, word dropout and heads."""
+    """Seed of order, word dropout and heads."""
+    rwft: RWFTConfig = RWFTConfig()
+    ilql: ILQLConfig = ILQLConfig()
+
+    SETTINGS: ClassVar[Mapping[str, str]] = {
+        "method": "method",
+        "terms": "terms",
+        "discount": "discount",
+        "max_samples": "max_samples",
+        "epochs": "epochs",
+        "patience": "rwft.patience",
+        "batch_size": "batch_size",
+        "learning_rate": "learning_rate",
+        "memory_learning_rate": "memory_learning_rate",
+        "max_grad_norm": "max_grad_norm",
+        "word_dropout": "word_dropout",
+        "weighting": "rwft.weighting",
+        "temperature": "rwft.temperature",
+        "max_weight": "rwft.max_weight",
+        "kl_coef": "rwft.kl_coef",
+        "expectile": "ilql.expectile",
+        "conservatism": "ilql.conservatism",
+        "target_rate": "ilql.target_rate",
+        "head_learning_rate": "ilql.head_learning_rate",
+        "advantage_scale": "ilql.advantage_scale",
+        "distil_epochs": "ilql.distil_epochs",
+        "harm_limit": "harm_limit",
+        "seed": "seed",
+    }
 
 
 def check_samples(config: PPOConfig) -> None:
     """A single sample has no other to be compared with: its centred advantage says nothing of the reward. Raises
     UntilclickError where the settings compare it all the same, or ask for no sample at all."""
-    if config.samples_per_prompt >= 2:
+    samples = config.rollout.samples_per_prompt
+    if samples >= 2:
         return
     if config.algorithm == "rloo":
         remedy = "ppo.algorithm=rloo compares the samples of a prompt; give 2 or more, or use ppo.algorithm=ppo"
-    elif config.center_groups:
+    elif config.advantage.center_groups:
         remedy = "ppo.center_groups compares the samples of a prompt; give 2 or more, or set it to false"
-    elif config.samples_per_prompt < 1:
+    elif samples < 1:
         remedy = "give 1 or more"
     else:
         return
-    raise UntilclickError(f"ppo.samples_per_prompt is {config.samples_per_prompt}: {remedy}")
+    raise UntilclickError(f"ppo.samples_per_prompt is {samples}: {remedy}")
 
 
 @dataclass(frozen=True)

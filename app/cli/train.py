@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -223,13 +222,14 @@ def offline(
     from untilclick.app.terminal.progress import steps
     from untilclick.app.terminal.terminal import Terminal
     from untilclick.rewriter.config import OfflineConfig, RunConfig
+    from untilclick.rewriter.flat_settings import setting_names
 
     if method == "ilql":
         from untilclick.rewriter.stages.ppo_trlx import require_trlx
 
         require_trlx("--method rwft")
     settings, terminal = given(context, overrides), Terminal(as_json=as_json)
-    allowed = [one.name for one in fields(OfflineConfig) if one.name != "method"]
+    allowed = [name for name in setting_names(OfflineConfig) if name != "method"]
     stage = settings.stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
     set_up_torch()
     from untilclick.rewriter.stages.offline import OfflineStage, main

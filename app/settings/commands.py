@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from untilclick.rewriter.flat_settings import flat_name, nested, setting_names
 from untilclick.search.errors import DataError, UntilclickError
 
 T = TypeVar("T")
@@ -88,8 +89,7 @@ class Given:
 
         Raises UntilclickError for an unknown field or a value of the wrong kind; the text says where it came from.
         """
-        names = [one.name for one in fields(kind)]  # type: ignore[arg-type]
-        known = [name for name in names if allowed is None or name in allowed]
+        known = [name for name in setting_names(kind) if allowed is None or name in allowed]
         values: dict[str, Any] = dict(defaults)  # Any: texts and TOML values, checked below
         origins: dict[str, str] = {}
         for origin, given in self.layers(table):
@@ -100,10 +100,11 @@ class Given:
                     )
                 values[name], origins[name] = value, origin.format(name)
         try:
-            return TypeAdapter(kind).validate_python(values)
+            return TypeAdapter(kind).validate_python(nested(kind, values))
         except ValidationError as error:
-            found = error.errors()[0]
-            name = str(found["loc"][0])
+            order = {name: place for place, name in enumerate(setting_names(kind))}
+            named = [(flat_name(kind, one["loc"]), one) for one in error.errors()]
+            name, found = min(named, key=lambda pair: order.get(pair[0], len(order)))
             raise UntilclickError(
                 f"{origins.get(name, name)} is {found['input']!r}: {found['msg'][:1].lower()}{found['msg'][1:]}"
             ) from None

@@ -8,7 +8,7 @@ which kind it has; what needs the weights differs in `RewriterModel`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.log_space import TINY
 from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates, known_terms, render, render_text
 from untilclick.rewriter.language.subword_settings import SubwordConfig
@@ -184,7 +185,7 @@ class SubwordLanguage:
     def ppo_config(self, config: PPOConfig) -> PPOConfig:
         """The length of answers was decided with the base, and there is no memory that could learn from found
         documents."""
-        return replace(config, terms=self.settings.length, found_weight=0.0)
+        return changed(config, terms=self.settings.length, found_weight=0.0)
 
     def save_settings(self, folder: Path) -> None:
         """Write `subword.json`."""

@@ -7,11 +7,19 @@ steps, and fewer. The defaults are those usual for T5s of this size; see docs/tr
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
-from untilclick.rewriter.config import BaseConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import (
+    BaseConfig,
+    KLConfig,
+    PPOConfig,
+    RolloutConfig,
+    UpdateConfig,
+    ValidationConfig,
+    WarmStartConfig,
+)
+from untilclick.rewriter.flat_settings import setting_names
 from untilclick.search.errors import ModelError
 
 SETTINGS_FILE = "subword.json"
@@ -78,28 +86,22 @@ class SubwordWarmStartConfig(WarmStartConfig):
     """Share of prompt tokens left out at random."""
 
 
-@dataclass(frozen=True)
+_ROLLOUT = RolloutConfig(prompts_per_iteration=16, samples_per_prompt=8)
+_KL = KLConfig(coef=0.02, placement="reward")  # `loss` would keep whole distributions over all subwords
+_UPDATE = UpdateConfig(learning_rate=1e-4, value_learning_rate=1e-3, average_decay=0.9)
+_VALIDATION = ValidationConfig(patience=4)
+
+
+@dataclass(frozen=True, repr=False)
 class SubwordPPOConfig(PPOConfig):
-    """`ppo` of a subword T5."""
+    """`ppo` of a subword T5: the settings of `PPOConfig`, some with other defaults."""
 
     iterations: int = 200
-    """Rounds at most."""
-    prompts_per_iteration: int = 16
-    """Queries per round."""
-    samples_per_prompt: int = 8
-    """Rollouts of each query."""
-    learning_rate: float = 1e-4
-    """AdamW."""
-    value_learning_rate: float = 1e-3
-    """AdamW, of the value head."""
-    kl_coef: float = 0.02
-    """Initial weight of the KL to the reference."""
-    kl_placement: Literal["loss", "reward"] = "reward"
-    """`loss` keeps whole distributions over all subwords."""
-    average_decay: float = 0.9
-    """Exponential average of the weights over rounds."""
-    patience: int = 4
-    """Validations without a new best before training stops."""
+    """Largest number of rounds."""
+    rollout: RolloutConfig = _ROLLOUT
+    kl: KLConfig = _KL
+    update: UpdateConfig = _UPDATE
+    validation: ValidationConfig = _VALIDATION
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class StageConfigs:
 
     def usable(self, config: type[BaseConfig | WarmStartConfig | PPOConfig]) -> list[str]:
         """Names of the settings of a stage that the model has a use for."""
-        return [setting.name for setting in fields(config) if setting.name not in self.without_use]
+        return [name for name in setting_names(config) if name not in self.without_use]
 
 
 WITHOUT_USE = frozenset(

@@ -81,21 +81,25 @@ def ilql_config(config: OfflineConfig, model: Path, folder: Path, n_samples: int
     """The trlX configuration of a run from the model folder `model`. `beta` of the loss is 0: cloning is not
     weighted, the advantage comes in once, when the policy acts (Snell et al., section 4)."""
     epoch = -(-n_samples // config.batch_size)
-    acting = {"beta": config.advantage_scale, "max_new_tokens": config.terms, "top_k": 0, "temperature": 1.0}
-    own = ("head_learning_rate", "word_dropout", "max_grad_norm")
+    acting = {"beta": config.ilql.advantage_scale, "max_new_tokens": config.terms, "top_k": 0, "temperature": 1.0}
+    training = {
+        "head_learning_rate": config.ilql.head_learning_rate,
+        "word_dropout": config.word_dropout,
+        "max_grad_norm": config.max_grad_norm,
+    }
     return TRLConfig.from_dict(
         {
             "method": {
                 "name": "ILQLConfig",
-                "tau": config.expectile,
+                "tau": config.ilql.expectile,
                 "gamma": 1.0,
-                "cql_scale": config.conservatism,
+                "cql_scale": config.ilql.conservatism,
                 "awac_scale": 1.0,
-                "alpha": config.target_rate,
+                "alpha": config.ilql.target_rate,
                 "beta": 0.0,
                 "steps_for_target_q_sync": 1,
                 "two_qs": True,
-                "gen_kwargs": {**acting, **{name: getattr(config, name) for name in own}},
+                "gen_kwargs": {**acting, **training},
             },
             "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
             "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},

@@ -51,12 +51,12 @@ class PPOInput:
     def read(cls, sources: Sources, run: Path, config: PPOConfig) -> PPOInput:
         """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError without
         queries to train or validate on."""
-        start = StageInput.read(sources, run / WARM_START, config.harm_limit)
+        start = StageInput.read(sources, run / WARM_START, config.validation.harm_limit)
         config = start.language.ppo_config(config)
         sessions = start.sessions.training
-        clicked = config.reward == "hindsight"
+        clicked = config.reward.name == "hindsight"
         queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
-        rendered = _rendered(start, mostly_first(queries, config.later_share, config.max_queries))
+        rendered = _rendered(start, mostly_first(queries, config.queries.later_share, config.queries.max_queries))
         if not rendered:
             raise DataError("The log holds no query to train on; simulate or log more sessions first")
         _ = start.validation  # raises before any training
@@ -77,16 +77,17 @@ class PPOInput:
     def environment(self, queries: Sequence[RenderedQuery] | None = None) -> GenerationEnvironment:
         """What rewrites of these queries earn, by their position; of the training queries if none are given."""
         queries = self.training if queries is None else queries
-        config, opened = self.config, self.start.opened
+        reward, rollout, found = self.config.reward, self.config.rollout, self.config.found
+        opened = self.start.opened
         corrector = opened.spelling if self.start.blend.corrections else None
         grades = (grade for topic in opened.collection.all_topics for grade in topic.relevance.values())
-        clicks = click_model(config.click_model, config.click_behaviour, max(grades, default=1))
+        clicks = click_model(reward.click_model, reward.click_behaviour, max(grades, default=1))
         rewards = RewardEnvironment(
             self.start.scorer,
             [training_query(rendered.query, corrector) for rendered in queries],
-            make_reward(config.reward, clicks, config.click_credit),
-            RolloutBlend(config.rollout_weight, config.rollout_feedback, config.rollout_context),
-            config.found_depth if config.found_weight else 0,
+            make_reward(reward.name, clicks, reward.click_credit),
+            RolloutBlend(rollout.rewrite_weight, rollout.feedback_weight, rollout.context_weight),
+            found.depth if found.weight else 0,
         )
         prompts = [rendered.prompt for rendered in queries]
         return GenerationEnvironment(rewards, prompts, self.start.language)

@@ -85,7 +85,7 @@ def main(
     if not task.held_out:
         raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
     language = task.start.language
-    trlx.method.terms, trlx.method.found_weight = task.config.terms, task.config.found_weight
+    trlx.method.terms, trlx.method.found_weight = task.config.rollout.terms, task.config.found.weight
     trlx.train.seq_length = max(trlx.train.seq_length, language.prompt_length)
     queries = (*task.training, *task.held_out)
     records = [prompt_record(one.prompt, position, language) for position, one in enumerate(queries)]

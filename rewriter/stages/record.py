@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.policy.t5_folder import atomic_folder
@@ -121,7 +122,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
     choice = outcome.choice
     record = StageRecord(
         stage=folder.name,
-        config=asdict(outcome.config),
+        config=flat(outcome.config),
         data=opened.collection.corpus.source,
         fingerprint=opened.collection.corpus.fingerprint,
         engine=opened.engine_name,

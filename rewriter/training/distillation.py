@@ -53,13 +53,13 @@ def distil(
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     lengths = [len(prompt.ids) for prompt in prompts]
     best = BestWeights(student, validation)
-    for epoch in range(1, config.distil_epochs + 1):
+    for epoch in range(1, config.ilql.distil_epochs + 1):
         losses = []
         for rows in length_batches(lengths, config.batch_size, rng):
             batch = student.batch([drop_words(prompts[row], config.word_dropout, rng) for row in rows])
             losses.append(descend(divergence(student, teacher, batch), student, optimizer, config.max_grad_norm))
         if progress is not None:
-            progress(epoch, config.distil_epochs, float(np.mean(losses)))
+            progress(epoch, config.ilql.distil_epochs, float(np.mean(losses)))
         best.offer()
     best.restore()
     return best.epoch, tuple(best.scores)

@@ -45,12 +45,12 @@ class WeightedAction(NamedTuple):
 def weigh(actions: Sequence[LoggedAction], config: OfflineConfig) -> list[WeightedAction]:
     """The actions that have a weight, scaled to mean 1 so that they leave the learning rate alone. With `return`,
     what never came to a click has none, and a log without clicks gives an empty list."""
-    if config.weighting == "return":
+    if config.rwft.weighting == "return":
         raw = np.array([one.mean_return for one in actions])
     else:
         values = prompt_values(actions)
         advantages = np.array([one.mean_return - values[one.prompt] for one in actions])
-        raw = np.minimum(np.exp(advantages / config.temperature), config.max_weight)
+        raw = np.minimum(np.exp(advantages / config.rwft.temperature), config.rwft.max_weight)
     kept = [(one, float(weight)) for one, weight in zip(actions, raw, strict=True) if weight > 0]
     times = sum(one.count for one, _ in kept)
     total = sum(one.count * weight for one, weight in kept)
@@ -104,7 +104,7 @@ def train_reward_weighted(
             if progress is not None:
                 progress(done, steps, value)
         best.offer()
-        if best.stale >= config.patience:
+        if best.stale >= config.rwft.patience:
             break
     best.restore()
     return best.epoch, tuple(best.scores)
@@ -130,7 +130,7 @@ def weighted_loss(
     weights = torch.tensor([one.weight for one in batch], device=policy.device)
     log_probs = (scores.log_probs * rollouts.mask).sum(1)
     loss = -(counts * weights * log_probs).sum() / counts.sum()
-    return loss + config.kl_coef * masked_mean(exact_kl(scores.next_token(), before), scores.steps)
+    return loss + config.rwft.kl_coef * masked_mean(exact_kl(scores.next_token(), before), scores.steps)
 
 
 def _all_terms(policy: T5Policy, ids: Tensor) -> Tensor:

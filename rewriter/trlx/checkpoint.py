@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.search.errors import ModelError
 
@@ -83,6 +84,10 @@ class Origin:
     prompts: str = ""
     """`prompts_hash` of those to train and to evaluate on."""
 
+    def content(self) -> dict[str, Any]:  # Any: of every type
+        """What a checkpoint keeps of this, the settings flat."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"settings": flat(self.settings)}
+
     def check(self, folder: Path, found: Mapping[str, Any]) -> None:  # Any: as read from the file
         """Raises ModelError for a checkpoint of another kind of run. More or fewer iterations are no difference."""
         processes, zero_stage = found["processes"], found["zero_stage"]
@@ -98,7 +103,7 @@ class Origin:
             )
         if found["warm_start"] != self.warm_start:
             raise ModelError(f"{folder} started from another warm start than there is now; start over with --anew")
-        ours = {**asdict(self.settings), **self.options, "iterations": 0}
+        ours = {**flat(self.settings), **self.options, "iterations": 0}
         other = _differing({**found["settings"], **found["options"], "iterations": 0}, ours)
         if other:
             raise ModelError(

@@ -7,7 +7,7 @@ sequences, we count prompts with so many samples each.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from trlx.pipeline import _DATAPIPELINE
 from trlx.trainer import _TRAINERS
 
 from untilclick.rewriter.config import PPOConfig, check_samples
+from untilclick.rewriter.flat_settings import flat, grouped, setting_names
 from untilclick.search.errors import UntilclickError
 
 RENAMED = {
@@ -70,30 +71,30 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     """trlX's PPO options and those of `untilclick.rewriter.config.PPOConfig` that it lacks, under the same names."""
 
     algorithm: str = PPOConfig.algorithm
-    reward: str = PPOConfig.reward
-    click_model: str = PPOConfig.click_model
-    click_behaviour: str = PPOConfig.click_behaviour
-    click_credit: str = PPOConfig.click_credit
-    max_queries: int = PPOConfig.max_queries
-    later_share: float = PPOConfig.later_share
-    samples_per_prompt: int = PPOConfig.samples_per_prompt
-    terms: int = PPOConfig.terms
-    value_learning_rate: float = PPOConfig.value_learning_rate
-    memory_learning_rate: float = PPOConfig.memory_learning_rate
-    entropy_coef: float = PPOConfig.entropy_coef
-    found_weight: float = PPOConfig.found_weight
-    found_depth: int = PPOConfig.found_depth
-    kl_placement: str = PPOConfig.kl_placement
-    center_groups: bool = PPOConfig.center_groups
-    whiten_advantages: bool = PPOConfig.whiten_advantages
-    max_grad_norm: float = PPOConfig.max_grad_norm
-    average_decay: float = PPOConfig.average_decay
-    rollout_weight: float = PPOConfig.rollout_weight
-    rollout_feedback: float = PPOConfig.rollout_feedback
-    rollout_context: float = PPOConfig.rollout_context
-    word_dropout: float = PPOConfig.word_dropout
-    patience: int = PPOConfig.patience
-    harm_limit: float | None = PPOConfig.harm_limit
+    reward: str = PPOConfig.reward.name
+    click_model: str = PPOConfig.reward.click_model
+    click_behaviour: str = PPOConfig.reward.click_behaviour
+    click_credit: str = PPOConfig.reward.click_credit
+    max_queries: int = PPOConfig.queries.max_queries
+    later_share: float = PPOConfig.queries.later_share
+    samples_per_prompt: int = PPOConfig.rollout.samples_per_prompt
+    terms: int = PPOConfig.rollout.terms
+    value_learning_rate: float = PPOConfig.update.value_learning_rate
+    memory_learning_rate: float = PPOConfig.update.memory_learning_rate
+    entropy_coef: float = PPOConfig.loss.entropy_coef
+    found_weight: float = PPOConfig.found.weight
+    found_depth: int = PPOConfig.found.depth
+    kl_placement: str = PPOConfig.kl.placement
+    center_groups: bool = PPOConfig.advantage.center_groups
+    whiten_advantages: bool = PPOConfig.advantage.whiten
+    max_grad_norm: float = PPOConfig.update.max_grad_norm
+    average_decay: float = PPOConfig.update.average_decay
+    rollout_weight: float = PPOConfig.rollout.rewrite_weight
+    rollout_feedback: float = PPOConfig.rollout.feedback_weight
+    rollout_context: float = PPOConfig.rollout.context_weight
+    word_dropout: float = PPOConfig.rollout.word_dropout
+    patience: int = PPOConfig.validation.patience
+    harm_limit: float | None = PPOConfig.validation.harm_limit
 
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
@@ -101,29 +102,29 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
     `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds. A tracker
     that writes files writes beside `folder` (`ppo.trlx` -> `ppo.log`). Raises UntilclickError for sizes that trlX
     cannot express."""
-    samples, steps = config.samples_per_prompt, config.epochs * config.minibatches
+    samples, steps = config.rollout.samples_per_prompt, config.update.epochs * config.update.minibatches
     batch, micro = _parts(config)
-    method = {RENAMED.get(name, name): value for name, value in asdict(config).items() if name not in ELSEWHERE}
+    method = {RENAMED.get(name, name): value for name, value in flat(config).items() if name not in ELSEWHERE}
     sections: dict[str, dict[str, Any]] = {  # Any: trlX's options are of every type
         "method": {
             "name": RewriterPPOConfig.__name__,
             **method,
             **UNUSED,
-            "num_rollouts": config.prompts_per_iteration * samples,
-            "chunk_size": config.prompts_per_iteration * samples,
+            "num_rollouts": config.rollout.prompts_per_iteration * samples,
+            "chunk_size": config.rollout.prompts_per_iteration * samples,
         },
         "model": {"model_path": str(model), "model_arch_type": "seq2seq", "num_layers_unfrozen": -1},
         "tokenizer": {"tokenizer_path": str(model), "padding_side": "right"},
-        "optimizer": {"name": "adamw", "kwargs": {"lr": config.learning_rate, "weight_decay": 0.0}},
+        "optimizer": {"name": "adamw", "kwargs": {"lr": config.update.learning_rate, "weight_decay": 0.0}},
         "scheduler": {"name": "linear", "kwargs": {}},
         "train": {
             "seq_length": LONGEST_PROMPT,
             "epochs": config.iterations,
             "total_steps": config.iterations * steps,
             "batch_size": batch * samples,
-            "minibatch_size": micro * samples if config.micro_batches > 1 else None,
+            "minibatch_size": micro * samples if config.update.micro_batches > 1 else None,
             "checkpoint_interval": config.checkpoint_every * steps,
-            "eval_interval": config.validate_every * steps,
+            "eval_interval": config.validation.every * steps,
             "pipeline": PIPELINE,
             "trainer": TRAINER,
             "checkpoint_dir": str(folder),
@@ -137,7 +138,11 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
 
 def _parts(config: PPOConfig) -> tuple[int, int]:
     """Prompts of an optimiser step and of a micro-batch, as many as trlX's sizes say."""
-    prompts, minibatches, micro_batches = config.prompts_per_iteration, config.minibatches, config.micro_batches
+    prompts, minibatches, micro_batches = (
+        config.rollout.prompts_per_iteration,
+        config.update.minibatches,
+        config.update.micro_batches,
+    )
     batch = -(-prompts // minibatches)
     if -(-prompts // batch) != minibatches:
         raise UntilclickError(
@@ -169,21 +174,21 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
             )
     _check_names(config)
     _check_sizes(config)
-    names = {field.name for field in fields(PPOConfig)} - ELSEWHERE
+    names = [name for name in setting_names(PPOConfig) if name not in ELSEWHERE]
     same = {name: getattr(method, RENAMED.get(name, name)) for name in names}
     minibatches = -(-method.chunk_size // train.batch_size)
     steps = steps_of_round(method, minibatches)
-    settings = PPOConfig(
-        **same,
-        prompts_per_iteration=method.chunk_size // method.samples_per_prompt,
-        minibatches=minibatches,
-        micro_batches=train.batch_size // (train.minibatch_size or train.batch_size),
-        learning_rate=config.optimizer.kwargs["lr"],
-        iterations=-(-train.total_steps // steps),
-        validate_every=-(-train.eval_interval // steps),
-        checkpoint_every=-(-train.checkpoint_interval // steps),
-        seed=train.seed,
-    )
+    elsewhere = {
+        "prompts_per_iteration": method.chunk_size // method.samples_per_prompt,
+        "minibatches": minibatches,
+        "micro_batches": train.batch_size // (train.minibatch_size or train.batch_size),
+        "learning_rate": config.optimizer.kwargs["lr"],
+        "iterations": -(-train.total_steps // steps),
+        "validate_every": -(-train.eval_interval // steps),
+        "checkpoint_every": -(-train.checkpoint_interval // steps),
+        "seed": train.seed,
+    }
+    settings = grouped(PPOConfig, same | elsewhere)
     check_samples(settings)
     return settings
 

@@ -84,7 +84,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         is whatever trlX passes to its trainers. Raises UntilclickError for sizes that do not fit, for options that
         this trainer does not have and for ZeRO stage 3, ModelError for a model folder that cannot be read."""
         self.settings = ppo_config(config)
-        self._steps = steps_of_round(config.method, self.settings.minibatches)
+        self._steps = steps_of_round(config.method, self.settings.update.minibatches)
         self._save_best, config.train.save_best = config.train.save_best, False  # trlX forgets the best on resume
         trlx_deepspeed.start_on_cpu()
         options, given = course_options(config), (config.optimizer.kwargs, config.scheduler.kwargs)
@@ -96,15 +96,15 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         start = Path(config.model.model_path)
         self.reference, self.vocabulary = open_model(start)
         self.reference.requires_grad_(False).to(self.accelerator.device)
-        self.average = WeightAverage(self._policy, self.settings.average_decay)
+        self.average = WeightAverage(self._policy, self.settings.update.average_decay)
         self.average.policy.to(self.accelerator.device)
-        own = self.settings.samples_per_prompt * self.accelerator.num_processes
+        own = self.settings.rollout.samples_per_prompt * self.accelerator.num_processes
         self.mb_size = max(1, -(-config.train.batch_size // own // self.num_mb))
         zero_stage = self._prepare()
         hashed = weights_hash(self.reference)
         self._origin = Origin(self.settings, self.accelerator.num_processes, zero_stage, hashed, options)
-        self.kl = losses.KLController(self.settings.kl_coef, self.settings.kl_target, self.settings.kl_horizon)
-        self.progress = Progress(kl_coef=self.settings.kl_coef)
+        self.kl = losses.KLController(self.settings.kl.coef, self.settings.kl.target, self.settings.kl.horizon)
+        self.progress = Progress(kl_coef=self.settings.kl.coef)
         seed, rank = self.settings.seed, self.accelerator.process_index
         self.generator = torch.Generator().manual_seed(seed + 1_000_003 * rank)
         self.shared_rng = np.random.default_rng(seed)  # the same in every process: which prompts
@@ -130,7 +130,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
                 "it at 1 and give train.minibatch_size"
             )
         if plugin is not None:
-            trlx_deepspeed.configure(plugin, self.mb_size, self.settings.max_grad_norm)
+            trlx_deepspeed.configure(plugin, self.mb_size, self.settings.update.max_grad_norm)
         self.model, self.opt, self.scheduler = self.accelerator.prepare(self.model, self.opt, self.scheduler)
         self.scheduler.split_batches = (
             True  # batch_size is of all processes: one step of the schedule for each of ours
@@ -160,8 +160,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         own = optimizer.param_groups[0]
         own["params"] = [weight for weight in own["params"] if id(weight) not in known]
         if memory:
-            optimizer.add_param_group({"params": memory, "lr": settings.memory_learning_rate})
-        optimizer.add_param_group({"params": head, "lr": settings.value_learning_rate})
+            optimizer.add_param_group({"params": memory, "lr": settings.update.memory_learning_rate})
+        optimizer.add_param_group({"params": head, "lr": settings.update.value_learning_rate})
         return optimizer
 
     def setup_scheduler(self) -> torch.optim.lr_scheduler.LRScheduler:
@@ -220,14 +220,14 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
 
     def prepare_learning(self) -> None:
         """First round of experience; how many rounds there are."""
-        self.n_inner_epochs = self.settings.epochs
+        self.n_inner_epochs = self.settings.update.epochs
         self.config.train.epochs = self._rounds - self.progress.round
         self.make_experience(self.config.method.num_rollouts, self.progress.step)
 
     def create_train_dataloader(self) -> list[Part]:
         """The round's prompts in random order, one part per optimiser step. No part crosses a chunk; an empty list
         when the round was skipped."""
-        steps, total = self.settings.minibatches, self._processes.total_per_process
+        steps, total = self.settings.update.minibatches, self._processes.total_per_process
         chunks = enumerate(self._chunks)
         return [part for number, chunk in chunks for part in cut(number, chunk, steps, self.rng, total)]
 
@@ -265,7 +265,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         for _ in range(max(1, num_rollouts // self.config.method.chunk_size)):
             chunk = self._chunk()
             gain = chunk.rewards.gain
-            worth = torch.tensor([float(informative(gain, self.settings.samples_per_prompt)), float(gain.size)])
+            worth = torch.tensor(
+                [float(informative(gain, self.settings.rollout.samples_per_prompt)), float(gain.size)]
+            )
             told, sequences = self._processes.total(worth).tolist()
             drawn += sequences
             metrics.append(experience_metrics(chunk))
@@ -273,7 +275,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
                 self._chunks.append(chunk)
         self.progress.rollouts += round(drawn)
         rolled = {name: self._processes.mean([one[name] for one in metrics]) for name in metrics[0]}
-        steps = self.settings.epochs * sum(min(self.settings.minibatches, len(chunk)) for chunk in self._chunks)
+        steps = self.settings.update.epochs * sum(
+            min(self.settings.update.minibatches, len(chunk)) for chunk in self._chunks
+        )
         self._round = Round(iter_count, steps, rolled, round(drawn), time.perf_counter() - began)
         logged = {f"rollouts/{name}": value for name, value in rolled.items()}
         logged |= {"rollouts/kl_coef": self.kl.coefficient, "rollouts/skipped": float(self._round.skipped)}
@@ -314,7 +318,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
 
     def _chunk(self) -> Experience:
         rows = self._next_rows()
-        seen = [drop_words(self.prompts[row], self.settings.word_dropout, self.rng) for row in rows]
+        seen = [drop_words(self.prompts[row], self.settings.rollout.word_dropout, self.rng) for row in rows]
         policy = self._policy.eval()
         return collect(
             policy,
@@ -331,7 +335,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def _next_rows(self) -> list[int]:
         """The share of this process of the next prompts; all processes draw the same order."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        n = min(self.settings.prompts_per_iteration, len(self.prompts))
+        n = min(self.settings.rollout.prompts_per_iteration, len(self.prompts))
         n = max(world, n - n % world)
         if len(self.progress.order) < n:
             self.progress.order = tuple(self.shared_rng.permutation(len(self.prompts)).tolist())
@@ -377,7 +381,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
                 self.accelerator.wait_for_everyone()
             else:
                 self.progress.stale += 1
-        if self.progress.stale >= self.settings.patience:
+        if self.progress.stale >= self.settings.validation.patience:
             self.total_steps = self.iter_count
         self._results = {"reward/mean": mean, "reward/best": self.progress.best}
         return self._results
@@ -386,12 +390,12 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         """Rewards of this process's share of the evaluation prompts, as many at a time as a round has."""
         world, policy = self.accelerator.num_processes, self.average.policy
         rows = range(self.accelerator.process_index, len(self.eval_pipeline), world)
-        size = max(1, self.settings.prompts_per_iteration // world)
+        size = max(1, self.settings.rollout.prompts_per_iteration // world)
         earned: list[float] = []
         for first in range(0, len(rows), size):
             some = rows[first : first + size]
             batch = policy.batch([self.eval_pipeline[row] for row in some])
-            drawn = sample(policy, batch, 1, self.settings.terms, None)
+            drawn = sample(policy, batch, 1, self.settings.rollout.terms, None)
             earned += self._rewards(self.eval_pipeline, some, drawn.ids, drawn.terms).tolist()
         return earned
 
@@ -423,7 +427,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             shared = {
-                **asdict(self._present()),
+                **self._present().content(),
                 "progress": asdict(self.progress),
                 "shared_rng": self.shared_rng.bit_generator.state,
                 "averaged": self.average.policy.state_dict(),
@@ -473,7 +477,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         return nullcontext() if self._round is None else self._round.set_aside()
 
     def _clip(self, *_: object) -> None:
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.update.max_grad_norm)
         self._grad_norm = float(norm)
 
     def _gradient_norm(self) -> float:

@@ -12,7 +12,7 @@ import json
 import re
 import types
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, Union, get_args, get_origin, get_type_hints
@@ -28,6 +28,7 @@ from untilclick.app.cli.serve import service_settings
 from untilclick.app.settings.commands import Given, SettingsFile
 from untilclick.rewriter.config import BaseConfig, OfflineConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.subword_settings import (
     SubwordBaseConfig,
     SubwordConfig,
@@ -80,7 +81,8 @@ ENOUGH = {
 
 def stage_settings(kind: str, given: Given) -> dict[str, object]:
     """What a stage is told, as JSON holds it, by the names that users write."""
-    values = asdict(given.stage(KINDS[kind], kind.partition(" ")[0]))
+    values = flat(given.stage(KINDS[kind], kind.partition(" ")[0]))
+    values = {name: asdict(value) if is_dataclass(value) else value for name, value in values.items()}
     return {name: values[name] for name in OPTIONS["settings"][kind]}
 
 

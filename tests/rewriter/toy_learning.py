@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.policy.t5 import T5Policy
@@ -87,7 +88,8 @@ TOY_BASE = BaseConfig(steps=25, batch_size=32, learning_rate=2e-3, target_terms=
 TOY_WARM_START = WarmStartConfig(
     epochs=3, patience=100, batch_size=16, learning_rate=2e-3, candidate_terms=20, target_terms=10
 )
-TOY_PPO = PPOConfig(
+TOY_PPO = changed(
+    PPOConfig(),
     reward="ndcg",
     later_share=1.0,
     iterations=6,

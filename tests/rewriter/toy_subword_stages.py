@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from untilclick.rewriter.flat_settings import changed, flat
 from untilclick.rewriter.language.language import SubwordLanguage
 from untilclick.rewriter.language.subword_settings import (
     SubwordBaseConfig,
@@ -25,9 +26,10 @@ TOKENS = 290
 SETTINGS = SubwordConfig(length=10, beams=4, prompt_length=24, target_words=2)
 BASE = SubwordBaseConfig(steps=5, batch_size=16, learning_rate=5e-3, target_terms=10)
 WARM_START = SubwordWarmStartConfig(epochs=2, batch_size=16, learning_rate=5e-3, candidate_terms=20, target_terms=10)
-PPO = SubwordPPOConfig(
-    **{
-        **{name: value for name, value in vars(TOY_PPO).items() if name not in ("kl_placement", "terms")},
+PPO = changed(
+    SubwordPPOConfig(),
+    **{name: value for name, value in flat(TOY_PPO).items() if name not in ("kl_placement", "terms")}
+    | {
         "later_share": 0.0,
         "iterations": 4,
         "validate_every": 2,
@@ -35,7 +37,7 @@ PPO = SubwordPPOConfig(
         "prompts_per_iteration": 16,
         "samples_per_prompt": 8,
         "learning_rate": 2e-3,
-    }
+    },
 )
 
 

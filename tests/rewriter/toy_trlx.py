@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.policy.t5_folder import save_policy
@@ -43,7 +43,7 @@ QUERIES = [words.split()[0] for words in THEMES.values()] + [words.split()[2] fo
 with_trlx = pytest.mark.skipif(
     find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository"
 )
-CONFIG = replace(TOY_PPO, iterations=4, validate_every=2, checkpoint_every=2)
+CONFIG = changed(TOY_PPO, iterations=4, validate_every=2, checkpoint_every=2)
 OPTIONS = {
     "method.samples_per_prompt": 4,
     "method.terms": 3,
@@ -96,7 +96,7 @@ def starter(bench, folder: Path) -> Callable:
         model = folder / "model"
         model.mkdir(exist_ok=True)
         save_policy(policy, vocabulary, model)
-        config = trlx_config(replace(CONFIG, **changes), model, folder / "checkpoints")
+        config = trlx_config(changed(CONFIG, **changes), model, folder / "checkpoints")
         config = config.evolve(**(options or {}))
         right = [vocabulary.tokens[token] for token in best[:, 5].tolist()]
         trainer = RewriterPPOTrainer(

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import prompts_digest
 from untilclick.rewriter.policy.t5_folder import atomic_folder
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer, TrainerState
@@ -42,7 +43,7 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
             new / _OPTIMIZER,
         )
         state = {
-            "config": asdict(trainer.config),
+            "config": flat(trainer.config),
             "prompts": prompts_digest(trainer.prompts),
             "trainer": asdict(trainer.state),
             "kl_coef": trainer.kl.coefficient,
@@ -63,7 +64,7 @@ def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
 
 def _load(trainer: PPOTrainer, folder: Path) -> None:
     state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-    if state["config"] != asdict(trainer.config):
+    if state["config"] != flat(trainer.config):
         remedy = "repeat those, or start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
     trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))

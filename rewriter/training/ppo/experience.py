@@ -86,7 +86,7 @@ def collect(
 ) -> Experience:
     """Draw `samples_per_prompt` sequences for each prompt and ask what they earn."""
     config = estimate.config
-    rollouts = sample(policy, prompts, config.samples_per_prompt, config.terms, generator)
+    rollouts = sample(policy, prompts, config.rollout.samples_per_prompt, config.rollout.terms, generator)
     expected = score(reference, prompts, rollouts, distributions=config.needs_distributions)
     rewards = reward(rollouts)
     advantages, returns = estimate(
@@ -114,18 +114,18 @@ class AdvantageEstimator:
         """Advantages and returns, both (N, T), from the gain (N,) of each sequence."""
         config, mask = self.config, rollouts.mask
         rewards = losses.terminal_rewards(scores, mask)
-        if config.kl_placement == "reward":
+        if config.kl.placement == "reward":
             rewards -= self.kl_coef * (rollouts.log_probs - reference_log_probs) * mask
         if config.algorithm == "rloo":
-            advantages = losses.leave_one_out(rewards.sum(1).view(-1, config.samples_per_prompt)).flatten()
+            advantages = losses.leave_one_out(rewards.sum(1).view(-1, config.rollout.samples_per_prompt)).flatten()
             advantages = advantages[:, None] * mask
-            return (self._scaled(advantages, mask) if config.whiten_advantages else advantages), rewards
+            return (self._scaled(advantages, mask) if config.advantage.whiten else advantages), rewards
         advantages, returns = losses.generalised_advantages(
-            rewards, rollouts.values, mask, config.gamma, config.gae_lambda
+            rewards, rollouts.values, mask, config.advantage.gamma, config.advantage.gae_lambda
         )
-        if config.center_groups:
-            advantages = losses.center_groups(advantages, mask, config.samples_per_prompt)
-        if config.whiten_advantages:
+        if config.advantage.center_groups:
+            advantages = losses.center_groups(advantages, mask, config.rollout.samples_per_prompt)
+        if config.advantage.whiten:
             advantages = losses.masked_whiten(advantages, mask, self.total)
         return advantages, returns
 

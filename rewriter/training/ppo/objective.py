@@ -26,22 +26,22 @@ def ppo_objective(scores: SequenceScores, batch: Experience, config: PPOConfig, 
     """The loss of a part of a round whose sequences have these scores under the present weights."""
     rollouts = batch.rollouts
     surrogate = losses.clipped_policy_loss(
-        scores.log_probs, rollouts.log_probs, batch.advantages, rollouts.mask, config.clip_range
+        scores.log_probs, rollouts.log_probs, batch.advantages, rollouts.mask, config.loss.clip_range
     )
     kl, spread = _spread(scores, batch)
-    loss = surrogate.loss - config.entropy_coef * spread
+    loss = surrogate.loss - config.loss.entropy_coef * spread
     parts = {"policy_loss": surrogate.loss, "clip_share": surrogate.clip_share, "approx_kl": surrogate.approx_kl}
-    if config.kl_placement == "loss":
+    if config.kl.placement == "loss":
         loss = loss + kl_coef * kl
     if config.algorithm == "ppo":
         value_loss = losses.clipped_value_loss(
-            scores.values, rollouts.values, batch.returns, rollouts.mask, config.value_clip_range
+            scores.values, rollouts.values, batch.returns, rollouts.mask, config.loss.value_clip_range
         )
-        loss = loss + config.value_coef * value_loss
+        loss = loss + config.loss.value_coef * value_loss
         parts["value_loss"] = value_loss
-    if config.found_weight and batch.found is not None and scores.log_attention is not None:
+    if config.found.weight and batch.found is not None and scores.log_attention is not None:
         parts["found_loss"] = _found_loss(scores.log_attention, *batch.found, batch.tokens)
-        loss = loss + config.found_weight * parts["found_loss"]
+        loss = loss + config.found.weight * parts["found_loss"]
     return Objective(loss, {**parts, "kl": kl, "entropy": spread})
 
 

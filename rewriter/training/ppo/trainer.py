@@ -74,15 +74,15 @@ class PPOTrainer:
         self.policy = policy.eval()
         self.config = config
         self.reference = copy.deepcopy(policy).requires_grad_(False)
-        self.average = WeightAverage(policy, config.average_decay)
+        self.average = WeightAverage(policy, config.update.average_decay)
         self.best = copy.deepcopy(policy.state_dict())
         self.state = TrainerState()
-        self.kl = losses.KLController(config.kl_coef, config.kl_target, config.kl_horizon)
+        self.kl = losses.KLController(config.kl.coef, config.kl.target, config.kl.horizon)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         groups = [
-            *parameter_groups(policy, config.learning_rate, config.memory_learning_rate),
-            {"params": list(policy.value_head.parameters()), "lr": config.value_learning_rate},
+            *parameter_groups(policy, config.update.learning_rate, config.update.memory_learning_rate),
+            {"params": list(policy.value_head.parameters()), "lr": config.update.value_learning_rate},
         ]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -101,9 +101,9 @@ class PPOTrainer:
         """
         if self.state.round == 0:
             self._validate()
-        while self.state.round < self.config.iterations and self.state.stale < self.config.patience:
+        while self.state.round < self.config.iterations and self.state.stale < self.config.validation.patience:
             metrics = self.step()
-            if self.state.round % self.config.validate_every == 0:
+            if self.state.round % self.config.validation.every == 0:
                 metrics["validation"] = self._validate()
             log.write(self.state.round, metrics)
             if checkpoint is not None and self.state.round % self.config.checkpoint_every == 0:
@@ -120,7 +120,7 @@ class PPOTrainer:
         metrics = experience_metrics(batch)
         self.state.round += 1
         self.state.rollouts += batch.rollouts.ids.shape[0]
-        skipped = not informative(batch.rewards.gain, self.config.samples_per_prompt)
+        skipped = not informative(batch.rewards.gain, self.config.rollout.samples_per_prompt)
         if not skipped:
             metrics |= self._update(batch)
             self.average.update(self.policy)
@@ -135,14 +135,14 @@ class PPOTrainer:
         return metrics
 
     def _next_rows(self) -> NDArray[np.int64]:
-        n = min(self.config.prompts_per_iteration, len(self.prompts))
+        n = min(self.config.rollout.prompts_per_iteration, len(self.prompts))
         if len(self.state.order) < n:
             self.state.order = self.rng.permutation(len(self.prompts)).tolist()
         rows, self.state.order = self.state.order[:n], self.state.order[n:]
         return np.array(rows, dtype=np.int64)
 
     def _rollout(self, rows: NDArray[np.int64]) -> Experience:
-        seen = [drop_words(self.prompts[row], self.config.word_dropout, self.rng) for row in rows]
+        seen = [drop_words(self.prompts[row], self.config.rollout.word_dropout, self.rng) for row in rows]
         return collect(
             self.policy,
             self.reference,
@@ -156,8 +156,8 @@ class PPOTrainer:
 
     def _update(self, batch: Experience) -> dict[str, float]:
         metrics: list[dict[str, float]] = []
-        n_steps = min(self.config.minibatches, len(batch))
-        for _ in range(self.config.epochs):
+        n_steps = min(self.config.update.minibatches, len(batch))
+        for _ in range(self.config.update.epochs):
             order = torch.arange(len(batch), device=self.policy.device)
             if n_steps > 1:
                 order = order[torch.from_numpy(self.rng.permutation(len(batch)))]
@@ -169,14 +169,16 @@ class PPOTrainer:
         """One optimiser step on some prompts of a round."""
         self.optimizer.zero_grad()
         totals: dict[str, float] = {}
-        for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.micro_batches):
+        for rows in torch.arange(len(batch), device=self.policy.device).chunk(self.config.update.micro_batches):
             part = batch.of_prompts(rows)
             share = float(part.tokens.sum() / batch.tokens.sum())  # means are over tokens: parts weigh by tokens
             scores = score(self.policy, part.prompts, part.rollouts, distributions=self.config.needs_distributions)
             loss, parts = ppo_objective(scores, part, self.config, self.kl.coefficient)
             (loss * share).backward()  # type: ignore[no-untyped-call]
             totals = {name: totals.get(name, 0.0) + float(value.detach()) * share for name, value in parts.items()}
-        totals["grad_norm"] = float(nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm))
+        totals["grad_norm"] = float(
+            nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.update.max_grad_norm)
+        )
         self.optimizer.step()
         return totals
 

@@ -15,7 +15,15 @@ from untilclick.app.loop.demo import DemoConfig, run_demo
 from untilclick.app.loop.demo_ground import choose_topics
 from untilclick.app.loop.demo_memory import DemoMemory, StepRecord, step_key
 from untilclick.app.loop.simulation import SimulationConfig
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import (
+    BaseConfig,
+    OfflineConfig,
+    PolicyConfig,
+    PPOConfig,
+    RolloutConfig,
+    ValidationConfig,
+    WarmStartConfig,
+)
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.search.corpora.jsonl_docs import read_documents
 from untilclick.search.corpora.load import corpus_of
@@ -95,7 +103,10 @@ def _config(folder) -> DemoConfig:
         base=BaseConfig(steps=4),
         warm_start=WarmStartConfig(epochs=2),
         ppo=PPOConfig(
-            iterations=3, prompts_per_iteration=8, samples_per_prompt=4, validate_every=1, checkpoint_every=1
+            iterations=3,
+            checkpoint_every=1,
+            rollout=RolloutConfig(prompts_per_iteration=8, samples_per_prompt=4),
+            validation=ValidationConfig(every=1),
         ),
         evaluate=EvaluateConfig(sessions=10, resamples=50),
     )
@@ -287,6 +298,13 @@ def test_a_key_depends_on_the_key_before_and_on_every_setting():
         step_key("a", "ppo", PPOConfig(iterations=7)),
     }
     assert len(keys) == 4
+
+
+def test_a_key_is_the_one_of_version_0_1_0():
+    """Another key would have a finished demo train anew after an upgrade."""
+    settings = (PPOConfig(), OfflineConfig(), (PolicyConfig(), BaseConfig()))
+    keys = [step_key("a", "ppo", one) for one in settings]
+    assert keys == ["d6db169ce782f711", "da156edbdb4fb954", "e6617888aedd688a"]
 
 
 def test_commands_to_try_next_can_be_called_where_the_shell_does_not_find_the_program(monkeypatch):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from untilclick.rewriter.data.environment import RewardBatch
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
 from untilclick.rewriter.policy.sampling import sample, score
 from untilclick.rewriter.policy.sequences import decoder_inputs, members
@@ -21,7 +21,7 @@ from tests.rewriter.toy_subword import SHAPE, favour_the_end, toy_subword
 
 TEXTS = ["oven dough", "soil", "planet moon telescope eclipse"]
 LENGTH = 6
-LEARNING = replace(
+LEARNING = changed(
     TOY_PPO,
     iterations=50,
     terms=4,
@@ -175,7 +175,7 @@ def test_ppo_learns_token_by_token(placement):
     policy, vocabulary = toy_subword()
     prompts = [vocabulary.prompt(text, 24) for text in TEXTS]
     trainer = PPOTrainer(
-        policy, prompts, LetterShare(), replace(LEARNING, kl_placement=placement), lambda policy: 0.0
+        policy, prompts, LetterShare(), changed(LEARNING, kl_placement=placement), lambda policy: 0.0
     )
     rounds = [trainer.step() for _ in range(LEARNING.iterations)]
     assert rounds[0]["kl"] == pytest.approx(0.0, abs=1e-5)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
 
 from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.policy.models import open_rewriter
 from untilclick.rewriter.stages.record import read_stage
 from untilclick.rewriter.stages.subword_base import SubwordStart
@@ -31,7 +31,7 @@ def test_ppo_in_trlx_writes_the_stage_of_a_subword_t5(bench, tmp_path, monkeypat
     sessions = tuple(toy_sessions(toy_topics(), each=1))
     run_subword_base(bench, tmp_path, SubwordStart(pretrained(tmp_path / "t5"), SETTINGS), BASE)
     run_warm_start(bench, tmp_path, sessions, WARM_START)
-    settings = replace(PPO, iterations=4, validate_every=2)
+    settings = changed(PPO, iterations=4, validate_every=2)
     config = trlx_config(settings, tmp_path / "warm_start", tmp_path / "ppo.trlx")
     folder = ppo_trlx.main(ppo_trlx.PPOTrlxStage(RunConfig(tmp_path), config), bench, sessions)
     assert folder == tmp_path / "ppo"
@@ -39,5 +39,5 @@ def test_ppo_in_trlx_writes_the_stage_of_a_subword_t5(bench, tmp_path, monkeypat
     assert (model.policy.decoding, model.language.settings) == ("tokens", SETTINGS)
     record = read_stage(folder)
     assert record.config["terms"] == SETTINGS.length
-    assert record.figures["rollouts"] == 4 * PPO.prompts_per_iteration * PPO.samples_per_prompt
+    assert record.figures["rollouts"] == 4 * PPO.rollout.prompts_per_iteration * PPO.rollout.samples_per_prompt
     assert not (tmp_path / "ppo.trlx").exists()

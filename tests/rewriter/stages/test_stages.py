@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.serving import bundle
@@ -83,7 +84,7 @@ def test_the_chosen_blend_beats_the_original_query_on_validation(trained):
 
 
 def test_ppo_writes_a_model_metrics_and_leaves_no_checkpoint(run, bench):
-    config = replace(TOY_PPO, validate_every=2)
+    config = changed(TOY_PPO, validate_every=2)
     folder = run_ppo(bench, run, SESSIONS, config)
     record = read_stage(folder)
     assert set(record.figures) == {"queries", "rollouts", "best_round"} | FIGURES
@@ -116,7 +117,7 @@ def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, bench,
         run_ppo(bench, run, SESSIONS, TOY_PPO, interrupt_after(5))
     assert (run / "ppo.checkpoint").is_dir()
     with pytest.raises(ModelError, match="other settings"):
-        run_ppo(bench, run, SESSIONS, replace(TOY_PPO, clip_range=0.3))
+        run_ppo(bench, run, SESSIONS, changed(TOY_PPO, clip_range=0.3))
     rounds: list[int] = []
     run_ppo(bench, run, SESSIONS, TOY_PPO, lambda done, total, reward: rounds.append(done))
     assert rounds == [4, 5, 6]
@@ -149,14 +150,14 @@ def test_a_checkpoint_can_be_dropped(bench, run):
 
 @pytest.mark.parametrize("reward", ["expected_click", "click", "rank", "hindsight"])
 def test_every_reward_trains(bench, run, reward):
-    folder = run_ppo(bench, run, SESSIONS, replace(TOY_PPO, reward=reward, iterations=2, validate_every=2))
+    folder = run_ppo(bench, run, SESSIONS, changed(TOY_PPO, reward=reward, iterations=2, validate_every=2))
     assert read_stage(folder).config["reward"] == reward
     assert len(lines(run)) == 2
 
 
 def test_a_log_without_topics_is_learned_from_by_its_clicks(bench, run):
     live = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
-    folder = run_ppo(bench, run, live, replace(TOY_PPO, iterations=2, validate_every=2))
+    folder = run_ppo(bench, run, live, changed(TOY_PPO, iterations=2, validate_every=2))
     assert read_stage(folder).figures["queries"] > 10
 
 
@@ -214,7 +215,7 @@ def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(bench, tra
     """The last stage of a run is exported: it used to be a PPO or offline model of a warm start that was no more."""
     (tmp_path / "base").symlink_to(trained / "base")
     run_warm_start(bench, tmp_path, SESSIONS, TOY_WARM_START)
-    run_ppo(bench, tmp_path, SESSIONS, replace(TOY_PPO, iterations=1, validate_every=1))
+    run_ppo(bench, tmp_path, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
     run_offline(bench, tmp_path, SESSIONS, OfflineConfig(epochs=1))
     assert left(tmp_path) == ["base", "offline", "ppo", "ppo.log", "warm_start"]
     with pytest.raises(DataError):
@@ -246,6 +247,6 @@ def test_a_new_base_leaves_the_base_alone(bench, trained, tmp_path):
 
 def test_ppo_and_offline_leave_each_other_alone(bench, run):
     run_offline(bench, run, SESSIONS, OfflineConfig(epochs=1))
-    run_ppo(bench, run, SESSIONS, replace(TOY_PPO, iterations=1, validate_every=1))
+    run_ppo(bench, run, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
     run_offline(bench, run, SESSIONS, OfflineConfig(epochs=1))
     assert left(run) == ["base", "offline", "ppo", "ppo.log", "warm_start"]

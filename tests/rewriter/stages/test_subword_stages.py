@@ -26,6 +26,7 @@ from untilclick.rewriter.data.hindsight import TargetMaker, TargetSettings
 from untilclick.rewriter.data.logged_queries import JudgedQuery, clicked_queries, training_query
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.data.rewards import NdcgReward
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.subword_settings import SubwordConfig, is_subword_stage
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.policy.models import SubwordModel, model_rewriter, open_rewriter
@@ -108,7 +109,7 @@ def test_ppo_raises_the_reward_of_texts(bench, taught, tmp_path):
     policy, language = copy.deepcopy(taught[0]), taught[1]
     surroundings, prompts = environment(bench, language)
     before = mean_gain(policy, surroundings, prompts)
-    config = replace(PPO, terms=SETTINGS.length, iterations=25, validate_every=25)
+    config = changed(PPO, terms=SETTINGS.length, iterations=25, validate_every=25)
     counted = iter(range(100))
     trainer = PPOTrainer(policy, prompts, surroundings, config, lambda _: float(next(counted)))
     with TrainingLog(tmp_path) as log:
@@ -173,7 +174,7 @@ def test_an_interrupted_run_of_a_subword_t5_goes_on(run, bench, tmp_path):
         if done == 3:
             raise KeyboardInterrupt
 
-    config = replace(PPO, checkpoint_every=2)
+    config = changed(PPO, checkpoint_every=2)
     with pytest.raises(KeyboardInterrupt):
         run_ppo(bench, tmp_path, SESSIONS, config, stop)
     run_ppo(bench, tmp_path, SESSIONS, config)

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.training.distillation import distil, divergence, mean_divergence
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
-CONFIG = OfflineConfig(distil_epochs=30, batch_size=8, learning_rate=1e-2, word_dropout=0.0)
+CONFIG = changed(OfflineConfig(), distil_epochs=30, batch_size=8, learning_rate=1e-2, word_dropout=0.0)
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_the_weights_of_the_best_pass_are_left_and_not_those_of_the_last(student
     """The divergence reported used to be that of the last pass, whichever weights were kept."""
     before, weights = mean_divergence(student, teacher, prompts, 8), copy.deepcopy(student.state_dict())
     scores = iter([1.0, 0.5, 0.9])
-    config = OfflineConfig(distil_epochs=2, batch_size=8, learning_rate=1e-2, word_dropout=0.0)
+    config = changed(OfflineConfig(), distil_epochs=2, batch_size=8, learning_rate=1e-2, word_dropout=0.0)
     assert distil(student, teacher, prompts, config, lambda _: next(scores)) == (0, (1.0, 0.5, 0.9))
     assert all(torch.equal(weights[name], weight) for name, weight in student.state_dict().items())
     assert mean_divergence(student, teacher, prompts, 8) == before

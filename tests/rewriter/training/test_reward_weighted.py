@@ -14,6 +14,7 @@ import torch
 
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import render
 from untilclick.rewriter.language.vocabulary import EOS_ID
 from untilclick.rewriter.policy.sampling import score
@@ -46,7 +47,9 @@ from tests.rewriter.toy_learning import (
 )
 from tests.rewriter.toy_stages import run_base, run_offline, run_warm_start
 
-CONFIG = OfflineConfig(epochs=20, patience=100, batch_size=8, learning_rate=3e-3, kl_coef=0.01, word_dropout=0.0)
+CONFIG = changed(
+    OfflineConfig(), epochs=20, patience=100, batch_size=8, learning_rate=3e-3, kl_coef=0.01, word_dropout=0.0
+)
 SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 
 
@@ -113,7 +116,7 @@ def test_it_starts_from_the_warm_start_where_there_is_one(run, bench):
 
 
 def test_the_same_seed_gives_the_same_weights(run, bench):
-    one, other = (load_policy(run_offline(bench, run, SESSIONS, replace(CONFIG, epochs=1)))[0] for _ in range(2))
+    one, other = (load_policy(run_offline(bench, run, SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2))
     assert all(torch.equal(first, second) for first, second in zip(one.parameters(), other.parameters(), strict=True))
 
 
@@ -145,12 +148,12 @@ def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_ou
 
 
 def test_advantage_weights_tell_the_actions_of_a_prompt_apart_and_are_bounded(vocabulary):
-    config = replace(CONFIG, weighting="advantage", temperature=0.5)
+    config = changed(CONFIG, weighting="advantage", temperature=0.5)
     actions = [action(vocabulary, "oven", "dough", 1.0), action(vocabulary, "oven", "flour", 0.0)]
     good, poor = (one.weight for one in weigh(actions, config))
     assert good / poor == pytest.approx(math.exp(1 / 0.5))
     assert (good + poor) / 2 == pytest.approx(1)
-    good, poor = (one.weight for one in weigh(actions, replace(config, temperature=0.01, max_weight=2.0)))
+    good, poor = (one.weight for one in weigh(actions, changed(config, temperature=0.01, max_weight=2.0)))
     assert good / poor == pytest.approx(2 / math.exp(-0.5 / 0.01), rel=1e-6)
 
 
@@ -185,14 +188,14 @@ def test_the_kl_to_the_start_is_0_at_the_start_and_holds_the_policy_back(bench, 
     reference = copy.deepcopy(policy)
 
     def loss(kl_coef):
-        config = replace(CONFIG, kl_coef=kl_coef)
+        config = changed(CONFIG, kl_coef=kl_coef)
         return float(weighted_loss(policy, reference, actions, config, np.random.default_rng(0)).detach())
 
     assert loss(5.0) == pytest.approx(loss(0.0), abs=1e-4)
     moved = []
     for kl_coef in (0.0, 50.0):
         learner = copy.deepcopy(policy)
-        config = replace(CONFIG, kl_coef=kl_coef, epochs=20, learning_rate=1e-2)
+        config = changed(CONFIG, kl_coef=kl_coef, epochs=20, learning_rate=1e-2)
         scores = iter(range(100))
         train_reward_weighted(learner, actions, config, lambda _, scores=scores: float(next(scores)))
         batch = collate([actions[0].action.prompt], policy.vocabulary_size)
@@ -205,6 +208,6 @@ def test_the_best_epoch_is_kept_and_training_stops_without_a_new_one(bench, voca
     start = copy.deepcopy(policy.state_dict())
     scores = iter([1.0, 0.5, 0.9, 0.8])
     actions = [WeightedAction(action(vocabulary, "oven", "star"), 1.0)]
-    best, found = train_reward_weighted(policy, actions, replace(CONFIG, patience=3), lambda _: next(scores))
+    best, found = train_reward_weighted(policy, actions, changed(CONFIG, patience=3), lambda _: next(scores))
     assert (best, found) == (0, (1.0, 0.5, 0.9, 0.8))
     assert all(torch.equal(start[name], weight) for name, weight in policy.state_dict().items())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
 
 from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.search.errors import UntilclickError
 
 from tests.rewriter.toy_trlx import CONFIG
@@ -44,7 +44,7 @@ def ppo_config():
     ],
 )
 def test_our_settings_survive_the_way_through_a_trlx_configuration(trlx_config, ppo_config, tmp_path, changes):
-    settings = replace(CONFIG, **changes)
+    settings = changed(CONFIG, **changes)
     assert ppo_config(trlx_config(settings, tmp_path, tmp_path)) == settings
 
 
@@ -65,7 +65,7 @@ def test_the_defaults_survive_the_way_through_a_trlx_configuration(trlx_config, 
 )
 def test_sizes_that_trlx_cannot_express_are_refused_with_both_numbers(trlx_config, tmp_path, changes, problem):
     with pytest.raises(UntilclickError, match=problem):
-        trlx_config(replace(CONFIG, **changes), tmp_path, tmp_path)
+        trlx_config(changed(CONFIG, **changes), tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.logged_actions import LoggedAction
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
@@ -34,8 +34,15 @@ from tests.rewriter.toy_learning import (
 )
 from tests.rewriter.toy_stages import run_base, run_offline
 
-CONFIG = OfflineConfig(
-    method="ilql", epochs=10, batch_size=8, learning_rate=3e-3, head_learning_rate=1e-2, word_dropout=0.0, terms=3
+CONFIG = changed(
+    OfflineConfig(),
+    method="ilql",
+    epochs=10,
+    batch_size=8,
+    learning_rate=3e-3,
+    head_learning_rate=1e-2,
+    word_dropout=0.0,
+    terms=3,
 )
 SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 DECODINGS = pytest.mark.parametrize("decoding", ["parallel", "autoregressive"])
@@ -87,7 +94,7 @@ def start(bench, tmp_path):
         folder.mkdir(exist_ok=True)
         save_policy(shaken(policy), vocabulary, folder)
         actions = actions_of(vocabulary) * repeats
-        config = ilql_config(replace(CONFIG, **changes), folder, tmp_path / "checkpoints", len(actions))
+        config = ilql_config(changed(CONFIG, **changes), folder, tmp_path / "checkpoints", len(actions))
         trainer = RewriterILQLTrainer(config=config, validation=lambda policy: 0.0, stop_sequences=[])
         trainer.make_experience(actions, [one.mean_return for one in actions])
         trainer.iter_count = 0
@@ -296,7 +303,7 @@ def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, 
 
     monkeypatch.setattr(ilql, "distil", spied)
     monkeypatch.setattr(StageInput, "score", lambda self, policy: float(next(scores)))
-    figures = ilql.train_ilql(start, actions, tmp_path, replace(CONFIG, epochs=1), None)
+    figures = ilql.train_ilql(start, actions, tmp_path, changed(CONFIG, epochs=1), None)
     assert figures["kept_start"] == float(not better)
     assert figures["validation_best"] == figures["validation_distilled" if better else "validation_start"]
     unchanged = all(
@@ -311,7 +318,7 @@ def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, 
 def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(bench, tmp_path):
     run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
     with pytest.raises(UntilclickError, match=r"offline\.epochs is 0"):
-        run_offline(bench, tmp_path, SESSIONS, replace(CONFIG, epochs=0))
+        run_offline(bench, tmp_path, SESSIONS, changed(CONFIG, epochs=0))
 
 
 @with_trlx
@@ -347,7 +354,7 @@ def test_the_same_seed_gives_the_same_weights(bench, tmp_path):
     run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
     found = []
     for _ in range(2):
-        run_offline(bench, tmp_path, SESSIONS, replace(CONFIG, epochs=2))
+        run_offline(bench, tmp_path, SESSIONS, changed(CONFIG, epochs=2))
         found.append(copy.deepcopy(load_policy(tmp_path / "offline")[0].state_dict()))
     assert all(torch.equal(weight, found[1][name]) for name, weight in found[0].items())
     assert np.isfinite(read_stage(tmp_path / "offline").figures["validation_heads"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from transformers import T5ForConditionalGeneration
 
 from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.policy.subword import load_subword, save_subword
 
 from tests.rewriter.toy_learning import THEMES
@@ -22,7 +22,7 @@ if find_spec("trlx") is None:
 pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
 
 WORDS = frozenset(" ".join(THEMES.values()).split())
-SETTINGS = replace(
+SETTINGS = changed(
     PPOConfig(),
     prompts_per_iteration=6,
     samples_per_prompt=8,

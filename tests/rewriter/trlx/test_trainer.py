@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
 
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.policy.distributions import exact_kl
 from untilclick.rewriter.policy.sampling import score
@@ -213,13 +213,13 @@ def test_both_backends_do_the_same_to_the_same_policy(start, bench, vocabulary, 
             wanted = np.repeat(right[rows], ids.shape[0] // rows.size)
             return RewardBatch(((ids == wanted[:, None]) & mask).any(1).astype(np.float64))
 
-    ours = PPOTrainer(policy, prompts, Environment(), replace(CONFIG, **changes), lambda policy: 0.0)
+    ours = PPOTrainer(policy, prompts, Environment(), changed(CONFIG, **changes), lambda policy: 0.0)
     ours.schedule.step = lambda: None  # a schedule of its own: compare at one learning rate
     for group in ours.optimizer.param_groups:
-        group["lr"] = CONFIG.learning_rate
+        group["lr"] = CONFIG.update.learning_rate
     trainer.scheduler.step = lambda: None
     for group in trainer.opt.optimizer.param_groups:
-        group["lr"] = CONFIG.learning_rate
+        group["lr"] = CONFIG.update.learning_rate
     trainer.rng = trainer.shared_rng  # the built-in trainer has one source of random numbers
     expected = [ours.step() for _ in range(3)]
     trainer.learn()
@@ -337,7 +337,7 @@ def test_the_learning_rate_rises_over_ten_rounds_whatever_a_round_is_cut_into(st
         schedule = trainer.scheduler.scheduler
         assert schedule.total_iters == 10 * steps
         assert schedule.last_epoch == 12 * steps
-        assert trainer.scheduler.get_last_lr()[0] == pytest.approx(CONFIG.learning_rate)
+        assert trainer.scheduler.get_last_lr()[0] == pytest.approx(CONFIG.update.learning_rate)
 
 
 def test_the_schedule_steps_once_a_step_on_any_number_of_processes(start, monkeypatch):
@@ -378,7 +378,7 @@ def test_evaluation_takes_as_many_prompts_at_a_time_as_a_round_has(start, monkey
     monkeypatch.setattr(trainer.average.policy, "batch", lambda prompts: sizes.append(len(prompts)) or batch(prompts))
     earned = trainer._greedy_rewards()
     assert sizes == [4, 4, 3]
-    trainer.settings = replace(trainer.settings, prompts_per_iteration=100)
+    trainer.settings = changed(trainer.settings, prompts_per_iteration=100)
     assert trainer._greedy_rewards() == earned
     assert sizes == [4, 4, 3, 11]
 

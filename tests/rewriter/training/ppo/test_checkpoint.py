@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend, TrainingQuery
 from untilclick.rewriter.data.rewards import NdcgReward
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.training.ppo import checkpoint
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer
 from untilclick.search.corpora.load import corpus_of
@@ -25,7 +24,7 @@ def trainer_of(bench, **changes) -> PPOTrainer:
     queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
     environment = RewardEnvironment(CorpusScorer.of(bench, vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
     prompts = [prompt_of(vocabulary, "oven")]
-    return PPOTrainer(policy, prompts, environment, replace(TOY_PPO, **changes), lambda policy: 0.0)
+    return PPOTrainer(policy, prompts, environment, changed(TOY_PPO, **changes), lambda policy: 0.0)
 
 
 @pytest.fixture

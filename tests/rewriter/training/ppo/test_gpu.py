@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from untilclick.rewriter.data.environment import RewardBatch
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator on this machine"),
 ]
 WORDS = ["oven", "soil", "boat", "violin", "planet", "train"]
-SETTINGS = replace(TOY_PPO, minibatches=2, prompts_per_iteration=6)
+SETTINGS = changed(TOY_PPO, minibatches=2, prompts_per_iteration=6)
 
 
 class EvenTokens:
@@ -52,7 +52,7 @@ def test_a_round_on_the_accelerator_is_that_of_the_cpu(bench, decoding, placemen
     found = []
     for device in ("cpu", "cuda"):
         own = copy.deepcopy(policy).to(device)
-        config = replace(SETTINGS, kl_placement=placement)
+        config = changed(SETTINGS, kl_placement=placement)
         trainer = PPOTrainer(own, prompts, EvenTokens(), config, lambda _: 0.0)
         metrics = [trainer.step() for _ in range(2)]
         assert all(weight.device.type == device for weight in own.parameters())

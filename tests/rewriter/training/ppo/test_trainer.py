@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.vocabulary import EOS_ID
 from untilclick.rewriter.policy.distributions import exact_kl
 from untilclick.rewriter.policy.sampling import score
@@ -39,7 +39,7 @@ def trainer_of(
     policy: T5Policy, prompts, reward=PlantedReward, validation=lambda policy: 0.0, **changes
 ) -> PPOTrainer:
     best = policy.first_step_log_probs(collate(prompts, policy.vocabulary_size)).topk(6, dim=-1).indices
-    return PPOTrainer(policy, prompts, reward(best[:, 5].tolist()), replace(TOY_PPO, **changes), validation)
+    return PPOTrainer(policy, prompts, reward(best[:, 5].tolist()), changed(TOY_PPO, **changes), validation)
 
 
 def weights_of(policy: T5Policy) -> dict[str, torch.Tensor]:
@@ -115,7 +115,7 @@ def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(bench, v
     assert equal(before, weights_of(trainer.policy))
     assert [one["skipped"] for one in metrics] == [1.0, 1.0, 1.0]
     assert trainer.state.round == 3
-    assert trainer.kl.coefficient == TOY_PPO.kl_coef
+    assert trainer.kl.coefficient == TOY_PPO.kl.coef
     assert make_trainer(bench, vocabulary).step()["skipped"] == 0.0
 
 
@@ -165,7 +165,7 @@ def test_a_pass_takes_as_many_steps_as_there_are_minibatches(bench, vocabulary, 
     assert len(seen) == 2 * minibatches
     whole = sorted(row.tolist() for part in seen[:minibatches] for row in part)
     assert whole == sorted(row.tolist() for part in seen[minibatches:] for row in part)
-    assert len(whole) == TOY_PPO.prompts_per_iteration
+    assert len(whole) == TOY_PPO.rollout.prompts_per_iteration
 
 
 def test_gradients_are_clipped(bench, vocabulary):
@@ -222,8 +222,8 @@ def test_advantages_of_real_tokens_are_scaled_and_padding_has_none(bench, vocabu
 def test_leave_one_out_advantages_compare_samples_of_one_prompt(bench, vocabulary):
     trainer = make_trainer(bench, vocabulary, algorithm="rloo", whiten_advantages=False)
     batch = trainer._rollout(np.arange(4))
-    gains = batch.rewards.gain.reshape(4, TOY_PPO.samples_per_prompt)
-    others = (gains.sum(1, keepdims=True) - gains) / (TOY_PPO.samples_per_prompt - 1)
+    gains = batch.rewards.gain.reshape(4, TOY_PPO.rollout.samples_per_prompt)
+    others = (gains.sum(1, keepdims=True) - gains) / (TOY_PPO.rollout.samples_per_prompt - 1)
     assert batch.advantages[:, 0].tolist() == pytest.approx((gains - others).ravel().tolist(), abs=1e-6)
 
 

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 
-from untilclick.rewriter.language.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.language.sparse_rows import entries_of
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.serving.blend import context_share
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.bm25 import idf, weight_matrix
+from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 FEEDBACK_DOCUMENTS = 10

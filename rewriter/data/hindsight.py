@@ -17,8 +17,8 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.pseudo_queries import best_terms
 from untilclick.rewriter.language.soft_targets import SoftTarget
-from untilclick.rewriter.language.sparse_rows import heaviest
 from untilclick.search.measures.metrics import dcg, ranks_to
+from untilclick.search.text.heaviest import heaviest
 
 GAIN_DEPTH = 10
 """Ranks beyond this count as not found: nobody clicks there. Looking down to rank 100 makes the gains of good and

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from untilclick.rewriter.language.soft_targets import SoftTarget
-from untilclick.rewriter.language.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.language.sparse_rows import entries_of
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.search.records import Corpus
 from untilclick.search.text.analysis import terms as analyse
+from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 MAX_DOCUMENT_SHARE = 0.2

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-from untilclick.rewriter.language.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.language.sparse_rows import entries_of
 from untilclick.search.text.analysis import terms
+from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 Weights = Sequence[tuple[str, float]]

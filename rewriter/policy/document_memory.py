@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from untilclick.rewriter.language.log_space import TINY
-from untilclick.rewriter.language.sparse_rows import entries_of, heaviest
+from untilclick.rewriter.language.sparse_rows import entries_of
 from untilclick.rewriter.language.vocabulary import PAD_ID
+from untilclick.search.text.heaviest import heaviest
 
 
 @dataclass(frozen=True)

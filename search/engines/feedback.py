@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from untilclick.search.records import Document, Feedback, ScoredDoc
 from untilclick.search.text.analysis import term_of, words
+from untilclick.search.text.heaviest import heaviest
 
 FEEDBACK_DOCUMENTS = 10
 """First documents of the ranking that the model is made from; the usual choice of RM3 baselines."""
@@ -134,16 +135,10 @@ def relevance_model(
     weighted = [share * document.term_counts for share, document in zip(shares, documents, strict=True)]
     term_ids, places = np.unique(np.concatenate([document.term_ids for document in documents]), return_inverse=True)
     model = np.asarray(np.bincount(places, np.concatenate(weighted), len(term_ids)), dtype=np.float64)
-    heaviest = _heaviest(model, [lexicon.terms[i] for i in term_ids.tolist()], n)
-    mass = float(model[heaviest].sum())
-    surfaces = _surfaces(term_ids[heaviest], documents, lexicon)
-    return [(surfaces[int(term_ids[place])], float(model[place]) / mass) for place in heaviest]
-
-
-def _heaviest(model: NDArray[np.float64], terms: Sequence[str], n: int) -> list[int]:
-    """Places of the n largest weights, largest first, ties alphabetically."""
-    least = -np.partition(-model, n - 1)[n - 1] if n < len(model) else 0.0
-    return sorted(np.flatnonzero(model >= least).tolist(), key=lambda place: (-model[place], terms[place]))[:n]
+    best = heaviest(model, n, ties=[lexicon.terms[i] for i in term_ids.tolist()])
+    mass = float(model[best].sum())
+    surfaces = _surfaces(term_ids[best], documents, lexicon)
+    return [(surfaces[int(term_ids[place])], float(model[place]) / mass) for place in best]
 
 
 def _surfaces(term_ids: NDArray[np.int32], documents: Sequence[AnalysedDocument], lexicon: Lexicon) -> dict[int, str]:

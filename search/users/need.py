@@ -10,6 +10,7 @@ import numpy as np
 from untilclick.search.engines.bm25 import idf
 from untilclick.search.records import Topic
 from untilclick.search.text.analysis import STOP_WORDS, term_of, words
+from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 VOCABULARY_SIZE = 20
@@ -53,8 +54,7 @@ class NeedReader:
     def _read(self, topic: Topic) -> Need:
         own_words = content_words(topic.query)
         own_terms = {term_of(word) for word in own_words}
-        heaviest = self._heaviest_terms(topic)
-        kept = [i for i in heaviest if self._index.terms[i] not in own_terms][:VOCABULARY_SIZE]
+        kept = [i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms][:VOCABULARY_SIZE]
         vocabulary = tuple(self._index.surfaces[i] for i in kept)
         return Need(topic.topic_id, own_words, vocabulary, self._rarity(own_words + vocabulary))
 
@@ -70,9 +70,9 @@ class NeedReader:
             found.append(counts.indices[own].astype(np.int64))
             weights.append(grade * (1.0 + np.log(counts.data[own])) * self._idf[found[-1]])
         term_ids, places = np.unique(np.concatenate(found), return_inverse=True)
-        sums = np.bincount(places, np.concatenate(weights), len(term_ids))
-        heaviest = np.argsort(-sums, kind="stable")[: VOCABULARY_SIZE + len(topic.query.split())]
-        return [int(term_id) for term_id in term_ids[heaviest]]
+        sums = np.asarray(np.bincount(places, np.concatenate(weights), len(term_ids)), dtype=np.float64)
+        best = heaviest(sums, VOCABULARY_SIZE + len(topic.query.split()))
+        return [int(term_id) for term_id in term_ids[best]]
 
     def _rarity(self, known: tuple[str, ...]) -> dict[str, float]:
         ids = {word: self._index.term_ids.get(term_of(word) or "") for word in known}

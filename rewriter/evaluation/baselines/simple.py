@@ -15,12 +15,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from untilclick.rewriter.evaluation.systems import Answer, TypedTopic
-from untilclick.rewriter.language.sparse_rows import heaviest
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.metrics import grades_in_rank_order, ideal_dcg, ndcg, reciprocal_rank
 from untilclick.search.records import WeightedQuery
 from untilclick.search.text.analysis import terms
+from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 

@@ -33,10 +33,11 @@ from untilclick.app.cli.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
-from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, evaluate_systems, typed_queries
+from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, evaluate_systems
 from untilclick.rewriter.evaluation.results import Results
-from untilclick.rewriter.evaluation.statistics import Comparison, compare
+from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.evaluation.typed_topics import typed_queries
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.policy.models import TermModel, model_rewriter
 from untilclick.rewriter.serving.blend import COLD_START
@@ -181,7 +182,8 @@ def row_of(trials: Sequence[Trial]) -> Row:
     base = np.array([trial.values["base"] for trial in trials])  # (S, n)
     streams = iter(np.random.default_rng([0, 1]).spawn(3 + len(trials)))
     mean = base.mean(axis=0)
-    own = [compare(("base", "bm25"), MEASURE, (one, bm25), next(streams)) for one in base]
+    plain, feedback, mean_base = TopicValues("bm25", bm25), TopicValues("rm3", rm3), TopicValues("base", mean)
+    own = [compare(TopicValues("base", one), plain, MEASURE, next(streams)) for one in base]
     return Row(
         corpus=first.corpus,
         blend_chosen_here=first.corpus in BLEND_CHOSEN_ON,
@@ -192,10 +194,10 @@ def row_of(trials: Sequence[Trial]) -> Row:
         rm3=float(rm3.mean()),
         spelling=float(spelling.mean()),
         base=tuple(float(one) for one in base.mean(axis=1)),
-        against_bm25=compare(("base", "bm25"), MEASURE, (mean, bm25), next(streams)),
-        against_rm3=compare(("base", "rm3"), MEASURE, (mean, rm3), next(streams)),
+        against_bm25=compare(mean_base, plain, MEASURE, next(streams)),
+        against_rm3=compare(mean_base, feedback, MEASURE, next(streams)),
         harmed=fmean(one.harmed_share for one in own),
-        rm3_against_bm25=compare(("rm3", "bm25"), MEASURE, (rm3, bm25), next(streams)),
+        rm3_against_bm25=compare(feedback, plain, MEASURE, next(streams)),
         training_seconds=fmean(trial.training_seconds for trial in trials),
     )
 

@@ -42,9 +42,9 @@ from untilclick.rewriter.evaluation.baselines.simple import (
     ConcatenationSettings,
     SessionConcatenation,
 )
-from untilclick.rewriter.evaluation.evaluate import typed_queries
-from untilclick.rewriter.evaluation.statistics import Comparison, compare
+from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.evaluation.typed_topics import typed_queries
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.policy.models import TermModel, model_rewriter
 from untilclick.rewriter.rewrite import RewriteRequest
@@ -247,7 +247,8 @@ def outcome_of(data: str, setting: str, topics: Sequence[TypedTopic], parts: Seq
 
     def compared(chosen: NDArray[np.bool_]) -> tuple[Comparison, ...]:
         return tuple(
-            compare(pair, MEASURE, (mean[pair[0]][chosen], mean[pair[1]][chosen]), next(streams)) for pair in PAIRS
+            compare(TopicValues(a, mean[a][chosen]), TopicValues(b, mean[b][chosen]), MEASURE, next(streams))
+            for a, b in PAIRS
         )
 
     return Outcome(

@@ -28,8 +28,8 @@ from untilclick.app.terminal.progress import Update, steps
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
-from untilclick.rewriter.evaluation.report.page import FEW_TOPICS
 from untilclick.rewriter.evaluation.results import Results
+from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 from untilclick.search.text.synonyms import note_on_synonyms

@@ -1,8 +1,7 @@
 """Results of an evaluation for the terminal: a table of systems, the main finding, and a table of differences.
 
-The finding and its remarks are those of the report, `untilclick.rewriter.evaluation.report.page`, which shows
-everything else too.
-"""
+The finding and its remarks come from `untilclick.rewriter.evaluation.verdict`, as in the report, which shows
+everything else too."""
 
 from __future__ import annotations
 
@@ -11,9 +10,10 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from untilclick.app.terminal.terminal import number, plain_table, share
-from untilclick.rewriter.evaluation.report.page import (
-    BASELINE,
-    MEASURE,
+from untilclick.rewriter.evaluation.results import Results
+from untilclick.rewriter.evaluation.system_names import BASELINE, SYSTEM_TITLES, title_of
+from untilclick.rewriter.evaluation.verdict import (
+    HEADLINE_MEASURE,
     best_baseline,
     caution,
     kind_of_topics,
@@ -21,7 +21,6 @@ from untilclick.rewriter.evaluation.report.page import (
     subject_of,
     verdict,
 )
-from untilclick.rewriter.evaluation.results import SYSTEM_TITLES, Results, title_of
 from untilclick.search.measures.metrics import MEASURES
 
 
@@ -71,17 +70,19 @@ def differences_table(results: Results, rivals: Sequence[str] | None = None) -> 
     subject = subject_of(results)
     names = SYSTEM_TITLES if rivals is None else rivals
     comparisons = [
-        comparison for name in names if subject and (comparison := results.comparison(subject, name, MEASURE))
+        comparison
+        for name in names
+        if subject and (comparison := results.comparison(subject, name, HEADLINE_MEASURE))
     ]
     if subject is None or not comparisons:
         return None
-    table = plain_table((f"{title_of(subject)} against", MEASURE, "95 % interval", "topics better", "worse"))
+    table = plain_table((f"{title_of(subject)} against", HEADLINE_MEASURE, "95 % interval", "topics better", "worse"))
     for comparison in comparisons:
         low, high = comparison.ci95
         interval = f"{low:+z.3f} to {high:+z.3f}"
         counts = f"{comparison.wins:,}", f"{comparison.losses:,}"
         table.add_row(title_of(comparison.b), f"{comparison.difference:+z.3f}", interval, *counts)
     strongest = best_baseline(results)
-    if strongest != BASELINE and results.comparison(subject, strongest, MEASURE):
+    if strongest != BASELINE and results.comparison(subject, strongest, HEADLINE_MEASURE):
         table.caption = f"The strongest baseline: {title_of(strongest)}."
     return table

@@ -1,14 +1,15 @@
-"""Whether a new rewriter, the challenger, is better than the one that answers, the champion, on search sessions that
-renewals keep from every version.
+"""Whether a newly trained rewriter, the challenger, is better than the active one, the champion.
 
-The sessions are parted by a hash of their need that does not change from version to version: what one version is
-judged by, no version made from `kept_for_judging` ever learned from (`untilclick train` reads whole logs). Where
-sessions name a simulated user's topic, its judgments count. Otherwise a clicked document is relevant, and rankings
-are compared on those documents alone that searchers were shown, because nobody could click on others (condensed
+Both are judged on sessions that every renewal keeps apart. A hash of the need decides which sessions these are, and
+does not change from version to version: a version made from `kept_for_judging` has never learned from the sessions
+that later versions are judged by. (`untilclick train` reads whole logs.)
+
+If sessions name a simulated user's topic, the topic's judgments are the grades. Otherwise a clicked document is
+relevant, and only documents that searchers were shown are ranked, because nobody could click on others (condensed
 lists: Sakai, "Alternatives to Bpref", SIGIR 2007). That favours the version that made the lists of the log;
 interleaving (`/v1/experiments`) does not.
 
-Judged are first queries of sessions; those of one need count as one, because they are won and lost together.
+Only first queries of sessions are judged. Queries of one need count as one, because they are won and lost together.
 """
 
 from __future__ import annotations
@@ -18,48 +19,48 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.rewriter.data.logged_queries import JudgedQuery, SplitLog, need_of_query, split_sessions
-from untilclick.rewriter.evaluation.statistics import Comparison, compare
+from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import ScoredDoc, Session, Topic, WeightedQuery
 
 JUDGED_SHARE = 0.2
-"""Share of the needs that are kept for judging."""
+"""Share of the needs that are kept apart for judging."""
 MEASURE = "nDCG@10"
 MAX_JUDGED = 2_000
-"""Queries judged at most; with as many, differences of .01 show."""
+"""Largest number of queries that are judged; with as many, differences of .01 show."""
 MIN_JUDGED = 30
-"""Needs below which nobody is called better: intervals of a few differences are far too narrow."""
-CERTAIN = 0.05
-"""Largest p at which a difference is no chance."""
+"""Smallest number of needs for a decision: intervals of a few differences are far too narrow."""
 _DEPTH = 10
-_TOGETHER = 64
-"""Queries rewritten at once."""
+_BATCH = 64
+"""Queries rewritten in one call."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A rewriter under its name; None searches as typed."""
+    """A rewriter under its name."""
 
     name: str
     rewriter: Rewriter | None
+    """None searches queries as typed."""
 
 
 def is_better(comparison: Comparison) -> bool:
-    """Whether a is better than b beyond chance: on enough needs, by interval and by test."""
-    return comparison.n >= MIN_JUDGED and comparison.ci95[0] > 0 and comparison.p < CERTAIN
+    """Whether a is better than b beyond chance: on enough needs, by the interval and by the test."""
+    return comparison.n >= MIN_JUDGED and comparison.ci95[0] > 0 and comparison.significant
 
 
 def is_worse(comparison: Comparison) -> bool:
-    """The same the other way round."""
-    return comparison.n >= MIN_JUDGED and comparison.ci95[1] < 0 and comparison.p < CERTAIN
+    """Whether a is worse than b beyond chance, by the same rules as `is_better`."""
+    return comparison.n >= MIN_JUDGED and comparison.ci95[1] < 0 and comparison.significant
 
 
 def kept_for_judging(sessions: Iterable[Session]) -> SplitLog:
-    """Sessions to learn from (`training`), and those to judge by (`validation`)."""
+    """Split sessions into those to learn from (`training`) and those to judge by (`validation`)."""
     return split_sessions(sessions, JUDGED_SHARE, purpose="judge")
 
 
@@ -71,34 +72,52 @@ def judge(
     clauses: int,
     rng: np.random.Generator,
 ) -> Comparison:
-    """Compare two rewriters on the first queries of sessions, each need counted once; `clauses` of a rewrite are
-    searched, the heaviest, as the service does. Queries without a relevant document are left out. Without any query
-    there is no difference, and none is better."""
-    judged = [
-        one for one in queries if not one.request.history and any(grade > 0 for grade in one.relevance.values())
-    ]
-    judged = judged[:MAX_JUDGED]
-    topics = [Topic(str(i), one.request.query, _grades(one)) for i, one in enumerate(judged)]
+    """Compare two rewriters on the first queries of sessions; every need counts once.
+
+    As in the service, only the heaviest `clauses` clauses of a rewrite are searched. Queries without a relevant
+    document are left out. If no query is left, the difference is 0 and neither rewriter is better.
+    """
+    judged = [query for query in queries if not query.request.history and _has_relevant(query)][:MAX_JUDGED]
+    needs = _rows_by_need(judged)
     a, b = (
-        evaluate_rankings(topics, _rankings(engine, one.rewriter, judged, clauses), (MEASURE,)).values[MEASURE]
-        for one in (challenger, champion)
+        TopicValues(contestant.name, _mean_by_need(_values(engine, contestant, judged, clauses), needs))
+        for contestant in (challenger, champion)
     )
-    needs = _needs(judged)
-    values = tuple(np.array([np.mean([side[i] for i in rows]) for rows in needs]) for side in (a, b))
-    return compare((challenger.name, champion.name), MEASURE, (values[0], values[1]), rng)
+    return compare(a, b, MEASURE, rng)
 
 
-def _needs(judged: Sequence[JudgedQuery]) -> list[list[int]]:
-    """Rows of the queries of one need: of one topic, which has its judgments, or of the same words."""
+def _has_relevant(query: JudgedQuery) -> bool:
+    return any(grade > 0 for grade in query.relevance.values())
+
+
+def _values(
+    engine: SearchEngine, contestant: Contestant, judged: Sequence[JudgedQuery], clauses: int
+) -> NDArray[np.float64]:
+    """(n,) the measure of each query."""
+    topics = [Topic(str(row), query.request.query, _grades(query)) for row, query in enumerate(judged)]
+    rankings = _rankings(engine, contestant.rewriter, judged, clauses)
+    return evaluate_rankings(topics, rankings, (MEASURE,)).values[MEASURE]
+
+
+def _mean_by_need(values: NDArray[np.float64], needs: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """(needs,) mean over the queries of each need."""
+    return np.array([np.mean([values[row] for row in rows]) for rows in needs])
+
+
+def _rows_by_need(judged: Sequence[JudgedQuery]) -> list[list[int]]:
+    """Rows of the queries of each need. Queries share a need if they share a topic, and so its judgments; in a log
+    that names no topics, if they have the same index terms."""
     rows: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for i, one in enumerate(judged):
-        rows[frozenset(one.relevance.items()) if one.shown is None else need_of_query(one.request.query)].append(i)
+    for row, query in enumerate(judged):
+        names_topic = query.shown is None
+        need = frozenset(query.relevance.items()) if names_topic else need_of_query(query.request.query)
+        rows[need].append(row)
     return list(rows.values())
 
 
-def _grades(one: JudgedQuery) -> dict[str, int]:
-    """Grades of a topic as they are; of clicks per look, which are below 1, every one is 1."""
-    return {doc_id: max(1, int(grade)) for doc_id, grade in one.relevance.items() if grade > 0}
+def _grades(query: JudgedQuery) -> dict[str, int]:
+    """Grades as whole numbers: those of a topic as they are; clicks per look, which are below 1, become 1."""
+    return {doc_id: max(1, int(grade)) for doc_id, grade in query.relevance.items() if grade > 0}
 
 
 def _rankings(
@@ -106,16 +125,18 @@ def _rankings(
 ) -> list[list[ScoredDoc]]:
     """The first documents for each query."""
     rankings: list[list[ScoredDoc]] = []
-    for start in range(0, len(judged), _TOGETHER):
-        part = judged[start : start + _TOGETHER]
-        if rewriter is None:
-            searched = [WeightedQuery.of(one.request.query) for one in part]
-        else:
-            searched = [
-                rewrite.blend.heaviest(clauses) for rewrite in rewriter.rewrite([one.request for one in part])
-            ]
-        rankings += [_ranking(engine, query, one.shown) for one, query in zip(part, searched, strict=True)]
+    for start in range(0, len(judged), _BATCH):
+        batch = judged[start : start + _BATCH]
+        searched = _searched(rewriter, batch, clauses)
+        rankings += [_ranking(engine, query, logged.shown) for logged, query in zip(batch, searched, strict=True)]
     return rankings
+
+
+def _searched(rewriter: Rewriter | None, batch: Sequence[JudgedQuery], clauses: int) -> list[WeightedQuery]:
+    if rewriter is None:
+        return [WeightedQuery.of(query.request.query) for query in batch]
+    rewrites = rewriter.rewrite([query.request for query in batch])
+    return [rewrite.blend.heaviest(clauses) for rewrite in rewrites]
 
 
 def _ranking(engine: SearchEngine, query: WeightedQuery, shown: frozenset[str] | None) -> list[ScoredDoc]:

@@ -1,58 +1,34 @@
-"""What an evaluation found, and its files: `results.json` for machines, `per_topic.jsonl` for the report.
+"""The results of an evaluation, and their files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `systems` (name -> measure -> mean),
-`comparisons`, and beside them `sessions`, `code_version`, `settings` and, per system, `empty_results`,
-`rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles
-and rewrite.
+`comparisons`, `sessions`, `code_version`, `settings` and, per system, `empty_results`, `rewrites_applied` and
+`seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from untilclick.rewriter.evaluation.session_measures import SessionResults
 from untilclick.rewriter.evaluation.statistics import Comparison
+from untilclick.rewriter.evaluation.system_names import ORACLE
 from untilclick.search.errors import DataError
+from untilclick.search.files.json_records import read_record, record_of
+from untilclick.search.files.whole_files import write_whole
 from untilclick.search.log.stats import SessionFigures
 from untilclick.search.measures.metrics import MEASURES
-
-ORACLE = "oracle"
-"""The system that reads the answers and is therefore never called best."""
-
-SYSTEM_TITLES: Mapping[str, str] = {
-    "bm25": "BM25 as typed",
-    "bm25_tuned": "BM25, k1 and b chosen",
-    "rm3": "BM25 + RM3",
-    "rocchio": "BM25 + Rocchio",
-    "spelling": "spelling correction",
-    "session_concatenation": "session's queries joined",
-    "successor": "next query of the log",
-    "association": "word associations",
-    "base": "base, no sessions",
-    "warm_start": "warm start",
-    "offline": "offline",
-    "ppo": "PPO",
-    "mean": "mean of models",
-    ORACLE: "oracle (knows the answer)",
-}
-"""System name -> how people read it, in the order of tables."""
 
 RESULTS_FILE = "results.json"
 PER_TOPIC_FILE = "per_topic.jsonl"
 
-
-def title_of(system: str) -> str:
-    """How people read a system: its name where it has no title."""
-    return SYSTEM_TITLES.get(system, system)
+_REMEDY = "Write it with `untilclick evaluate`."
 
 
 @dataclass(frozen=True)
 class SystemFigures:
-    """One system over all topics."""
+    """Figures of one system over all topics."""
 
     means: Mapping[str, float]
     """Measure -> mean over all topics."""
@@ -63,45 +39,64 @@ class SystemFigures:
     answer_seconds: float = 0.0
     """Wall-clock time of making all queries."""
     search_seconds: float = 0.0
-    """Wall-clock time of searching them."""
+    """Wall-clock time of searching all queries."""
 
 
 @dataclass(frozen=True)
 class TopicOutcome:
-    """One system on one topic."""
+    """What one system did on one topic."""
 
     values: Mapping[str, float]
     """Measure -> value."""
     titles: tuple[str, ...]
     """Titles of the first results."""
     relevant: tuple[bool, ...]
-    """Whether each of them is relevant."""
+    """Whether each of these results is relevant."""
     text: str | None = None
-    """The rewritten query to read; None for baselines."""
+    """The rewritten query as text; None for baselines."""
     terms: tuple[tuple[str, float], ...] = ()
-    """Expansion words with weights."""
+    """Expansion words with weights, heaviest first."""
     applied: bool = False
     """Whether the rewriter changed the query."""
     reason: str | None = None
-    """Why, or why not; see `untilclick.rewriter.rewrite.Reason`."""
+    """Why the query was changed or not, see `untilclick.rewriter.rewrite.Reason`; None for baselines."""
 
 
 @dataclass(frozen=True)
 class TopicRow:
-    """All systems on one topic."""
+    """What all systems did on one topic."""
 
     topic_id: str
     need: str
     """The topic's own query."""
     typed: str
-    """What the user typed."""
+    """The query that the user typed."""
     outcomes: Mapping[str, TopicOutcome]
-    """By system."""
+    """System -> what it did."""
+
+
+@dataclass(frozen=True)
+class SessionResults:
+    """Simulated search sessions with every system, see `untilclick.rewriter.evaluation.session_measures`."""
+
+    n_topics: int
+    """Topics that had a session; a comparison counts them."""
+    figures: Mapping[str, SessionFigures]
+    """System -> figures of its sessions."""
+    comparisons: tuple[Comparison, ...]
+    """Every system against the first, on each session measure, paired by topic (mean over the topic's sessions)."""
+    clicked_at: Mapping[str, tuple[int, ...]]
+    """System -> sessions whose first click came at query 1, 2, ..., and as the last entry the sessions without a
+    click."""
+
+    def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
+        """The comparison of a with b on a session measure; None if it was not made."""
+        return _comparison_of(self.comparisons, a, b, measure)
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything an evaluation found."""
+    """Everything that an evaluation found."""
 
     data: str
     split: str
@@ -110,121 +105,137 @@ class Results:
     n_topics: int
     code_version: str
     figures: Mapping[str, SystemFigures]
-    """By system."""
+    """System -> its figures."""
     comparisons: tuple[Comparison, ...]
     topics: tuple[TopicRow, ...] = ()
     sessions: SessionResults | None = None
-    """Simulated search sessions; None where none were simulated."""
+    """Simulated search sessions; None if none were simulated."""
     settings: Mapping[str, str] | None = None
-    """The evaluation's settings as text."""
+    """Settings of the evaluation, as text."""
 
     def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
-        """The comparison of a with b on a measure, None where it was not made."""
-        found = (one for one in self.comparisons if (one.a, one.b, one.measure) == (a, b, measure))
-        return next(found, None)
+        """The comparison of a with b on a measure; None if it was not made."""
+        return _comparison_of(self.comparisons, a, b, measure)
 
     def best_systems(self) -> dict[str, set[str]]:
-        """Measure -> the systems with the highest mean, the oracle apart."""
-        rivals = {name: figures for name, figures in self.figures.items() if name != ORACLE}
-        top = {m: max((figures.means[m] for figures in rivals.values()), default=0.0) for m in MEASURES}
-        return {m: {name for name, figures in rivals.items() if figures.means[m] >= top[m]} for m in MEASURES}
+        """Measure -> the systems with the highest mean, without the oracle."""
+        figures = {name: system for name, system in self.figures.items() if name != ORACLE}
+        top = {m: max((system.means[m] for system in figures.values()), default=0.0) for m in MEASURES}
+        return {m: {name for name, system in figures.items() if system.means[m] >= top[m]} for m in MEASURES}
+
+
+def _comparison_of(comparisons: Iterable[Comparison], a: str, b: str, measure: str) -> Comparison | None:
+    matching = (each for each in comparisons if (each.a, each.b, each.measure) == (a, b, measure))
+    return next(matching, None)
+
+
+@dataclass(frozen=True)
+class _Seconds:
+    """Wall-clock times of one system, rounded."""
+
+    answer: float
+    search: float
+
+
+@dataclass(frozen=True)
+class _ResultsFile:
+    """The content of `results.json`; the order of the fields is that of its keys."""
+
+    data: str
+    split: str
+    engine: str
+    seed: int
+    n_topics: int
+    systems: Mapping[str, Mapping[str, float]]
+    comparisons: tuple[Comparison, ...]
+    sessions: SessionResults | None
+    code_version: str
+    settings: Mapping[str, str] | None
+    empty_results: Mapping[str, int]
+    rewrites_applied: Mapping[str, int]
+    seconds: Mapping[str, _Seconds]
+
+    @classmethod
+    def of(cls, results: Results) -> _ResultsFile:
+        """The results without their topics."""
+        figures = results.figures
+        return cls(
+            data=results.data,
+            split=results.split,
+            engine=results.engine,
+            seed=results.seed,
+            n_topics=results.n_topics,
+            systems={name: dict(system.means) for name, system in figures.items()},
+            comparisons=results.comparisons,
+            sessions=results.sessions,
+            code_version=results.code_version,
+            settings=results.settings,
+            empty_results={name: system.n_empty for name, system in figures.items()},
+            rewrites_applied={name: system.n_applied for name, system in figures.items()},
+            seconds={
+                name: _Seconds(round(system.answer_seconds, 4), round(system.search_seconds, 4))
+                for name, system in figures.items()
+            },
+        )
+
+    def results(self) -> Results:
+        """The results without their topics. Raises KeyError if a system lacks a figure."""
+        figures = {
+            name: SystemFigures(
+                means=means,
+                n_empty=self.empty_results[name],
+                n_applied=self.rewrites_applied[name],
+                answer_seconds=self.seconds[name].answer,
+                search_seconds=self.seconds[name].search,
+            )
+            for name, means in self.systems.items()
+        }
+        return Results(
+            data=self.data,
+            split=self.split,
+            engine=self.engine,
+            seed=self.seed,
+            n_topics=self.n_topics,
+            code_version=self.code_version,
+            figures=figures,
+            comparisons=self.comparisons,
+            sessions=self.sessions,
+            settings=self.settings,
+        )
 
 
 def write_results(folder: Path, results: Results) -> Path:
-    """Write both files; returns the path of `results.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / PER_TOPIC_FILE).open("w", encoding="utf-8") as lines:
-        for row in results.topics:
-            lines.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+    """Write both files; returns the path of `results.json`, which is written last."""
+    lines = [json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in results.topics]
+    write_whole(folder / PER_TOPIC_FILE, "".join(lines))
     path = folder / RESULTS_FILE
-    path.write_text(json.dumps(_as_json(results), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(asdict(_ResultsFile.of(results)), indent=2, ensure_ascii=False) + "\n")
     return path
 
 
 def read_results(folder: Path) -> Results:
-    """Read what `write_results` wrote. Raises DataError for a missing or broken file."""
+    """Read what `write_results` wrote; keys that a later version added are passed over. Raises DataError for a
+    missing or broken file."""
     path = folder / RESULTS_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return _from_json(found, _read_topics(folder / PER_TOPIC_FILE))
+        results = read_record(_ResultsFile, path, ignore_unknown=True).results()
     except OSError as error:
-        raise DataError.at(path, None, "cannot be read", "Write it with `untilclick evaluate`.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError.at(
-            path, None, f"is not a result file ({error})", "Write it with `untilclick evaluate`."
-        ) from error
-
-
-def _as_json(results: Results) -> dict[str, object]:
-    figures = results.figures
-    return {
-        "data": results.data,
-        "split": results.split,
-        "engine": results.engine,
-        "seed": results.seed,
-        "n_topics": results.n_topics,
-        "systems": {name: dict(one.means) for name, one in figures.items()},
-        "comparisons": [asdict(one) for one in results.comparisons],
-        "sessions": asdict(results.sessions) if results.sessions else None,
-        "code_version": results.code_version,
-        "settings": results.settings,
-        "empty_results": {name: one.n_empty for name, one in figures.items()},
-        "rewrites_applied": {name: one.n_applied for name, one in figures.items()},
-        "seconds": {
-            name: {"answer": round(one.answer_seconds, 4), "search": round(one.search_seconds, 4)}
-            for name, one in figures.items()
-        },
-    }
-
-
-def _from_json(found: dict[str, Any], topics: tuple[TopicRow, ...]) -> Results:  # Any: parsed JSON
-    figures = {
-        name: SystemFigures(
-            means=means,
-            n_empty=found["empty_results"][name],
-            n_applied=found["rewrites_applied"][name],
-            answer_seconds=found["seconds"][name]["answer"],
-            search_seconds=found["seconds"][name]["search"],
-        )
-        for name, means in found["systems"].items()
-    }
-    plain = {
-        name: found[name] for name in ("data", "split", "engine", "seed", "n_topics", "code_version", "settings")
-    }
-    return Results(
-        **plain,
-        figures=figures,
-        comparisons=_comparisons(found["comparisons"]),
-        sessions=_sessions(found["sessions"]) if found["sessions"] else None,
-        topics=topics,
-    )
-
-
-def _comparisons(found: list[dict[str, Any]]) -> tuple[Comparison, ...]:  # Any: parsed JSON
-    return tuple(Comparison(**{**one, "ci95": tuple(one["ci95"])}) for one in found)
-
-
-def _sessions(found: dict[str, Any]) -> SessionResults:  # Any: parsed JSON
-    figures = {name: SessionFigures(**one) for name, one in found["figures"].items()}
-    clicked_at = {name: tuple(counts) for name, counts in found["clicked_at"].items()}
-    return SessionResults(found["n_topics"], figures, _comparisons(found["comparisons"]), clicked_at)
+        raise DataError.at(path, None, "cannot be read", _REMEDY) from error
+    except (ValueError, KeyError) as error:
+        raise DataError.at(path, None, f"is not a result file ({error})", _REMEDY) from error
+    return replace(results, topics=_read_topics(folder / PER_TOPIC_FILE))
 
 
 def _read_topics(path: Path) -> tuple[TopicRow, ...]:
-    with path.open(encoding="utf-8") as lines:
-        return tuple(_topic_row(json.loads(line)) for line in lines if line.strip())
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise DataError.at(path, None, "cannot be read", _REMEDY) from error
+    return tuple(_topic_row(path, number, line) for number, line in enumerate(lines, start=1))
 
 
-def _topic_row(found: dict[str, Any]) -> TopicRow:  # Any: parsed JSON
-    outcomes = {
-        name: TopicOutcome(
-            **{
-                **one,
-                "titles": tuple(one["titles"]),
-                "relevant": tuple(one["relevant"]),
-                "terms": tuple((word, weight) for word, weight in one["terms"]),
-            }
-        )
-        for name, one in found["outcomes"].items()
-    }
-    return TopicRow(found["topic_id"], found["need"], found["typed"], outcomes)
+def _topic_row(path: Path, number: int, line: bytes) -> TopicRow:
+    try:
+        return record_of(TopicRow, line, ignore_unknown=True)
+    except ValueError as error:
+        raise DataError.at(path, number, f"is not a topic of an evaluation ({error})", _REMEDY) from error

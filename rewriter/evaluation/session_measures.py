@@ -1,8 +1,8 @@
-"""What a rewriter changes for whole search sessions: clicks at the first query, queries until a click, abandonment.
+"""How a rewriter changes whole search sessions: clicks at the first query, queries until a click, abandonment.
 
-The same simulated users, with the same needs and random numbers, search once with every system; what they type is
-rewritten before it is searched, for later queries too, each as if it were the first. Sessions of the same number are
-pairs. Figures of a log are computed by `untilclick.search.log.stats`, with the same definitions.
+The same simulated users, with the same needs and random numbers, search once with every system. Everything they type
+is rewritten before it is searched, later queries too, each as if it were the first. Sessions with the same number
+therefore form a pair. `untilclick.search.log.stats` computes the same figures, by the same definitions, from a log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, compare
+from untilclick.rewriter.evaluation.results import SessionResults
+from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.log.stats import SessionFigures
@@ -24,47 +25,34 @@ from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser
 
 FIRST_QUERY_CLICK = "first_query_click"
-"""Session measure: 1 where the first query got a click."""
+"""Session measure: 1 if the first query got a click, else 0."""
 QUERIES_SAVED = "queries_saved"
-"""Session measure: queries until the first click, negated, over sessions that got a click with both systems."""
+"""Session measure: queries until the first click, negated; only sessions that got a click with both systems count."""
 ABANDONMENT_AVOIDED = "abandonment_avoided"
-"""Session measure: -1 where nothing was clicked."""
+"""Session measure: -1 if nothing was clicked, else 0."""
 
 SESSION_MEASURES = (FIRST_QUERY_CLICK, QUERIES_SAVED, ABANDONMENT_AVOIDED)
-"""What is compared; larger is better in all."""
+"""Measures that are compared; larger is better in all of them."""
 
 
 @dataclass(frozen=True)
 class SessionsConfig:
-    """How many sessions, and which."""
+    """Settings of the simulated sessions."""
 
     sessions: int = 1_000
-    """Sessions per system; topics are drawn uniformly, so a topic has several."""
+    """Sessions per system; topics are drawn uniformly, so that a topic has several sessions."""
     seed: int = 0
-    """Random numbers of the users and of the statistics."""
+    """Seed of the users and of the statistics."""
     resamples: int = RESAMPLES
-    """Sign flips and bootstrap samples."""
-
-
-@dataclass(frozen=True)
-class SessionResults:
-    """Sessions of all systems."""
-
-    n_topics: int
-    """Topics that had a session: what the comparisons count."""
-    figures: Mapping[str, SessionFigures]
-    """By system."""
-    comparisons: tuple[Comparison, ...]
-    """Every system against the first, on each of SESSION_MEASURES, paired by topic (mean over its sessions)."""
-    clicked_at: Mapping[str, tuple[int, ...]]
-    """By system: sessions whose first click came at query 1, 2, ..., and last the sessions without any."""
+    """Sign flips and bootstrap samples of each comparison."""
 
 
 @dataclass(frozen=True)
 class RewritingEngine:
-    """A search engine whose plain queries go through a system first; a query of several clauses is left alone.
+    """A search engine that passes plain queries through a system before it searches them; a query of several clauses
+    is searched as it is.
 
-    A simulated user knows nothing of it, exactly as a visitor of the service.
+    A simulated user does not notice it, just as a visitor does not notice the service's rewriter.
     """
 
     engine: SearchEngine
@@ -76,31 +64,31 @@ class RewritingEngine:
         return self.engine.name
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
-        """See `SearchEngine`."""
+        """The first k documents of each rewritten query, see `SearchEngine`."""
         return self.engine.search(self._rewritten(queries), k)
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
-        """See `SearchEngine`."""
+        """Ranks of documents for the rewritten query, see `SearchEngine`."""
         return self.engine.rank_of(self._rewritten([query])[0], doc_ids)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
-        """Of the query as typed: rewriters ask for these themselves."""
+        """Feedback terms of the query as typed, because rewriters themselves ask for them."""
         return self.engine.feedback_terms(query, n)
 
     def feedback(self, query: WeightedQuery, n: int) -> Feedback:
-        """As `feedback_terms`."""
+        """Feedback of the query as typed, for the same reason as `feedback_terms`."""
         return self.engine.feedback(query, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
-        """See `SearchEngine`."""
+        """Documents by id, see `SearchEngine`."""
         return self.engine.documents(doc_ids)
 
     def _rewritten(self, queries: Sequence[WeightedQuery]) -> list[WeightedQuery]:
         plain = [i for i, query in enumerate(queries) if len(query.clauses) == 1]
         texts = [queries[i].clauses[0][0] for i in plain]
-        answers = self.system([TypedTopic(Topic("", text, {}), text) for text in texts])
+        rewritten = self.system([TypedTopic(Topic("", text, {}), text) for text in texts])
         searched = list(queries)
-        for i, answer in zip(plain, answers, strict=True):
+        for i, answer in zip(plain, rewritten, strict=True):
             searched[i] = answer.query
         return searched
 
@@ -111,77 +99,84 @@ def measure_sessions(
     user: SimulatedUser,
     systems: Mapping[str, System],
     config: SessionsConfig,
-    done: Callable[[], None] | None = None,
+    step_done: Callable[[], None] | None = None,
 ) -> SessionResults:
-    """Simulate the same users with every system; the first system (`bm25`) is what the others are compared with.
-    `done` is called after every system.
+    """Simulate the same users with every system, and compare every other system with the first (`bm25`). `step_done`
+    is called after every system.
 
     Raises DataError without topics, ValueError without systems.
     """
     if not systems:
-        raise ValueError("No system to simulate sessions with")
+        raise ValueError("Sessions cannot be simulated without a system; give at least one, the baseline first")
     runs: dict[str, list[Session]] = {}
     for name, system in systems.items():
         rewriting = RewritingEngine(engine_of(system, engine), system)
         runs[name] = list(simulate_sessions(topics, rewriting, user, config.sessions, config.seed))
-        if done is not None:
-            done()
-    base, *others = runs
-    tasks = [(name, measure) for name in others for measure in SESSION_MEASURES]
-    streams = np.random.default_rng([config.seed, 3]).spawn(len(tasks))
-    comparisons = tuple(
-        compare((name, base), measure, paired_by_topic(runs[name], runs[base], measure), rng, config.resamples)
-        for (name, measure), rng in zip(tasks, streams, strict=True)
-    )
-    n_topics = len({_topic_of(session) for session in runs[base]})
+        if step_done is not None:
+            step_done()
     longest = max((len(session.turns) for run in runs.values() for session in run), default=0)
     return SessionResults(
-        n_topics,
-        {name: session_figures(run) for name, run in runs.items()},
-        comparisons,
-        {name: _clicked_at(run, longest) for name, run in runs.items()},
+        n_topics=len({_topic_of(session) for session in next(iter(runs.values()))}),
+        figures={name: session_figures(run) for name, run in runs.items()},
+        comparisons=_comparisons(runs, config),
+        clicked_at={name: _clicked_at(run, longest) for name, run in runs.items()},
     )
+
+
+def _comparisons(runs: Mapping[str, Sequence[Session]], config: SessionsConfig) -> tuple[Comparison, ...]:
+    """Every other system against the first, on each measure; every test has its own random numbers."""
+    base, *others = runs
+    tests = [(name, measure) for name in others for measure in SESSION_MEASURES]
+    streams = np.random.default_rng([config.seed, 3]).spawn(len(tests))
+    comparisons = []
+    for (name, measure), rng in zip(tests, streams, strict=True):
+        pairs = paired_by_topic(runs[name], runs[base], measure)  # (topics, 2)
+        a, b = TopicValues(name, pairs[:, 0]), TopicValues(base, pairs[:, 1])
+        comparisons.append(compare(a, b, measure, rng, config.resamples))
+    return tuple(comparisons)
 
 
 def session_figures(sessions: Sequence[Session]) -> SessionFigures:
-    """The figures of `untilclick.search.log.stats` for sessions at hand; shares and means of nothing are None."""
-    until = [queries_until_click(session) for session in sessions]
-    clicked = [n for n in until if n is not None]
+    """The figures of `untilclick.search.log.stats` for sessions in memory; shares and means of nothing are None."""
+    until_click = [queries_until_click(session) for session in sessions]
+    clicked = [queries for queries in until_click if queries is not None]
     n = len(sessions)
     return SessionFigures(
         sessions=n,
         turns=sum(len(session.turns) for session in sessions),
         clicks=sum(len(session.clicked) for session in sessions),
-        first_query_click_share=sum(one == 1 for one in clicked) / n if n else None,
+        first_query_click_share=sum(queries == 1 for queries in clicked) / n if n else None,
         mean_queries_until_click=sum(clicked) / len(clicked) if clicked else None,
         abandonment_share=(n - len(clicked)) / n if n else None,
     )
 
 
 def queries_until_click(session: Session) -> int | None:
-    """Queries up to and including the first one clicked, None for an abandoned session."""
+    """Number of queries up to and including the first one with a click; None for an abandoned session."""
     return next((number for number, turn in enumerate(session.turns, start=1) if turn.clicks), None)
 
 
 def _clicked_at(sessions: Sequence[Session], longest: int) -> tuple[int, ...]:
-    """(longest + 1,) sessions by queries until the first click; those without a click come last."""
-    until = [queries_until_click(session) for session in sessions]
-    return (*(until.count(n) for n in range(1, longest + 1)), until.count(None))
+    """(longest + 1,) number of sessions by queries until the first click; the last entry counts abandoned
+    sessions."""
+    until_click = [queries_until_click(session) for session in sessions]
+    return (*(until_click.count(n) for n in range(1, longest + 1)), until_click.count(None))
 
 
-def paired_by_topic(
-    ours: Sequence[Session], theirs: Sequence[Session], measure: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two (topics,) arrays of a session measure, each the mean over the topic's sessions; topics in order of their
-    first session. Sessions of one topic are not independent, so topics are what a test may count."""
-    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+def paired_by_topic(ours: Sequence[Session], theirs: Sequence[Session], measure: str) -> NDArray[np.float64]:
+    """(topics, 2) a session measure of two systems, each the mean over a topic's sessions; topics stand in the order
+    of their first session.
+
+    The test counts topics and not sessions, because sessions of one topic are not independent.
+    """
+    by_topic: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for our, their in zip(ours, theirs, strict=True):
         assert our.session_id == their.session_id
         mine, other = queries_until_click(our), queries_until_click(their)
         if measure != QUERIES_SAVED or (mine is not None and other is not None):
-            sums[_topic_of(our)].append((_value(mine, measure), _value(other, measure)))
-    means = np.array([np.mean(pairs, axis=0) for pairs in sums.values()], dtype=np.float64).reshape(-1, 2)
-    return means[:, 0], means[:, 1]
+            by_topic[_topic_of(our)].append((_value(mine, measure), _value(other, measure)))
+    means = [np.mean(pairs, axis=0) for pairs in by_topic.values()]
+    return np.array(means, dtype=np.float64).reshape(-1, 2)  # (0, 2) without pairs
 
 
 def _value(until_click: int | None, measure: str) -> float:

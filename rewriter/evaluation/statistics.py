@@ -1,32 +1,43 @@
 """Paired statistics of two systems on the same topics: difference, interval, p value, wins, losses, harm.
 
-Both resampling methods are SciPy's. No t-test: the differences of ranking measures are mostly zeros and far from
-normal. P values are not corrected for the number of comparisons; a reader of a table of many should do so.
+Both resampling methods are SciPy's. No t-test is offered: the differences of ranking measures are mostly zeros and
+far from normal. P values are not corrected for the number of comparisons; a reader of a table of many should do so.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 HARM_MARGIN = 0.05
-"""A topic counts as harmed when it loses more than this, in units of the measure."""
+"""A topic counts as harmed if it loses more than this, in units of the measure."""
+
+SIGNIFICANCE = 0.05
+"""A difference counts as more than chance if its p value is below this."""
 
 TIE_TOLERANCE = 1e-9
-"""Differences below this are rounding and count as ties."""
+"""Differences below this are rounding noise and count as ties."""
 
 RESAMPLES = 9_999
-"""Random assignments and bootstrap samples: p values are then multiples of 1/10,000."""
+"""Sign flips and bootstrap samples. With the observed sample that makes 10,000, so p is a multiple of 1/10,000."""
 
 _BATCH = 512
 """Resamples held in memory at once."""
 
 Floats = NDArray[np.float64]
+
+
+class TopicValues(NamedTuple):
+    """The values of one measure that a system reached, topic by topic."""
+
+    system: str
+    values: Floats
+    """(n,) one value per topic. Values that are compared have the same order of topics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ class Comparison:
     ci95: tuple[float, float]
     """Bootstrap interval of the difference."""
     p: float
-    """Two-sided paired randomisation test, 0..1."""
+    """p value of the two-sided paired randomisation test, 0..1."""
     wins: int
     """Topics on which `a` is better."""
     losses: int
@@ -52,33 +63,35 @@ class Comparison:
     """Topics compared."""
 
     @property
+    def significant(self) -> bool:
+        """Whether the test calls the difference more than chance."""
+        return self.p < SIGNIFICANCE
+
+    @property
     def ties(self) -> int:
-        """Topics on which both are equal."""
+        """Topics on which both systems are equal."""
         return self.n - self.wins - self.losses
 
 
 def compare(
-    names: tuple[str, str],
-    measure: str,
-    values: tuple[Floats, Floats],
-    rng: np.random.Generator,
-    resamples: int = RESAMPLES,
+    a: TopicValues, b: TopicValues, measure: str, rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> Comparison:
-    """Compare systems `names` = (a, b) from their values (n,) per topic, in the same order of topics.
+    """Compare two systems on the same topics.
 
-    Without topics the difference is 0, the interval (0, 0) and p 1. Raises ValueError where the lengths differ.
-    """
-    difference = _differences(values)
+    Without topics the difference is 0, the interval (0, 0) and p 1. Raises ValueError if the numbers of values
+    differ."""
+    difference = _differences(a.values, b.values)  # (n,)
     n = difference.size
     return Comparison(
-        a=names[0],
-        b=names[1],
+        a=a.system,
+        b=b.system,
         measure=measure,
         difference=float(difference.mean()) if n else 0.0,
         ci95=bootstrap_ci95(difference, rng, resamples),
         p=randomisation_p(difference, rng, resamples),
         wins=int((difference > 0).sum()),
         losses=int((difference < 0).sum()),
+        # a loss of exactly the margin is no harm, whichever way the subtraction rounded it
         harmed_share=float((difference < -HARM_MARGIN - TIE_TOLERANCE).mean()) if n else 0.0,
         n=n,
     )
@@ -86,17 +99,17 @@ def compare(
 
 def randomisation_p(difference: Floats, rng: np.random.Generator, resamples: int = RESAMPLES) -> float:
     """Two-sided p of Fisher's paired randomisation test on differences (n,): the share of random sign flips whose
-    mean is at least as far from 0. Exact where 2^n <= resamples. No difference at all, or no topic, gives 1.
+    mean is at least as far from 0. Exact if 2^n <= resamples. No difference at all, or no topic, gives 1.
 
     Source: Smucker, Allan & Carterette, "A comparison of statistical significance tests for information retrieval
     evaluation", CIKM 2007, section 3.1.
     """
-    if difference.size < 2 or not np.any(difference):  # one topic has two signs, both as far out
+    if difference.size < 2 or not np.any(difference):  # both signs of a lone topic are equally far from 0
         return 1.0
     result = stats.permutation_test(
         (difference,),
         _mean,
-        permutation_type="samples",
+        permutation_type="samples",  # of one sample: flips signs
         vectorized=True,
         n_resamples=resamples,
         batch=_BATCH,
@@ -107,8 +120,10 @@ def randomisation_p(difference: Floats, rng: np.random.Generator, resamples: int
 
 
 def bootstrap_ci95(difference: Floats, rng: np.random.Generator, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """95 % interval of the mean of differences (n,), bias-corrected and accelerated. Equal differences d give
-    (d, d), no topic gives (0, 0); where the acceleration is undefined the percentile interval stands in.
+    """95 % interval of the mean of differences (n,), bias-corrected and accelerated.
+
+    Equal differences d give (d, d), no topic gives (0, 0). If the acceleration is undefined, the percentile interval
+    takes its place.
 
     Source: Efron, "Better bootstrap confidence intervals", JASA 82(397), 1987.
     """
@@ -118,7 +133,7 @@ def bootstrap_ci95(difference: Floats, rng: np.random.Generator, resamples: int 
         mean = float(difference.mean())
         return mean, mean
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # answered by the percentile interval below
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the percentile interval below replaces it
         interval = _interval(difference, rng, resamples, "BCa")
     return interval if np.isfinite(interval).all() else _interval(difference, rng, resamples, "percentile")
 
@@ -126,7 +141,7 @@ def bootstrap_ci95(difference: Floats, rng: np.random.Generator, resamples: int 
 def _interval(
     difference: Floats, rng: np.random.Generator, resamples: int, method: Literal["BCa", "percentile"]
 ) -> tuple[float, float]:
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (difference,),
         _mean,
         n_resamples=resamples,
@@ -136,17 +151,21 @@ def _interval(
         method=method,
         rng=rng,
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def _mean(values: Floats, axis: int = -1) -> Floats:
+    """Mean over topics of many resamples at once, (..., n) to (...)."""
     return np.asarray(values.mean(axis=axis), dtype=np.float64)
 
 
-def _differences(values: tuple[Floats, Floats]) -> Floats:
+def _differences(a: Floats, b: Floats) -> Floats:
     """(n,) a - b, with rounding noise set to 0."""
-    a, b = (np.asarray(one, dtype=np.float64) for one in values)
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"Paired values need one length, got {a.shape} and {b.shape}")
-    difference = a - b
+        raise ValueError(
+            f"Paired values have shapes {a.shape} and {b.shape}; expected two vectors of one length. "
+            "Give both systems the same topics."
+        )
+    difference = a - b  # (n,)
     return np.where(np.abs(difference) <= TIE_TOLERANCE, 0.0, difference)

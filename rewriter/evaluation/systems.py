@@ -1,7 +1,8 @@
-"""What an evaluation compares: anything that answers typed queries with weighted queries.
+"""What an evaluation compares: systems, each of which turns typed queries into the queries that are searched.
 
-The baselines are put together by `evaluation/baselines/suite.py`; a trained rewriter becomes a system through
-`RewriterSystem`.
+The baselines are systems of their own, built by `untilclick.rewriter.evaluation.baselines.suite`. A trained rewriter
+becomes a system through `RewriterSystem`. How systems are called in tables is in
+`untilclick.rewriter.evaluation.system_names`.
 """
 
 from __future__ import annotations
@@ -17,69 +18,73 @@ from untilclick.search.records import Topic, WeightedQuery
 
 @dataclass(frozen=True, slots=True)
 class TypedTopic:
-    """A need and the query a user typed for it."""
+    """A topic together with the query that a user typed for it."""
 
     topic: Topic
     query: str
-    """What systems see: may be misspelt, and may differ from the topic's own query."""
+    """The query that systems see: it may be misspelt, and may differ from the topic's own query."""
     history: tuple[str, ...] = ()
-    """Earlier queries of the session, oldest first, which systems see too."""
+    """Earlier queries of the same session, oldest first; systems see them too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a system searches for a typed query."""
+class SearchedQuery:
+    """The query that a system searches for a typed topic."""
 
     query: WeightedQuery
     rewrite: Rewrite | None = None
-    """How a trained rewriter came to it; None for baselines."""
+    """The rewrite that led to the query; None for baselines."""
 
 
 class System(Protocol):
-    """One way of turning what was typed into what is searched."""
+    """A method that turns typed queries into searched queries."""
 
-    def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:
-        """One answer per topic, in order. Only a system that says so may look at the topics' relevance."""
+    def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
+        """Return one searched query per topic, in order. Only the oracle may read the topics' judgments."""
 
 
 @runtime_checkable
 class Tuned(Protocol):
-    """A system that had its parameters chosen; they are reported."""
+    """A system whose parameters were chosen on training topics; the report lists them."""
 
     @property
     def settings(self) -> object:
-        """Whose `str` says what was chosen."""
+        """The chosen parameters; their `str` is reported."""
 
 
 @dataclass(frozen=True)
-class OwnEngine:
-    """A system whose queries are searched by an engine of its own: where it is the ranking that differs."""
+class SystemWithEngine:
+    """A system whose queries are searched by another engine than all others, because it changes the ranking formula
+    and not the query."""
 
     system: System
     engine: SearchEngine
-    """Over the same corpus."""
+    """An engine over the same corpus."""
     settings: object
-    """What the engine is set to."""
+    """The parameters of the engine; their `str` is reported."""
 
-    def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:
-        """What the system answers."""
+    def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
+        """Return the queries of the wrapped system."""
         return self.system(topics)
 
 
-def engine_of(system: System, engine: SearchEngine) -> SearchEngine:
-    """The engine that searches a system's queries: its own, or the one that all others share."""
-    return system.engine if isinstance(system, OwnEngine) else engine
+def engine_of(system: System, shared: SearchEngine) -> SearchEngine:
+    """The engine that searches a system's queries: its own if it brings one, else the shared one."""
+    return system.engine if isinstance(system, SystemWithEngine) else shared
 
 
 @dataclass(frozen=True)
 class RewriterSystem:
-    """A trained rewriter as the service uses it."""
+    """A trained rewriter, used as the service uses it."""
 
     rewriter: Rewriter
     mode: Literal["blend", "replace"] = "blend"
     """Which of the rewrite's two weighted queries is searched."""
 
-    def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:
-        """Rewrite every typed query, with its session's earlier ones in sight."""
-        rewrites = self.rewriter.rewrite([RewriteRequest(one.query, one.history) for one in topics])
-        return [Answer(one.blend if self.mode == "blend" else one.replace, one) for one in rewrites]
+    def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
+        """Rewrite every typed query; the rewriter sees the session's earlier queries too."""
+        requests = [RewriteRequest(typed.query, typed.history) for typed in topics]
+        return [SearchedQuery(self._searched(rewrite), rewrite) for rewrite in self.rewriter.rewrite(requests)]
+
+    def _searched(self, rewrite: Rewrite) -> WeightedQuery:
+        return rewrite.blend if self.mode == "blend" else rewrite.replace

@@ -1,1 +1,1 @@
-"""Query rewriters that a learned policy must beat, and the oracle, their upper bound."""
+"""Systems that a trained rewriter has to beat, and the oracle, which shows the head-room."""

@@ -1,4 +1,4 @@
-"""Choosing a baseline's parameters on training topics, the same way for every baseline: a grid, and nDCG@10."""
+"""How every baseline's parameters are chosen: the best mean nDCG@10 of a grid on training topics."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from untilclick.search.measures.metrics import evaluate_rankings
 S = TypeVar("S")
 
 CHOICE_MEASURE = "nDCG@10"
-"""What the best parameters have most of."""
+"""The measure whose mean decides."""
 
 
 @dataclass(frozen=True)
 class ParameterChoice:
-    """Topics to choose on; never those that are reported."""
+    """Chooses parameters on topics that are never reported."""
 
     engine: SearchEngine
     topics: Sequence[TypedTopic]
+    """Training topics to choose on; may be empty."""
 
     def best(self, candidates: Sequence[S], build: Callable[[S], System], default: S) -> S:
-        """The candidate whose system has the best mean, the first of equals; the default without topics."""
+        """The candidate whose system has the best mean, the first among equals; the default without topics."""
+        if not self.topics:
+            return default
         best, best_score = default, -1.0
-        for settings in candidates if self.topics else ():
+        for settings in candidates:
             score = self._score(build(settings))
             if score > best_score:
                 best, best_score = settings, score
         return best
 
     def _score(self, system: System) -> float:
-        rankings = self.engine.search([answer.query for answer in system(self.topics)], 10)
-        judged = [one.topic for one in self.topics]
-        return evaluate_rankings(judged, rankings, (CHOICE_MEASURE,)).mean(CHOICE_MEASURE)
+        rankings = self.engine.search([searched.query for searched in system(self.topics)], 10)
+        topics = [typed.topic for typed in self.topics]
+        return evaluate_rankings(topics, rankings, (CHOICE_MEASURE,)).mean(CHOICE_MEASURE)

@@ -1,7 +1,7 @@
-"""The query that most often came next in the log, searched for the one that was typed: what a log gives by counting.
+"""The query that most often came next in the log, searched in place of the typed query or together with it.
 
-Only queries that the log holds, letter by letter but for case and punctuation, are changed. The log must be of other
-needs than those that are reported; sessions that name a reported topic are left out.
+This is what a log teaches by counting alone. Only queries that stand in the log are changed; case and punctuation do
+not matter. Sessions that name a reported topic are left out, because they would give its answers away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import mix
-from untilclick.rewriter.evaluation.systems import Answer, TypedTopic
+from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, WeightedQuery
 from untilclick.search.text.analysis import terms, words
 
@@ -23,36 +23,37 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SuccessorSettings:
-    """How the successor is used."""
+    """How the successor query is used."""
 
     mode: Literal["replace", "mix"] = "mix"
-    """Searched instead of what was typed, or beside it at equal weight."""
+    """`replace` searches the successor in place of the typed query, `mix` searches both at equal weight."""
 
 
 SUCCESSOR_GRID = (SuccessorSettings("mix"), SuccessorSettings("replace"))
-"""What is tried on training topics; where both do the same, what was typed is kept."""
+"""Settings that are tried on training topics. `mix` wins a tie, because it keeps the typed query."""
 
 
 @dataclass(frozen=True)
 class Successor:
-    """The most frequent successor in the log; queries that it does not hold, or only as the last, stay as typed.
+    """The most frequent successor of the query in the log. A query stays as typed if the log does not hold it, or
+    holds it only at the end of sessions.
 
     Source: Jones, Rey, Madani & Greiner, "Generating query substitutions", WWW 2006; Boldi et al., "The query-flow
     graph: model and applications", CIKM 2008.
     """
 
     successors: Mapping[str, str] = field(repr=False)
-    """Of `SuccessorCounts.most_frequent`."""
+    """Query -> successor, from `SuccessorCounts.most_frequent`."""
     settings: SuccessorSettings = field(default_factory=SuccessorSettings)
 
-    def __call__(self, topics: Sequence[TypedTopic]) -> list[Answer]:
-        """One weighted query per topic."""
-        return [Answer(self._followed(one.query)) for one in topics]
+    def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
+        """Return one weighted query per topic."""
+        return [SearchedQuery(self._searched(typed.query)) for typed in topics]
 
-    def _followed(self, query: str) -> WeightedQuery:
+    def _searched(self, query: str) -> WeightedQuery:
         successor = self.successors.get(as_words(query), "")
         length = len(terms(successor))
-        if not length:
+        if not length:  # no successor, or one of stop words alone, which would retrieve nothing
             return WeightedQuery.of(query)
         if self.settings.mode == "replace":
             return WeightedQuery.of(successor)
@@ -60,14 +61,14 @@ class Successor:
 
 
 class SuccessorCounts:
-    """What came after what in sessions; queries are taken `as_words`."""
+    """Counts which queries followed which in sessions. Queries are compared in the form of `as_words`."""
 
     def __init__(self) -> None:
         self._after: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._clicked_after: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, session: Session) -> None:
-        """Count every later query of the session as a successor of every earlier one that reads otherwise."""
+        """Count every later query of the session as a successor of every earlier query that differs from it."""
         typed = [as_words(turn.query) for turn in session.turns]
         for step, query in enumerate(typed):
             later = [i for i in range(step + 1, len(typed)) if typed[i] != query]
@@ -75,41 +76,41 @@ class SuccessorCounts:
             self._clicked_after[query].update(typed[i] for i in later if session.turns[i].clicks)
 
     def most_frequent(self) -> dict[str, str]:
-        """Query -> the successor that got the click most often; of those with as many clicks the most frequent, then
-        the alphabetically first."""
+        """Query -> its successor with the most clicks. Ties go to the most frequent, then to the alphabetically
+        first."""
         return {query: _first(after, self._clicked_after[query]) for query, after in self._after.items() if after}
 
 
 def successor_of(sessions: Iterable[Session], reported: Collection[str], choice: ParameterChoice) -> Successor:
-    """Counted over all sessions but those of the reported topic ids. For the choice between replacing and mixing,
-    those of the topics to choose on are not counted either: replacing would look good on needs that the log knows.
+    """The baseline counted over all sessions but those of the reported topic ids.
 
-    Sessions of visitors name no topic and always count.
+    The choice between replacing and mixing is made with counts that also leave out the topics to choose on: replacing
+    would look too good on needs that the log knows. Sessions of visitors name no topic and always count.
     """
-    held_back = {one.topic.topic_id for one in choice.topics}
-    whole, part, left_out = SuccessorCounts(), SuccessorCounts(), 0
+    chosen_on = {typed.topic.topic_id for typed in choice.topics}
+    counts, counts_for_choice, left_out = SuccessorCounts(), SuccessorCounts(), 0
     for session in sessions:
         topic_ids = _topic_ids(session)
         if not topic_ids.isdisjoint(reported):
             left_out += 1
             continue
-        whole.add(session)
-        if topic_ids.isdisjoint(held_back):
-            part.add(session)
+        counts.add(session)
+        if topic_ids.isdisjoint(chosen_on):
+            counts_for_choice.add(session)
     if left_out:
-        logger.warning("successor: %d sessions of the log are left out, being of topics that are reported", left_out)
-    known = part.most_frequent()
-    settings = choice.best(SUCCESSOR_GRID, lambda one: Successor(known, one), SuccessorSettings())
-    return Successor(whole.most_frequent(), settings)
+        logger.warning("successor: left out %d sessions of the log, which belong to reported topics", left_out)
+    successors = counts_for_choice.most_frequent()
+    settings = choice.best(SUCCESSOR_GRID, lambda tried: Successor(successors, tried), SuccessorSettings())
+    return Successor(counts.most_frequent(), settings)
 
 
 def as_words(query: str) -> str:
-    """The words of a query in lower case, one space between them."""
+    """The words of a query in lower case, separated by single spaces."""
     return " ".join(words(query))
 
 
 def _topic_ids(session: Session) -> set[str]:
-    """The topic that a simulated session names; none for a visitor's."""
+    """The topics that a simulated session names; empty for a visitor's session."""
     named = (turn.attributes.get(TOPIC_ATTRIBUTE) for turn in session.turns)
     return {str(topic_id) for topic_id in named if topic_id is not None}
 

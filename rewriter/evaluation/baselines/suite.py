@@ -1,9 +1,9 @@
 """All baselines of an evaluation, each with its parameters chosen on the same training topics.
 
-A gain over BM25 means little as long as a cheaper remedy brings the same. Those that people ask for first (RM3,
-spelling correction) are always there; the others where the data allow them and `EvaluateConfig.more_baselines` asks
-for them.
-"""
+A gain over BM25 means little if a cheaper method gains the same. RM3 and spelling correction are always compared.
+The others are compared if the data allow it and `EvaluateConfig.more_baselines` is on. To add a baseline, write its
+system in a file of this folder, a builder for it in `more_baselines`, its title in
+`untilclick.rewriter.evaluation.system_names`, and its pairs in `untilclick.rewriter.evaluation.comparisons`."""
 
 from __future__ import annotations
 
@@ -45,34 +45,35 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 VALIDATION_TOPICS = 200
-"""Training topics on which parameters are chosen, at most."""
+"""Largest number of training topics on which parameters are chosen."""
 
 
 @dataclass(frozen=True, eq=False)
 class BaselineInput:
-    """What baselines may look at."""
+    """What baselines may learn from and choose on."""
 
     opened: OpenedCollection
     training: Sequence[TypedTopic]
-    """The training topics; none where there are none, or where they are what is reported."""
+    """The training topics; empty if the collection has none, or if they are the reported ones."""
     reported: Sequence[TypedTopic]
-    """What is reported on: only whether it has history, and what the log must not hold, is taken from here."""
+    """The reported topics. Baselines use only whether a topic has history, and which sessions of the log to leave
+    out."""
     log: SessionLog | None = None
-    """Sessions with the needs of training topics, or of visitors."""
+    """Sessions of simulated users or of visitors; None if there is no log."""
 
     @cached_property
     def vectors(self) -> csr_array:
-        """(D, V) tf-idf of the documents."""
+        """(D, V) tf-idf vectors of the documents."""
         return document_vectors(self.opened.index)
 
     def choice(self, topics: Sequence[TypedTopic] | None = None) -> ParameterChoice:
-        """On the first training topics, or on the first of some of them."""
+        """A choice on the first of `topics`; None takes all training topics."""
         return ParameterChoice(self.opened.engine, (self.training if topics is None else topics)[:VALIDATION_TOPICS])
 
 
 def usual_baselines(data: BaselineInput) -> dict[str, System]:
-    """bm25, rm3 and spelling."""
-    settings = data.choice().best(RM3_GRID, lambda one: Rm3(data.opened.engine, one), Rm3Settings())
+    """The baselines that every evaluation has: bm25, rm3 and spelling."""
+    settings = data.choice().best(RM3_GRID, lambda tried: Rm3(data.opened.engine, tried), Rm3Settings())
     logger.info("rm3 uses %s", settings)
     return {
         "bm25": Bm25(),
@@ -82,14 +83,17 @@ def usual_baselines(data: BaselineInput) -> dict[str, System]:
 
 
 def more_baselines(data: BaselineInput) -> dict[str, System]:
-    """rocchio; session_concatenation where a reported topic has history; successor where there is a log; association
-    and bm25_tuned where there are training topics, the latter on corpora of moderate size."""
+    """The baselines that the data allow.
+
+    rocchio needs nothing; session_concatenation needs a reported topic with history, successor a log, association
+    training topics, bm25_tuned training topics and a corpus of moderate size.
+    """
     builders: dict[str, Callable[[BaselineInput], System | None]] = {
         "rocchio": _rocchio,
         "session_concatenation": _session_concatenation,
         "successor": _successor,
         "association": _association,
-        "bm25_tuned": lambda one: tuned_bm25(one.opened.collection.corpus, one.opened.index, one.choice().topics),
+        "bm25_tuned": _bm25_tuned,
     }
     systems: dict[str, System] = {}
     for name, build in builders.items():
@@ -97,7 +101,7 @@ def more_baselines(data: BaselineInput) -> dict[str, System]:
         system = build(data)
         if system is not None:
             chosen = system.settings if isinstance(system, Tuned) else "no settings"
-            logger.info("%s uses %s, made in %.1f s", name, chosen, time.perf_counter() - started)
+            logger.info("%s uses %s, built in %.1f s", name, chosen, time.perf_counter() - started)
             systems[name] = system
     return systems
 
@@ -110,16 +114,16 @@ def _rocchio(data: BaselineInput) -> System:
 
 
 def _session_concatenation(data: BaselineInput) -> System | None:
-    if not any(one.history for one in data.reported):
+    if not any(typed.history for typed in data.reported):
         return None
-    choice = data.choice([one for one in data.training if one.history])
+    choice = data.choice([typed for typed in data.training if typed.history])
     return SessionConcatenation(choice.best(CONCATENATION_GRID, SessionConcatenation, ConcatenationSettings()))
 
 
 def _successor(data: BaselineInput) -> System | None:
     if data.log is None:
         return None
-    reported = {one.topic.topic_id for one in data.reported}
+    reported = {typed.topic.topic_id for typed in data.reported}
     return successor_of(data.log.sessions(), reported, data.choice())
 
 
@@ -127,3 +131,7 @@ def _association(data: BaselineInput) -> System | None:
     if not data.training:
         return None
     return association_of(data.training, data.opened.index, data.vectors, data.opened.engine, VALIDATION_TOPICS)
+
+
+def _bm25_tuned(data: BaselineInput) -> System | None:
+    return tuned_bm25(data.opened.collection.corpus, data.opened.index, data.choice().topics)

@@ -1,8 +1,8 @@
-"""The plots of the report as inline SVG. Only this module knows matplotlib, which is imported when a plot is drawn.
+"""The plots of the report as inline SVG.
 
-Figures are made without pyplot, so nothing global is touched. Text stays text. Colours are written as CSS variables
-of the page (`--ink`, `--win`, ...), so that one picture serves light, dark and print.
-"""
+Only this module uses matplotlib, and imports it when a plot is drawn. Figures are made without pyplot, which would
+change global state. Text stays text. Colours are CSS variables of the page (`--ink`, `--win`, ...), so that one
+picture serves the light theme, the dark theme and print."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID, BASE, ACCENT, WIN, LOSS = (f"#0{i}0{i}0{i}" for i in range(1, 8))
-"""Stand-ins that no plot would use as colours; `_as_inline_svg` puts the page's variables in their place."""
+"""Placeholders that no plot would use as colours; `_as_inline_svg` replaces them by the page's variables."""
 
 _VARIABLES = {
     INK: "var(--ink)",
@@ -35,10 +35,10 @@ _VARIABLES = {
 }
 
 SMOOTHING = 25
-"""A smoothed curve averages over a window of 1/25 of its points."""
+"""A smoothed curve averages over windows of 1/25 of its points."""
 
 MOST_BARS = 400
-"""More topics than this are drawn as one filled curve, not as bars."""
+"""With more topics than this, gains are drawn as one filled curve instead of bars."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +47,39 @@ class Interval:
 
     label: str
     value: float
+    """Where the dot is drawn."""
     low: float
+    """Lower end of the interval."""
     high: float
+    """Upper end of the interval."""
+
+
+@dataclass(frozen=True)
+class ClickedAt:
+    """One system's sessions by the query that got the first click."""
+
+    label: str
+    counts: Sequence[int]
+    """Sessions first clicked at query 1, 2, ...; the last entry counts sessions without a click."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One number of a training run over its rounds."""
+    """One metric of a training run over its rounds."""
 
     title: str
     steps: NDArray[np.float64]
+    """(n,) rounds."""
     values: NDArray[np.float64]
+    """(n,) the metric in these rounds."""
     sparse: bool = False
-    """Few measured points (validations): drawn as dots joined by a line, not smoothed."""
+    """Whether only some rounds have a value: drawn as dots joined by a line, without smoothing."""
     level: float | None = None
-    """What the values are to be compared with, drawn as a dashed line."""
+    """A value to compare with, drawn as a dashed line; None draws none."""
 
 
 def forest_plot(rows: Sequence[Interval], x_label: str) -> str:
-    """Differences with their intervals, one row each, first on top; a vertical line marks no difference."""
+    """Differences with their intervals, one row each, the first on top; a vertical line marks zero."""
     figure = _figure(8.4, 0.7 + 0.34 * max(len(rows), 1))
     axes = figure.subplots()
     for y, row in enumerate(reversed(rows)):
@@ -83,11 +97,11 @@ def forest_plot(rows: Sequence[Interval], x_label: str) -> str:
 
 
 def gain_bars(gains: NDArray[np.float64], y_label: str) -> str:
-    """Gain per topic, (n,), best first: above the line a topic won, below it lost."""
+    """Gain of each topic (n,), sorted, largest first: topics above the line won, topics below it lost."""
     figure = _figure(8.4, 2.9)
     axes = figure.subplots()
-    ordered = np.sort(gains)[::-1]
-    x = np.arange(1, ordered.size + 1)
+    ordered = np.sort(gains)[::-1]  # (n,)
+    x = np.arange(1, ordered.size + 1)  # (n,)
     if ordered.size > MOST_BARS:
         axes.fill_between(x, ordered, 0, where=ordered > 0, color=WIN, linewidth=0, step="mid")
         axes.fill_between(x, ordered, 0, where=ordered < 0, color=LOSS, linewidth=0, step="mid")
@@ -95,7 +109,7 @@ def gain_bars(gains: NDArray[np.float64], y_label: str) -> str:
         axes.bar(x, ordered, width=0.86, color=[WIN if gain > 0 else LOSS for gain in ordered], linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.9)
     axes.set_xlim(0.25, max(ordered.size, 1) + 0.75)
-    bound = max(0.1, 1.08 * float(np.abs(ordered).max(initial=0.0)))
+    bound = max(0.1, 1.08 * float(np.abs(ordered).max(initial=0.0)))  # symmetric, so that zero is in the middle
     axes.set_ylim(-bound, bound)
     axes.set_xlabel("topics, sorted by gain")
     axes.set_ylabel(y_label)
@@ -103,18 +117,17 @@ def gain_bars(gains: NDArray[np.float64], y_label: str) -> str:
     return _as_inline_svg(figure, "gains", "Gain of every topic, sorted")
 
 
-def clicked_at_bars(before: Sequence[int], after: Sequence[int], labels: tuple[str, str]) -> str:
-    """Share of sessions by the query that got the first click, two systems side by side; the last entry counts
-    sessions without a click."""
+def clicked_at_bars(before: ClickedAt, after: ClickedAt) -> str:
+    """Share of sessions by the query that got the first click, two systems side by side; both have as many counts."""
     figure = _figure(8.4, 2.9)
     axes = figure.subplots()
-    x = np.arange(len(before))
-    for counts, offset, colour, label in ((before, -0.2, BASE, labels[0]), (after, 0.2, ACCENT, labels[1])):
-        shares = 100.0 * np.asarray(counts, dtype=np.float64) / max(sum(counts), 1)
-        bars = axes.bar(x + offset, shares, width=0.38, color=colour, linewidth=0, label=label)
+    x = np.arange(len(before.counts))  # (queries + 1,)
+    for system, offset, colour in ((before, -0.2, BASE), (after, 0.2, ACCENT)):
+        shares = 100.0 * np.asarray(system.counts, dtype=np.float64) / max(sum(system.counts), 1)
+        bars = axes.bar(x + offset, shares, width=0.38, color=colour, linewidth=0, label=system.label)
         texts = [f"{share:.0f}" if share >= 0.5 else "" for share in shares]
         axes.bar_label(bars, texts, fontsize=9, color=MUTED, padding=2)
-    axes.set_xticks(x, [*(f"query {n}" for n in range(1, len(before))), "never"])
+    axes.set_xticks(x, [*(f"query {n}" for n in range(1, len(before.counts))), "never"])
     axes.set_ylabel("% of sessions")
     axes.margins(y=0.14)
     axes.legend(frameon=False, labelcolor=INK, fontsize=10)
@@ -123,7 +136,7 @@ def clicked_at_bars(before: Sequence[int], after: Sequence[int], labels: tuple[s
 
 
 def training_curves(curves: Sequence[Curve]) -> str:
-    """One small panel per curve, three in a row; raw values pale, their running mean strong."""
+    """One small panel per curve, three in a row: raw values pale, their running mean strong."""
     rows = -(-len(curves) // 3)
     figure = _figure(8.4, 2.0 * max(rows, 1))
     grid = figure.subplots(max(rows, 1), 3, squeeze=False)
@@ -136,9 +149,9 @@ def training_curves(curves: Sequence[Curve]) -> str:
 
 def running_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     """(n,) mean over the last `window` values, over fewer at the start. [1, 3, 5] with 2 gives [1, 2, 4]."""
-    sums = np.cumsum(np.concatenate([[0.0], values]))
-    ends = np.arange(1, values.size + 1)
-    starts = np.maximum(ends - window, 0)
+    sums = np.cumsum(np.concatenate([[0.0], values]))  # (n + 1,) sums[i] is the sum of the first i values
+    ends = np.arange(1, values.size + 1)  # (n,)
+    starts = np.maximum(ends - window, 0)  # (n,)
     return np.asarray((sums[ends] - sums[starts]) / (ends - starts), dtype=np.float64)
 
 
@@ -157,7 +170,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """An empty figure of a size in inches, outside pyplot."""
+    """An empty figure of this size in inches, made without pyplot."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -168,7 +181,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _plain(axes: Axes, grid: str) -> None:
-    """Quiet axes: no box, pale grid along one axis, small muted labels."""
+    """Style axes quietly: no box, a pale grid along one axis, small muted labels."""
     axes.patch.set_alpha(0.0)
     axes.set_axisbelow(True)
     axes.grid(axis="x" if grid == "x" else "y", color=GRID, linewidth=0.8)
@@ -180,7 +193,10 @@ def _plain(axes: Axes, grid: str) -> None:
 
 
 def _as_inline_svg(figure: Figure, name: str, description: str) -> str:
-    """The figure as one `<svg>` element: same figure, same bytes; `name` keeps its ids apart from other plots'."""
+    """The figure as one `<svg>` element; the same figure gives the same bytes.
+
+    `name` becomes a prefix of all ids, so that two plots on one page share none.
+    """
     import matplotlib
 
     page = StringIO()
@@ -193,6 +209,6 @@ def _as_inline_svg(figure: Figure, name: str, description: str) -> str:
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
-    for stand_in, variable in _VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
+    for placeholder, variable in _VARIABLES.items():
+        svg = svg.replace(placeholder, variable)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{description}" ', 1)

@@ -17,7 +17,7 @@ from untilclick.app.settings.service import Settings
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.logged_queries import need_of_query
 from untilclick.rewriter.evaluation import champion as judging
-from untilclick.rewriter.evaluation.statistics import compare
+from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 
@@ -97,9 +97,9 @@ def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, cal
 
     def judged(engine, challenger, champion, queries, clauses, rng):
         seen.append((challenger, queries))
-        values = [0.9 if better else 0.1, 0.5]
-        names = (challenger.name, champion.name)
-        return compare(names, "nDCG@10", tuple(rng.normal(v, 0.01, 50) for v in values), rng)
+        a = TopicValues(challenger.name, rng.normal(0.9 if better else 0.1, 0.01, 50))
+        b = TopicValues(champion.name, rng.normal(0.5, 0.01, 50))
+        return compare(a, b, "nDCG@10", rng)
 
     monkeypatch.setattr(judging, "judge", judged)
     call("simulate")

@@ -8,17 +8,12 @@ import pytest
 
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, Oracle
-from untilclick.rewriter.evaluation.evaluate import (
-    COMPARED,
-    EvaluateConfig,
-    evaluate_systems,
-    main,
-    typed_queries,
-)
+from untilclick.rewriter.evaluation.comparisons import COMPARED
+from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, evaluate_systems, main
 from untilclick.rewriter.evaluation.results import read_results, write_results
-from untilclick.rewriter.evaluation.systems import Answer, OwnEngine
-from untilclick.search.errors import DataError
-from untilclick.search.records import Collection, Topic, WeightedQuery
+from untilclick.rewriter.evaluation.systems import SearchedQuery, SystemWithEngine
+from untilclick.rewriter.evaluation.typed_topics import typed_queries
+from untilclick.search.records import WeightedQuery
 
 from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy, toy_collection
 
@@ -29,7 +24,7 @@ class AddsOneWord:
     """A stand-in for a learned system: knows one good word."""
 
     def __call__(self, topics):
-        return [Answer(WeightedQuery(((one.query, 0.7), ("timezone pool", 0.3)))) for one in topics]
+        return [SearchedQuery(WeightedQuery(((one.query, 0.7), ("timezone pool", 0.3)))) for one in topics]
 
 
 @pytest.fixture
@@ -131,19 +126,6 @@ def test_the_oracle_is_never_called_best(results):
     assert "oracle" not in {name for best in results.best_systems().values() for name in best}
 
 
-def test_topics_people_wrote_are_typed_verbatim_and_unjudged_ones_left_out():
-    collection = toy_collection()
-    topics = {"dev": (*TOPICS, Topic("unjudged", "x", {"d1": 0}))}
-    typed = typed_queries(dataclasses.replace(collection, topics=topics), "dev", seed=0)
-    assert [one.query for one in typed] == [topic.query for topic in TOPICS]
-
-
-def test_the_earlier_queries_of_real_topics_are_handed_on():
-    topics = {"dev": (dataclasses.replace(TOPICS[0], history=("order", "order list")), TOPICS[1])}
-    typed = typed_queries(dataclasses.replace(toy_collection(), topics=topics), "dev", seed=0)
-    assert [one.history for one in typed] == [("order", "order list"), ()]
-
-
 @pytest.mark.parametrize(("context", "seen"), [(True, ("pool",)), (False, ())])
 def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen):
     class Watching(Bm25):
@@ -164,40 +146,10 @@ def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen
 def test_a_system_with_an_engine_of_its_own_is_searched_there(config):
     """The engine holds one document only, so that everything finds it or nothing."""
     small = ToyEngine([DOCUMENTS[7]])
-    systems = {"bm25": Bm25(), "bm25_tuned": OwnEngine(Bm25(), small, "one document")}
+    systems = {"bm25": Bm25(), "bm25_tuned": SystemWithEngine(Bm25(), small, "one document")}
     results = evaluate_systems(ENGINE, typed_queries(toy_collection(), "dev", 7), systems, config)
     assert [row.outcomes["bm25_tuned"].titles for row in results.topics] == [(), (), ("Processes",), (), ()]
     assert results.settings["bm25_tuned"] == "one document"
-
-
-def test_made_topics_are_typed_with_the_noise_of_a_simulated_user():
-    collection = dataclasses.replace(toy_collection(), queries="made")
-    typed = typed_queries(collection, "dev", seed=3)
-    assert typed == typed_queries(collection, "dev", seed=3)
-    several = [one.query for seed in range(6) for one in typed_queries(collection, "dev", seed)]
-    clean = [topic.query for topic in TOPICS] * 6
-    assert 0 < sum(a != b for a, b in zip(several, clean, strict=True)) < len(clean)
-
-
-def test_a_missing_split_is_named_with_those_there_are():
-    with pytest.raises(DataError, match="no split 'test'; choose one of: train, dev"):
-        typed_queries(toy_collection(), "test", seed=0)
-
-
-def test_a_split_without_judgments_is_refused():
-    collection = toy_collection()
-    empty = Collection(collection.corpus, {"dev": (Topic("t", "x", {}),)}, "real")
-    with pytest.raises(DataError, match="no topic with a relevant document"):
-        typed_queries(empty, "dev", seed=0)
-
-
-def test_a_missing_or_broken_results_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"results\.json: cannot be read"):
-        read_results(tmp_path)
-    (tmp_path / "results.json").write_text("{}")
-    (tmp_path / "per_topic.jsonl").write_text("")
-    with pytest.raises(DataError, match="is not a result file"):
-        read_results(tmp_path)
 
 
 def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):

@@ -15,7 +15,7 @@ from untilclick.rewriter.evaluation.session_measures import (
     queries_until_click,
     session_figures,
 )
-from untilclick.rewriter.evaluation.systems import Answer
+from untilclick.rewriter.evaluation.systems import SearchedQuery
 from untilclick.search.errors import DataError
 from untilclick.search.records import Click, Session, Turn, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
@@ -34,7 +34,7 @@ class KnowsTheWords:
     """A stand-in for a learned system: searches what was meant."""
 
     def __call__(self, topics):
-        return [Answer(WeightedQuery.of(KNOWN_BEST.get(one.query, one.query))) for one in topics]
+        return [SearchedQuery(WeightedQuery.of(KNOWN_BEST.get(one.query, one.query))) for one in topics]
 
 
 def session(number, topic_id, *clicked):
@@ -77,14 +77,13 @@ def test_queries_are_counted_up_to_the_first_click():
     ],
 )
 def test_sessions_are_paired_and_averaged_by_topic(measure, ours, theirs):
-    mine, other = paired_by_topic(AFTER, BEFORE, measure)
-    assert mine.tolist() == ours
-    assert other.tolist() == theirs
+    pairs = paired_by_topic(AFTER, BEFORE, measure)
+    assert pairs[:, 0].tolist() == ours
+    assert pairs[:, 1].tolist() == theirs
 
 
 def test_nothing_in_common_gives_empty_pairs():
-    mine, other = paired_by_topic([BEFORE[2]], [BEFORE[2]], QUERIES_SAVED)
-    assert mine.shape == other.shape == (0,)
+    assert paired_by_topic([BEFORE[2]], [BEFORE[2]], QUERIES_SAVED).shape == (0, 2)
 
 
 def test_the_rewriting_engine_searches_rewritten_queries_and_leaves_weighted_ones_alone():
@@ -130,5 +129,5 @@ def test_the_same_seed_gives_the_same_results():
 def test_no_topics_and_no_systems_are_refused():
     with pytest.raises(DataError, match="No topics"):
         measure_sessions(ENGINE, [], USER, {"bm25": Bm25()}, CONFIG)
-    with pytest.raises(ValueError, match="No system"):
+    with pytest.raises(ValueError, match="without a system"):
         measure_sessions(ENGINE, TOPICS, USER, {}, CONFIG)

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from untilclick.rewriter.evaluation.statistics import bootstrap_ci95, compare, randomisation_p
+from untilclick.rewriter.evaluation.statistics import (
+    Comparison,
+    TopicValues,
+    bootstrap_ci95,
+    compare,
+    randomisation_p,
+)
 
 
 def rng():
@@ -63,7 +69,7 @@ def test_one_lone_difference_among_zeros_still_gives_a_finite_interval():
 def test_wins_losses_ties_and_harm_are_counted_per_topic():
     a = np.array([0.5, 0.2, 0.30, 0.0, 0.7])
     b = np.array([0.1, 0.2, 0.33, 0.4, 0.75])
-    result = compare(("ppo", "bm25"), "nDCG@10", (a, b), rng())
+    result = compare(TopicValues("ppo", a), TopicValues("bm25", b), "nDCG@10", rng())
     assert (result.wins, result.losses, result.ties, result.n) == (1, 3, 1, 5)
     assert result.harmed_share == pytest.approx(1 / 5)  # .03 and .05 are within the margin, .4 is not
     assert result.difference == pytest.approx((0.4 - 0.03 - 0.4 - 0.05) / 5)
@@ -71,15 +77,20 @@ def test_wins_losses_ties_and_harm_are_counted_per_topic():
 
 
 def test_the_same_seed_gives_the_same_comparison():
-    values = (np.random.default_rng(2).random(30), np.random.default_rng(3).random(30))
-    assert compare(("a", "b"), "RR@10", values, rng()) == compare(("a", "b"), "RR@10", values, rng())
+    a, b = (TopicValues(name, np.random.default_rng(i).random(30)) for i, name in enumerate("ab"))
+    assert compare(a, b, "RR@10", rng()) == compare(a, b, "RR@10", rng())
 
 
 def test_comparing_nothing_is_neutral():
-    result = compare(("a", "b"), "RR@10", (np.array([]), np.array([])), rng())
+    result = compare(TopicValues("a", np.array([])), TopicValues("b", np.array([])), "RR@10", rng())
     assert (result.difference, result.ci95, result.p, result.n, result.harmed_share) == (0.0, (0.0, 0.0), 1.0, 0, 0.0)
 
 
 def test_unpaired_lengths_are_refused():
     with pytest.raises(ValueError, match="one length"):
-        compare(("a", "b"), "RR@10", (np.zeros(2), np.zeros(3)), rng())
+        compare(TopicValues("a", np.zeros(2)), TopicValues("b", np.zeros(3)), "RR@10", rng())
+
+
+@pytest.mark.parametrize(("p", "significant"), [(0.0499, True), (0.05, False), (1.0, False)])
+def test_a_difference_counts_from_p_below_5_percent(p, significant):
+    assert Comparison("a", "b", "RR@10", 0.1, (0.0, 0.2), p, 2, 1, 0.0, 3).significant is significant

@@ -45,7 +45,7 @@ def test_the_chosen_parameters_put_the_relevant_document_first(relevant):
 def test_the_quick_ranking_of_the_choice_is_that_of_the_engine():
     topics = typed("short")
     for one in BM25_GRID:
-        quick = module._ranked(INDEX, topics, one)
+        quick = module._rankings(INDEX, topics, one)
         slow = RankBm25Engine(CORPUS, k1=one.k1, b=one.b).search([WeightedQuery.of("sort")], 10)
         assert [hit.doc_id for hit in quick[0]] == [hit.doc_id for hit in slow[0]]
 
@@ -68,4 +68,4 @@ def test_large_corpora_and_collections_without_training_topics_go_without(monkey
         monkeypatch.setattr(module, "MAX_DOCUMENTS", 9)
         assert tuned_bm25(CORPUS, INDEX, typed("long")) is None
     assert "no training topics to choose k1 and b on" in caplog.text
-    assert "10 documents are more than 9" in caplog.text
+    assert "the corpus has 10 documents, more than 9" in caplog.text

@@ -1,0 +1,57 @@
+"""Which pairs of systems an evaluation tests, and on which measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+
+import numpy as np
+
+from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
+from untilclick.search.measures.metrics import Scores
+
+COMPARED: tuple[tuple[str, str], ...] = (
+    ("ppo", "bm25"),
+    ("ppo", "rm3"),
+    ("ppo", "warm_start"),
+    ("ppo", "spelling"),
+    ("offline", "bm25"),
+    ("offline", "rm3"),
+    ("offline", "warm_start"),
+    ("offline", "spelling"),
+    ("warm_start", "bm25"),
+    ("warm_start", "rm3"),
+    ("rm3", "bm25"),
+    ("warm_start", "spelling"),
+    ("base", "bm25"),
+    ("base", "rm3"),
+    ("mean", "bm25"),
+    ("mean", "rm3"),
+    ("mean", "ppo"),
+    ("mean", "spelling"),
+    *product(
+        ("mean", "ppo", "offline", "warm_start"),
+        ("rocchio", "session_concatenation", "successor", "association", "bm25_tuned"),
+    ),
+)
+"""Pairs (a, b) that are tested if both systems were evaluated. The order decides which random numbers a pair gets."""
+
+TESTED_MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100")
+"""Measures that are tested."""
+
+
+def compare_systems(scores: Mapping[str, Scores], seed: int, resamples: int) -> tuple[Comparison, ...]:
+    """Test the pairs of COMPARED that have scores, on each tested measure; every test has its own random numbers."""
+    pairs = [(a, b) for a, b in COMPARED if a in scores and b in scores]
+    tests = [(a, b, measure) for a, b in pairs for measure in TESTED_MEASURES]
+    streams = np.random.default_rng([seed, 1]).spawn(len(tests))
+    return tuple(
+        compare(
+            TopicValues(a, scores[a].values[measure]),
+            TopicValues(b, scores[b].values[measure]),
+            measure,
+            rng,
+            resamples,
+        )
+        for (a, b, measure), rng in zip(tests, streams, strict=True)
+    )

@@ -1,0 +1,73 @@
+"""The names under which systems appear in files, and the titles under which people read them.
+
+A new baseline or kind of model needs an entry here, else tables show its bare name. Which pairs are compared is in
+`untilclick.rewriter.evaluation.comparisons`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+BASELINE = "bm25"
+"""The system that gains are measured against: BM25 with the query as typed."""
+
+BASELINES: tuple[str, ...] = (
+    BASELINE,
+    "rm3",
+    "spelling",
+    "rocchio",
+    "session_concatenation",
+    "successor",
+    "association",
+    "bm25_tuned",
+)
+"""Systems that need no trained rewriter. A gain that one of them reaches too is not the rewriter's own."""
+
+ORACLE = "oracle"
+"""The system that reads the judgments and is therefore never called best."""
+
+TRAINED: tuple[str, ...] = ("mean", "ppo", "offline", "warm_start")
+"""Models trained on sessions, the one that went through most training first."""
+
+
+class SystemTitle(NamedTuple):
+    """How people read a system."""
+
+    title: str
+    """A few words for the first column of a table."""
+    note: str
+    """What the system does, in one short phrase."""
+
+
+SYSTEM_TITLES: Mapping[str, SystemTitle] = {
+    "bm25": SystemTitle("BM25 as typed", "the query as typed"),
+    "bm25_tuned": SystemTitle("BM25, k1 and b chosen", "the query as typed, with k1 and b chosen on training topics"),
+    "rm3": SystemTitle("BM25 + RM3", "pseudo-relevance feedback"),
+    "rocchio": SystemTitle("BM25 + Rocchio", "pseudo-relevance feedback in the vector space"),
+    "spelling": SystemTitle("spelling correction", "misspelt words corrected"),
+    "session_concatenation": SystemTitle(
+        "session's queries joined", "with the session's earlier queries, at a lower weight"
+    ),
+    "successor": SystemTitle("next query of the log", "the query that most often came next in the log"),
+    "association": SystemTitle("word associations", "words that go with the query's in judged training topics"),
+    "base": SystemTitle("base, no sessions", "trained on the documents alone, before any session"),
+    "warm_start": SystemTitle("warm start", "supervised training on hindsight pairs"),
+    "offline": SystemTitle("offline", "trained on what was tried and clicked, from the log alone"),
+    "ppo": SystemTitle("PPO", "reinforcement learning from clicks"),
+    "mean": SystemTitle("mean of models", "the averaged probabilities of several trained models"),
+    ORACLE: SystemTitle("oracle (knows the answer)", "head-room: the best single added word; reads the judgments"),
+}
+"""System name -> how people read it, in the order of tables."""
+
+
+def title_of(system: str) -> str:
+    """How people read a system; its bare name if it has no title."""
+    entry = SYSTEM_TITLES.get(system)
+    return entry.title if entry else system
+
+
+def note_of(system: str) -> str:
+    """What a system does, in one short phrase; empty if it has no entry."""
+    entry = SYSTEM_TITLES.get(system)
+    return entry.note if entry else ""

@@ -1,0 +1,115 @@
+"""The verdict of an evaluation in words, for the report and for the terminal.
+
+Every sentence is computed from the numbers of `Results`, and claims no more than their tests allow.
+"""
+
+from __future__ import annotations
+
+from untilclick.rewriter.evaluation.results import Results
+from untilclick.rewriter.evaluation.statistics import Comparison
+from untilclick.rewriter.evaluation.system_names import BASELINE, BASELINES, TRAINED, title_of
+
+HEADLINE_MEASURE = "nDCG@10"
+"""The measure of the verdict, of the gain bars and of the choice of examples."""
+
+FEW_TOPICS = 50
+"""With fewer topics a sentence warns the reader. Test collections usually have as many; how often smaller sets
+contradict each other: Voorhees & Buckley, "The Effect of Topic Set Size on Retrieval Experiment Error", SIGIR
+2002."""
+
+
+def subject_of(results: Results) -> str | None:
+    """The system that the verdict is about: mean, else ppo, else offline, else warm_start; None if none of them was
+    evaluated."""
+    return next((name for name in TRAINED if name in results.figures), None)
+
+
+def verdict(results: Results, subject: str | None) -> str:
+    """One sentence: how the rewrites changed the headline measure, whether chance explains it, and whether the best
+    baseline gains as much."""
+    topics = f"{results.n_topics} {kind_of_topics(results)}"
+    if subject is None:
+        return f"Baselines on {topics}; no trained rewriter was evaluated."
+    gain = results.comparison(subject, BASELINE, HEADLINE_MEASURE)
+    if gain is None:
+        return f"{title_of(subject)} on {topics}; {title_of(BASELINE)} was not evaluated."
+    before, after = (results.figures[name].means[HEADLINE_MEASURE] for name in (BASELINE, subject))
+    change = f"{HEADLINE_MEASURE} went from {before:.3f} to {after:.3f} on {topics} ({p_text(gain.p)})."
+    if not gain.significant:
+        return f"No difference could be shown: {change}"
+    if gain.difference > 0:
+        return f"Rewriting helps{_beyond_best_baseline(results, subject)}: {change}"
+    return f"Rewriting hurts: {change}"
+
+
+def strongest_baseline(results: Results, subject: str) -> str:
+    """One sentence on the best baseline other than BM25, so that a gain over BM25 is not read as more than it is;
+    empty if BM25 itself is the best baseline."""
+    name = best_baseline(results)
+    if name == BASELINE:
+        return ""
+    value = results.figures[name].means[HEADLINE_MEASURE]
+    sentence = f"The strongest baseline is {title_of(name)} with {HEADLINE_MEASURE} {value:.3f}"
+    comparison = results.comparison(subject, name, HEADLINE_MEASURE)
+    if comparison is None:
+        return f"{sentence}."
+    difference = f"{comparison.difference:+z.3f} ({interval_text(comparison)}, {p_text(comparison.p)})"
+    return f"{sentence}; {title_of(subject)} differs from it by {difference}."
+
+
+def spelling_alone(results: Results, subject: str) -> str:
+    """One sentence if a rewriter gains no more than its spelling correction gains alone, so that the words it learned
+    do not get the credit; empty otherwise."""
+    gain = results.comparison(subject, BASELINE, HEADLINE_MEASURE)
+    beyond = results.comparison(subject, "spelling", HEADLINE_MEASURE)
+    if best_baseline(results) != "spelling" or gain is None or beyond is None:
+        return ""
+    if not gain.significant or gain.difference <= 0 or beyond.significant:
+        return ""
+    return (
+        "On these documents the spelling correction inside the rewriter is what helps; "
+        "that the words it learned add anything could not be shown."
+    )
+
+
+def caution(results: Results) -> str:
+    """One sentence of warning if there are few topics; empty otherwise."""
+    if results.n_topics >= FEW_TOPICS:
+        return ""
+    topics = f"{results.n_topics} {kind_of_topics(results)}"
+    return f"Figures of {topics} say little: a fair test takes at least {FEW_TOPICS}."
+
+
+def kind_of_topics(results: Results) -> str:
+    """`held-out topics` or `training topics`, in the singular for one topic."""
+    kind = "training topic" if results.split == "train" else "held-out topic"
+    return kind if results.n_topics == 1 else f"{kind}s"
+
+
+def best_baseline(results: Results) -> str:
+    """The baseline with the highest headline measure; the first of BASELINES among equals, so BM25 before all
+    others."""
+    evaluated = [name for name in BASELINES if name in results.figures]
+    return max(evaluated, key=lambda name: results.figures[name].means[HEADLINE_MEASURE], default=BASELINE)
+
+
+def p_text(p: float) -> str:
+    """`p = 0.040`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def interval_text(comparison: Comparison) -> str:
+    """`95 % interval -0.010 to +0.071`."""
+    low, high = comparison.ci95
+    return f"95 % interval {low:+z.3f} to {high:+z.3f}"
+
+
+def _beyond_best_baseline(results: Results, subject: str) -> str:
+    """What to add to "helps" if another baseline is above BM25; empty if the subject is above that too."""
+    best = best_baseline(results)
+    if best == BASELINE:
+        return ""
+    comparison = results.comparison(subject, best, HEADLINE_MEASURE)
+    if comparison is None or not comparison.significant:
+        return f", but not measurably more than {title_of(best)} alone"
+    return "" if comparison.difference > 0 else f" less than {title_of(best)} alone"

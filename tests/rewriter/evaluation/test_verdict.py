@@ -1,0 +1,89 @@
+"""The verdict in words says no more than the tests allow."""
+
+import dataclasses
+
+import pytest
+
+from untilclick.rewriter.evaluation.results import Results, SystemFigures
+from untilclick.rewriter.evaluation.statistics import Comparison
+from untilclick.rewriter.evaluation.verdict import (
+    FEW_TOPICS,
+    caution,
+    kind_of_topics,
+    spelling_alone,
+    strongest_baseline,
+    subject_of,
+    verdict,
+)
+from untilclick.search.measures.metrics import MEASURES
+
+from tests.rewriter.evaluation.toy_results import results
+
+
+@pytest.mark.parametrize(
+    ("p", "difference", "start"),
+    [(0.01, 0.1, "Rewriting helps"), (0.01, -0.1, "Rewriting hurts"), (0.3, 0.1, "No difference could be shown")],
+)
+def test_the_verdict_says_no_more_than_the_test_allows(p, difference, start):
+    assert verdict(results(p, difference), "ppo").startswith(start)
+
+
+def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():
+    assert strongest_baseline(results(spelling=0.2), "ppo") == ""
+    sentence = strongest_baseline(results(spelling=0.4), "ppo")
+    assert sentence.startswith(
+        "The strongest baseline is spelling correction with nDCG@10 0.400; PPO differs from it by"
+    )
+    assert "by +0.125" in sentence
+
+
+@pytest.mark.parametrize(
+    ("p", "difference", "start"),
+    [
+        (0.01, 0.125, "Rewriting helps: "),
+        (0.3, 0.002, "Rewriting helps, but not measurably more than spelling correction alone: "),
+        (0.01, -0.05, "Rewriting helps less than spelling correction alone: "),
+    ],
+)
+def test_a_gain_that_plain_spelling_correction_also_brings_is_not_called_the_rewriters_own(p, difference, start):
+    """The headline once sentence no more than that rewriting helps, while correcting the spelling did as much."""
+    evaluated = results(spelling=0.4)
+    against = Comparison(
+        "ppo", "spelling", "nDCG@10", difference, (difference - 0.1, difference + 0.1), p, 2, 1, 0.0, 4
+    )
+    kept = tuple(one for one in evaluated.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
+    assert verdict(dataclasses.replace(evaluated, comparisons=(*kept, against)), "ppo").startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "p_beyond", "sentence"), [(0.4, 0.3, True), (0.4, 0.01, False), (0.2, 0.3, False)]
+)
+def test_the_spelling_correction_gets_the_credit_where_nothing_else_earned_it(spelling, p_beyond, sentence):
+    evaluated = results(spelling=spelling)
+    beyond = Comparison("ppo", "spelling", "nDCG@10", 0.0, (-0.1, 0.1), p_beyond, 2, 2, 0.0, 4)
+    kept = tuple(one for one in evaluated.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
+    evaluated = dataclasses.replace(evaluated, comparisons=(*kept, beyond))
+    assert ("spelling correction inside the rewriter is what helps" in spelling_alone(evaluated, "ppo")) is sentence
+
+
+def test_a_few_topics_bring_a_warning():
+    few = dataclasses.replace(results(), n_topics=1)
+    assert caution(few) == "Figures of 1 held-out topic say little: a fair test takes at least 50."
+    assert caution(dataclasses.replace(few, n_topics=FEW_TOPICS)) == ""
+    assert kind_of_topics(dataclasses.replace(few, n_topics=2, split="train")) == "training topics"
+
+
+def test_a_baseline_learned_by_counting_is_a_rival_too():
+    evaluated = results()
+    means = {"association": SystemFigures({**evaluated.figures["ppo"].means, "nDCG@10": 0.45}, n_empty=0)}
+    counted = dataclasses.replace(evaluated, figures={**evaluated.figures, **means})
+    assert strongest_baseline(counted, "ppo") == "The strongest baseline is word associations with nDCG@10 0.450."
+
+
+def test_without_a_trained_system_or_a_baseline_the_verdict_says_so():
+    figures = {"bm25": SystemFigures(dict.fromkeys(MEASURES, 0.3), n_empty=0)}
+    baselines = Results("toy", "dev", "toy", 7, 4, "0.1.0", figures, ())
+    assert subject_of(baselines) is None
+    assert verdict(baselines, None) == "Baselines on 4 held-out topics; no trained rewriter was evaluated."
+    alone = dataclasses.replace(baselines, figures={"ppo": figures["bm25"]})
+    assert verdict(alone, subject_of(alone)) == "PPO on 4 held-out topics; BM25 as typed was not evaluated."

@@ -1,4 +1,4 @@
-"""What a rewriter answers, and the interface that training-time and serving-time rewriters share."""
+"""Requests to a rewriter, its rewrites, and the interface that rewriters share in training and in service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from untilclick.search.records import WeightedQuery
 
 
 class Reason(StrEnum):
-    """Why a rewrite was or was not applied; the value is what responses, logs and metrics carry."""
+    """Why a rewrite was or was not applied. Responses, logs and metrics contain the value."""
 
     APPLIED = "applied"
     MODE_OFF = "mode_off"
@@ -20,16 +20,16 @@ class Reason(StrEnum):
     QUERY_TOO_LONG = "query_too_long"
     EMPTY_REWRITE = "empty_rewrite"
     GATED = "gated"
-    """The gate expects no gain."""
+    """The rewrite's confidence is below the gate's threshold."""
     OVER_BUDGET = "over_budget"
     ERROR = "error"
     BREAKER_OPEN = "breaker_open"
-    """The rewriter failed again and again, and is left alone for a while."""
+    """The rewriter failed repeatedly and is not called for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class RewriteRequest:
-    """What a rewriter sees of a search session."""
+    """The part of a search session that a rewriter reads."""
 
     query: str
     history: tuple[str, ...] = ()
@@ -38,31 +38,32 @@ class RewriteRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A rewriter's answer to one query."""
+    """The result of rewriting one query."""
 
     query: str
-    """As typed."""
+    """The query as typed."""
     text: str
-    """The rewritten query for a person to read; equals `query` when nothing is applied."""
+    """The rewritten query as readable text; equals `query` if nothing is applied."""
     terms: tuple[tuple[str, float], ...]
-    """Expansion words with weights that sum to 1, heaviest first; empty when nothing is applied."""
+    """Expansion words with weights that sum to 1, heaviest first; empty if nothing is applied."""
     correction: str | None
-    """The query with misspelt words replaced, None where no word was."""
+    """The query with misspelt words replaced; None if no word was replaced."""
     applied: bool
+    """True if the search differs from that of the query as typed."""
     reason: Reason
     confidence: float
-    """What the gate compared with its threshold, 0..1."""
+    """Probability mass of the expansion terms, 0..1, which the gate compares with its threshold."""
     blend: WeightedQuery
-    """Original, correction, feedback and expansion terms as weighted clauses (mode `blend`); the plain original
-    query when nothing is applied."""
+    """Mode `blend`: original, correction, feedback and expansion terms as weighted clauses; the plain original query
+    if nothing is applied."""
     replace: WeightedQuery
-    """The rewrite alone (mode `replace`); the plain original query when nothing is applied."""
+    """Mode `replace`: the rewrite without the original; the plain original query if nothing is applied."""
     context: tuple[str, ...] = ()
-    """Words of the session's earlier queries that both of them hold."""
+    """Words of the session's earlier queries that `blend` and `replace` contain."""
 
     @classmethod
     def keep(cls, query: str, reason: Reason, confidence: float = 0.0) -> Rewrite:
-        """Search the original query as typed."""
+        """The rewrite that leaves a query as typed, for this reason."""
         plain = WeightedQuery.of(query)
         return cls(query, query, (), None, False, reason, confidence, plain, plain)
 
@@ -72,7 +73,7 @@ class Rewriter(Protocol):
 
     @property
     def version(self) -> str:
-        """Identifies model and settings; logged with every search."""
+        """Identifier of model and settings; logged with every search."""
 
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
-        """One answer per request, in order. Requests without a word answer with `Rewrite.keep`."""
+        """One rewrite per request, in order. A query without index terms gets `Rewrite.keep`."""

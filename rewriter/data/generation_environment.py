@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.rewriter.data.environment import Environment, RewardBatch
-from untilclick.rewriter.language.language import Language, padded
+from untilclick.rewriter.language.language import Language, pad_terms
 from untilclick.rewriter.language.prompts import Prompt
 
 
@@ -38,7 +38,7 @@ class GenerationEnvironment:
         """The same for texts. A text without any term earns what the original query earns."""
         excluded = self._query_ids(rows, len(texts))
         terms = [self._language.output_terms(text, own) for text, own in zip(texts, excluded, strict=True)]
-        return self._rewards.rewards(rows, *padded(terms), rng)
+        return self._rewards.rewards(rows, *pad_terms(terms), rng)
 
     def _query_ids(self, rows: NDArray[np.int64], n: int) -> list[tuple[int, ...]]:
         """The terms of the query behind each of n sequences, those of one prompt next to each other."""

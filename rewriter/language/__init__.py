@@ -1,1 +1,1 @@
-"""Input and output of a policy: vocabulary, prompts, term weights, subword settings. No torch."""
+"""What a policy reads and writes: vocabulary, prompts, targets, term weights, settings of subwords. No torch."""

@@ -1,8 +1,8 @@
 """The language of a policy: how it reads a request, and how its output becomes terms of the corpus. No torch.
 
-There are two kinds, the same in training and serving. The `corpus` policy reads and writes index terms. A pretrained
-T5 reads and writes texts in subwords. A `Language` carries what differs between them, so that no other module asks
-which kind it has; what needs the weights differs in `RewriterModel`.
+Training and service use the same two kinds. The `corpus` policy reads and writes index terms; a pretrained T5 reads
+and writes texts in subwords. `Language` carries what differs between them, so that no other module asks for the kind.
+`RewriterModel` carries the differences that need the weights.
 """
 
 from __future__ import annotations
@@ -36,18 +36,27 @@ class PromptTexts(NamedTuple):
     """A prompt as text, for trainers that tokenize it themselves."""
 
     prompt: str
-    """Without the end token."""
+    """The model input without the end token."""
     query_terms: str
     """The terms that must not be generated, separated by spaces."""
+
+
+class TermSequences(NamedTuple):
+    """N sequences of index terms, padded to one length."""
+
+    ids: NDArray[np.int64]
+    """(N, K) token ids in the term vocabulary."""
+    mask: NDArray[np.bool_]
+    """(N, K) True on terms, False on padding."""
 
 
 class Language(Protocol):
     """What a policy reads and writes."""
 
     kind: ClassVar[LanguageKind]
-    """Written into bundles, so that the service knows how to open them."""
+    """The kind that bundles record, so that the service knows how to open them."""
     validation_limit: ClassVar[int]
-    """Validation queries used at most."""
+    """Largest number of validation queries used."""
 
     @property
     def vocabulary(self) -> TermVocabulary:
@@ -64,13 +73,13 @@ class Language(Protocol):
         """The prompt and its banned terms as text."""
 
     def output_terms(self, text: str, excluded: Sequence[int]) -> list[int]:
-        """Vocabulary tokens of the index terms that a generated text adds to a query with the terms `excluded`."""
+        """Token ids of the index terms that a generated text adds to a query whose terms are `excluded`."""
 
     def term_sequences(
         self, ids: NDArray[np.int64], mask: NDArray[np.bool_], excluded: Sequence[Sequence[int]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Generated tokens (N, T) and their mask as index terms (N, K) and their mask; `excluded` holds the query's
-        terms for each of the N sequences."""
+    ) -> TermSequences:
+        """Index terms of generated tokens `ids` (N, T) with their mask (N, T); `excluded` holds the query's terms for
+        each of the N sequences."""
 
     def ppo_config(self, config: PPOConfig) -> PPOConfig:
         """The PPO configuration with which a policy of this language can be trained."""
@@ -80,22 +89,22 @@ class Language(Protocol):
 
     def as_terms(self, source: Path, remedy: str) -> TermLanguage:
         """The language itself, for work that needs a policy over index terms. Raises ModelError for a policy over
-        subwords that was read from `source`; `remedy` says what to do instead."""
+        subwords; the message names its `source` and ends in `remedy`."""
 
 
 @dataclass(frozen=True)
 class TermLanguage:
-    """Index terms in, index terms out."""
+    """Reads and writes index terms."""
 
     kind: ClassVar[LanguageKind] = "terms"
     validation_limit: ClassVar[int] = 1500
-    """With 400 queries the chosen blend was a matter of chance."""
+    """Enough queries for a stable choice; with 400 the chosen blend depended on chance."""
 
     vocabulary: TermVocabulary
 
     @property
     def prompt_length(self) -> int:
-        """The trainer's own limit holds."""
+        """0: the trainer's own limit applies."""
         return 0
 
     def prompt(self, request: RewriteRequest, spelling: SpellingCandidates | None = None) -> Prompt:
@@ -103,30 +112,31 @@ class TermLanguage:
         return render(request, self.vocabulary, spelling)
 
     def prompt_texts(self, prompt: Prompt) -> PromptTexts:
-        """Terms separated by spaces."""
+        """Prompt and query as terms separated by spaces."""
         tokens = self.vocabulary.tokens
         read, banned = (" ".join(tokens[token] for token in ids) for ids in (prompt.ids[:-1], prompt.query_ids))
         return PromptTexts(read, banned)
 
     def output_terms(self, text: str, excluded: Sequence[int]) -> list[int]:
-        """Every known term of the text: the policy never generates the query's own."""
+        """Every term of the text that the vocabulary contains. `excluded` is not used, because the policy never
+        generates the terms of the query."""
         del excluded
         token_ids = self.vocabulary.token_ids
         return [token_ids[term] for term in text.split() if term in token_ids]
 
     def term_sequences(
         self, ids: NDArray[np.int64], mask: NDArray[np.bool_], excluded: Sequence[Sequence[int]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Generated tokens are terms already."""
+    ) -> TermSequences:
+        """The generated tokens as they are: they are terms already."""
         del excluded
-        return ids, mask
+        return TermSequences(ids, mask)
 
     def ppo_config(self, config: PPOConfig) -> PPOConfig:
-        """Unchanged."""
+        """The configuration unchanged."""
         return config
 
     def save_settings(self, folder: Path) -> None:
-        """There are none."""
+        """Write nothing: this language has no settings."""
         del folder
 
     def as_terms(self, source: Path, remedy: str) -> TermLanguage:
@@ -136,21 +146,21 @@ class TermLanguage:
 
 
 class Hypothesis(NamedTuple):
-    """A text that a model may answer with."""
+    """A text that beam search offers as output for a prompt."""
 
     ids: tuple[int, ...]
-    """Subwords, the end token included where the text ended by itself."""
+    """Subwords, with the end token if the text ended before the longest length."""
     log_prob: float
-    """Of all of them, given the prompt."""
+    """Log-probability of all these subwords given the prompt, in nats."""
 
 
 @dataclass(frozen=True, eq=False)
 class SubwordLanguage:
-    """Texts in, texts out, in the subwords of a pretrained T5."""
+    """Reads and writes texts in the subwords of a pretrained T5."""
 
     kind: ClassVar[LanguageKind] = "subwords"
     validation_limit: ClassVar[int] = 300
-    """Fewer than over terms: a subword T5 takes a hundred times as long to read a query."""
+    """Fewer queries than over terms, because a subword T5 takes a hundred times as long to read a query."""
 
     tokenizer: Tokenizer
     vocabulary: TermVocabulary
@@ -158,33 +168,33 @@ class SubwordLanguage:
 
     @property
     def prompt_length(self) -> int:
-        """The length that was decided with the base."""
+        """The length that the base was trained with."""
         return self.settings.prompt_length
 
     def prompt(self, request: RewriteRequest, spelling: SpellingCandidates | None = None) -> Prompt:
-        """The subwords of one request, which are spelt as they were typed; none for a query without index terms."""
+        """The subwords of one request, spelt as typed; the end token alone for a query without index terms."""
         del spelling
         ids = self.subwords(render_text(request))[: self.settings.prompt_length - 1]
         return Prompt((*ids, EOS_ID), known_terms(request.query, self.vocabulary))
 
     def prompt_texts(self, prompt: Prompt) -> PromptTexts:
-        """The text that was typed. A subword T5 may write any word."""
+        """The text as typed, and no banned terms: a subword T5 may write any word."""
         return PromptTexts(self.texts([prompt.ids])[0], "")
 
     def output_terms(self, text: str, excluded: Sequence[int]) -> list[int]:
-        """Each term of the text once, without those of the query, as in the service."""
+        """The distinct terms of the text without those of the query, as the service reads them."""
         return self.terms(text, excluded)
 
     def term_sequences(
         self, ids: NDArray[np.int64], mask: NDArray[np.bool_], excluded: Sequence[Sequence[int]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Tokens to text, text to terms."""
+    ) -> TermSequences:
+        """Index terms of the texts that the generated tokens decode to."""
         texts = self.texts([tokens[real].tolist() for tokens, real in zip(ids, mask, strict=True)])
-        return padded([self.output_terms(text, own) for text, own in zip(texts, excluded, strict=True)])
+        return pad_terms([self.output_terms(text, query) for text, query in zip(texts, excluded, strict=True)])
 
     def ppo_config(self, config: PPOConfig) -> PPOConfig:
-        """The length of answers was decided with the base, and there is no memory that could learn from found
-        documents."""
+        """The configuration with the output length that the base was trained with, and without the loss of found
+        documents: a subword T5 has no memory that could learn from them."""
         return changed(config, terms=self.settings.length, found_weight=0.0)
 
     def save_settings(self, folder: Path) -> None:
@@ -192,51 +202,51 @@ class SubwordLanguage:
         self.settings.save(folder)
 
     def as_terms(self, source: Path, remedy: str) -> TermLanguage:
-        """Raises ModelError always."""
+        """Raise ModelError always."""
         raise ModelError(f"{source} is a subword T5; {remedy}")
 
     @cached_property
     def special_tokens(self) -> tuple[str, ...]:
-        """Padding, end, unknown, sentinels: all that is no text."""
+        """Tokens that are not text: padding, end, unknown, sentinels."""
         added = sorted(self.tokenizer.get_added_tokens_decoder().items())
-        return tuple(one.content for _, one in added if one.special)
+        return tuple(token.content for _, token in added if token.special)
 
     def subwords(self, text: str) -> tuple[int, ...]:
-        """A text as token ids, without an end token."""
+        """Token ids of a text, without an end token."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def target(self, text: str) -> tuple[int, ...]:
-        """A text as an answer to be learned, of at most the longest length, the end token included."""
+        """Token ids of a text to be learned as output, the end token included; cut off at the longest length."""
         return (*self.subwords(text)[: self.settings.length - 1], EOS_ID)
 
-    def texts(self, answers: Sequence[Sequence[int]]) -> list[str]:
-        """What token ids say, special tokens left out."""
-        return self.tokenizer.decode_batch([list(ids) for ids in answers], skip_special_tokens=True)
+    def texts(self, sequences: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence of token ids, without special tokens."""
+        return self.tokenizer.decode_batch([list(ids) for ids in sequences], skip_special_tokens=True)
 
     def terms(self, text: str, excluded: Sequence[int] = ()) -> list[int]:
-        """Tokens in the vocabulary of a text's distinct index terms, in order, without the excluded ones."""
-        found = (self.vocabulary.token_ids.get(term) for term in analyse(text))
-        return list(dict.fromkeys(token for token in found if token is not None and token not in excluded))
+        """Token ids of the distinct index terms of a text, in order, without the excluded ones."""
+        tokens = (self.vocabulary.token_ids.get(term) for term in analyse(text))
+        return list(dict.fromkeys(token for token in tokens if token is not None and token not in excluded))
 
-    def log_probs(self, answers: Sequence[Hypothesis], prompt: Prompt) -> NDArray[np.float32]:
-        """(V,) log-probability of the term that one gets by drawing one of these texts and then, uniformly, one of
-        its terms that the query lacks; -inf for terms in no text. UNK_ID has what remains: all other texts, and
-        those without such a term."""
-        probs = np.zeros(len(self.vocabulary))
-        for text, answer in zip(self.texts([one.ids for one in answers]), answers, strict=True):
+    def term_log_probs(self, hypotheses: Sequence[Hypothesis], prompt: Prompt) -> NDArray[np.float32]:
+        """(V,) log-probability of each index term if a text is drawn from the hypotheses and then, uniformly, one of
+        its terms that the query lacks; -inf for terms in no text. UNK_ID gets the remaining probability: that of all
+        other texts, and of texts without such a term."""
+        probs = np.zeros(len(self.vocabulary))  # (V,)
+        for text, hypothesis in zip(self.texts([each.ids for each in hypotheses]), hypotheses, strict=True):
             ids = self.terms(text, prompt.query_ids)
             if ids:
-                probs[ids] += np.exp(answer.log_prob) / len(ids)
-        probs[UNK_ID] = max(1.0 - probs.sum(), TINY)
-        with np.errstate(divide="ignore"):
+                probs[ids] += np.exp(hypothesis.log_prob) / len(ids)
+        probs[UNK_ID] = max(1.0 - probs.sum(), TINY)  # rounding can take the sum slightly above 1
+        with np.errstate(divide="ignore"):  # log 0 = -inf is meant
             return np.log(probs).astype(np.float32)
 
 
-def padded(terms: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(N, K) ids and mask of N sequences of terms; K is at least 1."""
-    width = max(1, *(len(sequence) for sequence in terms))
-    ids = np.full((len(terms), width), PAD_ID, dtype=np.int64)
-    for row, sequence in enumerate(terms):
+def pad_terms(sequences: Sequence[Sequence[int]]) -> TermSequences:
+    """N sequences of terms as arrays (N, K), padded with PAD_ID; K is at least 1."""
+    width = max(1, *(len(sequence) for sequence in sequences))
+    ids = np.full((len(sequences), width), PAD_ID, dtype=np.int64)  # (N, K)
+    for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = sequence
-    lengths = np.array([len(sequence) for sequence in terms])
-    return ids, np.arange(width) < lengths[:, None]
+    lengths = np.array([len(sequence) for sequence in sequences])  # (N,)
+    return TermSequences(ids, np.arange(width) < lengths[:, None])

@@ -1,4 +1,4 @@
-"""The only renderer of model input, for training and serving alike. No torch.
+"""Rendering of requests into model input: the one renderer for training and service. No torch.
 
     rmtre folder            <- typed now
     delete directory        <- typed before
@@ -7,12 +7,13 @@ becomes the tokens
 
     rmtre→<unk> <alt> rmtree  folder  <sep>  delete  directory  </s>
 
-A word whose index term is in the corpus stands for itself; a word that is not is followed by its spelling
-candidates. Earlier queries follow, the most recent first. A T5 over subwords spells by itself and reads the text
+A word is represented by its index term. A word that the corpus lacks becomes `<unk>`, followed by its spelling
+candidates. Earlier queries come after the query, the most recent first. A T5 over subwords needs no spelling
+candidates and reads the text
 
     rmtre folder | delete directory
 
-`PROMPT_VERSION` changes with every change here, and a bundle of another version is refused.
+Every change of this format raises `PROMPT_VERSION`, and the service refuses bundles of another version.
 """
 
 from __future__ import annotations
@@ -30,25 +31,25 @@ from untilclick.search.text.analysis import term_of, words
 
 PROMPT_VERSION = 1
 MAX_QUERY_WORDS = 32
-"""Words of one query beyond this are not shown to the model."""
+"""Words of one query that the model reads; the rest is cut off."""
 MAX_HISTORY = 3
-"""Earlier queries shown to the model."""
+"""Earlier queries that the model reads, the latest."""
 MAX_CANDIDATES = 3
-"""Spelling candidates shown for one unknown word."""
+"""Spelling candidates that the model reads for one unknown word."""
 TEXT_SEPARATOR = " | "
-"""Between the queries of a text."""
+"""Separator between the queries of a text prompt."""
 MAX_PROMPT_TOKENS = 64
 """Longest prompt, the end token included."""
 
 
 class SpellingCandidates(Protocol):
-    """What prompts need of `untilclick.search.text.spelling.SpellingCorrector`."""
+    """The part of `untilclick.search.text.spelling.SpellingCorrector` that prompts use."""
 
     def known(self, word: str) -> bool:
-        """True when the corpus contains the word's index term."""
+        """True if the corpus contains the word's index term."""
 
     def candidates(self, word: str, n: int) -> list[str]:
-        """Words of the corpus that may have been meant, best first."""
+        """At most n words of the corpus that may have been meant, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,17 @@ class Prompt:
     ids: tuple[int, ...]
     """Token ids, ending in EOS_ID."""
     query_ids: tuple[int, ...]
-    """Term tokens of the query itself: never generated, since retrieval keeps the original anyway."""
+    """Term tokens of the query itself. They are never generated, because retrieval keeps the query anyway."""
 
     @property
     def empty(self) -> bool:
-        """True when no word of the query means anything to the model."""
+        """True if the model knows no word of the prompt."""
         return all(token in (EOS_ID, SEP_ID, UNK_ID, ALT_ID) for token in self.ids)
 
 
 def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: SpellingCandidates | None = None) -> Prompt:
-    """Token ids of one request. A query of stop words alone gives a prompt that starts with EOS_ID or SEP_ID."""
+    """Model input of one request, of at most `MAX_PROMPT_TOKENS` tokens. A query of stop words alone gives a prompt
+    that starts with EOS_ID or SEP_ID. Without `spelling`, unknown words get no candidates."""
     ids = _query_tokens(request.query, vocabulary, spelling)
     for earlier in request.history[::-1][:MAX_HISTORY]:
         ids += [SEP_ID, *_query_tokens(earlier, vocabulary, spelling)]
@@ -75,7 +77,7 @@ def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: Spelli
 
 
 def render_text(request: RewriteRequest) -> str:
-    """One request for a T5 over subwords; empty for a query without index terms."""
+    """The text of one request for a T5 over subwords; empty for a query without index terms."""
     if not any(term_of(word) is not None for word in words(request.query)):
         return ""
     queries = (request.query, *request.history[::-1][:MAX_HISTORY])
@@ -83,7 +85,7 @@ def render_text(request: RewriteRequest) -> str:
 
 
 def prompts_digest(prompts: Iterable[Prompt]) -> str:
-    """SHA-256, in hexadecimal, of prompts in their order: checkpoints hold positions among them."""
+    """SHA-256, in hexadecimal, of prompts in order. Checkpoints store it, since they name prompts by position."""
     digest = hashlib.sha256()
     for prompt in prompts:
         digest.update(repr((prompt.ids, prompt.query_ids)).encode())
@@ -91,25 +93,26 @@ def prompts_digest(prompts: Iterable[Prompt]) -> str:
 
 
 def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
-    """Leave out each token but the end token with probability `share`; where all would go, all stay."""
+    """The prompt without some of its tokens: each but the end token is left out with probability `share`. If no token
+    would remain, the prompt keeps all of them."""
     if share <= 0:
         return prompt
     body = prompt.ids[:-1]
-    kept = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
-    return Prompt((*(kept or body), EOS_ID), prompt.query_ids)
+    remaining = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
+    return Prompt((*(remaining or body), EOS_ID), prompt.query_ids)
 
 
 def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:
-    """Tokens of the query's distinct index terms."""
-    found = (vocabulary.token_ids.get(term_of(word) or "") for word in list(words(query))[:MAX_QUERY_WORDS])
-    return tuple(dict.fromkeys(token for token in found if token is not None))
+    """Token ids of the query's distinct index terms that the vocabulary contains."""
+    tokens = (vocabulary.token_ids.get(term_of(word) or "") for word in list(words(query))[:MAX_QUERY_WORDS])
+    return tuple(dict.fromkeys(token for token in tokens if token is not None))
 
 
 def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates | None) -> list[int]:
     tokens: list[int] = []
     for word in list(words(query))[:MAX_QUERY_WORDS]:
         term = term_of(word)
-        if term is None:
+        if term is None:  # a stop word
             continue
         token = vocabulary.token_ids.get(term, UNK_ID)
         tokens.append(token)

@@ -1,4 +1,4 @@
-"""What supervised training aims at: a distribution over a few terms, or over a few documents. No torch."""
+"""Targets of supervised training: distributions over a few terms or a few documents. No torch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Settings of a pretrained subword T5 in the stages: its own, and the defaults that are not the corpus policy's.
+"""Settings of a pretrained subword T5: those it alone has, and defaults of the stages that differ from the corpus
+policy's.
 
-A pretrained T5 has thirty times the weights of the corpus policy and knows a language already: it takes smaller
-steps, and fewer. The defaults are those usual for T5s of this size; see docs/training.md for what was measured.
+A pretrained T5 has thirty times the weights of the corpus policy and knows a language already, so it is trained with
+smaller and fewer steps. The defaults are usual for T5s of this size; docs/training.md has the measurements.
 """
 
 from __future__ import annotations
@@ -21,31 +22,32 @@ from untilclick.rewriter.config import (
 )
 from untilclick.rewriter.flat_settings import setting_names
 from untilclick.search.errors import ModelError
+from untilclick.search.files.whole_files import write_whole
 
 SETTINGS_FILE = "subword.json"
-"""Of `SubwordConfig`, in the folders of a subword T5 and in its bundle."""
+"""File of `SubwordConfig` in a model folder of a subword T5 and in its bundle."""
 
 
 @dataclass(frozen=True)
 class SubwordConfig:
-    """How a subword T5 is asked and read, in all stages and in the service; decided with the base."""
+    """Lengths of a subword T5's prompts and outputs; fixed when its base is trained, for later stages and service."""
 
     length: int = 24
-    """Longest answer in tokens, the end token included: of rollouts, of targets and of what is read."""
+    """Longest output in tokens, the end token included; for rollouts, targets and the texts that are read."""
     beams: int = 8
-    """Likeliest texts of a prompt that are read, by beam search."""
+    """Number of likeliest texts that are read for a prompt; the width of the beam search."""
     prompt_length: int = 64
     """Longest prompt in tokens, the end token included."""
     target_words: int = 8
-    """Words of the texts that base and warm start teach, the heaviest of the target first."""
+    """Number of words in the texts that base and warm start teach, the heaviest word of the target first."""
 
     def save(self, folder: Path) -> None:
         """Write `subword.json` into the folder."""
-        (folder / SETTINGS_FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        write_whole(folder / SETTINGS_FILE, json.dumps(asdict(self)))
 
     @classmethod
     def load(cls, folder: Path) -> SubwordConfig:
-        """Read `subword.json`. Raises ModelError when it is missing or broken."""
+        """Read `subword.json`. Raises ModelError if it is missing or broken."""
         path = folder / SETTINGS_FILE
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
@@ -54,36 +56,36 @@ class SubwordConfig:
 
 
 def is_subword_stage(folder: Path) -> bool:
-    """True for the folder of a stage whose policy is a subword T5."""
+    """True if the folder holds a stage, or a bundle, whose policy is a subword T5."""
     return (folder / SETTINGS_FILE).is_file()
 
 
 @dataclass(frozen=True)
 class SubwordBaseConfig(BaseConfig):
-    """`base` of a subword T5: pseudo-queries from documents, texts of their best words as targets."""
+    """`base` of a subword T5: pseudo-queries from documents as inputs, texts of their best words as targets."""
 
     steps: int = 200
     """Optimiser steps."""
     batch_size: int = 32
-    """Pseudo-queries per step."""
+    """Pseudo-queries per optimiser step."""
     learning_rate: float = 5e-4
-    """AdamW, peak."""
+    """Peak learning rate of AdamW."""
 
 
 @dataclass(frozen=True)
 class SubwordWarmStartConfig(WarmStartConfig):
-    """`warm-start` of a subword T5."""
+    """`warm-start` of a subword T5: the settings of `WarmStartConfig`, some with other defaults."""
 
     epochs: int = 4
     """Passes over the pairs."""
     patience: int = 2
     """Passes without a new best on validation before training stops."""
     batch_size: int = 32
-    """Pairs per step."""
+    """Pairs per optimiser step."""
     learning_rate: float = 5e-4
-    """AdamW, peak."""
+    """Peak learning rate of AdamW."""
     word_dropout: float = 0.0
-    """Share of prompt tokens left out at random."""
+    """Share of prompt tokens left out at random, 0..1."""
 
 
 _ROLLOUT = RolloutConfig(prompts_per_iteration=16, samples_per_prompt=8)
@@ -106,23 +108,23 @@ class SubwordPPOConfig(PPOConfig):
 
 @dataclass(frozen=True)
 class StageConfigs:
-    """The configuration classes of the stages that go on from a model."""
+    """The configuration classes of the stages that train a model further."""
 
     warm_start: type[WarmStartConfig]
     ppo: type[PPOConfig]
     without_use: frozenset[str] = frozenset()
-    """Settings that the model has no use for."""
+    """Names of settings that have no effect on the model."""
 
     def usable(self, config: type[BaseConfig | WarmStartConfig | PPOConfig]) -> list[str]:
-        """Names of the settings of a stage that the model has a use for."""
+        """Names of the settings of a stage that have an effect on the model."""
         return [name for name in setting_names(config) if name not in self.without_use]
 
 
 WITHOUT_USE = frozenset(
     {"prior_weight", "document_weight", "memory_learning_rate", "found_weight", "found_depth", "terms"}
 )
-"""Settings of the corpus policy that a subword T5 has no use for: it has no memory, no first step that says all, and
-its answers are as long as `SubwordConfig.length`."""
+"""Settings of the corpus policy without effect on a subword T5: it has no memory, its rewrite is not the distribution
+of the first step, and `SubwordConfig.length` limits its outputs."""
 
 
 TERM_STAGES = StageConfigs(WarmStartConfig, PPOConfig)
@@ -130,5 +132,5 @@ SUBWORD_STAGES = StageConfigs(SubwordWarmStartConfig, SubwordPPOConfig, WITHOUT_
 
 
 def stage_configs(folder: Path) -> StageConfigs:
-    """The configurations for stages that go on from the model in this folder."""
+    """The configuration classes for stages that train the model of this folder further."""
     return SUBWORD_STAGES if is_subword_stage(folder) else TERM_STAGES

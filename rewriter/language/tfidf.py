@@ -1,7 +1,7 @@
 """Documents and queries as vectors over the terms of an index, and the heaviest terms of such vectors as words.
 
-What the baselines that expand queries share, and the rows that the policy's vectors start from. What the policy is
-taught weighs terms in another way: `untilclick.rewriter.data.pseudo_queries`.
+The baselines that expand queries use these vectors, and the policy's embedding starts from them. Training targets
+weigh terms in another way: `untilclick.rewriter.data.pseudo_queries`.
 """
 
 from __future__ import annotations
@@ -22,46 +22,47 @@ Weights = Sequence[tuple[str, float]]
 
 
 def document_vectors(index: TermIndex) -> csr_array:
-    """(D, V) float32 `tfidf_rows` of all terms of the index."""
+    """(D, V) float32 `tfidf_rows` over all terms of the index."""
     return tfidf_rows(index.counts, index.document_frequencies, np.float64)
 
 
 def tfidf_rows(
     counts: csr_array, document_frequencies: NDArray[np.int64], precision: type[np.float32 | np.float64]
 ) -> csr_array:
-    """(D, V) float32 rows (1 + log tf) log(D / df) of unit length, computed in a precision, from counts (D, V) and
-    numbers of documents (V,); documents without terms have empty rows.
+    """(D, V) float32 rows (1 + log tf) log(D / df) of unit length from counts (D, V) and document frequencies (V,),
+    computed in `precision`; a document without terms has an empty row.
 
     Source: Salton & Buckley, "Term-weighting approaches in automatic text retrieval", IP&M 24(5), 1988.
     """
-    idf = np.log(counts.shape[0] / np.maximum(document_frequencies, 1))
-    data = ((1.0 + np.log(counts.data)) * idf[counts.indices]).astype(precision)
+    idf = np.log(counts.shape[0] / np.maximum(document_frequencies, 1))  # (V,)
+    data = ((1.0 + np.log(counts.data)) * idf[counts.indices]).astype(precision)  # (stored entries,)
     vectors = csr_array((data, counts.indices, counts.indptr), shape=counts.shape)
-    lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
+    lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())  # (D,)
     return _scaled(vectors, lengths).astype(np.float32)
 
 
 def query_vectors(term_ids: Mapping[str, int], queries: Sequence[str]) -> csr_array:
     """(B, V) occurrences of each of the V terms in each query; other terms are left out."""
-    known = [[term_ids[term] for term in terms(query) if term in term_ids] for query in queries]
-    indptr = np.cumsum([0] + [len(row) for row in known])
-    indices = np.array([term for row in known for term in row], dtype=np.int64)
+    rows = [[term_ids[term] for term in terms(query) if term in term_ids] for query in queries]
+    indptr = np.cumsum([0] + [len(row) for row in rows])
+    indices = np.array([term for row in rows for term in row], dtype=np.int64)
     vectors = csr_array((np.ones(indices.size), indices, indptr), shape=(len(queries), len(term_ids)))
     vectors.sum_duplicates()
     return vectors
 
 
 def document_shares(index: TermIndex, weights: Sequence[Mapping[str, float]]) -> csr_array:
-    """(B, D) documents by id with their weights, rows scaled to sum 1; weights of 0 and below, and documents that the
-    index lacks, are left out, and a row without any other is empty."""
-    rows = index.doc_rows
-    kept = [
-        {rows[doc_id]: weight for doc_id, weight in row.items() if weight > 0 and doc_id in rows} for row in weights
+    """(B, D) weights of documents, given by id for each of B rows, scaled so that every row sums to 1. Weights that
+    are not positive and documents outside the index are left out; a row without any other is empty."""
+    column_of = index.doc_rows
+    rows = [
+        {column_of[doc_id]: weight for doc_id, weight in row.items() if weight > 0 and doc_id in column_of}
+        for row in weights
     ]
-    indptr = np.cumsum([0] + [len(row) for row in kept])
-    columns = np.array([column for row in kept for column in row], dtype=np.int64)
-    data = np.array([weight for row in kept for weight in row.values()], dtype=np.float64)
-    return rows_of_sum_one(csr_array((data, columns, indptr), shape=(len(kept), len(index.doc_ids))))
+    indptr = np.cumsum([0] + [len(row) for row in rows])
+    columns = np.array([column for row in rows for column in row], dtype=np.int64)
+    data = np.array([weight for row in rows for weight in row.values()], dtype=np.float64)
+    return rows_of_sum_one(csr_array((data, columns, indptr), shape=(len(rows), len(index.doc_ids))))
 
 
 def rows_of_sum_one(matrix: csr_array) -> csr_array:
@@ -71,14 +72,15 @@ def rows_of_sum_one(matrix: csr_array) -> csr_array:
 
 def heaviest_words(index: TermIndex, vectors: csr_array, n: int) -> list[Weights]:
     """The n largest positive entries of each row (B, V) as words with their weights; ties in order of term id."""
-    found: list[Weights] = []
+    expansions: list[Weights] = []
     for row in range(vectors.shape[0]):
         ids, weights = entries_of(vectors, row)
         best = heaviest(weights, n, ties=ids)
-        found.append([(index.surfaces[ids[i]], float(weights[i])) for i in best if weights[i] > 0])
-    return found
+        expansions.append([(index.surfaces[ids[i]], float(weights[i])) for i in best if weights[i] > 0])
+    return expansions
 
 
 def _scaled(matrix: csr_array, lengths: NDArray[np.floating]) -> csr_array:
+    """Every row divided by its length; the floor keeps empty rows from a division by 0."""
     scaled: csr_array = (diags_array(1.0 / np.maximum(lengths, 1e-9)) @ matrix).tocsr()
     return scaled

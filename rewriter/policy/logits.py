@@ -42,10 +42,10 @@ class PolicyTexts:
         self._language = language
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """(B, V) of `SubwordLanguage.log_probs`."""
+        """(B, V) of `SubwordLanguage.term_log_probs`."""
         settings, rows = self._language.settings, []
         for start in range(0, len(prompts), BEAM_BATCH):
             part = prompts[start : start + BEAM_BATCH]
             answers = likeliest(self._policy, self._policy.batch(part), settings.beams, settings.length)
-            rows += [self._language.log_probs(one, prompt) for one, prompt in zip(answers, part, strict=True)]
+            rows += [self._language.term_log_probs(one, prompt) for one, prompt in zip(answers, part, strict=True)]
         return np.stack(rows)

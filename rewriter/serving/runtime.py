@@ -86,7 +86,7 @@ class CTranslate2Texts:
         self._banned = [[token] for token in language.special_tokens if token != end]
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """(B, V) of `SubwordLanguage.log_probs`."""
+        """(B, V) of `SubwordLanguage.term_log_probs`."""
         found = self._translator.translate_batch(
             [[self._token(token) for token in prompt.ids] for prompt in prompts],
             max_batch_size=MAX_BATCH,
@@ -99,7 +99,7 @@ class CTranslate2Texts:
             return_scores=True,
         )
         answers = [[self._answer(*text) for text in zip(one.hypotheses, one.scores, strict=True)] for one in found]
-        read = self._language.log_probs
+        read = self._language.term_log_probs
         return np.stack([read(one, prompt) for one, prompt in zip(answers, prompts, strict=True)])
 
     def _answer(self, tokens: Sequence[str], log_prob: float) -> Hypothesis:

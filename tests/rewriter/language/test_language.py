@@ -53,7 +53,7 @@ def test_texts_become_terms_by_hand(subwords):
     prompt = subwords.prompt(RewriteRequest("oven"))
     texts = {"dough flour": 0.4, "flour flour": 0.2, "oven": 0.1, "qq": 0.1}
     answers = [Hypothesis((*subwords.subwords(text), EOS_ID), float(np.log(prob))) for text, prob in texts.items()]
-    row = np.exp(subwords.log_probs(answers, prompt))
+    row = np.exp(subwords.term_log_probs(answers, prompt))
     dough, flour = subwords.vocabulary.encode(["dough", "flour"])
     assert row[[dough, flour, UNK_ID]] == pytest.approx([0.2, 0.4, 0.4])
     assert row.sum() == pytest.approx(1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from untilclick.rewriter.language.latent_semantics import _document_term_matrix, _right_singular_vectors, term_vectors
+from untilclick.rewriter.language.latent_semantics import _document_term_matrix, _right_factor, term_vectors
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, TermVocabulary
 from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
@@ -39,7 +39,7 @@ def test_cosines_are_those_of_a_dense_svd(bench, vocabulary):
 @pytest.mark.parametrize("rank", [6, 16, 32])
 def test_fewer_directions_hold_nearly_as_much_of_the_matrix_as_the_best_ones(bench, vocabulary, rank):
     matrix = _document_term_matrix(bench.index, vocabulary)
-    right, singular = _right_singular_vectors(matrix, rank, rng())
+    right, singular = _right_factor(matrix, rank, rng())
     best = np.linalg.svd(matrix.toarray(), compute_uv=False)[:rank]
     assert right.T @ right == pytest.approx(np.eye(rank), abs=1e-4)
     assert np.linalg.norm(matrix @ right) ** 2 > 0.98 * (best**2).sum()

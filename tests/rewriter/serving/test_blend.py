@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.config import PPOConfig
+from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
@@ -148,7 +149,7 @@ def test_the_page_on_training_states_the_default_limit_of_the_context():
     """The page once said .2 where the code had .25."""
     page = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
     (stated,) = re.findall(r"share `context` of the original.*?\bis (\.\d+) without", page, re.DOTALL)
-    defaults = (BlendSettings().context, COLD_START.context, PPOConfig().rollout_context)
+    defaults = (BlendSettings().context, COLD_START.context, flat(PPOConfig())["rollout_context"])
     assert defaults == (float(stated),) * 3
 
 

@@ -1,4 +1,4 @@
-"""`untilclick log stats|audit|export|import`: what a session log says, and sessions to and from files."""
+"""`untilclick log ...`: figures of a session log, automated visitors, fits of click models, exchange of sessions."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def register(app: typer.Typer) -> None:
     )
     group.command(epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db --source live[/b]")(stats)
     group.command(epilog="Example: [b]untilclick log audit --log untilclick.db[/b]")(audit)
+    group.command("fit-clicks", epilog="Example: [b]untilclick log fit-clicks --log untilclick.db --source live[/b]")(
+        fit_clicks
+    )
     group.command(
         "export", epilog="Example: [b]untilclick log export --log runs/stdlib/log.db --format ubi --out ubi-files[/b]"
     )(export_log)
@@ -70,6 +73,56 @@ def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
     else:
         terminal.line("Nobody in this log looks automated.")
     terminal.answer({"suspects": found})
+
+
+def fit_clicks(
+    log: LogUrl,
+    click_model: Annotated[
+        str | None,
+        typer.Option(
+            "--click-model",
+            envvar="UNTILCLICK_CLICK_MODEL",
+            help="Fit this one alone: pbm, cm, dcm, dbn, sdbn or ubm.  [dim]\\[default: all][/dim]",
+        ),
+    ] = None,
+    source: SourceName = "all",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit click models to the result lists of a log, and measure how well they predict clicks in other sessions."""
+    from untilclick.app.terminal.click_tables import models_table, ranks_table
+    from untilclick.app.terminal.terminal import Terminal, counted
+    from untilclick.search.click_models.by_name import CLICK_MODELS, known_name
+    from untilclick.search.click_models.fitting.figures import click_rates, figures_of
+    from untilclick.search.click_models.fitting.fit import fit
+    from untilclick.search.click_models.fitting.session_lists import session_lists
+    from untilclick.search.log.session_log import SessionLog
+
+    terminal = Terminal(as_json=as_json)
+    names = CLICK_MODELS if click_model is None else (known_name(click_model),)
+    with SessionLog.open(log, create=False) as opened, terminal.progress("Fitting click models") as update:
+        lists = session_lists(opened.sessions(None if source == "all" else source))
+        figures = {}
+        for i, name in enumerate(names):
+            update(i, len(names))
+            figures[name] = figures_of(fit(name, lists.training), lists)
+    rates = click_rates(lists.training)
+    terminal.line(
+        f"Fitted to {counted(len(lists.training.items), 'result list', 'result lists')} with "
+        f"{counted(len(lists.pairs), 'pair', 'pairs')} of query and document; "
+        f"{counted(len(lists.held_out.items), 'list', 'lists')} of other sessions held out."
+    )
+    terminal.table(models_table(figures))
+    terminal.table(ranks_table(rates, figures))
+    terminal.answer(
+        {
+            "lists": len(lists.training.items),
+            "pairs": len(lists.pairs),
+            "held_out_lists": len(lists.held_out.items),
+            "click_rates": rates,
+            "models": figures,
+        }
+    )
 
 
 def export_log(

@@ -50,13 +50,19 @@ def click_model(name: str, behaviour: Behaviour | str = "navigational", max_grad
     Documents of a higher grade are clicked like those of `max_grade`. Raises UntilclickError, with the choices, for
     an unknown name or behaviour, and for a negative `max_grade`.
     """
-    if name.lower() not in _MAKERS:
-        raise UntilclickError(f"Unknown click model {name!r}. Choose one of: {', '.join(CLICK_MODELS)}")
+    maker = _MAKERS[known_name(name)]
     if behaviour not in BEHAVIOURS:
         raise UntilclickError(f"Unknown click behaviour {behaviour!r}. Choose one of: {', '.join(BEHAVIOURS)}")
     if max_grade < 0:
         raise UntilclickError(f"The highest grade is {max_grade}; grades start at 0, so give 0 or more")
-    return _MAKERS[name.lower()](_grade_probs(behaviour, max_grade))
+    return maker(_grade_probs(behaviour, max_grade))
+
+
+def known_name(name: str) -> str:
+    """The name in lower case. Raises UntilclickError, with the choices, if it is not one of `CLICK_MODELS`."""
+    if name.lower() not in CLICK_MODELS:
+        raise UntilclickError(f"Unknown click model {name!r}. Choose one of: {', '.join(CLICK_MODELS)}")
+    return name.lower()
 
 
 def _grade_probs(behaviour: str, max_grade: int) -> GradeProbs:

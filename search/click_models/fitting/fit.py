@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, ClickModel, Items, Mask
+from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Items, Mask
+from untilclick.search.click_models.by_name import known_name
 from untilclick.search.click_models.cm import CascadeModel
 from untilclick.search.click_models.dbn import DynamicBayesianNetwork
 from untilclick.search.click_models.dcm import DependentClickModel
@@ -24,7 +25,15 @@ from untilclick.search.click_models.fitting.cascade import Evidence, fit_cascade
 from untilclick.search.click_models.pbm import PositionBasedModel
 from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
 from untilclick.search.click_models.ubm import UserBrowsingModel, last_click_above
-from untilclick.search.errors import UntilclickError
+
+FittedModel = (
+    PositionBasedModel
+    | CascadeModel
+    | DependentClickModel
+    | DynamicBayesianNetwork
+    | SimplifiedDynamicBayesianNetwork
+    | UserBrowsingModel
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class ClickLog:
         return int(self.items.max(initial=-1)) + 1
 
 
-def fit(name: str, log: ClickLog, *, max_iterations: int = 200, tolerance: float = 1e-5) -> ClickModel:
+def fit(name: str, log: ClickLog, *, max_iterations: int = 200, tolerance: float = 1e-5) -> FittedModel:
     """The click model of that name (any case) with the parameters under which the log is most likely.
 
     Stops when no parameter moves by more than `tolerance` or after `max_iterations`. Where only products are
@@ -54,9 +63,7 @@ def fit(name: str, log: ClickLog, *, max_iterations: int = 200, tolerance: float
 
     Raises UntilclickError with the choices for an unknown name.
     """
-    if name.lower() not in _FITS:
-        raise UntilclickError(f"No fit for click model {name!r}. Choose one of: {', '.join(_FITS)}")
-    return _FITS[name.lower()](log, max_iterations, tolerance)
+    return _FITS[known_name(name)](log, max_iterations, tolerance)
 
 
 def fit_cm(log: ClickLog, max_iterations: int, tolerance: float) -> CascadeModel:  # noqa: ARG001
@@ -114,7 +121,7 @@ def _by_item(log: ClickLog) -> Evidence:
     return Evidence(log.items, log.clicked, log.items, log.n_items, log.n_items)
 
 
-_FITS: dict[str, Callable[[ClickLog, int, float], ClickModel]] = {
+_FITS: dict[str, Callable[[ClickLog, int, float], FittedModel]] = {
     "pbm": fit_pbm,
     "cm": fit_cm,
     "dcm": fit_dcm,

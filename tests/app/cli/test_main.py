@@ -40,6 +40,7 @@ COMMANDS = [
     ("log",),
     ("log", "stats"),
     ("log", "audit"),
+    ("log", "fit-clicks"),
     ("log", "export"),
     ("log", "import"),
 ]

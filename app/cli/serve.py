@@ -52,13 +52,13 @@ def register(app: typer.Typer) -> None:
 
 def service_settings(given: Given, **options: object) -> Settings:
     """The service's settings: options and `--set service.*`, then the environment, then the file's `[service]`."""
-    from untilclick.app.settings.service import Settings, variable_of
+    from untilclick.app.settings.service import Settings, setting_places, variable_of
 
     (in_file, file), _, (in_options, overrides) = given.layers("service")
     for origin, layer in ((in_file, file), (in_options, overrides)):
         for name in layer:
-            if name not in Settings.model_fields:
-                hint = nearest(name, sorted(Settings.model_fields))
+            if name not in setting_places():
+                hint = nearest(name, sorted(setting_places()))
                 raise UntilclickError(f"{origin.format(name)}: the service has no such setting. {hint}")
     from_file = {
         variable_of(name): value if isinstance(value, str) else json.dumps(value) for name, value in file.items()

@@ -44,16 +44,16 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
 
     A service that is handed in stays its owner's to close.
     """
-    metrics = service.metrics if service is not None else Metrics(tracing_to(settings.otlp_endpoint))
+    metrics = service.metrics if service is not None else Metrics(tracing_to(settings.observability.otlp_endpoint))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = service if service is not None else await to_thread.run_sync(_open, settings, metrics)
         searches, slow, operators = map(
-            anyio.CapacityLimiter, (settings.search_threads, SLOW_THREADS, OPERATOR_THREADS)
+            anyio.CapacityLimiter, (settings.search.threads, SLOW_THREADS, OPERATOR_THREADS)
         )
         try:
-            with leaving_late(settings.stop_delay_s) as leaving:
+            with leaving_late(settings.http.stop_delay_s) as leaving:
                 app.state.access = ServiceAccess(opened, settings, searches, slow, operators, leaving)
                 yield
         finally:
@@ -62,23 +62,23 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
                 metrics.tracing.close()
 
     app = FastAPI(
-        title=settings.title,
+        title=settings.page.title,
         version=program_version(),
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
-    if settings.rate_limits:
+    if settings.limits.rate_limits:
         from untilclick.app.http.rate_limits import RateLimits
 
-        app.add_middleware(RateLimits, limits=settings.rate_limits)
-    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+        app.add_middleware(RateLimits, limits=settings.limits.rate_limits)
+    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)
     install_problem_handlers(app)
     for routes in (search, documents, reading, models, health, page):
         app.include_router(routes.router)
     page.mount_static(app)
-    describe(app, settings)
+    describe(app, settings.limits)
     return app
 
 
@@ -88,24 +88,23 @@ def serve(settings: Settings) -> None:
     With several workers each process opens the service for itself, from the environment.
     """
     options: dict[str, Any] = {  # Any: handed through to uvicorn
-        "host": settings.host,
-        "port": settings.port,
+        "host": settings.http.host,
+        "port": settings.http.port,
         "log_config": None,
         "access_log": False,
         "server_header": False,
         "proxy_headers": True,
-        "forwarded_allow_ips": settings.trusted_proxies,
+        "forwarded_allow_ips": settings.http.trusted_proxies,
         "timeout_graceful_shutdown": GRACE_SECONDS,
     }
     with contextlib.suppress(KeyboardInterrupt):
-        if settings.workers > 1:
+        if settings.http.workers > 1:
             os.environ.update(settings.to_environment())
-            uvicorn.run(
-                "untilclick.app.http.main:app_from_environment", factory=True, workers=settings.workers, **options
-            )
+            factory = "untilclick.app.http.main:app_from_environment"
+            uvicorn.run(factory, factory=True, workers=settings.http.workers, **options)
             return
-        set_up_logs(settings.log_format)
-        metrics = Metrics(tracing_to(settings.otlp_endpoint))
+        set_up_logs(settings.observability.log_format)
+        metrics = Metrics(tracing_to(settings.observability.otlp_endpoint))
         with (
             left_at_sigterm(),
             contextlib.closing(metrics.tracing),
@@ -126,5 +125,5 @@ def _open(settings: Settings, metrics: Metrics) -> SearchService:
 def app_from_environment() -> FastAPI:
     """The application that the environment describes: the factory for servers with several processes."""
     settings = Settings.from_environment(os.environ)
-    set_up_logs(settings.log_format)
+    set_up_logs(settings.observability.log_format)
     return create_app(settings)

@@ -8,29 +8,29 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from untilclick.app.http.problems import use_problem_media_type
-from untilclick.app.settings.service import Settings
+from untilclick.app.settings.groups import LimitSettings
 
 Json = dict[str, Any]  # Any: a JSON document
 
 
-def describe(app: FastAPI, settings: Settings) -> None:
+def describe(app: FastAPI, limits: LimitSettings) -> None:
     """Have `/openapi.json` say the limits that are set, and that errors are problem documents."""
 
     def openapi() -> Json:
         if app.openapi_schema is None:
             plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = _with_limits(use_problem_media_type(plain), settings)
+            app.openapi_schema = _with_limits(use_problem_media_type(plain), limits)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _with_limits(document: Json, settings: Settings) -> Json:
+def _with_limits(document: Json, limits: LimitSettings) -> Json:
     schemas = document["components"]["schemas"]
     searched, rewritten = (schemas[name]["properties"] for name in ("SearchRequest", "RewriteRequestBody"))
     parameters = {one["name"]: one["schema"] for one in document["paths"]["/v1/search"]["get"]["parameters"]}
     for text in (searched["query"], rewritten["query"], rewritten["history"]["items"], parameters["q"]):
-        text["maxLength"] = settings.max_query_characters
+        text["maxLength"] = limits.max_query_characters
     for number in (searched["k"], parameters["k"]):
-        number["maximum"] = settings.max_k
+        number["maximum"] = limits.max_k
     return document

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untilclick.app.settings.service import Settings, SettingsError
+from untilclick.app.settings.groups import OpenSearchSettings
+from untilclick.app.settings.service import Settings
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.files.secret_files import SecretFileError, read_secret
 from untilclick.search.records import Corpus
 
 if TYPE_CHECKING:
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
     """The engine over the corpus, indexing where needed. Raises the UntilclickError of what is in the way."""
-    if settings.engine == "opensearch":
+    if settings.search.engine == "opensearch":
         return open_opensearch(settings, corpus)
-    return open_engine(settings.engine, corpus, settings.index)
+    return open_engine(settings.search.engine, corpus, settings.search.index)
 
 
 def open_opensearch(
@@ -34,32 +33,23 @@ def open_opensearch(
     from untilclick.search.engines.opensearch_engine import OpenSearchEngine
     from untilclick.search.engines.opensearch_index import IndexOptions
 
-    options = IndexOptions(settings.opensearch_index, settings.opensearch_shards, settings.opensearch_replicas)
-    return OpenSearchEngine.open(corpus, cluster_of(settings), options, progress)
+    cluster = settings.opensearch
+    options = IndexOptions(cluster.index, cluster.shards, cluster.replicas)
+    connections = settings.search.threads + settings.rewriting.threads
+    return OpenSearchEngine.open(corpus, cluster_of(cluster, connections), options, progress)
 
 
-def cluster_of(settings: Settings) -> Cluster:
-    """How the settings say to reach the cluster. Raises SettingsError."""
+def cluster_of(settings: OpenSearchSettings, connections: int) -> Cluster:
+    """The address of the cluster and the way to reach it. Raises SettingsError for a password that cannot be read."""
     from untilclick.search.engines.opensearch_client import Cluster
 
     return Cluster(
-        urls=settings.opensearch_nodes,
-        user=settings.opensearch_user,
-        password=_password(settings.opensearch_user, settings.opensearch_password_file),
-        ca_file=settings.opensearch_ca_file,
-        verify=settings.opensearch_verify,
-        connect_timeout_ms=settings.opensearch_connect_timeout_ms,
-        timeout_ms=settings.opensearch_timeout_ms,
-        connections=settings.search_threads + settings.rewrite_threads,
+        urls=settings.nodes,
+        user=settings.user,
+        password=settings.password,
+        ca_file=settings.ca_file,
+        verify=settings.verify,
+        connect_timeout_ms=settings.connect_timeout_ms,
+        timeout_ms=settings.timeout_ms,
+        connections=connections,
     )
-
-
-def _password(user: str | None, file: Path | None) -> str:
-    if (user is None) != (file is None):
-        raise SettingsError("UNTILCLICK_OPENSEARCH_USER and UNTILCLICK_OPENSEARCH_PASSWORD_FILE belong together.")
-    if file is None:
-        return ""
-    try:
-        return read_secret(file)
-    except SecretFileError as error:
-        raise SettingsError(f"UNTILCLICK_OPENSEARCH_PASSWORD_FILE: {error}.") from None

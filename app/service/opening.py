@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from untilclick.app.event_log.event_log import LogLimits, SoftLog
@@ -10,6 +11,7 @@ from untilclick.app.observe.metrics import Metrics
 from untilclick.app.service.click_tokens import ClickTokens, stored_key
 from untilclick.app.service.engine import open_service_engine
 from untilclick.app.service.service import SearchService, ServiceParts
+from untilclick.app.settings.groups import RewritingSettings
 from untilclick.app.settings.service import Settings
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel, Models, StoredModels
@@ -25,20 +27,22 @@ _log = logging.getLogger(__name__)
 def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     """Open documents, engine, rewriter and log.
 
-    Raises the UntilclickError of the part that cannot be opened: a service that starts, works.
+    Raises the UntilclickError of the part that cannot be opened: a service that starts is complete.
     """
-    settings.check_secrets()
-    corpus = load_corpus(settings.data)
-    live = open_live_engine(settings.engine, corpus, settings.index) if settings.live_documents else None
+    settings.keys.check_admin_key()
+    search, rewriting, log = settings.search, settings.rewriting, settings.log
+    corpus = load_corpus(search.data)
+    live = open_live_engine(search.engine, corpus, search.index) if search.live_documents else None
     engine = live or open_service_engine(settings, corpus)
-    models = _open_models(settings, engine, corpus.fingerprint)
+    models = _open_models(rewriting, engine, corpus.fingerprint, settings.example_queries)
     for loaded in models.in_use.loaded.values():
-        _warn(loaded.manifest, settings, corpus.fingerprint)
-    tokens = ClickTokens(_keys(settings), settings.token_lifetime_s)
+        _warn(loaded.manifest, rewriting, corpus.fingerprint)
+    tokens = ClickTokens(_keys(settings), settings.keys.token_lifetime_s)
+    limits = LogLimits(log.spool_max_bytes, log.history_budget_ms, log.drain_s, log.click_patience_s)
     service = SearchService(
         ServiceParts(
             engine=engine,
-            log=SoftLog.open(settings.log, settings.spool_folder, metrics, _log_limits(settings)),
+            log=SoftLog.open(log.url, log.spool_folder, metrics, limits),
             tokens=tokens,
             models=models,
             live=live,
@@ -49,22 +53,19 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     return service
 
 
-def _log_limits(settings: Settings) -> LogLimits:
-    return LogLimits(
-        settings.spool_max_bytes, settings.history_budget_ms, settings.drain_s, settings.click_patience_s
-    )
-
-
-def _open_models(settings: Settings, engine: SearchEngine, fingerprint: str) -> Models:
+def _open_models(
+    settings: RewritingSettings, engine: SearchEngine, fingerprint: str, trial_queries: Sequence[str]
+) -> Models:
+    """Open the folder of versions, or the one bundle; without either every query is searched as typed."""
     limits = RewriteLimits(
-        budget_ms=settings.rewrite_budget_ms,
-        max_characters=settings.max_rewrite_characters,
-        clauses=settings.rewrite_clauses,
-        threads=settings.rewrite_threads,
-        failures=settings.rewrite_failures,
-        pause_s=settings.rewrite_pause_s,
-        cached=settings.rewrite_cache,
-        cache_s=settings.rewrite_cache_s,
+        budget_ms=settings.budget_ms,
+        max_characters=settings.max_characters,
+        clauses=settings.clauses,
+        threads=settings.threads,
+        failures=settings.failures,
+        pause_s=settings.pause_s,
+        cached=settings.cache,
+        cache_s=settings.cache_s,
     )
     if settings.models is None and settings.bundle is None:
         return FixedModel(None, limits)
@@ -75,13 +76,15 @@ def _open_models(settings: Settings, engine: SearchEngine, fingerprint: str) -> 
         return FixedModel(open_bundle(settings.bundle, engine), limits, read_manifest(settings.bundle))
     store = ModelStore(settings.models)
     if settings.bundle is not None:
-        _begin(store, settings.bundle, fingerprint)
-    return StoredModels(store, lambda folder: open_bundle(folder, engine), limits, settings.example_queries)
+        _begin_with(settings.bundle, store, fingerprint)
+    return StoredModels(store, lambda folder: open_bundle(folder, engine), limits, trial_queries)
 
 
-def _begin(store: ModelStore, bundle: Path, fingerprint: str) -> None:
-    """Have the bundle answer first, if it was made from the documents that are searched: the one that comes with an
-    image knows the documents that came with it. Where a version was chosen already, it is not looked at."""
+def _begin_with(bundle: Path, store: ModelStore, fingerprint: str) -> None:
+    """Activate the bundle in a folder without an active version, if it was made from the documents that are searched.
+
+    An image brings a bundle for the documents that it brings; for other documents that bundle is left out.
+    """
     if store.state_file.exists():
         return
     manifest = read_manifest(bundle)
@@ -91,22 +94,22 @@ def _begin(store: ModelStore, bundle: Path, fingerprint: str) -> None:
         _log.warning("Bundle %s is left out: it was made from other documents (%s)", bundle, manifest.data)
 
 
-def _warn(manifest: BundleManifest | None, settings: Settings, fingerprint: str) -> None:
-    """Say in the log what makes a model useless here."""
+def _warn(manifest: BundleManifest | None, settings: RewritingSettings, fingerprint: str) -> None:
+    """Warn of a model that was trained on other documents or that is slower than its time limit."""
     if manifest is None:
         return
+    name = settings.bundle or manifest.version
     if manifest.fingerprint != fingerprint:
-        name = settings.bundle or manifest.version
         _log.warning("Bundle %s was trained on other documents (%s); it may rewrite badly", name, manifest.data)
-    if settings.rewrite_budget_ms < manifest.needed_budget_ms:
+    if settings.budget_ms < manifest.needed_budget_ms:
         _log.warning(
             "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "
             "UNTILCLICK_REWRITE_BUDGET_MS to %g or so",
-            settings.bundle or manifest.version, settings.rewrite_budget_ms, manifest.needed_budget_ms,
+            name, settings.budget_ms, manifest.needed_budget_ms,
         )  # fmt: skip
 
 
 def _keys(settings: Settings) -> list[str]:
-    if settings.secret_keys:
-        return [key.get_secret_value() for key in settings.secret_keys]
+    if settings.keys.secret_keys:
+        return [key.get_secret_value() for key in settings.keys.secret_keys]
     return [stored_key(settings.key_file)]

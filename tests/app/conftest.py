@@ -65,7 +65,7 @@ def site(tmp_path):
     service = make_service(tmp_path, TableRewriter(TABLE), engine=engine)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        app = create_app(Settings(data="ten documents", examples=EXAMPLES), service)
+        app = create_app(Settings.of(data="ten documents", examples=EXAMPLES), service)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

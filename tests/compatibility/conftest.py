@@ -48,7 +48,7 @@ def serving(place):
     @contextmanager
     def serving(**settings):
         given = {"data": "documents.jsonl", "log": "new.db", "secret_keys": (SECRET,), "rewrite_budget_ms": 10_000.0}
-        with TestClient(create_app(Settings(**given | settings))) as client:
+        with TestClient(create_app(Settings.of(**given | settings))) as client:
             yield client
 
     return serving

@@ -88,8 +88,8 @@ def stage_settings(kind: str, given: Given) -> dict[str, object]:
 
 def settings_of_service(given: Given) -> dict[str, object]:
     """The same for the service."""
-    settings = service_settings(given)
-    values = {name: getattr(settings, name) for name in OPTIONS["settings"]["service"]}
+    settings = service_settings(given).by_name()
+    values = {name: settings[name] for name in OPTIONS["settings"]["service"]}
     return json.loads(json.dumps(values, default=_shown))
 
 

@@ -13,7 +13,7 @@ from podman_compose import rec_subs
 
 from untilclick.app.observe.metrics import Metrics
 from untilclick.app.observe.model_metrics import ModelMetrics
-from untilclick.app.settings.service import Settings, variable_of
+from untilclick.app.settings.service import Settings, setting_places, variable_of
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel
 from untilclick.app.versions.shadow import ShadowFigures
@@ -69,7 +69,7 @@ def test_the_example_explains_every_variable_with_its_default():
 
 
 def test_containers_get_settings_that_there_are(services):
-    known = {variable_of(name) for name in Settings.model_fields} | OF_COMMANDS
+    known = {variable_of(name) for name in setting_places()} | OF_COMMANDS
     given = {name for service in services.values() for name in service.get("environment", {})}
     for file in DOCKERFILES:
         given |= set(re.findall(r"UNTILCLICK_[A-Z_]+(?==)", file.read_text(encoding="utf-8")))
@@ -85,9 +85,9 @@ def test_the_service_starts_from_what_the_stack_gives_it(services, tmp_path):
         "/run/secrets/postgres_password", str(password)
     )
     settings = Settings.from_environment(environment)
-    assert settings.data == "stdlib"
-    assert settings.trusted_proxies == "*"
-    assert settings.examples == ()
+    assert settings.search.data == "stdlib"
+    assert settings.http.trusted_proxies == "*"
+    assert settings.page.examples == ()
 
 
 @pytest.mark.parametrize("name", ["app", "proxy", "train"])

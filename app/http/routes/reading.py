@@ -33,13 +33,13 @@ async def get_info(access: Access) -> InfoResponse:
     """Documents, engine, limits, and queries worth trying."""
     settings = access.settings
     return InfoResponse(
-        title=settings.title,
+        title=settings.page.title,
         version=program_version(),
-        data=settings.data,
+        data=settings.search.data,
         engine=access.service.engine_name,
         rewriter_version=access.service.rewriter_version,
         modes=list(Mode),
         examples=list(settings.example_queries),
-        max_k=settings.max_k,
-        max_query_characters=settings.max_query_characters,
+        max_k=settings.limits.max_k,
+        max_query_characters=settings.limits.max_query_characters,
     )

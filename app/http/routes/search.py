@@ -63,14 +63,15 @@ async def post_rewrite(body: RewriteRequestBody, access: Access) -> RewriteRespo
 
 async def _search(command: SearchCommand, access: ServiceAccess, query_location: tuple[str, str]) -> SearchResponse:
     _check_length(command.query, access, query_location)
-    if command.k > access.settings.max_k:
-        message = f"Input should be less than or equal to {access.settings.max_k}"
+    max_k = access.settings.limits.max_k
+    if command.k > max_k:
+        message = f"Input should be less than or equal to {max_k}"
         raise _invalid((query_location[0], "k"), message)
     return SearchResponse.of(await access.run(lambda: access.service.search(command)))
 
 
 def _check_length(text: str, access: ServiceAccess, location: tuple[str, ...]) -> None:
-    limit = access.settings.max_query_characters
+    limit = access.settings.limits.max_query_characters
     if len(text) > limit:
         raise _invalid(location, f"String should have at most {limit} characters")
 

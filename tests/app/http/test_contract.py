@@ -37,7 +37,7 @@ def schema(tmp_path_factory):
     store = ModelStore(folder / "models")
     store.activate(store.add(folder / "bundle"))
     service = make_service(folder, models=StoredModels(store, open_toy, RewriteLimits(budget_ms=5000.0)))
-    app = create_app(Settings(admin_key=KEY), service)
+    app = create_app(Settings.of(admin_key=KEY), service)
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
 
     @schema.auth()

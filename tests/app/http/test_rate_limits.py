@@ -5,13 +5,14 @@ from starlette.testclient import TestClient
 
 from untilclick.app.http.main import create_app
 from untilclick.app.http.rate_limits import client_of
-from untilclick.app.settings.service import Settings, SettingsError
+from untilclick.app.settings.groups import SettingsError
+from untilclick.app.settings.service import Settings
 
 
 @pytest.fixture
 def limited(service):
     def client(limits, address="192.0.2.1"):
-        app = create_app(Settings(rate_limits=limits), service)
+        app = create_app(Settings.of(rate_limits=limits), service)
         return TestClient(app, client=(address, 1000))
 
     return client

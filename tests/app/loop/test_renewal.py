@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from untilclick.app.cli import renew
 from untilclick.app.cli.main import app
 from untilclick.app.loop import renewal, service_client
-from untilclick.app.settings.service import Settings
+from untilclick.app.settings.service import setting_places
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.logged_queries import need_of_query
 from untilclick.rewriter.evaluation import champion as judging
@@ -208,7 +208,7 @@ def test_a_changed_policy_gets_a_base_of_its_own(place, call):
 
 def test_versions_are_judged_by_as_many_clauses_as_the_service_searches():
     default = inspect.signature(renew.renew).parameters["clauses"].default
-    assert default == Settings.model_fields["rewrite_clauses"].default
+    assert default == setting_places()["rewrite_clauses"].field.default
 
 
 def test_a_service_needs_its_key_before_anything_is_trained(place, call, told):

@@ -32,7 +32,7 @@ def clients(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         services.append(make_service(tmp_path / name, live=live_engine(tmp_path)))
-    yield [TestClient(create_app(Settings(admin_key="let me in"), service)) for service in services]
+    yield [TestClient(create_app(Settings.of(admin_key="let me in"), service)) for service in services]
     for service in services:
         service.close()
 
@@ -76,7 +76,7 @@ def test_who_may_and_what(client, headers, body, status):
 
 def test_one_corpus_for_good_is_not_changed(tmp_path):
     service = make_service(tmp_path)
-    with TestClient(create_app(Settings(admin_key="let me in"), service)) as client:
+    with TestClient(create_app(Settings.of(admin_key="let me in"), service)) as client:
         for response in (
             client.put("/v1/documents/z", json=NEW, headers=KEY),
             client.delete("/v1/documents/str.split", headers=KEY),

@@ -28,7 +28,7 @@ def test_the_first_bundle_of_a_folder_must_know_the_documents(documents, tmp_pat
     monkeypatch.setattr(runtime, "open_bundle", lambda folder, engine: open_toy(folder))
     fingerprint = load_corpus(str(documents)).fingerprint if same else "another"
     version = toy_bundle(tmp_path / "bundle", "tree", fingerprint=fingerprint)
-    settings = Settings(
+    settings = Settings.of(
         data=str(documents), bundle=tmp_path / "bundle", models=tmp_path / "models", log=str(tmp_path / "log.db")
     )
     service = open_service(settings, Metrics())
@@ -45,7 +45,7 @@ def test_a_folder_in_which_a_version_was_chosen_needs_no_first_bundle(documents,
     store = ModelStore(tmp_path / "models")
     toy_bundle(tmp_path / "made", "tree")
     store.activate(store.add(tmp_path / "made"))
-    settings = Settings(
+    settings = Settings.of(
         data=str(documents), bundle=tmp_path / "gone", models=tmp_path / "models", log=str(tmp_path / "log.db")
     )
     service = open_service(settings, Metrics())

@@ -16,7 +16,8 @@ pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip 
 from untilclick.app.cli.main import app
 from untilclick.app.http.main import create_app
 from untilclick.app.service.engine import cluster_of, open_opensearch
-from untilclick.app.settings.service import Settings, SettingsError, variable_of
+from untilclick.app.settings.groups import SettingsError
+from untilclick.app.settings.service import Settings, variable_of
 from untilclick.search.corpora.load import load_corpus
 
 from tests.app.small_corpus import write_corpus
@@ -28,14 +29,15 @@ def documents(tmp_path) -> Path:
     return write_corpus(tmp_path / "documents.jsonl")
 
 
-def settings_for(url: str, documents: Path) -> Settings:
-    return Settings(
+def settings_for(url: str, documents: Path, **more: object) -> Settings:
+    return Settings.of(
         data=str(documents),
         engine="opensearch",
         log=str(documents.with_name("log.db")),
         opensearch_url=url,
         opensearch_replicas=0,
         opensearch_timeout_ms=20_000,
+        **more,
     )
 
 
@@ -75,7 +77,7 @@ def test_a_cluster_that_is_away_is_a_503_at_once_and_a_200_when_it_is_back(docum
     try:
         check_absence(client)
         with osmem(port):
-            open_opensearch(settings, load_corpus(settings.data)).close()
+            open_opensearch(settings, load_corpus(settings.search.data)).close()
             after = search(client)
         assert after.status_code == 200
         assert [one["doc_id"] for one in after.json()["results"]] == [one["doc_id"] for one in before]
@@ -117,8 +119,8 @@ def test_the_command_loads_documents_and_the_service_finds_them(opensearch_url, 
     answer = json.loads(outcome.stdout)
     assert answer["documents"] == 80
     assert answer["index"].startswith(f"{prefix}-")
-    settings = settings_for(opensearch_url, documents).model_copy(update={"opensearch_index": prefix})
-    with closing(open_opensearch(settings, load_corpus(settings.data), pytest.fail)) as engine:
+    settings = settings_for(opensearch_url, documents, opensearch_index=prefix)
+    with closing(open_opensearch(settings, load_corpus(settings.search.data), pytest.fail)) as engine:
         assert engine.index == answer["index"]
 
 
@@ -133,7 +135,7 @@ def test_the_settings_say_how_to_reach_the_cluster(tmp_path):
             "UNTILCLICK_OPENSEARCH_TIMEOUT_MS": "700",
         }
     )
-    cluster = cluster_of(settings)
+    cluster = cluster_of(settings.opensearch, 9)
     assert cluster.urls == ("https://one:9200", "https://two:9200")
     assert (cluster.user, cluster.password, cluster.verify, cluster.timeout_ms) == ("reader", "hush", False, 700)
     assert Settings.from_environment(settings.to_environment()) == settings
@@ -141,9 +143,9 @@ def test_the_settings_say_how_to_reach_the_cluster(tmp_path):
 
 def test_user_and_password_file_belong_together(tmp_path):
     with pytest.raises(SettingsError, match="belong together"):
-        cluster_of(Settings(opensearch_user="reader"))
+        cluster_of(Settings.of(opensearch_user="reader").opensearch, 9)
     with pytest.raises(SettingsError, match=r"absent cannot be read \(No such file"):
-        cluster_of(Settings(opensearch_user="reader", opensearch_password_file=tmp_path / "absent"))
+        cluster_of(Settings.of(opensearch_user="reader", opensearch_password_file=tmp_path / "absent").opensearch, 9)
 
 
 @pytest.mark.parametrize("url", ["", "|", "localhost:9200", "ftp://host", "https://", "https://me:hush@host:9200"])

@@ -58,7 +58,7 @@ def opened(store, monkeypatch):
 def served(tmp_path, opened):
     """(service, client) with the versions of the store."""
     service = make_service(tmp_path, models=opened())
-    with TestClient(create_app(Settings(admin_key="let me in"), service), raise_server_exceptions=False) as client:
+    with TestClient(create_app(Settings.of(admin_key="let me in"), service), raise_server_exceptions=False) as client:
         yield service, client
     service.close()
 
@@ -261,7 +261,7 @@ def test_the_key_of_a_file_may_change_and_nobody_is_let_in_without_it(add, tmp_p
     file = tmp_path / "key"
     file.write_text("one\n", encoding="utf-8")
     service = make_service(tmp_path, models=opened())
-    with TestClient(create_app(Settings(admin_key_file=file), service)) as client:
+    with TestClient(create_app(Settings.of(admin_key_file=file), service)) as client:
 
         def status(version, key):
             return client.post(
@@ -286,7 +286,7 @@ def test_what_cannot_be_done_is_a_problem(add, served, client):
 
 
 def test_a_service_without_a_folder_of_versions_says_so(service):
-    with TestClient(create_app(Settings(admin_key="let me in"), service)) as client:
+    with TestClient(create_app(Settings.of(admin_key="let me in"), service)) as client:
         answer = client.post("/v1/models/table-1/activate", headers=KEY)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:untilclick:problem:version-refused")
         assert [model["version"] for model in client.get("/v1/models").json()["models"]] == ["table-1"]

@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from untilclick.search.corpora.jsonl_docs import read_documents
 from untilclick.search.errors import DataError
 from untilclick.search.files.whole_files import write_whole
@@ -53,14 +55,17 @@ def load_documents(cache: Path | None = None) -> tuple[Document, ...]:
 
 
 def cache_directory(environ: Mapping[str, str]) -> Path:
-    """Where this program caches: `UNTILCLICK_CACHE`, else `untilclick` under `XDG_CACHE_HOME` or the platform's own
-    place for caches."""
-    if own := environ.get("UNTILCLICK_CACHE"):
-        return Path(own)
-    if base := environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA"):
-        return Path(base) / "untilclick"
-    home = Path(environ.get("HOME") or tempfile.gettempdir())
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "untilclick"
+    """The directory for caches: `UNTILCLICK_CACHE` if it is set, else `untilclick` in the user's cache directory.
+
+    The user's directory follows the platform's rules (`XDG_CACHE_HOME`, else `~/.cache`, on Linux). A user without a
+    home directory, as in some containers, gets a folder among the temporary files.
+    """
+    if directory := environ.get("UNTILCLICK_CACHE"):
+        return Path(directory)
+    try:
+        return user_cache_path("untilclick", appauthor=False, opinion=False)
+    except RuntimeError:  # no home directory
+        return Path(tempfile.gettempdir()) / ".cache" / "untilclick"
 
 
 def _cache_name() -> str:

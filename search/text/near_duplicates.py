@@ -7,11 +7,13 @@ MinHash with banding (Broder, "On the resemblance and containment of documents",
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Hashable, Iterator, Sequence, Set
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 THRESHOLD = 0.8
 """Least Jaccard similarity of the term sets of near duplicates."""
@@ -29,17 +31,28 @@ def near_duplicate_groups(term_sets: Sequence[Set[str]], keys: Sequence[Hashable
     Two documents are alike where their keys are equal and not empty, or their term sets similar; groups are closed
     under likeness by steps. An empty set is like no other. Equal input gives equal groups in every process.
     """
-    first_of = list(range(len(term_sets)))
+    pairs = list(_similar_pairs(term_sets, keys))
+    n = len(term_sets)
+    if not pairs:
+        return list(range(n))
+    first, second = np.array(pairs).T
+    likeness = csr_array((np.ones(len(pairs), dtype=np.bool_), (first, second)), shape=(n, n))
+    _, groups = connected_components(likeness, directed=False)  # (n,) the number of each document's group
+    _, firsts = np.unique(groups, return_index=True)  # (G,) the first document of each group
+    return [int(first) for first in firsts[groups]]
+
+
+def _similar_pairs(term_sets: Sequence[Set[str]], keys: Sequence[Hashable]) -> Iterator[tuple[int, int]]:
+    """Pairs of documents that are alike; each document is compared with the first of its key and of its bands."""
     with_key: dict[Hashable, int] = {}
     in_band: dict[tuple[int, bytes], int] = {}
     for i, (terms, key) in enumerate(zip(term_sets, keys, strict=True)):
-        if key:
-            _join(first_of, i, with_key.setdefault(key, i))
+        if key and (other := with_key.setdefault(key, i)) != i:
+            yield other, i
         for band in _bands(terms):
             other = in_band.setdefault(band, i)
-            if similarity(terms, term_sets[other]) >= THRESHOLD:
-                _join(first_of, i, other)
-    return [_root(first_of, i) for i in range(len(term_sets))]
+            if other != i and similarity(terms, term_sets[other]) >= THRESHOLD:
+                yield other, i
 
 
 def similarity(a: Set[str], b: Set[str]) -> float:
@@ -67,15 +80,3 @@ def _functions() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Factors and shifts, each (BANDS x ROWS, 1), the same in every process."""
     drawn = np.random.default_rng(0).integers(1, _PRIME, size=(2, BANDS * ROWS, 1), dtype=np.uint64)
     return drawn[0], drawn[1]
-
-
-def _join(first_of: list[int], i: int, j: int) -> None:
-    first, second = sorted((_root(first_of, i), _root(first_of, j)))
-    first_of[second] = first
-
-
-def _root(first_of: list[int], i: int) -> int:
-    while first_of[i] != i:
-        first_of[i] = first_of[first_of[i]]
-        i = first_of[i]
-    return i

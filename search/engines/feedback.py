@@ -6,12 +6,13 @@ model with the query (the interpolation that makes it RM3) is the caller's part:
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+from cachetools import FIFOCache
 from numpy.typing import NDArray
 
 from untilclick.search.records import Document, Feedback, ScoredDoc
@@ -92,22 +93,26 @@ class AnalysedDocuments:
         max_words: int = MAX_WORDS,
     ) -> None:
         self._fetch = fetch
-        self._capacity = capacity
         self._max_words = max_words
-        self._state = Lexicon(), OrderedDict[str, AnalysedDocument]()
+        self._lexicon = Lexicon()
+        self._analysed: FIFOCache[str, AnalysedDocument] = FIFOCache(capacity)
+        self._lock = Lock()
 
     def get(self, doc_ids: Sequence[str]) -> tuple[list[AnalysedDocument], Lexicon]:
         """Analysed documents in the order asked, and the lexicon of their numbers."""
-        lexicon, kept = self._state
-        if len(lexicon.words) > self._max_words:
-            self._state = lexicon, kept = Lexicon(), OrderedDict()
-        found = {doc_id: kept.get(doc_id) for doc_id in doc_ids}
-        missing = [doc_id for doc_id, analysed in found.items() if analysed is None]
-        for document in self._fetch(missing) if missing else ():
-            found[document.doc_id] = kept[document.doc_id] = AnalysedDocument.of(document, lexicon)
-        while len(kept) > self._capacity:
-            kept.popitem(last=False)
-        return [analysed for doc_id in doc_ids if (analysed := found[doc_id]) is not None], lexicon
+        with self._lock:
+            if len(self._lexicon.words) > self._max_words:
+                self._lexicon = Lexicon()
+                self._analysed = FIFOCache(self._analysed.maxsize)
+            lexicon, cache = self._lexicon, self._analysed
+            analysed = {doc_id: cache[doc_id] for doc_id in doc_ids if doc_id in cache}
+        missing = [doc_id for doc_id in dict.fromkeys(doc_ids) if doc_id not in analysed]
+        if missing:
+            new = {document.doc_id: AnalysedDocument.of(document, lexicon) for document in self._fetch(missing)}
+            analysed |= new
+            with self._lock:
+                cache.update(new)
+        return [analysed[doc_id] for doc_id in doc_ids if doc_id in analysed], lexicon
 
 
 def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:

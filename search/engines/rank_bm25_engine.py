@@ -6,11 +6,13 @@ the documents) the library puts a small positive value instead; scores of 0 and 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
+from operator import attrgetter
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
@@ -39,8 +41,8 @@ class RankBm25Engine:
         self._documents = corpus.documents
         self._rows = {document.doc_id: row for row, document in enumerate(corpus.documents)}
         self._bm25 = BM25Okapi(bags, k1=k1, b=b)
-        self._vectors: OrderedDict[str, NDArray[np.float64]] = OrderedDict()
-        self._capacity = max(16, CACHE_BYTES // (8 * len(bags)))
+        self._vectors = LRUCache[str, NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
+        self._lock = Lock()
         self._analysed = AnalysedDocuments(self.documents)
 
     @property
@@ -78,14 +80,10 @@ class RankBm25Engine:
                 total += weight * self._vector(term)
         return total
 
+    @cachedmethod(attrgetter("_vectors"), lock=attrgetter("_lock"))
     def _vector(self, term: str) -> NDArray[np.float64]:
         """(D,) BM25Okapi scores of one term."""
-        vector = self._vectors.get(term)
-        if vector is None:
-            vector = self._vectors[term] = np.asarray(self._bm25.get_scores([term]), dtype=np.float64)
-            while len(self._vectors) > self._capacity:
-                self._vectors.popitem(last=False)
-        return vector
+        return np.asarray(self._bm25.get_scores([term]), dtype=np.float64)
 
     def _top(self, scores: NDArray[np.float64], k: int) -> list[ScoredDoc]:
         found = np.flatnonzero(scores > 0)

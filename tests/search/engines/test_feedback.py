@@ -85,6 +85,20 @@ def test_a_lexicon_that_has_grown_large_is_begun_anew():
     assert second.words[analysed[0].words[0, 0]] == "x3"
 
 
+def test_threads_may_share_analysed_documents_that_are_dropped_and_begun_anew():
+    documents = AnalysedDocuments(
+        lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], capacity=3, max_words=20
+    )
+
+    def words_of(start):
+        analysed, lexicon = documents.get([f"x{(start + step) % 40}" for step in range(5)])
+        return [lexicon.words[document.words[0, 0]] for document in analysed]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(words_of, range(2000)))
+    assert found == [[f"x{(start + step) % 40}" for step in range(5)] for start in range(2000)]
+
+
 @pytest.mark.slow
 def test_rm3_gains_on_nfcorpus_what_is_known_of_it():
     """BM25 (k1 .9, b .4) .300 and RM3 .316 on dev are known; another idf and the count of unknown query words move

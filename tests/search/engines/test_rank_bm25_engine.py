@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from rank_bm25 import BM25Okapi
 
 from untilclick.search.corpora.load import corpus_of
+from untilclick.search.engines import rank_bm25_engine
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 from untilclick.search.records import Document, WeightedQuery
 from untilclick.search.text.analysis import terms
@@ -34,3 +37,16 @@ def test_documents_of_negative_score_are_not_returned():
     assert (engine.scores(WeightedQuery.of("alpha")) < 0).all()
     assert engine.search([WeightedQuery.of("alpha")], 5) == [[]]
     assert engine.rank_of(WeightedQuery.of("alpha"), ["0"]) == {"0": None}
+
+
+def test_threads_may_share_an_engine_whose_cache_is_full(toy_corpus, monkeypatch):
+    """A cache that changes under one thread while another drops its oldest vector loses entries or raises."""
+    monkeypatch.setattr(rank_bm25_engine, "CACHE_BYTES", 0)
+    engine = RankBm25Engine(toy_corpus)
+    texts = sorted({term for document in toy_corpus.documents for term in terms(document.content)})
+    assert len(texts) > 16
+    queries = [WeightedQuery.of(text) for text in texts * 20]
+    expected = engine.search(queries, 5)
+    with ThreadPoolExecutor(8) as pool:
+        rankings = list(pool.map(lambda _: engine.search(queries, 5), range(8)))
+    assert all(ranking == expected for ranking in rankings)

@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import json
 import os
 import pkgutil
 import re
@@ -192,8 +193,6 @@ class _Elsewhere:
 
 def write(out: Callable[[str], object]) -> None:
     """Send every entry as one JSON line to `out`."""
-    import json
-
     for entry in harvest():
         text = f"{entry.signature}\n\n{entry.docstring}"
         spoken = spoken_name(entry.name)

@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from untilclick.search.engines.protocol import LiveEngine, SearchEngine
+from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
+from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus
 
@@ -21,12 +23,8 @@ def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> Sea
     it. Raises `EngineError` for an unknown name or a corpus that cannot be searched.
     """
     if name == "tantivy":
-        from untilclick.search.engines.tantivy_engine import TantivyEngine
-
         return TantivyEngine.open(corpus, directory)
     if name == "rank-bm25":
-        from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
-
         return RankBm25Engine(corpus)
     raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(ENGINE_NAMES)}")
 
@@ -40,6 +38,4 @@ def open_live_engine(name: str, corpus: Corpus, directory: Path | None) -> LiveE
         raise EngineError(f"Documents of the engine {name!r} cannot be changed. Use tantivy")
     if directory is None:
         raise EngineError("Documents that may be changed need a folder for their index")
-    from untilclick.search.engines.tantivy_engine import TantivyEngine
-
     return TantivyEngine.open_live(corpus, directory)

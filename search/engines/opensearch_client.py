@@ -7,6 +7,7 @@ shared. A request that found its connection closed is sent again by the client i
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,8 +51,8 @@ def connect(cluster: Cluster) -> OpenSearch:
     Raises MissingDependencyError without opensearch-py, EngineError where the CA file cannot be used.
     """
     try:
-        from opensearchpy import OpenSearch
-        from urllib3 import Timeout
+        from opensearchpy import OpenSearch  # noqa: PLC0415 - optional
+        from urllib3 import Timeout  # noqa: PLC0415 - comes with opensearch-py
     except ModuleNotFoundError:
         raise MissingDependencyError.of("opensearch-py", "opensearch") from None
     _quieten()
@@ -71,8 +72,6 @@ def connect(cluster: Cluster) -> OpenSearch:
 
 
 def _tls(cluster: Cluster) -> dict[str, Any]:  # Any: as above
-    import ssl
-
     if not cluster.verify:
         return {"verify_certs": False, "ssl_show_warn": False}
     if cluster.ca_file is None:
@@ -95,7 +94,7 @@ def _quieten() -> None:
 @contextmanager
 def cluster_failures(place: str) -> Iterator[None]:
     """Turn what the client raises into EngineError, with the remedy. Names no password and no document."""
-    from opensearchpy.exceptions import (
+    from opensearchpy.exceptions import (  # noqa: PLC0415 - optional
         AuthenticationException,
         AuthorizationException,
         ConnectionTimeout,
@@ -103,7 +102,7 @@ def cluster_failures(place: str) -> Iterator[None]:
         SSLError,
         TransportError,
     )
-    from opensearchpy.exceptions import ConnectionError as NoConnection
+    from opensearchpy.exceptions import ConnectionError as NoConnection  # noqa: PLC0415 - optional
 
     try:
         yield

@@ -181,7 +181,7 @@ def _is_complete(client: OpenSearch, name: str) -> bool:
 
 def _create(client: OpenSearch, name: str, options: IndexOptions) -> None:
     """Make the index, unless a load that was cut off, or another process, has made it."""
-    from opensearchpy.exceptions import RequestError
+    from opensearchpy.exceptions import RequestError  # noqa: PLC0415 - optional
 
     try:
         client.indices.create(index=name, body=index_body(options), params={"request_timeout": LOAD_SECONDS})
@@ -192,7 +192,7 @@ def _create(client: OpenSearch, name: str, options: IndexOptions) -> None:
 
 def _load(client: OpenSearch, name: str, documents: Sequence[Document], progress: Progress) -> None:
     """Send what the index does not hold. Raises EngineError with the first of the documents that were refused."""
-    from opensearchpy.helpers import streaming_bulk
+    from opensearchpy.helpers import streaming_bulk  # noqa: PLC0415 - optional
 
     outcomes = streaming_bulk(
         client,

@@ -158,7 +158,7 @@ def _refuse_repeats(topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredD
 
 def _ir_measures() -> ModuleType:
     try:
-        import ir_measures
+        import ir_measures  # noqa: PLC0415 - optional
     except ImportError as error:
         raise MissingDependencyError.of("ir-measures", "train") from error
     return ir_measures

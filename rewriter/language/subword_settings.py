@@ -22,6 +22,7 @@ from untilclick.rewriter.config import (
 )
 from untilclick.rewriter.flat_settings import setting_names
 from untilclick.search.errors import ModelError
+from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
 
 SETTINGS_FILE = "subword.json"
@@ -50,8 +51,8 @@ class SubwordConfig:
         """Read `subword.json`. Raises ModelError if it is missing or broken."""
         path = folder / SETTINGS_FILE
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            return read_record(cls, path)
+        except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read ({error}); train the model again") from error
 
 

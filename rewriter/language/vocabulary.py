@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.search.errors import ModelError
+from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.text.term_index import TermIndex
 
@@ -97,7 +98,6 @@ class TermVocabulary:
         """Read `vocabulary.json` from the folder. Raises ModelError if it is missing or broken."""
         path = folder / _FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(tuple(content["terms"]), tuple(content["surfaces"]), tuple(content["document_frequencies"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return read_record(cls, path, ignore_unknown=True)
+        except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read as a vocabulary ({error}); train the model again") from error

@@ -1,1 +1,1 @@
-"""The exported rewriter: its bundle, its runtime, and the blend of query and rewrite. No torch."""
+"""The rewriter in service: bundle, runtime, and the blend of query and rewrite. No torch."""

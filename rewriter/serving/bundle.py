@@ -1,13 +1,13 @@
-"""The bundle: one folder with everything the service needs, and nothing that needs torch.
+"""The bundle: one folder with everything the service needs to rewrite queries. It is read without torch.
 
 bundle.json        format, versions, blend, data fingerprint, figures, checksums
 model/             CTranslate2 weights and vocabulary
 tokenizer.json     the same vocabulary for other tools
 vocabulary.json    terms, readable words, document frequencies
 spelling.json      the corpus's words for the spelling corrector
-memory.npz         the memory of documents, where the model has one
-subword.json       how a subword T5 is asked and read; only bundles of kind `subwords` (format 3) have one
-members/0/ 1/ ...  model/ and memory.npz of each model; only bundles of kind `mean` (format 4), which have them there
+memory.npz         the memory of documents, if the model has one
+subword.json       lengths of prompts and outputs of a subword T5; only in bundles of kind `subwords` (format 3)
+members/0/ 1/ ...  model/ and memory.npz of each model; in bundles of kind `mean` (format 4), instead of those above
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.search.errors import ModelError
+from untilclick.search.files.json_records import record_of
+from untilclick.search.files.whole_files import write_whole
 
 Kind = Literal["terms", "subwords", "mean"]
-"""Whether the model reads and writes index terms or texts (`language/language.py`), or is a mean of several over
-terms."""
+"""`terms`, `subwords`: one model that reads and writes index terms or texts (`language/language.py`); `mean`: several
+models over terms that answer as one."""
 FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3, "mean": 4}
-"""Format by kind: builds that do not know a kind refuse it by its format."""
+"""Format of each kind of bundle. A build that does not know a kind refuses its format."""
 NEEDED_BUDGET_MS: Mapping[Kind, float] = {"terms": 0.0, "subwords": 500.0, "mean": 0.0}
-"""Time budget without which most queries would stay as typed; 0 where the service's default is enough."""
+"""Time budget in milliseconds below which most queries stay as typed; 0 if the service's default is enough."""
 MANIFEST = "bundle.json"
 MODEL_FOLDER = "model"
 MEMBERS_FOLDER = "members"
-"""In bundles of kind `mean`, and in stages whose models answer as one: a folder for each, named 0, 1, ..."""
+"""Folder of the models of a `mean`, in bundles and stages; it holds one folder for each, named 0, 1, ..."""
 SPELLING_FILE = "spelling.json"
 TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FILE = "memory.npz"
@@ -41,80 +43,90 @@ MEMORY_FILE = "memory.npz"
 
 @dataclass(frozen=True)
 class BundleManifest:
-    """What `bundle.json` says."""
+    """The content of `bundle.json`."""
 
     version: str
-    """First 12 hex digits of the SHA-256 over all other files and the blend."""
+    """The first 12 hex digits of the SHA-256 over all other files and the blend."""
     blend: BlendSettings
     data: str
-    """The `--data` source it was trained on."""
+    """The `--data` source that the model was trained on."""
     fingerprint: str
     """Fingerprint of that corpus."""
     quantization: str
-    """`int8` or `float32`."""
+    """Precision of the weights: `int8` or `float32`."""
     created: str
-    """ISO 8601, UTC."""
+    """Time of the export, ISO 8601 in UTC."""
     figures: Mapping[str, float]
     """Validation figures at the end of training."""
     checksums: Mapping[str, str]
     """Path inside the bundle -> SHA-256 in hex."""
     prompt_version: int = PROMPT_VERSION
     format: int = FORMATS["terms"]
+    """See `FORMATS`."""
     kind: Kind = "terms"
 
     @property
     def needed_budget_ms(self) -> float:
-        """The least time budget that makes sense for a rewriter of this kind, in milliseconds."""
+        """The smallest useful time budget for a rewriter of this kind, in milliseconds."""
         return NEEDED_BUDGET_MS[self.kind]
 
 
+@dataclass(frozen=True)
+class _Build:
+    """The part of a manifest that tells whether this build can read the rest."""
+
+    kind: str = "terms"
+    format: int = FORMATS["terms"]
+    prompt_version: int = PROMPT_VERSION
+
+
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of the folder but the manifest, by path inside it."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {path.relative_to(folder).as_posix(): _digest(path) for path in found}
+    """SHA-256, in hexadecimal, of every file of the folder except the manifest, by path inside the folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
 
 
 def bundle_version(sums: Mapping[str, str], blend: BlendSettings) -> str:
-    """A name that changes with every change of weights or settings."""
+    """The version of a bundle, which changes with every change of its files or its blend."""
     content = json.dumps([sorted(sums.items()), asdict(blend)])
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def write_manifest(manifest: BundleManifest, folder: Path) -> None:
     """Write `bundle.json`."""
-    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
+    write_whole(folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
 
 
 def read_manifest(folder: Path, *, verify: bool = True) -> BundleManifest:
-    """Read and check `bundle.json`. Raises ModelError for another format or prompt version, or a changed file;
-    without `verify` only the manifest is looked at."""
+    """Read and check `bundle.json`; keys that this build does not know are ignored, except in the blend. Raises
+    ModelError for a manifest that cannot be read, for another kind, format or prompt version, and for a missing or
+    changed file of the bundle; without `verify` the other files are not read."""
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in fields(BundleManifest)}
-        manifest = BundleManifest(
-            **{k: v for k, v in content.items() if k in known and k != "blend"},
-            blend=BlendSettings(**content["blend"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        content = path.read_bytes()
+        _check_build(record_of(_Build, content, ignore_unknown=True), folder)
+        manifest = record_of(BundleManifest, content, ignore_unknown=True)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
-    _check_build(manifest, folder)
     if verify:
         _check_files(manifest, folder)
     return manifest
 
 
-def _check_build(manifest: BundleManifest, folder: Path) -> None:
-    for name, found, wanted in (
-        ("kind", manifest.kind, tuple(FORMATS)),
-        ("format", manifest.format, (FORMATS.get(manifest.kind),)),
-        ("prompt version", manifest.prompt_version, (PROMPT_VERSION,)),
-    ):
-        if found not in wanted:
-            known = " or ".join(map(str, wanted))
-            raise ModelError(
-                f"Bundle {folder} has {name} {found}; this build reads {known}. Make it again: `untilclick export`"
-            )
+def _check_build(build: _Build, folder: Path) -> None:
+    formats = dict[str, int](FORMATS.items())
+    if build.kind not in formats:
+        raise _unreadable(folder, "kind", build.kind, " or ".join(formats))
+    if build.format != formats[build.kind]:
+        raise _unreadable(folder, "format", build.format, formats[build.kind])
+    if build.prompt_version != PROMPT_VERSION:
+        raise _unreadable(folder, "prompt version", build.prompt_version, PROMPT_VERSION)
+
+
+def _unreadable(folder: Path, name: str, value: object, readable: object) -> ModelError:
+    return ModelError(
+        f"Bundle {folder} has {name} {value}; this build reads {readable}. Make it again: `untilclick export`"
+    )
 
 
 def _check_files(manifest: BundleManifest, folder: Path) -> None:

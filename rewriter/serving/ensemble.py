@@ -1,7 +1,7 @@
-"""The mean of several models: a term's probability is the mean of theirs. No torch.
+"""Several models that answer as one: a term's probability is the mean of its probabilities in the models. No torch.
 
-Models that differ in their random numbers alone err in different places, and their mean errs less than each (Hansen &
-Salamon, "Neural network ensembles", IEEE PAMI 1990).
+Models that were trained with different random numbers err on different queries, so their mean errs less than each
+(Hansen & Salamon, "Neural network ensembles", IEEE PAMI 1990).
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 
 
 class MeanLogits:
-    """The mean of models over one vocabulary."""
+    """The mean distribution of models over one vocabulary."""
 
     def __init__(self, members: Sequence[NextTermLogits]) -> None:
+        """`members` are the models, at least one."""
         assert members
         self._members = tuple(members)
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
         """(B, V) logarithm of the mean probability of the first generated term."""
+        # M arrays (B, V); their mean is taken in log space, where small probabilities do not vanish.
         log_probs = [log_softmax(member(prompts).astype(np.float64), axis=1) for member in self._members]
-        mean = logsumexp(log_probs, axis=0) - np.log(len(log_probs))
+        mean = logsumexp(log_probs, axis=0) - np.log(len(log_probs))  # (B, V)
         return np.asarray(mean, dtype=np.float32)

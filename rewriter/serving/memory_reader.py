@@ -1,7 +1,7 @@
-"""Reading a memory of documents when serving. No torch; what the numbers mean is said in `policy/document_memory.py`.
+"""The memory of documents in service: `policy/document_memory.py` as plain arrays. No torch.
 
-CTranslate2 tells logits and no states. An exported model therefore has one token more for each dimension of a state,
-embedded so that its logit is that dimension, see `stages/export.py`.
+CTranslate2 returns logits but no decoder states. An exported model therefore has one more token for each dimension of
+a state, embedded so that its logit is that dimension (`save_with_states` in `policy/t5_folder.py`).
 """
 
 from __future__ import annotations
@@ -22,27 +22,30 @@ from untilclick.search.errors import ModelError
 
 @dataclass(frozen=True)
 class MemoryReader:
-    """A memory as arrays."""
+    """The memory of D documents as arrays, with its reading settings."""
 
     ids: NDArray[np.int64]
-    """(D, K) terms of each document."""
+    """(D, K) token ids of each document's terms, padded."""
     weights: NDArray[np.float32]
-    """(D, K)"""
+    """(D, K) weights of those terms, 0 on padding."""
     keys: NDArray[np.float32]
     """(D, d) unit vectors."""
     sharpness: float
+    """Factor on the cosine of state and key before the softmax."""
     share: float
+    """Weight of the memory in the mixture with the T5's distribution, 0..1."""
     neighbours: int
+    """Number of documents whose terms are read for a query."""
 
     def save(self, path: Path, *, half: bool) -> None:
-        """Write an `.npz` file, in half the precision in which it is read or in the same."""
+        """Write an `.npz` file, with weights and keys in float16 if `half`, else in float32."""
         numbers = np.array([self.sharpness, self.share, self.neighbours], dtype=np.float64)
         weights, keys = (part.astype(np.float16 if half else np.float32) for part in (self.weights, self.keys))
         np.savez(path, ids=self.ids.astype(np.int32), weights=weights, keys=keys, numbers=numbers)
 
     @classmethod
     def load(cls, path: Path) -> MemoryReader:
-        """Read what `save` wrote. Raises ModelError when it cannot be read."""
+        """Read a file that `save` wrote. Raises ModelError if it cannot be read."""
         try:
             with np.load(path, allow_pickle=False) as parts:
                 sharpness, share, neighbours = parts["numbers"].tolist()
@@ -54,28 +57,30 @@ class MemoryReader:
     def mix(
         self, logits: NDArray[np.float32], states: NDArray[np.float32], prompts: Sequence[Prompt]
     ) -> NDArray[np.float32]:
-        """(B, V) log-probabilities of the next term, from the T5's logits (B, V) and first decoder states (B, d);
-        specials and terms of the prompt's own query are near -1e9."""
-        lengths = np.maximum(np.linalg.norm(states, axis=1, keepdims=True), TINY)
-        likeness = states / lengths @ self.keys.T  # (B, D)
-        parts = zip(logits, likeness, prompts, strict=True)
-        return np.stack([self._mixed(own, like, prompt) for own, like, prompt in parts])
+        """(B, V) log-probabilities of the next term from the T5's logits (B, V) and first decoder states (B, d);
+        special tokens and the terms of each prompt's query get `MASKED_LOGIT`."""
+        lengths = np.maximum(np.linalg.norm(states, axis=1, keepdims=True), TINY)  # (B, 1)
+        cosines = states / lengths @ self.keys.T  # (B, D), since keys are unit vectors
+        rows = zip(logits, cosines, prompts, strict=True)
+        return np.stack([self._mixed(row_logits, row_cosines, prompt) for row_logits, row_cosines, prompt in rows])
 
     def _mixed(
-        self, logits: NDArray[np.float32], likeness: NDArray[np.float32], prompt: Prompt
+        self, logits: NDArray[np.float32], cosines: NDArray[np.float32], prompt: Prompt
     ) -> NDArray[np.float32]:
+        """(V,) log-probabilities for one prompt from logits (V,) and cosines of state and keys (D,)."""
         banned = [*range(len(SPECIAL_TOKENS)), *prompt.query_ids]
-        own = np.exp(logits - logits.max())
-        own[banned] = 0.0
-        own /= max(float(own.sum()), TINY)
-        n = min(self.neighbours, likeness.size)
-        nearest = np.argpartition(-likeness, n - 1)[:n]
-        attention = np.exp(self.sharpness * (likeness[nearest] - likeness.max()))
-        shares = attention[:, None] * self.weights[nearest]
-        recalled = np.bincount(self.ids[nearest].ravel(), shares.ravel(), minlength=logits.size)
+        generated = np.exp(logits - logits.max())  # (V,)
+        generated[banned] = 0.0
+        generated /= max(float(generated.sum()), TINY)
+        n = min(self.neighbours, cosines.size)
+        nearest = np.argpartition(-cosines, n - 1)[:n]  # (n,)
+        # The softmax over documents needs no denominator: `recalled` is scaled to sum 1 below.
+        attention = np.exp(self.sharpness * (cosines[nearest] - cosines.max()))  # (n,)
+        shares = attention[:, None] * self.weights[nearest]  # (n, K)
+        recalled = np.bincount(self.ids[nearest].ravel(), shares.ravel(), minlength=logits.size)  # (V,)
         recalled[banned] = 0.0
         total = float(recalled.sum())
-        share = self.share if total > 0 else 0.0
-        mixed = np.log(np.maximum((1.0 - share) * own + share * recalled / max(total, TINY), TINY))
+        share = self.share if total > 0 else 0.0  # a memory without a usable term leaves the T5's distribution
+        mixed = np.log(np.maximum((1.0 - share) * generated + share * recalled / max(total, TINY), TINY))
         mixed[banned] = MASKED_LOGIT
         return np.asarray(mixed, dtype=np.float32)

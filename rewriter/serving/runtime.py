@@ -1,4 +1,4 @@
-"""Serving a bundle: CTranslate2 for logits or texts, one thread, no torch."""
+"""Opening a bundle for service: CTranslate2 computes logits or texts in one thread. No torch."""
 
 from __future__ import annotations
 
@@ -31,35 +31,36 @@ from untilclick.search.errors import ModelError
 from untilclick.search.text.spelling import SpellingCorrector
 
 MAX_BATCH = 32
-"""Prompts translated together; bounds the memory of their logits."""
+"""Largest number of prompts in one call of the model; limits the memory of their logits."""
 
 
 def _translator(folder: Path) -> ctranslate2.Translator:
-    """A model at work in one thread. Raises ModelError for files that hold none that this CTranslate2 reads."""
+    """A model that runs in one thread. Raises ModelError if this CTranslate2 cannot read the folder."""
     try:
         return ctranslate2.Translator(str(folder), device="cpu", inter_threads=1, intra_threads=1)
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{folder} holds no model that can be read ({error}); export it again") from error
+        raise ModelError(f"{folder} is not a model that CTranslate2 can read ({error}); export it again") from error
 
 
 class CTranslate2Logits:
-    """The next-term distribution of an exported T5, as logits, mixed with the memory's where there is one."""
+    """The next-term distribution of an exported T5 as logits, mixed with that of its memory if it has one."""
 
     def __init__(self, folder: Path, vocabulary: TermVocabulary, memory: MemoryReader | None = None) -> None:
+        """`folder` holds the CTranslate2 model. Raises ModelError if it cannot be read."""
         self._translator = _translator(folder)
         self._tokens = vocabulary.tokens
         self._memory = memory
 
     @classmethod
     def of_bundle(cls, folder: Path, vocabulary: TermVocabulary) -> CTranslate2Logits:
-        """The model of a bundle, with its memory. Raises ModelError for a memory that cannot be read."""
+        """The model of a bundle with its memory. Raises ModelError if one of them cannot be read."""
         memory = MemoryReader.load(folder / MEMORY_FILE) if (folder / MEMORY_FILE).is_file() else None
         return cls(folder / MODEL_FOLDER, vocabulary, memory)
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
         """(B, V) logits of the first generated term."""
         sources = [[self._tokens[token] for token in prompt.ids] for prompt in prompts]
-        found = self._translator.translate_batch(
+        results = self._translator.translate_batch(
             sources,
             max_batch_size=MAX_BATCH,
             beam_size=1,
@@ -67,18 +68,20 @@ class CTranslate2Logits:
             min_decoding_length=0,
             return_logits_vocab=True,
         )
-        raw = np.stack([np.asarray(result.logits[0][0], dtype=np.float32) for result in found])
+        rows = [np.asarray(result.logits[0][0], dtype=np.float32) for result in results]
+        outputs = np.stack(rows)  # (B, V), with a memory (B, V + d)
         if self._memory is None:
-            raw[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
-            return raw
-        size = len(self._tokens)
-        return self._memory.mix(raw[:, :size], raw[:, size:], prompts)
+            outputs[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
+            return outputs
+        size = len(self._tokens)  # the d logits behind it are the decoder state, see `memory_reader.py`
+        return self._memory.mix(outputs[:, :size], outputs[:, size:], prompts)
 
 
 class CTranslate2Texts:
     """The terms of the likeliest texts of an exported subword T5, as log-probabilities."""
 
     def __init__(self, folder: Path, language: SubwordLanguage) -> None:
+        """`folder` holds the CTranslate2 model. Raises ModelError if it cannot be read."""
         self._translator = _translator(folder)
         self._language = language
         self._token, self._id = language.tokenizer.id_to_token, language.tokenizer.token_to_id
@@ -86,35 +89,40 @@ class CTranslate2Texts:
         self._banned = [[token] for token in language.special_tokens if token != end]
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """(B, V) of `SubwordLanguage.term_log_probs`."""
-        found = self._translator.translate_batch(
+        """(B, V) log-probabilities of `SubwordLanguage.term_log_probs`."""
+        results = self._translator.translate_batch(
             [[self._token(token) for token in prompt.ids] for prompt in prompts],
             max_batch_size=MAX_BATCH,
             beam_size=self._language.settings.beams,
             num_hypotheses=self._language.settings.beams,
-            length_penalty=0,
+            length_penalty=0,  # scores are plain sums of log-probabilities, as in training
             max_decoding_length=self._language.settings.length,
             min_decoding_length=0,
             suppress_sequences=self._banned,
             return_scores=True,
         )
-        answers = [[self._answer(*text) for text in zip(one.hypotheses, one.scores, strict=True)] for one in found]
-        read = self._language.term_log_probs
-        return np.stack([read(one, prompt) for one, prompt in zip(answers, prompts, strict=True)])
+        log_probs = self._language.term_log_probs
+        return np.stack(
+            [log_probs(self._hypotheses(result), prompt) for result, prompt in zip(results, prompts, strict=True)]
+        )
 
-    def _answer(self, tokens: Sequence[str], log_prob: float) -> Hypothesis:
+    def _hypotheses(self, result: ctranslate2.TranslationResult) -> list[Hypothesis]:
+        texts = zip(result.hypotheses, result.scores, strict=True)
+        return [Hypothesis(self._ids(tokens), log_prob) for tokens, log_prob in texts]
+
+    def _ids(self, tokens: Sequence[str]) -> tuple[int, ...]:
         ids = (self._id(token) for token in tokens)
-        return Hypothesis(tuple(token for token in ids if token is not None), log_prob)
+        return tuple(token for token in ids if token is not None)
 
 
 def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:
-    """The language of a bundle of subwords. Raises ModelError where `tokenizers` is not installed, or cannot read the
-    bundle's."""
+    """The language of a bundle of kind `subwords`. Raises ModelError if the package `tokenizers` is not installed, or
+    cannot read the bundle's tokenizer."""
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
         raise ModelError(
-            f"Bundle {folder} is a subword T5's and needs the package tokenizers: pip install 'untilclick[subword]'"
+            f"Bundle {folder} holds a subword T5 and needs the package tokenizers: pip install 'untilclick[subword]'"
         ) from error
     try:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
@@ -124,7 +132,7 @@ def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:
 
 
 def _term_logits(folder: Path, vocabulary: TermVocabulary) -> NextTermLogits:
-    """The model of a bundle, or the mean of its models."""
+    """The next-term logits of a bundle's model, or of the mean of its models."""
     members = sorted((folder / MEMBERS_FOLDER).glob("[0-9]*"))
     if not members:
         return CTranslate2Logits.of_bundle(folder, vocabulary)
@@ -148,7 +156,8 @@ _OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], tuple[Language, NextTer
 
 
 def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
-    """A rewriter from an exported bundle. Raises ModelError when the bundle does not fit this build."""
+    """The rewriter of an exported bundle, with feedback from `engine`. Raises ModelError if this build cannot read
+    the bundle."""
     manifest = read_manifest(folder)
     vocabulary = TermVocabulary.load(folder)
     language, logits = _OPENERS[manifest.kind](folder, vocabulary)

@@ -1,13 +1,13 @@
-"""The rewriter behind the service and the evaluation: prompts in, weighted queries out. No torch.
+"""The rewriter of the service and of the evaluation: requests in, weighted queries out. No torch.
 
-Where the logits come from is an argument: a CTranslate2 bundle when serving (`runtime.py`), the torch policy right
-after training (`policy/logits.py`). Everything else is the same code.
+The source of the logits is an argument: a CTranslate2 bundle in service (`runtime.py`), the torch policy right after
+training (`policy/logits.py`). Everything else is the same code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +34,26 @@ from untilclick.search.records import WeightedQuery
 from untilclick.search.text.analysis import term_of, words
 
 NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
-"""(B, V) logits of the first generated term for B prompts."""
+"""Function from B prompts to (B, V) logits of the first generated term."""
 
 MAX_QUERY_CHARACTERS = 1000
-"""Longer queries are searched as typed."""
+"""Length beyond which a query is searched as typed."""
 
 
 class Spelling(SpellingCandidates, Protocol):
-    """What a rewriter needs of `untilclick.search.text.spelling.SpellingCorrector`."""
+    """The part of `untilclick.search.text.spelling.SpellingCorrector` that a rewriter uses."""
 
     def correct(self, query: str) -> str | None:
-        """The query with unknown words replaced, None where nothing changes."""
+        """The query with unknown words replaced; None if no word changes."""
+
+
+class _Feedback(NamedTuple):
+    """The effect of a query's first ranking on its blend."""
+
+    clauses: Sequence[Clause]
+    """Terms of the relevance model."""
+    settings: BlendSettings
+    """Weights of the blend's parts for this query."""
 
 
 class TermRewriter:
@@ -59,6 +68,7 @@ class TermRewriter:
         engine: SearchEngine,
         settings: BlendSettings,
     ) -> None:
+        """`logits` and `language` belong to one model; `engine` gives the terms of the relevance model."""
         self._version = version
         self._logits = logits
         self._language = language
@@ -68,29 +78,30 @@ class TermRewriter:
 
     @property
     def version(self) -> str:
-        """Identifies model and settings."""
+        """Identifier of model and settings."""
         return self._version
 
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
-        """One answer per request, in order."""
-        requests = [self._about_something(request) for request in requests]
-        answers: list[Rewrite | None] = [_refused(request.query) for request in requests]
-        open_rows = [row for row, answer in enumerate(answers) if answer is None]
+        """One rewrite per request, in order. The model reads all requests in one batch."""
+        requests = [self._with_usable_history(request) for request in requests]
+        rewrites: list[Rewrite | None] = [_refused(request.query) for request in requests]
+        open_rows = [row for row, rewrite in enumerate(rewrites) if rewrite is None]
         prompts = [self._language.prompt(requests[row], self._spelling) for row in open_rows]
         if prompts:
             for row, prompt, logits in zip(open_rows, prompts, self._logits(prompts), strict=True):
-                answers[row] = self._answer(requests[row], prompt, logits)
-        return [answer for answer in answers if answer is not None]
+                rewrites[row] = self._rewrite(requests[row], prompt, logits)
+        return [rewrite for rewrite in rewrites if rewrite is not None]
 
-    def _about_something(self, request: RewriteRequest) -> RewriteRequest:
-        """The request, without history where no word of the query itself is known: whatever earlier queries alone
-        bring up is no answer to it."""
+    def _with_usable_history(self, request: RewriteRequest) -> RewriteRequest:
+        """The request, without its history if the model knows no word of the query: terms that follow from earlier
+        queries alone do not answer it."""
         if not request.history:
             return request
         alone = RewriteRequest(request.query)
         return alone if self._language.prompt(alone, self._spelling).empty else request
 
-    def _answer(self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
+    def _rewrite(self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
+        """The rewrite of one request from its next-term logits (V,)."""
         query, settings = request.query, self._settings
         corrected = self._spelling.correct(query) if settings.corrections else None
         context = self._context(request)
@@ -102,7 +113,7 @@ class TermRewriter:
             return Rewrite.keep(query, reason, expansion.confidence)
         terms = surface_terms(expansion, self._language.vocabulary) if trusted else ()
         original = self._typed(query, added_words(query, corrected), context)
-        feedback, weights = self._feedback(original) if trusted else ((), settings)
+        feedback = self._feedback(original) if trusted else _Feedback((), settings)
         return Rewrite(
             query=query,
             text=readable(corrected or query, terms),
@@ -111,36 +122,41 @@ class TermRewriter:
             applied=True,
             reason=Reason.APPLIED,
             confidence=expansion.confidence,
-            blend=compose(original, feedback, terms, weights),
-            replace=compose(self._typed(corrected or query, (), context), (), terms, weights),
+            blend=compose(original, feedback.clauses, terms, feedback.settings),
+            replace=compose(self._typed(corrected or query, (), context), (), terms, feedback.settings),
             context=context,
         )
 
     def _context(self, request: RewriteRequest) -> tuple[str, ...]:
+        """Words of earlier queries that the query lacks and the corpus contains."""
         if self._settings.context <= 0:
             return ()
         return tuple(word for word in context_words(request) if self._spelling.known(word))
 
     def _typed(self, query: str, corrections: Sequence[str], context: Sequence[str]) -> Clauses:
+        """Query, corrections and context as the clauses of `BlendSettings.original`."""
         n_known = self._n_known(query)
         original = original_clauses(query, corrections, n_known)
         return with_context(original, context, n_known + len(corrections), self._settings.context)
 
     def _n_known(self, query: str) -> int:
+        """Number of words of the query that are index terms of the corpus."""
         return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.known(word))
 
-    def _feedback(self, original: Clauses) -> tuple[Sequence[Clause], BlendSettings]:
-        """Terms of the relevance model, and the weights that the first list leaves to them and the rewrite."""
+    def _feedback(self, original: Clauses) -> _Feedback:
+        """The relevance model of the first ranking, and the blend for that ranking's score gap."""
         settings = self._settings
         if settings.feedback <= 0 and settings.full_gap <= 0:
-            return (), settings
+            return _Feedback((), settings)
         n = settings.feedback_terms if settings.feedback > 0 else 0
-        found = self._engine.feedback(WeightedQuery(original), n)
-        return found.terms, settings.scaled(score_gap(found.scores)) if settings.full_gap > 0 else settings
+        first = self._engine.feedback(WeightedQuery(original), n)
+        if settings.full_gap > 0:
+            settings = settings.scaled(score_gap(first.scores))
+        return _Feedback(first.terms, settings)
 
 
 def _refused(query: str) -> Rewrite | None:
-    """The answer to queries that no model is asked about."""
+    """The unchanged query, if it is too long or empty for the model; None if the model can read it."""
     if len(query) > MAX_QUERY_CHARACTERS:
         return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
     if not any(term_of(word) is not None for word in words(query)):

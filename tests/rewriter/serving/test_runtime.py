@@ -142,6 +142,8 @@ def test_a_changed_or_missing_file_is_refused(copied, engine, name):
         ("format", 7, "format 7"),
         ("blend", {"unknown": 1}, "cannot be read"),
         ("blend", None, "cannot be read"),
+        ("figures", {"ndcg": "high"}, r"figures\.ndcg: Input should be a valid number, found 'high'"),
+        ("kind", "tea", "kind tea; this build reads terms or subwords or mean"),
     ],
 )
 def test_a_bundle_of_another_build_is_refused(copied, engine, field, value, message):
@@ -151,7 +153,19 @@ def test_a_bundle_of_another_build_is_refused(copied, engine, field, value, mess
         open_bundle(copied, engine)
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"format": 1}'])
+def test_a_key_of_a_later_build_is_ignored(copied, engine):
+    path = copied / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), "later": {"key": 1}}))
+    assert open_bundle(copied, engine).version == read_manifest(copied).version
+
+
+def test_the_format_is_checked_before_what_an_older_one_lacks(copied, engine):
+    (copied / MANIFEST).write_text('{"format": 1}')
+    with pytest.raises(ModelError, match="format 1; this build reads 2"):
+        open_bundle(copied, engine)
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"format": 2}'])
 def test_a_broken_manifest_is_refused(copied, engine, content):
     (copied / MANIFEST).unlink()
     if content is not None:

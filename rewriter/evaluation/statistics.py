@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-HARM_MARGIN = 0.05
-"""A topic counts as harmed if it loses more than this, in units of the measure."""
+from untilclick.search.measures.metrics import HARM_MARGIN
 
 SIGNIFICANCE = 0.05
 """A difference counts as more than chance if its p value is below this."""

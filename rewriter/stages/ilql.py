@@ -47,21 +47,21 @@ def train_ilql(
     trainer = train(samples=repeated, rewards=returns, eval_prompts=[], config=settings)
     assert isinstance(trainer, RewriterILQLTrainer)
     teacher = trainer.policy
-    teacher.load_state_dict(trainer.best)
+    trainer.best.restore(teacher)
     teacher.eval().requires_grad_(False)
     student = plain_policy(teacher)
     prompts = list(dict.fromkeys(one.prompt for one in actions))
-    best_pass, scores = distil(student, teacher, prompts, config, start.score, progress)
+    distillation = distil(student, teacher, prompts, config, start.score, progress)
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
-    distilled = scores[best_pass]
+    distilled = distillation.best_score
     kept, replaced = (student, start.policy) if distilled > start_score else (start.policy, student)
     replaced.load_state_dict(kept.state_dict())
     return {
         "validation_start": start_score,
-        "validation_heads": trainer.best_score,
+        "validation_heads": trainer.best.score,
         "validation_distilled": distilled,
         "validation_best": max(start_score, distilled),
-        "distil_pass": float(best_pass),
+        "distil_pass": float(distillation.best_epoch),
         "divergence": mean_divergence(student, teacher, prompts, config.batch_size),
         "kept_start": float(distilled <= start_score),
     }

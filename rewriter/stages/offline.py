@@ -86,5 +86,9 @@ def _train_reward_weighted(
     start: StageInput, actions: Sequence[LoggedAction], config: OfflineConfig, progress: Progress | None
 ) -> dict[str, float]:
     weighted = weigh(actions, config)
-    epoch, scores = train_reward_weighted(start.policy, weighted, config, start.score, progress)
-    return {"best_epoch": float(epoch), "validation_start": scores[0], "validation_best": max(scores)}
+    trained = train_reward_weighted(start.policy, weighted, config, start.score, progress)
+    return {
+        "best_epoch": float(trained.best_epoch),
+        "validation_start": trained.scores[0],
+        "validation_best": trained.best_score,
+    }

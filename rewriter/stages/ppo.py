@@ -52,7 +52,7 @@ def main(
         ppo_checkpoint.load_checkpoint(trainer, checkpoint)
     with TrainingLog(run / f"{PPO}.log", resume_at=trainer.state.round) as log:
         trainer.train(log, lambda: ppo_checkpoint.save_checkpoint(trainer, checkpoint), progress)
-    figures = {"rollouts": float(trainer.state.rollouts), "best_round": float(trainer.state.best_round)}
+    figures = {"rollouts": float(trainer.state.rollouts), "best_round": float(trainer.best.step)}
     folder = task.write(run, start.policy, figures)
     drop_checkpoint(run)
     return folder

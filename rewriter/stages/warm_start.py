@@ -24,7 +24,7 @@ from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, dr
 from untilclick.rewriter.training.callbacks import Progress, Validation
 from untilclick.rewriter.training.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
-from untilclick.rewriter.training.weights import BestWeights
+from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Session
@@ -69,7 +69,7 @@ def main(
     examples = make_examples(pairs, maker, language, opened.spelling, corrector)
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
-    best_epoch, scores = train_warm_start(
+    trained = train_warm_start(
         start.policy,
         examples,
         training,
@@ -78,8 +78,8 @@ def main(
         progress,
     )
     drop_checkpoint(config.run.out)  # its PPO started from another warm start
-    figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(best_epoch)}
-    figures["validation_start"] = scores[0]
+    figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(trained.best_epoch)}
+    figures["validation_start"] = trained.scores[0]
     outcome = StageOutcome(training, start.validation.choose_blend(start.model.reader()), figures)
     return start.write(config.run.out / WARM_START, outcome)
 
@@ -115,16 +115,15 @@ def train_warm_start(
     validation: Validation,
     loss: TargetLoss,
     progress: Progress | None = None,
-) -> tuple[int, tuple[float, ...]]:
-    """Train in place and leave the best epoch's weights; returns that epoch (0: none improved on the start) and the
-    validation scores, the first of them before training."""
+) -> TrainedEpochs:
+    """Train in place; leaves the weights of the epoch that validates best."""
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     steps = config.epochs * -(-len(examples) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
-    best, done = BestWeights(policy, validation), 0
+    course, done = EpochValidation(policy, validation), 0
     for _ in range(config.epochs):
         policy.train()
         order = rng.permutation(len(examples))
@@ -138,8 +137,7 @@ def train_warm_start(
             if progress is not None:
                 progress(done, steps, value)
         policy.eval()
-        best.offer()
-        if best.stale >= config.patience:
+        course.epoch()
+        if course.stale >= config.patience:
             break
-    best.restore()
-    return best.epoch, tuple(best.scores)
+    return course.finish()

@@ -16,7 +16,7 @@ from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy, parameter_group
 from untilclick.rewriter.training.callbacks import Progress, Validation
 from untilclick.rewriter.training.length_batches import length_batches
 from untilclick.rewriter.training.optimisation import descend
-from untilclick.rewriter.training.weights import BestWeights
+from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 
 
 def divergence(student: T5Policy, teacher: T5Policy, batch: PromptBatch) -> Tensor:
@@ -44,15 +44,14 @@ def distil(
     config: OfflineConfig,
     validation: Validation,
     progress: Progress | None = None,
-) -> tuple[int, tuple[float, ...]]:
-    """Train the student in place for `distil_epochs` passes and leave the best weights by validation, those before
-    training included; returns their pass (0: none improved on the start) and all validation scores, the first of
-    them before training. Progress is told the divergence of each pass, with words left out."""
+) -> TrainedEpochs:
+    """Train the student in place for `distil_epochs` passes; leaves the weights that validate best, those before
+    training included. Reports the mean divergence of each pass to `progress`, measured with word dropout."""
     rng = np.random.default_rng(config.seed)
     groups = parameter_groups(student, config.learning_rate, config.memory_learning_rate)
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     lengths = [len(prompt.ids) for prompt in prompts]
-    best = BestWeights(student, validation)
+    course = EpochValidation(student, validation)
     for epoch in range(1, config.ilql.distil_epochs + 1):
         losses = []
         for rows in length_batches(lengths, config.batch_size, rng):
@@ -60,6 +59,5 @@ def distil(
             losses.append(descend(divergence(student, teacher, batch), student, optimizer, config.max_grad_norm))
         if progress is not None:
             progress(epoch, config.ilql.distil_epochs, float(np.mean(losses)))
-        best.offer()
-    best.restore()
-    return best.epoch, tuple(best.scores)
+        course.epoch()
+    return course.finish()

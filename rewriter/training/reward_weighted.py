@@ -28,7 +28,7 @@ from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy, parameter_group
 from untilclick.rewriter.training.callbacks import Progress, Validation
 from untilclick.rewriter.training.length_batches import length_batches
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
-from untilclick.rewriter.training.weights import BestWeights
+from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 
 WARMUP_STEPS = 40
 """Steps over which the learning rate rises; a tenth of all where there are fewer than 400."""
@@ -84,9 +84,9 @@ def train_reward_weighted(
     config: OfflineConfig,
     validation: Validation,
     progress: Progress | None = None,
-) -> tuple[int, tuple[float, ...]]:
-    """Train in place and leave the best epoch's weights; returns that epoch (0: none improved on the start) and the
-    validation scores, the first of them before training. No dropout, as in PPO: the KL would measure it."""
+) -> TrainedEpochs:
+    """Train in place; leaves the weights of the epoch that validates best. There is no dropout, as in PPO, because
+    the KL would measure it."""
     rng = np.random.default_rng(config.seed)
     reference = copy.deepcopy(policy.eval()).requires_grad_(False)
     groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
@@ -94,7 +94,7 @@ def train_reward_weighted(
     steps = config.epochs * -(-len(actions) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
     lengths = [len(one.action.prompt.ids) for one in actions]
-    best, done = BestWeights(policy, validation), 0
+    course, done = EpochValidation(policy, validation), 0
     for _ in range(config.epochs):
         for rows in length_batches(lengths, config.batch_size, rng):
             loss = weighted_loss(policy, reference, [actions[row] for row in rows], config, rng)
@@ -103,11 +103,10 @@ def train_reward_weighted(
             done += 1
             if progress is not None:
                 progress(done, steps, value)
-        best.offer()
-        if best.stale >= config.rwft.patience:
+        course.epoch()
+        if course.stale >= config.rwft.patience:
             break
-    best.restore()
-    return best.epoch, tuple(best.scores)
+    return course.finish()
 
 
 def weighted_loss(

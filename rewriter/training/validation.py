@@ -18,6 +18,7 @@ from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.blend import COLD_START, BlendSettings, expand, score_gap
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
+from untilclick.search.measures.metrics import HARM_MARGIN
 
 GRID_TERMS = (20, 60, 200)
 """Many terms of small weight find more, and harm less, than few of large weight; 200 cost the default engine 2 ms."""
@@ -32,8 +33,6 @@ GRID_WEIGHTS = tuple(
 """(original, feedback, rewrite); the original keeps at least a fifth."""
 GRID_CONTEXT = (0.25, 0.0, 0.1, 0.4, 0.5)
 """Largest shares of the words of earlier queries; the first wins where several are as good."""
-HARM = 0.05
-"""Loss in nDCG@10 from which on a query counts as harmed."""
 HARM_LIMIT = 0.065
 """Largest share of harmed validation queries that a blend may have, where any has less."""
 CLICKED_HARM_LIMIT = 0.12
@@ -170,8 +169,8 @@ class ValidationSet:
         return -max(self.harmed_share(ndcg), self._harm_limit), float(ndcg.mean())
 
     def harmed_share(self, ndcg: NDArray[np.float64]) -> float:
-        """Share of the queries that lose more than `HARM` against their originals, 0..1."""
-        return float((ndcg < self._original_ndcg - HARM).mean())
+        """Share of the queries that lose more than `HARM_MARGIN` against their originals, 0..1."""
+        return float((ndcg < self._original_ndcg - HARM_MARGIN).mean())
 
     def _with_gate(
         self, settings: BlendSettings, ndcg: NDArray[np.float64], confidence: NDArray[np.float64]

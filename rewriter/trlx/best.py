@@ -34,7 +34,7 @@ class Evaluation(NamedTuple):
     """Optimiser steps done; 0 is the start."""
 
 
-class BestWeights:
+class BestFolder:
     """The best weights beneath a checkpoint folder, as a run improves on them."""
 
     def __init__(self, checkpoints: Path, *, main: bool) -> None:

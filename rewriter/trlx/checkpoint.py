@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -27,6 +27,7 @@ from torch import nn
 from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.training.weights import BestScore
 from untilclick.search.errors import ModelError
 
 MARKER = "untilclick.pt"
@@ -56,17 +57,25 @@ class Progress:
     """Rounds done and logged, skipped ones included."""
     rollouts: int = 0
     """Sequences drawn so far, over all processes."""
-    best: float = -float("inf")
-    """Best mean reward of the evaluation prompts."""
-    best_step: int = 0
-    """The step that reached it; 0 is the start."""
-    stale: int = 0
-    """Evaluations since."""
+    best: BestScore = field(default_factory=BestScore)
+    """Best mean reward of the evaluation prompts, and the optimiser step that reached it."""
     kl_coef: float = 0.0
     order: tuple[int, ...] = ()
     """Prompts of the present pass that are still to come."""
     row: dict[str, float] | None = None
     """Metrics of a round that is done and not logged yet."""
+
+    def content(self) -> dict[str, Any]:  # Any: numbers, and collections of them
+        """What a checkpoint keeps of this."""
+        best = {"best": self.best.score, "best_step": self.best.step, "stale": self.best.stale}
+        return {field.name: getattr(self, field.name) for field in fields(self)} | best
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Progress:  # Any: as read from the file
+        """What `content` gave."""
+        own = dict(content)
+        best = BestScore(own.pop("best"), own.pop("best_step"), own.pop("stale"))
+        return cls(**{**own, "best": best, "order": tuple(own["order"])})
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ first.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy, collate
 from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
 from untilclick.rewriter.training.callbacks import Validation
+from untilclick.rewriter.training.weights import BestWeights
 
 
 @dataclass
@@ -168,8 +168,7 @@ class RewriterILQLTrainer(AccelerateILQLTrainer):  # type: ignore[misc]
         super().__init__(config, **kwargs)
         self.opt.register_step_pre_hook(self._clip)
         self.opt.register_step_post_hook(self._follow)
-        self.best_score = -float("inf")
-        self.best: dict[str, Tensor] = {}
+        self.best = BestWeights(self.policy)
 
     def get_arch(self, config: TRLConfig) -> ILQLPolicy:
         """The policy of the configured model folder with new heads."""
@@ -219,8 +218,8 @@ class RewriterILQLTrainer(AccelerateILQLTrainer):  # type: ignore[misc]
     def evaluate(self) -> dict[str, float]:
         """Validation score of the present policy; the best weights are kept."""
         value = self._validation(self.policy)
-        if self.iter_count > 0 and value > self.best_score:
-            self.best_score, self.best = value, copy.deepcopy(self.policy.state_dict())
+        if self.iter_count > 0:
+            self.best.keep(self.policy, value, self.iter_count)
         return {"reward/mean": value}
 
     def save_pretrained(self, directory: str | None = None, **kwargs: object) -> None:

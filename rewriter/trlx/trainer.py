@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,10 @@ from untilclick.rewriter.training.ppo.experience import (
 )
 from untilclick.rewriter.training.ppo.objective import ppo_objective
 from untilclick.rewriter.training.ppo.trainer import WARMUP_ROUNDS
-from untilclick.rewriter.training.weight_average import WeightAverage
+from untilclick.rewriter.training.weights import WeightAverage
 from untilclick.rewriter.trlx import checkpoint
 from untilclick.rewriter.trlx import deepspeed as trlx_deepspeed
-from untilclick.rewriter.trlx.best import BestWeights, Evaluation
+from untilclick.rewriter.trlx.best import BestFolder, Evaluation
 from untilclick.rewriter.trlx.checkpoint import (
     MARKER,
     Origin,
@@ -91,13 +91,13 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         super().__init__(config, **kwargs)
         config.optimizer.kwargs, config.scheduler.kwargs = given
         self._processes = Processes(self.accelerator)
-        self._best = BestWeights(Path(config.train.checkpoint_dir), main=self.accelerator.is_main_process)
+        self._best_folder = BestFolder(Path(config.train.checkpoint_dir), main=self.accelerator.is_main_process)
         self._log_folder = None if log_folder is None else Path(log_folder)
         start = Path(config.model.model_path)
         self.reference, self.vocabulary = open_model(start)
         self.reference.requires_grad_(False).to(self.accelerator.device)
         self.average = WeightAverage(self._policy, self.settings.update.average_decay)
-        self.average.policy.to(self.accelerator.device)
+        self.average.to(self.accelerator.device)
         own = self.settings.rollout.samples_per_prompt * self.accelerator.num_processes
         self.mb_size = max(1, -(-config.train.batch_size // own // self.num_mb))
         zero_stage = self._prepare()
@@ -292,7 +292,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self._round = None
         row = done.rolled | {name: self._processes.mean([value]) for name, value in done.losses().items()}
         if not done.skipped:
-            self.average.update(self._policy)
+            self.average.update_parameters(self._policy)
             self.kl.update(row["sampled_kl"], done.drawn)
             row["grad_norm"] = self._gradient_norm()
         self.progress.kl_coef = self.kl.coefficient
@@ -374,21 +374,18 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         with self._aside():
             mean = self._processes.mean(self._greedy_rewards())
             self._held_out, self._evaluated_at = mean, self.iter_count
-            if mean > self.progress.best:
-                self.progress.best, self.progress.best_step, self.progress.stale = mean, self.iter_count, 0
+            if self.progress.best.offer(mean, self.iter_count):
                 if self._save_best:
-                    self._best.keep(self.average.policy, self.vocabulary, Evaluation(mean, self.iter_count))
+                    self._best_folder.keep(self.average.module, self.vocabulary, Evaluation(mean, self.iter_count))
                 self.accelerator.wait_for_everyone()
-            else:
-                self.progress.stale += 1
-        if self.progress.stale >= self.settings.validation.patience:
+        if self.progress.best.stale >= self.settings.validation.patience:
             self.total_steps = self.iter_count
-        self._results = {"reward/mean": mean, "reward/best": self.progress.best}
+        self._results = {"reward/mean": mean, "reward/best": self.progress.best.score}
         return self._results
 
     def _greedy_rewards(self) -> list[float]:
         """Rewards of this process's share of the evaluation prompts, as many at a time as a round has."""
-        world, policy = self.accelerator.num_processes, self.average.policy
+        world, policy = self.accelerator.num_processes, self.average.module
         rows = range(self.accelerator.process_index, len(self.eval_pipeline), world)
         size = max(1, self.settings.rollout.prompts_per_iteration // world)
         earned: list[float] = []
@@ -407,7 +404,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             with self._aside():
                 folder = Path(directory or Path(self.config.train.checkpoint_dir) / "hf_model")
                 folder.mkdir(parents=True, exist_ok=True)
-                save_model(self.average.policy, self.vocabulary, folder)
+                save_model(self.average.module, self.vocabulary, folder)
         self.accelerator.wait_for_everyone()
 
     def save(self, directory: str | None = None, **kwargs: object) -> None:
@@ -428,9 +425,9 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         if self.accelerator.is_main_process:
             shared = {
                 **self._present().content(),
-                "progress": asdict(self.progress),
+                "progress": self.progress.content(),
                 "shared_rng": self.shared_rng.bit_generator.state,
-                "averaged": self.average.policy.state_dict(),
+                "averaged": self.average.module.state_dict(),
             }
             checkpoint.write(shared, folder / MARKER)
         self.accelerator.wait_for_everyone()
@@ -446,14 +443,14 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             own = checkpoint.read(rank_file(folder, self.accelerator.process_index))
             where = {} if self._origin.zero_stage else {"map_location": "cpu"}  # DeepSpeed has its own ways
             self.accelerator.load_state(str(folder), **{**where, **kwargs})
-            self.progress = Progress(**{**shared["progress"], "order": tuple(shared["progress"]["order"])})
+            self.progress = Progress.of(shared["progress"])
             self.shared_rng.bit_generator.state = shared["shared_rng"]
-            self.average.policy.load_state_dict(shared["averaged"])
+            self.average.module.load_state_dict(shared["averaged"])
             self._own_numbers.restore(own)
         self.kl.coefficient = self.progress.kl_coef
-        kept = self._best.found(self._processes)
-        if self._save_best and kept.reward < self.progress.best:  # neither its weights nor better ones are there
-            self.progress.best, self.progress.best_step = kept
+        saved, best = self._best_folder.found(self._processes), self.progress.best
+        if self._save_best and saved.reward < best.score:  # neither its weights nor better ones are there
+            best.score, best.step = saved
 
     @property
     def _own_numbers(self) -> RandomNumbers:

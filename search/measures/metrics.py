@@ -20,6 +20,9 @@ from untilclick.search.records import ScoredDoc, Topic
 MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100", "Success@10")
 """What evaluations report, in ir-measures' notation; a grade of 1 or more counts as relevant."""
 
+HARM_MARGIN = 0.05
+"""A query counts as harmed by a change that costs it more than this, in units of the measure."""
+
 DEPTH = 100
 """Documents of a ranking that the measures above look at."""
 

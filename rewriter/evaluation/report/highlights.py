@@ -7,9 +7,10 @@ from typing import Literal
 
 from untilclick.rewriter.evaluation.results import Results, TopicOutcome, TopicRow
 from untilclick.rewriter.evaluation.session_measures import FIRST_QUERY_CLICK
-from untilclick.rewriter.evaluation.statistics import HARM_MARGIN, Comparison
+from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.system_names import BASELINE, title_of
 from untilclick.rewriter.evaluation.verdict import HEADLINE_MEASURE, interval_text, p_text
+from untilclick.search.measures.metrics import HARM_MARGIN
 
 RECALL = "R@100"
 """The second measure of the headline; it also orders examples with the same gain."""

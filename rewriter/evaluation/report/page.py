@@ -24,7 +24,6 @@ from untilclick.rewriter.evaluation.report.plots import (
     training_curves,
 )
 from untilclick.rewriter.evaluation.results import Results, read_results
-from untilclick.rewriter.evaluation.statistics import HARM_MARGIN
 from untilclick.rewriter.evaluation.system_names import BASELINE, ORACLE, note_of, title_of
 from untilclick.rewriter.evaluation.verdict import (
     HEADLINE_MEASURE,
@@ -36,7 +35,7 @@ from untilclick.rewriter.evaluation.verdict import (
 )
 from untilclick.search.errors import MissingDependencyError
 from untilclick.search.files.whole_files import whole_file
-from untilclick.search.measures.metrics import MEASURES
+from untilclick.search.measures.metrics import HARM_MARGIN, MEASURES
 
 TERMS_SHOWN = 8
 """Heaviest expansion words that are shown of a rewrite."""

@@ -7,9 +7,9 @@ read with `weights_only=True`, so that opening a checkpoint executes nothing.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -31,8 +31,8 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
     """Write everything that `load_checkpoint` needs; the folder is replaced as a whole."""
     with atomic_folder(folder) as new:
         save_file(_own(trainer.policy.state_dict()), new / _WEIGHTS)
-        save_file(_own(trainer.average.policy.state_dict()), new / _AVERAGED)
-        save_file(_own(trainer.best), new / _BEST)
+        save_file(_own(trainer.average.module.state_dict()), new / _AVERAGED)
+        save_file(_own(trainer.best.weights), new / _BEST)
         save_file(_own(trainer.reference.state_dict()), new / _REFERENCE)
         torch.save(
             {
@@ -45,7 +45,7 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
         state = {
             "config": flat(trainer.config),
             "prompts": prompts_digest(trainer.prompts),
-            "trainer": asdict(trainer.state),
+            "trainer": _progress(trainer),
             "kl_coef": trainer.kl.coefficient,
             "rng": trainer.rng.bit_generator.state,
         }
@@ -71,16 +71,31 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
     if state["prompts"] != prompts_digest(trainer.prompts):
         remedy = "start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run on other queries, since the log has changed; {remedy}")
-    trainer.average.policy.load_state_dict(load_file(folder / _AVERAGED))
+    trainer.average.module.load_state_dict(load_file(folder / _AVERAGED))
     trainer.reference.load_state_dict(load_file(folder / _REFERENCE))
-    trainer.best = load_file(folder / _BEST)
+    trainer.best.weights = load_file(folder / _BEST)
     tensors = torch.load(folder / _OPTIMIZER, weights_only=True)
     trainer.optimizer.load_state_dict(tensors["optimizer"])
     trainer.schedule.load_state_dict(tensors["schedule"])
     trainer.generator.set_state(tensors["generator"])
     trainer.rng.bit_generator.state = state["rng"]
     trainer.kl.coefficient = state["kl_coef"]
-    trainer.state = TrainerState(**state["trainer"])
+    progress = state["trainer"]
+    trainer.state = TrainerState(progress["round"], progress["rollouts"], progress["order"])
+    trainer.best.score, trainer.best.step = progress["best"], progress["best_round"]
+    trainer.best.stale = progress["stale"]
+
+
+def _progress(trainer: PPOTrainer) -> dict[str, Any]:  # Any: numbers, and a list of them
+    state, best = trainer.state, trainer.best
+    return {
+        "round": state.round,
+        "rollouts": state.rollouts,
+        "best": best.score,
+        "best_round": best.step,
+        "stale": best.stale,
+        "order": state.order,
+    }
 
 
 def exists(folder: Path) -> bool:

@@ -33,7 +33,7 @@ from untilclick.rewriter.training.ppo.experience import (
     informative,
 )
 from untilclick.rewriter.training.ppo.objective import ppo_objective
-from untilclick.rewriter.training.weight_average import WeightAverage
+from untilclick.rewriter.training.weights import BestWeights, WeightAverage
 
 WARMUP_ROUNDS = 10
 """Rounds over which the learning rate rises."""
@@ -47,12 +47,6 @@ class TrainerState:
     """Rounds done."""
     rollouts: int = 0
     """Sequences drawn so far."""
-    best: float = -float("inf")
-    """Best validation score."""
-    best_round: int = 0
-    """The round that reached it; 0 is the start."""
-    stale: int = 0
-    """Validations since."""
     order: list[int] = field(default_factory=list)
     """Queries of the present pass that are still to come."""
 
@@ -75,7 +69,7 @@ class PPOTrainer:
         self.config = config
         self.reference = copy.deepcopy(policy).requires_grad_(False)
         self.average = WeightAverage(policy, config.update.average_decay)
-        self.best = copy.deepcopy(policy.state_dict())
+        self.best = BestWeights(policy)
         self.state = TrainerState()
         self.kl = losses.KLController(config.kl.coef, config.kl.target, config.kl.horizon)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -101,7 +95,7 @@ class PPOTrainer:
         """
         if self.state.round == 0:
             self._validate()
-        while self.state.round < self.config.iterations and self.state.stale < self.config.validation.patience:
+        while self.state.round < self.config.iterations and self.best.stale < self.config.validation.patience:
             metrics = self.step()
             if self.state.round % self.config.validation.every == 0:
                 metrics["validation"] = self._validate()
@@ -110,7 +104,7 @@ class PPOTrainer:
                 checkpoint()
             if progress is not None:
                 progress(self.state.round, self.config.iterations, metrics["reward_mean"])
-        self.policy.load_state_dict(self.best)
+        self.best.restore(self.policy)
 
     def step(self) -> dict[str, float]:
         """One round; returns its metrics."""
@@ -123,7 +117,7 @@ class PPOTrainer:
         skipped = not informative(batch.rewards.gain, self.config.rollout.samples_per_prompt)
         if not skipped:
             metrics |= self._update(batch)
-            self.average.update(self.policy)
+            self.average.update_parameters(self.policy)
             self.kl.update(metrics["sampled_kl"], batch.rollouts.ids.shape[0])
         metrics |= {
             "skipped": float(skipped),
@@ -183,10 +177,6 @@ class PPOTrainer:
         return totals
 
     def _validate(self) -> float:
-        value = self._validation(self.average.policy)
-        if value > self.state.best:
-            self.state.best, self.state.best_round, self.state.stale = value, self.state.round, 0
-            self.best = copy.deepcopy(self.average.policy.state_dict())
-        else:
-            self.state.stale += 1
+        value = self._validation(self.average.module)
+        self.best.keep(self.average.module, value, self.state.round)
         return value

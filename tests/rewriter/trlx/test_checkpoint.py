@@ -152,16 +152,16 @@ def test_a_resumed_run_continues_bit_for_bit(start, tmp_path, reward, at):
     resumed = start(log_folder=tmp_path / "cut", **changes)
     shaken(resumed._policy)
     resumed.load(str(tmp_path / "checkpoints" / f"checkpoint_{at}"))
-    best = resumed.progress.best
+    best = resumed.progress.best.score
     assert resumed.progress.step == at
     resumed.learn()
     assert resumed.iter_count == whole.iter_count == 8
     assert resumed.progress == whole.progress
-    assert resumed.progress.best >= best > -math.inf
+    assert resumed.progress.best.score >= best > -math.inf
     assert resumed.kl.coefficient == whole.kl.coefficient
     assert resumed.scheduler.scheduler.last_epoch == whole.scheduler.scheduler.last_epoch
     assert equal(weights(resumed._policy), weights(whole._policy))
-    assert equal(weights(resumed.average.policy), weights(whole.average.policy))
+    assert equal(weights(resumed.average.module), weights(whole.average.module))
     ours, theirs = (one.opt.optimizer.state_dict()["state"] for one in (resumed, whole))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key]["exp_avg"], theirs[key]["exp_avg"]) for key in theirs)
@@ -226,7 +226,7 @@ def test_a_worse_evaluation_after_a_resume_leaves_the_best_weights(start, tmp_pa
     kept = weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0])
     resumed = start(iterations=5)
     resumed.load(str(tmp_path / "checkpoints" / "checkpoint_8"))
-    resumed.progress.best = 2.0
+    resumed.progress.best.score = 2.0
     resumed.learn()
     assert resumed.iter_count == 10
     assert equal(kept, weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0]))
@@ -245,7 +245,7 @@ def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(
     resumed.learn()
     assert kept_evaluation(best) == kept
     assert (best / "of the first run").exists() == (kept.step == 6)
-    assert resumed.progress.best == max(0.5, last)
+    assert resumed.progress.best.score == max(0.5, last)
 
 
 @in_trlx
@@ -256,17 +256,17 @@ def test_best_weights_that_are_gone_are_no_hurdle_after_a_resume(start, tmp_path
     resumed = start(iterations=5)
     resumed.load(str(tmp_path / "checkpoints" / "checkpoint_8"))
     resumed.learn()
-    assert kept_evaluation(best) == Evaluation(resumed.progress.best, resumed.progress.best_step)
-    assert resumed.progress.best_step in (8, 10)
+    assert kept_evaluation(best) == Evaluation(resumed.progress.best.score, resumed.progress.best.step)
+    assert resumed.progress.best.step in (8, 10)
 
 
 @in_trlx
 def test_a_run_that_starts_over_takes_no_evaluation_from_the_one_before(start, tmp_path):
     best = tmp_path / "checkpoints" / "best_checkpoint"
     trainer = start(iterations=2)
-    keep_best(best, trainer.average.policy, trainer.vocabulary, Evaluation(9.0, 70))
+    keep_best(best, trainer.average.module, trainer.vocabulary, Evaluation(9.0, 70))
     trainer.learn()
-    assert kept_evaluation(best) == Evaluation(trainer.progress.best, trainer.progress.best_step)
+    assert kept_evaluation(best) == Evaluation(trainer.progress.best.score, trainer.progress.best.step)
 
 
 # --- killed while saving ---

@@ -70,7 +70,7 @@ def trained(tmp_path):
 
 def test_a_subword_t5_learns_from_texts_and_loads_as_a_t5(trained):
     trainer, best = trained
-    assert trainer.progress.best > 0.7
+    assert trainer.progress.best.score > 0.7
     loaded = T5ForConditionalGeneration.from_pretrained(best, output_loading_info=True)[1]
     assert loaded["missing_keys"] == set()
     policy, vocabulary = load_subword(best)

@@ -149,7 +149,7 @@ def test_a_round_without_reward_variance_is_skipped_and_moves_nothing(start):
 def test_a_planted_term_is_found(start):
     trainer = start(iterations=30, learning_rate=4e-3, kl_coef=0.0, samples_per_prompt=8, terms=2)
     trainer.learn()
-    assert trainer.progress.best > 0.8
+    assert trainer.progress.best.score > 0.8
 
 
 def test_what_is_saved_loads_as_a_t5_with_no_missing_key(start, tmp_path):
@@ -165,7 +165,7 @@ def test_what_is_saved_loads_as_a_t5_with_no_missing_key(start, tmp_path):
         ours, vocabulary = load_policy(path)
         assert equal(weights(t5), weights(ours.t5))
         assert isinstance(vocabulary, TermVocabulary)
-    assert equal(weights(ours.t5), weights(trainer.average.policy.t5))
+    assert equal(weights(ours.t5), weights(trainer.average.module.t5))
 
 
 def test_the_saved_tokenizer_has_no_token_outside_the_model(start, tmp_path):
@@ -292,7 +292,7 @@ def test_rows_hold_what_was_evaluated_in_their_round(start, tmp_path):
     rows = rows_of(tmp_path / "log")
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert [row["step"] for row in rows if "held_out_reward" in row] == [2, 4]
-    assert rows[-1]["held_out_reward"] <= trainer.progress.best
+    assert rows[-1]["held_out_reward"] <= trainer.progress.best.score
     assert [row["rollouts"] for row in rows] == [32.0, 64.0, 96.0, 128.0]
     assert trainer.progress.rollouts == 128
     assert list((tmp_path / "log" / "tensorboard").iterdir())
@@ -326,7 +326,7 @@ def test_training_ends_after_as_many_stale_evaluations_as_patience_says(start, b
     trainer.learn()
     assert trainer.iter_count == 3 * 2 * 2
     assert trainer.progress.round == 6
-    assert (trainer.progress.best_step, trainer.progress.stale) == (0, 3)
+    assert (trainer.progress.best.step, trainer.progress.best.stale) == (0, 3)
 
 
 def test_the_learning_rate_rises_over_ten_rounds_whatever_a_round_is_cut_into(start):
@@ -374,8 +374,8 @@ def test_the_tracker_tensorboard_gets_rounds_steps_and_evaluations(start, tmp_pa
 
 def test_evaluation_takes_as_many_prompts_at_a_time_as_a_round_has(start, monkeypatch):
     trainer = start(prompts_per_iteration=4)
-    batch, sizes = trainer.average.policy.batch, []
-    monkeypatch.setattr(trainer.average.policy, "batch", lambda prompts: sizes.append(len(prompts)) or batch(prompts))
+    batch, sizes = trainer.average.module.batch, []
+    monkeypatch.setattr(trainer.average.module, "batch", lambda prompts: sizes.append(len(prompts)) or batch(prompts))
     earned = trainer._greedy_rewards()
     assert sizes == [4, 4, 3]
     trainer.settings = changed(trainer.settings, prompts_per_iteration=100)

@@ -309,11 +309,11 @@ def test_the_average_of_the_weights_follows_at_the_stated_pace(bench, vocabulary
         present = trainer.policy.state_dict()
         moved = {name: 0.75 * expected[name] + 0.25 * present[name] for name in expected}
         expected = {name: moved[name] if present[name].is_floating_point() else present[name] for name in expected}
-    averaged = trainer.average.policy.state_dict()
+    averaged = trainer.average.module.state_dict()
     assert all(torch.allclose(averaged[name], expected[name], atol=1e-6) for name in expected)
     plain = make_trainer(bench, vocabulary, average_decay=0.0)
     plain.step()
-    assert equal(weights_of(plain.average.policy), weights_of(plain.policy))
+    assert equal(weights_of(plain.average.module), weights_of(plain.policy))
 
 
 def test_no_query_comes_twice_in_one_pass(bench, vocabulary):
@@ -362,19 +362,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench, vocabulary
     expected = run(whole, 2 * ROUNDS)
     half = make_trainer(bench, vocabulary, decoding, **changes)
     found = run(half, ROUNDS)
-    half.state.best, half.state.best_round, half.state.stale = 0.75, 2, 1
-    half.best = copy.deepcopy(half.policy.state_dict())
+    half.best.score, half.best.step, half.best.stale = 0.75, 2, 1
+    half.best.weights = copy.deepcopy(half.policy.state_dict())
     checkpoint.save_checkpoint(half, tmp_path / "checkpoint")
     resumed = make_trainer(bench, vocabulary, decoding, **changes)
     shaken(resumed.policy)
     checkpoint.load_checkpoint(resumed, tmp_path / "checkpoint")
     assert resumed.state == half.state
-    assert equal(resumed.best, half.best)
+    assert resumed.best == half.best
+    assert equal(resumed.best.weights, half.best.weights)
     found += run(resumed, ROUNDS)
     assert found == expected
     assert equal(weights_of(resumed.policy), weights_of(whole.policy))
     assert equal(weights_of(resumed.reference), weights_of(whole.reference))
-    assert equal(weights_of(resumed.average.policy), weights_of(whole.average.policy))
+    assert equal(weights_of(resumed.average.module), weights_of(whole.average.module))
     assert resumed.kl.coefficient == whole.kl.coefficient
     assert torch.equal(resumed.generator.get_state(), whole.generator.get_state())
     assert resumed.rng.bit_generator.state == whole.rng.bit_generator.state
@@ -398,7 +399,7 @@ def test_the_best_weights_are_left_and_patience_ends_the_run(bench, vocabulary, 
     trainer = trainer_of(policy, prompts, validation=validation, validate_every=1, patience=3, iterations=50)
     with TrainingLog(tmp_path) as log:
         trainer.train(log)
-    assert (trainer.state.round, trainer.state.best_round, trainer.state.best) == (4, 1, 0.5)
+    assert (trainer.state.round, trainer.best.step, trainer.best.score) == (4, 1, 0.5)
     assert equal(weights_of(trainer.policy), kept[1])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
@@ -424,7 +425,7 @@ def test_a_run_that_was_cut_off_after_a_checkpoint_ends_like_one_that_was_not(be
     with TrainingLog(tmp_path / "cut", resume_at=resumed.state.round) as log:
         resumed.train(log)
     assert equal(weights_of(resumed.policy), weights_of(whole.policy))
-    assert (resumed.state.best, resumed.state.best_round) == (whole.state.best, whole.state.best_round)
+    assert resumed.best == whole.best
     logs = [
         [numbers(json.loads(line)) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
         for name in ("whole", "cut")

@@ -1,0 +1,76 @@
+"""The best weights of a training, and their average over time."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+
+from untilclick.rewriter.training.weights import (
+    BestScore,
+    BestWeights,
+    EpochValidation,
+    TrainedEpochs,
+    WeightAverage,
+)
+
+from tests.rewriter.toy_learning import shaken, toy_policy
+
+
+def test_the_best_score_is_the_first_of_the_highest():
+    best = BestScore()
+    assert [best.offer(score, step) for step, score in enumerate([0.2, 0.2, 0.5, 0.1, 0.5])] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert (best.score, best.step, best.stale) == (0.5, 2, 2)
+
+
+def test_before_any_offer_the_best_weights_are_those_of_the_start(bench):
+    policy, _ = toy_policy(bench)
+    start = copy.deepcopy(policy.state_dict())
+    best = BestWeights(policy)
+    assert best.score == -math.inf
+    shaken(policy)
+    best.restore(policy)
+    assert all(torch.equal(start[name], weight) for name, weight in policy.state_dict().items())
+
+
+def test_the_best_epoch_is_left_whatever_came_after_it(bench):
+    policy, _ = toy_policy(bench)
+    scores = iter([0.1, 0.4, 0.3])
+    course = EpochValidation(policy, lambda _: next(scores))
+    shaken(policy, seed=1)
+    course.epoch()
+    best = copy.deepcopy(policy.state_dict())
+    shaken(policy, seed=2)
+    course.epoch()
+    assert course.stale == 1
+    trained = course.finish()
+    assert trained == TrainedEpochs(1, (0.1, 0.4, 0.3))
+    assert trained.best_score == 0.4
+    assert all(torch.equal(best[name], weight) for name, weight in policy.state_dict().items())
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.75, 0.99])
+def test_the_average_is_a_linear_interpolation_to_the_last_bit(bench, decay):
+    """Checkpoints of averaged weights of earlier versions go on with the same numbers."""
+    policy, _ = toy_policy(bench)
+    expected = copy.deepcopy(policy)
+    average = WeightAverage(policy, decay)
+    for seed in range(4):
+        shaken(policy, seed)
+        average.update_parameters(policy)
+        with torch.no_grad():
+            for averaged, present in zip(expected.parameters(), policy.parameters(), strict=True):
+                averaged.lerp_(present, 1.0 - decay)
+    assert all(
+        torch.equal(weight, average.module.state_dict()[name]) for name, weight in expected.state_dict().items()
+    )
+    assert not any(weight.requires_grad for weight in average.module.parameters())
+    assert not average.module.training

@@ -1,1 +1,1 @@
-"""Comparison of rewriters on held-out topics: systems, statistics, simulated sessions, champion."""
+"""Every system on the same held-out topics: runs, statistics, simulated sessions, and the verdict in words."""

@@ -1,4 +1,4 @@
-"""Which pairs of systems an evaluation tests, and on which measures."""
+"""The pairs of systems that an evaluation tests, and the measures that it tests them on."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def kept_weights(record: StageRecord) -> str:
             sentences.append("The weights of the warm start were kept: no round was better by validation.")
     if "validation_ndcg_original" in figures:
         original = "the query with its misspelt words corrected" if record.blend.corrections else "the query as typed"
-        sentences.append(f"The dashed line in the validation curve is {original}, without a rewrite.")
+        sentences.append(f"The dashed line in the validation curve is the score of {original}, without a rewrite.")
     return " ".join(sentences)
 
 

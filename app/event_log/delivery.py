@@ -1,33 +1,29 @@
-"""The thread that carries events from the spool to the session log. It alone waits for the database to write.
+"""The thread that moves events from the spool to the session log. It alone waits for the database to write.
 
-A batch is written in one transaction and removed from the spool after it. Where the process ends between the two, the
-batch is written again at the next start and changes nothing, since ids decide what is new. While the database cannot
-be used the same batch is tried again after waits that grow (`tenacity`); the spool keeps order, so a turn is always
-written before its clicks. A click may still come before its turn where another process or host has the turn: it stays
-in the spool and is looked at again, ever more rarely, until its turn is there, or until it is too old and set aside.
+A batch is written in one transaction and then removed from the spool. If the process ends between the two, the batch
+is written again at the next start, which changes nothing: ids decide what is new. While the database fails, the batch
+stays in the spool and the same pass is made again, after waits that grow.
 
-The spool's disk may fail while the database is well. A file that cannot be read keeps no other one waiting. What is
-written and cannot be removed stays in the spool, and a later look removes it; this process does not write it again.
+The spool keeps order, so a query is always written before its clicks. A click may still come before its query if
+another process or host has the query: the click stays in the spool and is tried again, ever more rarely, until its
+query is there, or until the click is too old and is set aside.
+
+The spool's disk may fail while the database works. A file that fails keeps neither other files nor its other events
+waiting. An event that is written but cannot be removed stays in the spool; this process does not write it again, and
+tries again to remove it.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from time import monotonic
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_not_exception_type,
-    sleep_using_event,
-    stop_when_event_set,
-    wait_random_exponential,
-)
-
+from untilclick.app.event_log.events import Event as SpooledEvent
 from untilclick.app.event_log.events import decode
 from untilclick.app.event_log.reconnecting_log import LateLog
 from untilclick.app.event_log.spool import Entry, SpoolError, SpoolFile
@@ -46,31 +42,19 @@ LINGER_S = 0.1
 """How long the first event waits for others, to be written with them: a transaction costs more than an event."""
 
 LOOK_AGAIN_S = 1.0
-"""Until the second look at a click that came before its turn."""
+"""Seconds until the first of the looks at events that stay in the spool."""
 
 MAX_LOOK_AGAIN_S = 60.0
-"""The longest wait between looks, each twice the one before."""
+"""The longest wait between two looks; each wait is twice the one before."""
 
 ADOPT_S = 5.0
-"""Between looks for files of processes that ended."""
+"""Seconds between two searches for files of processes that ended."""
 
 MAX_WAIT_S = 5.0
-"""The longest wait between tries while the database is away."""
+"""The longest wait between two tries while the database fails."""
 
 SLOW_S = 2.0
 """A try that takes longer counts as failing."""
-
-TELL_AGAIN_S = 60.0
-"""Between lines in the process's log about a file that goes on failing."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Decoded events of one read."""
-
-    entries: Sequence[Entry]
-    turns: Sequence[LiveTurn]
-    clicks: Sequence[Click]
 
 
 @dataclass(slots=True)
@@ -78,17 +62,15 @@ class _Progress:
     """How far a file is delivered."""
 
     seen: int = 0
-    """Id of the last event that was looked at."""
-    early: set[int] = field(default_factory=set)
-    """Ids of clicks that wait for their turn."""
-    done: set[int] = field(default_factory=set)
-    """Ids of events that need nothing but to be removed, which failed."""
+    """Id of the last event that the present look has reached."""
+    newest: int = 0
+    """Id of the last event that any look has reached."""
+    delivered: set[int] = field(default_factory=set)
+    """Ids of events that are done with and could not be removed."""
     faulty: bool = False
-    """Whether the file failed since the last look began."""
+    """Whether the file failed since the present look began."""
     failing: bool = False
-    """Whether it failed in the last look that came to its end, or since."""
-    told_at: float = -math.inf
-    """When the process's log was last told, by `monotonic`."""
+    """Whether the file failed in the last complete look or since."""
 
 
 class Delivery:
@@ -97,21 +79,21 @@ class Delivery:
     def __init__(
         self, spool: Spool, log: LateLog, metrics: Metrics, patience_s: float, clock: Callable[[], float]
     ) -> None:
-        """Begin. `patience_s` is how old a click may become before its turn is there, by `clock`."""
+        """Start the thread. A click that is older than `patience_s` by `clock` no longer waits for its query."""
         self._spool = spool
         self._log = log
         self._metrics = metrics
         self._patience_s = patience_s
         self._clock = clock
-        self._files: dict[SpoolFile, _Progress] = {}
-        self._look_again = self._adopt_again = 0.0
+        self._progress = {file: _Progress() for file in spool.files()}  # replaced, never changed: threads read it
+        self._adopt_at = self._look_at = 0.0
         self._between_looks = LOOK_AGAIN_S
         self._looked = False
-        self._failed_last = False
+        self._failures = 0  # of the database, in a row
         self._trying_since: float | None = None
         self._stop = Event()
         self._wake = Event()
-        self._hurry = Event()  # somebody waits
+        self._hurry = Event()  # a caller waits: do not linger
         self._passed = Condition()
         self._thread = Thread(target=self._run, name="log-delivery", daemon=True)
         self._thread.start()
@@ -121,16 +103,19 @@ class Delivery:
         """Whether the last try failed, the present one takes long, or a file of the spool fails."""
         since = self._trying_since
         slow = since is not None and monotonic() - since > SLOW_S
-        return self._failed_last or slow or any(each.failing for each in self._progresses())
+        return self._failures > 0 or slow or any(progress.failing for progress in self._progress.values())
 
     def notify(self) -> None:
-        """Say that the spool has a new event."""
+        """Report that the spool has a new event."""
         self._wake.set()
 
     def drain(self, seconds: float, *, patient: bool = True) -> bool:
-        """Wait until all is delivered, clicks that wait for their turn excepted, which are looked at once more; False
-        where that takes longer, or (not `patient`) where the log fails meanwhile."""
-        self._looked, self._look_again = False, 0.0
+        """Wait until every event is delivered or was tried once more; return whether that took less than `seconds`.
+
+        Clicks that wait for their query, and events that cannot be removed, stay. Without `patient`, also return when
+        the delivery fails.
+        """
+        self._looked, self._look_at = False, 0.0
         self._hurry.set()
         self._wake.set()
         try:
@@ -141,7 +126,7 @@ class Delivery:
             self._hurry.clear()
 
     def close(self, seconds: float) -> bool:
-        """Drain, and end the thread; False where it hangs in the database and is left behind."""
+        """Drain, and end the thread; False if it hangs in the database and is left behind."""
         if not self.drain(seconds) and self._spool.waiting:
             _log.warning("%d events stay in the spool until the next start", self._spool.waiting)
         self._stop.set()
@@ -151,210 +136,168 @@ class Delivery:
         return not self._thread.is_alive()
 
     def _drained(self) -> bool:
-        if not self._looked and any(each.early or each.done for each in self._progresses()):
-            return False
-        return all(file.waiting <= self._kept(file) for file in self._spool.files())
-
-    def _progresses(self) -> list[_Progress]:
-        return list(self._files.values())  # a copy: the thread may be changing it
-
-    def _kept(self, file: SpoolFile) -> int:
-        progress = self._files.get(file)
-        return 0 if progress is None else len(progress.early) + len(progress.done)
+        if not self._spool.waiting:
+            return True
+        return self._looked and all(progress.seen >= file.last_id for file, progress in self._progress.items())
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
+            more = False
             try:
                 more = self._pass()
-            except LogError as error:  # only when told to stop: everything else is tried again
-                _log.warning("The session log was away to the end: %s", error)
-                return
-            except Exception:  # a thread that dies loses nothing now, and everything later
-                _log.exception("Delivery failed; it goes on")
-                self._failed_last, more = True, False
+            except Exception as error:  # whatever it is: if this thread ended, no event would be delivered any more
+                self._database_failed(error)
             with self._passed:
                 self._passed.notify_all()
-            if not more:
+            if self._failures:
+                self._stop.wait(random.uniform(0.0, min(MAX_WAIT_S, 0.1 * 2 ** min(self._failures - 1, 9))))
+            elif not more:
                 self._wake.wait(LOOK_AGAIN_S)
                 self._hurry.wait(LINGER_S)
 
     def _pass(self) -> bool:
-        """Deliver one batch of every file; whether there is more."""
+        """Deliver one batch of every file; return whether there may be more."""
         now = monotonic()
-        if now >= self._adopt_again:
-            self._adopt_again = now + ADOPT_S
-            self._adopt()
-        look = now >= self._look_again
+        if now >= self._adopt_at:
+            self._adopt_at = now + ADOPT_S
+            try:
+                self._spool.adopt()
+            finally:
+                self._progress = {file: self._progress.get(file, _Progress()) for file in self._spool.files()}
+        look = now >= self._look_at
         if look:
             self._between_looks = min(2 * self._between_looks, MAX_LOOK_AGAIN_S)
-            self._look_again = now + self._between_looks
-            for progress in self._files.values():
+            self._look_at = now + self._between_looks
+            for progress in self._progress.values():
                 progress.seen, progress.faulty = 0, False
-        more = any([self._pass_file(file) for file in self._spool.files()])  # all of them, hence a list
+        more = any([self._pass_file(file) for file in self._progress])  # a list: every file has its turn
         self._looked = self._looked or look
         return more
 
-    def _adopt(self) -> None:
-        try:
-            self._spool.adopt()
-        except SpoolError as error:
-            _log.warning("Files of processes that ended cannot be taken over: %s", error)
-        held = self._spool.files()
-        self._files = {file: progress for file, progress in self._files.items() if file in held}
-
     def _pass_file(self, file: SpoolFile) -> bool:
-        """Deliver one batch of a file, whose faults are its own; whether there is more."""
-        progress = self._files.setdefault(file, _Progress())
-        try:
+        progress = self._progress[file]
+        more = False
+        with self._guarded(file):
+            file.tidy()
+        with self._guarded(file):
             more = self._deliver_next(file, progress)
-        except LogError:
-            raise
-        except Exception as error:
-            self._file_failed(file, error)
-            more = False
-        self._tidy(file)
         if not more:
             progress.failing = progress.faulty
         return more
 
-    def _deliver_next(self, file: SpoolFile, progress: _Progress) -> bool:
-        entries = file.read(progress.seen, BATCH)
-        if entries:
-            done = [entry for entry in entries if entry.event_id in progress.done]
-            new = [entry for entry in entries if entry.event_id not in progress.done]
-            self._forget(file, done)
-            self._deliver(file, new)
-            progress.seen = entries[-1].event_id
-        return len(entries) == BATCH
-
-    def _tidy(self, file: SpoolFile) -> None:
+    @contextmanager
+    def _guarded(self, file: SpoolFile) -> Iterator[None]:
+        """Count a failure of the file, log the first of a row, and go on; a failure of the session log is raised."""
         try:
-            file.tidy()
-        except SpoolError as error:
-            self._file_failed(file, error)
-
-    def _file_failed(self, file: SpoolFile, error: Exception) -> None:
-        """Count it, say it now and then, and look again soon where the file was well so far."""
-        self._metrics.log_failure("spool")
-        progress = self._files.setdefault(file, _Progress())
-        if not progress.failing:
-            self._look_soon()
-        progress.faulty = progress.failing = True
-        if monotonic() - progress.told_at >= TELL_AGAIN_S:
-            progress.told_at = monotonic()
-            unforeseen = None if isinstance(error, SpoolError) else error
-            _log.error("%s fails and is tried again; other files go on: %s", file.path, error, exc_info=unforeseen)
+            yield
+        except LogError:
+            raise
+        except Exception as error:
+            self._metrics.log_failure("spool")
+            progress = self._progress[file]
+            if not progress.failing:
+                unforeseen = None if isinstance(error, SpoolError) else error
+                _log.error("%s fails and is tried again: %s", file.path, error, exc_info=unforeseen)
+                self._look_soon()
+            progress.faulty = progress.failing = True
 
     def _look_soon(self) -> None:
         self._between_looks = LOOK_AGAIN_S
-        self._look_again = min(self._look_again, monotonic() + LOOK_AGAIN_S)
+        self._look_at = min(self._look_at, monotonic() + LOOK_AGAIN_S)
 
-    def _deliver(self, file: SpoolFile, entries: Sequence[Entry]) -> None:
-        batch = self._decoded(file, entries)
-        if not batch.entries:
-            return
-        try:
-            written = self._written(batch)
-        except LogRecordError as error:
-            if len(batch.entries) > 1:
-                for entry in batch.entries:  # to find the one at fault
-                    self._deliver(file, [entry])
-            else:
-                self._set_aside(file, batch.entries[0], str(error))
-            return
-        self._settle(file, batch, written)
+    def _deliver_next(self, file: SpoolFile, progress: _Progress) -> bool:
+        entries = file.read(progress.seen, BATCH)
+        if entries:
+            delivered = [entry for entry in entries if entry.event_id in progress.delivered]
+            waiting = [entry for entry in entries if entry.event_id not in progress.delivered]
+            self._forget(file, delivered)
+            self._deliver(file, self._decoded(file, waiting))
+            progress.seen = entries[-1].event_id
+            progress.newest = max(progress.newest, progress.seen)
+        return len(entries) == BATCH
 
-    def _decoded(self, file: SpoolFile, entries: Sequence[Entry]) -> _Batch:
-        """The events, without those that cannot be read, which are set aside."""
-        turns: list[LiveTurn] = []
-        clicks: list[Click] = []
-        readable = []
+    def _decoded(self, file: SpoolFile, entries: Sequence[Entry]) -> dict[Entry, SpooledEvent]:
+        """The events of these entries. Damaged entries are dropped, and entries of an unknown kind are set aside."""
+        damaged = [entry for entry in entries if not entry.intact]
+        if damaged:
+            _log.error("%s: dropped %d events whose checksum does not match", file.path, len(damaged))
+            self._forget(file, damaged)
+        events: dict[Entry, SpooledEvent] = {}
         for entry in entries:
             try:
-                event = decode(entry.body)
+                if entry.intact:
+                    events[entry] = decode(entry.body)
             except DataError as error:
                 self._set_aside(file, entry, str(error))
-                continue
-            readable.append(entry)
-            if isinstance(event, LiveTurn):
-                turns.append(event)
+        return events
+
+    def _deliver(self, file: SpoolFile, events: Mapping[Entry, SpooledEvent]) -> None:
+        if not events:
+            return
+        try:
+            written = self._write(events.values())
+        except LogRecordError as error:
+            if len(events) == 1:
+                self._set_aside(file, next(iter(events)), str(error))
             else:
-                clicks.append(event)
-        return _Batch(readable, turns, clicks)
+                for entry, event in events.items():  # one by one, to find the event at fault
+                    self._deliver(file, {entry: event})
+            return
+        self._settle(file, events, written)
 
-    def _written(self, batch: _Batch) -> Written:
-        """Write until it is done. Raises LogRecordError at once, and any other LogError when told to stop."""
-        retrying = Retrying(
-            retry=retry_if_not_exception_type(LogRecordError),
-            wait=wait_random_exponential(multiplier=0.1, max=MAX_WAIT_S),
-            stop=stop_when_event_set(self._stop),
-            sleep=sleep_using_event(self._stop),
-            before_sleep=self._failed,
-            reraise=True,
-        )
-        written: Written = retrying(self._try, batch)
-        if self._failed_last:
-            _log.warning("The session log can be written again; %d events wait", self._spool.waiting)
-        self._failed_last = False
-        return written
-
-    def _try(self, batch: _Batch) -> Written:
+    def _write(self, events: Collection[SpooledEvent]) -> Written:
+        turns = [event for event in events if isinstance(event, LiveTurn)]
+        clicks = [event for event in events if isinstance(event, Click)]
         self._trying_since = monotonic()
         try:
-            return self._log.get().append_events(batch.turns, batch.clicks)
+            written = self._log.get().append_events(turns, clicks)
         finally:
             self._trying_since = None
+        if self._failures:
+            _log.warning("The session log can be written again; %d events wait", self._spool.waiting)
+        self._failures = 0
+        return written
 
-    def _failed(self, state: RetryCallState) -> None:
-        self._failed_last = True
+    def _database_failed(self, error: Exception) -> None:
+        self._failures += 1
         self._metrics.log_failure("deliver")
-        error = state.outcome.exception() if state.outcome else None
-        _log.warning("The session log cannot be written (try %d), events wait: %s", state.attempt_number, error)
-        for file in self._spool.files():
-            self._tidy(file)
-        with self._passed:
-            self._passed.notify_all()
+        unforeseen = None if isinstance(error, LogError) else error
+        _log.warning(
+            "The session log cannot be written (try %d), events wait: %s", self._failures, error, exc_info=unforeseen
+        )
 
-    def _settle(self, file: SpoolFile, batch: _Batch, written: Written) -> None:
-        """Remove what is written, keep clicks that came before their turn, and set aside those that wait too long."""
+    def _settle(self, file: SpoolFile, events: Mapping[Entry, SpooledEvent], written: Written) -> None:
+        """Remove what is written; a click without its query stays, or is set aside if it has waited too long."""
         early = set(written.early_clicks)
-        kept = self._files[file].early
-        done = []
-        for entry in batch.entries:
-            if not early or decode(entry.body) not in early:
-                done.append(entry)
-                kept.discard(entry.event_id)
+        delivered = []
+        for entry, event in events.items():
+            if event not in early:
+                delivered.append(entry)
             elif self._clock() - entry.time > self._patience_s:
-                kept.discard(entry.event_id)
                 self._set_aside(file, entry, "There is no query of this click in the log.")
-            elif entry.event_id not in kept:
-                kept.add(entry.event_id)
+            elif entry.event_id > self._progress[file].newest:
                 self._look_soon()
-        self._forget(file, done)
-        self._metrics.delivered(len(done))
+        self._forget(file, delivered)
+        self._metrics.delivered(len(delivered))
         self._metrics.click(ClickOutcome.RECORDED, written.new_clicks)
         self._metrics.click(ClickOutcome.REPEATED, written.repeated_clicks)
 
     def _set_aside(self, file: SpoolFile, entry: Entry, reason: str) -> None:
-        try:
+        """Set an event aside and remove it; if that fails, it is tried again at a later look."""
+        with self._guarded(file):
             self._spool.set_aside(entry, reason)
-        except SpoolError as error:  # a later look sets it aside
-            self._file_failed(file, error)
-            return
-        self._metrics.set_aside()
-        _log.error("An event will never be in the session log and was set aside: %s", reason)
-        self._forget(file, [entry])
+            self._metrics.set_aside()
+            _log.error("An event will never be in the session log and was set aside: %s", reason)
+            self._forget(file, [entry])
 
     def _forget(self, file: SpoolFile, entries: Sequence[Entry]) -> None:
-        """Remove events that are delivered or set aside; where that fails, a later look tries it again."""
+        """Remove events that are delivered or set aside; if that fails, it is tried again at a later look."""
         if not entries:
             return
-        done = self._files[file].done
         ids = {entry.event_id for entry in entries}
-        done -= ids  # before they are gone from the file: whoever waits must not count them twice
-        try:
+        delivered = self._progress[file].delivered
+        delivered |= ids
+        with self._guarded(file):
             file.remove(entries)
-        except SpoolError as error:
-            done |= ids
-            self._file_failed(file, error)
+            delivered -= ids

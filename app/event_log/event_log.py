@@ -9,7 +9,6 @@ and in `delivery.py`, and raised only where figures of the log are asked for.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -187,9 +186,6 @@ class SoftLog:
 
 
 def _age(spool: Spool, clock: Callable[[], float]) -> float:
-    """Seconds since the first waiting event happened; 0 where none waits, NaN where the spool cannot be read."""
-    try:
-        oldest = spool.oldest()
-    except SpoolError:
-        return math.nan
+    """Seconds since the first waiting event happened; 0 if no event waits."""
+    oldest = spool.oldest
     return 0.0 if oldest is None else max(0.0, clock() - oldest)

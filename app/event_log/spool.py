@@ -1,319 +1,291 @@
 """A file of events on their way to the session log: `append` returns when the event is on the disk.
 
-The file is a SQLite database in WAL mode with `synchronous = FULL`. SQLite knows by its checksums what a crash left
-half-written in the WAL and drops it when the file is opened; it was never answered. SQLite does not check the pages
-of its main file, so every event carries a CRC-32 of its own, and one that does not match is dropped. Both leave a
-line in the process's log.
+The file is a SQLite database in WAL mode with `synchronous = FULL`. After a crash SQLite drops what is half-written
+in the WAL; no request was answered for such an event. SQLite does not check the pages of its main file: therefore
+every event carries a CRC-32 (`Entry.intact`), and a file is checked when it is opened. `readable_entries` reads what
+is left of a damaged file.
 
-Not taken: a file of our own, one line per event. Both pay one sync per commit; the line takes about half the time of
-SQLite's pages, 0.2 against 0.4 ms in the median (`benchmarks/bench_spool.py`). For that it would need segments, a way
-back from a full disk and a recovery of its own, all of which SQLite has and tests. Neither `persist-queue`: its file
-queue calls fsync when a chunk is full, its SQLite queue commits item by item.
+Requests that arrive while another request is being written are written together, by the first of their threads that
+is free. Whatever their number, no request waits for more than two syncs of the disk.
 
-Requests that come while another is being written are written together, by the first of them that is free: however
-many there are, a disk that syncs in a millisecond makes none wait for more than two of them.
+There are two connections: one appends, the other one reads, removes and makes checkpoints, so that no request pays
+for a checkpoint. A removal is not synced: after a power failure a removed event may come back. It is then delivered
+again, which changes nothing.
 
-Three connections: one appends, one reads and removes, one tells the age of the first event. Removing is not synced:
-events that come back after a power failure are delivered again, which changes nothing. Checkpoints are the second
-connection's, and are asked for by `tidy`, so that no request pays for them; the third is there so that who asks for
-the age does not either.
-
-A file that SQLite finds damaged when it is opened is read row by row, and rows whose checksum matches go into a new
-one.
+A file format of our own with one line per event would take about half the time, 0.2 against 0.4 ms in the median
+(`benchmarks/bench_spool.py`). It would need segments, a way back from a full disk and a recovery of its own, all of
+which SQLite has and tests. `persist-queue` does not serve: its file queue calls fsync only when a chunk is full, and
+its SQLite queue commits item by item.
 """
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-import struct
-import time
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Lock
 from typing import NamedTuple
 
-from untilclick.app.event_log.damaged_spool import readable_rows
 from untilclick.search.errors import UntilclickError
 
-_log = logging.getLogger(__name__)
-
 VERSION = 1
-"""Of the file's format, in its `user_version`."""
+"""Version of the file format, kept in the file's `user_version`."""
 
 BUSY_TIMEOUT_S = 10.0
 CHECKPOINT_COMMITS = 300
-"""Commits, of events or of removals, between checkpoints; each puts two or three pages of 4 KiB into the WAL."""
+"""Commits between two checkpoints. A commit puts two or three pages of 4 KiB into the WAL."""
 
 FREE_PAGES = 256
 """Unused pages that an empty file may keep."""
 
-_CREATE = """
+MAX_UNREADABLE = 50_000
+"""Ids of a damaged file that are tried in vain in each direction: the events of some 5,000 bad pages, in 0.6 s."""
+
+MAX_ID = 2**62
+"""A higher event id comes from damage, and would leave no room for new ones."""
+
+_CREATE = f"""
 CREATE TABLE IF NOT EXISTS events (
     event_id INTEGER PRIMARY KEY,
     time REAL NOT NULL,
     crc INTEGER NOT NULL,
     body BLOB NOT NULL
-)
+);
+PRAGMA user_version = {VERSION};
 """
+
+_SELECT = "SELECT event_id, time, crc, body FROM events WHERE event_id"
+_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?)"
 
 
 class SpoolError(UntilclickError):
     """A spool that cannot take or give events."""
 
 
+class DamagedSpoolError(SpoolError):
+    """A spool file that is not intact, or is no SQLite database."""
+
+
 class Entry(NamedTuple):
-    """One event that waits."""
+    """One waiting event: a row of the file."""
 
     event_id: int
+    """1 or above, in the order in which events were appended."""
     time: float
-    """When it happened, seconds since the epoch."""
+    """When the event happened, seconds since the epoch."""
+    crc: int
+    """CRC-32 of `body`."""
     body: bytes
+
+    @property
+    def intact(self) -> bool:
+        """Whether the body is what was appended."""
+        return isinstance(self.time, float) and isinstance(self.body, bytes) and zlib.crc32(self.body) == self.crc
 
 
 class SpoolFile:
-    """One file of events. Threads may append at once; one thread reads and removes. One process at a time.
+    """One file of events.
 
-    Every method raises SpoolError when the file or its disk cannot do what was asked.
+    Any thread may append; one thread reads, removes and tidies. At most one process may open the file at a time.
+    Every method raises SpoolError when the file or its disk fails.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, or make it.
+    waiting: int
+    """Events in the file."""
+    n_bytes: int
+    """Bytes of the bodies of these events."""
+    oldest: float | None
+    """Time of the first event; None without events."""
+    last_id: int
+    """Id of the newest event. No id is used twice while the file is open, so that a reader can go on after an id."""
 
-        A file that is no spool, or was damaged, is renamed; what can be read of it is in the new one.
-        """
+    def __init__(self, path: Path) -> None:
+        """Open the file; make it if it is missing. Raises DamagedSpoolError if it is not intact."""
         self.path = path
-        with _spool_errors(path):
-            self._appender = _open(path)
-            self._reader = sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            for pragma in ("synchronous = NORMAL", "wal_autocheckpoint = 0"):
-                self._reader.execute(f"PRAGMA {pragma}").fetchall()
-            self._looker = sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            query = "SELECT count(*), coalesce(sum(length(body)), 0), coalesce(max(event_id), 0) FROM events"
-            counted = self._reader.execute(query).fetchone()
-        self._last_id: int = counted[2]  # no id comes twice: readers go on after the last one they saw
-        self.waiting: int = counted[0]
-        """Events in the file."""
-        self.n_bytes: int = counted[1]
-        """Bytes of these events."""
         self.commits = 0
-        """Transactions that have appended."""
-        self._removals = 0
-        self._changes_in_file = 0
-        self._closed = False
+        """Transactions since the file was opened."""
+        self._commits_at_checkpoint = 0
         self._turnstile = Condition()
         self._pending: list[_Pending] = []
         self._writing = False
-        self._file = Lock()  # one writer at a time: SQLite itself would make the second one sleep and try again
-        self._reading = Lock()
-        self._looking = Lock()
+        self._changing = Lock()  # one transaction at a time: SQLite would make the second one sleep and try again
+        with spool_errors(path), ExitStack() as connections:
+            self._appender = connections.enter_context(closing(_connect(path)))
+            _prepare(self._appender, path)
+            self._reader = connections.enter_context(closing(_connect(path)))
+            _execute(self._reader, "PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 0")
+            self._count()
+            self._connections = connections.pop_all()
 
     def append(self, body: bytes, time: float) -> None:
-        """Keep an event; on return it outlives process and machine."""
-        mine = _Pending((time, zlib.crc32(body), body))
+        """Keep an event; when this returns, the event outlives the process and the machine."""
+        event = _Pending(time, body)
+        batch: list[_Pending] = []
         with self._turnstile:
-            self._pending.append(mine)
-            self._turnstile.wait_for(lambda: mine.settled or not self._writing)
-            if not mine.settled:
+            self._pending.append(event)
+            self._turnstile.wait_for(lambda: event.settled or not self._writing)
+            if not event.settled:
                 self._writing = True
                 batch, self._pending = self._pending, []
-        if not mine.settled:
+        if batch:
             self._write(batch)
-        if mine.error is not None:
-            raise mine.error
+        if event.error is not None:
+            raise event.error
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Add entries of a damaged file to a new file: all of them or none."""
+        with spool_errors(self.path), self._changing:
+            with self._appender:
+                self._appender.execute("BEGIN IMMEDIATE")
+                self._appender.executemany(_INSERT, entries)
+            self._count()
 
     def read(self, after: int, n: int) -> list[Entry]:
-        """At most `n` events, oldest first, whose id is above `after`; ids are above 0. Damaged ones are dropped,
-        and stay in the file only where it cannot forget them now."""
-        query = "SELECT event_id, time, body, crc FROM events WHERE event_id > ? ORDER BY event_id LIMIT ?"
-        with _spool_errors(self.path), self._reading:
-            rows = self._reader.execute(query, (after, n)).fetchall()
-        damaged = [Entry(*row[:3]) for row in rows if zlib.crc32(row[2]) != row[3]]
-        if damaged:
-            _log.error("%s: dropped %d events whose checksum does not match", self.path, len(damaged))
-            with suppress(SpoolError):  # a full disk must not keep the others
-                self.remove(damaged)
-            if len(damaged) == len(rows):
-                return self.read(rows[-1][0], n)
-        return [Entry(*row[:3]) for row in rows if zlib.crc32(row[2]) == row[3]]
+        """The first `n` events whose id is above `after`, in the order of ids."""
+        with spool_errors(self.path):
+            rows = self._reader.execute(f"{_SELECT} > ? ORDER BY event_id LIMIT ?", (after, n))
+            return [Entry(*row) for row in rows]
 
     def remove(self, entries: Sequence[Entry]) -> None:
-        """Forget events that `read` gave."""
-        with _spool_errors(self.path), self._reading, self._file, _transaction(self._reader):
-            self._reader.executemany("DELETE FROM events WHERE event_id = ?", [(each.event_id,) for each in entries])
-        with self._turnstile:
-            self._removals += 1
+        """Remove events that `read` gave."""
+        with spool_errors(self.path), self._changing:
+            with self._reader:
+                self._reader.execute("BEGIN IMMEDIATE")
+                self._reader.executemany("DELETE FROM events WHERE event_id = ?", [entry[:1] for entry in entries])
+            self.commits += 1
             self.waiting -= len(entries)
-            self.n_bytes -= sum(len(each.body) for each in entries)
-
-    def oldest(self) -> float | None:
-        """The time of the first event; None without events, and when the file is closed. Waits for no checkpoint."""
-        with _spool_errors(self.path), self._looking:
-            if self._closed:
-                return None
-            row = self._looker.execute("SELECT time FROM events ORDER BY event_id LIMIT 1").fetchone()
-        return None if row is None else row[0]
+            self.n_bytes -= sum(len(entry.body) for entry in entries)
+            self.oldest = self._first_time()
 
     def tidy(self) -> None:
-        """Now and then, move the WAL into the file, and give unused pages back where nothing waits."""
-        changes = self.commits + self._removals
-        if changes - self._changes_in_file < CHECKPOINT_COMMITS:
+        """From time to time, move the WAL into the file, and free unused pages if no event waits."""
+        if self.commits - self._commits_at_checkpoint < CHECKPOINT_COMMITS:
             return
-        self._changes_in_file = changes
-        with _spool_errors(self.path), self._reading:
-            self._reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._commits_at_checkpoint = self.commits
+        with spool_errors(self.path):
+            _execute(self._reader, "PRAGMA wal_checkpoint(PASSIVE)")
             (free,) = self._reader.execute("PRAGMA freelist_count").fetchone()
             if free > FREE_PAGES and not self.waiting:
-                with self._file:
+                with self._changing:
                     self._reader.execute("VACUUM")
 
     def close(self) -> None:
-        """Close the file, and remove it where nothing waits. From then on, appending is refused; closing again does
-        nothing."""
-        with _spool_errors(self.path), self._reading, self._file, self._looking:
-            if self._closed:
-                return
-            self._closed = True
-            # Asked of the file: an event that has just been committed may not be in `waiting` yet.
-            (kept,) = self._reader.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()
-            for connection in (self._appender, self._looker, self._reader):
-                connection.close()
-            if not kept:
+        """Close the file, and delete it if no event waits. The closed file refuses events."""
+        with spool_errors(self.path), self._changing:
+            empty = self._first_time() is None
+            self._connections.close()
+            if empty:
                 for suffix in ("-wal", "-shm", ""):
                     self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
-    def _write(self, batch: list[_Pending]) -> None:
-        """Commit a batch and settle its events, whatever happens: others wait for them."""
-        error: SpoolError | None = SpoolError(f"{self.path}: the event could not be written.")
+    def _write(self, batch: Sequence[_Pending]) -> None:
+        """Commit a batch and settle its events in any case: other threads wait for them."""
+        error: BaseException | None = None
         try:
-            with _spool_errors(self.path), self._file, _transaction(self._appender):
-                rows = [(self._last_id + i, *each.row) for i, each in enumerate(batch, start=1)]
-                self._last_id += len(batch)
-                self._appender.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
-            error = None
-        except SpoolError as caught:
+            with spool_errors(self.path), self._changing:
+                self._insert(batch)
+        except BaseException as caught:
             error = caught
-        finally:
-            with self._turnstile:
-                if error is None:
-                    self.commits += 1
-                    self.waiting += len(batch)
-                    self.n_bytes += sum(len(each.row[2]) for each in batch)
-                for each in batch:
-                    each.settled, each.error = True, error
-                self._writing = False
-                self._turnstile.notify_all()
+        with self._turnstile:
+            for event in batch:
+                event.settled, event.error = True, error
+            self._writing = False
+            self._turnstile.notify_all()
+
+    def _insert(self, batch: Sequence[_Pending]) -> None:
+        entries = [
+            Entry(event_id, event.time, zlib.crc32(event.body), event.body)
+            for event_id, event in enumerate(batch, start=self.last_id + 1)
+        ]
+        with self._appender:
+            self._appender.execute("BEGIN IMMEDIATE")
+            self._appender.executemany(_INSERT, entries)
+        self.commits += 1
+        self.last_id += len(batch)
+        self.waiting += len(batch)
+        self.n_bytes += sum(len(event.body) for event in batch)
+        if self.oldest is None:
+            self.oldest = batch[0].time
+
+    def _count(self) -> None:
+        query = "SELECT count(*), coalesce(sum(length(body)), 0), coalesce(max(event_id), 0) FROM events"
+        self.waiting, self.n_bytes, self.last_id = self._reader.execute(query).fetchone()
+        self.oldest = self._first_time()
+
+    def _first_time(self) -> float | None:
+        row = self._reader.execute("SELECT time FROM events ORDER BY event_id LIMIT 1").fetchone()
+        return None if row is None else row[0]
 
 
+@dataclass(slots=True, eq=False)
 class _Pending:
-    """An event whose writing is asked for."""
+    """An event whose thread waits until it is written."""
 
-    __slots__ = ("error", "row", "settled")
+    time: float
+    body: bytes
+    settled: bool = False
+    error: BaseException | None = None
+    """Why the settled event is not written; None if it is."""
 
-    def __init__(self, row: tuple[float, int, bytes]) -> None:
-        self.row = row
-        self.settled = False
-        self.error: SpoolError | None = None
+
+def readable_entries(damaged: sqlite3.Connection) -> Iterator[Entry]:
+    """The intact entries of a damaged file.
+
+    Every entry needs a query of its own, because an error ends a query. The ids are read upwards, and an id that
+    cannot be read is skipped. After MAX_UNREADABLE such ids the rest is read downwards from the end: the bad page
+    then lies beside a wide gap between ids, as a click leaves that waits for a day while millions of events pass.
+    """
+    low, high = 1, MAX_ID  # the ids that are not tried yet
+    unreadable = 0
+    while low <= high and unreadable < 2 * MAX_UNREADABLE:
+        upwards = unreadable < MAX_UNREADABLE
+        query = f"{_SELECT} BETWEEN ? AND ? ORDER BY event_id {'ASC' if upwards else 'DESC'} LIMIT 1"
+        try:
+            row = damaged.execute(query, (low, high)).fetchone()
+        except sqlite3.Error:
+            unreadable += 1
+            event_id = low if upwards else high
+        else:
+            if row is None:
+                return
+            entry = Entry(*row)
+            event_id = entry.event_id
+            if entry.intact:
+                yield entry
+        low, high = (event_id + 1, high) if upwards else (low, event_id - 1)
 
 
 @contextmanager
-def _spool_errors(path: Path) -> Iterator[None]:
+def spool_errors(path: Path) -> Iterator[None]:
+    """Raise errors of SQLite and of the disk as SpoolError, and a damaged file as DamagedSpoolError."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        if type(error) is sqlite3.DatabaseError:  # its subclasses stand for all other causes
+            raise DamagedSpoolError(f"{path} is damaged: {error}.") from error
         raise SpoolError(f"{path}: {error}. Check that the disk is not full and that you may write there.") from error
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The appending connection to an intact file of this format."""
-    new = _new(path)
-    if new.exists() and not path.exists():  # a process ended between the two renames
-        new.rename(path)
-    try:
-        return _connect(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        _begin_anew(path, str(error))
-        return _connect(path)
-
-
-def _new(path: Path) -> Path:
-    return path.with_name(f"{path.name}.new")
-
-
-def _begin_anew(path: Path, damage: str) -> None:
-    """Put a new file with what can be read of a damaged one in its place, and keep that one beside.
-
-    The damaged one stays where it is until the new one is whole: where that fails, the next start tries again.
-    """
-    new = _new(path)
-    for suffix in ("", "-wal", "-shm"):
-        new.with_name(new.name + suffix).unlink(missing_ok=True)
-    with closing(_connect(new)) as connection:
-        saved = 0
-        with closing(sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None)) as old, _transaction(connection):
-            for row in readable_rows(old):
-                saved += connection.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", row).rowcount
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # only the file itself is renamed
-    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-    for suffix in ("", "-wal"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(f"{aside}{suffix}")
-    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-    new.rename(path)
-    _log.error("%s is damaged (%s): kept as %s, and begun anew with %d events of it", path, damage, aside.name, saved)
-
-
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise SpoolError(f"{path} has format {version}; this build reads up to {VERSION}. Upgrade untilclick.")
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-        _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if _half_written(Path(f"{path}-wal"), frames):
-            _log.warning("%s: dropped a record that was not completely written before a crash", path)
-        if version == 0:
-            connection.execute(_CREATE)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return sqlite3.connect(path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
-def _half_written(wal: Path, frames: int) -> bool:
-    """Whether a WAL goes on after its `frames` valid frames: with another one of the same salt, or a part of one.
+def _execute(connection: sqlite3.Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.execute(statement).fetchall()
 
-    Layout: https://sqlite.org/fileformat2.html, section 4. Frames of an older round have another salt.
-    """
-    if frames < 0 or not wal.exists():
-        return False
-    with wal.open("rb") as file:
-        header = file.read(32)
-        if len(header) < 32:
-            return False
-        (page_size,) = struct.unpack_from(">I", header, 8)
-        file.seek(32 + frames * (24 + page_size))
-        following = file.read(24)
-    return bool(following) and following[8:16] == header[16:24]
+
+def _prepare(appender: sqlite3.Connection, path: Path) -> None:
+    """Set up the connection that appends, make the table in a new file, and check an old one."""
+    (version,) = appender.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise SpoolError(f"{path} has format {version}; this build reads up to {VERSION}. Upgrade untilclick.")
+    _execute(appender, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 0")
+    if version == 0:
+        appender.executescript(_CREATE)
+    (verdict,) = appender.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)

@@ -1,11 +1,12 @@
-"""The spool of one process in a folder that it shares: a file of its own, and those of processes that ended.
+"""The spool of one process: its own file in a folder that it shares with other processes, and adopted files.
 
-Files are numbered. A process takes the first one that nobody holds, with all that still waits in it, so that a
-service that is started again goes on where it ended. Held is what is locked (`filelock`: flock, which the kernel lets
-go when a process ends in any way; the lock files stay). `adopt` takes the others that nobody holds and where
-something waits.
+Files are numbered. A process takes the first file that no other process owns, with all events that still wait in it;
+a service that is started again therefore continues where it ended. A file is owned while its lock is held (`filelock`
+uses flock, which the kernel releases when a process ends in any way; the lock files stay). `adopt` takes all other
+files that have no owner and in which events wait: those of processes that ended. What can be read of a damaged file
+goes into a new file, and the damaged one is kept beside it.
 
-The folder must be on a disk of the host's own: locks and SQLite's WAL do not reach over a network.
+The folder must be on a local disk of the host: neither locks nor SQLite's WAL work over a network.
 """
 
 from __future__ import annotations
@@ -13,20 +14,28 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+import sqlite3
+import time
+from contextlib import ExitStack, closing, suppress
 from itertools import count
 from pathlib import Path
-from threading import Lock
 
 from filelock import FileLock, Timeout
 
 from untilclick.app.event_log.events import Event, encode, time_of
-from untilclick.app.event_log.spool import Entry, SpoolError, SpoolFile
+from untilclick.app.event_log.spool import (
+    DamagedSpoolError,
+    Entry,
+    SpoolError,
+    SpoolFile,
+    readable_entries,
+    spool_errors,
+)
 
 _log = logging.getLogger(__name__)
 
 SET_ASIDE = "set-aside.jsonl"
-"""What will never be delivered: one JSON object a line, with the reason and the event as it was."""
+"""File of events that will never be delivered: one JSON object per line, with the reason and the event as it was."""
 
 
 class SpoolFullError(SpoolError):
@@ -34,23 +43,22 @@ class SpoolFullError(SpoolError):
 
 
 class Spool:
-    """Events on their way to the log. Any thread may append and look; one thread does everything else."""
+    """Events on their way to the session log. Any thread may append and read figures; one thread does the rest."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        """Take a file in the folder, which is made where it is missing. Raises SpoolError where that fails."""
+        """Take a file in the folder, which is made if it is missing. Raises SpoolError if that fails."""
         self._folder = folder
         self._max_bytes = max_bytes
-        self._adopted: dict[int, _Held] = {}
-        self._changing = Lock()  # of the list of files; appending takes it, so nobody asks SQLite while holding it
+        self._locks: dict[SpoolFile, FileLock] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SpoolError(
                 f"Cannot make the spool's folder {folder} ({error.strerror}); set UNTILCLICK_SPOOL."
             ) from error
-        self._number, self._own = next((n, held) for n in count() if (held := _Held.take(folder, n)))
+        self._own = next(file for number in count() if (file := self._take(number)))
         if self.waiting:
-            _log.info("%d events wait in %s since the last start", self.waiting, self._own.file.path)
+            _log.info("%d events wait in %s since the last start", self.waiting, self._own.path)
 
     @property
     def waiting(self) -> int:
@@ -59,43 +67,40 @@ class Spool:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of the events that wait."""
+        """Bytes of the waiting events."""
         return sum(file.n_bytes for file in self.files())
 
-    def files(self) -> list[SpoolFile]:
-        """The file of this process first, then the adopted ones."""
-        with self._changing:
-            return [self._own.file, *(held.file for held in self._adopted.values())]
-
+    @property
     def oldest(self) -> float | None:
-        """When the first waiting event happened, seconds since the epoch; None where none waits."""
-        return min((time for file in self.files() if (time := file.oldest()) is not None), default=None)
+        """When the first waiting event happened, seconds since the epoch; None if no event waits."""
+        return min((file.oldest for file in self.files() if file.oldest is not None), default=None)
+
+    def files(self) -> list[SpoolFile]:
+        """The file of this process, then the adopted ones."""
+        return list(self._locks)  # a copy: another thread may adopt a file meanwhile
 
     def append(self, event: Event) -> None:
-        """Keep an event; on return it outlives process and machine. Raises SpoolError where it is not kept."""
+        """Keep an event; when this returns, it outlives process and machine. Raises SpoolError if it is not kept."""
         body = encode(event)
         if self.n_bytes + len(body) > self._max_bytes:
             raise SpoolFullError(f"{self._folder} holds {self.n_bytes} bytes of events, as many as it may.")
-        self._own.file.append(body, time_of(event))
+        self._own.append(body, time_of(event))
 
     def adopt(self) -> None:
-        """Take the files of ended processes where something waits, and let go of adopted ones where nothing does."""
-        for number in self._numbers():
-            if number == self._number:
-                continue
-            held = self._adopted.get(number)
-            if held is None:
+        """Take the files of ended processes in which events wait, and release adopted files that are empty."""
+        owned = {file.path for file in self.files()}
+        for path in sorted(self._folder.glob("*.db")):
+            if path.stem.isdecimal() and path not in owned:
                 try:
-                    self._take_over(number)
-                except SpoolError as error:  # one file must not keep the others
+                    self._adopt(int(path.stem))
+                except SpoolError as error:  # the other files are adopted all the same
                     _log.error("A file of a process that ended cannot be taken over: %s", error)
-            elif not held.file.waiting:
-                with self._changing:
-                    del self._adopted[number]
-                held.let_go()
+        for file in self.files():
+            if file is not self._own and not file.waiting:
+                self._release(file)
 
     def set_aside(self, entry: Entry, reason: str) -> None:
-        """Move what will never be delivered to the file SET_ASIDE; it is not forgotten before it is there."""
+        """Append an event that will never be delivered to SET_ASIDE; when this returns, it is on the disk."""
         line = json.dumps({"reason": reason, "event": entry.body.decode("utf-8", "replace")}) + "\n"
         try:
             with (self._folder / SET_ASIDE).open("a", encoding="utf-8") as file:
@@ -106,53 +111,67 @@ class Spool:
             raise SpoolError(f"Cannot write {self._folder / SET_ASIDE} ({error.strerror}).") from error
 
     def close(self) -> None:
-        """Let go of all files; what waits stays in them."""
-        with self._changing:
-            held, self._adopted = [self._own, *self._adopted.values()], {}
-        for each in held:
-            each.let_go()
+        """Release all files; waiting events stay in them."""
+        for file in self.files():
+            self._release(file)
 
-    def _numbers(self) -> Iterator[int]:
-        yield from sorted(int(path.stem) for path in self._folder.glob("*.db") if path.stem.isdecimal())
+    def _adopt(self, number: int) -> None:
+        file = self._take(number)
+        if file is not None and file.waiting:
+            _log.warning("Taking over %d events of a process that ended: %s", file.waiting, file.path)
 
-    def _take_over(self, number: int) -> None:
-        held = _Held.take(self._folder, number)
-        if held is None:
-            return
-        if not held.file.waiting:
-            held.let_go()
-            return
-        _log.warning("Taking over %d events of a process that ended: %s", held.file.waiting, held.file.path)
-        with self._changing:
-            self._adopted[number] = held
-
-
-class _Held:
-    """A file with the lock on it."""
-
-    def __init__(self, lock: FileLock, file: SpoolFile) -> None:
-        self._lock = lock
-        self.file = file
-
-    @classmethod
-    def take(cls, folder: Path, number: int) -> _Held | None:
-        """The file of this number; None where another process holds it."""
-        lock = FileLock(folder / f"{number}.lock", thread_local=False)
+    def _take(self, number: int) -> SpoolFile | None:
+        """Own the file of this number, or the new one that replaces a damaged one; None if a process owns it."""
+        path = self._folder / f"{number}.db"
+        lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             return None
         except OSError as error:
-            raise SpoolError(f"Cannot lock {folder / str(number)}.lock ({error.strerror}).") from error
-        try:
-            return cls(lock, SpoolFile(folder / f"{number}.db"))
-        except BaseException:
-            lock.release()
-            raise
+            raise SpoolError(f"Cannot lock {path.with_suffix('.lock')} ({error.strerror}).") from error
+        with ExitStack() as unless_kept:
+            unless_kept.callback(lock.release)
+            _finish_replacement(path)
+            try:
+                file = SpoolFile(path)
+            except DamagedSpoolError as error:
+                return self._replace(path, error)
+            self._locks[file] = lock
+            unless_kept.pop_all()
+            return file
 
-    def let_go(self) -> None:
-        """Close the file, then unlock it."""
+    def _replace(self, damaged: Path, damage: DamagedSpoolError) -> SpoolFile:
+        """Move what can be read of a damaged file to a new file with the next free number.
+
+        The damaged file stays in its place until the new one is whole: if that fails, the next start tries again.
+        """
+        unused = (number for number in count() if not (self._folder / f"{number}.db").exists())
+        file = next(file for number in unused if (file := self._take(number)))
+        aside = f"{damaged.name}.damaged-{time.time_ns()}"
         try:
-            self.file.close()
+            with spool_errors(damaged):
+                with closing(sqlite3.connect(damaged, isolation_level=None)) as connection:
+                    file.restore(readable_entries(connection))
+                for suffix in ("-wal", "-shm", ""):  # the WAL first: SQLite must not apply it to a later file
+                    with suppress(FileNotFoundError):
+                        damaged.with_name(damaged.name + suffix).rename(damaged.with_name(aside + suffix))
+        except BaseException:
+            self._release(file)
+            raise
+        _log.error("%s Kept as %s; %d events of it are saved in %s", damage, aside, file.waiting, file.path)
+        return file
+
+    def _release(self, file: SpoolFile) -> None:
+        lock = self._locks.pop(file)
+        try:
+            file.close()
         finally:
-            self._lock.release()
+            lock.release()
+
+
+def _finish_replacement(path: Path) -> None:
+    """Put a new file in its place if version 0.1.0 ended between moving the damaged one and doing so."""
+    new = path.with_name(f"{path.name}.new")
+    if new.exists() and not path.exists():
+        new.rename(path)

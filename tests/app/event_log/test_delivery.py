@@ -172,6 +172,29 @@ def test_an_event_that_cannot_be_read_is_set_aside(spool, away, deliver, tmp_pat
     assert "cannot be read" in set_aside(tmp_path)[0]
 
 
+def test_an_event_whose_checksum_does_not_match_is_dropped(spool, away, metrics, deliver, tmp_path, caplog):
+    for n in range(3):
+        spool.append(turn(n))
+    (file,) = spool.files()
+    file._reader.execute("UPDATE events SET body = CAST('{}' AS BLOB) WHERE event_id = 2")
+    assert deliver().drain(60)
+    assert [each.query for each in away.get().session("s").turns] == ["query 0", "query 2"]
+    assert spool.waiting == 0
+    assert set_aside(tmp_path) == []
+    assert counted(metrics, "spool_delivered_total") == 2
+    assert "dropped 1 events whose checksum does not match" in caplog.text
+
+
+def test_damaged_events_that_cannot_be_removed_keep_no_others(spool, away, deliver):
+    for n in range(4):
+        spool.append(turn(n))
+    (file,) = spool.files()
+    file._reader.execute("UPDATE events SET crc = crc + 1 WHERE event_id < 3")
+    file._reader.execute("PRAGMA query_only = ON")
+    assert deliver().drain(60)
+    assert [each.query for each in away.get().session("s").turns] == ["query 2", "query 3"]
+
+
 class UnheardError(Exception):
     pass
 
@@ -261,8 +284,7 @@ def test_what_is_written_and_cannot_be_removed_keeps_nothing_waiting(spool, away
     assert delivery.failing
     assert spool.waiting == 500
     assert len(tidied) >= 3
-    with file._reading:
-        file._reader.execute("PRAGMA query_only = OFF")
+    file._reader.execute("PRAGMA query_only = OFF")
     wait_until(lambda: spool.waiting == 0)
     wait_until(lambda: not delivery.failing)
     assert len(written) == counted(metrics, "spool_delivered_total") == 500

@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-import threading
+from dataclasses import replace
 
 import pytest
 
 from untilclick.app.event_log.events import decode, encode
-from untilclick.app.event_log.spool import SpoolError
+from untilclick.app.event_log.spool import SpoolError, SpoolFile
 from untilclick.app.event_log.spool_folder import SET_ASIDE, Spool, SpoolFullError
 from untilclick.search.errors import DataError
 from untilclick.search.log.live_events import LiveTurn
@@ -85,7 +85,7 @@ def test_a_spool_that_is_opened_again_has_what_waits(opened, tmp_path):
     second = opened()
     (entry,) = second.files()[0].read(0, 10)
     assert decode(entry.body) == TURN
-    assert second.oldest() == 3.5
+    assert second.oldest == 3.5
 
 
 def test_files_of_ended_processes_are_taken_over_by_one(killed, opened):
@@ -109,22 +109,71 @@ def test_what_no_new_process_takes_is_adopted_and_let_go_when_empty(killed, open
     assert (first.waiting, len(first.files())) == (3, 1)
 
 
-def test_an_event_is_taken_while_somebody_waits_for_the_age_of_the_oldest(opened, monkeypatch):
-    """A scrape that waited for a checkpoint held up every search."""
-    spool = opened()
-    asking, answer = threading.Event(), threading.Event()
-    monkeypatch.setattr(spool.files()[0], "oldest", lambda: asking.set() or answer.wait(60) or None)
-    scrape = threading.Thread(target=spool.oldest)
-    taking = threading.Thread(target=spool.append, args=(CLICK,))
-    scrape.start()
-    assert asking.wait(60)
-    taking.start()
-    taking.join(5.0)
-    taken = not taking.is_alive()
-    answer.set()
-    scrape.join()
-    taking.join()
-    assert taken
+@pytest.fixture
+def damaged(tmp_path):
+    """0.db of an ended process with 300 clicks, of which one page is overwritten; its bytes."""
+    spool = Spool(tmp_path, 1_000_000)
+    for i in range(300):
+        spool.append(replace(CLICK, doc_id=f"{i} " * 30))
+    spool.close()
+    data = bytearray((tmp_path / "0.db").read_bytes())
+    leaves = [at for at in range(4096, len(data), 4096) if data[at] == 13]
+    data[leaves[3] : leaves[3] + 4096] = b"\xff" * 4096
+    (tmp_path / "0.db").write_bytes(data)
+    return bytes(data)
+
+
+def test_what_can_be_read_of_a_damaged_file_is_saved(damaged, opened, tmp_path, caplog):
+    spool = opened(1_000_000)
+    assert 270 < spool.waiting < 300
+    assert [file.path.name for file in spool.files()] == ["1.db"]
+    (aside,) = tmp_path.glob("0.db.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert f"{spool.waiting} events of it are saved in {tmp_path / '1.db'}" in caplog.text
+    spool.append(CLICK)
+    assert decode(spool.files()[0].read(0, 1000)[-1].body) == CLICK
+
+
+def test_a_damaged_file_of_an_ended_process_is_adopted(damaged, opened, tmp_path):
+    (tmp_path / "0.db").rename(tmp_path / "7.db")
+    spool = opened(1_000_000)
+    spool.append(CLICK)
+    spool.adopt()
+    assert [file.path.name for file in spool.files()] == ["0.db", "1.db"]
+    assert 271 < spool.waiting < 301
+    assert len(list(tmp_path.glob("7.db.damaged-*"))) == 1
+    spool.adopt()
+    assert len(spool.files()) == 2
+
+
+def test_a_damaged_file_stays_in_its_place_until_what_it_held_is_saved(damaged, opened, tmp_path, monkeypatch):
+    """A disk that fills up meanwhile, and a process that is killed: the next start tries again."""
+
+    def full(file, entries):
+        raise SpoolError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolFile, "restore", full)
+        with pytest.raises(SpoolError, match="disk full"):
+            Spool(tmp_path, 1_000_000)
+    assert {path.name for path in tmp_path.glob("*.db*")} == {"0.db"}
+    assert opened(1_000_000).waiting > 270
+
+
+def test_a_damaged_file_that_nothing_can_be_read_of_keeps_nobody_from_starting(opened, tmp_path):
+    (tmp_path / "0.db").write_bytes(b"no database at all" * 100)
+    opened().append(CLICK)
+    (aside,) = tmp_path.glob("0.db.damaged-*")
+    assert aside.read_bytes().startswith(b"no database")
+
+
+def test_a_new_file_that_version_0_1_0_did_not_put_in_its_place_is_taken(opened, tmp_path):
+    """That version saved what it could read in `0.db.new`, and may have ended before it renamed it."""
+    first = opened()
+    first.append(CLICK)
+    first.close()
+    (tmp_path / "0.db").rename(tmp_path / "0.db.new")
+    assert documents(opened()) == [["a"]]
 
 
 def test_a_full_spool_refuses(opened):

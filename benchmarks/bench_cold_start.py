@@ -29,7 +29,7 @@ from statistics import fmean
 
 import numpy as np
 
-from untilclick.app.cli.torch_setup import set_up_torch
+from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection

@@ -30,7 +30,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.app.cli.torch_setup import set_up_torch
+from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.logged_queries import JudgedQuery

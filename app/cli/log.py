@@ -8,18 +8,23 @@ from typing import Annotated, Literal
 import typer
 
 from untilclick.app.cli.options import AsJson, Config, LogUrl
+from untilclick.app.terminal.click_tables import models_table, ranks_table
+from untilclick.app.terminal.log_tables import stats_table, suspects_table
+from untilclick.app.terminal.terminal import Terminal, counted
 
 Format = Annotated[
     Literal["ubi", "jsonl"],
     typer.Option(
         "--format",
         envvar="UNTILCLICK_FORMAT",
-        help="ubi: a folder of User Behavior Insights 1.3.0 files; jsonl: one file, one session a line.",
+        help="ubi: a folder of User Behavior Insights 1.3.0 files; jsonl: one file, one session per line.",
     ),
 ]
 SourceName = Annotated[
     Literal["all", "simulated", "live"],
-    typer.Option("--source", envvar="UNTILCLICK_SOURCE", help="Whose sessions."),
+    typer.Option(
+        "--source", envvar="UNTILCLICK_SOURCE", help="Sessions of simulated users, of live visitors, or all."
+    ),
 ]
 
 
@@ -28,7 +33,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         name="log",
         no_args_is_help=True,
-        help="Look into a session log, and exchange sessions with other tools.",
+        help="Inspect a session log, and exchange sessions with other tools.",
         epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db[/b]",
     )
     group.command(epilog="Example: [b]untilclick log stats --log runs/stdlib/log.db --source live[/b]")(stats)
@@ -46,33 +51,28 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_json: AsJson = False) -> None:
-    """Sessions, queries and clicks, the share clicked at the first query, and queries until the click."""
-    from untilclick.app.terminal.log_tables import stats_table
-    from untilclick.app.terminal.terminal import Terminal
-    from untilclick.search.log.session_log import SessionLog
+    """Count sessions, queries and clicks; show how often the first query was clicked, and how many queries it
+    took."""
+    from untilclick.app.loop.session_logs import log_stats  # noqa: PLC0415  the database
 
     terminal = Terminal(as_json=as_json)
-    with SessionLog.open(log, create=False) as opened:
-        found = opened.stats(None if source == "all" else source)
-    terminal.table(stats_table(found))
-    terminal.answer(found)
+    figures = log_stats(log, None if source == "all" else source)
+    terminal.table(stats_table(figures))
+    terminal.answer(figures)
 
 
 def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
-    """List visitors of the live log that look like programs, and why."""
-    from untilclick.app.terminal.log_tables import suspects_table
-    from untilclick.app.terminal.terminal import Terminal
-    from untilclick.search.log.session_log import SessionLog
-    from untilclick.search.log.visitors import suspects
+    """List visitors of the live sessions that look automated, with the reasons."""
+    from untilclick.app.loop.session_logs import log_suspects  # noqa: PLC0415  the database
 
     terminal = Terminal(as_json=as_json)
-    with SessionLog.open(log, create=False) as opened, terminal.progress("Reading sessions"):
-        found = suspects(opened.sessions("live"))
-    if found:
-        terminal.table(suspects_table(found))
+    with terminal.progress("Reading sessions"):
+        suspects = log_suspects(log)
+    if suspects:
+        terminal.table(suspects_table(suspects))
     else:
-        terminal.line("Nobody in this log looks automated.")
-    terminal.answer({"suspects": found})
+        terminal.line("No visitor in this log looks automated.")
+    terminal.answer({"suspects": suspects})
 
 
 def fit_clicks(
@@ -90,39 +90,18 @@ def fit_clicks(
     as_json: AsJson = False,
 ) -> None:
     """Fit click models to the result lists of a log, and measure how well they predict clicks in other sessions."""
-    from untilclick.app.terminal.click_tables import models_table, ranks_table
-    from untilclick.app.terminal.terminal import Terminal, counted
-    from untilclick.search.click_models.by_name import CLICK_MODELS, known_name
-    from untilclick.search.click_models.fitting.figures import click_rates, figures_of
-    from untilclick.search.click_models.fitting.fit import fit
-    from untilclick.search.click_models.fitting.session_lists import session_lists
-    from untilclick.search.log.session_log import SessionLog
+    from untilclick.app.loop.click_fits import fit_click_models  # noqa: PLC0415  numpy, scipy and the database
 
     terminal = Terminal(as_json=as_json)
-    names = CLICK_MODELS if click_model is None else (known_name(click_model),)
-    with SessionLog.open(log, create=False) as opened, terminal.progress("Fitting click models") as update:
-        lists = session_lists(opened.sessions(None if source == "all" else source))
-        figures = {}
-        for i, name in enumerate(names):
-            update(i, len(names))
-            figures[name] = figures_of(fit(name, lists.training), lists)
-    rates = click_rates(lists.training)
+    fits = fit_click_models(log, None if source == "all" else source, click_model, terminal)
     terminal.line(
-        f"Fitted to {counted(len(lists.training.items), 'result list', 'result lists')} with "
-        f"{counted(len(lists.pairs), 'pair', 'pairs')} of query and document; "
-        f"{counted(len(lists.held_out.items), 'list', 'lists')} of other sessions held out."
+        f"Fitted to {counted(fits.lists, 'result list', 'result lists')} with "
+        f"{counted(fits.pairs, 'pair', 'pairs')} of query and document; "
+        f"{counted(fits.held_out_lists, 'list', 'lists')} of other sessions held out."
     )
-    terminal.table(models_table(figures))
-    terminal.table(ranks_table(rates, figures))
-    terminal.answer(
-        {
-            "lists": len(lists.training.items),
-            "pairs": len(lists.pairs),
-            "held_out_lists": len(lists.held_out.items),
-            "click_rates": rates,
-            "models": figures,
-        }
-    )
+    terminal.table(models_table(fits.models))
+    terminal.table(ranks_table(fits.click_rates, fits.models))
+    terminal.answer(fits)
 
 
 def export_log(
@@ -137,15 +116,11 @@ def export_log(
     as_json: AsJson = False,
 ) -> None:
     """Write sessions to files."""
-    from untilclick.app.terminal.terminal import Terminal
-    from untilclick.search.log.session_jsonl import export_jsonl
-    from untilclick.search.log.session_log import SessionLog
-    from untilclick.search.log.ubi import export_ubi
+    from untilclick.app.loop.session_logs import export_sessions  # noqa: PLC0415  the database and the file formats
 
     terminal = Terminal(as_json=as_json)
-    whose = None if source == "all" else source
-    with SessionLog.open(log, create=False) as opened, terminal.progress("Writing sessions"):
-        n = export_jsonl(opened, out, whose) if file_format == "jsonl" else export_ubi(opened, out, whose).sessions
+    with terminal.progress("Writing sessions"):
+        n = export_sessions(log, out, file_format, None if source == "all" else source)
     terminal.line(f"{n:,} sessions written to {out}")
     terminal.answer({"sessions": n, "out": out})
 
@@ -157,14 +132,11 @@ def import_log(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add the sessions of files to a log: all of them, or none where one is broken or already there."""
-    from untilclick.app.terminal.terminal import Terminal
-    from untilclick.search.log.session_jsonl import import_jsonl
-    from untilclick.search.log.session_log import SessionLog
-    from untilclick.search.log.ubi import import_ubi
+    """Add the sessions of files to a log: all of them, or none if one is broken or already in the log."""
+    from untilclick.app.loop.session_logs import import_sessions  # noqa: PLC0415  the database and the file formats
 
     terminal = Terminal(as_json=as_json)
-    with SessionLog.open(log) as opened, terminal.progress("Reading sessions"):
-        n = import_jsonl(path, opened) if file_format == "jsonl" else import_ubi(path, opened).sessions
+    with terminal.progress("Reading sessions"):
+        n = import_sessions(path, log, file_format)
     terminal.line(f"{n:,} sessions added to {log}")
     terminal.answer({"sessions": n, "log": log})

@@ -1,8 +1,7 @@
-"""The command `untilclick`: its commands by name, and how every one of them ends.
+"""The command `untilclick`: its tree of commands, and how every command ends.
 
-What the user got wrong ends with status 2 and one sentence, Ctrl-C with 130 and one sentence; only mistakes of the
-program leave a traceback. The commands are in the other modules of this room, and import what they need when they
-run.
+A mistake of the user ends with status 2 and one sentence, Ctrl-C with status 130 and one sentence; only a fault of
+the program ends with a traceback.
 """
 
 from __future__ import annotations
@@ -18,10 +17,15 @@ import warnings
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.text import Text
 from typer.core import TyperGroup
 
-from untilclick.app.cli import demo, evaluate, index, log, renew, serve, simulate, train
+from untilclick.app.cli import demo, evaluate, index, log, renew, search, serve, simulate, train
+from untilclick.app.terminal.line_breaks import wrap
 from untilclick.search.errors import MissingDependencyError, UntilclickError
+from untilclick.search.version import program_version
 
 EXTRAS = {
     "train": (
@@ -32,16 +36,24 @@ EXTRAS = {
     "opensearch": ("opensearchpy",),
     "postgres": ("psycopg",),
 }  # fmt: skip
-"""Extra -> the modules it brings."""
+"""Extra of the package -> the modules that it installs."""
 
-_MENDABLE = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
-"""Errors of files that the user can mend; a missing file of the package is not among them."""
+COMMANDS = ("demo", "simulate", "train", "evaluate", "export", "index", "serve", "search", "renew", "log")
+"""The commands in the order of their work, for `--help`."""
 
-INTERRUPTED = "Stopped. The same command goes on or starts over; nothing is half-written."
+_FILE_ERRORS = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
+"""Errors that a user causes with a path. FileNotFoundError is left out: a missing file of the package raises it
+too."""
+
+INTERRUPTED = "Stopped. The same command continues or starts over; no file is left half-written."
 
 
 class UntilclickGroup(TyperGroup):
     """The top of the command tree, where errors become sentences."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  (the parser's context class is private)
+        """The names of the commands, in the order of COMMANDS."""
+        return sorted(super().list_commands(ctx), key=COMMANDS.index)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  (the parser's context class is private)
         """Run a command."""
@@ -57,9 +69,9 @@ class UntilclickGroup(TyperGroup):
             _complain(str(missing))
             raise typer.Exit(2) from None
         except OSError as error:
-            if not isinstance(error, _MENDABLE) and error.errno != errno.ENOSPC:
+            if not isinstance(error, _FILE_ERRORS) and error.errno != errno.ENOSPC:
                 raise
-            _complain(f"{error.filename or 'A file'}: {error.strerror}. Choose another place or make room")
+            _complain(f"{error.filename or 'A file'}: {error.strerror}. Choose another path, or free some space")
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             _complain(INTERRUPTED)
@@ -67,19 +79,15 @@ class UntilclickGroup(TyperGroup):
 
 
 def _complain(sentence: str) -> None:
-    """On stderr; a terminal gets it broken between words."""
+    """Print an error on stderr; in a terminal, lines break between words."""
     text = f"untilclick: {sentence}"
     if sys.stderr.isatty():
-        from rich.text import Text
-
-        from untilclick.app.terminal.line_breaks import wrap
-
         text = "\n".join(line.plain for line in wrap(Text(text), shutil.get_terminal_size().columns))
     typer.echo(text, err=True)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependencyError | None:
-    """The sentence for a module that an extra brings; None for any other."""
+    """The error that names the extra of a missing module; None for a module of no extra."""
     module = (error.name or "").partition(".")[0]
     extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
     return MissingDependencyError.of(module, extra) if extra else None
@@ -96,30 +104,25 @@ app = typer.Typer(
 )
 
 
-def _say_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
-        from untilclick.search.version import program_version
-
         typer.echo(f"untilclick {program_version()}")
         raise typer.Exit
 
 
 @app.callback()
 def untilclick(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on stderr what happens inside.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to stderr what the program does.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_say_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Learn from search sessions to rephrase what was typed into what was meant, and serve it in front of BM25."""
-    del version  # its callback has ended the program
+    """Train a query rewriter on search sessions, and serve it in front of BM25."""
+    del version  # the option's callback has printed it and ended the program
     _set_up_logging(verbose)
 
 
 def _set_up_logging(verbose: bool) -> None:
-    from rich.console import Console
-    from rich.logging import RichHandler
-
     handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
     logging.basicConfig(format="%(message)s", handlers=[handler], level=logging.INFO if verbose else logging.WARNING)
     if not verbose:
@@ -133,12 +136,14 @@ train.register(app)
 evaluate.register(app)
 index.register(app)
 serve.register(app)
+search.register(app)
 renew.register(app)
 log.register(app)
 
 
 def _let_paragraphs_flow(commands: typer.Typer) -> None:
-    """Typer joins the lines of a docstring's first paragraph alone; the others, too, break where a terminal ends."""
+    """Join the lines of every paragraph of the help texts, so that a terminal breaks them at its own width; Typer
+    joins those of the first paragraph only."""
     for command in commands.registered_commands:
         paragraphs = inspect.cleandoc(command.help or getattr(command.callback, "__doc__", None) or "").split("\n\n")
         command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
@@ -151,9 +156,10 @@ _let_paragraphs_flow(app)
 
 
 def main() -> None:
-    """The entry point: warnings of libraries are for developers and stay off unless Python is told otherwise.
+    """The entry point of the command.
 
-    A terminal that cannot show a sign gets a question mark instead.
+    Warnings of libraries are for developers: they are shown only if Python's own option or variable asks for them. A
+    character that the terminal's encoding lacks is printed as a question mark.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -12,13 +12,14 @@ import typer
 from untilclick.app.settings.commands import Given, SettingsFile, read_settings_file
 
 _FILE = "untilclick.settings_file"
+"""Key of the settings file among the notes of a parser context."""
 
 EngineName = Literal["tantivy", "rank-bm25"]
 ServiceEngineName = Literal["tantivy", "rank-bm25", "opensearch"]
 
 
 def _use_file(context: typer.Context, path: Path | None) -> Path | None:
-    """Make the file's options the defaults of this command."""
+    """Make the options of a settings file the defaults of this command."""
     if path is not None and not context.resilient_parsing:
         root = context.find_root()
         file = read_settings_file(path, sorted(set(_option_names(root.command))))
@@ -36,7 +37,7 @@ def _option_names(command: Any) -> Iterator[str]:  # noqa: ANN401  (the parser's
 
 
 def given(context: typer.Context, overrides: list[str] | None) -> Given:
-    """What `--set`, environment and file say about the stages."""
+    """The settings that `--set`, the environment and the settings file give for the stages."""
     file = context.meta.get(_FILE)
     return Given.of(overrides or (), os.environ, file if isinstance(file, SettingsFile) else None)
 
@@ -48,14 +49,18 @@ Config = Annotated[
         envvar="UNTILCLICK_CONFIG",
         is_eager=True,
         callback=_use_file,
-        help="TOML file with settings; options and UNTILCLICK_* variables come before it.",
+        help="TOML file with settings; options and UNTILCLICK_* variables take precedence.",
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="TABLE.FIELD=VALUE", help="One setting of a stage, such as ppo.iterations=200."),
+    typer.Option(
+        "--set",
+        metavar="TABLE.FIELD=VALUE",
+        help="One setting of a stage, for instance ppo.iterations=200; may be given several times.",
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress stays on stderr.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress stays on stderr.")]
 Data = Annotated[
     str,
     typer.Option(
@@ -74,18 +79,28 @@ LogUrl = Annotated[
         help="Session log: a file, sqlite:///FILE, or postgresql+psycopg://...",
     ),
 ]
+RunFolder = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="DIR", envvar="UNTILCLICK_OUT", help="Run folder; each stage has a folder inside it."
+    ),
+]
 Engine = Annotated[EngineName, typer.Option("--engine", envvar="UNTILCLICK_ENGINE", help="BM25 engine.")]
 ServiceEngine = Annotated[
     ServiceEngineName,
     typer.Option(
-        "--engine", envvar="UNTILCLICK_ENGINE", help="BM25 engine; opensearch: a cluster, see docs/service.md."
+        "--engine",
+        envvar="UNTILCLICK_ENGINE",
+        help="BM25 engine; opensearch is a cluster, at --set service.opensearch_url=URL.",
     ),
 ]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, envvar="UNTILCLICK_SEED", help="Decides everything that is drawn.")
+Backend = Annotated[
+    Literal["builtin", "trlx"],
+    typer.Option("--backend", envvar="UNTILCLICK_BACKEND", help="Training loop: the built-in one, or that of trlX."),
 ]
+Seed = Annotated[int, typer.Option("--seed", min=0, envvar="UNTILCLICK_SEED", help="Seed of all random numbers.")]
 Sessions = Annotated[
-    int, typer.Option("--sessions", min=1, envvar="UNTILCLICK_SESSIONS", help="How many sessions to simulate.")
+    int, typer.Option("--sessions", min=1, envvar="UNTILCLICK_SESSIONS", help="Number of sessions to simulate.")
 ]
 Host = Annotated[str, typer.Option("--host", envvar="UNTILCLICK_HOST", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, envvar="UNTILCLICK_PORT", help="Port to listen on.")]

@@ -1,23 +1,32 @@
-"""`untilclick renew`: a new version from the log, which answers if it is better."""
+"""`untilclick renew`: a new version from the log, activated if it is better."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, given
-from untilclick.app.cli.train import Backend, Out
+from untilclick.app.cli.options import (
+    AsJson,
+    Backend,
+    Config,
+    Data,
+    Engine,
+    LogUrl,
+    Overrides,
+    RunFolder,
+    Seed,
+    given,
+)
+from untilclick.app.loop.renewal.config import RenewalConfig
+from untilclick.app.loop.renewal.service_client import ServiceAccess
+from untilclick.app.terminal.terminal import Terminal
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from untilclick.search.errors import UntilclickError
-from untilclick.search.files.secret_files import SecretFileError, read_secret
 
 if TYPE_CHECKING:
-    from untilclick.app.loop.renewal import Renewal, RenewalConfig
-    from untilclick.app.settings.commands import Given
-    from untilclick.app.terminal.terminal import Terminal
-    from untilclick.search.records import Source
+    from untilclick.app.loop.renewal.renew import Renewal, RenewalOutcome
 
 Models = Annotated[
     Path,
@@ -29,18 +38,23 @@ Service = Annotated[
         "--service",
         metavar="URL",
         envvar="UNTILCLICK_SERVICE",
-        help="The service that is to use the version if it is better, http://HOST:PORT; without it none is told.",
+        help="Service that activates the version if it is better, http://HOST:PORT; without it, none is activated.",
     ),
 ]
 KeyFile = Annotated[
     Path | None,
     typer.Option(
-        "--admin-key-file", metavar="FILE", envvar="UNTILCLICK_ADMIN_KEY_FILE", help="File with its admin key."
+        "--admin-key-file",
+        metavar="FILE",
+        envvar="UNTILCLICK_ADMIN_KEY_FILE",
+        help="File with the admin key of the service.",
     ),
 ]
 SourceName = Annotated[
     Literal["live", "simulated"],
-    typer.Option("--source", envvar="UNTILCLICK_SOURCE", help="Whose sessions are learned from and judged by."),
+    typer.Option(
+        "--source", envvar="UNTILCLICK_SOURCE", help="Train and compare on sessions of live or simulated visitors."
+    ),
 ]
 Clauses = Annotated[
     int,
@@ -48,7 +62,7 @@ Clauses = Annotated[
         "--clauses",
         min=8,
         envvar="UNTILCLICK_REWRITE_CLAUSES",
-        help="Heaviest clauses of a rewritten query that the service searches; versions are judged by as many.",
+        help="Number of heaviest clauses of a rewritten query that are searched; give the service's own limit.",
     ),
 ]
 
@@ -65,7 +79,7 @@ def renew(
     context: typer.Context,
     log: LogUrl,
     models: Models,
-    out: Out,
+    out: RunFolder,
     data: Data = "stdlib",
     service: Service = None,
     admin_key_file: KeyFile = None,
@@ -78,123 +92,82 @@ def renew(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a new version from the log, judge it against the one that answers, and have it answer if it is better.
+    """Train a new version from the log, compare it with the active version, and activate it if it is better.
 
-    Judged by nDCG@10 on needs that renewals keep from every version: better means on 30 needs or more, by interval
-    and by test. With fewer than 200 sessions to learn from the version knows the documents alone.
+    Versions are compared by nDCG@10 on information needs that no renewal trains on. A version is better if at least
+    30 needs show it, by confidence interval and by significance test. With fewer than 200 sessions with a click, the
+    version is trained on the documents alone.
     """
-    from untilclick.app.cli.torch_setup import set_up_torch
-    from untilclick.app.loop.renewal import record
-    from untilclick.app.loop.renewal import renew as run
-    from untilclick.app.loop.service_client import ServiceCallError, activate
-    from untilclick.app.terminal.terminal import Terminal
-
-    _admin_key(service, admin_key_file)
+    access = _service_access(service, admin_key_file)
     terminal = Terminal(as_json=as_json)
     settings = given(context, overrides)
-    chosen = _config(settings, _Chosen(data, log, engine, seed, models, out, source, backend, clauses))
-    set_up_torch()
-    renewal = run(chosen, terminal.progress)
-    fault = None
-    if renewal.better and service is not None:
-        try:  # key and version may have been replaced meanwhile
-            _check_champion(models, renewal.champion)
-            activate(service, renewal.version, _admin_key(service, admin_key_file))
-        except (ServiceCallError, SecretFileError, OtherChampionError) as error:
-            fault = error
-    activated = renewal.better and service is not None and fault is None
-    _tell(terminal, renewal, record(renewal, out, activated=activated))
-    if fault is not None:
-        raise fault
-
-
-class OtherChampionError(UntilclickError):
-    """Another version answers than the one that the new one was judged against."""
-
-
-def _check_champion(models: Path, judged: str | None) -> None:
-    from untilclick.app.versions.store import ModelStore
-
-    answers = ModelStore(models).state.active
-    if answers != judged:
-        raise OtherChampionError(
-            f"{answers or 'No version'} answers now, and the new version was judged against {judged or 'none'}: "
-            "it is not activated. Renew again, or activate it yourself"
-        )
-
-
-def _admin_key(service: str | None, file: Path | None) -> str:
-    """The key, fit to be sent; read before anything long is begun. Raises UntilclickError."""
-    from untilclick.app.loop.service_client import check_call
-
-    if service is None:
-        return ""
-    if file is None:
-        raise UntilclickError("A service is told with its admin key: --admin-key-file FILE")
-    key = read_secret(file)
-    check_call(service, key)
-    return key
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The options of one call."""
-
-    data: str
-    log: str
-    engine: str
-    seed: int
-    models: Path
-    out: Path
-    source: Source
-    backend: Backend
-    clauses: int
-
-
-def _config(settings: Given, chosen: _Chosen) -> RenewalConfig:
-    from untilclick.app.loop.renewal import RenewalConfig
-    from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
-
-    seed = chosen.seed
-    return RenewalConfig(
-        **vars(chosen),
+    renewal_config = RenewalConfig(
+        data=data,
+        log=log,
+        models=models,
+        out=out,
+        engine=engine,
+        seed=seed,
+        source=source,
         policy=settings.stage(PolicyConfig, "policy", seed=seed),
         base=settings.stage(BaseConfig, "base", seed=seed),
         warm_start=settings.stage(WarmStartConfig, "warm_start", seed=seed),
         ppo=settings.stage(PPOConfig, "ppo", seed=seed),
         ppo_of_clicks=settings.stage(PPOConfig, "ppo", seed=seed, reward="hindsight"),
+        backend=backend,
+        clauses=clauses,
     )
 
+    from untilclick.app.loop.renewal.renew import renew_and_activate  # noqa: PLC0415  torch, for training
 
-def _tell(terminal: Terminal, renewal: Renewal, recorded: dict[str, object]) -> None:
+    outcome = renew_and_activate(renewal_config, access, terminal.progress)
+    _show(terminal, outcome)
+    if outcome.fault is not None:
+        raise outcome.fault
+
+
+def _service_access(service: str | None, key_file: Path | None) -> ServiceAccess | None:
+    """The service to call and its key, checked before the training. Raises UntilclickError."""
+    if service is None:
+        return None
+    if key_file is None:
+        raise UntilclickError("--service needs the admin key of the service: --admin-key-file FILE")
+    access = ServiceAccess(service, key_file)
+    access.check()
+    return access
+
+
+def _show(terminal: Terminal, outcome: RenewalOutcome) -> None:
+    renewal = outcome.renewal
     terminal.line(f"Version {renewal.version}, {_origin(renewal)}.")
-    terminal.line(_judgement(renewal, activated=bool(recorded["activated"])))
-    terminal.answer(recorded)
+    terminal.line(_judgement(renewal, activated=outcome.activated))
+    terminal.answer(outcome.record)
 
 
 def _origin(renewal: Renewal) -> str:
     sessions = f"{renewal.clicked_sessions:,} sessions with a click"
     if renewal.stage != "base":
-        return f"learned from {sessions}"
-    return f"from the documents alone ({renewal.note or f'{sessions} are too few'})"
+        return f"trained on {sessions}"
+    return f"trained on the documents alone ({renewal.note or f'{sessions} are too few'})"
 
 
 def _judgement(renewal: Renewal, *, activated: bool) -> str:
-    """What was found, and what that means."""
-    by_hand = f"POST /v1/models/{renewal.version}/activate has it answer"
-    found = renewal.comparison
-    if found is None:
-        return "It is the version that answers already."
-    if not found.n:
-        return f"No kept session has a click to judge by; {by_hand}."
-    low, high = found.ci95
-    compared = (
-        f"{found.measure} on {found.n:,} needs of {renewal.judged_sessions:,} sessions that renewals keep apart: "
-        f"{found.difference:+.4f} against {found.b}, 95 % interval {low:+.4f} to {high:+.4f}, p {found.p:.3f}."
+    """The comparison with the active version, and what follows from it."""
+    by_hand = f"POST /v1/models/{renewal.version}/activate activates it"
+    comparison = renewal.comparison
+    if comparison is None:
+        return "It is the active version already."
+    if not comparison.n:
+        return f"No session that was kept for the comparison has a click; {by_hand}."
+    low, high = comparison.ci95
+    figures = (
+        f"{comparison.measure} on {comparison.n:,} needs of {renewal.judged_sessions:,} sessions that no renewal "
+        f"trains on: {comparison.difference:+.4f} against {comparison.b}, 95 % interval {low:+.4f} to {high:+.4f}, "
+        f"p {comparison.p:.3f}."
     )
     if activated:
-        return f"{compared} It is better, and answers now."
+        return f"{figures} It is better and now active."
     if renewal.better:
-        return f"{compared} It is better; {by_hand}."
-    kept = "what answers goes on answering."
-    return f"{compared} It is worse: {kept}" if renewal.worse else f"{compared} That may be chance: {kept}"
+        return f"{figures} It is better; {by_hand}."
+    unchanged = "the active version stays."
+    return f"{figures} It is worse: {unchanged}" if renewal.worse else f"{figures} That may be chance: {unchanged}"

@@ -1,21 +1,14 @@
-"""`untilclick simulate`: the fake search engine fills a session log."""
+"""`untilclick simulate`: simulated users fill a session log."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from untilclick.app.cli.options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, Sessions, given
-
-if TYPE_CHECKING:
-    from untilclick.app.loop.simulation import SimulationConfig, SimulationOutcome
-
-SETTINGS_SUFFIX = ".simulated.jsonl"
-"""Behind the name of a SQLite log: one line per run with its settings and figures."""
+from untilclick.app.terminal.terminal import Terminal
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +32,7 @@ def simulate(
         ),
     ] = None,
     split: Annotated[
-        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Whose topics the users have in mind.")
+        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
     ] = "train",
     engine: Engine = "tantivy",
     seed: Seed = 0,
@@ -47,24 +40,15 @@ def simulate(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let simulated users search until a click, and log every query of theirs."""
-    from untilclick.app.loop.simulation import SimulationConfig, fill_log
-    from untilclick.app.terminal.terminal import Terminal
-    from untilclick.search.corpora.load import load_collection
-    from untilclick.search.engines import open_engine
-    from untilclick.search.log.session_log import SessionLog
-    from untilclick.search.users.simulate import SimulateConfig
-    from untilclick.search.users.user import UserConfig
+    """Simulate users who search until they click, and log their sessions.
 
-    settings, terminal = given(context, overrides), Terminal(as_json=as_json)
-    user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
-    if click_model is not None:
-        user = replace(user, click_model=click_model)
-    simulation = SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
-    collection = load_collection(data, seed=seed)
-    with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
-        outcome = fill_log(opened, collection, open_engine(engine, collection.corpus), simulation, update)
-    _save_settings(log, data, simulation, outcome)
+    Sessions of the same settings that the log already holds are not simulated again.
+    """
+    from untilclick.app.loop import simulation  # noqa: PLC0415  numpy, the engines and the database
+
+    terminal = Terminal(as_json=as_json)
+    settings = simulation.simulation_config(given(context, overrides), sessions, split, seed, click_model)
+    outcome = simulation.simulate(settings, data, engine, log, terminal)
     added = outcome.added
     before = f" ({outcome.there:,} of {sessions:,} were there)" if outcome.there else ""
     terminal.line(
@@ -72,14 +56,3 @@ def simulate(
         f"sessions clicked at the first query, {added.abandoned:,} gave up."
     )
     terminal.answer({"log": log, "there_before": outcome.there, **asdict(added)})
-
-
-def _save_settings(log: str, data: str, simulation: SimulationConfig, outcome: SimulationOutcome) -> None:
-    """Beside a log that is a file; a database server has no place beside it."""
-    from untilclick.search.log.database import parse_log_url
-
-    url = parse_log_url(log)
-    if url.drivername.startswith("sqlite") and url.database:
-        record = {"data": data, "settings": asdict(simulation), "figures": asdict(outcome)}
-        with Path(url.database + SETTINGS_SUFFIX).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")

@@ -1,29 +1,52 @@
-"""Trained models against the baselines, and the report: what `untilclick evaluate` and the demo share."""
+"""Trained models against the baselines, with the report: the work of `untilclick evaluate` and of the demo."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.trained_systems import TrainedSystems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
-    from untilclick.rewriter.evaluation.results import Results
-    from untilclick.search.corpora.opened import OpenedCollection
-    from untilclick.search.log.session_log import SessionLog
+from untilclick.app.terminal.evaluation_tables import differences_table, finding, remarks, systems_table
+from untilclick.app.terminal.terminal import Terminal, escape
+from untilclick.rewriter.evaluation import evaluate as stage
+from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.rewriter.evaluation.report import page
+from untilclick.rewriter.evaluation.results import Results, read_results
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.files.whole_files import whole_file
+from untilclick.search.log.session_log import SessionLog
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation left."""
+    """Results and report of an evaluation."""
 
     results: Results
     report: Path
+
+
+def evaluate_model(config: EvaluateConfig, model: Path, log: str | None, terminal: Terminal) -> Evaluated:
+    """Evaluate the trained models of a run folder, or of one stage, and save the settings beside the results.
+
+    `log` is the address of an existing session log that a baseline learns from. Raises ModelError for a folder
+    without a model, LogError for a missing log, and whatever the evaluation stage raises.
+    """
+    set_up_torch()
+    systems = TrainedSystems.of(model)
+    with terminal.progress("Evaluating") as update, _opened(log) as sessions:
+        evaluated = evaluate(config, systems, log=sessions, settings={"model": str(model)}, progress=update)
+        settings = {**asdict(config), "model": model, "log": sessions.url if sessions else None}
+        with whole_file(config.out / "settings.json") as file:
+            json.dump(settings, file, indent=1, default=str)
+    return evaluated
+
+
+def _opened(log: str | None) -> AbstractContextManager[SessionLog | None]:
+    return nullcontext() if log is None else SessionLog.open(log, create=False)
 
 
 def evaluate(
@@ -37,22 +60,31 @@ def evaluate(
 ) -> Evaluated:
     """Write `results.json`, `per_topic.jsonl`, run files and `report.html` into `config.out`.
 
-    `opened` and `log` are those of the evaluation stage; `settings` are listed in the report beside the evaluation's.
+    `opened` and `log` are passed to the evaluation stage; the report lists `settings` beside those of the evaluation.
     """
-    from untilclick.rewriter.evaluation import evaluate as stage
-    from untilclick.rewriter.evaluation.report import page as report
-
     stage.main(config, systems, opened, log, progress)
-    page = report.main(report.ReportConfig(config.out, metrics=_existing(systems.metrics), settings=dict(settings)))
-    return read_evaluated(config.out, page)
+    metrics = systems.metrics if systems.metrics is not None and systems.metrics.is_file() else None
+    report = page.main(page.ReportConfig(config.out, metrics=metrics, settings=dict(settings)))
+    return read_evaluated(config.out, report)
 
 
 def read_evaluated(folder: Path, report_path: Path | None = None) -> Evaluated:
-    """What an earlier evaluation left in its folder."""
-    from untilclick.rewriter.evaluation.results import read_results
-
+    """Read the results that an earlier evaluation wrote into its folder."""
     return Evaluated(read_results(folder), report_path or folder / "report.html")
 
 
-def _existing(path: Path | None) -> Path | None:
-    return path if path is not None and path.is_file() else None
+def show_evaluation(terminal: Terminal, evaluated: Evaluated) -> None:
+    """Print the table of systems, all differences, and the finding; with `--json` the content of `results.json`."""
+    results, report = evaluated.results, evaluated.report
+    terminal.table(systems_table(results))
+    terminal.line()
+    if differences := differences_table(results):
+        terminal.table(differences)
+        terminal.line()
+    terminal.line(f"[bold]{escape(finding(results))}[/bold]")
+    if limits := remarks(results):
+        terminal.line(escape(limits))
+    terminal.line(f"Report: {escape(str(report))}")
+    if terminal.as_json:
+        content = json.loads((report.parent / "results.json").read_text(encoding="utf-8"))
+        terminal.answer({**content, "report": report})

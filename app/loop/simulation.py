@@ -1,32 +1,43 @@
-"""Simulated sessions into a log, going on where an earlier run of the same settings was cut off.
+"""Simulated sessions, appended to a log that may hold a part of them already.
 
-Sessions are numbered, do not depend on each other, and are logged in order; so what a log lacks of them is the end.
+Sessions are numbered, independent of each other, and logged in order: an interrupted run with the same settings lacks
+only the last ones, and a later run adds these.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
+from untilclick.app.settings.commands import Given
+from untilclick.app.terminal.terminal import Terminal
+from untilclick.search.corpora.load import load_collection
+from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError
+from untilclick.search.log.database import parse_log_url
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Collection, Session
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.simulate import SimulateConfig, SimulateSummary, Tally, simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
+SETTINGS_SUFFIX = ".simulated.jsonl"
+"""Added to the file name of a SQLite log: a file with one line per run, its settings and figures."""
+
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """Which sessions."""
+    """Which sessions a log is to hold."""
 
     sessions: int = 60_000
-    """How many the log holds in the end."""
+    """Number of sessions in the log after the run."""
     split: str = "train"
-    """Whose topics the users have."""
+    """Split whose topics the users look for."""
     seed: int = 0
-    """Decides everything that is drawn."""
+    """Seed of all random numbers."""
     user: UserConfig = field(default_factory=UserConfig)
     """Habits of the users."""
     simulate: SimulateConfig = field(default_factory=SimulateConfig)
@@ -38,9 +49,41 @@ class SimulationOutcome:
     """What a run did."""
 
     there: int
-    """Sessions that an earlier run had logged."""
+    """Number of the sessions that the log held before."""
     added: SimulateSummary
     """What this run added."""
+
+
+def simulation_config(
+    given: Given, sessions: int, split: str, seed: int, click_model: str | None = None
+) -> SimulationConfig:
+    """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
+
+    Users of training topics make the misspellings of one half of the list, users of other topics those of the other
+    half: a rewriter is evaluated on misspellings that it has not seen. Raises UntilclickError for an unknown setting
+    or a wrong value.
+    """
+    user = given.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
+    if click_model is not None:
+        user = replace(user, click_model=click_model)
+    return SimulationConfig(sessions, split, seed, user, given.stage(SimulateConfig, "simulate"))
+
+
+def simulate(config: SimulationConfig, data: str, engine: str, log: str, terminal: Terminal) -> SimulationOutcome:
+    """Open the collection and the log, add the sessions that the log lacks, and record settings and figures."""
+    collection = load_collection(data, seed=config.seed)
+    with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
+        outcome = fill_log(opened, collection, open_engine(engine, collection.corpus), config, update)
+    _record_run(log, {"data": data, "settings": asdict(config), "figures": asdict(outcome)})
+    return outcome
+
+
+def _record_run(log: str, record: dict[str, object]) -> None:
+    """Add a line to the file beside a SQLite log; a log on a database server has no such file."""
+    url = parse_log_url(log)
+    if url.drivername.startswith("sqlite") and url.database:
+        with Path(url.database + SETTINGS_SUFFIX).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
 
 
 def fill_log(
@@ -51,12 +94,12 @@ def fill_log(
     progress: Callable[[int, int], None] | None = None,
     index: TermIndex | None = None,
 ) -> SimulationOutcome:
-    """Simulate what the log lacks. Raises DataError for a split without topics."""
+    """Simulate the sessions that the log lacks. Raises DataError for a split without topics."""
     topics = collection.topics.get(config.split)
     if not topics:
-        known = ", ".join(name for name, found in collection.topics.items() if found) or "none"
+        splits = ", ".join(name for name, topics in collection.topics.items() if topics) or "none"
         raise DataError(
-            f"{collection.corpus.source} has no topics in split {config.split!r}. Splits with topics: {known}"
+            f"{collection.corpus.source} has no topics in split {config.split!r}. Splits with topics: {splits}"
         )
     user = SimulatedUser.of(collection, config.user, index)
 
@@ -70,7 +113,7 @@ def fill_log(
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:
-    """How many of n sessions are there: found by bisection, since they are logged in order of their numbers."""
+    """Number of the n sessions that the log holds: found by bisection, since they are logged in order."""
     prefix, _, digits = first_id.rpartition("-")
     low, high = 0, n
     while low < high:

@@ -1,4 +1,4 @@
-"""Trained model folders as systems of an evaluation. Torch is imported when one is built, not before."""
+"""Trained model folders as systems of an evaluation."""
 
 from __future__ import annotations
 
@@ -7,45 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System
+from untilclick.rewriter.stages.reader import stage_rewriter
+from untilclick.rewriter.stages.record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 
 
 @dataclass(frozen=True)
 class TrainedSystems:
-    """A `SystemFactory`: `warm_start`, `offline`, `ppo` and `mean`, each with the blend chosen for it in training."""
+    """A `SystemFactory`: `warm_start`, `offline`, `ppo` and `mean`, each with the blend that its training chose."""
 
     folders: Mapping[str, Path]
     """System name -> stage folder."""
 
     @classmethod
     def of(cls, model: Path) -> TrainedSystems:
-        """The stages of a run folder, or the one stage that `model` is. Raises ModelError when there is none."""
-        from untilclick.rewriter.stages.record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
-
+        """The stages of a run folder, or the one stage whose folder `model` is. Raises ModelError if there is
+        none."""
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
         stages = (WARM_START, OFFLINE, PPO, MEAN)
-        found = {name: model / name for name in stages if (model / name / STAGE_FILE).is_file()}
-        if not found:
+        folders = {name: model / name for name in stages if (model / name / STAGE_FILE).is_file()}
+        if not folders:
             raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")
-        return cls(found)
+        return cls(folders)
 
     @property
     def metrics(self) -> Path | None:
-        """The metrics of the PPO among them, None where there is none."""
-        folder = self.folders.get("ppo")
-        return None if folder is None else folder.parent / "ppo.log" / "metrics.jsonl"
+        """The metrics file of the PPO run; None if PPO is not among the systems."""
+        folder = self.folders.get(PPO)
+        return None if folder is None else folder.parent / f"{PPO}.log" / "metrics.jsonl"
 
     def __call__(self, opened: OpenedCollection) -> Mapping[str, System]:
-        """Load every model. Raises ModelError for a model of other documents."""
+        """Load every model. Raises ModelError for a model that was trained on other documents."""
         return {name: _system(folder, opened) for name, folder in self.folders.items()}
 
 
 def _system(folder: Path, opened: OpenedCollection) -> System:
-    from untilclick.rewriter.stages.reader import stage_rewriter
-    from untilclick.rewriter.stages.record import read_stage
-
     record, corpus = read_stage(folder), opened.collection.corpus
     if record.fingerprint != corpus.fingerprint:
         raise ModelError(

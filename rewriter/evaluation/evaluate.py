@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from untilclick.rewriter.evaluation.baselines.simple import Oracle
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
@@ -63,6 +63,11 @@ class EvaluateConfig:
     more_baselines: bool = True
     """Whether to compare with more baselines than BM25, RM3 and spelling correction, see
     `untilclick.rewriter.evaluation.baselines.suite`."""
+
+    SETTABLE: ClassVar[tuple[str, ...]] = (
+        "max_topics", "resamples", "sessions", "oracle", "context", "more_baselines",
+    )  # fmt: skip
+    """The fields that the table `evaluate` of a settings file may hold; commands have options for the others."""
 
 
 Progress = Callable[[int, int], None]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from untilclick.app.cli.main import EXTRAS, app
+from untilclick.app.cli.main import COMMANDS as MAIN_COMMANDS
+from untilclick.app.cli.main import EXTRAS, INTERRUPTED, app
 from untilclick.app.cli.serve import service_settings
 from untilclick.app.settings.commands import Given, SettingsFile
 from untilclick.search.errors import UntilclickError
@@ -76,7 +77,7 @@ def test_every_help_text_has_an_example_that_calls_the_command(run, command):
 
 def test_paragraphs_of_help_texts_flow(run):
     """The lines of a docstring once broke in the help as they do in the source, in all paragraphs but the first."""
-    assert "by interval and by test. With fewer" in run("renew", "--help").stdout
+    assert "by significance test. With fewer" in run("renew", "--help").stdout
 
 
 def test_the_commands_are_the_documented_ones(run):
@@ -88,11 +89,41 @@ def test_the_commands_are_the_documented_ones(run):
     assert found == set(COMMANDS)
 
 
-def test_help_loads_neither_torch_nor_numpy_nor_an_engine():
-    heavy = {"torch", "transformers", "numpy", "tantivy"}
-    code = f"import sys, untilclick.app.cli.main; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+_WITHOUT_TORCH = """
+import json, sys
+
+class NotInstalled:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NotInstalled)
+from untilclick.app.cli.main import main
+sys.argv = ["untilclick", *json.loads(sys.argv[1])]
+try:
+    main()
+finally:
+    print(json.dumps(sorted({"torch", "transformers", "numpy", "tantivy"} & set(sys.modules))))
+"""
+
+
+def _call_without_torch(*arguments):
+    """Call the command line on an install without torch: the process, and the heavy modules that it loaded."""
+    command = [sys.executable, "-W", "ignore", "-c", _WITHOUT_TORCH, json.dumps([str(one) for one in arguments])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("command", [(), ("train", "ppo"), ("demo",), ("renew",), ("serve",)])
+def test_help_needs_no_torch_and_loads_neither_numpy_nor_an_engine(command):
+    done, loaded = _call_without_torch(*command, "--help")
+    assert (done.returncode, loaded) == (0, [])
+    assert "Usage:" in done.stdout
+
+
+def test_help_lists_the_commands_in_the_order_of_their_work(run):
+    shown = [line.split()[1] for line in run("--help").output.splitlines() if line.startswith("│ ")]
+    assert [word for word in shown if word in MAIN_COMMANDS] == list(MAIN_COMMANDS)
 
 
 def test_a_users_mistake_is_one_sentence_on_stderr_and_status_2(run, tmp_path):
@@ -132,11 +163,29 @@ def test_mistakes_name_what_is_wrong_and_what_to_do(run, arguments, said, tmp_pa
     assert said in failed.stderr
 
 
-def test_a_missing_extra_says_how_to_install_it(run, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    failed = run("train", "base", "--out", tmp_path / "run")
-    assert failed.exit_code == 2
-    assert "pip install 'untilclick[train]'" in failed.stderr
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "base", "--out", "run"),
+        ("train", "ppo", "--log", "log.db", "--out", "run"),
+        ("evaluate", "--model", "run", "--out", "results"),
+        ("export", "--model", "run", "--out", "bundle"),
+        ("renew", "--log", "log.db", "--models", "models", "--out", "run"),
+        ("demo", "--no-serve", "--out", "run"),
+    ],
+)
+def test_a_missing_extra_says_how_to_install_it(command):
+    done, _ = _call_without_torch(*command)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "untilclick: The package torch is not installed. Install it with: pip install 'untilclick[train]'\n"
+    )
+
+
+def test_a_mistake_in_the_settings_is_named_before_torch_is_loaded():
+    done, loaded = _call_without_torch("train", "ppo", "--log", "a.db", "--out", "a", "--set", "ppo.iteratons=3")
+    assert (done.returncode, loaded) == (2, [])
+    assert "Did you mean iterations?" in done.stderr
 
 
 def test_every_extra_named_is_one_of_the_package():
@@ -150,12 +199,10 @@ def test_control_c_is_status_130_and_one_sentence(run, monkeypatch, corpus, tmp_
     def interrupted(*_arguments, **_named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("untilclick.search.corpora.load.load_collection", interrupted)
+    monkeypatch.setattr("untilclick.app.loop.simulation.load_collection", interrupted)
     stopped = _simulated(run, corpus, tmp_path / "log.db")
     assert stopped.exit_code == 130
-    assert (
-        stopped.stderr == "untilclick: Stopped. The same command goes on or starts over; nothing is half-written.\n"
-    )
+    assert stopped.stderr == f"untilclick: {INTERRUPTED}\n"
 
 
 def test_simulate_answers_machines_with_one_object_and_goes_on_where_it_was(run, corpus, tmp_path):
@@ -257,7 +304,7 @@ def test_log_audit_lists_programs(run, tmp_path):
     assert (found["visitor"], found["queries"]) == ("a program", 12)
     with SessionLog.open(str(tmp_path / "empty.db")):
         pass
-    assert "Nobody" in run("log", "audit", "--log", tmp_path / "empty.db").stdout
+    assert "No visitor in this log looks automated." in run("log", "audit", "--log", tmp_path / "empty.db").stdout
 
 
 def test_search_without_a_bundle_shows_what_the_engine_finds(run, corpus):

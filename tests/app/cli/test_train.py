@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from untilclick.app.cli.main import app
 
-from tests.app.loop.test_demo import TOY
 from tests.app.small_corpus import write_corpus
+from tests.app.toy_settings import TOY
 
 
 @pytest.fixture(scope="module")

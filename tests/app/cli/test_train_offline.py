@@ -75,7 +75,7 @@ def test_what_it_trained_is_exported_and_searches(place, trained):
     assert json.loads(added.stdout)["bundle"] == str(place / "models" / version)
     assert version == json.loads(exported.stdout)["version"]
     nowhere = call(place, "export", "--model", place / "run")
-    assert (nowhere.exit_code, "Say where to" in nowhere.stderr) == (2, True)
+    assert (nowhere.exit_code, "Name where to write" in nowhere.stderr) == (2, True)
 
 
 def test_a_run_without_a_model_is_one_sentence(place, tmp_path):

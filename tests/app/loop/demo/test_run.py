@@ -9,15 +9,12 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from untilclick.app.cli.demo import folder_name, program_name
 from untilclick.app.cli.main import app
-from untilclick.app.loop.demo import DemoConfig, run_demo
-from untilclick.app.loop.demo_ground import choose_topics
-from untilclick.app.loop.demo_memory import DemoMemory, StepRecord, step_key
+from untilclick.app.loop.demo.config import DemoConfig
+from untilclick.app.loop.demo.run import run_demo
 from untilclick.app.loop.simulation import SimulationConfig
 from untilclick.rewriter.config import (
     BaseConfig,
-    OfflineConfig,
     PolicyConfig,
     PPOConfig,
     RolloutConfig,
@@ -25,34 +22,13 @@ from untilclick.rewriter.config import (
     WarmStartConfig,
 )
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
-from untilclick.search.corpora.jsonl_docs import read_documents
-from untilclick.search.corpora.load import corpus_of
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
-from untilclick.search.records import Collection, Topic
 from untilclick.search.users.user import UserConfig
 
 from tests.app.small_corpus import write_corpus
+from tests.app.toy_settings import TOY
 
-TOY = """
-sessions = 60
-[policy]
-d_model = 32
-d_ff = 32
-[base]
-steps = 4
-[warm_start]
-epochs = 2
-[ppo]
-iterations = 3
-prompts_per_iteration = 8
-samples_per_prompt = 4
-validate_every = 1
-checkpoint_every = 1
-[evaluate]
-sessions = 10
-resamples = 50
-"""
 STEPS = ["Documents", "Search sessions", "Base model", "Warm start", "PPO", "Evaluation", "Bundle"]
 
 
@@ -190,50 +166,6 @@ def test_changed_settings_or_documents_start_the_affected_steps_anew(tmp_path):
     assert view.fresh == STEPS[:2]
 
 
-TOPIC = Topic("q1", "anchor storm", {"d003": 1})
-
-
-@pytest.fixture
-def documents(tmp_path):
-    return read_documents(write_corpus(tmp_path / "documents.jsonl"))
-
-
-def _collection(documents, queries, **splits):
-    return Collection(corpus_of("hand-made", documents), splits, queries)
-
-
-def test_a_collection_with_everything_is_used_as_it_is(documents):
-    collection = _collection(documents, "real", train=(TOPIC,), dev=(TOPIC,), test=(TOPIC,))
-    assert choose_topics(collection, 0) == (collection, collection, "dev", ())
-
-
-def test_made_topics_are_evaluated_on_test(documents):
-    collection = _collection(documents, "made", train=(TOPIC,), dev=(TOPIC,), test=(TOPIC,))
-    assert choose_topics(collection, 0)[2] == "test"
-
-
-def test_real_topics_without_dev_are_evaluated_on_test(documents):
-    assert choose_topics(_collection(documents, "real", train=(TOPIC,), test=(TOPIC,)), 0)[2] == "test"
-
-
-def test_without_training_topics_they_are_made_and_a_note_says_so(documents):
-    collection = _collection(documents, "real", test=(TOPIC,))
-    training, held_out, split, notes = choose_topics(collection, 0)
-    assert training.queries == "made"
-    assert training.topics["train"]
-    assert (held_out, split) == (collection, "test")
-    assert "made from its documents" in notes[0]
-
-
-def test_without_held_out_topics_they_are_made_and_a_note_says_so(documents):
-    collection = _collection(documents, "real", train=(TOPIC,))
-    training, held_out, split, notes = choose_topics(collection, 0)
-    assert training == collection
-    assert held_out.queries == "made"
-    assert split == "test"
-    assert "no held-out topics" in notes[0]
-
-
 def test_documents_that_are_not_there_leave_no_folder_and_no_title(tmp_path):
     """A mistyped name once left an empty folder and the title of a run that had not begun."""
     arguments = ["demo", "--data", tmp_path / "nosuch.jsonl", "--out", tmp_path / "run", "--no-serve"]
@@ -255,61 +187,3 @@ def test_few_held_out_topics_are_named_before_one_waits(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_demo(_config(tmp_path), view)
     assert "held out to evaluate on: the figures will say little" in view.notes[0]
-
-
-def test_too_few_documents_for_topics_are_a_clear_mistake(documents):
-    collection = Collection(corpus_of("three", documents[:1]), {}, "made")
-    with pytest.raises(DataError, match="too few documents"):
-        choose_topics(collection, 0)
-
-
-@pytest.mark.parametrize(
-    ("data", "name"),
-    [
-        ("stdlib", "stdlib"),
-        ("data/my set/", "my-set"),
-        ("docs.jsonl.gz", "docs"),
-        ("ir_datasets:beir/nfcorpus/test", "beir-nfcorpus-test"),
-    ],
-)
-def test_the_folder_is_named_after_the_data(data, name):
-    assert folder_name(data) == name
-
-
-def test_memory_knows_a_step_by_its_key_only(tmp_path):
-    memory = DemoMemory(tmp_path)
-    memory.keep("base", StepRecord("k1", True, "done", 1.5))
-    again = DemoMemory(tmp_path)
-    assert again.begun("base", "k1") == StepRecord("k1", True, "done", 1.5)
-    assert again.begun("base", "k2") is None
-    assert again.begun("ppo", "k1") is None
-
-
-def test_a_damaged_memory_remembers_nothing(tmp_path):
-    (tmp_path / "demo.json").write_text('{"base": ', encoding="utf-8")
-    assert DemoMemory(tmp_path).begun("base", "k1") is None
-
-
-def test_a_key_depends_on_the_key_before_and_on_every_setting():
-    keys = {
-        step_key("a", "ppo", PPOConfig()),
-        step_key("b", "ppo", PPOConfig()),
-        step_key("a", "base", PPOConfig()),
-        step_key("a", "ppo", PPOConfig(iterations=7)),
-    }
-    assert len(keys) == 4
-
-
-def test_a_key_is_the_one_of_version_0_1_0():
-    """Another key would have a finished demo train anew after an upgrade."""
-    settings = (PPOConfig(), OfflineConfig(), (PolicyConfig(), BaseConfig()))
-    keys = [step_key("a", "ppo", one) for one in settings]
-    assert keys == ["d6db169ce782f711", "da156edbdb4fb954", "e6617888aedd688a"]
-
-
-def test_commands_to_try_next_can_be_called_where_the_shell_does_not_find_the_program(monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    assert program_name(".venv/bin/untilclick") == ".venv/bin/untilclick"
-    assert program_name("/usr/lib/python3/pytest") == "untilclick"
-    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/untilclick")
-    assert program_name(".venv/bin/untilclick") == "untilclick"

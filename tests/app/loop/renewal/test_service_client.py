@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from untilclick.app.loop.service_client import ServiceCallError, activate, check_call
+from untilclick.app.loop.renewal.service_client import ServiceCallError, activate, check_call
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def test_a_version_is_activated(service):
         ("broken", "let me in", "is refused"),
         ("odd", "let me in", "500"),
         ("away", "let me in", "redirects to http://other.example/login; give that address"),
-        ("late", "let me in", "answers with v0 still, not with late"),
-        ("page", "let me in", "no service of this kind"),
+        ("late", "let me in", "still answers with v0, not with late"),
+        ("page", "let me in", "not an untilclick service"),
     ],
 )
 def test_a_refusal_is_told_in_the_words_of_the_service(service, version, key, said):
@@ -71,7 +71,7 @@ def test_a_service_that_is_away_is_named():
 
 @pytest.mark.parametrize("address", ["myservice", "http://", "ftp://host", "http://local host", "http://host:port"])
 def test_an_address_that_is_none_is_refused_before_any_call(address):
-    with pytest.raises(ServiceCallError, match="is no address"):
+    with pytest.raises(ServiceCallError, match="is not the address"):
         check_call(address, "key")
 
 

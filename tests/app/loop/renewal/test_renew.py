@@ -10,19 +10,19 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from untilclick.app.cli import renew
+from untilclick.app.cli import renew as command
 from untilclick.app.cli.main import app
-from untilclick.app.loop import renewal, service_client
+from untilclick.app.loop.renewal import renew as renewal
+from untilclick.app.loop.renewal import service_client
 from untilclick.app.settings.service import setting_places
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.logged_queries import need_of_query
-from untilclick.rewriter.evaluation import champion as judging
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 
-from tests.app.loop.test_demo import TOY
 from tests.app.small_corpus import write_corpus
+from tests.app.toy_settings import TOY
 
 pytest.importorskip("torch")
 
@@ -86,7 +86,7 @@ def test_from_few_sessions_a_version_knows_the_documents_alone(place, call, told
     made = (place / "run" / "base" / "stage.json").stat().st_mtime_ns
     ModelStore(place / "models").activate(first["version"])
     again = call("renew", "--source", "simulated")
-    assert "It is the version that answers already." in again.stdout
+    assert "It is the active version already." in again.stdout
     assert (place / "run" / "base" / "stage.json").stat().st_mtime_ns == made, "the base is used again"
 
 
@@ -101,7 +101,7 @@ def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, cal
         b = TopicValues(champion.name, rng.normal(0.5, 0.01, 50))
         return compare(a, b, "nDCG@10", rng)
 
-    monkeypatch.setattr(judging, "judge", judged)
+    monkeypatch.setattr(renewal, "judge", judged)
     call("simulate")
     live_log(place)
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
@@ -115,21 +115,21 @@ def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, cal
     record = json.loads((place / "run" / "ppo" / "stage.json").read_text())
     assert record["config"]["reward"] == "hindsight"
     assert told == ([("http://service:8000", found["version"], "let me in")] if better else [])
-    assert ("It is better, and answers now." if better else "It is worse") in done.stdout
+    assert ("It is better and now active." if better else "It is worse") in done.stdout
 
 
 def test_what_is_judged_by_is_not_learned_from_and_the_champion_is_a_version(place, call, told, monkeypatch):
     """Two versions of one log, the second of other settings: judged against the first, on needs kept from both."""
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
     learned, judges = [], []
-    train, judge = renewal._train_on, judging.judge
+    train, judge = renewal._train_on, renewal.judge
     monkeypatch.setattr(renewal, "_train_on", lambda *given: learned.append(given[2]) or train(*given))
 
     def judged(*given):
         judges.append(given[1:4])
         return judge(*given)
 
-    monkeypatch.setattr(judging, "judge", judged)
+    monkeypatch.setattr(renewal, "judge", judged)
     call("simulate")
     live_log(place)
     first = answer_of(call("renew", "--set", "ppo.iterations=1", "--json"))
@@ -148,7 +148,7 @@ def test_what_fails_when_the_service_is_told_is_said_after_the_judgement(place, 
         raise service_client.ServiceCallError("the service refused")
 
     monkeypatch.setattr(service_client, "activate", refuse)
-    monkeypatch.setattr(judging, "is_better", lambda found: True)
+    monkeypatch.setattr(renewal, "is_better", lambda found: True)
     call("simulate")
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
     done = call("renew", "--source", "simulated", *service, "--json")
@@ -159,7 +159,7 @@ def test_what_fails_when_the_service_is_told_is_said_after_the_judgement(place, 
 
 def test_a_version_is_not_activated_over_another_champion_than_it_was_judged_against(place, call, told, monkeypatch):
     """An operator may roll back or activate while a renewal judges."""
-    monkeypatch.setattr(judging, "is_better", lambda found: True)
+    monkeypatch.setattr(renewal, "is_better", lambda found: True)
     call("simulate")
     first = answer_of(call("renew", "--source", "simulated", "--json"))
     run = renewal.renew
@@ -173,7 +173,7 @@ def test_a_version_is_not_activated_over_another_champion_than_it_was_judged_aga
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
     done = call("renew", "--source", "simulated", "--seed", "1", *service)
     assert (done.exit_code, told) == (2, [])
-    assert f"{first['version']} answers now" in done.stderr
+    assert f"{first['version']} is active now" in done.stderr
 
 
 def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
@@ -185,7 +185,7 @@ def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
     monkeypatch.setattr(renewal, "_train_on", too_few)
     call("simulate")
     done = call("renew", "--source", "simulated")
-    assert (done.exit_code, "from the documents alone (too few needs)" in done.stdout) == (0, True)
+    assert (done.exit_code, "trained on the documents alone (too few needs)" in done.stdout) == (0, True)
 
 
 def test_a_run_folder_is_used_by_one_renewal_and_for_nothing_else(place, call):
@@ -207,7 +207,7 @@ def test_a_changed_policy_gets_a_base_of_its_own(place, call):
 
 
 def test_versions_are_judged_by_as_many_clauses_as_the_service_searches():
-    default = inspect.signature(renew.renew).parameters["clauses"].default
+    default = inspect.signature(command.renew).parameters["clauses"].default
     assert default == setting_places()["rewrite_clauses"].field.default
 
 

@@ -1,0 +1,114 @@
+"""The run of a demo: its steps in order, each once, with a view that shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from untilclick.app.loop.demo.collections import DemoCollections, open_collections
+from untilclick.app.loop.demo.config import DemoConfig
+from untilclick.app.loop.demo.memory import DemoMemory, StepRecord
+from untilclick.app.loop.demo.steps import DemoSteps, Step
+from untilclick.app.loop.evaluation import Evaluated, read_evaluated
+from untilclick.app.loop.step_key import step_key
+from untilclick.app.loop.torch_setup import set_up_torch
+from untilclick.app.terminal.progress import Update
+from untilclick.app.terminal.terminal import counted
+from untilclick.rewriter.evaluation.results import Results
+from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
+from untilclick.search.text.synonyms import note_on_synonyms
+from untilclick.search.version import program_version
+
+EXAMPLES = 3
+"""Number of example queries."""
+
+
+class View(Protocol):
+    """Shows the steps of a demo."""
+
+    def progress(self, label: str) -> AbstractContextManager[Update]:
+        """Show the progress of a step until the block ends."""
+
+    def step(self, number: int, total: int, title: str, record: StepRecord, *, fresh: bool) -> None:
+        """Show a finished step: finished by this call (`fresh`), or by an earlier one."""
+
+    def note(self, text: str) -> None:
+        """Show a remark."""
+
+
+@dataclass(frozen=True)
+class DemoOutcome:
+    """The results of a demo."""
+
+    config: DemoConfig
+    evaluated: Evaluated
+    examples: tuple[str, ...]
+    """Held-out queries as typed, to try."""
+
+
+def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
+    """Run the steps that no earlier call has finished; may be interrupted at any time.
+
+    Raises UntilclickError for whatever the user can correct.
+    """
+    set_up_torch()
+    started = time.perf_counter()
+    with view.progress("Reading documents"):
+        collections = open_collections(config.data, config.engine, config.seed, config.index)
+        config.out.mkdir(parents=True, exist_ok=True)
+    planned = DemoSteps(config, collections).in_order()
+    corpus = collections.training.collection.corpus
+    documents = counted(len(corpus.documents), "document", "documents")
+    line = f"{documents} of {config.data}, searched by {collections.training.engine.name}"
+    view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
+    for note in filter(None, (*collections.notes, _note_on_few_topics(collections), note_on_synonyms())):
+        view.note(note)
+    origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed))
+    _run_steps(planned, DemoMemory(config.out), origin, view)
+    evaluated = read_evaluated(config.evaluation)
+    return DemoOutcome(config, evaluated, example_queries(evaluated.results))
+
+
+def _note_on_few_topics(collections: DemoCollections) -> str:
+    """A warning, before the user waits, that the figures will say little; empty if there are topics enough."""
+    n = len(collections.held_out.collection.topics[collections.split])
+    if n >= FEW_TOPICS:
+        return ""
+    topics = counted(n, "topic", "topics")
+    return f"Only {topics} held out to evaluate on: the figures will say little. More documents give more."
+
+
+def _run_steps(planned: Sequence[Step], memory: DemoMemory, key: str, view: View) -> None:
+    total = len(planned) + 1  # the documents are the first
+    for i, step in enumerate(planned):
+        key = step_key(key, step.name, step.settings)
+        record = memory.started(step.name, key)
+        if record is not None and record.finished and step.artefact.exists():
+            view.step(i + 2, total, step.title, record, fresh=False)
+            continue
+        if record is None:  # new settings: the results of this step and of all later ones are out of date
+            for later in planned[i:]:
+                later.clear()
+        memory.save(step.name, StepRecord(key, finished=False))
+        started = time.perf_counter()
+        with view.progress(step.title) as update:
+            line = step.run(update)
+        record = StepRecord(key, True, line, round(time.perf_counter() - started, 2))
+        memory.save(step.name, record)
+        view.step(i + 2, total, step.title, record, fresh=True)
+
+
+def example_queries(results: Results) -> tuple[str, ...]:
+    """Held-out queries as typed, EXAMPLES at most: first those that PPO's rewrite ranks better, then any others."""
+    subject = "ppo" if "ppo" in results.figures else "bm25"
+
+    helped = [
+        row.typed
+        for row in results.topics
+        if row.outcomes[subject].applied
+        and row.outcomes[subject].values["nDCG@10"] > row.outcomes["bm25"].values["nDCG@10"]
+    ]
+    return tuple(dict.fromkeys([*helped, *(row.typed for row in results.topics)]))[:EXAMPLES]

@@ -1,0 +1,32 @@
+"""Documents into an OpenSearch cluster, before a service needs them: the work of `untilclick index`."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from untilclick.app.service.engine import open_opensearch
+from untilclick.app.settings.service import Settings
+from untilclick.app.terminal.terminal import Terminal
+from untilclick.search.corpora.load import load_corpus
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """An index that holds all documents."""
+
+    index: str
+    """Its name in the cluster."""
+    documents: int
+
+
+def index_documents(settings: Settings, data: str, terminal: Terminal) -> Indexed:
+    """Load the documents that the index lacks. Raises DataError, SettingsError, or EngineError if the cluster is away
+    or refuses."""
+    with terminal.progress("Reading documents"):
+        corpus = load_corpus(data)
+    with (
+        terminal.progress("Loading documents") as progress,
+        contextlib.closing(open_opensearch(settings, corpus, progress)) as engine,
+    ):
+        return Indexed(engine.index, len(corpus.documents))

@@ -1,0 +1,48 @@
+"""The configuration of a renewal: options, and one configuration per training stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
+from untilclick.search.records import Source
+
+Backend = Literal["builtin", "trlx"]
+
+
+@dataclass(frozen=True)
+class RenewalConfig:
+    """What a version is trained on and compared with."""
+
+    data: str
+    """Source of the documents."""
+    log: str
+    """Address of the session log."""
+    models: Path
+    """The service's folder of versions."""
+    out: Path
+    """Run folder; its base is used again as long as documents, settings and program are the same."""
+    engine: str
+    """Engine by name."""
+    seed: int
+    """Seed of all random numbers."""
+    source: Source | None
+    """Sessions of this source are used; None: all sessions."""
+    policy: PolicyConfig
+    base: BaseConfig
+    warm_start: WarmStartConfig
+    ppo: PPOConfig
+    """PPO on a log whose sessions name topics."""
+    ppo_of_clicks: PPOConfig
+    """PPO on any other log."""
+    backend: Backend
+    """Training loop of PPO."""
+    clauses: int
+    """The heaviest clauses of a rewritten query that are searched, in the comparison as in the service."""
+
+    @property
+    def run(self) -> RunConfig:
+        """What the training stages read and where they write."""
+        return RunConfig(self.out, self.data, self.log, self.engine, self.seed)

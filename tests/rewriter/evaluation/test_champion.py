@@ -39,20 +39,20 @@ def judged(engine, new, old, given):
 
 
 def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
-    found = judged(engine, KNOWING, None, queries())
-    assert (found.a, found.b, found.measure, found.n) == ("new", "old", "nDCG@10", N)
-    assert found.difference == pytest.approx(1 - 1 / np.log2(3))
-    assert is_better(found)
-    lost = judged(engine, None, KNOWING, queries())
-    assert (is_better(lost), is_worse(lost), is_worse(found)) == (False, True, False)
+    comparison = judged(engine, KNOWING, None, queries())
+    assert (comparison.a, comparison.b, comparison.measure, comparison.n) == ("new", "old", "nDCG@10", N)
+    assert comparison.difference == pytest.approx(1 - 1 / np.log2(3))
+    assert is_better(comparison)
+    reverse = judged(engine, None, KNOWING, queries())
+    assert (is_better(reverse), is_worse(reverse), is_worse(comparison)) == (False, True, False)
     assert judged(engine, KNOWING, KNOWING, queries()).difference == 0
 
 
 def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
     """Whoever puts documents first that nobody was shown is not blamed for their lack of clicks."""
     alone = frozenset(f"a{i:02d}" for i in range(N))
-    found = judged(engine, KNOWING, None, queries(alone))
-    assert (found.difference, found.wins, found.losses) == (0, 0, 0)
+    comparison = judged(engine, KNOWING, None, queries(alone))
+    assert (comparison.difference, comparison.wins, comparison.losses) == (0, 0, 0)
     both = alone | {f"b{i:02d}" for i in range(N)}
     assert judged(engine, KNOWING, MISLED, queries(both)).difference > 0.3
 
@@ -73,8 +73,8 @@ def test_queries_of_one_need_count_once(engine):
     shown = frozenset({"a00", "b00"})
     same = [JudgedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
     knowing = TableRewriter({one.request.query: ("meant0",) for one in same})
-    found = judged(engine, knowing, None, same)
-    assert (found.n, found.wins) == (1, 1)
+    comparison = judged(engine, knowing, None, same)
+    assert (comparison.n, comparison.wins) == (1, 1)
     topic = [JudgedQuery(RewriteRequest(f"typed{i}"), {"a00": 1, "a01": 1}) for i in range(2)]
     assert judged(engine, KNOWING, None, topic).n == 1
 
@@ -129,6 +129,6 @@ def test_a_need_is_on_the_same_side_for_every_version():
 
 
 def test_what_is_judged_by_has_nothing_to_do_with_what_a_stage_stops_by():
-    parted = kept_for_judging([session(i, f"need {i}") for i in range(2000)])
-    again = split_sessions(parted.training, 0.1)
-    assert 0.07 < len(again.validation) / len(parted.training) < 0.13
+    split = kept_for_judging([session(i, f"need {i}") for i in range(2000)])
+    again = split_sessions(split.training, 0.1)
+    assert 0.07 < len(again.validation) / len(split.training) < 0.13

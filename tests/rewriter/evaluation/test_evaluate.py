@@ -45,17 +45,17 @@ def results(config):
 
 
 def test_results_file_has_the_fields_of_the_contract(results, config):
-    found = json.loads(write_results(config.out, results).read_text())
-    assert {"data", "split", "engine", "seed", "n_topics", "systems", "comparisons"} <= set(found)
-    assert (found["data"], found["split"], found["engine"], found["seed"], found["n_topics"]) == (
+    content = json.loads(write_results(config.out, results).read_text())
+    assert {"data", "split", "engine", "seed", "n_topics", "systems", "comparisons"} <= set(content)
+    assert (content["data"], content["split"], content["engine"], content["seed"], content["n_topics"]) == (
         "toy",
         "dev",
         "toy",
         7,
         5,
     )
-    assert set(found["systems"]["ppo"]) == {"nDCG@10", "RR@10", "R@100", "Success@10"}
-    assert set(found["comparisons"][0]) == {
+    assert set(content["systems"]["ppo"]) == {"nDCG@10", "RR@10", "R@100", "Success@10"}
+    assert set(content["comparisons"][0]) == {
         "a", "b", "measure", "difference", "ci95", "p", "wins", "losses", "harmed_share", "n",
     }  # fmt: skip
 

@@ -90,11 +90,11 @@ def test_parameters_are_chosen_on_topics_that_the_estimate_has_not_seen_and_all_
             seen.extend(queries)
             return super().search(queries, k)
 
-    found = association_of(TYPED, ENGINE.index, vectors, Watched(), most=200)
+    system = association_of(TYPED, ENGINE.index, vectors, Watched(), most=200)
     assert seen
     assert all(query == WeightedQuery.of("sort list") for query in seen)
-    assert found.associations.word_ids.keys() >= {"sort", "timestamp", "opn"}
-    assert ENGINE.search([found([TYPED[4]])[0].query], 1)[0][0].doc_id == "d2"
+    assert system.associations.word_ids.keys() >= {"sort", "timestamp", "opn"}
+    assert ENGINE.search([system([TYPED[4]])[0].query], 1)[0][0].doc_id == "d2"
 
 
 def test_the_product_stays_sparse():

@@ -84,8 +84,8 @@ def test_other_queries_are_searched_as_typed(query):
 def test_sessions_of_reported_topics_are_left_out_and_counted(caplog):
     sessions = [session(0, "a", "b", topic_id="t1"), session(1, "c", "d", topic_id="t2"), session(2, "e", "f")]
     with caplog.at_level(logging.WARNING):
-        found = successor_of(sessions, {"t1"}, ParameterChoice(ENGINE, []))
-    assert found.successors == {"c": "d", "e": "f"}
+        system = successor_of(sessions, {"t1"}, ParameterChoice(ENGINE, []))
+    assert system.successors == {"c": "d", "e": "f"}
     assert "left out 1 sessions of the log" in caplog.text
 
 
@@ -95,5 +95,5 @@ def test_the_choice_knows_no_session_of_the_topics_that_it_is_made_on(topic_id, 
     means nothing for new needs. All sessions count in the end."""
     typed = "socket send bytes server"
     choice = ParameterChoice(ENGINE, [TypedTopic(Topic("t", typed, {"d5": 1}), typed)])
-    found = successor_of([session(0, typed, "text*", topic_id=topic_id)], set(), choice)
-    assert found == Successor({typed: "text"}, SuccessorSettings(mode))
+    system = successor_of([session(0, typed, "text*", topic_id=topic_id)], set(), choice)
+    assert system == Successor({typed: "text"}, SuccessorSettings(mode))

@@ -1,1 +1,1 @@
-"""From text to terms: analysis, spelling, synonyms, near-duplicates, and counts of terms in a corpus."""
+"""From text to terms: analysis, spelling correction, synonyms, near duplicates, and the term counts of a corpus."""

@@ -1,7 +1,7 @@
-"""The largest of some weights, with ties broken by a rule.
+"""The n largest of some weights, with a rule for ties.
 
-`numpy.argpartition` alone would leave ties to the library's version; which of two equally heavy terms stands for a
-document or a query must not depend on that.
+`numpy.argpartition` alone breaks ties differently in different versions of numpy. Which of two equally heavy terms
+represents a document or a query must not depend on that.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ def heaviest(
     """
     places = np.arange(weights.size)
     if 0 < n < weights.size:  # only the n-th largest and what is not smaller needs sorting
-        places = np.flatnonzero(weights >= np.partition(weights, -n)[-n])
+        places = np.flatnonzero(weights >= np.partition(weights, -n)[-n])  # (n or more, with ties,)
     if ties is not None:
         ranks = ties[places] if isinstance(ties, np.ndarray) else np.array([ties[place] for place in places.tolist()])
         places = places[np.argsort(ranks, kind="stable")]
+    # A stable sort leaves equal weights in the order of the lines above.
     return places[np.argsort(-weights[places], kind="stable")[:n]]

@@ -1,8 +1,7 @@
-"""Which term occurs how often in which document, as one sparse matrix, with a readable word for every term.
+"""The counts of terms in documents, as one sparse matrix, with a readable word for every term.
 
-This is the in-memory view of a corpus that the policy's vocabulary, the warm start, the spelling dictionary and the
-batched reward share. It is not an engine: ranking lives in `untilclick.search.engines.bm25` and
-`untilclick.search.engines`.
+The policy's vocabulary, the warm start, the spelling dictionary and the batched reward share this view of a corpus,
+which is held in memory. It does not rank documents; the engines (`untilclick.search.engines`) do.
 """
 
 from __future__ import annotations
@@ -22,48 +21,51 @@ from untilclick.search.text.analysis import term_of, words
 
 @dataclass(frozen=True, eq=False)
 class TermIndex:
-    """Term counts of a corpus. Term ids are 0..V-1 in alphabetical order of the terms, so equal corpora give
-    equal ids."""
+    """Term counts of a corpus of D documents and V terms.
+
+    A term's id is its place 0..V-1 in the alphabetical order of the terms, so equal corpora give equal ids.
+    """
 
     doc_ids: tuple[str, ...]
+    """(D,) ids of the documents, in corpus order."""
     terms: tuple[str, ...]
-    """Index terms (stems) by term id."""
+    """(V,) index terms (stems), by term id."""
     surfaces: tuple[str, ...]
-    """The most frequent surface word of each term; `analysis.term_of(surfaces[i]) == terms[i]`."""
+    """(V,) the most frequent surface word of each term; `analysis.term_of(surfaces[i]) == terms[i]`."""
     counts: csr_array
     """(D, V) float32, occurrences of each term in each document."""
     word_counts: Mapping[str, int]
-    """Surface word -> occurrences in the corpus, stop words excluded."""
+    """Surface word -> occurrences in the corpus, without stop words."""
 
     @classmethod
     def build(cls, corpus: Corpus) -> TermIndex:
-        """Count the terms of every document; an empty document becomes an empty row."""
+        """Count the terms of every document of a corpus. An empty document becomes an empty row."""
         return cls.from_documents(corpus.documents)
 
     @classmethod
     def from_documents(cls, documents: Iterable[Document]) -> TermIndex:
-        """Count the terms of the documents, in their order."""
+        """Count the terms of documents; the rows have the order of the documents."""
         doc_ids: list[str] = []
         bags: list[Counter[str]] = []
         word_counts: Counter[str] = Counter()
         for document in documents:
-            found = Counter(words(document.content))
-            word_counts.update(found)
-            bag: Counter[str] = Counter()
-            for word, count in found.items():
+            document_words = Counter(words(document.content))
+            word_counts.update(document_words)
+            bag: Counter[str] = Counter()  # term -> occurrences in this document
+            for word, count in document_words.items():
                 if (term := term_of(word)) is not None:
                     bag[term] += count
             doc_ids.append(document.doc_id)
             bags.append(bag)
-        kept = {word: count for word, count in word_counts.items() if term_of(word) is not None}
-        surfaces = _surfaces(kept)
+        indexed = {word: count for word, count in word_counts.items() if term_of(word) is not None}
+        surfaces = _surfaces(indexed)
         terms = tuple(sorted(surfaces))
         return cls(
             doc_ids=tuple(doc_ids),
             terms=terms,
             surfaces=tuple(surfaces[term] for term in terms),
             counts=_count_matrix(bags, terms),
-            word_counts=kept,
+            word_counts=indexed,
         )
 
     @cached_property
@@ -78,7 +80,7 @@ class TermIndex:
 
     @cached_property
     def doc_lengths(self) -> NDArray[np.float32]:
-        """(D,) number of indexed tokens of each document."""
+        """(D,) number of indexed tokens in each document."""
         return np.asarray(self.counts.sum(axis=1), dtype=np.float32).ravel()
 
     @cached_property
@@ -88,18 +90,19 @@ class TermIndex:
 
 
 def _surfaces(word_counts: Mapping[str, int]) -> dict[str, str]:
-    """Term -> its most frequent surface word; ties go to the alphabetically first."""
+    """Term -> its most frequent surface word; of equally frequent words the alphabetically first."""
     best: dict[str, str] = {}
     for word in sorted(word_counts, key=lambda w: (-word_counts[w], w)):
         term = term_of(word)
-        assert term is not None
+        assert term is not None  # only words with a term are counted
         best.setdefault(term, word)
     return best
 
 
 def _count_matrix(bags: list[Counter[str]], terms: tuple[str, ...]) -> csr_array:
+    """(D, V) float32 from the term counts of D documents, built as CSR arrays: lists of triples take more memory."""
     ids = {term: i for i, term in enumerate(terms)}
-    indptr = np.cumsum([0] + [len(bag) for bag in bags])
+    indptr = np.cumsum([0] + [len(bag) for bag in bags])  # (D + 1,), where each document's entries begin
     indices = np.fromiter((ids[term] for bag in bags for term in bag), dtype=np.int32, count=int(indptr[-1]))
     data = np.fromiter((n for bag in bags for n in bag.values()), dtype=np.float32, count=int(indptr[-1]))
     matrix = csr_array((data, indices, indptr), shape=(len(bags), len(terms)))

@@ -117,6 +117,7 @@ def test_a_saved_corrector_answers_alike(spelling, tmp_path):
         '{"format": 1}',
         '{"format": 99, "min_count": 1, "words": {}}',
         '{"format":1,"min_count":1,"words":3}',
+        '{"format":1,"min_count":1,"words":{"word":"many"}}',
     ],
 )
 def test_a_file_of_something_else_is_refused(tmp_path, content):

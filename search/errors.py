@@ -1,18 +1,19 @@
-"""The exceptions callers may catch.
+"""The exceptions that callers may catch.
 
-    UntilclickError             anything a user or a file can cause; its text is one sentence with the remedy
-    ├── DataError               a corpus, topic, judgment or log file that cannot be read as it stands
-    ├── EngineError             an index or search server that cannot answer
-    │   └── UnknownDocumentError  an id that the index does not hold
-    ├── LogError                a session log that cannot be read or written
-    │   ├── LogAwayError          its database cannot be used now: away, locked, full; worth another try
-    │   └── LogRecordError        it can never hold this record
-    ├── ModelError              a model folder or bundle that cannot be used
-    └── MissingDependencyError  an optional package that is not installed
+    UntilclickError             base class: whatever a user or a file can cause; the text names the remedy
+    ├── DataError               a data file (documents, topics, judgments, log) is broken or cannot be written
+    ├── EngineError             an index or search server cannot answer
+    │   └── UnknownDocumentError  the index does not hold a document of this id
+    ├── LogError                a session log cannot be read or written
+    │   ├── LogAwayError          its database is unreachable, locked or full at the moment; a later try may succeed
+    │   └── LogRecordError        the log can never hold this record
+    ├── ModelError              a model folder or bundle cannot be used
+    ├── SecretFileError         a file that should hold a secret is unreadable or empty
+    └── MissingDependencyError  an optional package is not installed
 
-The service adds its own, all of them UntilclickErrors: `SettingsError`, `ClickTokenError`, `SpoolError`,
-`FixedDocumentsError`, and of the versions `UnknownVersionError`, `RefusedVersionError` and `NoModelFolderError`.
-Programming mistakes inside the package stay `AssertionError`, `TypeError` and so on: nobody should catch those.
+`SecretFileError` is defined in `files/secret_files.py`. The packages `rewriter` and `app` define their own
+subclasses of these beside the code that raises them, such as `SettingsError`, `SpoolError` and `UnknownVersionError`.
+Mistakes in the program itself stay `AssertionError`, `TypeError` and so on, which callers should not catch.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ class UntilclickError(Exception):
 
 
 class DataError(UntilclickError):
-    """A data file is broken. The text names file, line, value and remedy."""
+    """A data file is broken or cannot be written. The text names file, line, value and remedy."""
 
     @classmethod
     def at(cls, path: Path | str, line: int | None, problem: str, remedy: str) -> DataError:
-        """Build the sentence `path:line: problem. remedy`; `line` is 1-based, None for the file as a whole."""
+        """An error with the text `path:line: problem. remedy`. `line` is 1-based; None means the whole file."""
         place = f"{path}:{line}" if line is not None else f"{path}"
         return cls(f"{place}: {problem}. {remedy}")
 
@@ -39,7 +40,7 @@ class EngineError(UntilclickError):
 
 
 class UnknownDocumentError(EngineError):
-    """An index was asked for a document that it does not hold."""
+    """An index does not hold the requested document."""
 
 
 class LogError(UntilclickError):
@@ -47,11 +48,11 @@ class LogError(UntilclickError):
 
 
 class LogAwayError(LogError):
-    """The database of a session log cannot be used at this moment: it is away, locked or full."""
+    """The database of a session log cannot be used at the moment: it is unreachable, locked or full."""
 
 
 class LogRecordError(LogError):
-    """A session log cannot hold a record, whatever the state of its database."""
+    """A session log cannot hold a record, for a reason that lies in the record."""
 
 
 class ModelError(UntilclickError):
@@ -59,9 +60,9 @@ class ModelError(UntilclickError):
 
 
 class MissingDependencyError(UntilclickError):
-    """An optional package is not installed; the text says which extra brings it."""
+    """An optional package is not installed. The text names the extra that installs it."""
 
     @classmethod
     def of(cls, package: str, extra: str) -> MissingDependencyError:
-        """Name the missing package and the extra that brings it."""
+        """An error that names the missing package and the extra that installs it."""
         return cls(f"The package {package} is not installed. Install it with: pip install 'untilclick[{extra}]'")

@@ -1,7 +1,7 @@
-"""The nouns that cross module borders: frozen dataclasses, no behaviour beyond construction.
+"""The records that modules exchange: frozen dataclasses and NamedTuples, almost without behaviour.
 
-Grades, ranks and times have one meaning everywhere: a grade is a non-negative integer (0 = not relevant), a rank
-is 1-based, a time is seconds since the epoch (UTC) as a float.
+Grades, ranks and times mean the same everywhere: a grade is a non-negative integer (0 = not relevant), a rank is
+1-based, and a time is a float, in seconds since the epoch (UTC).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 Source = Literal["simulated", "live"]
 
 TOPIC_ATTRIBUTE = "topic_id"
-"""Turn attribute with the `topic_id` of a simulated user's topic; turns of visitors lack it."""
+"""Name of the turn attribute that holds the `topic_id` of a simulated user's topic. Turns of visitors lack it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One retrievable unit of a corpus."""
+    """A document of a corpus, the unit that is retrieved."""
 
     doc_id: str
     title: str
@@ -27,35 +27,36 @@ class Document:
 
     @property
     def content(self) -> str:
-        """What engines index: title and text."""
+        """The text that engines index: the title and the text."""
         return f"{self.title} {self.text}" if self.title else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A need: a query that states it and the documents that satisfy it."""
+    """An information need: the query that states it and the documents that satisfy it."""
 
     topic_id: str
     query: str
     relevance: Mapping[str, int] = field(hash=False)
-    """doc_id -> grade; absent documents have grade 0."""
+    """doc_id -> grade. Documents that are not listed have grade 0."""
     history: tuple[str, ...] = ()
-    """Queries typed before this one in the same session, oldest first."""
+    """Queries typed earlier in the same session, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedQuery:
-    """A query as weighted clauses: the score of a document is the sum of weight x BM25(clause text)."""
+    """A query of weighted clauses. The score of a document is the sum of weight x BM25(text) over the clauses."""
 
     clauses: tuple[tuple[str, float], ...]
+    """(text, weight) pairs; a weight is >= 0."""
 
     @classmethod
     def of(cls, text: str) -> WeightedQuery:
-        """A plain query: one clause of weight 1."""
+        """A plain query: one clause with weight 1."""
         return cls(((text, 1.0),))
 
     def heaviest(self, n: int) -> WeightedQuery:
-        """Its n heaviest clauses, in their order; of equals the earlier."""
+        """The query with only its n heaviest clauses, in their order; of equally heavy clauses the earlier stays."""
         if len(self.clauses) <= n:
             return self
         order = sorted(range(len(self.clauses)), key=lambda i: -self.clauses[i][1])
@@ -63,19 +64,19 @@ class WeightedQuery:
 
 
 class ScoredDoc(NamedTuple):
-    """One entry of a ranking. Scores of different engines are not comparable."""
+    """An entry of a ranking. Scores of different engines are not comparable."""
 
     doc_id: str
     score: float
 
 
 class Feedback(NamedTuple):
-    """What the first documents of a query say, see `SearchEngine.feedback_terms`."""
+    """The relevance model of the first documents of a query, see `SearchEngine.feedback_terms`."""
 
     terms: list[tuple[str, float]]
     """Surface words with weights that sum to 1, heaviest first."""
     scores: list[float]
-    """Of the documents, best first."""
+    """Scores of the documents, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +91,28 @@ class Click:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One query of a search session: what was typed, what was searched instead, what was shown and clicked."""
+    """One query of a search session: the typed and the searched query, the shown documents and the clicks."""
 
     query_id: str
     step: int
     """0-based position within the session."""
     query: str
     rewrite: str | None
-    """The rewritten query that was searched, or None when the query was searched as typed."""
+    """The rewritten query that was searched; None if the query was searched as typed."""
     shown: tuple[str, ...]
-    """doc_ids in rank order; `shown[0]` has rank 1."""
+    """doc_ids of the shown documents in order of rank; `shown[0]` has rank 1."""
     clicks: tuple[Click, ...]
     time: float
     attributes: Mapping[str, str | int | float | bool | None] = field(default_factory=dict, hash=False)
-    """What has no column of its own: rewriter version, reason, propensity, topic of a simulated user."""
+    """Further values by name: rewriter version, reason, propensity, topic of a simulated user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The turns of one visitor with one need, in order; ends at the first satisfying click or is abandoned."""
+    """The turns of one visitor with one need, in order.
+
+    A session ends with the first click that satisfies the need, or the visitor abandons it.
+    """
 
     session_id: str
     source: Source
@@ -117,38 +121,38 @@ class Session:
 
     @property
     def clicked(self) -> tuple[str, ...]:
-        """doc_ids clicked anywhere in the session, in order of time."""
+        """doc_ids of all clicks of the session, in order of time."""
         return tuple(click.doc_id for turn in self.turns for click in turn.clicks)
 
     @property
     def abandoned(self) -> bool:
-        """True when nothing was clicked."""
+        """Whether the session has no click."""
         return not self.clicked
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The documents of one source."""
+    """The documents of one source, in order."""
 
     source: str
-    """The `--data` argument it came from."""
+    """The source as given by `--data`, such as `stdlib` or a path."""
     documents: tuple[Document, ...]
     fingerprint: str
-    """First 16 hex digits of the SHA-256 over all documents in order; equal content gives equal fingerprints."""
+    """First 16 hex digits of the SHA-256 over all documents in order, so equal documents give equal fingerprints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A corpus with topics per split."""
+    """A corpus and its topics by split."""
 
     corpus: Corpus
     topics: Mapping[str, tuple[Topic, ...]] = field(hash=False)
-    """Split name (`train`, `dev`, `test`) -> topics. A split that the source lacks is absent."""
+    """Name of the split (`train`, `dev`, `test`) -> topics. A split that the source lacks is absent."""
     queries: Literal["real", "made"]
-    """`real`: topic queries were typed by people and are searched verbatim first. `made`: they were made from
-    documents, and a simulated user types them with its own noise."""
+    """The origin of the topics' queries. `real`: people typed them; a simulated user first types them verbatim.
+    `made`: they were made from documents; a simulated user types them with misspellings and other noise."""
 
     @property
     def all_topics(self) -> tuple[Topic, ...]:
-        """Those of every split."""
+        """The topics of all splits."""
         return tuple(topic for split in self.topics.values() for topic in split)

@@ -1,4 +1,4 @@
-"""Which version of the program this is."""
+"""The version of the installed program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def program_version() -> str:
-    """The installed version; `unknown` where the program runs without being installed."""
+    """The version of the installed package, such as `0.1.0`; `unknown` if the program is not installed."""
     try:
         return version("untilclick")
     except PackageNotFoundError:

@@ -1,1 +1,1 @@
-"""Reading and writing files: lines, JSON records, secrets, and files that appear whole or not at all."""
+"""Files: text lines, JSON records and secrets are read; files are written whole or not at all."""

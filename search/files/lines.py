@@ -1,7 +1,7 @@
-"""Text files line by line, with a bound on the length of a line, and JSON objects out of such lines.
+"""Text files line by line, with a limit on the length of a line, and JSON objects from such lines.
 
-Every reader of user files goes through here, so that a broken file is always reported with its name and line, and so
-that a line of a hundred megabytes is refused without being read into memory. What the objects mean is not known here.
+All readers of data files use this module. A broken file is therefore always reported with its name and line, and a
+line of a hundred megabytes is refused without being read into memory. The readers give the objects their meaning.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import IO, cast
 from untilclick.search.errors import DataError
 
 MAX_LINE_BYTES = 16 * 2**20
-"""Longest line that is accepted, in bytes without the line end."""
+"""Maximum length of a line, in bytes without the line end."""
 
 
 def read_lines(path: Path, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, str]]:
-    """Yield (1-based line number, text without line end) of a UTF-8 file, `.gz` decompressed on the way.
+    """Yield (1-based line number, text without line end) of a UTF-8 file; a `.gz` file is decompressed.
 
-    Blank lines are passed over; an empty file yields nothing. A byte order mark at the start is dropped.
+    Blank lines are skipped but counted. An empty file yields nothing. A byte order mark at the start is dropped.
 
-    Raises DataError: no such file, unreadable, not UTF-8, a line of more than `limit` bytes, a damaged gzip file.
+    Raises DataError if the file does not exist, cannot be read, is not UTF-8, is a damaged gzip file, or has a line
+    of more than `limit` bytes.
     """
     with _opened(path) as lines:
         number = 0
@@ -37,14 +38,16 @@ def read_lines(path: Path, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, s
 
 
 def read_objects(path: Path, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield (line number, JSON object) of a JSON-lines file; raises `DataError` as `read_lines` does, and for a line
-    that is not a JSON object."""
+    """Yield (1-based line number, JSON object) of a JSON-lines file.
+
+    Raises DataError as `read_lines` does, and for a line that is not a JSON object.
+    """
     for number, text in read_lines(path, limit):
         yield number, _parsed(text, path, number)
 
 
 def existing(path: Path) -> Path | None:
-    """The path itself, or its gzipped form `path.gz`, whichever exists; None where neither does."""
+    """The path, or else its compressed form `path.gz`, whichever is a file; None if neither is."""
     return next((p for p in (path, path.with_name(path.name + ".gz")) if p.is_file()), None)
 
 
@@ -56,7 +59,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataError.at(path, None, "no such file", "Check the path") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError.at(path, None, f"cannot be opened ({reason})", "Check the path and its rights") from None
+        raise DataError.at(path, None, f"cannot be opened ({reason})", "Check the path and its permissions") from None
     with raw:
         if path.suffix != ".gz":
             yield raw
@@ -66,16 +69,16 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _next_line(lines: IO[bytes], path: Path, number: int, limit: int) -> bytes:
-    """The next raw line, b"" at the end of the file."""
+    """The next line as bytes; b"" at the end of the file."""
     try:
-        raw = lines.readline(limit + 2)
+        raw = lines.readline(limit + 2)  # long enough to tell that a line is too long
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        remedy = "The file is cut off or is not gzip; fetch or compress it again"
+        remedy = "The file is cut off or not gzip; fetch or compress it again"
         raise DataError.at(path, number, f"damaged gzip data ({error})", remedy) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError.at(path, number, f"cannot be read ({reason})", "Check the file and its rights") from None
-    raw = raw.removesuffix(b"\n") or raw
+        raise DataError.at(path, number, f"cannot be read ({reason})", "Check the file and its permissions") from None
+    raw = raw.removesuffix(b"\n") or raw  # an empty line stays b"\n": b"" is the end of the file
     if len(raw) > limit:
         remedy = "Split the record, or check that the file is JSON lines with one record a line"
         raise DataError.at(path, number, f"the line is longer than {limit:,} bytes", remedy)
@@ -105,6 +108,6 @@ def _parsed(text: str, path: Path, number: int) -> dict[str, object]:
 
 
 def shown(value: object, width: int = 60) -> str:
-    """A value as an error message shows it: its repr, cut to `width` characters."""
+    """The value for an error message: its repr, shortened to `width` characters."""
     text = repr(value)
     return text if len(text) <= width else text[: width - 3] + "..."

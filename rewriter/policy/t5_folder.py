@@ -6,13 +6,12 @@
     value_head.safetensors policy.json                     value head; decoding
     memory.safetensors                                     the memory of documents, where there is one
 
-Folders are written beside their place and renamed, so that a reader never sees half of one.
+The folders of stages appear whole or not at all, see `untilclick.search.files.whole_files.whole_folder`.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,29 +33,6 @@ from untilclick.search.errors import ModelError
 _POLICY_FILE = "policy.json"
 _VALUE_FILE = "value_head.safetensors"
 MEMORY_FILE = "memory.safetensors"
-
-
-@contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes the place of `folder` when the block ends without an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
-    try:
-        yield new
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        try:
-            new.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:

@@ -15,7 +15,7 @@ from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.log_space import TINY
 from untilclick.rewriter.policy.document_memory import DocumentMemory
 from untilclick.rewriter.policy.models import open_rewriter
-from untilclick.rewriter.policy.t5_folder import atomic_folder, without_progress_bars
+from untilclick.rewriter.policy.t5_folder import without_progress_bars
 from untilclick.rewriter.serving.bundle import (
     FORMATS,
     MEMBERS_FOLDER,
@@ -34,6 +34,7 @@ from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.stages.record import latest_stage, member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
+from untilclick.search.files.whole_files import whole_folder
 
 Quantization = Literal["int8", "float32"]
 
@@ -58,7 +59,7 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
     folder = latest_stage(config.model)
     record = read_stage(folder)
     spelling = (opened or _opened(config.data or record.data, record.fingerprint)).spelling
-    with atomic_folder(config.bundle) as new:
+    with whole_folder(config.bundle) as new:
         members = member_folders(folder)
         for member in members:
             _write_model(member, new / MEMBERS_FOLDER / member.name, config.quantization)

@@ -27,12 +27,13 @@ from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
-from untilclick.rewriter.policy.t5_folder import atomic_folder
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.training.validation import BlendChoice
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
+from untilclick.search.files.json_records import read_record
+from untilclick.search.files.whole_files import whole_folder
 from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"
@@ -65,9 +66,8 @@ class StageRecord:
 def read_stage(folder: Path) -> StageRecord:
     """Read `stage.json`. Raises ModelError when the folder is no finished stage."""
     try:
-        content = json.loads((folder / STAGE_FILE).read_text(encoding="utf-8"))
-        return StageRecord(**{**content, "blend": BlendSettings(**content["blend"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return read_record(StageRecord, folder / STAGE_FILE)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{folder} is not a finished training stage ({error}); train it first") from error
 
 
@@ -130,7 +130,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         figures={**outcome.figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
         code_version=program_version(),
     )
-    with atomic_folder(folder) as new:
+    with whole_folder(folder) as new:
         yield new
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
         _remove_going_on(folder)

@@ -17,8 +17,9 @@ from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.policy.models import save_model
 from untilclick.rewriter.policy.subword import SubwordVocabulary
 from untilclick.rewriter.policy.t5 import T5Policy
-from untilclick.rewriter.policy.t5_folder import atomic_folder
 from untilclick.rewriter.trlx.processes import Processes
+from untilclick.search.files.json_records import read_record
+from untilclick.search.files.whole_files import whole_folder
 
 BEST_FOLDER = "best_checkpoint"
 """Beneath the checkpoint folder: the weights of the best evaluation, as a model folder."""
@@ -60,7 +61,7 @@ def keep_best(
     folder: Path, policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, evaluation: Evaluation
 ) -> None:
     """Write weights and their evaluation into the place of those before, all or nothing."""
-    with atomic_folder(folder) as new:
+    with whole_folder(folder) as new:
         save_model(policy, vocabulary, new)
         (new / EVALUATION_FILE).write_text(json.dumps(evaluation._asdict()), encoding="utf-8")
 
@@ -68,7 +69,6 @@ def keep_best(
 def kept_evaluation(folder: Path) -> Evaluation:
     """The evaluation of the weights in a folder; the default where there are none, or none that say."""
     try:
-        content = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
-        return Evaluation(float(content["reward"]), int(content["step"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_record(Evaluation, folder / EVALUATION_FILE)
+    except (OSError, ValueError):
         return Evaluation()

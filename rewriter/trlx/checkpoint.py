@@ -29,6 +29,7 @@ from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.training.weights import BestScore
 from untilclick.search.errors import ModelError
+from untilclick.search.files.whole_files import whole_file
 
 MARKER = "untilclick.pt"
 _REMEDY = "remove it to go on from an earlier one, or start over with --anew"
@@ -200,10 +201,9 @@ def rank_file(folder: Path, rank: int) -> Path:
 
 
 def write(content: Mapping[str, object], path: Path) -> None:
-    """Write a file that is there whole or not at all."""
-    new = path.with_name(f".{path.name}.new")
-    torch.save(dict(content), new)
-    new.replace(path)
+    """Write numbers and tensors into a file, whole or not at all."""
+    with whole_file(path) as file:
+        torch.save(dict(content), file.buffer)
 
 
 def read(path: Path) -> dict[str, Any]:  # Any: numbers, tensors, random states

@@ -1,6 +1,7 @@
-"""Writing files whole or not at all: a reader never finds half of a file under its name, not even after a crash.
+"""Writing files and folders whole or not at all: a reader never finds half of one under its name.
 
-A file is written beside its place under another name, brought to the disk, and renamed. Formats and records are not
+They are written beside their place under another name and renamed. The content of a file reaches the disk before its
+name does, so that the file is whole even after a crash. Formats and records are not
 known here. The packages `atomicwrites` (no longer maintained) and `safer` (no fsync) do not serve.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,3 +53,30 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Make a new folder to write into, which takes the place of `folder` when the block ends without an error.
+
+    Missing folders above it are made, and an older folder is replaced with all that it holds. If the block raises, or
+    the new folder cannot take the place of the older one, the older one stays. Raises OSError if it cannot be made.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS
 from untilclick.rewriter.policy.t5 import collate
-from untilclick.rewriter.policy.t5_folder import atomic_folder, load_policy, save_policy
+from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
 from untilclick.search.errors import ModelError
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
@@ -133,41 +133,6 @@ def test_loading_shows_no_progress_bar_and_leaves_the_setting_as_it_was(saved, c
     finally:
         (logging.enable_progress_bar if before else logging.disable_progress_bar)()
     assert capfd.readouterr().err == ""
-
-
-def write(folder, text, fail=False):
-    with atomic_folder(folder) as new:
-        (new / "a.txt").write_text(text)
-        if fail:
-            raise RuntimeError("half way")
-
-
-def test_a_folder_is_replaced_as_a_whole(tmp_path):
-    folder = tmp_path / "deep" / "folder"
-    write(folder, "first")
-    (folder / "left_over").touch()
-    write(folder, "second")
-    assert [path.name for path in folder.iterdir()] == ["a.txt"]
-    assert (folder / "a.txt").read_text() == "second"
-    assert [path.name for path in folder.parent.iterdir()] == ["folder"]
-
-
-def test_the_old_folder_stays_when_writing_fails(tmp_path):
-    folder = tmp_path / "folder"
-    write(folder, "first")
-    with pytest.raises(RuntimeError, match="half way"):
-        write(folder, "second", fail=True)
-    assert (folder / "a.txt").read_text() == "first"
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
-def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path):
-    """It used to be deleted together with the new one."""
-    folder = tmp_path / "folder"
-    write(folder, "first")
-    with pytest.raises(OSError, match="folder"), atomic_folder(folder) as new:
-        new.rmdir()  # so that it cannot be renamed
-    assert (folder / "a.txt").read_text() == "first"
 
 
 def test_a_model_over_terms_that_claims_to_generate_subwords_is_refused(bench, tmp_path):

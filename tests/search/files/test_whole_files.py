@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from untilclick.search.errors import DataError
-from untilclick.search.files.whole_files import whole_file, write_whole
+from untilclick.search.files.whole_files import whole_file, whole_folder, write_whole
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,38 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"file/a: cannot be written \(.*\)\. Choose a folder"):
         write_whole(tmp_path / "file" / "a", "x")
+
+
+def write_folder(folder, text, fail=False):
+    with whole_folder(folder) as new:
+        (new / "a.txt").write_text(text)
+        if fail:
+            raise RuntimeError("half way")
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    folder = tmp_path / "deep" / "folder"
+    write_folder(folder, "first")
+    (folder / "left_over").touch()
+    write_folder(folder, "second")
+    assert [path.name for path in folder.iterdir()] == ["a.txt"]
+    assert (folder / "a.txt").read_text() == "second"
+    assert [path.name for path in folder.parent.iterdir()] == ["folder"]
+
+
+def test_the_old_folder_stays_when_writing_fails(tmp_path):
+    folder = tmp_path / "folder"
+    write_folder(folder, "first")
+    with pytest.raises(RuntimeError, match="half way"):
+        write_folder(folder, "second", fail=True)
+    assert (folder / "a.txt").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path):
+    """It used to be deleted together with the new one."""
+    folder = tmp_path / "folder"
+    write_folder(folder, "first")
+    with pytest.raises(OSError, match="folder"), whole_folder(folder) as new:
+        new.rmdir()  # so that it cannot be renamed
+    assert (folder / "a.txt").read_text() == "first"

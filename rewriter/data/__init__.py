@@ -1,1 +1,1 @@
-"""Training data: logged queries and actions, hindsight targets, pseudo-queries, rewards, environments."""
+"""Training data: queries and actions of a log, hindsight targets, pseudo-queries, rewards, environments."""

@@ -1,6 +1,8 @@
-"""The searcher's side of training: queries, what would be clicked, and the gain of a rewrite over the original.
+"""Environments of reinforcement learning: queries with their relevant documents, and the gain of a rewrite over the
+original query.
 
-Built once per training run; a step of PPO asks for the rewards of some thousand term sequences at once.
+An environment is built once per training run. A step of PPO asks for the rewards of about a thousand term sequences
+at once.
 """
 
 from __future__ import annotations
@@ -18,79 +20,79 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.rewards import Reward
 
 FEEDBACK_TERMS = 20
-"""Terms of the relevance model in rollouts and in validation."""
+"""Number of terms of the relevance model in rollouts and in validation."""
 
 
 @dataclass(frozen=True)
 class TrainingQuery:
-    """A query to be rewritten in training."""
+    """A query that is rewritten in training or validation."""
 
     terms: tuple[str, ...]
-    """Index terms that retrieval searches for the original query, corrections of misspelt words included."""
+    """Index terms that are searched for the original query, with those of corrected words."""
     relevance: Mapping[str, float]
-    """doc_id -> grade, or number of clicks for the `hindsight` reward."""
+    """doc_id -> grade; the number of clicks for the `hindsight` reward."""
     context: tuple[str, ...] = ()
     """Index terms of the session's earlier queries that the query lacks."""
     shown: frozenset[str] | None = None
-    """Documents that validation ranks, as if no others were there; None for all."""
+    """Documents that validation ranks, as if there were no others; None for all."""
 
 
 class FoundDocuments(NamedTuple):
-    """What the rankings of each prompt's sequences brought up that the searcher wants."""
+    """Relevant documents in the rankings of each prompt's sequences."""
 
     rows: NDArray[np.int64]
-    """(B, M) rows of the corpus."""
+    """(B, M) rows of the corpus, padded with 0."""
     weights: NDArray[np.float32]
-    """(B, M) their grades times the number of rankings that held them; rows sum to 1, or to 0 where nothing was
-    found. Padded with 0."""
+    """(B, M) grades, each times the number of rankings that contain the document, scaled so that every row sums to 1;
+    padded with 0. A prompt without found documents has a row of zeros."""
 
 
 class RewardBatch(NamedTuple):
-    """Rewards of N sequences and their parts."""
+    """Rewards of N sequences, B x G of them for G samples of each of B prompts."""
 
     gain: NDArray[np.float64]
-    """(N,) rewritten - original: what is learned from."""
+    """(N,) rewritten - original: the reward that training maximises."""
     rewritten: NDArray[np.float64] | None = None
-    """(N,) worth of the rewritten query's ranking, where the two are known apart."""
+    """(N,) worth of the rewritten query's ranking; None if the environment knows the gain alone."""
     original: NDArray[np.float64] | None = None
-    """(N,) worth of the original query's ranking."""
+    """(N,) worth of the original query's ranking; None if the environment knows the gain alone."""
     found: FoundDocuments | None = None
-    """What was found, where the environment tells; by prompt, not by sequence."""
+    """The found documents of each prompt; None if the environment does not look for them."""
 
     def of(self, rows: NDArray[np.int64]) -> RewardBatch:
-        """The rewards of some sequences, given by their position; without what was found."""
+        """The rewards of the sequences at positions `rows`, without found documents."""
         rewritten = None if self.rewritten is None else self.rewritten[rows]
         original = None if self.original is None else self.original[rows]
         return RewardBatch(self.gain[rows], rewritten, original)
 
 
 class Environment(Protocol):
-    """Whatever pays for sequences, by the position of their prompts."""
+    """Source of rewards for sequences; it knows prompts by their position."""
 
     def __len__(self) -> int:
-        """Number of prompts it knows."""
+        """Number of prompts."""
 
     def rewards(
         self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
     ) -> RewardBatch:
-        """Rewards of G sequences for each of B prompts: `rows` (B,), `ids` and `mask` (B x G, T), samples of one
-        prompt next to each other; end tokens are outside the mask."""
+        """Rewards of G sequences for each of B prompts. `rows` (B,) are positions of prompts; `ids` and `mask`
+        (B x G, T) hold the samples of one prompt next to each other, with end tokens outside the mask."""
 
 
 @dataclass(frozen=True)
 class RolloutBlend:
-    """What a rollout's ranking is made of, as `untilclick.rewriter.serving.blend` makes that of a served rewrite."""
+    """Weights of the parts of a rollout's query, as `untilclick.rewriter.serving.blend` weighs those in service."""
 
     rewrite: float
-    """Share of the rewrite in a score; what it leaves, and `feedback`, is the original query's."""
+    """Weight of the rewrite, 0..1; the original query gets what rewrite and feedback leave."""
     feedback: float = 0.0
-    """Share of the relevance model (RM3)."""
+    """Weight of the relevance model (RM3), 0..1."""
     context: float = 0.0
-    """Share of the original query's weight that words of earlier queries have."""
+    """Largest share of the original query's weight that words of earlier queries get, 0..1."""
 
 
 class RewardEnvironment:
-    """Scores rewrites of a fixed set of queries."""
+    """Rewards for rewrites of a fixed set of queries, from the rankings that the rewrites give."""
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class RewardEnvironment:
         blend: RolloutBlend,
         found_depth: int = 0,
     ) -> None:
-        """`found_depth` is the number of ranks in which wanted documents are noticed, 0 tells of none."""
+        """`found_depth` is the number of ranks in which relevant documents count as found; 0 looks for none."""
         self._scorer = scorer
         self._queries = queries
         self._reward = reward
@@ -116,64 +118,85 @@ class RewardEnvironment:
     def rewards(
         self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
     ) -> RewardBatch:
-        """Rewards of G sequences for each of B queries: `rows` (B,), `ids` and `mask` (B x G, T), samples of one
-        query next to each other. The terms of a sequence share the rewrite's weight equally."""
+        """Rewards of G sequences for each of B queries, see `Environment.rewards`. The terms of a sequence share the
+        rewrite's weight equally."""
         group = ids.shape[0] // rows.size
-        queries = [self._queries[row] for row in rows]
-        contexts = [query.context for query in queries]
-        originals = self._scorer.originals([query.terms for query in queries], contexts, self._blend.context)
-        ranked = self._scorer.rank(originals, self._reward.depth)
-        worth_original = self._reward.expected(self._graded(rows, ranked), self._ideal[rows])
-        kept = self._kept(originals)
-        weights = (self._blend.rewrite * mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(np.float32)
-        scores = self._scorer.score_tokens(ids, weights)
-        scores.view(rows.size, group, -1).add_(kept[:, None, :])
-        repeated = np.repeat(rows, group)
-        ranked = self._scorer.rank(scores, max(self._reward.depth, self._found_depth))
-        grades = self._graded(repeated, ranked)
-        rewritten = self._reward(grades[:, : self._reward.depth], self._ideal[repeated], rng)
-        original = np.repeat(worth_original, group)
+        originals = self._original_scores(rows)  # (B, D)
+        original = np.repeat(self._original_worth(rows, originals), group)  # (N,)
+        scores = self._rewritten_scores(originals, ids, mask)  # (N, D)
+        ranked = self._scorer.rank(scores, max(self._reward.depth, self._found_depth))  # (N, k)
+        repeated = np.repeat(rows, group)  # (N,)
+        grades = self._graded(repeated, ranked)  # (N, k)
+        rewritten = self._reward(grades[:, : self._reward.depth], self._ideal[repeated], rng)  # (N,)
         found = None
         if self._found_depth:
             found = found_documents(ranked[:, : self._found_depth], grades[:, : self._found_depth], rows.size)
         return RewardBatch(rewritten - original, rewritten, original, found)
 
-    def _kept(self, originals: Tensor) -> Tensor:
-        """(B, D) what a rewrite is added to: the original query and its relevance model."""
-        own = (1.0 - self._blend.rewrite - self._blend.feedback) * originals
+    def _original_scores(self, rows: NDArray[np.int64]) -> Tensor:
+        """(B, D) scores of the original queries at positions `rows` (B,), with their context."""
+        queries = [self._queries[row] for row in rows]
+        contexts = [query.context for query in queries]
+        return self._scorer.originals([query.terms for query in queries], contexts, self._blend.context)
+
+    def _original_worth(self, rows: NDArray[np.int64], originals: Tensor) -> NDArray[np.float64]:
+        """(B,) worth of the rankings by scores (B, D): without chance, so that it adds no variance to the gain."""
+        ranked = self._scorer.rank(originals, self._reward.depth)
+        return self._reward.expected(self._graded(rows, ranked), self._ideal[rows])
+
+    def _rewritten_scores(self, originals: Tensor, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> Tensor:
+        """(N, D) scores of the blend of each sequence with its original query, feedback and context."""
+        base = self._base_scores(originals)  # (B, D)
+        weights = (self._blend.rewrite * mask / np.maximum(mask.sum(1, keepdims=True), 1)).astype(np.float32)
+        scores = self._scorer.score_tokens(ids, weights)  # (N, D) from weights (N, T)
+        scores.view(base.shape[0], -1, base.shape[1]).add_(base[:, None, :])  # in place: N x D floats are many
+        return scores
+
+    def _base_scores(self, originals: Tensor) -> Tensor:
+        """(B, D) weighted scores of the original query and its relevance model, to which a rewrite is added."""
+        base = (1.0 - self._blend.rewrite - self._blend.feedback) * originals
         if not self._blend.feedback:
-            return own
+            return base
         feedback = self._scorer.feedback(originals, FEEDBACK_TERMS)
-        return own.add_(self._scorer.score_terms(feedback), alpha=self._blend.feedback)
+        return base.add_(self._scorer.score_terms(feedback), alpha=self._blend.feedback)
 
     def _graded(self, rows: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(N, k) grades down each ranking; -1 entries of `ranked` have grade 0."""
+        """(N, k) grades at each rank of rankings (N, k) for the queries at positions `rows` (N,); -1 has grade 0."""
         unique, inverse = np.unique(rows, return_inverse=True)
-        dense = self._grades[unique].toarray()
+        dense = self._grades[unique].toarray()  # (distinct queries, D): samples of a query share a row
         return np.where(ranked >= 0, dense[inverse[:, None], np.maximum(ranked, 0)], 0.0).astype(np.float32)
 
 
 def found_documents(ranked: NDArray[np.int64], grades: NDArray[np.float32], n_prompts: int) -> FoundDocuments:
-    """The documents of positive grade in rankings (B x G, k) with grades (B x G, k), those of one prompt next to each
-    other."""
-    ranked, grades = ranked.reshape(n_prompts, -1), grades.reshape(n_prompts, -1)
-    counted = [_summed(own[graded > 0], graded[graded > 0]) for own, graded in zip(ranked, grades, strict=True)]
-    width = max(1, *(rows.size for rows, _ in counted))
+    """The documents of positive grade in rankings (B x G, k) with grades (B x G, k), samples of one prompt next to
+    each other."""
+    ranked, grades = ranked.reshape(n_prompts, -1), grades.reshape(n_prompts, -1)  # (B, G x k)
+    sums = [_summed(row[graded > 0], graded[graded > 0]) for row, graded in zip(ranked, grades, strict=True)]
+    width = max(1, *(documents.rows.size for documents in sums))
     found = FoundDocuments(np.zeros((n_prompts, width), np.int64), np.zeros((n_prompts, width), np.float32))
-    for row, (documents, weights) in enumerate(counted):
+    for row, (documents, total) in enumerate(sums):
         found.rows[row, : documents.size] = documents
-        found.weights[row, : documents.size] = weights / max(float(weights.sum()), 1e-9)
+        found.weights[row, : documents.size] = total / max(float(total.sum()), 1e-9)
     return found
 
 
-def _summed(rows: NDArray[np.int64], grades: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Distinct rows and the sums of their grades."""
-    distinct, places = np.unique(rows, return_inverse=True)
-    return distinct, np.asarray(np.bincount(places, grades, distinct.size), dtype=np.float64)
+class _GradeSums(NamedTuple):
+    """The M distinct documents of some rankings."""
+
+    rows: NDArray[np.int64]
+    """(M,) rows of the corpus."""
+    total: NDArray[np.float64]
+    """(M,) sum of the document's grades over the rankings."""
+
+
+def _summed(rows: NDArray[np.int64], grades: NDArray[np.float32]) -> _GradeSums:
+    """The distinct documents of `rows` (L,) with the sums of their `grades` (L,)."""
+    distinct, positions = np.unique(rows, return_inverse=True)
+    return _GradeSums(distinct, np.asarray(np.bincount(positions, grades, distinct.size), dtype=np.float64))
 
 
 def grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr_array:
-    """(queries, D) grades; documents outside the corpus are left out."""
+    """(queries, D) grades of the documents; documents outside the corpus are left out."""
     rows_of = scorer.index.doc_rows
     entries = [
         (row, rows_of[doc_id], grade)
@@ -187,7 +210,7 @@ def grade_matrix(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> csr_
 
 
 def ideal_grades(grades: csr_array, depth: int) -> NDArray[np.float32]:
-    """(queries, depth) the best grades of each row in falling order, padded with 0."""
+    """(queries, depth) the best grades of each query in falling order, padded with 0, from grades (queries, D)."""
     ideal = np.zeros((grades.shape[0], depth), dtype=np.float32)
     for row in range(grades.shape[0]):
         best = np.sort(grades.data[grades.indptr[row] : grades.indptr[row + 1]])[::-1][:depth]

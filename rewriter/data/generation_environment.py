@@ -1,4 +1,6 @@
-"""Rewards of what a policy generates, whatever its language: generated tokens become index terms, which are paid."""
+"""Rewards for the output of a policy of any language: generated tokens or texts become index terms, which the
+environment over index terms rewards.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ from untilclick.rewriter.language.prompts import Prompt
 
 
 class GenerationEnvironment:
-    """Asks an environment over index terms what the output of a policy is worth."""
+    """Environment for the tokens of a policy, on top of an environment over index terms."""
 
     def __init__(self, rewards: Environment, prompts: Sequence[Prompt], language: Language) -> None:
-        """`prompts` are those of `rewards`, in the same order."""
+        """`rewards` is the environment over index terms; `prompts` are its prompts, in the same order."""
         self._rewards = rewards
         self._prompts = prompts
         self._language = language
@@ -28,18 +30,19 @@ class GenerationEnvironment:
     def rewards(
         self, rows: NDArray[np.int64], ids: NDArray[np.int64], mask: NDArray[np.bool_], rng: np.random.Generator
     ) -> RewardBatch:
-        """Rewards of G token sequences for each of B prompts, as `Environment.rewards` says."""
+        """Rewards of G token sequences for each of B prompts, see `Environment.rewards`."""
         terms = self._language.term_sequences(ids, mask, self._query_ids(rows, len(ids)))
         return self._rewards.rewards(rows, *terms, rng)
 
     def rewards_of_texts(
         self, rows: NDArray[np.int64], texts: Sequence[str], rng: np.random.Generator
     ) -> RewardBatch:
-        """The same for texts. A text without any term earns what the original query earns."""
+        """Rewards of G texts for each of B prompts at positions `rows` (B,), those of one prompt next to each other.
+        A text without any index term has a gain of 0."""
         excluded = self._query_ids(rows, len(texts))
-        terms = [self._language.output_terms(text, own) for text, own in zip(texts, excluded, strict=True)]
+        terms = [self._language.output_terms(text, query) for text, query in zip(texts, excluded, strict=True)]
         return self._rewards.rewards(rows, *pad_terms(terms), rng)
 
     def _query_ids(self, rows: NDArray[np.int64], n: int) -> list[tuple[int, ...]]:
-        """The terms of the query behind each of n sequences, those of one prompt next to each other."""
+        """The terms of the query for each of n sequences, those of one prompt next to each other."""
         return [self._prompts[row].query_ids for row in np.repeat(rows, n // rows.size).tolist()]

@@ -1,13 +1,15 @@
-"""Hindsight targets: the terms that would have brought up what searchers of a query finally clicked.
+"""Hindsight targets: the terms with which a query would have retrieved the documents that its searchers finally
+clicked.
 
-The log alone suffices: no topic, judgment or simulator is asked. A later query of a session is an input as well as
-the first. How a log is counted is in `logged_queries.py`.
+Targets need a log only, no topics, judgments or simulator. Later queries of a session are inputs like the first;
+`logged_queries.py` counts them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,84 +23,111 @@ from untilclick.search.measures.metrics import dcg, ranks_to
 from untilclick.search.text.heaviest import heaviest
 
 GAIN_DEPTH = 10
-"""Ranks beyond this count as not found: nobody clicks there. Looking down to rank 100 makes the gains of good and
-poor terms so alike that tf-idf decides, and the targets are worse for it."""
+"""Documents below this rank count as not retrieved, because searchers do not click there. With a depth of 100 the
+gains of good and poor terms are so similar that tf-idf decides, and the targets become worse."""
 NOT_FOUND = 1 << 30
 """Rank of a document that does not match."""
 
 
 @dataclass(frozen=True)
 class TargetSettings:
-    """How the target of a query is made."""
+    """Settings of the search for target terms."""
 
     candidate_terms: int
+    """Number of terms that are tried for a query."""
     target_terms: int
+    """Largest number of terms of a target."""
     gain_floor: float
+    """Added to every gain, so that terms without gain keep a small weight."""
+
+
+class _Clicked(NamedTuple):
+    """The K clicked documents of a query."""
+
+    rows: NDArray[np.int64]
+    """(K,) rows of the corpus."""
+    clicks: NDArray[np.float32]
+    """(K,) number of clicks on each."""
+
+
+class _Candidates(NamedTuple):
+    """The C terms that are tried for a query."""
+
+    ids: NDArray[np.int64]
+    """(C,) token ids."""
+    tfidf: NDArray[np.float32]
+    """(C,) positive weights in the mean of the clicked documents."""
 
 
 class TargetMaker:
-    """Turns clicked documents into the terms that would have brought them up.
+    """Finds the terms with which a query would have retrieved its clicked documents.
 
-    Candidates are the heaviest tf-idf terms of the clicked documents; each is tried alone beside the query, and its
-    weight is sqrt(tf-idf) x (max(0, gain) + floor).
+    Candidates are the heaviest tf-idf terms of the clicked documents. Each is added to the query alone; its weight in
+    the target is sqrt(tf-idf) x (max(0, gain) + floor).
     """
 
     def __init__(self, scorer: CorpusScorer, term_weights: csr_array, settings: TargetSettings) -> None:
+        """`term_weights` (D, V) are the tf-idf weights of `pseudo_queries.term_weights`."""
         self._scorer = scorer
         self._term_weights = term_weights
         self._settings = settings
 
     def target(self, logged: JudgedQuery, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
-        """The target distribution over tokens outside `excluded` for a query that retrieval sees as `terms`; None
-        when no term raises a clicked document."""
-        rows = self._scorer.index.doc_rows
-        clicked = np.array([rows[doc_id] for doc_id in logged.relevance if doc_id in rows], dtype=np.int64)
-        if not clicked.size:
+        """The target distribution over tokens outside `excluded`, for a query whose index terms are `terms`; None if
+        no term moves a clicked document up."""
+        clicked = self._clicked(logged)
+        if not clicked.rows.size:
             return None
-        weights = np.array([n for doc_id, n in logged.relevance.items() if doc_id in rows], dtype=np.float32)
-        ids, centroid = self._candidates(clicked, weights, excluded)
-        gains = self._gains(terms, ids, clicked, weights)
+        candidates = self._candidates(clicked, excluded)
+        gains = self._gains(terms, candidates.ids, clicked)  # (C,)
         if not (gains > 0).any():
             return None
-        value = np.sqrt(centroid) * (np.maximum(gains, 0.0) + self._settings.gain_floor)
-        return best_terms(ids, value.astype(np.float32), np.array([], dtype=np.int64), self._settings.target_terms)
+        # The square root dampens tf-idf, so that the gain decides between terms of the same document.
+        value = np.sqrt(candidates.tfidf) * (np.maximum(gains, 0.0) + self._settings.gain_floor)  # (C,)
+        none = np.array([], dtype=np.int64)  # candidates do not contain excluded tokens
+        return best_terms(candidates.ids, value.astype(np.float32), none, self._settings.target_terms)
 
     def documents(self, logged: JudgedQuery) -> SoftTarget:
-        """The rows of the clicked documents in the corpus and their shares of the clicks; those that the corpus does
-        not have are left out."""
+        """The clicked documents as rows of the corpus, with their shares of the clicks; documents that the corpus
+        lacks are left out."""
         rows = self._scorer.index.doc_rows
         clicks = {rows[doc_id]: n for doc_id, n in logged.relevance.items() if doc_id in rows and n > 0}
         weights = np.array(list(clicks.values()), dtype=np.float32)
         return SoftTarget(np.array(list(clicks), dtype=np.int64), weights / max(float(weights.sum()), 1e-9))
 
-    def _candidates(
-        self, clicked: NDArray[np.int64], weights: NDArray[np.float32], excluded: Sequence[int]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        share = weights / weights.sum()
-        centroid = np.asarray(share @ self._term_weights[clicked]).ravel()
+    def _clicked(self, logged: JudgedQuery) -> _Clicked:
+        """The clicked documents that the corpus contains."""
+        rows = self._scorer.index.doc_rows
+        clicks = {rows[doc_id]: n for doc_id, n in logged.relevance.items() if doc_id in rows}
+        return _Clicked(np.array(list(clicks), dtype=np.int64), np.array(list(clicks.values()), dtype=np.float32))
+
+    def _candidates(self, clicked: _Clicked, excluded: Sequence[int]) -> _Candidates:
+        """The heaviest terms in the mean of the clicked documents, weighted by clicks."""
+        share = clicked.clicks / clicked.clicks.sum()  # (K,)
+        centroid = np.asarray(share @ self._term_weights[clicked.rows]).ravel()  # (V,)
         centroid[list(excluded)] = 0.0
         best = heaviest(centroid, self._settings.candidate_terms)
         best = best[centroid[best] > 0]
-        return best, centroid[best]
+        return _Candidates(best, centroid[best])
 
-    def _gains(
-        self, terms: Sequence[str], ids: NDArray[np.int64], clicked: NDArray[np.int64], weights: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
-        """(C,) change of the clicked documents' discounted gain when one token is added to the query."""
+    def _gains(self, terms: Sequence[str], ids: NDArray[np.int64], clicked: _Clicked) -> NDArray[np.float64]:
+        """(C,) change of the clicked documents' discounted gain if the query gets one of the tokens `ids` (C,)."""
         known = [term for term in terms if term in self._scorer.index.term_ids]
-        original = self._scorer.originals([known]).numpy()
-        share = len(known) / (len(known) + 1.0)
-        added = share * original + (1.0 - share) * self._scorer.token_rows(ids)
-        before = discounted_gain(ranks_of(original, clicked), weights)
-        return discounted_gain(ranks_of(added, clicked), weights) - before
+        original = self._scorer.originals([known]).numpy()  # (1, D)
+        share = len(known) / (len(known) + 1.0)  # the new term weighs as much as one of the query
+        extended = share * original + (1.0 - share) * self._scorer.token_rows(ids)  # (C, D)
+        before = discounted_gain(ranks_of(original, clicked.rows), clicked.clicks)  # (1,)
+        return discounted_gain(ranks_of(extended, clicked.rows), clicked.clicks) - before
 
 
 def ranks_of(scores: NDArray[np.float32], documents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(N, K) 1-based rank of each document in each row of scores (N, D); `NOT_FOUND` where the score is 0."""
+    """(N, K) 1-based rank of K documents, given as rows of the corpus, in each row of scores (N, D); `NOT_FOUND` for
+    a score of 0. Documents with equal scores get the same rank."""
     ranks = np.empty((scores.shape[0], documents.size), dtype=np.int64)
     for column, document in enumerate(documents):
-        own = scores[:, document, None]
-        ranks[:, column] = np.where(own[:, 0] > 0, 1 + (scores > own).sum(1), NOT_FOUND)
+        score = scores[:, document, None]  # (N, 1)
+        # Counting higher scores finds K ranks in O(K D) without sorting N rankings.
+        ranks[:, column] = np.where(score[:, 0] > 0, 1 + (scores > score).sum(1), NOT_FOUND)
     return ranks
 
 

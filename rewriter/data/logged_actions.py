@@ -1,12 +1,13 @@
-"""What a session log says about rewriting, with no simulator, judgment or search: which terms were added to a query,
-and how soon somebody clicked afterwards. No torch.
+"""Actions and returns of a session log: which terms were added to a query, and how soon a click followed. They need
+no simulator, judgments or search. No torch.
 
     turn 0   rmtre folder          <- prompt
     turn 1   delete directory      <- action "delete directory", not clicked yet
     turn 2   shutil rmtree         <- action "shutil rmtree", clicked at rank 2
 
-People rewrite their own queries, and the service logs the rewrites that it applied; both are actions that were really
-tried. What nobody tried is not in here: a method that learns from these samples can prefer, not discover.
+Searchers rewrite their own queries, and the service logs the rewrites that it applied; both are actions that were
+tried. Untried actions are missing, so a method that learns from these samples can choose among known actions but not
+discover new ones.
 """
 
 from __future__ import annotations
@@ -25,38 +26,38 @@ from untilclick.search.text.analysis import terms as analyse
 
 @dataclass(frozen=True, slots=True)
 class LoggedAction:
-    """Terms that were added to a query, and what came of it."""
+    """Terms that were added to a query, with their mean return."""
 
     prompt: Prompt
-    """The query with the session before it, as the model sees it."""
+    """Model input: the query with the session's earlier queries."""
     terms: tuple[int, ...]
-    """Token ids in the order in which they were first typed, at least one, none of the query's own; a set: another
-    order is the same action."""
+    """One or more token ids that the query lacks, in the order in which they were first typed. The same terms in
+    another order are the same action."""
     mean_return: float
-    """Mean over the sessions, 0..1; see `session_return`."""
+    """Mean return over the sessions with this action, 0..1; see `session_return`."""
     count: int
-    """How often this was done."""
+    """Number of times that the action was taken."""
 
 
 @dataclass(frozen=True)
 class ActionSettings:
-    """How sessions are read."""
+    """Settings for reading actions from sessions."""
 
     terms: int = 4
-    """Longest action; of more new terms the first typed are kept."""
+    """Longest action; if more new terms were typed, the first of them are taken."""
     discount: float = 0.7
-    """Factor per query that was still needed until the click, 0..1."""
+    """Factor on the return for each further query until the click, 0..1."""
     most: int = 20_000
-    """Distinct actions kept, the most frequent first."""
+    """Largest number of distinct actions, the most frequent first."""
 
 
 def session_return(session: Session, step: int, discount: float) -> float:
-    """What searching the query of turn `step` came to: discount^(queries typed after it until the click) / rank of
-    the click; 0 when nothing was clicked from there on.
+    """Return of searching the query of turn `step`, in [0, 1]: discount^(further queries until the click) / rank of
+    the click; 0 without a click at or after that turn.
 
-    The click is the session's last one: earlier ones did not end the search. It lies in [0, 1], and is 1 when the
-    very query brought the clicked document up first. Discounting by what is still needed is the usual discounted
-    return with one search for a time step; 1/rank is the reciprocal rank of the one document known to be wanted.
+    The click is the session's last one, because earlier clicks did not end the search. The return is 1 if this query
+    ranked the clicked document first. It is the usual discounted return with one search as the time step, and with
+    the reciprocal rank of the one document that is known to be relevant as the reward.
     """
     clicked = [turn for turn in session.turns if turn.clicks]
     if not clicked or clicked[-1].step < step:
@@ -72,57 +73,57 @@ def logged_actions(
     spelling: SpellingCandidates | None,
     settings: ActionSettings,
 ) -> list[LoggedAction]:
-    """The actions of a log, the most frequent first; the same terms for the same prompt are one action with the mean
-    of its returns. Empty for a log in which every session has one query and no rewrite was applied."""
+    """The distinct actions of a log, the most frequent first. The same terms added to the same prompt are one action,
+    with the mean of the returns. Empty for a log in which every session has one query and no rewrite was applied."""
 
     @cache
     def rendered(request: RewriteRequest) -> Prompt:
         return render(request, vocabulary, spelling)
 
-    found: dict[tuple[Prompt, frozenset[int]], _Tally] = {}
+    tallies: dict[tuple[Prompt, frozenset[int]], _Tally] = {}
     for session in sessions:
-        for tried in _tried(session):
-            prompt = rendered(tried.request)
-            terms = _action(tried.text, prompt, vocabulary, settings.terms)
+        for attempt in _attempts(session):
+            prompt = rendered(attempt.request)
+            terms = _added_terms(attempt.text, prompt, vocabulary, settings.terms)
             if terms and not prompt.empty:
-                tally = found.setdefault((prompt, frozenset(terms)), _Tally(terms))
-                tally.add(session_return(session, tried.step, settings.discount))
+                tally = tallies.setdefault((prompt, frozenset(terms)), _Tally(terms))
+                tally.add(session_return(session, attempt.step, settings.discount))
     actions = [
         LoggedAction(prompt, tally.terms, tally.total / tally.count, tally.count)
-        for (prompt, _), tally in found.items()
+        for (prompt, _), tally in tallies.items()
     ]
-    return sorted(actions, key=lambda one: -one.count)[: settings.most]
+    return sorted(actions, key=lambda action: -action.count)[: settings.most]
 
 
 def mean_return(actions: Sequence[LoggedAction]) -> float:
-    """Mean return over all times that an action was taken; 0 without actions."""
-    total = sum(one.count for one in actions)
-    return sum(one.count * one.mean_return for one in actions) / total if total else 0.0
+    """Mean return over every time that an action was taken; 0 without actions."""
+    total = sum(action.count for action in actions)
+    return sum(action.count * action.mean_return for action in actions) / total if total else 0.0
 
 
 def prompt_values(actions: Sequence[LoggedAction], prior: float = 1.0) -> dict[Prompt, float]:
-    """What is to be expected at each prompt whatever is done there: the mean return of its actions, drawn towards the
-    mean of the whole log as if `prior` more actions of that worth had been seen. A prompt seen once then tells a good
-    action from a bad one, which its own mean alone could not."""
+    """Expected return at each prompt, whatever the action: the mean return of its actions, shrunk towards the mean of
+    the whole log as if `prior` further actions with that return had been seen. Without shrinkage, the only action at
+    a prompt would always have an advantage of 0."""
     overall = mean_return(actions)
-    totals: dict[Prompt, tuple[float, float]] = {}
-    for one in actions:
-        total, count = totals.get(one.prompt, (prior * overall, prior))
-        totals[one.prompt] = (total + one.count * one.mean_return, count + one.count)
+    totals: dict[Prompt, tuple[float, float]] = {}  # sum of returns, number of actions
+    for action in actions:
+        total, count = totals.get(action.prompt, (prior * overall, prior))
+        totals[action.prompt] = (total + action.count * action.mean_return, count + action.count)
     return {prompt: total / count for prompt, (total, count) in totals.items()}
 
 
-class _Tried(NamedTuple):
-    """A text searched in the place of a request's query."""
+class _Attempt(NamedTuple):
+    """A text that was searched in place of a request's query."""
 
     request: RewriteRequest
     text: str
     step: int
-    """Turn whose search it was."""
+    """The turn that searched the text."""
 
 
 class _Tally:
-    """Running mean of one action."""
+    """Sum and number of the returns of one action."""
 
     def __init__(self, terms: tuple[int, ...]) -> None:
         self.terms = terms
@@ -133,19 +134,19 @@ class _Tally:
         self.count += 1
 
 
-def _tried(session: Session) -> Iterator[_Tried]:
+def _attempts(session: Session) -> Iterator[_Attempt]:
     """Every later query as a rewrite of every earlier one, and every rewrite that the service applied."""
     typed = tuple(turn.query for turn in session.turns)
     for step, turn in enumerate(session.turns):
         request = RewriteRequest(typed[step], typed[:step])
         if turn.rewrite is not None:
-            yield _Tried(request, turn.rewrite, turn.step)
+            yield _Attempt(request, turn.rewrite, turn.step)
         for later in session.turns[step + 1 :]:
-            yield _Tried(request, later.query, later.step)
+            yield _Attempt(request, later.query, later.step)
 
 
-def _action(text: str, prompt: Prompt, vocabulary: TermVocabulary, most: int) -> tuple[int, ...]:
-    """Term tokens of a text that are not in the prompt's query, each once."""
-    known = (vocabulary.token_ids.get(term) for term in analyse(text))
-    fresh = dict.fromkeys(token for token in known if token is not None and token not in prompt.query_ids)
-    return tuple(fresh)[:most]
+def _added_terms(text: str, prompt: Prompt, vocabulary: TermVocabulary, most: int) -> tuple[int, ...]:
+    """The first `most` distinct term tokens of a text that the prompt's query lacks."""
+    tokens = (vocabulary.token_ids.get(term) for term in analyse(text))
+    added = dict.fromkeys(token for token in tokens if token is not None and token not in prompt.query_ids)
+    return tuple(added)[:most]

@@ -1,7 +1,7 @@
-"""From a session log to what the training stages learn from: inputs, and what is wanted for each.
+"""From a session log to training data: the inputs of the log, and the documents that would satisfy their searchers.
 
-Sessions are parted into training and validation before anything is counted, by topic where a simulator names one and
-by the index terms of the first query otherwise, so that no validation query is a variant of a training one.
+Sessions are split into training and validation before anything is counted: by topic if a simulator names one, else by
+the index terms of the first query. So no validation query is a variant of a training query.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from untilclick.rewriter.data.environment import TrainingQuery
 from untilclick.rewriter.rewrite import RewriteRequest
@@ -23,46 +24,55 @@ from untilclick.search.text.analysis import terms as analyse
 
 @dataclass(frozen=True)
 class JudgedQuery:
-    """An input of the log and what would satisfy the searcher."""
+    """An input of the log with the grades of documents."""
 
     request: RewriteRequest
     relevance: Mapping[str, float]
-    """doc_id -> grade of the simulated user's topic, number of clicks, or clicks per look."""
+    """doc_id -> grade: that of the simulated user's topic, the number of clicks, or the clicks per look."""
     shown: frozenset[str] | None = None
-    """Documents that rankings are to be compared on; None for all."""
+    """Documents on which rankings are compared; None for all."""
 
 
 @dataclass(frozen=True)
 class SplitLog:
-    """Sessions to train on and sessions to choose by."""
+    """The two sides of a split of a log's sessions."""
 
     training: tuple[Session, ...]
     validation: tuple[Session, ...]
 
 
-def split_sessions(sessions: Iterable[Session], validation_share: float, purpose: str = "") -> SplitLog:
-    """Part sessions by a hash of their need; the same need is always on the same side, a client's repeated clicks are
-    left out (`visitors.once_per_client`), and so are sessions that come to a need of the validation later. Partings
-    for different purposes are independent of each other.
+class QueriesByPosition(NamedTuple):
+    """Queries by their position in their sessions."""
 
-    Of a log so small that no need falls to the validation, the one nearest to it is kept back: without any held-out
-    query no epoch and no round could ever be found better than the start.
+    first: list[JudgedQuery]
+    """First queries of sessions."""
+    later: list[JudgedQuery]
+    """Queries that followed others."""
+
+
+def split_sessions(sessions: Iterable[Session], validation_share: float, purpose: str = "") -> SplitLog:
+    """Split sessions by a hash of their need, so that the same need is always on the same side. `validation_share` is
+    the share of needs for validation, 0..1; splits with different `purpose` are independent of each other. Left out
+    are a client's repeated clicks (`visitors.once_per_client`) and training sessions that later turn to a need of the
+    validation.
+
+    If the log is so small that no need falls to the validation, the need with the smallest hash does: without a
+    held-out query no epoch and no round could be better than the start.
     """
     typed = [session for session in once_per_client(sessions) if session.turns]
     buckets = {need: _bucket(purpose + need) for need in dict.fromkeys(map(_need, typed))}
-    kept_back = {need for need, bucket in buckets.items() if bucket < validation_share}
-    if not kept_back and len(buckets) > 1 and validation_share > 0:
-        kept_back = {min(buckets, key=buckets.__getitem__)}
-    sides: tuple[list[Session], list[Session]] = ([], [])
-    for session in typed:
-        sides[_need(session) in kept_back].append(session)
-    training = (session for session in sides[0] if kept_back.isdisjoint(_later_needs(session)))
-    return SplitLog(tuple(training), tuple(sides[1]))
+    held_out = {need for need, bucket in buckets.items() if bucket < validation_share}
+    if not held_out and len(buckets) > 1 and validation_share > 0:
+        held_out = {min(buckets, key=buckets.__getitem__)}
+    validation = [session for session in typed if _need(session) in held_out]
+    others = (session for session in typed if _need(session) not in held_out)
+    training = (session for session in others if held_out.isdisjoint(_later_needs(session)))
+    return SplitLog(tuple(training), tuple(validation))
 
 
 def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[JudgedQuery]:
-    """Distinct inputs of simulated sessions with the grades of their topics, the most frequent first; sessions of
-    unknown topics are left to `clicked_queries`."""
+    """The distinct inputs of simulated sessions with the grades of their topics, the most frequent first. Sessions of
+    other topics are left out; `clicked_queries` reads them."""
     by_id = {topic.topic_id: topic for topic in topics}
     counts: Counter[tuple[RewriteRequest, str]] = Counter()
     for session in sessions:
@@ -75,8 +85,8 @@ def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> l
 
 
 def clicked_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
-    """Distinct inputs with the number of sessions that ended on each document, the most clicked first: all that a
-    live log tells. Abandoned sessions teach nothing here."""
+    """The distinct inputs of a log with the number of sessions that ended on each document, the most clicked first.
+    This is all that a live log tells. Sessions without a click are left out."""
     clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
     for session in sessions:
         if session.abandoned:
@@ -84,16 +94,16 @@ def clicked_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
         typed = tuple(turn.query for turn in session.turns)
         for step in range(len(typed)):
             clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
-    most_clicked = sorted(clicks.items(), key=lambda one: -one[1].total())
+    most_clicked = sorted(clicks.items(), key=lambda item: -item[1].total())
     return [JudgedQuery(request, dict(counts)) for request, counts in most_clicked]
 
 
-def first_and_later(queries: Iterable[JudgedQuery]) -> tuple[list[JudgedQuery], list[JudgedQuery]]:
-    """First queries of sessions, and those that came after others."""
-    sides: tuple[list[JudgedQuery], list[JudgedQuery]] = ([], [])
-    for one in queries:
-        sides[bool(one.request.history)].append(one)
-    return sides
+def first_and_later(queries: Iterable[JudgedQuery]) -> QueriesByPosition:
+    """The queries, divided into first queries of sessions and later ones."""
+    divided = QueriesByPosition([], [])
+    for query in queries:
+        (divided.later if query.request.history else divided.first).append(query)
+    return divided
 
 
 def mostly_first(
@@ -102,38 +112,40 @@ def mostly_first(
     most: int | None = None,
     rounding: Callable[[float], int] = math.floor,
 ) -> list[JudgedQuery]:
-    """First queries of sessions, `most` of them at most, then later ones, as many as `later_share` of the first,
-    rounded; where there are no first ones, `most` later ones."""
+    """At most `most` first queries of sessions, followed by later queries, `later_share` as many as the first,
+    rounded. If there are no first queries, at most `most` later ones."""
     first, later = first_and_later(queries)
     first = first[:most]
     return first + (later[: rounding(later_share * len(first))] if first else later[:most])
 
 
 def training_query(logged: JudgedQuery, spelling: Spelling | None) -> TrainingQuery:
-    """The query as retrieval sees it, with corrections of unknown words where a corrector is given."""
+    """The query as retrieval searches it, with corrections of unknown words if there is a corrector."""
     context = analyse(" ".join(context_words(logged.request)))
     terms = retrieval_terms(logged.request.query, spelling)
     return TrainingQuery(terms, logged.relevance, tuple(context), logged.shown)
 
 
 def retrieval_terms(query: str, spelling: Spelling | None) -> tuple[str, ...]:
-    """Index terms of a query and of the words that its correction brings in."""
+    """Index terms of a query and of the words that its correction adds."""
     added = added_words(query, spelling.correct(query) if spelling else None)
     return tuple(analyse(query)) + tuple(analyse(" ".join(added)))
 
 
 def need_of_query(query: str) -> str:
-    """What is asked for, whatever its case, spaces and endings: the index terms, or the text where there are none."""
+    """Key of the need behind a query, the same for all variants in case, spaces and word endings: its index terms, or
+    its text if it has none."""
     return "query " + (" ".join(analyse(query)) or query)
 
 
 def _need(session: Session) -> str:
+    """Key of the need of a session: its topic if a simulator names one, else that of its first query."""
     topic = session.turns[0].attributes.get(TOPIC_ATTRIBUTE)
     return f"topic {topic}" if topic is not None else need_of_query(session.turns[0].query)
 
 
 def _later_needs(session: Session) -> set[str]:
-    """Of queries after the first; none where a topic says what is needed throughout."""
+    """Keys of the needs of the queries after the first; none if the session has a topic, which holds throughout."""
     if session.turns[0].attributes.get(TOPIC_ATTRIBUTE) is not None:
         return set()
     return {need_of_query(turn.query) for turn in session.turns[1:]}

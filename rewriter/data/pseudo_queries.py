@@ -1,8 +1,8 @@
-"""Queries made from documents, with the document's best terms as the answer. No torch.
+"""Pseudo-queries: queries drawn from documents, with the document's other characteristic terms as target. No torch.
 
-A query of one to four words drawn from a document's title, or from its text by tf-idf, stands for what a searcher
-who wants this document might type; the target is what else characterises the document. Document-side training of
-this kind goes back to inverse cloze tasks (Lee, Chang & Toutanova, ACL 2019).
+One to four words, drawn from a document's title or by tf-idf from its text, stand for the query of a searcher who
+wants this document. Training on documents in this way goes back to inverse cloze tasks (Lee, Chang & Toutanova, ACL
+2019).
 """
 
 from __future__ import annotations
@@ -23,29 +23,34 @@ from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 MAX_DOCUMENT_SHARE = 0.2
-"""Terms in more than this share of the documents are never targets: they separate nothing."""
+"""Terms in more than this share of the documents are never targets: they do not tell documents apart."""
 MIN_DOCUMENT_TERMS = 8
-"""Documents with fewer distinct target terms make no pseudo-queries."""
+"""Documents with fewer distinct target terms are not used."""
 TITLE_WORDS = 10
-"""Leading words that stand in for a missing title."""
+"""Number of words read from the title, or from the start of the text of a document without title."""
 
 
 class PseudoQuery(NamedTuple):
-    """A made query and what characterises the document it was made from."""
+    """A query drawn from a document, and the terms that characterise the document besides."""
 
     query_ids: NDArray[np.int64]
+    """(Q,) token ids of the query's terms."""
     target: SoftTarget
+    """Distribution over other terms of the document."""
     document: int
-    """Its row in the corpus."""
+    """Row of the document in the corpus."""
 
 
 @dataclass(frozen=True)
 class PseudoQuerySettings:
-    """How queries are drawn."""
+    """Settings for drawing pseudo-queries."""
 
     title_share: float
+    """Probability that the words come from the title, 0..1; otherwise they are drawn by tf-idf."""
     max_words: int
+    """Largest number of words of a query."""
     target_terms: int
+    """Largest number of terms of a target."""
 
 
 class PseudoQuerySource:
@@ -60,19 +65,19 @@ class PseudoQuerySource:
         self._usable = np.flatnonzero(np.diff(self._weights.indptr) >= MIN_DOCUMENT_TERMS)
 
     def __len__(self) -> int:
-        """Number of documents that pseudo-queries can be made from."""
+        """Number of documents that pseudo-queries can be drawn from."""
         return int(self._usable.size)
 
     def draw(self, n: int, rng: np.random.Generator) -> list[PseudoQuery]:
-        """n pseudo-queries from documents drawn uniformly; an empty list when no document is usable."""
+        """n pseudo-queries from documents drawn uniformly; an empty list if no document is usable."""
         if not self._usable.size:
             return []
         return [self._draw_one(int(row), rng) for row in rng.choice(self._usable, size=n)]
 
     def target_shares(self) -> NDArray[np.float64]:
-        """(V,) share of each token among the targets of all usable documents, no query excluded; sums to 1, or to 0
-        when no document is usable."""
-        shares = np.zeros(self._weights.shape[1])
+        """(V,) share of each token in the targets of all usable documents, for an empty query; the shares sum to 1,
+        or to 0 if no document is usable."""
+        shares = np.zeros(self._weights.shape[1])  # (V,)
         for row in self._usable:
             ids, weights = self._terms_of(int(row))
             target = best_terms(ids, weights, np.array([], dtype=np.int64), self._settings.target_terms)
@@ -85,7 +90,7 @@ class PseudoQuerySource:
 
     def _draw_one(self, row: int, rng: np.random.Generator) -> PseudoQuery:
         ids, weights = self._terms_of(row)
-        n_words = min(int(rng.choice((1, 1, 2, 2, 3, 4))), self._settings.max_words)
+        n_words = min(int(rng.choice((1, 1, 2, 2, 3, 4))), self._settings.max_words)  # mostly short, as typed
         title = self._titles[row]
         if title.size >= 2 and rng.random() < self._settings.title_share:
             query = rng.choice(title, size=min(n_words, title.size), replace=False)
@@ -96,17 +101,17 @@ class PseudoQuerySource:
 
 
 def term_weights(index: TermIndex, vocabulary: TermVocabulary) -> csr_array:
-    """(D, V) float32 over token ids: tf/dl x log(N/df) of terms that are frequent enough to be in the vocabulary and
-    rare enough to separate documents."""
-    columns = vocabulary.index_columns(index)
-    kept = np.flatnonzero(columns >= 0)
-    frequency = index.document_frequencies[columns[kept]]
+    """(D, V) float32 weights of token ids in documents: tf / |document| x log(N / df) for terms of the vocabulary
+    that occur in at most `MAX_DOCUMENT_SHARE` of the documents; others have no entry."""
+    columns = vocabulary.index_columns(index)  # (V,)
+    tokens = np.flatnonzero(columns >= 0)  # (I,) the tokens that the index contains
+    frequency = index.document_frequencies[columns[tokens]]  # (I,)
     n_documents = len(index.doc_ids)
-    weight = np.where(frequency <= MAX_DOCUMENT_SHARE * n_documents, np.log(n_documents / frequency), 0.0)
-    counts = index.counts[:, columns[kept]].tocsr()
-    lengths = np.repeat(np.maximum(index.doc_lengths, 1.0), np.diff(counts.indptr))
+    weight = np.where(frequency <= MAX_DOCUMENT_SHARE * n_documents, np.log(n_documents / frequency), 0.0)  # (I,)
+    counts = index.counts[:, columns[tokens]].tocsr()  # (D, I)
+    lengths = np.repeat(np.maximum(index.doc_lengths, 1.0), np.diff(counts.indptr))  # (stored entries,)
     data = (counts.data / lengths * weight[counts.indices]).astype(np.float32)
-    matrix = csr_array((data, kept[counts.indices], counts.indptr), shape=(n_documents, len(vocabulary)))
+    matrix = csr_array((data, tokens[counts.indices], counts.indptr), shape=(n_documents, len(vocabulary)))
     matrix.eliminate_zeros()
     return matrix
 
@@ -114,15 +119,18 @@ def term_weights(index: TermIndex, vocabulary: TermVocabulary) -> csr_array:
 def best_terms(
     ids: NDArray[np.int64], weights: NDArray[np.float32], excluded: NDArray[np.int64], n: int
 ) -> SoftTarget:
-    """The n heaviest tokens outside `excluded`, weights scaled to sum 1."""
-    kept = ~np.isin(ids, excluded)
-    ids, weights = ids[kept], weights[kept]
+    """The n heaviest of the tokens `ids` (K,) by `weights` (K,), without those `excluded`; weights are scaled to sum
+    1.
+    """
+    allowed = ~np.isin(ids, excluded)
+    ids, weights = ids[allowed], weights[allowed]
     best = heaviest(weights, n)
     chosen = weights[best]
     return SoftTarget(ids[best], (chosen / max(float(chosen.sum()), 1e-9)).astype(np.float32))
 
 
 def _title_ids(text: str, vocabulary: TermVocabulary) -> NDArray[np.int64]:
+    """Distinct tokens of the first words of a text."""
     leading = " ".join(text.split()[:TITLE_WORDS])
-    found = dict.fromkeys(vocabulary.token_ids[t] for t in analyse(leading) if t in vocabulary.token_ids)
-    return np.array(list(found), dtype=np.int64)
+    ids = dict.fromkeys(vocabulary.token_ids[term] for term in analyse(leading) if term in vocabulary.token_ids)
+    return np.array(list(ids), dtype=np.int64)

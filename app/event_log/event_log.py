@@ -28,6 +28,7 @@ from untilclick.app.versions.store import Experiment
 from untilclick.search.errors import LogError
 from untilclick.search.log.live_events import LiveTurn, PastQuery
 from untilclick.search.log.stats import LogStats
+from untilclick.search.measures.interleaving import Credits
 from untilclick.search.records import Click, Source, Turn
 
 _log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class SoftLog:
         """Figures of the log, with what is on its way unless that takes long. Raises LogError where the log fails."""
         return self._fresh(lambda: self._log.get().stats(source))
 
-    def credits(self, experiment: Experiment) -> list[tuple[int, int]]:
+    def credits(self, experiment: Experiment) -> list[Credits]:
         """See `SessionLog.credits`, and `stats`."""
         named = (experiment.name, experiment.versions, experiment.started)
         return self._fresh(lambda: self._log.get().credits(*named))

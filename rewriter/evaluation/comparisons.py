@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
-from untilclick.search.measures.metrics import Scores
+from untilclick.search.measures.metrics import TopicScores
 
 COMPARED: tuple[tuple[str, str], ...] = (
     ("ppo", "bm25"),
@@ -40,7 +40,7 @@ TESTED_MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100")
 """Measures that are tested."""
 
 
-def compare_systems(scores: Mapping[str, Scores], seed: int, resamples: int) -> tuple[Comparison, ...]:
+def compare_systems(scores: Mapping[str, TopicScores], seed: int, resamples: int) -> tuple[Comparison, ...]:
     """Test the pairs of COMPARED that have scores, on each tested measure; every test has its own random numbers."""
     pairs = [(a, b) for a, b in COMPARED if a in scores and b in scores]
     tests = [(a, b, measure) for a, b in pairs for measure in TESTED_MEASURES]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from untilclick.rewriter.evaluation.results import SystemFigures, TopicOutcome, TopicRow
 from untilclick.rewriter.evaluation.systems import SearchedQuery, System, TypedTopic, engine_of
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.measures.metrics import DEPTH, MEASURES, Scores, evaluate_rankings
+from untilclick.search.measures.metrics import DEPTH, MEASURES, TopicScores, evaluate_rankings
 from untilclick.search.records import ScoredDoc, Topic
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class SystemRun:
 
     queries: list[SearchedQuery]
     rankings: list[list[ScoredDoc]]
-    scores: Scores
+    scores: TopicScores
     figures: SystemFigures
 
 

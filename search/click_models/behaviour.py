@@ -1,10 +1,10 @@
-"""How simulated users click on documents of each grade: the three users of online learning-to-rank papers.
+"""Click and stop probabilities of the three simulated users of papers on online learning to rank, by grade.
 
-`perfect` clicks by relevance alone, `navigational` wants one good document and stops there, `informational` clicks
-more and longer. The numbers are those of Hofmann, Whiteson & de Rijke, "Balancing exploration and exploitation in
-listwise and pairwise online learning to rank for information retrieval", Information Retrieval 16 (2013), and for
-five grades of Schuth, Oosterhuis, Whiteson & de Rijke, "Multileave Gradient Descent for Fast Online Learning to
-Rank", WSDM 2016.
+A `perfect` user clicks on relevant documents only, a `navigational` user leaves after one good document, and an
+`informational` user clicks more often and leaves later. The numbers are those of Hofmann, Whiteson & de Rijke,
+"Balancing exploration and exploitation in listwise and pairwise online learning to rank for information retrieval",
+Information Retrieval 16 (2013), and for five grades of Schuth, Oosterhuis, Whiteson & de Rijke, "Multileave Gradient
+Descent for Fast Online Learning to Rank", WSDM 2016.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ Behaviour = Literal["perfect", "navigational", "informational"]
 
 
 class GradeProbs(NamedTuple):
-    """What a user does with a document of each grade 0..max_grade."""
+    """Probabilities of one kind of user for each grade 0..max_grade."""
 
     click: tuple[float, ...]
-    """Probability of a click on an examined document."""
+    """Probability of a click on a document that the user looks at."""
     stop: tuple[float, ...]
-    """Probability to be satisfied by, and leave after, a click."""
+    """Probability that a click satisfies the user, who then leaves."""
 
 
 THREE_GRADES: dict[str, GradeProbs] = {

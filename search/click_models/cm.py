@@ -1,4 +1,4 @@
-"""The cascade model (CM): from the top, one click, and the user is gone."""
+"""The cascade model (CM): the user reads from the top and leaves after the first click."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from untilclick.search.click_models.chain import CascadeFamily
 
 @dataclass(frozen=True, slots=True)
 class CascadeModel(CascadeFamily):
-    """Every click satisfies, so a list gets at most one; `first_click_prob` is the chance that the user stops at a
-    rank, which makes the mean of 1/rank the ERR of Chapelle et al. (CIKM 2009).
+    """Every click satisfies, so a list gets at most one click.
+
+    `first_click_prob` is then the probability that the user stops at a rank, and the expectation of 1 / rank is the
+    expected reciprocal rank (ERR) of Chapelle et al., CIKM 2009.
 
     Craswell, Zoeter, Taylor & Ramsey, "An Experimental Comparison of Click Position-Bias Models", WSDM 2008.
     """

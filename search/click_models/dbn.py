@@ -1,4 +1,5 @@
-"""The dynamic Bayesian network (DBN): attraction by what is seen, satisfaction by what is read, and losing heart."""
+"""The dynamic Bayesian network (DBN): a user clicks on attractive results, leaves if the document satisfies, and may
+give up after any result."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from untilclick.search.click_models.chain import CascadeFamily
 
 @dataclass(frozen=True, slots=True)
 class DynamicBayesianNetwork(CascadeFamily):
-    """A click satisfies by the document's class; an unsatisfied user goes on with one probability throughout.
+    """Whether a click satisfies depends on the document's class; an unsatisfied user goes on with the same
+    probability at every rank.
 
     Chapelle & Zhang, "A Dynamic Bayesian Network Click Model for Web Search Ranking", WWW 2009.
     """
@@ -18,10 +20,10 @@ class DynamicBayesianNetwork(CascadeFamily):
     attractiveness: tuple[float, ...]
     """By item class, each in [0, 1]."""
     satisfaction: tuple[float, ...]
-    """By item class: probability that a click on it satisfies."""
+    """By item class: probability that a click on the document satisfies."""
     continuation: float = 0.9
-    """Probability that an unsatisfied user looks at the next rank; .9 is the value Chapelle & Zhang choose
-    (section 5)."""
+    """Probability that an unsatisfied user looks at the next rank; .9 is the value of Chapelle & Zhang (section
+    5)."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""The dependent-click model (DCM): after each click the user may go on, more or less likely by rank."""
+"""The dependent-click model (DCM): after a click the user goes on with a probability that depends on the rank."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from untilclick.search.click_models.chain import CascadeFamily
 
 @dataclass(frozen=True, slots=True)
 class DependentClickModel(CascadeFamily):
-    """A user who leaves after a click is satisfied by it. The chance to go on is `continuation[r] (1 - stop[class])`.
+    """After a click the user goes on with probability `continuation[r] (1 - stop[class])`; leaving means
+    satisfaction.
 
-    Guo, Liu & Wang, "Efficient Multiple-Click Models in Web Search", WSDM 2009, know only the continuation by rank.
-    Online learning to rank (Hofmann, Whiteson & de Rijke, "Balancing exploration and exploitation in listwise and
-    pairwise online learning to rank for information retrieval", Information Retrieval 16, 2013) knows only the stop
-    probability by grade, and then DCM and SDBN are one model. Here both factors may be given.
+    Guo, Liu & Wang, "Efficient Multiple-Click Models in Web Search", WSDM 2009, have the continuation by rank only.
+    Papers on online learning to rank (Hofmann, Whiteson & de Rijke, "Balancing exploration and exploitation in
+    listwise and pairwise online learning to rank for information retrieval", Information Retrieval 16, 2013) have the
+    stop probability by grade only, which makes DCM the same model as SDBN. This class has both factors.
     """
 
     attractiveness: tuple[float, ...]
     """By item class, each in [0, 1]."""
     stop: tuple[float, ...]
-    """By item class: probability to leave after a click on it."""
+    """By item class: probability that the user leaves after a click on the document."""
     continuation: tuple[float, ...] = (1.0,)
-    """By rank; ranks below the last entry take the last."""
+    """By rank: probability that the user looks at the next rank after a click. Ranks below the last entry take the
+    last entry."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,5 @@
-"""The position-based model (PBM): a click needs a look, which depends on the rank, and attraction."""
+"""The position-based model (PBM): a click needs an attractive document and a look, which depends on the rank
+alone."""
 
 from __future__ import annotations
 
@@ -20,11 +21,10 @@ from untilclick.search.click_models.base import (
 
 @dataclass(frozen=True, slots=True)
 class PositionBasedModel:
-    """Clicks are independent given the list: P(click at r) = examination[r] attractiveness[class].
+    """The clicks of a list are independent: P(click at r) = examination[r] attractiveness[class].
 
-    The model has no notion of satisfaction, and a session must end somewhere, so the first click on a relevant
-    document (class above 0) ends it; a click on an irrelevant one never does. `sample` still draws the clicks
-    below, as the model has them.
+    The model does not define satisfaction. The first click on a relevant document (class above 0) is taken to end the
+    session; clicks on irrelevant documents never end it. `sample` draws the clicks below that rank too.
 
     Richardson, Dominowska & Ragno, "Predicting Clicks", WWW 2007; Craswell et al., WSDM 2008.
     """
@@ -58,5 +58,5 @@ class PositionBasedModel:
         return class_values(self.attractiveness, items) * examination
 
     def conditional_click_prob(self, items: Items, clicked: Mask) -> Probs:  # noqa: ARG002
-        """See `ClickModel.conditional_click_prob`: clicks above tell nothing here."""
+        """See `ClickModel.conditional_click_prob`; in this model the clicks above have no influence."""
         return self.click_prob(items)

@@ -1,4 +1,4 @@
-"""The simplified dynamic Bayesian network (SDBN): a DBN whose unsatisfied user always goes on."""
+"""The simplified dynamic Bayesian network (SDBN): a DBN in which an unsatisfied user always goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SimplifiedDynamicBayesianNetwork(CascadeFamily):
     attractiveness: tuple[float, ...]
     """By item class, each in [0, 1]."""
     satisfaction: tuple[float, ...]
-    """By item class: probability that a click on it satisfies."""
+    """By item class: probability that a click on the document satisfies."""
 
     @property
     def name(self) -> str:

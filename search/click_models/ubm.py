@@ -1,4 +1,4 @@
-"""The user-browsing model (UBM): whether a rank is looked at depends on it and on where the last click was."""
+"""The user-browsing model (UBM): a look at a rank depends on the rank and on the last click above it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from untilclick.search.click_models.base import (
 class UserBrowsingModel:
     """P(click at r | last click at r') = examination[r][r'] attractiveness[class].
 
-    As in the position-based model and for the same reason, the first click on a relevant document (class above 0)
-    ends the session.
+    The model does not define satisfaction; as in the position-based model, the first click on a relevant document
+    (class above 0) is taken to end the session.
 
     Dupret & Piwowarski, "A User Browsing Model to Predict Search Engine Click Data from Past Observations",
     SIGIR 2008, eq. 2.
@@ -32,8 +32,8 @@ class UserBrowsingModel:
     attractiveness: tuple[float, ...]
     """By item class, each in [0, 1]."""
     examination: tuple[tuple[float, ...], ...]
-    """Row r (0-based rank), column r' (1-based rank of the last click above, 0 for none): at least r + 1 columns;
-    lists may not be longer than there are rows."""
+    """Row r is the 0-based rank, column r' the 1-based rank of the last click above it, 0 for no click. Row r has at
+    least r + 1 columns; lists may not be longer than the number of rows."""
 
     @property
     def name(self) -> str:
@@ -48,7 +48,7 @@ class UserBrowsingModel:
         """See `ClickModel.sample_with`."""
         attraction = class_values(self.attractiveness, items)
         clicked = np.zeros(items.shape, dtype=bool)
-        last = np.zeros(len(items), dtype=np.int64)
+        last = np.zeros(len(items), dtype=np.int64)  # (B,) rank of the last click so far
         for r in range(items.shape[1]):
             examined = np.asarray(self.examination[r])[last]
             clicked[:, r] = draws[:, r, 0] < attraction[:, r] * examined
@@ -56,28 +56,28 @@ class UserBrowsingModel:
         return Clicks(clicked, rank_of_first(clicked & (items > 0)))
 
     def first_click_prob(self, items: Items) -> Probs:
-        """See `ClickModel.first_click_prob`: above the first click, the last one is always 'none'."""
-        unclicked = np.asarray([row[0] for row in self.examination[: items.shape[1]]])
+        """See `ClickModel.first_click_prob`. No click is above the first one, so column 0 alone is needed."""
+        unclicked = np.asarray([row[0] for row in self.examination[: items.shape[1]]])  # (k,)
         return first_of_independent(class_values(self.attractiveness, items) * unclicked)
 
     def click_prob(self, items: Items) -> Probs:
-        """See `ClickModel.click_prob`, by carrying the distribution of the last click's rank down the list."""
-        attraction = class_values(self.attractiveness, items)
-        last_prob = np.zeros((len(items), items.shape[1] + 1))
+        """See `ClickModel.click_prob`. The distribution of the last click's rank is carried down the list."""
+        attraction = class_values(self.attractiveness, items)  # (B, k)
+        last_prob = np.zeros((len(items), items.shape[1] + 1))  # (B, k + 1); column 0: no click yet
         last_prob[:, 0] = 1.0
         result = np.empty(items.shape)
         for r in range(items.shape[1]):
-            click_given_last = attraction[:, r, None] * np.asarray(self.examination[r])[: r + 1]
+            click_given_last = attraction[:, r, None] * np.asarray(self.examination[r])[: r + 1]  # (B, r + 1)
             joint = last_prob[:, : r + 1] * click_given_last  # (B, r + 1)
             result[:, r] = joint.sum(axis=1)
-            last_prob[:, : r + 1] -= joint
+            last_prob[:, : r + 1] -= joint  # a click at r moves this mass to column r + 1
             last_prob[:, r + 1] = result[:, r]
         return result
 
     def conditional_click_prob(self, items: Items, clicked: Mask) -> Probs:
         """See `ClickModel.conditional_click_prob`."""
         attraction = class_values(self.attractiveness, items)
-        last = last_click_above(clicked)
+        last = last_click_above(clicked)  # (B, k)
         examined = np.empty(items.shape)
         for r in range(items.shape[1]):
             examined[:, r] = np.asarray(self.examination[r])[last[:, r]]

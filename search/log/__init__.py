@@ -1,1 +1,1 @@
-"""The session log: its database, its readers and writers, and exchange with other tools."""
+"""The session log: its database, reading and writing sessions, figures, and exchange with other tools."""

@@ -1,8 +1,9 @@
-"""Connecting to the database of a session log, and bringing its schema up to date.
+"""Connections to the database of a session log, and migrations of its schema.
 
-What differs between SQLite and PostgreSQL is here; what is logged is in `schema.py` and `session_log.py`. Migrations
-run by Alembic without an `alembic.ini`: the scripts are package data, the connection is handed in. They run under a
-lock (SQLite: an immediate transaction; PostgreSQL: an advisory lock), so that processes may open one log at once.
+The differences between SQLite and PostgreSQL are handled here; the tables are in `schema.py`, reading and writing in
+`session_log.py`. Alembic runs the migrations without an `alembic.ini`: the scripts are part of the package, and the
+connection is passed to them. A lock (SQLite: an immediate transaction; PostgreSQL: an advisory lock) lets several
+processes open the same log at the same time.
 """
 
 from __future__ import annotations
@@ -25,31 +26,31 @@ from untilclick.search.files.secret_files import SecretFileError, read_secret
 from untilclick.search.log.schema import METADATA
 
 BUSY_TIMEOUT_S = 30
-"""How long a writer waits for another one before it gives up."""
+"""Seconds that a writer waits for another writer before it gives up."""
 
 CONNECT_TIMEOUT_S = 10
 
-_SERVER_PATIENCE = {
+_SERVER_TIMEOUTS = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     "tcp_user_timeout": 20_000,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-"""libpq's: a server that vanishes without a word is noticed within half a minute, not in hours."""
+"""Parameters of libpq with which a server that vanishes is noticed within half a minute instead of hours."""
 
 PASSWORD_FILE = "password_file"
-"""Name in an address's query."""
+"""Parameter of a log's address with the path of a file that holds the password."""
 
-_ADVISORY_LOCK = 0x756E74696C  # any constant that other users of the server are unlikely to pick
+_ADVISORY_LOCK = 0x756E74696C  # "until" in ASCII; other programs on the server are unlikely to use it
 _WRITE = "untilclick_write"
 
 
 def parse_log_url(text: str) -> sa.URL:
-    """The address of a log: `sqlite:///FILE`, `postgresql[+psycopg]://...`, or simply a file's path.
+    """Parse the address of a log: `sqlite:///FILE`, `postgresql[+psycopg]://...`, or the path of a file.
 
-    The password of a server may stand in a file, `?password_file=FILE`. Raises LogError for anything else, for a
-    password that cannot be read, and for an in-memory database: each connection would see its own.
+    `?password_file=FILE` names a file with the password of a server. Raises LogError for any other address, for a
+    password that cannot be read, and for an in-memory database, which each connection would have for itself.
     """
     if "://" not in text:
         url = sa.URL.create("sqlite", database=text)
@@ -61,19 +62,19 @@ def parse_log_url(text: str) -> sa.URL:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise LogError(f"Session logs cannot be kept in {url.drivername!r}; {_ADDRESSES}")
+        raise LogError(f"{url.drivername!r} databases cannot hold a session log; {_ADDRESSES}")
     if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
         raise LogError(f"An in-memory log ({text!r}) is lost when it is closed; {_ADDRESSES}")
     return _with_password(url)
 
 
 def _with_password(url: sa.URL) -> sa.URL:
-    """The same with the password of the file that the address names, if it names one."""
+    """The address with the password of its password file, if it names one."""
     file = url.query.get(PASSWORD_FILE)
     if file is None:
         return url
     if not isinstance(file, str) or url.password is not None:
-        raise LogError(f"The log's address gives more than one password; keep one {PASSWORD_FILE}")
+        raise LogError(f"The log's address has more than one password; keep one {PASSWORD_FILE}")
     try:
         password = read_secret(Path(file))
     except SecretFileError as error:
@@ -85,11 +86,12 @@ _ADDRESSES = "give a file's path, sqlite:///FILE or postgresql+psycopg://USER@HO
 
 
 def connect_log(url: sa.URL, *, create: bool, durable: bool = False) -> sa.Engine:
-    """An engine whose database has the newest schema.
+    """Connect to the database of a log, and upgrade it to the newest schema.
 
-    With `create` a missing SQLite file and its folder are made, else LogError. With `durable` what SQLite has
-    written outlives a power failure too, at an fsync per transaction; PostgreSQL's always does. Raises LogError where
-    the file or server cannot be used (LogAwayError where that may change), MissingDependencyError without psycopg.
+    `create` makes a missing SQLite file and its folder. With `durable`, SQLite calls fsync for every transaction, so
+    that written transactions survive a power failure, as they always do in PostgreSQL. Raises LogError if the file is
+    missing, or if the file or the server cannot be used (LogAwayError if a later attempt may succeed), and
+    MissingDependencyError if psycopg is needed and not installed.
     """
     if url.drivername == "sqlite":
         _prepare_file(url, create=create)
@@ -104,17 +106,18 @@ def connect_log(url: sa.URL, *, create: bool, durable: bool = False) -> sa.Engin
 
 
 def writing(engine: sa.Engine) -> sa.Engine:
-    """The same engine for transactions that write.
+    """The same engine, for transactions that write.
 
-    SQLite must take the write lock at the start: a transaction that reads first and then writes fails at once,
-    without waiting, when another one has written in between.
+    In SQLite they take the write lock at their start. A transaction that reads first and writes later would fail at
+    once, without waiting for the lock, if another transaction has written in between.
     """
     return engine.execution_options(**{_WRITE: True}, preserve_rowcount=True)
 
 
 @contextmanager
 def log_errors(url: sa.URL) -> Iterator[None]:
-    """Turn the driver's errors into the LogError of their kind, with one sentence."""
+    """Raise errors of the database driver as a LogError with one sentence: LogRecordError if the record cannot be
+    stored, LogAwayError if the database cannot be used at present."""
     place = url.render_as_string(hide_password=True) if url.host or url.drivername != "sqlite" else url.database
     try:
         yield
@@ -122,10 +125,10 @@ def log_errors(url: sa.URL) -> Iterator[None]:
         hint = "The log already holds such a record, or lacks the turn that a click names."
         raise LogRecordError(f"{place}: {_first_line(error)}. {hint}") from error
     except sa.exc.DataError as error:
-        raise LogRecordError(f"{place}: {_first_line(error)}. A value is none that its column can hold.") from error
+        raise LogRecordError(f"{place}: {_first_line(error)}. A value does not fit its column.") from error
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
         if _at_a_limit(error):
-            raise LogRecordError(f"{place}: {_first_line(error)}. A value is longer than can be kept.") from error
+            raise LogRecordError(f"{place}: {_first_line(error)}. A value is too long for the database.") from error
         raise LogAwayError(f"{place}: {_first_line(error)}. {_remedy(url)}") from error
     except sa.exc.TimeoutError as error:
         raise LogAwayError(f"{place}: all connections are in use. {_remedy(url)}") from error
@@ -136,14 +139,15 @@ def log_errors(url: sa.URL) -> Iterator[None]:
 
 
 def _at_a_limit(error: sa.exc.DBAPIError) -> bool:
-    """Whether PostgreSQL refuses the record itself: SQLSTATE class 54, such as a value too long for an index."""
+    """Whether PostgreSQL refuses the record because of a program limit (SQLSTATE class 54), such as a value that is
+    too long for an index."""
     return str(getattr(error.orig, "sqlstate", None)).startswith("54")
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:
-    """Create the schema, or upgrade it to `revision`; at once done where it is there already.
+    """Create the schema or upgrade it to `revision`; does nothing if the database has that revision.
 
-    Raises LogError for a schema that this build does not know, or for tables of another program under our names.
+    Raises LogError if the schema is newer than this build, or if another program has tables with our names.
     """
     config = Config()
     config.set_main_option("script_location", "untilclick.search.log:migrations")
@@ -156,7 +160,7 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         current = _current_revision(connection, script)
-        if current == target:  # another process was quicker
+        if current == target:  # another process has migrated while this one waited for the lock
             return
         if current is None:
             _refuse_tables_of_others(connection)
@@ -166,17 +170,18 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
 
 def _current_revision(connection: sa.Connection, script: ScriptDirectory) -> str | None:
     revision = MigrationContext.configure(connection).get_current_revision()
-    known = [step.revision for step in script.walk_revisions()]
-    if revision is not None and revision not in known:
+    revisions = [step.revision for step in script.walk_revisions()]  # newest first
+    if revision is not None and revision not in revisions:
         raise LogError(
             f"Session log {connection.engine.url.database} has schema version {revision}; this build reads up to "
-            f"{known[0]}. Upgrade untilclick, or use another log."
+            f"{revisions[0]}. Upgrade untilclick, or use another log."
         )
     return revision
 
 
 def _refuse_tables_of_others(connection: sa.Connection) -> None:
-    """Only under the lock: without it, the tables may be those that another process has just made."""
+    """Raise LogError if tables with our names exist. Call this under the lock; without it, another process may have
+    just made the tables."""
     taken = sorted(set(sa.inspect(connection).get_table_names()) & set(METADATA.tables))
     if taken:
         raise LogError(
@@ -196,7 +201,9 @@ def _prepare_file(url: sa.URL, *, create: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LogError(f"Cannot make the folder {path.parent} ({error.strerror}); choose another --log.") from error
+        raise LogError(
+            f"Cannot make the folder {path.parent} ({error.strerror}); choose another place for the session log."
+        ) from error
 
 
 def _sqlite_engine(url: sa.URL, *, durable: bool = False) -> sa.Engine:
@@ -207,7 +214,7 @@ def _sqlite_engine(url: sa.URL, *, durable: bool = False) -> sa.Engine:
 
 
 def _postgres_engine(url: sa.URL) -> sa.Engine:
-    connect_args = {name: value for name, value in _SERVER_PATIENCE.items() if name not in url.query}
+    connect_args = {name: value for name, value in _SERVER_TIMEOUTS.items() if name not in url.query}
     try:
         return sa.create_engine(url, pool_pre_ping=True, connect_args=connect_args)
     except ModuleNotFoundError as error:
@@ -225,7 +232,7 @@ def _set_pragmas(connection: DBAPIConnection, _record: object, synchronous: str)
 
 
 def _use_wal(cursor: DBAPICursor) -> None:
-    """Switch to write-ahead logging. SQLite does not wait for the lock this needs, so wait here."""
+    """Switch to write-ahead logging. SQLite does not wait for the lock that this needs, so this function does."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
@@ -238,7 +245,7 @@ def _use_wal(cursor: DBAPICursor) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """The driver is in autocommit mode (it would commit before DDL); transactions begin here."""
+    """Begin a transaction. The driver is in autocommit mode, because in its own mode it commits before DDL."""
     write = connection.get_execution_options().get(_WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 

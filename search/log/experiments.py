@@ -1,4 +1,4 @@
-"""Clicks on interleaved lists, by visitor, read from a session log."""
+"""The clicks of visitors on interleaved lists, read from a session log."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections import defaultdict
 import sqlalchemy as sa
 
 from untilclick.search.log.schema import CLICKS, SESSIONS, TURNS
-from untilclick.search.measures.interleaving import Team
+from untilclick.search.measures.interleaving import Credits, Team
 
 EXPERIMENT_ATTRIBUTE = "experiment"
-"""Of a turn whose list was interleaved: the experiment's name."""
+"""Attribute of a turn with an interleaved list: the name of the experiment."""
 TEAMS_ATTRIBUTE = "teams"
-"""Of the same: whose each document is, a letter each."""
+"""Attribute of the same turn: the side that picked each document, one letter per rank."""
 
 
-def read_credits(connection: sa.Connection, name: str, versions: str, since: float) -> list[tuple[int, int]]:
-    """Distinct documents of a and of b that each visitor clicked in an experiment, of the visitors who clicked any.
+def read_credits(connection: sa.Connection, name: str, versions: str, since: float) -> list[Credits]:
+    """The credits of each visitor who clicked in an experiment: the numbers of distinct clicked documents by side.
 
-    A visitor is a client where one is named, else a search session: clicking again, or in another session, adds
-    nothing. Turns count that `versions` answered, both sides as they are logged: a name may have been used before.
-    `since` is in seconds since the epoch; earlier sessions are not looked at.
+    A visitor is a client or, if the session names no client, a session; repeated clicks on a document count once, in
+    whatever session of the client. `versions` is the logged `rewriter_version` with both sides; turns of other
+    versions are left out, because an earlier experiment may have had the same name. Sessions that began before
+    `since` (seconds since the epoch) are left out too.
     """
     visitor = sa.func.coalesce(SESSIONS.c.client_id, SESSIONS.c.session_id).label("visitor")
     named = json.dumps({EXPERIMENT_ATTRIBUTE: name}, separators=(",", ":"))[1:-1]
@@ -37,4 +38,4 @@ def read_credits(connection: sa.Connection, name: str, versions: str, since: flo
         teams: list[Team] | str = json.loads(row.attributes).get(TEAMS_ATTRIBUTE, "")
         if row.rank <= len(teams):
             clicked[row.visitor][teams[row.rank - 1]].add(row.doc_id)
-    return [(len(teams["a"]), len(teams["b"])) for teams in clicked.values()]
+    return [Credits(len(documents["a"]), len(documents["b"])) for documents in clicked.values()]

@@ -1,11 +1,11 @@
-"""The tables of the session log, and how records become rows and rows become records.
+"""The tables of the session log, and the conversion of records to rows and back.
 
-A shown list is JSON text in its turn's row, not a row per impression: it is always read and written whole, and one
-row per turn instead of eleven is what makes simulated logs quick to write. Attributes are JSON text too, except that
-`rewriter_version` is copied into a column of its own so that statistics can group by it.
+The shown list of a turn is JSON text in the turn's row instead of one row per document: it is always read and written
+as a whole, and one row per turn instead of eleven makes simulated logs fast to write. Attributes are JSON text too;
+`rewriter_version` is also copied into a column of its own, so that statistics can group by it.
 
-Connections and migrations are in `database.py`, queries in `session_log.py`. The tables below describe the newest
-schema; `search/log/migrations` leads there from any older one, and a test compares the two.
+Connections and migrations are in `database.py`, queries in `session_log.py`. The tables below are those of the newest
+schema. The migrations upgrade any older schema to it, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ METADATA = sa.MetaData()
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Ids sort by code point in every database, whatever its language."""
+"""Type of ids, which sort by code point in every database, whatever its collation."""
 
 SESSIONS = sa.Table(
     "sessions",
@@ -33,7 +33,7 @@ SESSIONS = sa.Table(
     sa.Column("session_id", ID, primary_key=True),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("client_id", sa.Text),
-    sa.Column("time", sa.Double, nullable=False),  # of the first turn; 0 for a session without turns
+    sa.Column("time", sa.Double, nullable=False),  # of the earliest turn; 0 for a session without turns
     sa.CheckConstraint("source IN ('simulated', 'live')", name="sessions_source"),
     sa.Index("sessions_by_time", "time", "session_id"),
 )
@@ -50,7 +50,7 @@ TURNS = sa.Table(
     sa.Column("attributes", sa.Text, nullable=False),
     sa.Column("time", sa.Double, nullable=False),
     sa.Column("rewriter_version", sa.Text),
-    # Not unique: one visitor with two tabs may send two queries at once, and neither may be lost.
+    # Not unique: a visitor with two tabs may send two queries at once, and neither may be lost.
     sa.Index("turns_by_session", "session_id", "step"),
 )
 
@@ -61,7 +61,7 @@ CLICKS = sa.Table(
     sa.Column("doc_id", ID, primary_key=True),
     sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("time", sa.Double, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),  # within the turn; settles the order of simultaneous clicks
+    sa.Column("position", sa.Integer, nullable=False),  # within the turn; orders clicks of the same time
 )
 
 
@@ -99,7 +99,7 @@ class ClickRow(TypedDict):
 
 
 class Rows(NamedTuple):
-    """The rows of some sessions, in the order in which foreign keys allow them to be inserted."""
+    """The rows of sessions by table, in the order in which foreign keys allow them to be inserted."""
 
     sessions: list[SessionRow]
     turns: list[TurnRow]
@@ -107,7 +107,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(sessions: Iterable[Session]) -> Rows:
-    """All rows of these sessions. Raises LogRecordError for a record that the log could not give back as it is."""
+    """All rows of these sessions. Raises LogRecordError for a record that the log could not return unchanged."""
     rows = Rows([], [], [])
     for session in sessions:
         rows.sessions.append(session_row(session))
@@ -118,7 +118,7 @@ def rows_of(sessions: Iterable[Session]) -> Rows:
 
 
 def session_row(session: Session) -> SessionRow:
-    """The session's own row; its time is that of its earliest turn, 0 where it has none."""
+    """The row of `sessions`. Its time is that of the earliest turn, 0 for a session without turns."""
     return {
         "session_id": _storable("session_id", session.session_id),
         "source": session.source,
@@ -128,7 +128,7 @@ def session_row(session: Session) -> SessionRow:
 
 
 def turn_row(session_id: str, turn: Turn) -> TurnRow:
-    """The row of one turn. Raises LogRecordError for text or numbers that a database cannot hold."""
+    """The row of a turn. Raises LogRecordError for text or numbers that a database cannot hold."""
     version = turn.attributes.get("rewriter_version")
     return {
         "query_id": _storable("query_id", turn.query_id),
@@ -144,7 +144,7 @@ def turn_row(session_id: str, turn: Turn) -> TurnRow:
 
 
 def click_rows(turn: Turn) -> list[ClickRow]:
-    """The rows of a turn's clicks. Raises LogRecordError for a click that names another query."""
+    """The rows of the clicks of a turn. Raises LogRecordError for a click that names another query."""
     rows = []
     for position, click in enumerate(turn.clicks):
         if click.query_id != turn.query_id:
@@ -157,7 +157,7 @@ def click_rows(turn: Turn) -> list[ClickRow]:
 
 
 def click_row(click: Click, position: int) -> ClickRow:
-    """The row of one click; `position` is its 0-based place within the turn."""
+    """The row of a click; `position` is its 0-based position among the clicks of the turn."""
     return {
         "query_id": _storable("query_id", click.query_id),
         "doc_id": _storable("doc_id", click.doc_id),
@@ -168,7 +168,7 @@ def click_row(click: Click, position: int) -> ClickRow:
 
 
 def turn_of(row: Mapping[str, object], clicks: tuple[Click, ...]) -> Turn:
-    """The turn that `turn_row` stored, with its clicks."""
+    """The turn of a row that `turn_row` made, with the turn's clicks."""
     attributes = cast(str, row["attributes"])
     return Turn(
         query_id=cast(str, row["query_id"]),
@@ -183,7 +183,7 @@ def turn_of(row: Mapping[str, object], clicks: tuple[Click, ...]) -> Turn:
 
 
 def session_of(row: Mapping[str, object], turns: tuple[Turn, ...]) -> Session:
-    """The session that `session_row` stored, with its turns."""
+    """The session of a row that `session_row` made, with the session's turns."""
     return Session(
         session_id=cast(str, row["session_id"]),
         source=cast(Source, row["source"]),
@@ -193,13 +193,14 @@ def session_of(row: Mapping[str, object], turns: tuple[Turn, ...]) -> Session:
 
 
 def _storable(column: str, text: str) -> str:
-    """The text itself, where both databases can hold it: no NUL (PostgreSQL), no lone surrogate (UTF-8)."""
+    """The text, unchanged. Raises LogRecordError for a text that one of the databases cannot hold: with a NUL
+    character (PostgreSQL) or a lone surrogate (UTF-8)."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise LogRecordError(f"{column} {text!r} is not valid Unicode; remove the lone surrogate.") from None
     if "\x00" in text:
-        raise LogRecordError(f"{column} {text!r} holds a NUL character; remove it.")
+        raise LogRecordError(f"{column} {text!r} has a NUL character; remove it.")
     return text
 
 

@@ -1,7 +1,7 @@
-"""Session logs to and from the package's own exchange format: JSON lines, one session a line, nothing lost.
+"""Export and import of sessions as JSON lines, one session a line, in the package's own complete format.
 
-For other tools UBI (`ubi.py`) is the better choice; this format is complete, simple to read in a few lines of any
-language, and keeps what UBI cannot hold (ids of more than 100 characters, sessions without a query).
+Other tools know UBI (`ubi.py`). This format loses nothing, takes a few lines of code to read in any language, and has
+room for what UBI lacks: ids of more than 100 characters, and sessions without a query.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Session(_Record):
 
 
 def export_jsonl(log: SessionLog, path: Path, source: Source | None = None) -> int:
-    """Write all sessions, or those of one source, to `path`, whole or not at all; gives their number."""
+    """Write all sessions, or those of one source, to a file, whole or not at all. Returns their number."""
     n = 0
     with whole_file(path) as file:
         for session in log.sessions(source):
@@ -63,15 +63,16 @@ def export_jsonl(log: SessionLog, path: Path, source: Source | None = None) -> i
 
 
 def import_jsonl(path: Path, log: SessionLog) -> int:
-    """Add the sessions of `path` (`.gz` is decompressed), all or none; gives their number.
+    """Add the sessions of a file to a log, all or none, and return their number. A `.gz` file is decompressed.
 
-    Raises DataError with file, line, value and remedy for a broken record, LogError for one that is logged already.
+    Raises DataError with file, line, value and remedy for a broken record, and LogError for a session or query that
+    is logged already.
     """
     return log.append(read_sessions(path), one_transaction=True)
 
 
 def read_sessions(path: Path) -> Iterator[Session]:
-    """The sessions of a file, in its order; an empty file gives none. Raises DataError as `import_jsonl` does."""
+    """The sessions of a file, in order; an empty file has none. Raises DataError as `import_jsonl` does."""
     for line, record in read_records(path, _Session, _REMEDY):
         session = _session(record)
         try:

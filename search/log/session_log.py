@@ -1,9 +1,8 @@
-"""The session log: every query of a session until a click, simulated and live alike, in one schema.
+"""The session log: every query of a search session until a click, in one schema for simulated and live sessions.
 
-Bulk writing and streaming reading serve simulation and training; `append_events` serves live traffic and may be
-repeated harmlessly, so that an event may be delivered twice. Connections are in `database.py`, rows in `schema.py`,
-batches of live events in `live_events.py`, figures in `stats.py`, exchange formats in `ubi.py` and
-`session_jsonl.py`.
+Simulation and training write and read whole sessions in bulk. The service writes single queries and clicks with
+`append_events`, which may get an event twice. Connections are in `database.py`, rows in `schema.py`, batches of live
+events in `live_events.py`, figures in `stats.py`, exchange formats in `ubi.py` and `session_jsonl.py`.
 """
 
 from __future__ import annotations
@@ -29,37 +28,38 @@ from untilclick.search.log.schema import (
     turn_of,
 )
 from untilclick.search.log.stats import LogStats, read_stats
+from untilclick.search.measures.interleaving import Credits
 from untilclick.search.records import Click, Session, Source, Turn
 
 T = TypeVar("T")
 
 BATCH = 500
-"""Sessions per transaction when writing, and per page when reading."""
+"""Number of sessions in a transaction when writing, and in a page when reading."""
 
 
 class SessionLog:
-    """A session log in SQLite (write-ahead logging) or PostgreSQL. Safe to share between threads; one per process.
+    """A session log in SQLite (with write-ahead logging) or PostgreSQL. Threads may share it; processes may not.
 
-    Every method raises LogError when the database cannot do what was asked.
+    Every method raises LogError if the database fails or refuses.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Wrap an engine whose schema is up to date; use `open`."""
+        """Use `open`, which makes an engine with the newest schema."""
         self._engine = engine
         self._writer = writing(engine)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, durable: bool = False) -> Self:
-        """Open the log at `sqlite:///FILE`, `postgresql+psycopg://...` or a file's path, and upgrade its schema.
+        """Open the log at `sqlite:///FILE`, `postgresql+psycopg://...` or the path of a file, and upgrade its schema.
 
-        Without `create` a missing SQLite file is a LogError instead of a new log. With `durable` what was written
-        outlives a power failure of the machine, not only the end of the process.
+        `create` makes a missing SQLite file; without it, a missing file is a LogError. With `durable`, written
+        transactions survive not only the end of the process but also a power failure of the machine.
         """
         return cls(connect_log(parse_log_url(url), create=create, durable=durable))
 
     @property
     def url(self) -> str:
-        """The address, without password."""
+        """The address without the password."""
         return self._engine.url.render_as_string(hide_password=True)
 
     def close(self) -> None:
@@ -75,9 +75,10 @@ class SessionLog:
         self.close()
 
     def append(self, sessions: Iterable[Session], *, one_transaction: bool = False) -> int:
-        """Write new sessions, and return how many; the iterable is consumed in batches, each a transaction.
+        """Write new sessions and return their number. The iterable is consumed in batches, one transaction each.
 
-        With `one_transaction` all are written or none. A session or query id that is already logged is a LogError.
+        With `one_transaction`, all sessions are written or none. Raises LogError for a session or query id that is
+        logged already.
         """
         if not one_transaction:
             return sum(self.append(part, one_transaction=True) for part in _batches(sessions, BATCH))
@@ -89,10 +90,10 @@ class SessionLog:
         return n
 
     def append_events(self, turns: Sequence[LiveTurn], clicks: Sequence[Click]) -> Written:
-        """Log live queries and clicks in one transaction; what is logged already stays as it is.
+        """Log live queries and clicks in one transaction. Those that are logged already stay as they are.
 
-        Clicks whose query is neither logged nor among `turns` are returned, not logged. Raises LogRecordError where
-        one of them can never be logged, and then logs none.
+        Clicks whose query is neither logged nor among `turns` are returned instead of logged. Raises LogRecordError,
+        and logs nothing, if one of the records can never be logged.
         """
         with self._write() as connection:
             return write_events(connection, turns, clicks)
@@ -100,20 +101,20 @@ class SessionLog:
     def sessions(
         self, source: Source | None = None, *, batch: int = BATCH, session_ids: Collection[str] | None = None
     ) -> Iterator[Session]:
-        """Stream sessions in order of time, then id; unknown ids in `session_ids` are passed over.
+        """Stream sessions in order of time, then id; all, or those of `session_ids` that are logged.
 
-        Pages of `batch` sessions are read in transactions of their own: a slow consumer blocks nobody.
+        Each page of `batch` sessions is read in a transaction of its own, so a slow consumer blocks no writer.
         """
         pages = self._pages(source, batch) if session_ids is None else self._pages_of(session_ids, source, batch)
         for page in pages:
             yield from page
 
     def session(self, session_id: str) -> Session | None:
-        """One session with all its turns, None where it is not logged."""
+        """One session with all its turns; None if it is not logged."""
         return next(self.sessions(session_ids=(session_id,)), None)
 
     def past_queries(self, session_id: str) -> tuple[PastQuery, ...]:
-        """The queries of a session so far with their ids, oldest first; empty for an unknown session."""
+        """The queries of a session so far, oldest first; empty for an unknown session."""
         columns = (TURNS.c.query_id, TURNS.c.step, TURNS.c.time, TURNS.c.query)
         query = sa.select(*columns).where(TURNS.c.session_id == session_id).order_by(*_TURN_ORDER)
         with self._read() as connection:
@@ -126,12 +127,12 @@ class SessionLog:
             return connection.execute(query).scalar_one()
 
     def stats(self, source: Source | None = None) -> LogStats:
-        """Figures of the log, or of one source in it, in total and by rewriter version."""
+        """Figures of all sessions, or of those of one source, in total and by rewriter version."""
         with self._read() as connection:
             return read_stats(connection, source)
 
-    def credits(self, experiment: str, versions: str, since: float) -> list[tuple[int, int]]:
-        """Clicks credited to either side of an experiment, a pair for each visitor; see `experiments.py`."""
+    def credits(self, experiment: str, versions: str, since: float) -> list[Credits]:
+        """The credits of each visitor who clicked in an experiment; see `experiments.read_credits`."""
         with self._read() as connection:
             return read_credits(connection, experiment, versions, since)
 
@@ -144,10 +145,10 @@ class SessionLog:
         while True:
             with self._read() as connection:
                 rows = _mappings(connection, page)
-                found = _load(connection, rows)
+                sessions = _load(connection, rows)
             if not rows:
                 return
-            yield found
+            yield sessions
             last = rows[-1]
             page = query.where(key > sa.tuple_(last["time"], last["session_id"]))
 
@@ -199,10 +200,10 @@ def _mappings(connection: sa.Connection, query: sa.Select[*tuple[object, ...]]) 
 
 def _load(connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> list[Session]:
     """The sessions of these rows of `sessions`, with turns and clicks, in the order of the rows."""
-    mine = TURNS.c.session_id.in_([row["session_id"] for row in rows])
-    turn_rows = _mappings(connection, sa.select(TURNS).where(mine).order_by(*_TURN_ORDER))
+    of_sessions = TURNS.c.session_id.in_([row["session_id"] for row in rows])
+    turn_rows = _mappings(connection, sa.select(TURNS).where(of_sessions).order_by(*_TURN_ORDER))
     clicks: dict[object, list[Click]] = defaultdict(list)
-    click_query = sa.select(CLICKS).join(TURNS).where(mine).order_by(CLICKS.c.time, CLICKS.c.position)
+    click_query = sa.select(CLICKS).join(TURNS).where(of_sessions).order_by(CLICKS.c.time, CLICKS.c.position)
     for row in connection.execute(click_query):
         clicks[row.query_id].append(Click(row.query_id, row.doc_id, row.rank, row.time))
     turns: dict[object, list[Turn]] = defaultdict(list)

@@ -1,6 +1,6 @@
-"""How well visitors are served, read from a session log: all aggregates are computed by the database.
+"""Figures of a session log that show how well searchers are served. The database computes the sums.
 
-Counted per session, not per query: a session is served at once when its first query got a click.
+The figures count sessions, not queries: a session is a success at once if its first query got a click.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from untilclick.search.records import Source
 
 @dataclass(frozen=True, slots=True)
 class SessionFigures:
-    """The figures of one set of sessions."""
+    """Figures of a set of sessions."""
 
     sessions: int
     turns: int
@@ -24,40 +24,41 @@ class SessionFigures:
     first_query_click_share: float | None
     """Share of sessions whose first query got a click, 0..1; None without sessions."""
     mean_queries_until_click: float | None
-    """Queries up to and including the first one clicked, mean over sessions with a click; None without any."""
+    """Number of queries up to and including the first one with a click, mean over sessions with a click; None without
+    such sessions."""
     abandonment_share: float | None
     """Share of sessions without a click, 0..1; None without sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionFigures:
-    """The figures of the sessions whose first query was answered by one rewriter version."""
+    """Figures of the sessions whose first query was answered by one rewriter version."""
 
     rewriter_version: str | None
-    """None: no rewriter."""
+    """None for sessions without a rewriter."""
     figures: SessionFigures
 
 
 @dataclass(frozen=True, slots=True)
 class LogStats:
-    """The figures of a whole log, and of each rewriter version in it, ordered by version (None first)."""
+    """Figures of all sessions, and of those of each rewriter version, ordered by version (None first)."""
 
     total: SessionFigures
     by_rewriter_version: tuple[VersionFigures, ...] = field(default=())
 
     @property
     def sessions(self) -> int:
-        """Sessions in the log."""
+        """Number of sessions."""
         return self.total.sessions
 
     @property
     def turns(self) -> int:
-        """Queries in the log."""
+        """Number of queries."""
         return self.total.turns
 
     @property
     def clicks(self) -> int:
-        """Clicks in the log."""
+        """Number of clicks."""
         return self.total.clicks
 
     @property
@@ -77,7 +78,7 @@ class LogStats:
 
 
 class _Counts(NamedTuple):
-    """What the figures of some sessions follow from; counts of disjoint sets add up."""
+    """The counts from which the figures of sessions are computed; counts of disjoint sets of sessions add up."""
 
     sessions: int
     turns: int
@@ -87,7 +88,7 @@ class _Counts(NamedTuple):
     clicked: int
     """Sessions with a click."""
     queries_until_click: int
-    """Sum over these."""
+    """Queries up to and including the first one with a click, summed over the sessions with a click."""
 
     @property
     def figures(self) -> SessionFigures:
@@ -102,7 +103,7 @@ class _Counts(NamedTuple):
 
 
 def read_stats(connection: sa.Connection, source: Source | None) -> LogStats:
-    """The figures of all sessions, or of one source. Sessions without a turn are not counted."""
+    """Figures of all sessions, or of those of one source. Sessions without a turn are not counted."""
     per_session = _per_session(source)
     figures = (
         sa.func.count().label("sessions"),
@@ -120,7 +121,7 @@ def read_stats(connection: sa.Connection, source: Source | None) -> LogStats:
 
 
 def _per_session(source: Source | None) -> sa.CTE:
-    """One row per session: its turns, its clicks, the first step with a click, the version at its first step."""
+    """One row per session: its numbers of turns and clicks, the first step with a click, the version at step 0."""
     clicks = sa.select(CLICKS.c.query_id, sa.func.count().label("n")).group_by(CLICKS.c.query_id).subquery("per_turn")
     turns = TURNS.outerjoin(clicks, clicks.c.query_id == TURNS.c.query_id)
     query = sa.select(

@@ -1,12 +1,13 @@
-"""Session logs to and from User Behavior Insights files: `ubi_queries.jsonl` and `ubi_events.jsonl` in one folder.
+"""Export and import of sessions as User Behavior Insights: `ubi_queries.jsonl` and `ubi_events.jsonl` in one folder.
 
-Round trips lose nothing. The record formats are in `ubi_schema.py`, the mapping in `ubi_records.py` and
-`ubi_sessions.py`; the package's own format, one session a line, is in `session_jsonl.py`.
+An export that is imported gives the same sessions. The record formats are in `ubi_schema.py`, the mapping in
+`ubi_records.py` and `ubi_sessions.py`; the package's own format is in `session_jsonl.py`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from untilclick.search.files.whole_files import whole_file
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.log.ubi_records import event_record, query_record
 from untilclick.search.log.ubi_schema import UbiEvent, UbiQuery
-from untilclick.search.log.ubi_sessions import LoggedQuery, click_of, logged_query, sessions_of
+from untilclick.search.log.ubi_sessions import UbiTurn, click_of, sessions_of, ubi_turn
 from untilclick.search.records import Source
 
 QUERIES_FILE = "ubi_queries.jsonl"
@@ -30,19 +31,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UbiCounts:
-    """What an export wrote or an import read."""
+    """Counts of an export or an import."""
 
     sessions: int
     queries: int
     clicks: int
     ignored_events: int = 0
-    """Valid events that are no click on a result of a query in the files, or repeat one."""
+    """Valid events that are not a click on a result of a query in the files, or that repeat one."""
 
 
 def export_ubi(log: SessionLog, folder: Path, source: Source | None = None) -> UbiCounts:
-    """Write all sessions, or those of one source, into `folder`; an empty log gives two empty files.
+    """Write all sessions, or those of one source, into a folder; an empty log gives two empty files.
 
-    Both files appear whole or not at all. Raises DataError for a record that UBI cannot hold.
+    Both files appear whole or not at all. Raises DataError for a record that UBI cannot represent.
     """
     sessions = queries = clicks = 0
     with ExitStack() as stack:
@@ -60,54 +61,55 @@ def export_ubi(log: SessionLog, folder: Path, source: Source | None = None) -> U
 
 
 def import_ubi(folder: Path, log: SessionLog, source: Source = "live") -> UbiCounts:
-    """Add the sessions of `ubi_queries.jsonl[.gz]` and, where present, `ubi_events.jsonl[.gz]`: all of them or none.
+    """Add the sessions of `ubi_queries.jsonl[.gz]` and, if the folder has it, `ubi_events.jsonl[.gz]`, all or none.
 
-    `source` is given to sessions of other collectors. Holds the queries in memory. Raises DataError with file, line,
-    value and remedy for a broken record, LogError for a session or query that is logged already.
+    Sessions of other collectors get `source`. All queries are held in memory. Raises DataError with file, line, value
+    and remedy for a broken record, and LogError for a session or query that is logged already.
     """
     queries = _read_queries(existing(folder / QUERIES_FILE) or folder / QUERIES_FILE)
     events_path = existing(folder / EVENTS_FILE)
-    clicks, ignored = _add_clicks(queries, events_path) if events_path else (0, 0)
+    clicks = ignored = 0
+    for added in _added_clicks(queries, events_path) if events_path else ():
+        clicks += added
+        ignored += not added
     sessions = log.append(sessions_of(queries.values(), source), one_transaction=True)
     if ignored:
-        logger.warning("%s: %d events are no click on a result of a logged query; passed over", events_path, ignored)
+        logger.warning("%s: %d events are not clicks on results of a logged query; ignored", events_path, ignored)
     return UbiCounts(sessions, len(queries), clicks, ignored)
 
 
-def _read_queries(path: Path) -> dict[str, LoggedQuery]:
-    queries: dict[str, LoggedQuery] = {}
+def _read_queries(path: Path) -> dict[str, UbiTurn]:
+    queries: dict[str, UbiTurn] = {}
     for line, record in read_records(path, UbiQuery, REMEDY):
         try:
-            query = logged_query(record)
+            query = ubi_turn(record)
         except ValueError as error:
             raise DataError.at(path, line, str(error), REMEDY) from None
         if query.turn.query_id in queries:
-            problem = f"query_id {query.turn.query_id!r} is there twice"
+            problem = f"query_id {query.turn.query_id!r} occurs twice"
             raise DataError.at(path, line, problem, "Give every query an id of its own")
         queries[query.turn.query_id] = query
     return queries
 
 
-def _add_clicks(queries: dict[str, LoggedQuery], path: Path) -> tuple[int, int]:
-    """Put the clicks of the events into their turns, in order of time; gives (clicks, ignored events)."""
-    clicks = ignored = 0
+def _added_clicks(queries: dict[str, UbiTurn], path: Path) -> Iterator[bool]:
+    """Add the clicks of the events to their turns; yields for each event whether it was a click to add."""
     for line, event in read_records(path, UbiEvent, REMEDY):
         try:
             added = _add_click(queries.get(event.query_id or ""), event)
         except ValueError as error:
             raise DataError.at(path, line, str(error), REMEDY) from None
-        clicks += added
-        ignored += not added
-    return clicks, ignored
+        yield added
 
 
-def _add_click(query: LoggedQuery | None, event: UbiEvent) -> bool:
+def _add_click(query: UbiTurn | None, event: UbiEvent) -> bool:
+    """Add the click of an event to a turn, in order of time; False if the event is not a new click on a result."""
     if query is None:
         return False
     query.event_session_id = query.event_session_id or event.session_id
     click = click_of(event, query.turn.shown)
     if click is None or any((click.doc_id, click.rank) == (old.doc_id, old.rank) for old in query.turn.clicks):
         return False
-    in_order = sorted((*query.turn.clicks, click), key=lambda each: each.time)
-    query.turn = replace(query.turn, clicks=tuple(in_order))
+    clicks = sorted((*query.turn.clicks, click), key=lambda click: click.time)
+    query.turn = replace(query.turn, clicks=tuple(clicks))
     return True

@@ -1,8 +1,8 @@
-"""Sessions as UBI records: pure functions, no files.
+"""From sessions to UBI records, without files.
 
-A turn becomes a query record, a click an event record. Attributes of a turn become query attributes under their own
-names (`rewriter_version`, `reason`, `propensity`), where dashboards find them; session, step, exact time and
-rewritten query go under the single key `untilclick`. A session without a turn has no UBI record.
+A turn becomes a query record, a click an event record. The attributes of a turn become query attributes of the same
+names (`rewriter_version`, `reason`, `propensity`), where dashboards find them. Session, step, exact time and
+rewritten query are stored under the single key `untilclick`. A session without turns has no UBI record.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ Record = TypeVar("Record", UbiQuery, UbiEvent)
 
 
 def query_record(session: Session, turn: Turn) -> UbiQuery:
-    """The `ubi_queries` record of a turn. Raises DataError for a turn that UBI cannot hold, such as a long id."""
+    """The `ubi_queries` record of a turn. Raises DataError for a turn that UBI cannot represent, for instance one
+    with a long id."""
 
     def build() -> UbiQuery:
-        own = OwnAttributes(
+        attributes = OwnAttributes(
             session_id=session.session_id,
             step=turn.step,
             source=session.source,
@@ -48,7 +49,7 @@ def query_record(session: Session, turn: Turn) -> UbiQuery:
             user_query=turn.query,
             timestamp=timestamp_of(turn.time),
             query_response_hit_ids=list(turn.shown),
-            query_attributes={**turn.attributes, OWN: own.model_dump(exclude_none=True)},
+            query_attributes={**turn.attributes, OWN: attributes.model_dump(exclude_none=True)},
         )
 
     if OWN in turn.attributes:
@@ -57,7 +58,7 @@ def query_record(session: Session, turn: Turn) -> UbiQuery:
 
 
 def event_record(session: Session, turn: Turn, click: Click) -> UbiEvent:
-    """The `ubi_events` record of a click. Raises DataError for a click that UBI cannot hold."""
+    """The `ubi_events` record of a click. Raises DataError for a click that UBI cannot represent."""
 
     def build() -> UbiEvent:
         return UbiEvent(
@@ -79,6 +80,7 @@ def event_record(session: Session, turn: Turn, click: Click) -> UbiEvent:
 
 
 def _built(build: Callable[[], Record], query_id: str) -> Record:
+    """The record that `build` makes; its validation errors become a DataError."""
     try:
         return build()
     except ValidationError as error:

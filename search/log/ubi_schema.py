@@ -1,9 +1,9 @@
 """User Behavior Insights 1.3.0 (https://o19s.github.io/ubi): the records of `ubi_queries` and `ubi_events`.
 
-The models are strict: no number where text belongs, no text too long. As the standard says, only `user_query`
-(queries) and `action_name` with `timestamp` (events) are required, and fields that it does not name are allowed.
-Two things are more lenient than its JSON schema, because collectors in use need it: null counts as absent, and a
-timestamp without offset counts as UTC. What records mean for a session is in `ubi_sessions.py`.
+The models are strict: a number is not accepted for a text, nor a text that is too long. As the standard says, only
+`user_query` (queries) and `action_name` with `timestamp` (events) are required, and fields that it does not name are
+allowed. The models are more lenient than its JSON schema in two points that collectors in use need: null counts as
+absent, and a timestamp without an offset counts as UTC. `ubi_sessions.py` makes sessions of the records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 VERSION = "1.3.0"
 APPLICATION = "untilclick"
 OWN = "untilclick"
-"""The one key of `query_attributes` that this package claims; it holds an `OwnAttributes`."""
+"""The key of `query_attributes` under which this package stores its `OwnAttributes`."""
 
 
 def _plain(text: str) -> str:
@@ -27,7 +27,7 @@ def _plain(text: str) -> str:
 
 def _moment(text: str) -> str:
     if "T" not in text.upper():
-        raise ValueError("a date and time is needed, such as 2025-02-26T09:30:00Z")
+        raise ValueError("a date with a time is needed, such as 2025-02-26T09:30:00Z")
     datetime.fromisoformat(text)
     return text
 
@@ -43,13 +43,13 @@ class _Record(BaseModel):
 
 
 class OwnAttributes(_Record):
-    """What the session log needs and the standard has no field for."""
+    """Fields that the session log needs and the standard lacks."""
 
     session_id: Text
     step: Annotated[int, Field(ge=0)]
     source: Literal["simulated", "live"]
     time: float
-    """Exact; the record's timestamp has milliseconds."""
+    """Exact time in seconds since the epoch; the record's timestamp has milliseconds."""
     rewritten_query: Text | None = None
 
 
@@ -64,30 +64,30 @@ class UbiQuery(_Record):
     timestamp: Timestamp | None = None
     query_response_id: Text | None = None
     query_response_hit_ids: list[Text] | None = None
-    query_attributes: dict[Text, Any] | None = None  # Any: free by the standard
+    query_attributes: dict[Text, Any] | None = None  # Any: the standard leaves the values open
 
 
 class UbiObject(_Record):
-    """What an event happened to."""
+    """The object of an event, such as a clicked document."""
 
     object_id: ObjectId
     object_id_field: Name | None = None
 
 
 class UbiPosition(_Record):
-    """Where an event happened: its place in the result list, counted from 1, or a place on the screen."""
+    """The position of an event: a rank in the result list, counted from 1, or a point on the screen."""
 
     ordinal: Annotated[int, Field(ge=1)] | None = None
     xy: dict[str, float] | None = None
 
 
 class UbiEventAttributes(_Record):
-    """The details of an event. The standard demands `position`."""
+    """The details of an event. The standard requires `position`."""
 
     position: UbiPosition
     object: UbiObject | None = None
     time: float | None = None
-    """Ours: the exact time of the event; its timestamp has milliseconds."""
+    """Exact time in seconds since the epoch, a field of this package; the event's timestamp has milliseconds."""
 
 
 class UbiEvent(_Record):
@@ -115,6 +115,6 @@ def timestamp_of(time: float) -> str:
 
 
 def seconds_of(timestamp: str) -> float:
-    """ISO 8601 as seconds since the epoch; without offset it is read as UTC."""
+    """An ISO 8601 timestamp in seconds since the epoch. Without an offset it counts as UTC."""
     moment = datetime.fromisoformat(timestamp)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

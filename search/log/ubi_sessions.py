@@ -1,10 +1,11 @@
-"""UBI records as sessions: pure functions, no files.
+"""From UBI records to sessions, without files.
 
-Records that this package wrote name their session and step. Those of other collectors do not: `session_id` exists
-only on events, so that a query without a click has none, and a browser's session spans many needs. Their queries are
-put in order of time per client (else per session of an event, else each alone), and a new session starts after a
-click and after 30 minutes without a query (the usual bound, after the 25.5 minutes of Catledge & Pitkow,
-"Characterizing browsing strategies in the World-Wide Web", Computer Networks and ISDN Systems, 1995).
+Records of this package name their session and step. Records of other collectors do not: only events have a
+`session_id`, so a query without a click has none, and a browser's session covers many needs. Their queries are
+grouped by client, or by the session of their events, or else stay alone, and each group is ordered by time. A new
+session starts after a clicked query and after 30 minutes without a query: the usual bound, after the 25.5 minutes of
+Catledge & Pitkow, "Characterizing browsing strategies in the World-Wide Web", Computer Networks and ISDN Systems,
+1995.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -22,47 +24,50 @@ from untilclick.search.log.ubi_schema import OWN, OwnAttributes, UbiEvent, UbiQu
 from untilclick.search.records import Click, Session, Source, Turn
 
 GAP_S = 30 * 60
-"""Seconds without a query after which another collector's client is taken to have a new need."""
+"""Seconds without a query after which the next query of a client is taken for a new need."""
 
 _CLOCK_TOLERANCE_S = 0.01
+"""Largest difference between the exact time of a record and its timestamp, which is rounded."""
 
 
 @dataclass(slots=True)
-class LoggedQuery:
-    """A query record on its way into a session."""
+class UbiTurn:
+    """A query record before its clicks and its session are complete."""
 
     turn: Turn
     client_id: str | None
     session_id: str | None
-    """None where another collector wrote the record."""
+    """None for records of other collectors."""
     source: Source | None
+    """None for records of other collectors."""
     event_session_id: str | None = None
+    """The session that the query's events name."""
 
 
-def logged_query(record: UbiQuery) -> LoggedQuery:
-    """The turn of a query record, without clicks. Raises ValueError, with the problem as text, for a record without
-    query_id or time, or with attributes under our key that we did not write."""
+def ubi_turn(record: UbiQuery) -> UbiTurn:
+    """The turn of a query record, without clicks. Raises ValueError, with the problem as its text, for a record
+    without query_id or time, or with broken attributes under this package's key."""
     attributes = dict(record.query_attributes or {})
-    own = _own_attributes(attributes.pop(OWN, None))
+    ours = _own_attributes(attributes.pop(OWN, None))
     if record.query_id is None:
         raise ValueError("query_id is missing, found None")
     turn = Turn(
         query_id=record.query_id,
-        step=own.step if own else 0,
+        step=ours.step if ours else 0,
         query=record.user_query,
-        rewrite=own.rewritten_query if own else None,
+        rewrite=ours.rewritten_query if ours else None,
         shown=tuple(record.query_response_hit_ids or ()),
         clicks=(),
-        time=_time(record.timestamp, own.time if own else None),
+        time=_time(record.timestamp, ours.time if ours else None),
         attributes={name: _scalar(value) for name, value in attributes.items()},
     )
-    return LoggedQuery(turn, record.client_id, own.session_id if own else None, own.source if own else None)
+    return UbiTurn(turn, record.client_id, ours.session_id if ours else None, ours.source if ours else None)
 
 
 def click_of(record: UbiEvent, shown: tuple[str, ...]) -> Click | None:
-    """The click that an event on a result list records; None for other events and for clicks on other things.
+    """The click on a result that an event records; None for other events and for clicks on other objects.
 
-    Without a position the rank is looked up in the result list. Raises ValueError as `logged_query` does.
+    If the event has no rank, it is looked up in the result list. Raises ValueError as `ubi_turn` does.
     """
     details = record.event_attributes
     if record.action_name != "click" or record.query_id is None or details is None or details.object is None:
@@ -74,10 +79,11 @@ def click_of(record: UbiEvent, shown: tuple[str, ...]) -> Click | None:
     return Click(record.query_id, doc_id, rank, _time(record.timestamp, details.time))
 
 
-def sessions_of(queries: Iterable[LoggedQuery], source: Source) -> Iterator[Session]:
-    """The sessions of these queries; `source` is for those that do not say. Consumes its input before yielding."""
-    named: dict[str, list[LoggedQuery]] = defaultdict(list)
-    clients: dict[tuple[str, str], list[LoggedQuery]] = defaultdict(list)
+def sessions_of(queries: Iterable[UbiTurn], source: Source) -> Iterator[Session]:
+    """The sessions of these queries; queries without a source get `source`. The input is consumed before the first
+    session is yielded."""
+    named: dict[str, list[UbiTurn]] = defaultdict(list)
+    clients: dict[_Visitor, list[UbiTurn]] = defaultdict(list)
     for query in queries:
         if query.session_id is not None:
             named[query.session_id].append(query)
@@ -88,13 +94,14 @@ def sessions_of(queries: Iterable[LoggedQuery], source: Source) -> Iterator[Sess
         yield _session(session_id, members, source)
     for visits in clients.values():
         for members in split_by_need(visits):
-            numbered = [replace(q, turn=replace(q.turn, step=step)) for step, q in enumerate(members)]
+            numbered = [replace(query, turn=replace(query.turn, step=step)) for step, query in enumerate(members)]
             yield _session(members[0].turn.query_id, numbered, source)
 
 
-def split_by_need(queries: list[LoggedQuery], gap_s: float = GAP_S) -> list[list[LoggedQuery]]:
-    """One visitor's queries as sessions: a new one after a clicked query and after a gap of more than `gap_s`."""
-    parts: list[list[LoggedQuery]] = []
+def split_by_need(queries: list[UbiTurn], gap_s: float = GAP_S) -> list[list[UbiTurn]]:
+    """Split the queries of a visitor into sessions: a new one starts after a clicked query, and after more than
+    `gap_s` seconds without a query."""
+    parts: list[list[UbiTurn]] = []
     for query in sorted(queries, key=attrgetter("turn.time")):
         last = parts[-1][-1].turn if parts else None
         if last is None or last.clicks or query.turn.time - last.time > gap_s:
@@ -103,15 +110,22 @@ def split_by_need(queries: list[LoggedQuery], gap_s: float = GAP_S) -> list[list
     return parts
 
 
-def _visitor(query: LoggedQuery) -> tuple[str, str]:
+class _Visitor(NamedTuple):
+    """Queries of equal visitors are grouped."""
+
+    kind: Literal["client", "session", "query"]
+    name: str
+
+
+def _visitor(query: UbiTurn) -> _Visitor:
     if query.client_id is not None:
-        return ("client", query.client_id)
+        return _Visitor("client", query.client_id)
     if query.event_session_id is not None:
-        return ("session", query.event_session_id)
-    return ("query", query.turn.query_id)
+        return _Visitor("session", query.event_session_id)
+    return _Visitor("query", query.turn.query_id)
 
 
-def _session(session_id: str, members: list[LoggedQuery], source: Source) -> Session:
+def _session(session_id: str, members: list[UbiTurn], source: Source) -> Session:
     client_id = next((query.client_id for query in members if query.client_id is not None), None)
     return Session(session_id, members[0].source or source, tuple(query.turn for query in members), client_id)
 
@@ -126,6 +140,8 @@ def _own_attributes(value: object) -> OwnAttributes | None:
 
 
 def _time(timestamp: str | None, exact: float | None) -> float:
+    """The exact time if the record has one, else that of its timestamp. Raises ValueError without a timestamp, and if
+    the two differ."""
     if timestamp is None:
         raise ValueError("timestamp is missing, found None")
     time = seconds_of(timestamp)
@@ -137,7 +153,7 @@ def _time(timestamp: str | None, exact: float | None) -> float:
 
 
 def _scalar(value: object) -> str | int | float | bool | None:
-    """An attribute as the log keeps it: structured values of other collectors become their JSON text."""
+    """An attribute as the log stores it: structured values of other collectors become JSON text."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
     return json.dumps(value, ensure_ascii=False)

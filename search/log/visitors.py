@@ -1,4 +1,4 @@
-"""Who is behind the sessions of a live log: the same visitor counted once, and visitors that look like programs."""
+"""The visitors behind the sessions of a log: repeated clicks of a client, and visitors that look automated."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from statistics import fmean, pstdev
 from untilclick.search.records import Session, Turn
 
 MAX_PER_MINUTE = 20
-"""Queries within any minute that a person types at most."""
+"""Queries that a person types at most within a minute."""
 MIN_INTERVALS, LEAST_VARIATION = 10, 0.1
-"""From so many pauses between the queries of a run on, their standard deviation as a share of their mean says whether
-it is a clock."""
+"""A run of queries with at least MIN_INTERVALS pauses is that of a clock if the standard deviation of the pauses is
+below LEAST_VARIATION times their mean."""
 RUN_ENDS_S = 1800.0
-"""A longer pause ends a run: nights say nothing of the pace by day, and queries hours apart are no run."""
+"""Seconds of the longest pause within a run: the pause of a night does not belong to the pace of a day."""
 MIN_CLICKS, INSTANT_S, INSTANT_SHARE = 5, 0.5, 0.8
-"""Nobody reads a list in half a second; from so many clicks on, so large a share of them that fast is a program's."""
+"""No person reads a list in INSTANT_S seconds. A visitor with at least MIN_CLICKS clicks looks automated if
+INSTANT_SHARE of them or more are that fast."""
 MAX_CLICKS_ON_ONE, DAY_S = 20, 86_400
-"""Clicks on one document within a day in UTC; over a whole log they would say only how long it is."""
+"""Clicks of a person on the same document at most within DAY_S seconds, a day in UTC."""
 MIN_LISTS, MIN_SHOWN = 5, 3
-"""From so many lists of so many documents on, clicking on all of every one is a program's way."""
+"""A visitor looks automated if it clicks on all documents of every list, and has at least MIN_LISTS lists of
+MIN_SHOWN documents or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,23 @@ class Suspect:
     """A visitor that looks automated."""
 
     visitor: str
-    """Client id, or session id where no client is named."""
+    """Client id, or session id if the session names no client."""
     sessions: int
     queries: int
     clicks: int
     reasons: tuple[str, ...]
-    """In words."""
+    """The signs of a program, in words."""
 
 
 def visitor_of(session: Session) -> str:
-    """A client where one is named, else the session."""
+    """The client id of a session, or the session id if the session names no client."""
     return session.client_id or session.session_id
 
 
 def once_per_client(sessions: Iterable[Session]) -> Iterator[Session]:
-    """The sessions with a client's repeated clicks left out: the same document for the same typed query counts once,
-    so that no visitor can teach more by clicking more. Sessions without a client are left as they are."""
-    known: set[tuple[str, str, str]] = set()
+    """The sessions without the repeated clicks of a client: a click on the same document for the same typed query
+    counts once, so that a visitor cannot teach more by clicking more. Sessions without a client are unchanged."""
+    seen: set[tuple[str, str, str]] = set()  # client, query, document
     for session in sessions:
         if session.client_id is None or session.abandoned:
             yield session
@@ -54,35 +56,39 @@ def once_per_client(sessions: Iterable[Session]) -> Iterator[Session]:
         turns = []
         for turn in session.turns:
             keys = [(session.client_id, turn.query.strip().lower(), click.doc_id) for click in turn.clicks]
-            fresh = tuple(click for click, key in zip(turn.clicks, keys, strict=True) if key not in known)
-            known.update(keys)
+            fresh = tuple(click for click, key in zip(turn.clicks, keys, strict=True) if key not in seen)
+            seen.update(keys)
             turns.append(replace(turn, clicks=fresh))
         yield replace(session, turns=tuple(turns))
 
 
 def suspects(sessions: Iterable[Session]) -> list[Suspect]:
-    """Visitors that look automated, most queries first. The signs are those of Buehrer, Stokes & Chellapilla, "A
-    Large-Scale Study of Automated Web Search Traffic", AIRWeb 2008: rate, regularity, and clicks that nobody reads
-    for; the limits are ours. Rather a person too few than too many: no sign is a proof."""
+    """The visitors that look automated, those with most queries first.
+
+    The signs are those of Buehrer, Stokes & Chellapilla, "A Large-Scale Study of Automated Web Search Traffic",
+    AIRWeb 2008: rate, regularity, and clicks without time for reading. The limits are ours, and generous: no sign is
+    a proof, and a person should not be taken for a program.
+    """
     by_visitor: defaultdict[str, list[Session]] = defaultdict(list)
     for session in sessions:
         by_visitor[visitor_of(session)].append(session)
-    found = []
-    for visitor, own in by_visitor.items():
-        turns = sorted((turn for session in own for turn in session.turns), key=lambda turn: turn.time)
+    automated = []
+    for visitor, visits in by_visitor.items():
+        turns = sorted((turn for session in visits for turn in session.turns), key=lambda turn: turn.time)
         if reasons := tuple(_signs(turns)):
             clicks = sum(len(turn.clicks) for turn in turns)
-            found.append(Suspect(visitor, len(own), len(turns), clicks, reasons))
-    return sorted(found, key=lambda one: (-one.queries, one.visitor))
+            automated.append(Suspect(visitor, len(visits), len(turns), clicks, reasons))
+    return sorted(automated, key=lambda suspect: (-suspect.queries, suspect.visitor))
 
 
 def _signs(turns: Sequence[Turn]) -> Iterator[str]:
+    """The signs of a program in the turns of a visitor, which are in order of time."""
     times = [turn.time for turn in turns]
     if (rate := _most_within_a_minute(times)) > MAX_PER_MINUTE:
         yield f"{rate} queries within a minute"
     if (pause := _clock(times)) is not None:
         yield f"a query every {pause:.1f} s"
-    # A click before its query is one of another host, whose clock is behind.
+    # A click before its query was logged by another host, whose clock is behind; it says nothing of the delay.
     delays = [delay for turn in turns for click in turn.clicks if (delay := click.time - turn.time) >= 0]
     instant = sum(delay < INSTANT_S for delay in delays)
     if len(delays) >= MIN_CLICKS and instant >= INSTANT_SHARE * len(delays):
@@ -96,7 +102,8 @@ def _signs(turns: Sequence[Turn]) -> Iterator[str]:
 
 
 def _clock(times: Sequence[float]) -> float | None:
-    """Of sorted times: seconds between queries in the longest run as regular as a clock; None where none is."""
+    """Mean seconds between the queries of the longest run that is as regular as a clock; None without such a run.
+    `times` is sorted."""
     runs: list[list[float]] = [[]]
     for before, after in pairwise(times):
         if after - before > RUN_ENDS_S:
@@ -109,7 +116,7 @@ def _clock(times: Sequence[float]) -> float | None:
 
 
 def _most_within_a_minute(times: Sequence[float]) -> int:
-    """Of sorted times."""
+    """The largest number of queries within a minute; `times` is sorted."""
     most = start = 0
     for end, time in enumerate(times):
         while time - times[start] >= 60:

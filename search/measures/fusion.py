@@ -1,6 +1,6 @@
-"""Reciprocal rank fusion: several rankings of one need become one, by ranks alone.
+"""Reciprocal rank fusion: merges several rankings for one need into one, by ranks alone.
 
-Scores are not looked at, since scores of different queries or engines are not comparable.
+Scores are ignored, because scores of different queries or engines are not comparable.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from untilclick.search.records import ScoredDoc
 
 RRF_K = 60
-"""The constant of the paper: how little the very first ranks stand out."""
+"""The constant of the paper. The larger it is, the less the first ranks differ from the later ones."""
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[ScoredDoc]], n: int, k: int = RRF_K) -> list[ScoredDoc]:
-    """The n best documents by the sum of 1 / (k + rank) over the rankings that hold them, best first.
+    """The n best documents by the sum of 1 / (k + rank) over the rankings that contain them, best first.
 
-    Ties keep the order in which documents first appear, ranking by ranking. No rankings, or empty ones, give an
-    empty list. Source: Cormack, Clarke & Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual
+    Tied documents stay in the order in which they first appear, ranking by ranking. Without documents the list is
+    empty. Source: Cormack, Clarke & Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual
     rank learning methods", SIGIR 2009.
     """
     scores: dict[str, float] = {}

@@ -1,8 +1,8 @@
-"""Team-draft interleaving: two rankings in one list, so that the same visitor's clicks say which is better.
+"""Team-draft interleaving: two rankings are merged into one list, and clicks on it show which ranking is better.
 
-Radlinski, Kurup & Joachims, "How Does Clickthrough Data Reflect Retrieval Quality?", CIKM 2008: a coin is tossed each
-round for who picks first, and each side picks its best document that is not in the list yet. A click is credited to
-the side that picked the document. Interleaving needs a tenth to a hundredth of the traffic of an A/B test for the
+Radlinski, Kurup & Joachims, "How Does Clickthrough Data Reflect Retrieval Quality?", CIKM 2008: in each round a coin
+decides which side picks first, and each side picks its best document that is not in the list yet. A click is credited
+to the side that picked the document. Interleaving needs a tenth to a hundredth of the traffic of an A/B test for the
 same certainty (Chapelle, Joachims, Radlinski & Yue, "Large-Scale Validation and Analysis of Interleaved Search
 Evaluation", TOIS 2012).
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from untilclick.search.records import ScoredDoc
 
@@ -21,16 +21,17 @@ Team = Literal["a", "b"]
 
 @dataclass(frozen=True, slots=True)
 class Interleaved:
-    """A list made of two."""
+    """A list of documents that two sides picked."""
 
     ranking: tuple[ScoredDoc, ...]
-    """Each document with the score that its side gave it."""
+    """The documents with their scores in the ranking of the side that picked them."""
     teams: tuple[Team, ...]
-    """Who picked each."""
+    """The side that picked each document."""
 
 
 def team_draft(a: Sequence[ScoredDoc], b: Sequence[ScoredDoc], k: int, draw: random.Random) -> Interleaved:
-    """At most k documents of both rankings. A side that has nothing left leaves the picking to the other."""
+    """Merge two rankings into a list of at most k documents. When a side has no document left, the other side picks
+    alone."""
     rest = {"a": list(reversed(a)), "b": list(reversed(b))}
     seen: set[str] = set()
     ranking: list[ScoredDoc] = []
@@ -47,6 +48,7 @@ def team_draft(a: Sequence[ScoredDoc], b: Sequence[ScoredDoc], k: int, draw: ran
 
 
 def _pick(rest: list[ScoredDoc], seen: set[str]) -> ScoredDoc | None:
+    """Take the best remaining document that is not in the list yet; None if there is none."""
     while rest:
         entry = rest.pop()
         if entry.doc_id not in seen:
@@ -54,32 +56,39 @@ def _pick(rest: list[ScoredDoc], seen: set[str]) -> ScoredDoc | None:
     return None
 
 
+class Credits(NamedTuple):
+    """The numbers of one visitor's clicks that are credited to each side."""
+
+    a: int
+    b: int
+
+
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Whom the visitors prefer."""
+    """Which side the visitors prefer."""
 
     wins_a: int
-    """Visitors who clicked more of a's documents than of b's."""
+    """Visitors who clicked more documents of a than of b."""
     wins_b: int
     ties: int
-    """Visitors who clicked as many of both."""
+    """Visitors who clicked as many documents of either side."""
     share_b: float | None
-    """Share of the wins that are b's, 0..1; .5 is no preference; None without a win."""
+    """Share of b in the wins, 0..1; .5 is no preference; None without a win."""
     ci95: tuple[float, float]
-    """Of that share, Wilson's interval."""
+    """95 % interval of that share, after Wilson; (0, 1) without a win."""
     p: float
-    """Of the two-sided sign test against no preference; 1 without a win."""
+    """p-value of the two-sided sign test against no preference; 1 without a win."""
 
 
-def preference(credits: Iterable[tuple[int, int]]) -> Preference:
-    """From the clicks credited to a and to b, a pair for each visitor; visitors without a click say nothing."""
+def preference(credits: Iterable[Credits]) -> Preference:
+    """The preference of the visitors, from each one's credits. Visitors without a click are not counted."""
     from scipy.stats import binomtest  # noqa: PLC0415 - a second and 60 MB, which only an experiment needs
 
     wins_a = wins_b = ties = 0
-    for clicks_a, clicks_b in credits:
-        wins_a += clicks_a > clicks_b
-        wins_b += clicks_b > clicks_a
-        ties += clicks_a == clicks_b > 0
+    for a, b in credits:
+        wins_a += a > b
+        wins_b += b > a
+        ties += a == b > 0
     decided = wins_a + wins_b
     if not decided:
         return Preference(wins_a, wins_b, ties, None, (0.0, 1.0), 1.0)

@@ -1,8 +1,8 @@
-"""Measures of a ranking: through ir-measures per topic, and as vectorised formulas for the reward.
+"""Measures of rankings: by ir-measures for each topic, and as formulas over arrays for rewards.
 
-The figures that are reported come from ir-measures alone. The formulas here are what a reward needs ten thousand
-times a second; a test holds them equal to ir-measures. Measures of search sessions are in
-`untilclick.rewriter.evaluation.session_measures`, files in `untilclick.search.measures.run_files`.
+Reported figures come from ir-measures alone. Rewards need a measure ten thousand times a second, hence the formulas;
+a test compares them with ir-measures. Measures of search sessions are in
+`untilclick.rewriter.evaluation.session_measures`, run files in `untilclick.search.measures.run_files`.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from untilclick.search.errors import DataError, MissingDependencyError
 from untilclick.search.records import ScoredDoc, Topic
 
 MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100", "Success@10")
-"""What evaluations report, in ir-measures' notation; a grade of 1 or more counts as relevant."""
+"""The measures that evaluations report, in ir-measures' notation. A grade of 1 or more counts as relevant."""
 
 HARM_MARGIN = 0.05
 """A query counts as harmed by a change that costs it more than this, in units of the measure."""
 
 DEPTH = 100
-"""Documents of a ranking that the measures above look at."""
+"""Number of documents of a ranking that these measures look at."""
 
 Floats = NDArray[np.float64]
 Grades = NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """Measures of one system on the same topics in the same order."""
+class TopicScores:
+    """Measures of the rankings of one system, by topic."""
 
     topic_ids: tuple[str, ...]
     values: Mapping[str, Floats] = field(repr=False)
-    """Measure -> (n,) value per topic, 0..1."""
+    """Measure -> (n,) its value for each topic, 0..1."""
     n_empty: int
-    """Topics for which nothing was retrieved; they score 0 and stay in the mean."""
+    """Number of topics with an empty ranking; they score 0 and count in the mean."""
 
     def mean(self, measure: str) -> float:
-        """Mean over all topics, 0 without topics."""
+        """Mean over all topics; 0 without topics."""
         return float(self.values[measure].mean()) if self.topic_ids else 0.0
 
 
 def evaluate_rankings(
     topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredDoc]], measures: Sequence[str] = MEASURES
-) -> Scores:
-    """Score one ranking per topic with ir-measures, in the rank order given: tied engine scores do not reorder.
+) -> TopicScores:
+    """Measure one ranking per topic with ir-measures. The order of the rankings counts, also among tied scores.
 
-    An empty ranking, and a topic without a relevant document, scores 0. Raises DataError when a topic id or a
-    document of a ranking comes twice, because the libraries underneath would silently keep one of them.
+    An empty ranking scores 0, and so does a topic without a relevant document. Raises DataError if a topic id or a
+    document of a ranking occurs twice, because the libraries underneath would silently drop one of the two.
     """
     _refuse_repeats(topics, rankings)
     irm = _ir_measures()
@@ -63,7 +63,7 @@ def evaluate_rankings(
     if run and qrels:
         for metric in irm.iter_calc(list(parsed), qrels, run):
             values[parsed[metric.measure]][rows[metric.query_id]] = metric.value
-    return Scores(tuple(rows), values, n_empty=len(topics) - len(run))
+    return TopicScores(tuple(rows), values, n_empty=len(topics) - len(run))
 
 
 def dcg(ranks: NDArray[np.integer], gains: NDArray[np.number], depth: int | None = None) -> Floats:
@@ -98,8 +98,9 @@ def ranks_to(k: int) -> NDArray[np.int64]:
 
 
 def ideal_dcg(relevance: Sequence[Mapping[str, int]], k: int) -> Floats:
-    """(B,) the best possible `dcg` at depth k for the judgments of each topic; 0 where nothing is relevant."""
-    best = np.zeros((len(relevance), k), dtype=np.int64)
+    """(B,) the highest possible `dcg` of k documents for the judgments of each topic; 0 without relevant
+    documents."""
+    best = np.zeros((len(relevance), k), dtype=np.int64)  # (B, k) grades in ideal order
     for row, grades in enumerate(relevance):
         top = sorted((grade for grade in grades.values() if grade > 0), reverse=True)[:k]
         best[row, : len(top)] = top
@@ -107,21 +108,22 @@ def ideal_dcg(relevance: Sequence[Mapping[str, int]], k: int) -> Floats:
 
 
 def expected_reciprocal_rank(relevance: Grades, max_grade: int) -> Floats:
-    """(B,) expected reciprocal rank of the stop of a cascading user, 0..1, of grades (B, k) in rank order.
+    """(B,) expected reciprocal rank, 0..1, of grades (B, k) in rank order: the mean of 1 / rank of the document at
+    which a user stops who reads from the top.
 
-    A document of grade g satisfies with probability (2^g - 1) / 2^max_grade: grade 1 of at most 1 gives .5.
+    A document of grade g satisfies with probability (2^g - 1) / 2^max_grade; grade 1 of at most 1 gives .5.
     Source: Chapelle, Metzler, Zhang & Grinspan, "Expected reciprocal rank for graded relevance", CIKM 2009, eq. 4
     and algorithm 2.
     """
     satisfied = (np.exp2(np.clip(relevance, 0, max_grade)) - 1.0) / 2.0**max_grade
-    none_above = np.cumprod(1.0 - satisfied, axis=1)
-    reached = np.concatenate([np.ones_like(none_above[:, :1]), none_above[:, :-1]], axis=1)
+    none_so_far = np.cumprod(1.0 - satisfied, axis=1)  # (B, k) not satisfied down to the rank
+    reached = np.concatenate([np.ones_like(none_so_far[:, :1]), none_so_far[:, :-1]], axis=1)  # (B, k)
     ranks = ranks_to(relevance.shape[1])
     return np.asarray((reached * satisfied / ranks).sum(axis=1), dtype=np.float64)
 
 
 def reciprocal_rank(relevance: Grades) -> Floats:
-    """(B,) 1 / rank of the first relevant of k ranks, 0 without one, of grades (B, k) in rank order.
+    """(B,) 1 / rank of the first relevant document of grades (B, k) in rank order; 0 without a relevant document.
 
     Source: Voorhees, "The TREC-8 question answering track report", TREC 1999.
     """
@@ -134,7 +136,7 @@ def reciprocal_rank(relevance: Grades) -> Floats:
 def grades_in_rank_order(
     rankings: Sequence[Sequence[ScoredDoc]], relevance: Sequence[Mapping[str, int]], k: int
 ) -> NDArray[np.int64]:
-    """(B, k) grade of the document at each rank; 0 for unjudged documents and where a ranking has ended."""
+    """(B, k) grade of the document at each rank; 0 for unjudged documents and below the end of a ranking."""
     grades = np.zeros((len(rankings), k), dtype=np.int64)
     for row, (ranking, judged) in enumerate(zip(rankings, relevance, strict=True)):
         for column, document in enumerate(ranking[:k]):
@@ -143,7 +145,7 @@ def grades_in_rank_order(
 
 
 def _by_rank(ranking: Sequence[ScoredDoc]) -> dict[str, float]:
-    """doc_id -> a score that falls by 1 per rank; trec_eval would order tied scores by document id."""
+    """doc_id -> a score that falls by 1 with each rank, because trec_eval orders tied scores by document id."""
     return {document.doc_id: float(len(ranking) - i) for i, document in enumerate(ranking)}
 
 
@@ -151,11 +153,11 @@ def _refuse_repeats(topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredD
     seen: set[str] = set()
     for topic, ranking in zip(topics, rankings, strict=True):
         if topic.topic_id in seen:
-            raise DataError(f"Topic {topic.topic_id!r} comes twice; give every topic its own id.")
+            raise DataError(f"Topic {topic.topic_id!r} occurs twice; give every topic an id of its own.")
         seen.add(topic.topic_id)
         if len({document.doc_id for document in ranking}) != len(ranking):
             raise DataError(
-                f"The ranking for topic {topic.topic_id!r} holds a document twice; rank every document once."
+                f"The ranking for topic {topic.topic_id!r} has a document twice; rank every document once."
             )
 
 

@@ -1,1 +1,1 @@
-"""Simulated users: their need, their queries, their typing errors, and the sessions they leave behind."""
+"""Simulated users: their needs, queries and misspellings, and the search sessions that they leave in the log."""

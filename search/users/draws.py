@@ -1,6 +1,7 @@
-"""Choices drawn from a numpy Generator, for code that makes a few of them at a time.
+"""Random choices of a single option by a numpy Generator.
 
-`Generator.choice` costs tens of microseconds a call, which is what a simulated user may take for a whole query.
+`Generator.choice` takes tens of microseconds per call, as long as everything else that a simulated user does for a
+query.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ T = TypeVar("T")
 
 
 def pick(options: Sequence[T], rng: np.random.Generator) -> T:
-    """One of the options, all equally likely. Raises IndexError when there is none."""
+    """One of the options, all equally likely. Raises IndexError if there are none."""
     return options[int(rng.random() * len(options))]
 
 
 def pick_weighted(options: Sequence[T], weights: Sequence[float], rng: np.random.Generator) -> T:
-    """One of the options with probability in proportion to its weight (>= 0, not all 0)."""
+    """One of the options, with probability proportional to its weight. Weights are >= 0 and not all 0."""
     sums = list(accumulate(weights))
+    # Rounding may lift the product to the last sum itself, hence the minimum.
     return options[min(bisect_right(sums, rng.random() * sums[-1]), len(options) - 1)]

@@ -1,8 +1,8 @@
 """The fake search engine as a `gymnasium.Env`: text in, text out, so that any agent can be tried on it.
 
-An episode is a search session. The agent sees what the user typed and answers with the query to search instead; the
-user looks at those results and clicks, types again or gives up. Training in this package does not go through here: it
-scores thousands of rewrites at once (`untilclick.rewriter.data.environment`), which one episode at a time cannot.
+An episode is a search session. The agent sees the typed query and answers with the query to search instead; the user
+looks at the results and clicks, types another query or gives up. The training of this package does not use the
+environment: `untilclick.rewriter.data.environment` scores thousands of rewrites at once.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ except ImportError as error:
     raise MissingDependencyError.of("gymnasium", "train") from error
 
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n"
-"""What observations and actions are written in; accents are taken off and other characters left out."""
+"""The characters of observations and actions. Accents are removed, other characters are left out."""
 
 Observation = dict[str, str]
 
 
 @dataclass(frozen=True)
 class EnvConfig:
-    """What the agent sees and is paid for."""
+    """What the agent observes, and how it is rewarded."""
 
     max_query_length: int = 200
-    """Characters of a query; longer ones are cut in observations."""
+    """Maximum number of characters of a query; longer queries are cut in observations."""
     max_text_length: int = 4000
-    """Characters of each other text observed; longer ones are cut."""
+    """Maximum number of characters of each other observed text; longer texts are cut."""
     feedback_terms: int = 10
-    """Terms of the relevance model shown to the agent."""
+    """Number of words in the observation's `feedback`."""
     expected: bool = False
-    """Pay the expectation of the click reward instead of the reward of the clicks drawn."""
+    """Reward with the expectation over clicks instead of the clicks that were drawn."""
 
 
 class QuerySessionEnv(gymnasium.Env[Observation, str]):
     """Rewrite each query of a simulated user.
 
-    Observation: `query` as typed, `history` (earlier queries, one a line), `titles` (of the results that the query
-    as typed would get, one a line), `feedback` (terms of its relevance model, separated by blanks).
-    Action: the query to search instead; nothing but blanks, or the query itself, keeps it.
-    Reward: 1 / rank of the first click on the results of the action, 0 without a click, minus the same for the query
-    as typed, in [-1, 1]. Both lists are clicked with the same random numbers, so keeping the query pays exactly 0.
+    Observation: `query` as typed, `history` (earlier queries, one a line), `titles` (of the results of the typed
+    query, one a line), `feedback` (words of the typed query's relevance model, heaviest first, separated by spaces).
+    Action: the query to search instead; an empty or blank text, or the query itself, keeps the typed query.
+    Reward: 1 / rank of the first click on the results of the action, 0 without a click, minus the same for the typed
+    query; in [-1, 1]. Both lists are clicked with the same random numbers, so keeping the query gives exactly 0.
     The episode terminates at the first satisfying click or when the user gives up; it is never truncated.
     """
 
@@ -63,7 +63,7 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
     def __init__(
         self, topics: Sequence[Topic], engine: SearchEngine, user: SimulatedUser, config: EnvConfig | None = None
     ) -> None:
-        """Needs are drawn uniformly from the topics. Raises DataError for none."""
+        """Each episode draws one of the topics, all equally likely. Raises DataError if there are none."""
         if not topics:
             raise DataError("No topics to simulate users for. Choose a split that has topics")
         self._topics, self._engine, self._user = tuple(topics), engine, user
@@ -82,7 +82,8 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """A new user with a new need types its first query; info has its `topic_id`. No options."""
+        """Start a session: a new user with a topic in mind types its first query. `options` are ignored; info has the
+        `topic_id`."""
         super().reset(seed=seed, options=options)
         self._topic = self._topics[int(self.np_random.integers(len(self._topics)))]
         self._query = self._user.first_query(self._topic, self.np_random)
@@ -90,17 +91,17 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
         return self._observation(self._query), {TOPIC_ATTRIBUTE: self._topic.topic_id}
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Search the action and let the user look.
+        """Search the action and let the user look at the results.
 
-        Info: `topic_id`, `searched` (the query searched), `clicked_ranks`, `satisfied` (whether a click ended the
-        session). At the end the observation is the last query's. Raises AssertionError before `reset` and after the
-        end of an episode.
+        Info: `topic_id`, `searched` (the query that was searched), `clicked_ranks`, `satisfied` (whether a click
+        ended the session). After the last step the observation is still that of the last query. Raises AssertionError
+        before `reset` and after the end of an episode.
         """
         typed = self._query
         assert typed is not None, "call reset first"
         searched = self._searched(action, typed.text)
         items = self._grades([typed.text, searched])
-        draws = np.tile(self.np_random.random((1, self._k, DRAWS_PER_RANK)), (2, 1, 1))
+        draws = np.tile(self.np_random.random((1, self._k, DRAWS_PER_RANK)), (2, 1, 1))  # (2, k, 2), equal halves
         clicks = self._clicks.sample_with(items, draws)
         original, rewritten = self._rewards(items, clicks)
         satisfied = int(clicks.satisfied[1])
@@ -118,11 +119,12 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
         return self._observation(following or typed), rewritten - original, following is None, False, info
 
     def _searched(self, action: str, typed: str) -> str:
-        kept = not action.strip() or action == _plain(typed, self._config.max_query_length)
-        return typed if kept else action
+        """The action, or the typed query if the action keeps it."""
+        unchanged = not action.strip() or action == _plain(typed, self._config.max_query_length)
+        return typed if unchanged else action
 
     def _rewards(self, items: Items, clicks: Clicks) -> list[float]:
-        """The click reward of each list."""
+        """The reward of each list of `items` (2, k)."""
         ranks = np.arange(1, self._k + 1)
         if self._config.expected:
             return [float(value) for value in self._clicks.first_click_prob(items) @ (1.0 / ranks)]
@@ -130,6 +132,7 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
         return [float(value) for value in first]
 
     def _grades(self, queries: list[str]) -> Items:
+        """(B, k) the grades of each query's results, `NO_DOCUMENT` below their end."""
         items = np.full((len(queries), self._k), NO_DOCUMENT)
         for row, ranking in zip(items, self._rankings(queries), strict=True):
             row[: len(ranking)] = [self._topic.relevance.get(document.doc_id, 0) for document in ranking]
@@ -152,7 +155,7 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
 
 
 def _plain(text: str, length: int) -> str:
-    """The text in CHARACTERS, at most `length` of them."""
+    """The text without accents and without characters outside `CHARACTERS`, at most `length` characters."""
     return "".join(c for c in unicodedata.normalize("NFKD", text) if c in _CHARACTER_SET)[:length]
 
 

@@ -1,8 +1,8 @@
-"""How people misspell a word: real misspellings where a list knows some, likely slips of the hand or ear otherwise.
+"""Misspellings of words: real ones from a list, and likely slips of hand or ear for words that the list lacks.
 
-The list is codespell's: tens of thousands of misspellings that people committed to public source code and that other
-people corrected. It is split in two halves by a hash of the misspelling, so that a rewriter can be tried on
-misspellings it never met. Correction is not here; it is the rewriter's task.
+The list is codespell's dictionary: tens of thousands of misspellings that were committed to public source code and
+corrected later. A hash of the misspelling splits the list in two halves, so that a rewriter can be tested on
+misspellings that it never met in training. Nothing is corrected here; that is the rewriter's task.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from untilclick.search.users.draws import pick
 Part = Literal["all", "train", "test"]
 
 MIN_SLIP_LENGTH = 4
-"""Shorter words are too short to recognise with a letter wrong; noise leaves them alone."""
+"""Letters of the shortest word that gets a slip: shorter words cannot be recognised with a wrong letter."""
 
 _KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _ROW_OFFSETS = (0.0, 0.25, 0.75)
@@ -33,22 +33,23 @@ _SOUNDS = (
     ("er", "or"), ("or", "er"), ("ea", "ee"), ("ee", "ea"), ("ou", "u"), ("x", "cks"), ("c", "k"), ("z", "s"),
     ("y", "i"), ("i", "y"),
 )  # fmt: skip
-"""Spellings that sound alike."""
+"""Letters of a word, and letters that sound alike."""
 
 
 @dataclass(frozen=True)
 class Misspellings:
-    """Real misspellings by correct word, backed by slips for words the list lacks."""
+    """Real misspellings by correct word; other words get slips."""
 
-    known: Mapping[str, tuple[str, ...]]
+    listed: Mapping[str, tuple[str, ...]]
+    """Correct word in lower case -> its misspellings."""
 
     def of(self, word: str) -> tuple[str, ...]:
-        """The listed misspellings of a lower-case word; empty where the list has none."""
-        return self.known.get(word, ())
+        """The listed misspellings of a word in lower case; empty if the list has none."""
+        return self.listed.get(word, ())
 
     def misspell(self, word: str, real_share: float, rng: np.random.Generator) -> str:
-        """The word wrongly spelt: with probability `real_share` a listed misspelling if there is any, else one slip.
-        Words too short for a slip and without a listed misspelling come back as they are."""
+        """A misspelling of the word: with probability `real_share` a listed one, if the list has any, else one slip.
+        A word that is too short for a slip and has no listed misspelling is returned unchanged."""
         listed = self.of(word)
         if listed and rng.random() < real_share:
             return pick(listed, rng)
@@ -57,28 +58,28 @@ class Misspellings:
 
 @lru_cache(maxsize=3)
 def load_misspellings(part: Part = "all") -> Misspellings:
-    """Read codespell's dictionary, or the half of it that a hash puts in `part`.
+    """Read codespell's dictionary, or the half of it that a hash assigns to `part`.
 
-    Only single alphabetic words; a misspelling with several corrections counts for the first. Raises
-    MissingDependencyError where codespell is not installed.
+    Entries with characters other than letters are left out; a misspelling with several corrections belongs to the
+    first one. Raises MissingDependencyError if codespell is not installed.
     """
-    known: dict[str, list[str]] = {}
+    by_word: dict[str, list[str]] = {}
     for line in dictionary_path().read_text(encoding="utf-8").splitlines():
         wrong, _, corrections = line.partition("->")
         right = corrections.split(",")[0].strip().lower()
         wrong = wrong.strip().lower()
         if wrong.isalpha() and right.isalpha() and (part == "all" or part_of(wrong) == part):
-            known.setdefault(right, []).append(wrong)
-    return Misspellings({word: tuple(wrongs) for word, wrongs in known.items()})
+            by_word.setdefault(right, []).append(wrong)
+    return Misspellings({word: tuple(wrongs) for word, wrongs in by_word.items()})
 
 
 def part_of(misspelling: str) -> Part:
-    """The half, `train` or `test`, that a misspelling belongs to, for ever and on every machine."""
+    """The half, `train` or `test`, that a misspelling belongs to; the same on every machine."""
     return "train" if crc32(misspelling.encode()) & 1 else "test"
 
 
 def dictionary_path() -> Path:
-    """Where codespell keeps its list. Raises MissingDependencyError."""
+    """The path of codespell's dictionary. Raises MissingDependencyError if codespell is not installed."""
     spec = importlib.util.find_spec("codespell_lib")
     if spec is None or spec.origin is None:
         raise MissingDependencyError.of("codespell", "train")
@@ -86,12 +87,12 @@ def dictionary_path() -> Path:
 
 
 def slip(word: str, rng: np.random.Generator) -> str:
-    """The word with one slip behind its first letter: a neighbouring key, a letter left out, put in or doubled, two
-    letters swapped, or a spelling that sounds alike; each kind equally likely among those that change the word.
+    """The word with one slip after its first letter: a letter replaced by a neighbouring key, left out, inserted or
+    doubled, two letters swapped, or a spelling that sounds alike. The kinds that change the word are equally likely.
 
     Damerau, "A Technique for Computer Detection and Correction of Spelling Errors", CACM 7(3), 1964: four of five
     errors are one omission, insertion, substitution or transposition. Pollock & Zamora, CACM 27(4), 1984: the first
-    letter is seldom wrong. Words below MIN_SLIP_LENGTH come back as they are.
+    letter is seldom wrong. Words shorter than MIN_SLIP_LENGTH are returned unchanged.
     """
     if len(word) < MIN_SLIP_LENGTH:
         return word
@@ -103,6 +104,7 @@ def slip(word: str, rng: np.random.Generator) -> str:
 
 
 def _place(word: str, rng: np.random.Generator) -> int:
+    """The index of a letter after the first."""
     return 1 + int(rng.random() * (len(word) - 1))
 
 
@@ -141,7 +143,7 @@ _SLIPS = (_neighbour_key, _leave_out, _put_in, _swap, _sound_alike)
 
 @lru_cache(maxsize=1)
 def _neighbours() -> dict[str, tuple[str, ...]]:
-    """Letter -> letters at most 1.3 key widths away on a QWERTY keyboard."""
+    """Each letter's neighbours: the letters at most 1.3 key widths away on a QWERTY keyboard."""
     places = {key: (x + _ROW_OFFSETS[y], y) for y, row in enumerate(_KEY_ROWS) for x, key in enumerate(row)}
     return {
         a: tuple(b for b, (u, v) in places.items() if b != a and (u - x) ** 2 + (v - y) ** 2 <= 1.3**2)

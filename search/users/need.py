@@ -1,4 +1,4 @@
-"""What a simulated user knows of its own need: the words of the topic and of the documents that satisfy it."""
+"""The words that a simulated user may type: those of its topic's query and of the relevant documents."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
 VOCABULARY_SIZE = 20
-"""Words of the relevant documents that come to a user's mind."""
+"""Number of words of the relevant documents that a user thinks of."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """The words a user with one need may type."""
+    """The words that a user with one topic may type."""
 
     topic_id: str
     words: tuple[str, ...]
     """Content words of the topic's query, in order."""
     vocabulary: tuple[str, ...]
-    """Characteristic words of relevant documents that are not in `words`, most characteristic first; empty where the
-    corpus holds no relevant document."""
+    """Characteristic words of the relevant documents that are not in `words`, most characteristic first; empty if the
+    corpus has no relevant document."""
     rarity: Mapping[str, float] = field(default_factory=dict)
-    """Inverse document frequency of the words above, for telling specific from general; absent words count 0."""
+    """Inverse document frequency of these words: high for specific words, low for general ones. Absent words count
+    0."""
 
 
 def content_words(text: str) -> tuple[str, ...]:
-    """Lower-case words without stop words, in order."""
+    """The words of a text in lower case, in order, without stop words."""
     return tuple(word for word in words(text) if word not in STOP_WORDS)
 
 
 class NeedReader:
-    """Makes the needs of topics from a corpus, each once."""
+    """Makes the needs of topics from the index of a corpus, and keeps them: each is made once."""
 
     def __init__(self, index: TermIndex) -> None:
         self._index = index
@@ -45,8 +46,8 @@ class NeedReader:
         self._needs: dict[Topic, Need] = {}
 
     def need(self, topic: Topic) -> Need:
-        """The need behind a topic. Vocabulary: the words heaviest by (1 + log tf) idf, summed over relevant documents
-        with their grades as weights (Salton & Buckley, IP&M 24(5), 1988)."""
+        """The need of a topic. Its vocabulary are the words with the largest (1 + log tf) idf, summed over the
+        relevant documents with their grades as weights (Salton & Buckley, IP&M 24(5), 1988)."""
         if topic not in self._needs:
             self._needs[topic] = self._read(topic)
         return self._needs[topic]
@@ -54,26 +55,28 @@ class NeedReader:
     def _read(self, topic: Topic) -> Need:
         own_words = content_words(topic.query)
         own_terms = {term_of(word) for word in own_words}
-        kept = [i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms][:VOCABULARY_SIZE]
-        vocabulary = tuple(self._index.surfaces[i] for i in kept)
+        new_ids = [i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms]
+        vocabulary = tuple(self._index.surfaces[i] for i in new_ids[:VOCABULARY_SIZE])
         return Need(topic.topic_id, own_words, vocabulary, self._rarity(own_words + vocabulary))
 
     def _heaviest_terms(self, topic: Topic) -> list[int]:
-        """Term ids, heaviest first, at most VOCABULARY_SIZE more than the topic has words; ties by term id."""
-        counts = self._index.counts
-        found, weights = [np.empty(0, np.int64)], [np.empty(0)]
+        """Term ids, heaviest first, ties by id. The list is longer than VOCABULARY_SIZE by the number of words of the
+        topic's query, because terms of the query are left out afterwards."""
+        counts = self._index.counts  # (documents, terms), sparse by row
+        ids, weights = [np.empty(0, np.int64)], [np.empty(0)]
         for doc_id, grade in topic.relevance.items():
             row = self._index.doc_rows.get(doc_id)
             if row is None or grade <= 0:
                 continue
-            own = slice(counts.indptr[row], counts.indptr[row + 1])
-            found.append(counts.indices[own].astype(np.int64))
-            weights.append(grade * (1.0 + np.log(counts.data[own])) * self._idf[found[-1]])
-        term_ids, places = np.unique(np.concatenate(found), return_inverse=True)
-        sums = np.asarray(np.bincount(places, np.concatenate(weights), len(term_ids)), dtype=np.float64)
+            entries = slice(counts.indptr[row], counts.indptr[row + 1])  # of the document's row
+            ids.append(counts.indices[entries].astype(np.int64))
+            weights.append(grade * (1.0 + np.log(counts.data[entries])) * self._idf[ids[-1]])
+        term_ids, places = np.unique(np.concatenate(ids), return_inverse=True)  # (T,), (entries,)
+        sums = np.asarray(np.bincount(places, np.concatenate(weights), len(term_ids)), dtype=np.float64)  # (T,)
         best = heaviest(sums, VOCABULARY_SIZE + len(topic.query.split()))
         return [int(term_id) for term_id in term_ids[best]]
 
-    def _rarity(self, known: tuple[str, ...]) -> dict[str, float]:
-        ids = {word: self._index.term_ids.get(term_of(word) or "") for word in known}
+    def _rarity(self, need_words: tuple[str, ...]) -> dict[str, float]:
+        """The inverse document frequency of each word that the corpus has."""
+        ids = {word: self._index.term_ids.get(term_of(word) or "") for word in need_words}
         return {word: float(self._idf[i]) for word, i in ids.items() if i is not None}

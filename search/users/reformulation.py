@@ -1,13 +1,13 @@
-"""How people change a query that did not help: seven kinds, one small function each.
+"""Reformulations: how a user changes a query that did not help, in seven kinds.
 
-The taxonomy follows Huang & Efthimiadis, "Analyzing and Evaluating Query Reformulation Strategies in Web Search
-Logs", CIKM 2009 (add, remove and substitute words, correct spelling), with substitution that narrows or widens kept
-apart and a fresh start added. Changes that an analysed index cannot see (word order, punctuation, stemming) are left
-out.
+The kinds follow Huang & Efthimiadis, "Analyzing and Evaluating Query Reformulation Strategies in Web Search Logs",
+CIKM 2009 (add, remove and substitute words, correct spelling). Substitutions that make a query more specific or more
+general are kinds of their own here, and a new start is added. Changes that an index of stems cannot see (word order,
+punctuation, endings) are left out.
 
-Default shares are measured with `kind_of` on the real sessions of two public collections together, repetitions left
-out: TREC Session Track 2013 (Carterette et al.; 168 changes) and Sim4IA CORE sessions (SIGIR 2025 workshop; 147).
-Respelling is the exception, see `ReformulationShares`.
+The default shares were measured by `kind_of` on the real sessions of two public collections together, without
+repeated queries: TREC Session Track 2013 (Carterette et al.; 168 changes) and Sim4IA CORE sessions (SIGIR 2025
+workshop; 147 changes). The share of respelling is an assumption, see `ReformulationShares`.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from untilclick.search.users.need import Need, content_words
 
 
 class Kind(StrEnum):
-    """What a change of query is called; the value is what logs carry."""
+    """The kinds of reformulation. The values are written to session logs."""
 
     ADD = "add"
     DROP = "drop"
     SUBSTITUTE = "substitute"
-    """Some words exchanged for as many others."""
+    """Some words replaced by as many others."""
     SPECIALISE = "specialise"
-    """Some words exchanged for more."""
+    """Some words replaced by more words."""
     GENERALISE = "generalise"
-    """Some words exchanged for fewer."""
+    """Some words replaced by fewer words."""
     NEW = "new"
     """No word kept."""
     RESPELL = "respell"
 
 
 class TypedWord(NamedTuple):
-    """A word as typed and as meant; they differ where the user misspelt it."""
+    """A word as typed and as meant; the two differ if the user misspelt it."""
 
     typed: str
     meant: str
@@ -50,9 +50,17 @@ class TypedWord(NamedTuple):
 Words = tuple[TypedWord, ...]
 
 
+class Reformulation(NamedTuple):
+    """A changed query."""
+
+    kind: Kind
+    words: Words
+
+
 @dataclass(frozen=True)
 class ReformulationShares:
-    """How often each kind happens; need not sum to 1, kinds that do not apply are passed over."""
+    """How often each kind of reformulation happens. The shares need not sum to 1; kinds that do not apply to a query
+    are passed over."""
 
     add: float = 0.22
     drop: float = 0.12
@@ -61,18 +69,18 @@ class ReformulationShares:
     generalise: float = 0.17
     new: float = 0.07
     respell_misspelt: float = 0.5
-    """Probability that a query with a misspelt word is respelt before anything else is tried. An assumption: the
-    share measured in the real sessions (.03 of all changes) is of people who seldom misspell."""
+    """Probability that a user whose query has a misspelt word corrects it before trying any other change. This is an
+    assumption: the real sessions (.03 of all changes) are of people who seldom misspell."""
 
 
 def add(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
-    """Put one more word of the need at the end; None when all are there."""
+    """Append another word of the need; None if the query has all of them."""
     options = _unused(words, need)
     return (*words, _as_meant(pick(options, rng))) if options else None
 
 
 def drop(words: Words, need: Need, rng: np.random.Generator) -> Words | None:  # noqa: ARG001
-    """Leave out one word; None when it is the only one."""
+    """Leave out one word; None if the query has only one."""
     if len(words) < 2:
         return None
     i = int(rng.random() * len(words))
@@ -80,7 +88,8 @@ def drop(words: Words, need: Need, rng: np.random.Generator) -> Words | None:  #
 
 
 def substitute(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
-    """Exchange one word, keeping at least one other; None for a single word or when no word is left to bring in."""
+    """Replace one word by another word of the need. None for a query of one word, and if the query has all words of
+    the need."""
     options = _unused(words, need)
     if not options or len(words) < 2:
         return None
@@ -89,30 +98,32 @@ def substitute(words: Words, need: Need, rng: np.random.Generator) -> Words | No
 
 
 def specialise(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
-    """Exchange the commonest word for the two rarest of three others; None for a single word or too few others."""
+    """Replace the most common word by the two rarest of three other words of the need. None for a query of one word,
+    and if fewer than two other words are left."""
     options = _unused(words, need)
     if len(options) < 2 or len(words) < 2:
         return None
     drawn = rng.permutation(len(options))[:3]
     rarest = sorted((options[i] for i in drawn), key=lambda word: -need.rarity.get(word, 0.0))[:2]
-    commonest = min(range(len(words)), key=lambda i: need.rarity.get(words[i].meant, 0.0))
-    return (*words[:commonest], *map(_as_meant, rarest), *words[commonest + 1 :])
+    most_common = min(range(len(words)), key=lambda i: need.rarity.get(words[i].meant, 0.0))
+    return (*words[:most_common], *map(_as_meant, rarest), *words[most_common + 1 :])
 
 
 def generalise(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
-    """Exchange the two rarest words for the commonest of three others; None below three words or without others."""
+    """Replace the two rarest words by the most common of three other words of the need. None for a query of fewer
+    than three words, and if no other word is left."""
     options = _unused(words, need)
     if not options or len(words) < 3:
         return None
     drawn = rng.permutation(len(options))[:3]
-    commonest = min((options[i] for i in drawn), key=lambda word: need.rarity.get(word, 0.0))
+    most_common = min((options[i] for i in drawn), key=lambda word: need.rarity.get(word, 0.0))
     by_rarity = sorted(range(len(words)), key=lambda i: -need.rarity.get(words[i].meant, 0.0))
-    kept = tuple(word for i, word in enumerate(words) if i not in by_rarity[:2])
-    return (*kept, _as_meant(commonest))
+    remaining = tuple(word for i, word in enumerate(words) if i not in by_rarity[:2])
+    return (*remaining, _as_meant(most_common))
 
 
 def start_anew(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
-    """As many other words as there were, at most three; None when the need has no other word."""
+    """Replace all words by as many other words of the need, at most three; None if no other word is left."""
     options = _unused(words, need)
     if not options:
         return None
@@ -121,7 +132,7 @@ def start_anew(words: Words, need: Need, rng: np.random.Generator) -> Words | No
 
 
 def respell(words: Words, need: Need, rng: np.random.Generator) -> Words | None:  # noqa: ARG001
-    """Every word as meant; None when nothing is misspelt."""
+    """Correct all misspelt words; None if no word is misspelt."""
     corrected = tuple(_as_meant(word.meant) for word in words)
     return corrected if corrected != words else None
 
@@ -138,30 +149,31 @@ _CHANGES: dict[Kind, Callable[[Words, Need, np.random.Generator], Words | None]]
 
 def reformulate(
     words: Words, need: Need, shares: ReformulationShares, rng: np.random.Generator
-) -> tuple[Kind, Words] | None:
-    """The next query after one that did not help and its kind; None when no kind applies.
+) -> Reformulation | None:
+    """The query that a user types after one that did not help; None if no kind of change applies.
 
-    Misspelt words are corrected first with `respell_misspelt`; other kinds are drawn by their shares until one
-    applies. What the user does not correct stays misspelt.
+    With probability `respell_misspelt` misspelt words are corrected. Otherwise kinds are drawn by their shares until
+    one applies, and misspelt words of the query stay misspelt.
     """
     if rng.random() < shares.respell_misspelt and (corrected := respell(words, need, rng)):
-        return Kind.RESPELL, corrected
+        return Reformulation(Kind.RESPELL, corrected)
     kinds = list(_CHANGES)
     weights = [shares.add, shares.drop, shares.substitute, shares.specialise, shares.generalise, shares.new]
     while any(weights):
         i = pick_weighted(range(len(kinds)), weights, rng)
         if changed := _CHANGES[kinds[i]](words, need, rng):
-            return kinds[i], changed
+            return Reformulation(kinds[i], changed)
         weights[i] = 0.0
     corrected = respell(words, need, rng)
-    return (Kind.RESPELL, corrected) if corrected else None
+    return Reformulation(Kind.RESPELL, corrected) if corrected else None
 
 
 def kind_of(before: str, after: str) -> Kind | None:
-    """The kind of a real change of query, by content words; None when those are the same.
+    """The kind of change from one query of a real session to the next, by their content words; None if these are the
+    same.
 
-    RESPELL: each lost word has a gained one within one edit per four letters, at most two, at least one (Damerau-
-    Levenshtein), and their numbers agree.
+    The kind is RESPELL if as many words are lost as gained, and each lost word has a gained word within one edit per
+    four letters (Damerau-Levenshtein distance; at least one edit, at most two).
     """
     old, new = set(content_words(before)), set(content_words(after))
     lost, gained = old - new, new - old
@@ -175,12 +187,14 @@ def kind_of(before: str, after: str) -> Kind | None:
 
 
 def _respelt(word: str, candidates: set[str]) -> bool:
+    """Whether one of the candidates is close to the word, as `kind_of` says."""
     edits = max(1, min(2, len(word) // 4))
     compare = EditDistance(DistanceAlgorithm.DAMERAU_OSA).compare
     return any(compare(word, other, edits) >= 0 for other in candidates)
 
 
 def _unused(words: Words, need: Need) -> list[str]:
+    """The words of the need that the query lacks."""
     meant = {word.meant for word in words}
     return [word for word in need.words + need.vocabulary if word not in meant]
 

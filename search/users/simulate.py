@@ -1,8 +1,9 @@
-"""The fake search engine: many simulated users search, click, retype and give up, and their sessions are logged.
+"""The fake search engine: simulated users search, click, type another query or give up, which makes sessions for a
+log.
 
-Users step together: one `engine.search` call and one draw of the click model serve a whole batch, queries that were
-searched before come from a cache. Each user has its own random generator, made from the seed and its number, so a
-session does not depend on the batch it ran in.
+The users of a batch step together: one `engine.search` call and one draw of the click model serve all of them, and
+rankings of earlier queries come from a cache. Each user has a random generator of its own, made from the seed and the
+user's number, so a session does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -21,50 +22,51 @@ from untilclick.search.records import TOPIC_ATTRIBUTE, Click, Session, Topic, Tu
 from untilclick.search.users.user import SimulatedUser, TypedQuery, UserConfig
 
 START_TIME = 1_700_000_000.0
-"""Epoch seconds at which the first simulated session starts (14 November 2023): fixed, so that equal seeds give equal
-bytes."""
+"""Start of the first simulated session in seconds since the epoch (14 November 2023). It is fixed, so that equal
+seeds give equal bytes."""
 
 
 @dataclass(frozen=True)
 class SimulateConfig:
-    """How sessions are made. Batch and cache sizes change nothing but speed and memory."""
+    """How sessions are made. The sizes of batch and cache change speed and memory alone, never the sessions."""
 
     batch_size: int = 512
-    """Users that step together."""
+    """Number of users that step together."""
     cache_size: int = 100_000
-    """Result lists kept for queries that come again."""
+    """Number of rankings kept for queries that come again."""
     first_number: int = 0
-    """Number of the first session: sessions are independent, so a run cut off after m goes on from m."""
+    """Number of the first session. Sessions are independent, so a run that ended after m sessions continues with
+    `first_number` m."""
     topic_exponent: float = 0.0
-    """Popularity of topics: the n-th is drawn in proportion to 1 / n^exponent, in an order shuffled by the seed. 0 is
-    uniform, 1 is Zipf's law."""
+    """Popularity of topics: the n-th topic, in an order shuffled by the seed, is drawn with probability proportional
+    to 1 / n^exponent. 0 is uniform, 1 is Zipf's law."""
     start_time: float = START_TIME
-    """Epoch seconds of the first session."""
+    """Start of the first session, in seconds since the epoch."""
     seconds_between_sessions: float = 20.0
-    """Mean distance of session starts."""
+    """Mean time between the starts of two sessions."""
     typing_seconds: float = 8.0
-    """Mean time to think of a query and type it."""
+    """Mean time for thinking of a query and typing it."""
     examining_seconds: float = 1.5
-    """Mean time to look at one result."""
+    """Mean time for looking at one result."""
     dwell_seconds: float = 20.0
-    """Mean time on a clicked document before the user is back at the list."""
+    """Mean time on a clicked document before the user returns to the list."""
 
 
 @dataclass(frozen=True)
 class SimulateSummary:
-    """What a run wrote."""
+    """Counts of the sessions that a run made."""
 
     sessions: int
     queries: int
     clicked_at_first_query: int
-    """Sessions that ended with their first query."""
+    """Sessions with one query, which got a click."""
     abandoned: int
     """Sessions without any click."""
 
 
 @dataclass(slots=True, eq=False)
 class _Visit:
-    """One user on its way through a session."""
+    """A user within a session."""
 
     session_id: str
     topic: Topic
@@ -116,7 +118,7 @@ def simulate_sessions(
 
 
 class _Simulation:
-    """The state that batches share."""
+    """The state that the batches share."""
 
     def __init__(
         self, topics: Sequence[Topic], engine: SearchEngine, user: SimulatedUser, seed: int, config: SimulateConfig
@@ -129,7 +131,7 @@ class _Simulation:
         order = np.random.default_rng((seed, 1)).permutation(len(topics))
         self._topics = [topics[i] for i in order]
         weights = 1.0 / np.arange(1, len(topics) + 1) ** config.topic_exponent
-        self._topic_cdf = np.cumsum(weights) / weights.sum()
+        self._topic_cdf = np.cumsum(weights) / weights.sum()  # (topics,)
         self._attributes: dict[str, str | int | float | bool | None] = {
             "click_model": user.config.click_model,
             "behaviour": user.config.behaviour,
@@ -148,6 +150,7 @@ class _Simulation:
                 yield Session(visit.session_id, "simulated", tuple(visit.turns))
 
     def _arrive(self, number: int) -> _Visit:
+        """The user of that number, who has a topic in mind and has typed its first query."""
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self._seed, 0, number))))
         chosen, typing, lateness = rng.random(3).tolist()
         topic = self._topics[min(int(np.searchsorted(self._topic_cdf, chosen, side="right")), len(self._topics) - 1)]
@@ -156,24 +159,25 @@ class _Simulation:
         return _Visit(f"{self._prefix}-{number:08d}", topic, rng, self._user.first_query(topic, rng), time, [])
 
     def _step(self, visits: list[_Visit]) -> list[_Visit]:
-        """Every user searches once; those who go on are returned."""
+        """Let every user search once; returns the users who have typed another query."""
         rankings = self._results.of([visit.query.text for visit in visits])
         grades = np.array(
             [_grades(visit.topic, ranking, self._k) for visit, ranking in zip(visits, rankings, strict=True)]
         )  # (B, k)
-        draws = np.stack([visit.rng.random((self._k, DRAWS_PER_RANK)) for visit in visits])
+        draws = np.stack([visit.rng.random((self._k, DRAWS_PER_RANK)) for visit in visits])  # (B, k, 2)
         clicks = self._clicks.sample_with(grades, draws)
         satisfied = clicks.satisfied.tolist()
         going_on = []
         for visit, shown, ranks, rank in zip(visits, rankings, _clicked_ranks(clicks), satisfied, strict=True):
-            self._take_in(visit, shown, ranks)
+            self._record(visit, shown, ranks)
             if rank < 0 and self._retype(visit):
                 going_on.append(visit)
         return going_on
 
-    def _take_in(self, visit: _Visit, shown: tuple[str, ...], ranks: Sequence[int]) -> None:
-        """Record the turn and let its time pass."""
+    def _record(self, visit: _Visit, shown: tuple[str, ...], ranks: Sequence[int]) -> None:
+        """Add the turn to the visit, and move the visit's clock past it."""
         query_id = f"{visit.session_id}-{visit.query.step}"
+        # Mean 1: before each click and on the clicked document, and below the last click.
         paces = (2.0 * visit.rng.random(2 * len(ranks) + 1)).tolist()
         time, reached = visit.time, 0
         clicks = []
@@ -188,7 +192,7 @@ class _Simulation:
         visit.time = time + (len(shown) - reached) * self._config.examining_seconds * paces[-1]
 
     def _retype(self, visit: _Visit) -> bool:
-        """Let the user type its next query; False when it gives up."""
+        """Let the user type its next query; False if it gives up."""
         query = self._user.next_query(visit.topic, visit.query, visit.rng)
         if query is None:
             return False
@@ -198,14 +202,14 @@ class _Simulation:
 
 
 class Tally:
-    """Counts sessions as they pass."""
+    """Counts the sessions of a stream."""
 
     def __init__(self, progress: Callable[[int], None] | None = None) -> None:
         self._progress = progress
         self._sessions = self._queries = self._first = self._abandoned = 0
 
     def count(self, sessions: Iterable[Session]) -> Iterator[Session]:
-        """Pass the sessions on, counting."""
+        """Count the sessions and yield them. `progress` gets the number of sessions after each one."""
         for session in sessions:
             self._sessions += 1
             self._queries += len(session.turns)
@@ -222,13 +226,13 @@ class Tally:
 
 
 def _grades(topic: Topic, ranking: tuple[str, ...], k: int) -> list[int]:
-    """Grades by rank, `NO_DOCUMENT` behind the end."""
+    """The grade of the document at each of k ranks, `NO_DOCUMENT` below the end of the ranking."""
     grade_of = topic.relevance.get
     return [grade_of(doc_id, 0) for doc_id in ranking] + [NO_DOCUMENT] * (k - len(ranking))
 
 
 def _clicked_ranks(clicks: Clicks) -> list[list[int]]:
-    """1-based ranks clicked on each list, down to the satisfying click."""
+    """The clicked ranks (1-based) of each list, down to the satisfying click."""
     ranks: list[list[int]] = [[] for _ in clicks.clicked]
     satisfied = clicks.satisfied.tolist()
     for row, column in np.argwhere(clicks.clicked).tolist():
@@ -238,7 +242,8 @@ def _clicked_ranks(clicks: Clicks) -> list[list[int]]:
 
 
 def _digest(topics: Sequence[Topic], user: UserConfig, config: SimulateConfig) -> str:
-    """Eight hex digits that tell runs with other topics or habits apart, so that their ids never collide."""
+    """Eight hexadecimal digits of a hash over topics and habits, which keep the session ids of different runs
+    apart."""
     digest = hashlib.sha256(repr((user, config.topic_exponent, config.start_time)).encode())
     for topic in topics:
         digest.update(f"{topic.topic_id}\0{topic.query}\0".encode())

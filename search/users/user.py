@@ -1,7 +1,7 @@
-"""A simulated user: what it types first, how it goes on when nothing satisfies, and when it gives up.
+"""A simulated user: what it types first, what it types next if nothing satisfies it, and when it gives up.
 
-What it clicks is the click model's part, what it is shown the engine's; `simulate.py` puts the three together.
-Published behaviour where there is some; each parameter says where its default comes from.
+A click model decides what the user clicks, and an engine what it is shown; `simulate.py` puts the three together. The
+behaviour follows publications where there are any; each parameter says where its default comes from.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ class UserConfig:
     """Habits of simulated users. Shares and probabilities are in [0, 1]."""
 
     misspell_share: float = 0.35
-    """Share of the content words of a made query that are misspelt. Chosen so that the first query fails about as
-    often as queries do on site search boxes: an assumption, and far above the 10-15 % of misspelt web queries that
-    Cucerzan & Brill (EMNLP 2004) report."""
+    """Share of the content words of a made query that are misspelt. With the default, the first query fails about as
+    often as queries in the search boxes of web sites do. This is an assumption, and far above the 10-15 % of misspelt
+    web queries that Cucerzan & Brill (EMNLP 2004) report."""
     real_misspell_share: float = 0.7
-    """Share of the misspelt words that take a listed misspelling, where the list knows the word."""
+    """Share of the misspelt words that get a real misspelling, if the list has one; the others get a slip."""
     synonym_share: float = 0.15
-    """Share of the content words replaced by a synonym. An assumption."""
+    """Share of the content words that are replaced by a synonym. An assumption."""
     drop_share: float = 0.1
-    """Share of the words left out; one content word always stays. An assumption."""
+    """Share of the words that are left out; one content word always stays. An assumption."""
     max_queries: int = 5
-    """Queries after which every user gives up."""
+    """Number of queries after which every user gives up."""
     give_up_prob: float = 0.2
     """Probability of giving up after each query that did not satisfy. An assumption."""
     results_examined: int = 10
-    """Results shown and at most examined per query."""
+    """Number of results shown for each query."""
     click_model: str = "dbn"
     """One of `untilclick.search.click_models.by_name.CLICK_MODELS`."""
     behaviour: Behaviour = "navigational"
     """How users click on each grade."""
     misspellings: Part = "all"
-    """Half of the list of real misspellings that users draw from: `train`, `test`, or `all`."""
+    """The half of the list of real misspellings that users draw from: `train` or `test`, or `all` of it."""
     shares: ReformulationShares = field(default_factory=ReformulationShares)
     """How often each kind of reformulation happens."""
 
@@ -69,18 +69,18 @@ class UserConfig:
 
 
 class TypedQuery(NamedTuple):
-    """A query as typed, with what the user meant by each word."""
+    """A query as typed, and the word that the user meant by each of its words."""
 
     text: str
     words: Words
     step: int
     """0-based position in the session."""
     kind: str
-    """`first`, `scripted`, or the kind of reformulation that led here."""
+    """`first`, `scripted`, or the kind of reformulation that made the query."""
 
 
 class SimulatedUser:
-    """All users of one collection; who is meant is said by the topic and the random generator given to each call."""
+    """The users of a collection. The topic and the random generator of a call make one user of them."""
 
     def __init__(
         self,
@@ -91,7 +91,8 @@ class SimulatedUser:
         synonyms: Synonyms | None = None,
         scripted_queries: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """`scripted_queries` (topic_id -> queries in order) are typed as they stand before anything is invented."""
+        """With `queries="real"`, a topic's query is typed as it is; with "made", with the user's noise.
+        `scripted_queries` (topic_id -> queries in order) are typed as they are, before any other query."""
         self.config = config
         self.needs = needs
         self._verbatim = queries == "real"
@@ -101,17 +102,17 @@ class SimulatedUser:
 
     @classmethod
     def of(cls, collection: Collection, config: UserConfig | None = None, index: TermIndex | None = None) -> Self:
-        """The users of a collection; the term index is built where none is given."""
+        """The users of a collection. The term index is built unless the caller has one."""
         reader = NeedReader(TermIndex.build(collection.corpus) if index is None else index)
         return cls(UserConfig() if config is None else config, reader, collection.queries)
 
     def click_model(self, max_grade: int) -> ClickModel:
-        """How these users click on grades 0..max_grade."""
+        """The click model of these users for documents of grades 0..max_grade."""
         return click_model(self.config.click_model, self.config.behaviour, max_grade)
 
     def first_query(self, topic: Topic, rng: np.random.Generator) -> TypedQuery:
-        """The scripted query if there is one; the topic's query as it stands where queries are real; else the
-        topic's query through the user's noise. Never empty unless the topic's query is."""
+        """The first scripted query if the topic has any; else the topic's query, as it is if queries are real, with
+        the user's noise if they are made. It is empty only if the topic's query is."""
         if script := self._scripts.get(topic.topic_id):
             return _verbatim(script[0], 0, "scripted")
         if self._verbatim:
@@ -120,7 +121,7 @@ class SimulatedUser:
         return TypedQuery(_text(typed), typed, 0, "first")
 
     def next_query(self, topic: Topic, last: TypedQuery, rng: np.random.Generator) -> TypedQuery | None:
-        """What the user types after a query that did not satisfy; None when it gives up or has run out of ideas."""
+        """The query after one that did not satisfy; None if the user gives up, or if no reformulation applies."""
         step = last.step + 1
         script = self._scripts.get(topic.topic_id, ())
         gives_up = rng.random() < self.config.give_up_prob
@@ -128,21 +129,21 @@ class SimulatedUser:
             return None
         if step < len(script):
             return _verbatim(script[step], step, "scripted")
-        changed = reformulate(last.words, self.needs.need(topic), self.config.shares, rng)
-        if changed is None:
+        reformulation = reformulate(last.words, self.needs.need(topic), self.config.shares, rng)
+        if reformulation is None:
             return None
-        kind, typed = changed
-        return TypedQuery(_text(typed), typed, step, kind.value)
+        return TypedQuery(_text(reformulation.words), reformulation.words, step, reformulation.kind.value)
 
     def _with_noise(self, clean: tuple[str, ...], rng: np.random.Generator) -> Words:
-        draws = rng.random((len(clean), 3)).tolist()
+        """The words that the user types for a clean query: some left out, some as synonyms, some misspelt."""
+        draws = rng.random((len(clean), 3)).tolist()  # for each word: left out, synonym, misspelt
         content = [i for i, word in enumerate(clean) if word not in _STOP_WORDS]
-        kept = {i for i, draw in enumerate(draws) if draw[0] >= self.config.drop_share}
-        if content and kept.isdisjoint(content):
-            kept.add(pick(content, rng))
+        remaining = {i for i, draw in enumerate(draws) if draw[0] >= self.config.drop_share}
+        if content and remaining.isdisjoint(content):
+            remaining.add(pick(content, rng))
         return tuple(
             self._typed(clean[i], draws[i][1:], rng) if i in content else TypedWord(clean[i], clean[i])
-            for i in sorted(kept)
+            for i in sorted(remaining)
         )
 
     def _typed(self, word: str, draws: Sequence[float], rng: np.random.Generator) -> TypedWord:
@@ -160,7 +161,7 @@ def _clean_words(query: str) -> tuple[str, ...]:
 
 
 def _verbatim(text: str, step: int, kind: str) -> TypedQuery:
-    """A real query: searched exactly as it stands. Its content words are what later changes start from."""
+    """A query that is typed exactly as it is. Later reformulations start from its content words."""
     typed = tuple(TypedWord(word, word) for word in words(text) if word not in _STOP_WORDS)
     return TypedQuery(text, typed, step, kind)
 

@@ -1,1 +1,1 @@
-"""Fitting click models to logged result lists, and measuring how well they predict clicks."""
+"""Fits of click models to logged result lists, and measures of how well the models predict clicks."""

@@ -1,7 +1,8 @@
-"""Expectation maximisation for the cascade family with several clicks: DCM, SDBN and DBN.
+"""Expectation maximisation for the models of the cascade family that allow several clicks: DCM, SDBN and DBN.
 
-Down to the last click everything is known: each rank was examined, no click but the last can have satisfied. Hidden
-is only what happened below it: was the user satisfied, and if not, how far did it read on without a click?
+Down to the last click nothing is hidden: the user examined every rank, and no click but the last one can have
+satisfied. Two things are hidden: whether the last click satisfied, and if it did not, how far the user read on below
+it without a click.
 """
 
 from __future__ import annotations
@@ -16,37 +17,48 @@ from untilclick.search.click_models.base import PRIOR_CLICKS, PRIOR_VIEWS, Items
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A log, and which parameter each place of it speaks about; arrays (N, k)."""
+    """The lists of a log, with the parameters that apply at each rank; all arrays are (N, k)."""
 
     items: Items
-    """Index of the attractiveness, `NO_DOCUMENT` behind the end."""
+    """Index of the attractiveness, `NO_DOCUMENT` below the end of a list."""
     clicked: Mask
     satisfiers: Items
-    """Index of the satisfaction: the item (SDBN, DBN) or the rank (DCM)."""
+    """Index of the satisfaction: the item for SDBN and DBN, the rank for DCM."""
     n_items: int
     n_satisfiers: int
 
 
 class Posterior(NamedTuple):
-    """Probabilities of the hidden events, given the clicks; all (N, k)."""
+    """Probabilities of the hidden events at each rank, given the clicks of the list; both (N, k)."""
 
     examined: Probs
     satisfied: Probs
 
 
+class CascadeEstimates(NamedTuple):
+    """Fitted parameters, each in [0, 1]."""
+
+    attractiveness: Probs
+    """(n_items,)."""
+    satisfaction: Probs
+    """(n_satisfiers,)."""
+    going_on: float
+    """Probability that an unsatisfied user examines the next rank."""
+
+
 def fit_cascade(
     evidence: Evidence, max_iterations: int, tolerance: float, going_on: float | None
-) -> tuple[Probs, Probs, float]:
-    """Attractiveness (n_items,), satisfaction (n_satisfiers,), and the probability that an unsatisfied user goes on:
-    the one given, or its estimate where None is given."""
+) -> CascadeEstimates:
+    """The parameters under which the log is most likely. `going_on` is kept as it is; None means that it is
+    estimated too."""
     attractiveness, satisfaction = np.full(evidence.n_items, 0.5), np.full(evidence.n_satisfiers, 0.5)
     g = 0.9 if going_on is None else going_on
-    shown = evidence.items >= 0
+    shown = evidence.items >= 0  # (N, k)
     n_clicks = np.bincount(evidence.satisfiers[evidence.clicked], minlength=evidence.n_satisfiers)
     item_clicks = np.bincount(evidence.items[evidence.clicked], minlength=evidence.n_items)
     for _ in range(max_iterations):
-        a = np.append(attractiveness, 0.0)[evidence.items]
-        s = np.append(satisfaction, 0.0)[evidence.satisfiers]
+        a = np.append(attractiveness, 0.0)[evidence.items]  # (N, k); NO_DOCUMENT (-1) takes the appended 0
+        s = np.append(satisfaction, 0.0)[evidence.satisfiers]  # (N, k)
         posterior = posterior_of(evidence.clicked, shown, a, s, g)
         views = np.bincount(evidence.items[shown], posterior.examined[shown], evidence.n_items)
         new_a = (item_clicks + PRIOR_CLICKS) / (views + PRIOR_VIEWS)
@@ -54,30 +66,31 @@ def fit_cascade(
         satisfied = np.bincount(evidence.satisfiers[evidence.clicked], weights, evidence.n_satisfiers)
         new_s = (satisfied + PRIOR_CLICKS) / (n_clicks + PRIOR_VIEWS)
         new_g = g if going_on is not None else _going_on(posterior, shown)
-        moved = max(
+        change = max(
             float(np.abs(new_a - attractiveness).max(initial=0.0)),
             float(np.abs(new_s - satisfaction).max(initial=0.0)),
             abs(new_g - g),
         )
         attractiveness, satisfaction, g = new_a, new_s, new_g
-        if moved < tolerance:
+        if change < tolerance:
             break
-    return attractiveness, satisfaction, g
+    return CascadeEstimates(attractiveness, satisfaction, g)
 
 
 def posterior_of(clicked: Mask, shown: Mask, a: Probs, s: Probs, g: float) -> Posterior:
-    """What was examined and what satisfied, given the clicks, at attractiveness a and satisfaction s (both (N, k)).
+    """The posterior of the hidden events, for attractiveness a (N, k), satisfaction s (N, k) and continuation g.
 
-    With q_r the probability of no click at r and below, r being examined: q_r = (1 - a_r)(1 - g + g q_{r+1}), 1
-    behind the end of the list. The last click at l, with d = s_l + (1 - s_l)(1 - g + g q_{l+1}), satisfied with
-    probability s_l / d; rank l + 1 was examined with (1 - s_l) g q_{l+1} / d, and each rank below, given the one
-    above it, with g q_{r+1} / (1 - g + g q_{r+1}). Without a click, rank 1 was.
+    Let q_r be the probability of no click at r and below if r is examined: q_r = (1 - a_r)(1 - g + g q_{r+1}), and 1
+    below the end of the list. Let l be the last click and d = s_l + (1 - s_l)(1 - g + g q_{l+1}) the probability of
+    the silence below it. Then l satisfied with probability s_l / d. Rank l + 1 was examined with probability
+    (1 - s_l) g q_{l+1} / d, and each rank r + 1 below it, if r was examined, with probability
+    g q_{r+1} / (1 - g + g q_{r+1}). Without a click, the same holds from rank 1 on, which is always examined.
     """
     k = clicked.shape[1]
     none_below = _no_click_from(shown, a, g)  # (N, k + 1)
-    clicks_from = np.cumsum(clicked[:, ::-1], axis=1)[:, ::-1]  # clicks at r and below
+    clicks_from = np.cumsum(clicked[:, ::-1], axis=1)[:, ::-1]  # (N, k) number of clicks at r and below
     examined, satisfied = np.zeros(clicked.shape), np.zeros(clicked.shape)
-    reach = np.ones(len(clicked))
+    reach = np.ones(len(clicked))  # (N,) probability that rank r is examined
     for r in range(k):
         examined[:, r] = reach * shown[:, r]
         next_silent = none_below[:, r + 1]
@@ -92,7 +105,7 @@ def posterior_of(clicked: Mask, shown: Mask, a: Probs, s: Probs, g: float) -> Po
 
 
 def _no_click_from(shown: Mask, a: Probs, g: float) -> Probs:
-    """(N, k + 1) probability q_r of no click from rank r on, given that r is examined."""
+    """(N, k + 1) probability q_r of no click at rank r and below, given that r is examined."""
     k = shown.shape[1]
     silent = np.ones((len(shown), k + 1))
     for r in range(k - 1, -1, -1):
@@ -101,7 +114,8 @@ def _no_click_from(shown: Mask, a: Probs, g: float) -> Probs:
 
 
 def _going_on(posterior: Posterior, shown: Mask) -> float:
-    """Share of the examined, unsatisfying ranks with another below after which that one was examined."""
+    """The M step for g: among the examined ranks that did not satisfy and have a rank below, the share whose rank
+    below was examined."""
     has_next = shown[:, 1:]
     chances = ((posterior.examined - posterior.satisfied)[:, :-1] * has_next).sum()
     taken = (posterior.examined[:, 1:] * has_next).sum()

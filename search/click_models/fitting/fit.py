@@ -1,11 +1,12 @@
-"""Maximum-likelihood parameters of each click model from a log of result lists and clicks.
+"""Fits of click models: the parameters under which the clicks on a set of result lists are most likely.
 
-The cascade model is counted; the others are fitted by expectation maximisation (Chuklin, Markov & de Rijke, "Click
-Models for Web Search", 2015, chapter 4), with the exact posterior also for DCM and SDBN, whose usual counting
-estimates take the last click for the end of reading and so are biased. The steps are in `fit_cascade.py` and
-`fit_browsing.py`; nothing here reads a session log.
+The cascade model is fitted by counting, the others by expectation maximisation (Chuklin, Markov & de Rijke, "Click
+Models for Web Search", 2015, chapter 4). DCM and SDBN are usually fitted by counting too, under the assumption that
+the user stops reading at the last click; that is biased, so the exact posterior is used for them as well. The steps
+are in `cascade.py` and `browsing.py`.
 
-Item classes are numbers of query-document pairs, made by the caller; the fitted model answers for the same numbers.
+An item class is the number of a pair of query and document. The caller numbers the pairs (`session_lists.py` does it
+for search sessions), and the fitted model takes the same numbers.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ FittedModel = (
 
 @dataclass(frozen=True, slots=True)
 class ClickLog:
-    """Result lists and what was clicked on them."""
+    """Result lists and the clicks on them."""
 
     items: Items
-    """(N, k) item classes, `NO_DOCUMENT` behind the end of a list."""
+    """(N, k) item classes, `NO_DOCUMENT` below the end of a list."""
     clicked: Mask
-    """(N, k)."""
+    """(N, k) True at the clicked ranks."""
 
     def __post_init__(self) -> None:
         if self.items.shape != self.clicked.shape or self.items.ndim != 2:
@@ -51,25 +52,27 @@ class ClickLog:
 
     @property
     def n_items(self) -> int:
-        """One more than the highest class; 0 without any."""
+        """One more than the highest item class; 0 without documents."""
         return int(self.items.max(initial=-1)) + 1
 
 
 def fit(name: str, log: ClickLog, *, max_iterations: int = 200, tolerance: float = 1e-5) -> FittedModel:
-    """The click model of that name (any case) with the parameters under which the log is most likely.
+    """The click model of that name (in any case) with the parameters under which the log is most likely.
 
-    Stops when no parameter moves by more than `tolerance` or after `max_iterations`. Where only products are
-    identified (PBM, UBM) the first rank counts as always examined. Without lists every probability is .5.
+    Iteration ends when no parameter changes by more than `tolerance`, at the latest after `max_iterations`. The
+    clicks on a log determine only products of attractiveness and examination for PBM and UBM, so the first rank is
+    taken to be always examined. Every ratio starts at .5 (`PRIOR_CLICKS`).
 
-    Raises UntilclickError with the choices for an unknown name.
+    Raises UntilclickError, with the choices, for an unknown name.
     """
     return _FITS[known_name(name)](log, max_iterations, tolerance)
 
 
 def fit_cm(log: ClickLog, max_iterations: int, tolerance: float) -> CascadeModel:  # noqa: ARG001
-    """Clicks over views down to the first click; what the log holds below it, the model cannot explain."""
-    clicks_so_far = np.cumsum(log.clicked, axis=1)
-    viewed = (clicks_so_far - log.clicked == 0) & (log.items >= 0)
+    """Attractiveness by item: clicks per view, down to the first click of each list. The model cannot explain what
+    is below it."""
+    clicks_so_far = np.cumsum(log.clicked, axis=1)  # (N, k)
+    viewed = (clicks_so_far - log.clicked == 0) & (log.items >= 0)  # (N, k) no click above
     clicks = np.bincount(log.items[viewed & log.clicked], minlength=log.n_items)
     views = np.bincount(log.items[viewed], minlength=log.n_items)
     return CascadeModel(tuple(((clicks + PRIOR_CLICKS) / (views + PRIOR_VIEWS)).tolist()))
@@ -77,47 +80,52 @@ def fit_cm(log: ClickLog, max_iterations: int, tolerance: float) -> CascadeModel
 
 def fit_dcm(log: ClickLog, max_iterations: int, tolerance: float) -> DependentClickModel:
     """Attractiveness by item, continuation by rank; stop is 0 for every item."""
-    ranks = np.broadcast_to(np.arange(log.items.shape[1]), log.items.shape)
+    ranks = np.broadcast_to(np.arange(log.items.shape[1]), log.items.shape)  # (N, k)
     evidence = Evidence(log.items, log.clicked, ranks, log.n_items, log.items.shape[1])
-    attractiveness, satisfaction, _ = fit_cascade(evidence, max_iterations, tolerance, going_on=1.0)
-    continuation = tuple((1.0 - satisfaction).tolist()) or (1.0,)
-    return DependentClickModel(tuple(attractiveness.tolist()), (0.0,) * log.n_items, continuation)
+    estimates = fit_cascade(evidence, max_iterations, tolerance, going_on=1.0)
+    continuation = tuple((1.0 - estimates.satisfaction).tolist()) or (1.0,)
+    return DependentClickModel(tuple(estimates.attractiveness.tolist()), (0.0,) * log.n_items, continuation)
 
 
 def fit_sdbn(log: ClickLog, max_iterations: int, tolerance: float) -> SimplifiedDynamicBayesianNetwork:
     """Attractiveness and satisfaction by item."""
-    attractiveness, satisfaction, _ = fit_cascade(_by_item(log), max_iterations, tolerance, going_on=1.0)
-    return SimplifiedDynamicBayesianNetwork(tuple(attractiveness.tolist()), tuple(satisfaction.tolist()))
+    estimates = fit_cascade(_by_item(log), max_iterations, tolerance, going_on=1.0)
+    return SimplifiedDynamicBayesianNetwork(
+        tuple(estimates.attractiveness.tolist()), tuple(estimates.satisfaction.tolist())
+    )
 
 
 def fit_dbn(log: ClickLog, max_iterations: int, tolerance: float) -> DynamicBayesianNetwork:
     """Attractiveness and satisfaction by item, and one continuation."""
-    attractiveness, satisfaction, going_on = fit_cascade(_by_item(log), max_iterations, tolerance, going_on=None)
-    return DynamicBayesianNetwork(tuple(attractiveness.tolist()), tuple(satisfaction.tolist()), going_on)
+    estimates = fit_cascade(_by_item(log), max_iterations, tolerance, going_on=None)
+    return DynamicBayesianNetwork(
+        tuple(estimates.attractiveness.tolist()), tuple(estimates.satisfaction.tolist()), estimates.going_on
+    )
 
 
 def fit_pbm(log: ClickLog, max_iterations: int, tolerance: float) -> PositionBasedModel:
     """Attractiveness by item, examination by rank."""
     k = log.items.shape[1]
-    context = np.broadcast_to(np.arange(k), log.items.shape)
-    cells = count_cells(log.items, log.clicked, context)
-    attractiveness, examination = fit_browsing(cells, log.n_items, k, max_iterations, tolerance)
-    return PositionBasedModel(tuple(attractiveness.tolist()), tuple(examination.tolist()))
+    contexts = np.broadcast_to(np.arange(k), log.items.shape)  # (N, k) the rank
+    cells = count_cells(log.items, log.clicked, contexts)
+    estimates = fit_browsing(cells, log.n_items, k, max_iterations, tolerance)
+    return PositionBasedModel(tuple(estimates.attractiveness.tolist()), tuple(estimates.examination.tolist()))
 
 
 def fit_ubm(log: ClickLog, max_iterations: int, tolerance: float) -> UserBrowsingModel:
     """Attractiveness by item, examination by rank and rank of the last click."""
     k = log.items.shape[1]
-    context = np.arange(k) * k + last_click_above(log.clicked)
-    cells = count_cells(log.items, log.clicked, context)
-    attractiveness, examination = fit_browsing(cells, log.n_items, k * k, max_iterations, tolerance)
-    rows = examination.reshape(k, k)
+    contexts = np.arange(k) * k + last_click_above(log.clicked)  # (N, k) rank * k + rank of the last click
+    cells = count_cells(log.items, log.clicked, contexts)
+    estimates = fit_browsing(cells, log.n_items, k * k, max_iterations, tolerance)
+    by_rank = estimates.examination.reshape(k, k)  # (rank, rank of the last click)
     return UserBrowsingModel(
-        tuple(attractiveness.tolist()), tuple(tuple(rows[r, : r + 1].tolist()) for r in range(k))
+        tuple(estimates.attractiveness.tolist()), tuple(tuple(by_rank[r, : r + 1].tolist()) for r in range(k))
     )
 
 
 def _by_item(log: ClickLog) -> Evidence:
+    """Satisfaction belongs to the item."""
     return Evidence(log.items, log.clicked, log.items, log.n_items, log.n_items)
 
 

@@ -1,7 +1,7 @@
-"""How well a click model predicts a log: log-likelihood and perplexity.
+"""Log-likelihood and perplexity: how well click probabilities predict the clicks of a log.
 
-Chuklin, Markov & de Rijke, "Click Models for Web Search", 2015, section 5.1 and 5.2. Both take probabilities, so any
-source of them can be judged: log-likelihood those of `conditional_click_prob`, perplexity those of `click_prob`.
+Log-likelihood takes the probabilities of `ClickModel.conditional_click_prob`, perplexity those of
+`ClickModel.click_prob`. Chuklin, Markov & de Rijke, "Click Models for Web Search", 2015, sections 5.1 and 5.2.
 """
 
 from __future__ import annotations
@@ -14,42 +14,44 @@ from numpy.typing import NDArray
 from untilclick.search.click_models.base import Mask, Probs
 
 MIN_PROB = 1e-6
-"""Probabilities are kept in [MIN_PROB, 1 - MIN_PROB]: a cascade model gives a second click probability 0, and one
-such session must not make the measure infinite."""
+"""Probabilities are clipped to [MIN_PROB, 1 - MIN_PROB]. The cascade model gives a second click probability 0, and a
+single list with two clicks must not make a measure infinite."""
 
 
 class Perplexity(NamedTuple):
-    """1 is a perfect prediction, 2 a coin, more is worse than a coin."""
+    """1 is a perfect prediction, 2 is as good as tossing a coin, and more is worse than that."""
 
     overall: float
     """Mean over ranks."""
     by_rank: NDArray[np.float64]
-    """(k,)."""
+    """(k,) perplexity of each rank."""
 
 
 def log_likelihood(conditional_click_prob: Probs, clicked: Mask, shown: Mask | None = None) -> float:
-    """Mean over lists of the mean over shown ranks of ln P(what happened at r | the clicks above r).
+    """Mean over lists of the mean over shown ranks r of ln P(click or skip at r | the clicks above r).
 
-    All arrays (N, k); `shown` is False where a list has ended (default: all shown). Nothing shown at all gives 0.
+    All arrays are (N, k). `shown` is False below the end of a list; None means that all ranks are shown. Lists
+    without a shown rank are left out, and without any list the result is 0.
     """
     seen = np.ones_like(clicked) if shown is None else shown
     counts = seen.sum(axis=1)
-    sums = np.where(seen, _log_prob(conditional_click_prob, clicked), 0.0).sum(axis=1)
-    kept = counts > 0
-    return float((sums[kept] / counts[kept]).mean()) if kept.any() else 0.0
+    sums = np.where(seen, _log_prob(conditional_click_prob, clicked), 0.0).sum(axis=1)  # (N,)
+    not_empty = counts > 0
+    return float((sums[not_empty] / counts[not_empty]).mean()) if not_empty.any() else 0.0
 
 
 def perplexity(click_prob: Probs, clicked: Mask, shown: Mask | None = None) -> Perplexity:
-    """2 to the power of the mean over lists of -log2 P(what happened at r), for each rank, and its mean over ranks.
+    """For each rank r, 2 to the power of the mean over lists of -log2 P(click or skip at r); and the mean over ranks.
 
-    All arrays (N, k), as above. A rank never shown is left out of the mean and has perplexity 1.
+    All arrays are (N, k), as in `log_likelihood`. A rank that no list reaches is left out of the mean and has
+    perplexity 1.
     """
     seen = np.ones_like(clicked) if shown is None else shown
     counts = seen.sum(axis=0)
     sums = np.where(seen, _log_prob(click_prob, clicked), 0.0).sum(axis=0)
-    by_rank = np.exp(-sums / np.maximum(counts, 1))
-    kept = counts > 0
-    return Perplexity(float(by_rank[kept].mean()) if kept.any() else 1.0, by_rank)
+    by_rank = np.exp(-sums / np.maximum(counts, 1))  # (k,); e^(mean of -ln P) = 2^(mean of -log2 P)
+    reached = counts > 0
+    return Perplexity(float(by_rank[reached].mean()) if reached.any() else 1.0, by_rank)
 
 
 def _log_prob(click_prob: Probs, clicked: Mask) -> Probs:

@@ -1,1 +1,1 @@
-"""The schema of the session log, one revision per file under `versions`; run by `migrate.py`."""
+"""The schema of the session log, one revision per file in `versions`; `untilclick.search.log.database` runs them."""

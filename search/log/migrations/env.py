@@ -1,4 +1,4 @@
-"""Alembic executes this file for every migration: it hands over the connection that `migrate` opened and locked.
+"""Alembic executes this file for every migration, with the connection that `database.migrate` opened and locked.
 
 There is no offline mode (SQL to a file) and no `alembic.ini`. The file cannot be imported outside a migration.
 """

@@ -72,7 +72,7 @@ def test_what_is_too_long_for_the_database_is_a_fault_of_the_record_not_of_the_s
     if log_url.startswith("sqlite"):
         assert log.append_events([], [click]).new_clicks == 1
         return
-    with pytest.raises(LogRecordError, match="longer than can be kept"):
+    with pytest.raises(LogRecordError, match="too long for the database"):
         log.append_events([], [click])
 
 

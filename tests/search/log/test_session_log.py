@@ -248,7 +248,7 @@ def test_tables_of_another_program_are_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("mysql://host/db", "cannot be kept in 'mysql'"),
+        ("mysql://host/db", "'mysql' databases cannot hold a session log"),
         ("sqlite://", "In-memory|in-memory"),
         (":memory:", "in-memory"),
         ("://", "not a database address"),

@@ -13,7 +13,7 @@ from untilclick.search.errors import DataError, LogError
 from untilclick.search.log.session_jsonl import export_jsonl, import_jsonl
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.log.ubi import EVENTS_FILE, QUERIES_FILE, UbiCounts, export_ubi, import_ubi
-from untilclick.search.log.ubi_sessions import LoggedQuery, split_by_need
+from untilclick.search.log.ubi_sessions import UbiTurn, split_by_need
 from untilclick.search.records import Click, Session, Turn
 
 from tests.search.session_records import ALL, BERLIN, KYOTO, QUIET, session_lists, typed
@@ -166,13 +166,13 @@ def test_an_older_export_is_replaced_whole(log, tmp_path):
         ({"user_query": "a", "query_id": "q"}, "timestamp is missing"),
         ({"user_query": "a", "query_id": "q" * 101, "timestamp": NOON}, "query_id: .*at most 100"),
         ({"user_query": "a", "query_id": "q", "timestamp": "yesterday"}, "timestamp: .*found 'yesterday'"),
-        ({"user_query": "a", "query_id": "q", "timestamp": "2025-02-26"}, "timestamp: .*date and time is needed"),
+        ({"user_query": "a", "query_id": "q", "timestamp": "2025-02-26"}, "timestamp: .*date with a time is needed"),
         ({"user_query": "a\x00", "query_id": "q", "timestamp": NOON}, "user_query: .*NUL"),
         (
             {"user_query": "a", "query_id": "q", "timestamp": NOON, "query_response_hit_ids": [1]},
             "hit_ids.0: .*found 1",
         ),
-        ({"user_query": "a", "query_id": "first", "timestamp": NOON}, "query_id 'first' is there twice"),
+        ({"user_query": "a", "query_id": "first", "timestamp": NOON}, "query_id 'first' occurs twice"),
         (
             {"user_query": "a", "query_id": "q", "timestamp": NOON, "query_attributes": {"untilclick": {"step": -1}}},
             "query_attributes.untilclick",
@@ -286,7 +286,7 @@ def test_a_gap_or_a_click_starts_a_new_session():
     clicked = (Click("q60", "d", 1, 61.0),)
     times = [5000.0, 0.0, 60.0, 70.0, 1870.0, 3670.1]
     turns = [Turn(f"q{t:.0f}", 0, "", None, (), clicked if t == 60 else (), t) for t in times]
-    parts = split_by_need([LoggedQuery(turn, None, None, None) for turn in turns])
+    parts = split_by_need([UbiTurn(turn, None, None, None) for turn in turns])
     assert [[query.turn.time for query in part] for part in parts] == [[0.0, 60.0], [70.0, 1870.0], [3670.1, 5000.0]]
     assert split_by_need([]) == []
 

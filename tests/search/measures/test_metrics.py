@@ -128,7 +128,7 @@ def test_no_topics_and_nothing_retrieved_give_zeros():
 
 def test_repeated_topics_and_documents_are_refused():
     topic = Topic("t", "", {"a": 1})
-    with pytest.raises(DataError, match="Topic 't' comes twice"):
+    with pytest.raises(DataError, match="Topic 't' occurs twice"):
         evaluate_rankings([topic, topic], [[], []])
-    with pytest.raises(DataError, match="holds a document twice"):
+    with pytest.raises(DataError, match="has a document twice"):
         evaluate_rankings([topic], [ranking("a", "a")])

@@ -20,7 +20,7 @@ def test_the_list_knows_the_classics():
 
 def test_train_and_test_halves_share_nothing_and_make_the_whole():
     def pairs(part):
-        return {(wrong, right) for right, wrongs in load_misspellings(part).known.items() for wrong in wrongs}
+        return {(wrong, right) for right, wrongs in load_misspellings(part).listed.items() for wrong in wrongs}
 
     train, test = pairs("train"), pairs("test")
     assert not train & test
@@ -33,7 +33,7 @@ def test_the_halves_are_the_same_on_every_machine():
 
 
 def test_every_listed_misspelling_is_one_word_that_differs_from_its_correction():
-    for right, wrongs in load_misspellings().known.items():
+    for right, wrongs in load_misspellings().listed.items():
         assert right.isalpha()
         assert all(wrong.isalpha() and wrong != right for wrong in wrongs)
 

@@ -1,1 +1,1 @@
-"""Revisions in order; each file names the one before it."""
+"""The revisions of the schema; each file names the revision before it."""

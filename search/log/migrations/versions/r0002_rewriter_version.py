@@ -1,4 +1,4 @@
-"""`rewriter_version` as a column, copied from the attributes, so that statistics can group by it."""
+"""A column `rewriter_version`, copied from the attributes, so that statistics can group by it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BATCH = 5_000
 
 
 def upgrade() -> None:
-    """Add the column and fill it for the turns already logged."""
+    """Add the column, and fill it for the turns that are logged already."""
     op.add_column("turns", sa.Column("rewriter_version", sa.Text))
     connection = op.get_bind()
     turns = sa.table("turns", sa.column("query_id"), sa.column("attributes"), sa.column("rewriter_version"))

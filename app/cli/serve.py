@@ -44,16 +44,17 @@ def service_settings(given: Given, **options: object) -> Settings:
         variable_of,
     )
 
-    (in_file, file), _, (in_options, overrides) = given.layers("service")
-    for origin, layer in ((in_file, file), (in_options, overrides)):
-        for name in layer:
+    file, _, overrides = given.layers("service")
+    for layer in (file, overrides):
+        for name in layer.values:
             if name not in setting_places():
                 hint = nearest(name, sorted(setting_places()))
-                raise UntilclickError(f"{origin.format(name)}: the service has no such setting. {hint}")
+                raise UntilclickError(f"{layer.place(name)}: the service has no such setting. {hint}")
     from_file = {
-        variable_of(name): value if isinstance(value, str) else json.dumps(value) for name, value in file.items()
+        variable_of(name): value if isinstance(value, str) else json.dumps(value)
+        for name, value in file.values.items()
     }
-    return Settings.from_environment({**from_file, **given.environment}, **{**options, **overrides})
+    return Settings.from_environment({**from_file, **given.environment}, **{**options, **overrides.values})
 
 
 def check_port(host: str, port: int, remedy: str = "choose another address with --host and --port") -> None:

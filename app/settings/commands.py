@@ -1,23 +1,26 @@
-"""Where a command's settings come from: `--set` and options, environment, a TOML file, defaults; the first wins.
+"""The settings of a command, from `--set` and options, the environment, a TOML file, and defaults; the first wins.
 
-    data = "stdlib"          # options, by their long names: every command takes those it has
+    data = "stdlib"          # options, by their long names: each command takes those that it has
     sessions = 60000
-    [ppo]                    # tables: the fields of one stage's configuration
+    [ppo]                    # tables: the settings of one stage
     iterations = 200
 
-The same in the environment: `UNTILCLICK_DATA`, `UNTILCLICK_PPO_ITERATIONS`; for one call: `--set ppo.iterations=200`.
-Options are read by the command line's own parser; here are the file and the stages' tables. Settings of the service
-are in `untilclick.app.settings.service`.
+The same in the environment is `UNTILCLICK_DATA` and `UNTILCLICK_PPO_ITERATIONS`; for one call, `--set
+ppo.iterations=200`. The parser of the command line reads options; this module reads the file and the stages' tables.
+Settings of the service are in `untilclick.app.settings.service`.
+
+pydantic-settings does not serve here: its errors do not say from which source a value came, and it ignores unknown
+variables with the prefix, but our error messages name the source, and a misspelt variable is an error.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,16 +30,15 @@ from untilclick.search.errors import DataError, UntilclickError
 T = TypeVar("T")
 
 PREFIX = "UNTILCLICK_"
-"""Of every environment variable."""
+"""Prefix of every environment variable."""
 
 TABLES = ("user", "simulate", "policy", "subword", "base", "warm_start", "ppo", "offline", "evaluate", "service")
-"""The tables a file may hold, each a stage's configuration; `service` holds those of
-`untilclick.app.settings.service`."""
+"""The tables that a file may hold: one per stage, and `service` for `untilclick.app.settings.service`."""
 
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """A TOML file, checked for names that no command knows."""
+    """A TOML file whose options and tables exist."""
 
     path: Path
     options: Mapping[str, Any]  # Any: TOML values, checked by the parser of the command line
@@ -44,13 +46,14 @@ class SettingsFile:
 
 
 def read_settings_file(path: Path, known_options: Collection[str]) -> SettingsFile:
-    """Read a settings file. Raises DataError for a missing or broken file and for a name that nobody knows."""
+    """Read a settings file. Raises DataError for a missing or broken file, and for an option or a table that no
+    command has."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError.at(path, None, f"cannot be read ({error.strerror})", "Name a TOML file") from None
+        raise DataError.at(path, None, f"cannot be read ({error.strerror})", "Give the path of a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError.at(path, None, f"is no TOML ({error})", "Correct it there") from None
+        raise DataError.at(path, None, f"is not TOML ({error})", "Correct the file there") from None
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     options = {name: value for name, value in content.items() if name not in tables}
     for names, known, what in ((tables, TABLES, "table"), (options, known_options, "option")):
@@ -60,72 +63,81 @@ def read_settings_file(path: Path, known_options: Collection[str]) -> SettingsFi
     return SettingsFile(path, options, tables)
 
 
+class Layer(NamedTuple):
+    """The settings of one table from one source."""
+
+    values: Mapping[str, Any]  # Any: texts and TOML values, checked by `Given.stage`
+    place: Callable[[str], str]
+    """Turns the name of a setting into the place that an error message names, such as `--set ppo.iterations`."""
+
+
 @dataclass(frozen=True)
 class Given:
-    """What was given for the stages of one command, highest precedence first."""
+    """The settings that were given to one command for its stages."""
 
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Table -> field -> text of `--set`."""
+    """Table -> setting -> text of `--set`."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Variable -> text, as in `os.environ`."""
     file: SettingsFile | None = None
 
     @classmethod
     def of(cls, overrides: Sequence[str], environment: Mapping[str, str], file: SettingsFile | None) -> Given:
-        """Take `TABLE.FIELD=VALUE` texts apart. Raises UntilclickError for anything else."""
-        taken: dict[str, dict[str, str]] = {}
+        """Read the `TABLE.FIELD=VALUE` texts of `--set`. Raises UntilclickError for any other text."""
+        tables: dict[str, dict[str, str]] = {}
         for text in overrides:
             name, equals, value = text.partition("=")
-            table, dot, key = name.strip().partition(".")
-            if not (equals and dot and key) or table not in TABLES:
+            table, dot, setting = name.strip().partition(".")
+            if not (equals and dot and setting) or table not in TABLES:
                 raise UntilclickError(
                     f"--set {text} is not TABLE.FIELD=VALUE; write for instance --set ppo.iterations=200, "
                     f"with one of the tables {', '.join(TABLES)}"
                 )
-            taken.setdefault(table, {})[key] = value.strip()
-        return cls(taken, environment, file)
+            tables.setdefault(table, {})[setting] = value.strip()
+        return cls(tables, environment, file)
 
     def stage(self, kind: type[T], table: str, allowed: Collection[str] | None = None, **defaults: object) -> T:
-        """One stage's configuration. `allowed` limits the fields that may be given; `defaults` stand below all else.
+        """The configuration of one stage, from its table.
 
-        Raises UntilclickError for an unknown field or a value of the wrong kind; the text says where it came from.
+        `allowed` limits the settings that may be given (None: all); `defaults` replace defaults of `kind`. Raises
+        UntilclickError, which names the source, for an unknown setting and for a value of the wrong type.
         """
-        known = [name for name in setting_names(kind) if allowed is None or name in allowed]
+        names = setting_names(kind)
+        known = [name for name in names if allowed is None or name in allowed]
         values: dict[str, Any] = dict(defaults)  # Any: texts and TOML values, checked below
-        origins: dict[str, str] = {}
-        for origin, given in self.layers(table):
-            for name, value in given.items():
+        places: dict[str, str] = {}
+        for layer in self.layers(table):
+            for name, value in layer.values.items():
                 if name not in known:
-                    raise UntilclickError(
-                        f"{origin.format(name)}: {table} has no such setting. {nearest(name, known)}"
-                    )
-                values[name], origins[name] = value, origin.format(name)
+                    raise UntilclickError(f"{layer.place(name)}: {table} has no such setting. {nearest(name, known)}")
+                values[name], places[name] = value, layer.place(name)
         try:
             return TypeAdapter(kind).validate_python(nested(kind, values))
         except ValidationError as error:
-            order = {name: place for place, name in enumerate(setting_names(kind))}
-            named = [(flat_name(kind, one["loc"]), one) for one in error.errors()]
-            name, found = min(named, key=lambda pair: order.get(pair[0], len(order)))
-            raise UntilclickError(
-                f"{origins.get(name, name)} is {found['input']!r}: {found['msg'][:1].lower()}{found['msg'][1:]}"
-            ) from None
+            # pydantic reports the errors of a group together; name the first in the order of the settings.
+            order = {name: position for position, name in enumerate(names)}
+            named = [(flat_name(kind, details["loc"]), details) for details in error.errors()]
+            name, first = min(named, key=lambda pair: order.get(pair[0], len(order)))
+            problem = first["msg"][:1].lower() + first["msg"][1:]
+            raise UntilclickError(f"{places.get(name, name)} is {first['input']!r}: {problem}") from None
 
-    def layers(self, table: str) -> list[tuple[str, Mapping[str, Any]]]:  # Any: see `stage`
-        """From weakest to strongest: a pattern that names the origin, and the values."""
+    def layers(self, table: str) -> list[Layer]:
+        """The table from the file, the environment and `--set`: from the weakest source to the strongest."""
         prefix = f"{PREFIX}{table.upper()}_"
         environment = {
             name.removeprefix(prefix).lower(): value
             for name, value in self.environment.items()
             if name.startswith(prefix)
         }
-        file = self.file.tables.get(table, {}) if self.file else {}
+        file, path = (self.file.tables.get(table, {}), self.file.path) if self.file else ({}, None)
         return [
-            (f"{self.file.path if self.file else ''}: {table}.{{}}", file),
-            (f"the environment's {prefix}* setting {{}}", environment),
-            (f"--set {table}.{{}}", self.overrides.get(table, {})),
+            Layer(file, lambda name: f"{path}: {table}.{name}"),
+            Layer(environment, lambda name: f"The variable {prefix}{name.upper()}"),
+            Layer(self.overrides.get(table, {}), lambda name: f"--set {table}.{name}"),
         ]
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """`Did you mean ...?`, or all that there is to choose from."""
+    """A hint for an unknown name: `Did you mean ...?`, or if no name is close, all names."""
     close = get_close_matches(name, known, n=1)
     return f"Did you mean {close[0]}?" if close else f"Choose one of: {', '.join(known)}"

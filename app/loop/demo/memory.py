@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import whole_file
 
 MEMORY_FILE = "demo.json"
@@ -46,7 +47,6 @@ class DemoMemory:
 def _read(path: Path) -> dict[str, StepRecord]:
     """The records of a file; none if it is missing or damaged, so that all steps run again."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {name: StepRecord(**fields) for name, fields in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return read_record(dict[str, StepRecord], path)
+    except (OSError, ValueError):
         return {}

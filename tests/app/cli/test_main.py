@@ -263,7 +263,7 @@ def test_options_come_before_environment_before_file_before_default(run, corpus,
     [
         ("sesions = 3", "no option is called 'sesions'. Did you mean sessions?"),
         ("[pop]\niterations = 3", "no table is called 'pop'. Did you mean ppo?"),
-        ("sessions = ", "is no TOML"),
+        ("sessions = ", "is not TOML"),
         ("[user]\nmax_queries = 'few'", "settings.toml: user.max_queries is 'few'"),
         ("[user]\npatience = 3", "settings.toml: user.patience: user has no such setting"),
     ],

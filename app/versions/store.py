@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.errors import ModelError, UntilclickError
+from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import whole_file
 
 STATE = "state.json"
@@ -72,6 +73,16 @@ class ModelState:
         """Every version that must be loaded."""
         sides = (self.experiment.a, self.experiment.b) if self.experiment else ()
         return frozenset(one for one in (self.active, self.shadow, *sides) if one is not None and one != ORIGINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _StateFile:
+    """The state in its file: a file that lacks the first two fields is broken."""
+
+    previous: tuple[str | None, ...]
+    experiment: Experiment | None
+    active: str | None = None
+    shadow: str | None = None
 
 
 Change = Callable[[ModelState], ModelState]
@@ -134,20 +145,16 @@ class ModelStore:
         """What is in use now. Raises ModelError where the file cannot be read."""
         path = self._folder / STATE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            experiment = content.pop("experiment")
-            previous = tuple(content.pop("previous"))
-            return ModelState(
-                previous=previous, experiment=Experiment(**experiment) if experiment else None, **content
-            )
+            content = read_record(_StateFile, path)
         except FileNotFoundError:
             return ModelState()
         except OSError as error:
             raise ModelError(f"{path} cannot be read ({error})") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise BrokenStateError(
                 f"{path} cannot be read ({error}); activate a version to have it written anew"
             ) from error
+        return ModelState(content.active, content.previous, content.shadow, content.experiment)
 
     @property
     def state_file(self) -> Path:

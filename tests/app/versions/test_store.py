@@ -13,6 +13,7 @@ from untilclick.app.versions.store import (
     LOCK,
     ORIGINAL,
     STATE,
+    BrokenStateError,
     Experiment,
     ModelState,
     ModelStore,
@@ -195,3 +196,33 @@ def test_a_change_waits_for_a_process_that_holds_the_lock(store, add):
         assert store.state == ModelState()
         fcntl.flock(file, fcntl.LOCK_UN)
         assert change.result(timeout=30).active == version
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        "null",
+        '{"active": null, "previous": []}',
+        '{"previous": [3], "experiment": null}',
+        '{"previous": "abc", "experiment": null}',
+        '{"previous": [], "experiment": {"name": "n"}}',
+        '{"previous": [], "experiment": null, "colour": "red"}',
+        "\xff",
+    ],
+)
+def test_what_is_no_state_is_a_broken_state(store, content):
+    store.state_file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(BrokenStateError, match="activate a version to have it written anew"):
+        _ = store.state
+
+
+def test_a_state_is_written_and_read_whole(store, add):
+    """A start in whole seconds and a share of 1 are numbers like any other."""
+    version = add("tree")
+    store.activate(version)
+    store.experiment(Experiment("first", ORIGINAL, version, 1, 100))
+    assert store.state == ModelState(version, (None,), None, Experiment("first", ORIGINAL, version, 1.0, 100.0))
+    store.state_file.write_text('{"previous": [null, "a"], "experiment": null}', encoding="utf-8")
+    assert store.state == ModelState(previous=(None, "a"))

@@ -62,11 +62,11 @@ class Envelope:
         answer = _Answer(send, scope[REQUEST_ID])
         started = perf_counter()
         try:
-            with self._metrics.tracing.request(_method(scope), headers) as answered:
+            with self._metrics.tracing.request(_method(scope), headers) as record_answer:
                 try:
                     await self._answer(scope, receive, answer, headers)
                 finally:
-                    answered(_route(scope), answer.status or CLIENT_GONE)
+                    record_answer(_route(scope), answer.status or CLIENT_GONE)
         finally:
             self._account(scope, answer.status, perf_counter() - started)
 

@@ -1,6 +1,6 @@
-"""What is counted and timed, for Prometheus. Every service has a registry of its own: nothing is global.
+"""Counters and timers of the service, for Prometheus. Every service has its own registry; nothing is global.
 
-What the metrics mean to an operator is in `docs/service.md`.
+`docs/service.md` explains each metric to operators.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5
 """Upper bounds of the latency buckets."""
 
 FAILED_SEARCHES = tuple(product(("GET", "POST"), ("/v1/search",), ("500", "503")))
-"""Method, route and status of requests that are counted from 0 on: `rate` sees no rise where a series begins with
-its first requests."""
+"""Method, route and status of the series that begin at 0: Prometheus' `rate` misses the rise of a series that begins
+with its first request."""
 
 
 class Stage(StrEnum):
-    """Parts of a request that are timed apart."""
+    """The parts of a request that are timed separately."""
 
     REWRITE = "rewrite"
     SEARCH = "search"
@@ -32,20 +32,23 @@ class Stage(StrEnum):
 
 
 class ClickOutcome(StrEnum):
-    """What became of a click."""
+    """The outcome of a click."""
 
     RECORDED = "recorded"
+    """It is in the log."""
     REPEATED = "repeated"
+    """It was in the log before."""
     REFUSED = "refused"
+    """Its token was forged, altered or expired."""
     UNLOGGED = "unlogged"
-    """The spool could not take it."""
+    """The spool had no room for it."""
 
 
 class Metrics:
     """The metrics of one service."""
 
     def __init__(self, tracing: Tracing | None = None) -> None:
-        """`tracing` is told of stages and requests, too; by default nobody is."""
+        """`tracing` gets a span for every request and stage; by default there are no traces."""
         self.tracing = tracing or NoTracing()
         self.registry = CollectorRegistry()
         self._requests = Counter(
@@ -72,36 +75,38 @@ class Metrics:
         )
         self._rewrites = Counter(
             "untilclick_rewrites",
-            "Queries by why they were rewritten or kept.",
+            "Queries by the reason why they were rewritten or kept.",
             ("reason",),
             registry=self.registry,
         )
-        self._clicks = Counter(
-            "untilclick_clicks", "Clicks by what became of them.", ("outcome",), registry=self.registry
-        )
+        self._clicks = Counter("untilclick_clicks", "Clicks by outcome.", ("outcome",), registry=self.registry)
         self._log_failures = Counter(
             "untilclick_log_failures",
-            "Reads and writes that the session log could not do.",
+            "Reads and writes of the session log that failed.",
             ("operation",),
             registry=self.registry,
         )
         self._spool_delivered = Counter(
-            "untilclick_spool_delivered", "Events that went from the spool into the log.", registry=self.registry
+            "untilclick_spool_delivered", "Events delivered from the spool to the log.", registry=self.registry
         )
         self._spool_refused = Counter(
-            "untilclick_spool_refused", "Events that the spool could not take.", registry=self.registry
+            "untilclick_spool_refused", "Events refused because the spool had no room.", registry=self.registry
         )
         self._spool_set_aside = Counter(
-            "untilclick_spool_set_aside", "Events that can never be in the log.", registry=self.registry
+            "untilclick_spool_set_aside",
+            "Events set aside because the log can never hold them.",
+            registry=self.registry,
         )
         self._spool_waiting = Gauge(
             "untilclick_spool_waiting", "Events in the spool that are not in the log yet.", registry=self.registry
         )
         self._spool_oldest = Gauge(
-            "untilclick_spool_oldest_seconds", "Age of the first event that waits.", registry=self.registry
+            "untilclick_spool_oldest_seconds", "Age of the oldest event that waits.", registry=self.registry
         )
         self._spool_full_share = Gauge(
-            "untilclick_spool_full_share", "Bytes that wait, of those that may, 0 to 1.", registry=self.registry
+            "untilclick_spool_full_share",
+            "Bytes of events that wait, as a share of the limit, 0 to 1.",
+            registry=self.registry,
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -111,7 +116,7 @@ class Metrics:
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[StageTimer]:
-        """Time a stage; the timer holds the milliseconds afterwards, also where the stage fails."""
+        """Time a stage. The timer has the milliseconds after the block, also if the block raises."""
         timer = StageTimer()
         started = perf_counter()
         try:
@@ -123,11 +128,11 @@ class Metrics:
             self._stage_seconds.labels(stage.value).observe(seconds)
 
     def rewrite(self, reason: str) -> None:
-        """Count one query by why it was rewritten or kept."""
+        """Count one query by the reason why it was rewritten or kept."""
         self._rewrites.labels(reason).inc()
 
     def click(self, outcome: ClickOutcome, n: int = 1) -> None:
-        """Count clicks of one outcome."""
+        """Count `n` clicks with the same outcome."""
         if n:
             self._clicks.labels(outcome.value).inc(n)
 
@@ -136,32 +141,36 @@ class Metrics:
         self._log_failures.labels(operation).inc()
 
     def delivered(self, n: int) -> None:
-        """Count events that went from the spool into the log."""
+        """Count `n` events that were delivered from the spool to the log."""
         self._spool_delivered.inc(n)
 
     def refused(self) -> None:
-        """Count one event that the spool could not take."""
+        """Count one event for which the spool had no room."""
         self._spool_refused.inc()
 
     def set_aside(self) -> None:
-        """Count one event that can never be in the log."""
+        """Count one event that the log can never hold."""
         self._spool_set_aside.inc()
 
     def watch_spool(
         self, waiting: Callable[[], float], oldest_age_s: Callable[[], float], full_share: Callable[[], float]
     ) -> None:
-        """From now on, ask these for the number of waiting events, the age of the first, in seconds, and how full the
-        spool is, 0 to 1."""
+        """Read the gauges of the spool from these functions at every scrape.
+
+        They return the number of events that wait, the age of the oldest one in seconds, and the share of the spool's
+        limit that is in use, 0..1.
+        """
         self._spool_waiting.set_function(waiting)
         self._spool_oldest.set_function(oldest_age_s)
         self._spool_full_share.set_function(full_share)
 
     def text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """All metrics in Prometheus' text format, UTF-8."""
         return generate_latest(self.registry)
 
 
 class StageTimer:
-    """Milliseconds of one stage."""
+    """The time of one stage."""
 
     ms = 0.0
+    """Milliseconds; 0 until the stage has ended."""

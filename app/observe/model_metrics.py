@@ -1,4 +1,4 @@
-"""What the rewriters in use are doing, for Prometheus: read at the moment of a scrape."""
+"""Metrics of the rewriters in use, for Prometheus. They are read when Prometheus scrapes them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from untilclick.app.versions.shadow import ShadowFigures
 
 
 class ModelMetrics(Collector):
-    """The versions in use, their caches and breakers, and the candidate in the shadow."""
+    """Collects the versions in use, their caches and breakers, and the figures of the candidate in the shadow."""
 
     def __init__(self, models: Models, shadow: Callable[[], ShadowFigures | None]) -> None:
         self._models = models
         self._shadow = shadow
 
     def collect(self) -> Iterator[Metric]:
-        """All of them."""
+        """Read all metrics."""
         in_use = self._models.in_use
-        answering = GaugeMetricFamily("untilclick_rewriter", "1 for the version that answers.", labels=["version"])
-        resting = GaugeMetricFamily("untilclick_rewriter_resting", "1 while the breaker is open.", labels=["version"])
+        answering = GaugeMetricFamily(
+            "untilclick_rewriter", "1 for the active version, 0 for others in use.", labels=["version"]
+        )
+        resting = GaugeMetricFamily(
+            "untilclick_rewriter_resting", "1 while the rewriter pauses after failures.", labels=["version"]
+        )
         lookups = CounterMetricFamily(
-            "untilclick_rewrite_cache", "Queries by what the cache had.", labels=["version", "found"]
+            "untilclick_rewrite_cache",
+            "Lookups of rewrites in the cache, by hit and miss.",
+            labels=["version", "found"],
         )
         for version, loaded in in_use.loaded.items():
             answering.add_metric([version], float(version == in_use.state.active))
@@ -40,7 +46,9 @@ class ModelMetrics(Collector):
 
 def _of_candidate(figures: ShadowFigures) -> Iterator[Metric]:
     values = (("queries", figures.queries), ("passed_over", figures.passed_over), ("faults", figures.faults))
-    tried = CounterMetricFamily("untilclick_shadow", "Queries by what the candidate did.", labels=["version", "what"])
+    tried = CounterMetricFamily(
+        "untilclick_shadow", "Queries of the candidate in the shadow.", labels=["version", "what"]
+    )
     for what, value in values:
         tried.add_metric([figures.version, what], value)
     yield tried

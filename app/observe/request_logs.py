@@ -1,6 +1,7 @@
-"""The service's log on stderr: a line an event, each with the id of the request that it is about.
+"""The log of the process on stderr: one line per event, with the id of the request that the event belongs to.
 
-As text for people, or as JSON for log collectors (package python-json-logger); `quiet` is text, and warnings alone.
+The formats are `text` for people, `json` for log collectors (package python-json-logger), and `quiet`: text, but only
+warnings and errors.
 """
 
 from __future__ import annotations
@@ -10,25 +11,27 @@ import sys
 from contextvars import ContextVar
 from typing import Literal
 
+from pythonjsonlogger.json import JsonFormatter
+
 LogFormat = Literal["quiet", "text", "json"]
 
 NO_REQUEST = "-"
 request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
-"""The request that the present thread or task is about; threads that handlers start know it too."""
+"""Id of the request that the current thread or task works for; threads that a handler starts inherit it."""
 
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
 class _WithRequest(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, with the request's id where it has none of its own."""
+        """Add the request's id to a record that has none; every record passes."""
         if not hasattr(record, "request_id"):
             record.request_id = request_id.get()
         return True
 
 
 def set_up_logs(form: LogFormat) -> None:
-    """Have all loggers write to stderr, in place of any earlier set-up."""
+    """Let all loggers write to stderr in a format, in place of any earlier set-up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_WithRequest())
     handler.setFormatter(_json() if form == "json" else logging.Formatter(TEXT))
@@ -37,8 +40,6 @@ def set_up_logs(form: LogFormat) -> None:
 
 
 def _json() -> logging.Formatter:
-    from pythonjsonlogger.json import JsonFormatter
-
     fields = {"asctime": "time", "levelname": "level", "name": "logger"}
     return JsonFormatter(
         "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s",

@@ -1,6 +1,6 @@
-"""OpenTelemetry traces: a span a request, one below it for each stage.
+"""OpenTelemetry traces: one span per request, with one span below it for each stage.
 
-Without an address to send them to, nothing of it is imported; with one, the extra `otel` is needed.
+OpenTelemetry is imported only if there is an address for the traces; then the extra `otel` is needed.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ if TYPE_CHECKING:
 
 SERVICE = "untilclick"
 
-Answered = Callable[[str, int], None]
-"""Told the route's template and the status of an answer."""
+RecordAnswer = Callable[[str, int], None]
+"""Records the route's template and the status of an answer."""
 
 
 class Tracing(Protocol):
-    """What is told about the time that requests take."""
+    """Records the time that requests and their stages take."""
 
-    def request(self, method: str, headers: Mapping[str, str], /) -> AbstractContextManager[Answered]:
-        """Around a request; `headers` may continue the caller's trace. What it gives is told route and status."""
+    def request(self, method: str, headers: Mapping[str, str], /) -> AbstractContextManager[RecordAnswer]:
+        """A block for a request; `headers` may continue the caller's trace. The block calls what it gets once, with
+        the route and the status of the answer."""
 
     def stage(self, name: str, /) -> AbstractContextManager[None]:
-        """Around a part of the present request."""
+        """A block for a stage of the current request."""
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that have not been sent yet."""
 
 
-def _unheard(_route: str, _status: int) -> None:
+def _ignore_answer(_route: str, _status: int) -> None:
     pass
 
 
 class NoTracing:
-    """Tells nobody."""
+    """Records nothing."""
 
-    def request(self, *_: object) -> AbstractContextManager[Answered]:
+    def request(self, *_: object) -> AbstractContextManager[RecordAnswer]:
         """See `Tracing`."""
-        return nullcontext(_unheard)
+        return nullcontext(_ignore_answer)
 
     def stage(self, *_: object) -> AbstractContextManager[None]:
         """See `Tracing`."""
@@ -53,7 +54,7 @@ class NoTracing:
 
 
 class OtelTracing:
-    """Spans by the OpenTelemetry SDK. W3C trace context is taken up from callers."""
+    """Records spans with the OpenTelemetry SDK. A W3C trace context in the headers is continued."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         from opentelemetry.sdk.resources import Resource
@@ -65,7 +66,7 @@ class OtelTracing:
         self._tracer = self._provider.get_tracer(SERVICE)
 
     @contextmanager
-    def request(self, method: str, headers: Mapping[str, str]) -> Iterator[Answered]:
+    def request(self, method: str, headers: Mapping[str, str]) -> Iterator[RecordAnswer]:
         """See `Tracing`."""
         from opentelemetry.trace import SpanKind, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -74,13 +75,13 @@ class OtelTracing:
         attributes = {"http.request.method": method}
         with self._tracer.start_as_current_span(method, context, kind=SpanKind.SERVER, attributes=attributes) as span:
 
-            def answered(route: str, status: int) -> None:
+            def record_answer(route: str, status: int) -> None:
                 span.update_name(f"{method} {route}")
                 span.set_attributes({"http.route": route, "http.response.status_code": status})
                 if status >= 500:
                     span.set_status(StatusCode.ERROR)
 
-            yield answered
+            yield record_answer
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -94,8 +95,10 @@ class OtelTracing:
 
 
 def tracing_to(endpoint: str) -> Tracing:
-    """Traces sent to an OTLP/HTTP address (`http://collector:4318/v1/traces`); none for an empty one. Raises
-    MissingDependencyError without the extra."""
+    """Tracing that sends spans to an OTLP/HTTP address such as `http://collector:4318/v1/traces`.
+
+    An empty address means no tracing. Raises MissingDependencyError without the extra `otel`.
+    """
     if not endpoint:
         return NoTracing()
     try:

@@ -1,10 +1,10 @@
-"""A rewriter within bounds: whatever happens to it, there is an answer, and the answer says what happened.
+"""A rewriter within limits: every request gets an answer, whatever happens to the rewriter, and a reason for it.
 
-The rewriter runs in threads of its own. Queries that arrive while it is busy are rewritten together. One that is over
-its budget cannot be stopped, but its thread is one of a few: those that come after it wait no longer than their own
-budget, and what has not begun by then never begins. The threads are daemons, which a pool's are not: a service must
-be able to end while its rewriter hangs. A rewriter that fails again and again is left alone for a while. Rewrites are
-kept for a short while, so that popular queries cost nothing.
+The rewriter runs in threads of its own. Queries that arrive while it is busy are rewritten together. A rewrite over
+its time limit cannot be stopped, but it occupies only one of a few threads: later requests wait no longer than their
+own limit, and a rewrite that has not begun by then never begins. The threads are daemons, unlike those of a pool, so
+that the service can end while its rewriter hangs. After several failures in a row the rewriter is not called for a
+while. Rewrites are cached for a short while, so that popular queries cost nothing.
 """
 
 from __future__ import annotations
@@ -30,47 +30,53 @@ from untilclick.search.errors import ModelError
 from untilclick.search.records import WeightedQuery
 
 TRIAL_S = 60.0
-"""How long a rewrite may take when it is tried before it counts."""
+"""Time limit of a rewrite without a budget, in seconds."""
 BATCH = 32
-"""Queries rewritten together at most."""
+"""Most queries that are rewritten together."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RewriteLimits:
-    """What a rewriter is granted."""
+    """The limits of a rewriter."""
 
     budget_ms: float = 50.0
+    """Time limit of a rewrite in milliseconds."""
     max_characters: int = 1000
-    """Longer queries are kept."""
+    """Longer queries are searched as typed."""
     clauses: int = 512
-    """The heaviest clauses of a rewritten query that are searched: fewer take less time where documents are many."""
+    """Number of clauses of a rewritten query that are searched, the heaviest first: fewer take less time if there are
+    many documents."""
     threads: int = 1
+    """Number of rewrites computed at the same time."""
     failures: int = 10
-    """So many in a row, over budget or in error, and the rewriter is not asked for `pause_s` seconds."""
+    """Failures in a row, errors or rewrites over their time limit, after which the rewriter pauses."""
     pause_s: float = 10.0
+    """Length of the pause in seconds."""
     cached: int = 2_000
-    """Rewrites kept, of about 50 kB each with 200 terms; 0 keeps none."""
+    """Number of rewrites in the cache, of about 50 kB each with 200 terms; 0: no cache."""
     cache_s: float = 60.0
-    """Seconds for which they are kept: feedback terms change with the documents."""
+    """Seconds for which a rewrite is cached: the feedback terms in it change with the documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    """A request, and the future of its rewrite."""
+
     request: RewriteRequest
     answer: Future[Rewrite]
 
 
 class BoundedRewriter:
-    """Answers every request, from the rewriter or with `Rewrite.keep`. Never raises what a rewriter raises."""
+    """Answers every request with a rewrite or with `Rewrite.keep`. Never raises an error of the rewriter."""
 
     def __init__(self, rewriter: Rewriter | None, limits: RewriteLimits) -> None:
-        """Without a rewriter every query is kept."""
+        """Start the threads. Without a rewriter every query is kept as typed."""
         self._rewriter = rewriter
         self._limits = limits
         self._waiting: deque[_Waiting] = deque()
-        self._calls: SimpleQueue[bool] = SimpleQueue()  # one for what waits; False ends a thread
+        self._calls: SimpleQueue[bool] = SimpleQueue()  # True: a request waits; False: a thread shall end
         if rewriter is not None:
             for _ in range(limits.threads):
                 Thread(target=_work, args=(rewriter, self._waiting, self._calls), name="rewrite", daemon=True).start()
@@ -82,16 +88,16 @@ class BoundedRewriter:
 
     @property
     def version(self) -> str | None:
-        """The rewriter's version; None without one."""
+        """The rewriter's version; None without a rewriter."""
         return self._rewriter.version if self._rewriter else None
 
     @property
     def resting(self) -> bool:
-        """Whether the rewriter has failed so often that it is left alone."""
+        """Whether the rewriter pauses after failures."""
         return self._breaker.open
 
     def rewrite(self, query: str, history: tuple[str, ...]) -> Rewrite:
-        """The rewriter's answer, or the query as typed with the reason."""
+        """The rewrite of a query after the earlier queries of its session, or the query as typed with the reason."""
         if not query.strip():
             return Rewrite.keep(query, Reason.EMPTY_QUERY)
         if self._rewriter is None:
@@ -100,25 +106,24 @@ class BoundedRewriter:
             return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
         request = RewriteRequest(query, history[-MAX_CONTEXT:])
         with self._cache_lock:
-            kept = self._cache.get(request)
-            self.cache_hits += kept is not None
-            self.cache_misses += kept is None
-        if kept is not None:
-            return kept
+            cached = self._cache.get(request)
+            self.cache_hits += cached is not None
+            self.cache_misses += cached is None
+        if cached is not None:
+            return cached
         if not self._breaker.admits():
             return Rewrite.keep(query, Reason.BREAKER_OPEN)
         return self._within_budget(self._ask(request))
 
     def warm_up(self, query: str) -> None:
-        """Rewrite once without a time budget: the first rewrite loads what later ones find loaded."""
+        """Rewrite a query without a budget: the first rewrite loads what later ones use. An error is only logged."""
         try:
             self.trial(query)
         except ModelError as error:
-            _log.warning("The rewriter failed when it was tried: %s", error)
+            _log.warning("The rewriter failed in its trial: %s", error)
 
     def trial(self, query: str) -> Rewrite | None:
-        """Rewrite without a time budget, cache or breaker; None without a rewriter. Raises ModelError where that
-        fails."""
+        """Rewrite a query without budget, cache and breaker; None without a rewriter. Raises ModelError."""
         if self._rewriter is None:
             return None
         waiting = self._ask(RewriteRequest(query))
@@ -131,7 +136,7 @@ class BoundedRewriter:
         return waiting.answer.result()
 
     def close(self) -> None:
-        """Let go of the threads without waiting for them; what waits is not begun."""
+        """Release the threads without waiting for them; requests that wait are cancelled."""
         self._end()
 
     def _ask(self, request: RewriteRequest) -> _Waiting:
@@ -147,9 +152,9 @@ class BoundedRewriter:
         except FutureTimeoutError:
             waiting.answer.cancel()
             _log.warning("A rewrite was not ready in %g ms: its query is searched as typed", self._limits.budget_ms)
-            self._breaker.failed(apart_s=self._limits.budget_ms / 1000)  # one stall makes all late who wait for it
+            self._breaker.failed(apart_s=self._limits.budget_ms / 1000)  # one stall delays every request that waits
             return Rewrite.keep(query, Reason.OVER_BUDGET)
-        except BaseException as fault:  # any fault of a model, whatever its kind, must leave the search unharmed
+        except BaseException as fault:  # no error of a model, of whatever kind, may harm the search
             _log.error("A rewrite failed", exc_info=fault)
             self._breaker.failed()
             return Rewrite.keep(query, Reason.ERROR)
@@ -162,13 +167,16 @@ class BoundedRewriter:
 
 
 def _work(rewriter: Rewriter, waiting: deque[_Waiting], calls: SimpleQueue[bool]) -> None:
-    """What a thread does; it knows the rewriter and not its bounds, which end the thread when nobody has them."""
+    """The loop of a thread.
+
+    It has no reference to its `BoundedRewriter`, so that the last reference to that one elsewhere ends the thread.
+    """
     while calls.get():
         _answer_waiting(rewriter, waiting)
 
 
 def _end(waiting: deque[_Waiting], calls: SimpleQueue[bool], threads: int) -> None:
-    with suppress(IndexError):  # its threads take from it, too
+    with suppress(IndexError):  # the threads take requests at the same time
         while True:
             waiting.popleft().answer.cancel()
     for _ in range(threads):
@@ -176,6 +184,7 @@ def _end(waiting: deque[_Waiting], calls: SimpleQueue[bool], threads: int) -> No
 
 
 def _shortened(rewrite: Rewrite, n: int) -> Rewrite:
+    """The rewrite with the `n` heaviest clauses of both its queries."""
     blend, alone = rewrite.blend.heaviest(n), rewrite.replace.heaviest(n)
     if blend is rewrite.blend and alone is rewrite.replace:
         return rewrite
@@ -183,52 +192,52 @@ def _shortened(rewrite: Rewrite, n: int) -> Rewrite:
 
 
 def _answer_waiting(rewriter: Rewriter, waiting: deque[_Waiting]) -> None:
-    """Rewrite what waits, together; nothing where an earlier call took all of it."""
-    taken: list[_Waiting] = []
-    while len(taken) < BATCH:
+    """Rewrite the waiting queries together; an earlier call may have taken all of them."""
+    batch: list[_Waiting] = []
+    while len(batch) < BATCH:
         try:
-            one = waiting.popleft()
+            entry = waiting.popleft()
         except IndexError:
             break
-        if one.answer.set_running_or_notify_cancel():
-            taken.append(one)
-    if not taken:
+        if entry.answer.set_running_or_notify_cancel():
+            batch.append(entry)
+    if not batch:
         return
     try:
-        _answer(rewriter, taken)
-    except BaseException as fault:  # raised again to those who wait for the answer
-        if len(taken) == 1:
-            taken[0].answer.set_exception(fault)
+        _answer(rewriter, batch)
+    except BaseException as fault:  # the callers that wait for the future get the error
+        if len(batch) == 1:
+            batch[0].answer.set_exception(fault)
             return
-        for one in taken:  # one bad query must not cost the others their rewrites
+        for entry in batch:  # one bad query must not cost the others their rewrites
             try:
-                _answer(rewriter, [one])
-            except BaseException as own:  # as above
-                one.answer.set_exception(own)
+                _answer(rewriter, [entry])
+            except BaseException as fault_of_entry:  # as above
+                entry.answer.set_exception(fault_of_entry)
 
 
-def _answer(rewriter: Rewriter, taken: Sequence[_Waiting]) -> None:
-    answers = rewriter.rewrite([one.request for one in taken])
-    if len(answers) != len(taken):
-        raise ModelError(f"{len(taken)} queries have {len(answers)} rewrites")
-    for rewrite in answers:
+def _answer(rewriter: Rewriter, batch: Sequence[_Waiting]) -> None:
+    rewrites = rewriter.rewrite([entry.request for entry in batch])
+    if len(rewrites) != len(batch):
+        raise ModelError(f"the rewriter returned {len(rewrites)} rewrites for {len(batch)} queries")
+    for rewrite in rewrites:
         _check(rewrite)
-    for one, rewrite in zip(taken, answers, strict=True):
-        one.answer.set_result(rewrite)
+    for entry, rewrite in zip(batch, rewrites, strict=True):
+        entry.answer.set_result(rewrite)
 
 
 def _check(rewrite: Rewrite) -> None:
-    """Raise ModelError for what cannot be searched or shown: that is the rewriter's fault, not the search's."""
+    """Raise ModelError for a rewrite that cannot be searched or shown: the rewriter is at fault, not the search."""
     if not isinstance(rewrite, Rewrite):
-        raise ModelError(f"{type(rewrite).__name__} is no rewrite")
+        raise ModelError(f"the rewriter returned a {type(rewrite).__name__}, not a rewrite")
     for query in (rewrite.blend, rewrite.replace):
         _check_clauses(query)
     shown = (rewrite.text, rewrite.correction or "", *rewrite.context, *(term for term, _ in rewrite.terms))
     if any(not isinstance(text, str) or "\x00" in text for text in shown):
-        raise ModelError("a rewrite holds what is no text")
+        raise ModelError("a rewrite contains a value that is not text, or a NUL character")
     "".join(shown).encode()  # raises UnicodeEncodeError, a ValueError, for halves of surrogate pairs
 
 
 def _check_clauses(query: WeightedQuery) -> None:
     if not all(isfinite(weight) and weight >= 0 for _, weight in query.clauses):
-        raise ModelError("a rewrite has a clause whose weight is negative or no number")
+        raise ModelError("a rewrite has a clause whose weight is negative or not a finite number")

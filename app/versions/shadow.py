@@ -1,8 +1,10 @@
-"""A candidate tried on live queries, its lists not shown: does it answer, how fast, and what would it change.
+"""The shadow: a candidate version rewrites and searches live queries, and its result lists are not shown.
 
-It runs after the visitor has been answered, one query at a time; while it is behind, queries are passed over. Clicks
-say where the candidate would have had the document that was clicked. That favours what was shown, since nobody can
-click on what was not: it says whether a candidate is safe to try, and an experiment says whether it is better.
+The candidate runs after the visitor has been answered, one query at a time; queries that arrive while too many wait
+are skipped. The figures tell how often the candidate fails, how long it takes and how much it would change. For each
+click they also tell the rank that the clicked document has in the candidate's list. That comparison favours the list
+shown, since only shown documents can be clicked: the shadow tells whether a candidate is safe to try, an experiment
+tells whether it is better.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from untilclick.rewriter.rewrite import Reason
 from untilclick.search.engines.protocol import SearchEngine
 
 DEPTH = 10
-"""Ranks compared at most; where fewer were shown, as many as were."""
+"""Number of ranks that are compared; fewer if fewer were shown."""
 WAITING = 64
-"""Queries that may wait for the candidate."""
+"""Number of queries that may wait for the candidate."""
 REMEMBERED = 10_000
-"""Lists kept for clicks to come."""
+"""Number of the candidate's lists that are kept for clicks to come."""
 
 _FAULTS = frozenset({Reason.ERROR, Reason.OVER_BUDGET, Reason.BREAKER_OPEN})
 _log = logging.getLogger(__name__)
@@ -33,29 +35,32 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShadowFigures:
-    """What a candidate did since it began, in this process."""
+    """Figures of a candidate in this process since it entered the shadow."""
 
     version: str
     queries: int = 0
+    """Queries that the candidate rewrote and searched."""
     passed_over: int = 0
+    """Queries that were skipped because too many waited."""
     faults: int = 0
-    """Errors, and rewrites over budget."""
+    """Errors, and rewrites over their time limit."""
     changed: int = 0
-    """Queries whose first ten, or as many as were shown, would have been others."""
+    """Queries whose list differs from the one shown, in the first ten ranks or in as many as were shown."""
     overlap: float = 0.0
     """Sum over queries of `overlap`."""
     milliseconds: float = 0.0
-    """Sum of the times that its rewrites and searches took."""
+    """Sum over queries of the time for rewriting and searching."""
     clicks: int = 0
+    """Clicks on lists of these queries."""
     reciprocal_ranks_shown: float = 0.0
-    """Sum over clicks, on the list shown."""
+    """Sum over clicks of the document's reciprocal rank in the list shown."""
     reciprocal_ranks: float = 0.0
-    """The same on the candidate's list; 0 where the document is not among its first ten."""
+    """Sum over clicks of its reciprocal rank in the candidate's list; 0 if it is not among the first ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownList:
-    """What a visitor was answered."""
+    """A query and the result list that its visitor saw."""
 
     query_id: str
     query: str
@@ -64,25 +69,25 @@ class ShownList:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """The candidate's list for a query, and what was clicked in the list shown."""
+class _CandidateList:
+    """The candidate's list for a query, and the documents that were clicked in the list shown."""
 
     ranking: tuple[str, ...]
     clicked: set[str] = field(default_factory=set)
 
 
-def overlap(shown: Sequence[str], own: Sequence[str]) -> float:
+def overlap(shown: Sequence[str], other: Sequence[str]) -> float:
     """Share of the documents shown that another list has as well, 0..1.
 
-    Where nothing was shown it is 1 if the other list is empty too, and else 0.
+    If nothing was shown: 1 if the other list is empty too, otherwise 0.
     """
     if not shown:
-        return 0.0 if own else 1.0
-    return len(set(shown) & set(own)) / len(shown)
+        return 0.0 if other else 1.0
+    return len(set(shown) & set(other)) / len(shown)
 
 
 class Shadow:
-    """Runs candidates. May be shared between threads."""
+    """Runs candidates and counts what they do. May be shared between threads."""
 
     def __init__(self, engine: SearchEngine) -> None:
         self._engine = engine
@@ -90,19 +95,19 @@ class Shadow:
         self._lock = Lock()
         self._waiting = 0
         self._figures: ShadowFigures | None = None
-        self._tried: FIFOCache[str, _Tried] = FIFOCache(REMEMBERED)  # used under the lock
+        self._lists: FIFOCache[str, _CandidateList] = FIFOCache(REMEMBERED)  # used under the lock
 
     @property
     def figures(self) -> ShadowFigures | None:
-        """Of the latest candidate; None before there was one."""
+        """Figures of the latest candidate; None before the first one."""
         return self._figures
 
     def run(self, candidate: Loaded, version: str, shown: ShownList) -> None:
-        """Have the candidate try a query, later. Never waits for it, and never raises what it raises."""
+        """Let the candidate rewrite and search a query later. Does not wait for it and raises none of its errors."""
         with self._lock:
             if self._figures is None or self._figures.version != version:
                 self._figures = ShadowFigures(version)
-                self._tried.clear()
+                self._lists.clear()
             if self._waiting >= WAITING:
                 self._figures = replace(self._figures, passed_over=self._figures.passed_over + 1)
                 return
@@ -110,23 +115,24 @@ class Shadow:
         self._pool.submit(self._try, candidate, version, shown)
 
     def click(self, query_id: str, doc_id: str, rank: int) -> None:
-        """Note where the candidate had a document that was clicked. The same click again is passed over."""
+        """Count a click on the document shown at a 1-based rank. A repeated click does not count."""
         with self._lock:
-            tried = self._tried.get(query_id)
-            if tried is None or self._figures is None or doc_id in tried.clicked:
+            candidate = self._lists.get(query_id)
+            if candidate is None or self._figures is None or doc_id in candidate.clicked:
                 return
-            tried.clicked.add(doc_id)
-            own = 1.0 / (tried.ranking.index(doc_id) + 1) if doc_id in tried.ranking else 0.0
+            candidate.clicked.add(doc_id)
+            in_list = doc_id in candidate.ranking
+            reciprocal_rank = 1.0 / (candidate.ranking.index(doc_id) + 1) if in_list else 0.0
             before = self._figures
             self._figures = replace(
                 before,
                 clicks=before.clicks + 1,
                 reciprocal_ranks_shown=before.reciprocal_ranks_shown + 1.0 / rank,
-                reciprocal_ranks=before.reciprocal_ranks + own,
+                reciprocal_ranks=before.reciprocal_ranks + reciprocal_rank,
             )
 
     def close(self) -> None:
-        """Let go of the thread without waiting for it."""
+        """Release the thread without waiting for it."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _try(self, candidate: Loaded, version: str, shown: ShownList) -> None:
@@ -135,14 +141,14 @@ class Shadow:
             rewrite = candidate.rewriter.rewrite(shown.query, shown.history)
             ranking = [entry.doc_id for entry in self._engine.search([rewrite.blend], DEPTH)[0]]
             fault = rewrite.reason in _FAULTS
-        except Exception:  # a candidate's faults are counted, whatever they are; nobody waits for them
+        except Exception:  # any error of a candidate is only counted: no visitor waits for its answer
             _log.exception("Version %s failed in the shadow", version)
             ranking, fault = [], True
         self._count(version, shown, ranking, fault=fault, ms=(perf_counter() - started) * 1000)
 
     def _count(self, version: str, shown: ShownList, ranking: Sequence[str], *, fault: bool, ms: float) -> None:
         first = list(shown.doc_ids[:DEPTH])
-        own = list(ranking[: len(first) or DEPTH])  # where nothing was shown, all that it found is a change
+        candidate = list(ranking[: len(first) or DEPTH])  # beside an empty list every result is a change
         with self._lock:
             self._waiting -= 1
             before = self._figures
@@ -152,8 +158,8 @@ class Shadow:
                 before,
                 queries=before.queries + 1,
                 faults=before.faults + fault,
-                changed=before.changed + (first != own),
-                overlap=before.overlap + overlap(first, own),
+                changed=before.changed + (first != candidate),
+                overlap=before.overlap + overlap(first, candidate),
                 milliseconds=before.milliseconds + ms,
             )
-            self._tried[shown.query_id] = _Tried(tuple(ranking))
+            self._lists[shown.query_id] = _CandidateList(tuple(ranking))

@@ -1,9 +1,10 @@
-"""The folder of model versions: bundles by version, and which of them are in use.
+"""The folder of model versions: one bundle per version, and the state that says which versions are in use.
 
-MODELS/<version>/     a bundle (`untilclick.rewriter.serving.bundle`), complete from the moment it has its name
-MODELS/state.json     what answers, what answered before, what runs in the shadow, what is compared
+MODELS/<version>/     a bundle (`untilclick.rewriter.serving.bundle`), complete as soon as the folder has its name
+MODELS/state.json     the active version, the versions active before it, the version in the shadow, the experiment
 
-Several processes share it. Whoever changes the state holds the lock; readers see the old state or the new one.
+Several processes share the folder. A process that changes the state holds a lock; readers, who take no lock, see the
+state before the change or the state after it.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock
 
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.errors import ModelError, UntilclickError
 from untilclick.search.files.json_records import read_record
-from untilclick.search.files.whole_files import whole_file
+from untilclick.search.files.whole_files import write_whole
 
 STATE = "state.json"
 LOCK = ".lock"
 KEPT_PREVIOUS = 20
-"""Versions remembered for rolling back."""
+"""Number of earlier active versions that the state remembers for rolling back."""
 ORIGINAL = "original"
 """The side of an experiment that searches queries as typed."""
 
@@ -35,17 +37,22 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class UnknownVersionError(UntilclickError):
-    """There is no such version."""
+    """The folder has no version of this name, or no earlier version to roll back to."""
+
+
+class BrokenStateError(ModelError):
+    """The state file exists and is not a state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A comparison by interleaving."""
+    """A comparison of two sides by interleaving their result lists."""
 
     name: str
     a: str
     """A version, or `original`."""
     b: str
+    """A version, or `original`."""
     share: float
     """Share of the search sessions whose lists are interleaved, 0..1."""
     started: float
@@ -53,31 +60,33 @@ class Experiment:
 
     @property
     def versions(self) -> str:
-        """Both sides, as they are logged and shown to have answered."""
+        """Both sides in one text, `A+B`: the rewriter version in the log and in answers."""
         return f"{self.a}+{self.b}"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """Which versions are in use."""
+    """The versions in use."""
 
     active: str | None = None
+    """The version that answers; None: no rewriter."""
     previous: tuple[str | None, ...] = ()
-    """What was active before, the latest last; None is no rewriter."""
+    """The versions that were active before, the latest last; None: no rewriter."""
     shadow: str | None = None
-    """Tried on live queries, its lists not shown."""
+    """The version that rewrites live queries without showing its results."""
     experiment: Experiment | None = None
 
     @property
     def used(self) -> frozenset[str]:
         """Every version that must be loaded."""
         sides = (self.experiment.a, self.experiment.b) if self.experiment else ()
-        return frozenset(one for one in (self.active, self.shadow, *sides) if one is not None and one != ORIGINAL)
+        names = (self.active, self.shadow, *sides)
+        return frozenset(name for name in names if name is not None and name != ORIGINAL)
 
 
 @dataclass(frozen=True, slots=True)
 class _StateFile:
-    """The state in its file: a file that lacks the first two fields is broken."""
+    """The content of the state file; a file without the first two fields is broken."""
 
     previous: tuple[str | None, ...]
     experiment: Experiment | None
@@ -85,18 +94,22 @@ class _StateFile:
     shadow: str | None = None
 
 
+class Stamp(NamedTuple):
+    """Identifies one content of the state file: every change replaces the file by a new one."""
+
+    modified_ns: int
+    inode: int
+
+
 Change = Callable[[ModelState], ModelState]
-
-
-class BrokenStateError(ModelError):
-    """The file that says which versions are in use holds no such thing."""
+"""Computes the next state from the current one; raises to leave the state as it is."""
 
 
 class ModelStore:
-    """Model versions in one folder."""
+    """The model versions of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """The folder is made where it is missing. Raises ModelError where it cannot be."""
+        """Create the folder if it is missing. Raises ModelError if that fails."""
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -104,24 +117,27 @@ class ModelStore:
             raise ModelError(f"{folder} cannot be a folder of models ({error.strerror}); choose another") from error
 
     def folder_of(self, version: str) -> Path:
-        """Where a version's bundle is. Raises UnknownVersionError, also for whatever is no name of a version."""
+        """The folder of a version's bundle. Raises UnknownVersionError, also for a text that cannot be a name."""
         if _VERSION.fullmatch(version):
             folder = self._folder / version
             if folder.is_dir() and not folder.is_symlink():
                 return folder
-        raise UnknownVersionError("There is no such version; GET /v1/models lists those there are")
+        raise UnknownVersionError("There is no such version; GET /v1/models lists the versions")
 
     def versions(self) -> list[BundleManifest]:
-        """All versions that can be read, the oldest first."""
-        found = []
+        """The manifests of all readable versions, oldest first."""
+        manifests = []
         for folder in self._folder.iterdir():
             if _VERSION.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
                 with suppress(ModelError):
-                    found.append(read_manifest(folder, verify=False))
-        return sorted(found, key=lambda one: (one.created, one.version))
+                    manifests.append(read_manifest(folder, verify=False))
+        return sorted(manifests, key=lambda manifest: (manifest.created, manifest.version))
 
     def add(self, bundle: Path) -> str:
-        """Copy a bundle in, and return its version. Raises ModelError where it is no whole bundle of this build."""
+        """Copy a bundle into the folder and return its version.
+
+        Raises ModelError if the bundle is incomplete, altered or of another build.
+        """
         version = read_manifest(bundle).version
         if not _VERSION.fullmatch(version):
             raise ModelError(f"Bundle {bundle} has no usable version; export it again")
@@ -132,7 +148,7 @@ class ModelStore:
         try:
             shutil.copytree(bundle, part / version)
             read_manifest(part / version)
-            with suppress(OSError):  # another process added the same version meanwhile
+            with suppress(OSError):  # another process has added the same version in the meantime
                 (part / version).rename(target)
             if not target.is_dir():
                 raise ModelError(f"Version {version} cannot be written to {self._folder}")
@@ -142,8 +158,8 @@ class ModelStore:
 
     @property
     def state(self) -> ModelState:
-        """What is in use now. Raises ModelError where the file cannot be read."""
-        path = self._folder / STATE
+        """The current state; an empty one without a state file. Raises ModelError if the file cannot be read."""
+        path = self.state_file
         try:
             content = read_record(_StateFile, path)
         except FileNotFoundError:
@@ -158,20 +174,23 @@ class ModelStore:
 
     @property
     def state_file(self) -> Path:
-        """Where it is kept which versions are in use."""
+        """The file of the state."""
         return self._folder / STATE
 
     @property
-    def stamp(self) -> tuple[int, int]:
-        """Changes with every change of the state; costs one look at a file."""
+    def stamp(self) -> Stamp:
+        """The stamp of the state file, zeros without a file; a cheap way to notice a change."""
         try:
-            found = (self._folder / STATE).stat()
+            status = self.state_file.stat()
         except OSError:
-            return (0, 0)
-        return (found.st_mtime_ns, found.st_ino)
+            return Stamp(0, 0)
+        return Stamp(status.st_mtime_ns, status.st_ino)
 
     def activate(self, version: str | None) -> ModelState:
-        """Make a version the one that answers; None is no rewriter. It is not tried here, see `models.Models`."""
+        """Make a version the active one, or none. Raises UnknownVersionError.
+
+        The version is not tried here; `models.StoredModels.activate` does that.
+        """
         if version is not None:
             self.folder_of(version)
 
@@ -179,44 +198,50 @@ class ModelStore:
             if state.active == version:
                 return state
             previous = (*state.previous, state.active)[-KEPT_PREVIOUS:]
-            return replace(state, active=version, previous=previous, shadow=_other(state.shadow, version))
+            return replace(state, active=version, previous=previous, shadow=_unless_active(state.shadow, version))
 
         return self._change(change, anew=True)
 
     def begin_with(self, bundle: Path) -> None:
-        """Add a bundle and make it answer, where nothing has been chosen in this folder yet. Raises ModelError where
-        it is no whole bundle of this build."""
-        if not (self._folder / STATE).exists():
+        """Add a bundle and activate it, if no version of this folder has ever been active.
+
+        Raises ModelError if the bundle is incomplete, altered or of another build.
+        """
+        if not self.state_file.exists():
             version = self.add(bundle)
             self._change(lambda state: state if state.active or state.previous else replace(state, active=version))
 
     def roll_back(self) -> ModelState:
-        """Make what answered before answer again. Raises UnknownVersionError where nothing did."""
+        """Make the previous active version the active one again. Raises UnknownVersionError if there is none."""
 
         def change(state: ModelState) -> ModelState:
             if not state.previous:
                 raise UnknownVersionError("Nothing answered before this version")
             active = state.previous[-1]
-            return replace(state, active=active, previous=state.previous[:-1], shadow=_other(state.shadow, active))
+            shadow = _unless_active(state.shadow, active)
+            return replace(state, active=active, previous=state.previous[:-1], shadow=shadow)
 
         return self._change(change)
 
     def shadow(self, version: str | None) -> ModelState:
-        """Try a version on live queries without showing its lists; None ends it."""
+        """Put a version into the shadow; None takes out the one that is there. Raises UnknownVersionError."""
         if version is not None:
             self.folder_of(version)
         return self._change(lambda state: replace(state, shadow=version))
 
     def experiment(self, experiment: Experiment | None) -> ModelState:
-        """Begin a comparison in place of any other; None ends it."""
+        """Begin an experiment in place of any other; None ends it. Raises UnknownVersionError."""
         if experiment is not None:
             for side in {experiment.a, experiment.b} - {ORIGINAL}:
                 self.folder_of(side)
         return self._change(lambda state: replace(state, experiment=experiment))
 
     def _change(self, change: Change, *, anew: bool = False) -> ModelState:
-        """Change the state. Raises ModelError where it cannot be read, since nothing would be left of it; `anew`
-        begins with none where what the file says is no state."""
+        """Write the next state under the lock and return it.
+
+        Raises ModelError if the current state cannot be read, since the change would lose it. With `anew` a broken
+        state counts as an empty one.
+        """
         with FileLock(self._folder / LOCK):
             try:
                 before = self.state
@@ -225,11 +250,10 @@ class ModelStore:
                     raise
                 before = ModelState()
             after = change(before)
-            with whole_file(self._folder / STATE) as file:
-                json.dump(asdict(after), file, indent=1)
+            write_whole(self.state_file, json.dumps(asdict(after), indent=1))
             return after
 
 
-def _other(shadow: str | None, active: str | None) -> str | None:
-    """The version in the shadow, unless it has come to answer."""
+def _unless_active(shadow: str | None, active: str | None) -> str | None:
+    """The version in the shadow; None if it is the active one."""
     return None if shadow == active else shadow

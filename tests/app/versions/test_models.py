@@ -100,7 +100,7 @@ def test_what_another_process_changes_while_a_version_is_loaded_is_followed(add,
 def test_a_folder_that_cannot_be_used_says_what_to_delete(add, store, opened):
     store.activate(add("tree"))
     store.state_file.write_text("torn")
-    with pytest.raises(ModelError, match="To begin anew, delete"):
+    with pytest.raises(ModelError, match="To begin without an active version, delete"):
         opened()
 
 
@@ -173,7 +173,7 @@ def test_a_version_answers_although_the_candidate_beside_it_cannot_be_loaded(add
     models.follow()
     assert words_of(models) == "directory"
     assert (models.in_use.state.shadow, models.in_use.state.experiment) == (None, None)
-    assert f"Version {candidate} is not taken up" in caplog.text
+    assert f"Version {candidate} cannot be loaded" in caplog.text
 
 
 def test_the_follower_follows_by_itself(add, opened, store, monkeypatch):

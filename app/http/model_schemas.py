@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field
 
 from untilclick.app.http.schemas import Answer, Body
-from untilclick.app.service.service import ExperimentFigures
+from untilclick.app.service.answers import ExperimentFigures
 from untilclick.app.versions.models import InUse
 from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.rewriter.serving.bundle import BundleManifest

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from untilclick.app.service.answers import Result, RewriteAnswer, SearchAnswer, SearchCommand
 from untilclick.app.service.candidates import Candidate
 from untilclick.app.service.ranking import Mode
-from untilclick.app.service.service import Result, RewriteAnswer, SearchAnswer, SearchCommand
 from untilclick.rewriter.rewrite import Reason, Rewrite
 from untilclick.search.log.stats import LogStats, SessionFigures
 from untilclick.search.records import Document

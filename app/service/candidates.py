@@ -1,4 +1,4 @@
-"""Ways to say a query that one rewrite offers, for clients that let people choose."""
+"""Several wordings of one rewrite, for clients that let people choose."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from untilclick.rewriter.serving.blend import READABLE_TERMS, readable
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to say the query."""
+    """One wording of the query."""
 
     text: str
     terms: tuple[tuple[str, float], ...]
-    """The words added, with their weights in the rewrite."""
+    """The added words with their weights in the rewrite, heaviest first."""
     score: float
-    """The rewriter's confidence times the share of the rewrite's weight that these words hold, 0..1."""
+    """The rewriter's confidence times the sum of these weights, 0..1."""
 
 
 def candidates(rewrite: Rewrite, n: int) -> tuple[Candidate, ...]:
-    """Up to `n` candidates, best first: the whole rewrite, then the same with ever fewer of its heaviest words, down
-    to one. Candidates that read the same are given once; a kept query has none."""
+    """Up to `n` candidates, best first; none for a query that was kept as typed.
+
+    The first is the whole rewrite; each further one has fewer of its heaviest words, down to one word. A text appears
+    only once.
+    """
     if not rewrite.applied or n < 1:
         return ()
-    found = [Candidate(rewrite.text, rewrite.terms, rewrite.confidence)]
+    choices = [Candidate(rewrite.text, rewrite.terms, rewrite.confidence)]
     for size in range(min(READABLE_TERMS, len(rewrite.terms)), 0, -1):
-        kept = rewrite.terms[:size]
-        text = readable(rewrite.correction or rewrite.query, kept)
-        if all(text != other.text for other in found):
-            found.append(Candidate(text, kept, rewrite.confidence * sum(weight for _, weight in kept)))
-    return tuple(found[:n])
+        terms = rewrite.terms[:size]
+        text = readable(rewrite.correction or rewrite.query, terms)
+        if all(text != other.text for other in choices):
+            choices.append(Candidate(text, terms, rewrite.confidence * sum(weight for _, weight in terms)))
+    return tuple(choices[:n])

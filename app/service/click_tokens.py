@@ -1,8 +1,8 @@
-"""Signed click tokens: what was shown, and where, travels with the result and comes back with the click.
+"""Signed click tokens: each result carries a token, and the client sends it back with the click.
 
-Nothing is stored for results that are never clicked. A token is bound to session, query, document and rank, so that
-a client can neither claim a click on something it was not shown nor move it to another rank. Signing is itsdangerous
-(HMAC-SHA-256); what is ours is the payload and the key file.
+The token names session, query, document and rank. A client can therefore neither claim a click on a document that it
+was not shown nor move a click to another rank, and the service stores nothing for results that are never clicked.
+itsdangerous signs the tokens (HMAC-SHA-256); this module defines their content and the file of the key.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from untilclick.search.errors import UntilclickError
 
 SALT = "untilclick.click.v1"
 KEY_BYTES = 32
+"""Random bytes of a key that this module makes, and the fewest characters of a usable key."""
 CLOCKS_APART_S = 60
-"""How far in the future a token may have been signed: clocks of hosts differ, and are set back."""
+"""Seconds by which a token may have been signed in the future: clocks of hosts differ, and may be set back."""
 MAX_TOKEN_CHARACTERS = 4096
-"""Longer texts are no tokens of ours."""
+"""Longer texts are not tokens of this service."""
 
 
 class ClickTokenError(UntilclickError):
-    """A token that is forged, altered or expired."""
+    """A token is forged, altered or expired, or the key that signs tokens cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownResult:
-    """One result of one answer."""
+    """One result as it was shown to a visitor."""
 
     session_id: str
     query_id: str
@@ -44,10 +45,10 @@ class ShownResult:
 
 
 class ClickTokens:
-    """Makes and reads tokens. May be shared between threads."""
+    """Signs and reads tokens. May be shared between threads."""
 
     def __init__(self, keys: Sequence[str], lifetime_s: int, clock: Callable[[], float] = time.time) -> None:
-        """`keys` oldest first: the last one signs, all are accepted. `lifetime_s` is in seconds."""
+        """`keys`, oldest first: the last one signs, all are accepted. Tokens expire after `lifetime_s` seconds."""
         if not keys:
             raise ValueError("Click tokens need at least one key")
         self._lifetime_s = lifetime_s
@@ -60,11 +61,11 @@ class ClickTokens:
         )
 
     def sign(self, shown: ShownResult) -> str:
-        """The token of one shown result."""
+        """The token of a result."""
         return self._serializer.dumps([shown.session_id, shown.query_id, shown.doc_id, shown.rank])
 
     def read(self, token: str) -> ShownResult:
-        """What a token stands for. Raises ClickTokenError when it is forged, altered or expired."""
+        """The result that a token stands for. Raises ClickTokenError if the token is forged, altered or expired."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise ClickTokenError("This click token was not issued here; search again and click a result.")
         try:
@@ -79,13 +80,13 @@ class ClickTokens:
 
 
 def _exact(token: str) -> bool:
-    """Whether a signature that is right is also written as we write it: base64 reads more than one text alike."""
+    """Whether a valid signature is spelled exactly as `sign` spells it: base64 decodes several spellings alike."""
     signature = token.rpartition(".")[2]
     return base64_encode(base64_decode(signature)).decode("ascii") == signature
 
 
 class _ClockSigner(TimestampSigner):
-    """A signer whose time is an argument."""
+    """A signer that takes its clock as an argument."""
 
     def __init__(self, secret_key: list[bytes], salt: bytes, clock: Callable[[], float]) -> None:
         super().__init__(secret_key, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
@@ -97,23 +98,28 @@ class _ClockSigner(TimestampSigner):
 
 
 def stored_key(path: Path) -> str:
-    """The key in a private file, which is made, readable by its owner alone, where it is absent.
+    """The key in a file. A missing file is created with a new key, readable by its owner alone.
 
-    Processes that start at the same time get the same key. Raises ClickTokenError where the file cannot be used.
+    Processes that start at the same time get the same key. Raises ClickTokenError if the file cannot be used.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _make(path)
+        _create(path)
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ClickTokenError(f"The key file {path} cannot be used ({error}); set UNTILCLICK_SECRET_FILE.") from error
     if len(key) < KEY_BYTES:
-        raise ClickTokenError(f"The key file {path} holds no usable key; delete it to have one made.")
+        raise ClickTokenError(
+            f"The key in {path} is shorter than {KEY_BYTES} characters; delete the file to get a new key."
+        )
     return key
 
 
-def _make(path: Path) -> None:
-    """Make the file with a fresh key under a name of its own, then link it into place: whole, or somebody else's."""
+def _create(path: Path) -> None:
+    """Write a new key to a temporary file and link it to `path`, unless another process has done so before.
+
+    A link is made whole or not at all, and never replaces a file.
+    """
     if path.exists():
         return
     part = path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")

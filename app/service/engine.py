@@ -1,4 +1,4 @@
-"""The service's engine from its settings; what is heavy is imported when it is opened."""
+"""Opening the service's engine from its settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
-    """The engine over the corpus, indexing where needed. Raises the UntilclickError of what is in the way."""
+    """The engine over a corpus, which is indexed if it has not been. Raises SettingsError and EngineError."""
     if settings.search.engine == "opensearch":
         return open_opensearch(settings, corpus)
     return open_engine(settings.search.engine, corpus, settings.search.index)
@@ -26,9 +26,9 @@ def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
 def open_opensearch(
     settings: Settings, corpus: Corpus, progress: Callable[[int, int], None] | None = None
 ) -> OpenSearchEngine:
-    """The corpus's index in the cluster of the settings, loaded where it is not complete.
+    """The index of a corpus in the cluster; missing documents are loaded, and `progress` gets loaded and total.
 
-    Raises SettingsError for a password that cannot be read, EngineError where the cluster is away or refuses.
+    Raises SettingsError for a password that cannot be read, and EngineError if the cluster is away or refuses.
     """
     from untilclick.search.engines.opensearch_engine import OpenSearchEngine
     from untilclick.search.engines.opensearch_index import IndexOptions

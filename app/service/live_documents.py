@@ -1,4 +1,4 @@
-"""Documents that are put and deleted while the service runs."""
+"""Documents that are added, replaced and deleted while the service runs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from untilclick.search.errors import EngineError, UntilclickError
 from untilclick.search.records import Document
 
 FOLLOW_S = 0.5
-"""Seconds after which a process has what another one changed."""
+"""Seconds between two looks at the changes of other processes."""
 
 _log = logging.getLogger(__name__)
 
 
 class FixedDocumentsError(UntilclickError):
-    """The service searches one corpus for good."""
+    """The documents of this service cannot be changed."""
 
 
 class LiveDocuments:
-    """Changes an engine's documents, and follows what other processes change. May be shared between threads."""
+    """Changes an engine's documents, and applies the changes of other processes. May be shared between threads."""
 
     def __init__(self, engine: LiveEngine) -> None:
         self._engine = engine
@@ -29,15 +29,15 @@ class LiveDocuments:
         self._thread.start()
 
     def put(self, document: Document) -> None:
-        """Add a document or replace the one of its id; searchable when this returns. Raises EngineError."""
+        """Add a document, or replace the one with its id; it is searchable on return. Raises EngineError."""
         self._engine.put(document)
 
     def delete(self, doc_id: str) -> None:
-        """Remove a document. Raises UnknownDocumentError, or another EngineError."""
+        """Delete a document. Raises UnknownDocumentError, or another EngineError."""
         self._engine.delete(doc_id)
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Stop applying changes of other processes."""
         self._stop.set()
         self._thread.join()
 
@@ -46,6 +46,6 @@ class LiveDocuments:
             try:
                 self._engine.refresh()
             except EngineError as error:
-                _log.error("Changes of documents are not followed: %s", error)
-            except Exception:  # a thread that ends would follow nothing any more
-                _log.exception("Following the documents failed")
+                _log.error("Changes of documents by other processes cannot be applied: %s", error)
+            except Exception:  # an error must not end the thread: this process would miss all later changes
+                _log.exception("Changes of documents by other processes cannot be applied")

@@ -1,4 +1,4 @@
-"""Opening the parts of a service from its settings; what is heavy is imported when it is opened."""
+"""Opening a service from its settings: documents, engine, rewriter, session log and keys."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Whom a search asks: the version that answers, or both sides of an experiment; and who tries it unseen."""
+"""The rewriters that serve a search: the active one or both sides of an experiment, and one in the shadow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from untilclick.app.service.ranking import Mode, takes_part
 from untilclick.app.versions.models import NO_REWRITER, InUse, Loaded
@@ -12,33 +13,40 @@ from untilclick.search.log.experiments import EXPERIMENT_ATTRIBUTE, TEAMS_ATTRIB
 from untilclick.search.measures.interleaving import Team
 
 
+class ShadowCandidate(NamedTuple):
+    """The version in the shadow."""
+
+    version: str
+    loaded: Loaded
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Of one search."""
+    """The rewriters of one search."""
 
     sides: tuple[Loaded, ...]
-    """One, or a and b of the experiment."""
+    """One rewriter, or sides a and b of the experiment."""
     version: str | None
-    """What is logged as having answered; both names in an experiment, None for no rewriter."""
+    """The version for the log and the answer; `A+B` in an experiment, None without a rewriter."""
     experiment: Experiment | None = None
-    shadow: tuple[str, Loaded] | None = None
-    """A candidate and its version."""
+    shadow: ShadowCandidate | None = None
 
-    def attributes(self, teams: Sequence[Team] | None) -> dict[str, str]:
-        """What the log needs to credit clicks; nothing where no two lists were interleaved."""
-        if self.experiment is None or teams is None:
-            return {}
-        return {EXPERIMENT_ATTRIBUTE: self.experiment.name, TEAMS_ATTRIBUTE: "".join(teams)}
+    def attributes(self, teams: Sequence[Team] | None) -> Mapping[str, str | None]:
+        """The attributes that the log needs to credit clicks to a version and, if lists were interleaved, a side."""
+        attributes: dict[str, str | None] = {"rewriter_version": self.version}
+        if self.experiment is not None and teams is not None:
+            attributes |= {EXPERIMENT_ATTRIBUTE: self.experiment.name, TEAMS_ATTRIBUTE: "".join(teams)}
+        return attributes
 
 
 def plan_of(in_use: InUse, mode: Mode, session_id: str) -> Plan:
-    """Whom to ask. Experiments and candidates see queries of mode `auto` alone."""
+    """Choose the rewriters of a search. Only queries of mode `auto` take part in experiments and the shadow."""
     if mode is Mode.OFF:
         return Plan((NO_REWRITER,), None)
     state = in_use.state
     if mode is not Mode.AUTO:
         return Plan((in_use.active,), state.active)
-    shadow = (state.shadow, in_use.version(state.shadow)) if state.shadow is not None else None
+    shadow = ShadowCandidate(state.shadow, in_use.version(state.shadow)) if state.shadow is not None else None
     experiment = state.experiment
     if experiment is not None and takes_part(experiment, session_id):
         sides = (in_use.version(experiment.a), in_use.version(experiment.b))

@@ -1,4 +1,4 @@
-"""From a rewrite to the list that is shown: by mode, or two sides interleaved."""
+"""The result list of a search: from one rewrite, depending on the mode, or from two, interleaved."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from untilclick.search.measures.interleaving import Team, team_draft
 from untilclick.search.records import ScoredDoc, WeightedQuery
 
 FUSION_DEPTH = 100
-"""Ranks of each ranking that are fused."""
+"""Depth to which rankings are fused."""
 
 
 class Mode(StrEnum):
-    """How a rewrite is used."""
+    """The way in which a search uses the rewrite."""
 
     AUTO = "auto"
-    """What the service thinks best: at present `blend`, or what an experiment compares."""
+    """The service chooses: at present `blend`, or the sides of an experiment."""
     OFF = "off"
     """Plain BM25 on the query as typed."""
     BLEND = "blend"
-    """Original, feedback and rewrite as weighted clauses of one query."""
+    """One query with the query as typed, feedback terms and the rewrite as weighted clauses."""
     REPLACE = "replace"
-    """The rewrite alone."""
+    """The rewrite without the query as typed."""
     FUSE = "fuse"
-    """Reciprocal rank fusion of the rankings of the original and of the rewrite."""
+    """Reciprocal rank fusion of two rankings, of the query as typed and of the rewrite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What is shown."""
+    """The result list of a search."""
 
     ranking: Sequence[ScoredDoc]
     plain: Sequence[ScoredDoc] | None = None
-    """The list for the query as typed, where it is asked for."""
+    """The list for the query as typed; None unless it is requested."""
     teams: Sequence[Team] | None = None
-    """Whose each document is, where two lists that differ were interleaved."""
+    """The side that each document was taken from; None unless two different lists were interleaved."""
 
 
 def ranked(engine: SearchEngine, rewrite: Rewrite, mode: Mode, k: int, *, compare: bool) -> Ranked:
-    """The list of one rewrite. Raises EngineError where the engine fails."""
+    """Search with one rewrite for `k` results. Raises EngineError if the engine fails."""
     plain = WeightedQuery.of(rewrite.query)
     if not rewrite.applied:
         ranking = engine.search([plain], k)[0]
@@ -62,7 +62,11 @@ def ranked(engine: SearchEngine, rewrite: Rewrite, mode: Mode, k: int, *, compar
 def interleaved(
     engine: SearchEngine, sides: tuple[Rewrite, Rewrite], k: int, draw: random.Random, *, compare: bool
 ) -> Ranked:
-    """The lists of two sides in one. Lists that are the same say nothing, and are shown without teams."""
+    """Search with the rewrites of two sides, and interleave their lists by team draft.
+
+    Two equal lists have no teams: a click on them tells nothing about the sides. Raises EngineError if the engine
+    fails.
+    """
     queries = [side.blend for side in sides]
     rankings = engine.search([*queries, WeightedQuery.of(sides[0].query)] if compare else queries, k)
     a, b, *plain = rankings
@@ -74,6 +78,6 @@ def interleaved(
 
 
 def takes_part(experiment: Experiment, session_id: str) -> bool:
-    """Whether a search session's lists are interleaved: all of them or none, in every process alike."""
+    """Whether the lists of a search session are interleaved: all of them or none, and the same in every process."""
     digest = hashlib.sha256(f"{experiment.name}/{session_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < experiment.share * 2**64

@@ -1,8 +1,8 @@
-"""The service without HTTP: engine, rewriter and session log put together.
+"""The service without HTTP: it searches, rewrites and logs.
 
-A search always answers as long as the engine does: rewriting fails open (`versions/bounded_rewriter.py`), logging
-fails soft and waits for no database (`event_log/event_log.py`). Opening the parts from settings is in `opening.py`;
-requests and responses are in `http/schemas.py` and `http/routes/`.
+A search is answered as long as the engine works. If the rewriter fails, the query is searched as typed
+(`versions/bounded_rewriter.py`); if the log fails, the event waits on the disk (`event_log/event_log.py`).
+`opening.py` opens the parts from settings; HTTP requests and responses are in `http/schemas.py` and `http/routes/`.
 """
 
 from __future__ import annotations
@@ -14,132 +14,71 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import NamedTuple
 
 from untilclick.app.event_log.event_log import SoftLog
 from untilclick.app.observe.metrics import ClickOutcome, Metrics, Stage
 from untilclick.app.observe.model_metrics import ModelMetrics
-from untilclick.app.service.candidates import Candidate, candidates
+from untilclick.app.service.answers import (
+    ExperimentFigures,
+    Health,
+    Result,
+    RewriteAnswer,
+    SearchAnswer,
+    SearchCommand,
+    Timings,
+)
+from untilclick.app.service.candidates import candidates
 from untilclick.app.service.click_tokens import ClickTokenError, ClickTokens, ShownResult
 from untilclick.app.service.live_documents import FixedDocumentsError, LiveDocuments
 from untilclick.app.service.plan import plan_of
 from untilclick.app.service.ranking import Mode, Ranked, interleaved, ranked
-from untilclick.app.service.snippets import Piece, Searched, snippet
+from untilclick.app.service.snippets import Searched, snippet
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel, Loaded, Models
-from untilclick.app.versions.shadow import Shadow, ShadowFigures, ShownList
+from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite
 from untilclick.search.engines.protocol import LiveEngine, SearchEngine
 from untilclick.search.errors import UnknownDocumentError, UntilclickError
 from untilclick.search.log.stats import LogStats
-from untilclick.search.measures.interleaving import Preference, Team, preference
+from untilclick.search.measures.interleaving import Team, preference
 from untilclick.search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
 
 WARM_UP_QUERY = "how to search"
-"""Searched once at the start; any words will do."""
+"""The query that is searched once at the start; any words serve."""
 
 MAX_TURNS = 100
-"""Queries of a session, which is no person's beyond; each one looks at those before it."""
+"""A session with more queries is no person's: its next query begins a new session. Each query costs a look at all
+queries before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchCommand:
-    """One search."""
+class _Query(NamedTuple):
+    """A query's place in its session."""
 
-    query: str
-    session_id: str | None = None
-    """None begins a session."""
-    client_id: str | None = None
-    k: int = 10
-    mode: Mode = Mode.AUTO
-    compare: bool = False
-    """Also give the plain results."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One entry of a result list."""
-
-    rank: int
-    doc_id: str
-    title: str
-    snippet: tuple[Piece, ...]
-    score: float
-    click_token: str | None
-    """None where the entry is not part of what is logged as shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Milliseconds by stage."""
-
-    rewrite: float
-    search: float
-    log: float
-    total: float
-
-
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """The answer to one search."""
-
-    query_id: str
     session_id: str
-    rewrite: Rewrite
-    rewriter_version: str | None
-    results: tuple[Result, ...]
-    original_results: tuple[Result, ...] | None
-    timings: Timings
-
-
-@dataclass(frozen=True, slots=True)
-class RewriteAnswer:
-    """The answer to a request for a rewrite alone."""
-
-    rewrite: Rewrite
-    candidates: tuple[Candidate, ...]
-    rewriter_version: str | None
-    ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentFigures:
-    """What is tried on live queries."""
-
-    experiment: Experiment | None
-    preference: Preference | None
-    """None without an experiment, and where the log could not say it."""
-    shadow: ShadowFigures | None
-    """Of the latest candidate in this process; None before there was one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Which parts work at this moment."""
-
-    engine: bool
-    log: bool
-    model: bool
-    """Whether there is one; it is not tried, since every search says how rewriting went."""
+    query_id: str
+    history: tuple[str, ...]
+    """The earlier queries of the session, oldest first."""
 
 
 @dataclass(frozen=True)
 class ServiceParts:
-    """What a service is made of."""
+    """The parts of a service."""
 
     engine: SearchEngine
     log: SoftLog
     tokens: ClickTokens
     models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
     live: LiveEngine | None = None
-    """The engine, where its documents may be changed."""
+    """The engine, if its documents may be changed."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     metrics: Metrics = field(default_factory=Metrics)
 
 
 class SearchService:
-    """Searches, clicks and rewrites. May be shared between threads; every method may block."""
+    """Answers searches, clicks and requests for rewrites. May be shared between threads; every method may block."""
 
     def __init__(self, parts: ServiceParts) -> None:
         self.metrics = parts.metrics
@@ -155,51 +94,47 @@ class SearchService:
 
     @property
     def engine_name(self) -> str:
-        """Name of the engine."""
+        """The engine's name."""
         return self._engine.name
 
     @property
     def rewriter_version(self) -> str | None:
-        """Version of the rewriter that answers; None without one."""
+        """The active version of the rewriter; None without a rewriter."""
         return self.models.in_use.state.active
 
     def search(self, command: SearchCommand) -> SearchAnswer:
-        """Search, and log what was shown. Raises EngineError where the engine fails."""
+        """Search, and log the query with the documents shown. Raises EngineError if the engine fails."""
         started = perf_counter()
-        session_id = command.session_id or str(uuid.uuid4())
-        query_id = str(uuid.uuid4())
         with self.metrics.timed(Stage.LOG) as reading:
-            history = self._log.history(session_id) if command.session_id else ()
-        if len(history) >= MAX_TURNS:
-            session_id, history = str(uuid.uuid4()), ()
-        plan = plan_of(self.models.in_use, command.mode, session_id)
+            query = self._place(command)
+        plan = plan_of(self.models.in_use, command.mode, query.session_id)
         with self.metrics.timed(Stage.REWRITE) as rewriting:
-            sides = [self._rewrite(side, command, history) for side in plan.sides]
+            sides = [self._rewrite(side, command, query.history) for side in plan.sides]
         rewrite = next((side for side in reversed(sides) if side.applied), sides[-1])
         with self.metrics.timed(Stage.SEARCH) as searching:
-            found = self._rank(sides, command)
-            shown = self._present(rewrite, found.ranking, (session_id, query_id))
+            lists = self._rank(sides, command)
+            results = self._present(rewrite, lists.ranking, query)
             plain = Rewrite.keep(command.query, rewrite.reason)
-            original = None if found.plain is None else self._present(plain, found.plain)
-        answered = (query_id, len(history), tuple(result.doc_id for result in shown))
-        attributes = {
-            "mode": command.mode.value,
-            "reason": rewrite.reason.value,
-            "rewriter_version": plan.version,
-            **plan.attributes(_teams_of(found, answered[2])),
-        }
+            original = None if lists.plain is None else self._present(plain, lists.plain)
+        shown = tuple(result.doc_id for result in results)
         with self.metrics.timed(Stage.LOG) as writing:
-            if not self._log.turn(session_id, self._turn(answered, command, rewrite, attributes), command.client_id):
-                shown = tuple(replace(result, click_token=None) for result in shown)  # a click would have no query
+            turn = self._turn(query, command, rewrite, shown, plan.attributes(_teams_of(lists, shown)))
+            if not self._log.turn(query.session_id, turn, command.client_id):
+                results = tuple(
+                    replace(result, click_token=None) for result in results
+                )  # no query to log a click for
         if plan.shadow is not None:
-            version, candidate = plan.shadow
-            self._shadow.run(candidate, version, ShownList(query_id, command.query, history, answered[2]))
+            list_shown = ShownList(query.query_id, command.query, query.history, shown)
+            self._shadow.run(plan.shadow.loaded, plan.shadow.version, list_shown)
         total = (perf_counter() - started) * 1000
         timings = Timings(rewriting.ms, searching.ms, reading.ms + writing.ms, total)
-        return SearchAnswer(query_id, session_id, rewrite, plan.version, shown, original, timings)
+        return SearchAnswer(query.query_id, query.session_id, rewrite, plan.version, results, original, timings)
 
     def click(self, token: str) -> ShownResult:
-        """Log the click that a token stands for; again is harmless. Raises ClickTokenError for a bad token."""
+        """Log the click on the result that a token stands for; a repeated click changes nothing.
+
+        Raises ClickTokenError for a token that is forged, altered or expired.
+        """
         try:
             shown = self._tokens.read(token)
         except ClickTokenError:
@@ -211,7 +146,7 @@ class SearchService:
         return shown
 
     def rewrite(self, query: str, history: Sequence[str] = (), n: int = 1) -> RewriteAnswer:
-        """Rewrite without searching or logging, with up to `n` candidates, best first."""
+        """Rewrite a query without searching or logging it, with up to `n` candidates, best first."""
         in_use = self.models.in_use
         with self.metrics.timed(Stage.REWRITE) as timer:
             rewrite = in_use.active.rewriter.rewrite(query, tuple(history))
@@ -219,36 +154,41 @@ class SearchService:
         return RewriteAnswer(rewrite, candidates(rewrite, n), in_use.state.active, timer.ms)
 
     def document(self, doc_id: str) -> Document:
-        """A stored document. Raises UnknownDocumentError."""
+        """The document of an id. Raises UnknownDocumentError."""
         return self._engine.documents([doc_id])[0]
 
     @property
     def live_documents(self) -> LiveDocuments:
-        """What changes documents. Raises FixedDocumentsError where they are one corpus for good."""
+        """Changes of documents. Raises FixedDocumentsError if the documents of this service cannot be changed."""
         if self._live is None:
-            raise FixedDocumentsError("This service searches one corpus for good. Set UNTILCLICK_LIVE_DOCUMENTS.")
+            raise FixedDocumentsError(
+                "The documents of this service cannot be changed. Start it with UNTILCLICK_LIVE_DOCUMENTS=true."
+            )
         return self._live
 
     def stats(self, source: Source | None) -> LogStats:
-        """Figures of the session log. Raises LogError where the log fails."""
+        """Figures of the session log, of one source or of all. Raises LogError if the log cannot be read."""
         return self._log.stats(source)
 
     @property
     def experiment(self) -> Experiment | None:
-        """What is being compared."""
+        """The experiment in progress."""
         return self.models.in_use.state.experiment
 
     def experiment_figures(self, experiment: Experiment | None) -> ExperimentFigures:
-        """Whom the visitors prefer, and what a candidate does. Raises LogError where the log fails."""
-        found = preference(self._log.credits(experiment)) if experiment else None
-        return ExperimentFigures(experiment, found, self._shadow.figures)
+        """An experiment with the visitors' preference, and the candidate in the shadow with its figures.
+
+        Raises LogError if the log cannot be read.
+        """
+        preferred = preference(self._log.credits(experiment)) if experiment else None
+        return ExperimentFigures(experiment, preferred, self._shadow.figures)
 
     def experiment_alone(self, experiment: Experiment | None) -> ExperimentFigures:
-        """The same without what the log knows."""
+        """The same without the preference, for which the log must be read."""
         return ExperimentFigures(experiment, None, self._shadow.figures)
 
     def health(self) -> Health:
-        """Try engine and log, and say whether there is a rewriter."""
+        """Try the engine and the log, and look whether there is a rewriter."""
         try:
             self._engine.search([WeightedQuery.of("ready")], 1)
             engine = True
@@ -257,19 +197,30 @@ class SearchService:
         return Health(engine, self._log.answers(), self.rewriter_version is not None)
 
     def warm_up(self) -> None:
-        """Rewrite and search once, so that no visitor pays for what is loaded on first use. Never raises what a
-        rewriter raises; neither logged nor counted."""
+        """Rewrite and search once, so that no visitor waits for what is loaded on first use.
+
+        The query is neither logged nor counted, and an error of a rewriter is not raised.
+        """
         for loaded in self.models.in_use.loaded.values():
             loaded.rewriter.warm_up(WARM_UP_QUERY)
         self._engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
 
     def close(self) -> None:
-        """Let go of threads, deliver what waits for the log, for a bounded time, and close it."""
+        """Release the threads, deliver the events that wait, within a time limit, and close the log."""
         if self._live:
             self._live.close()
         self._shadow.close()
         self.models.close()
         self._log.close()
+
+    def _place(self, command: SearchCommand) -> _Query:
+        """The session of a query and the queries before it; a new session in place of one with too many queries."""
+        query_id = str(uuid.uuid4())
+        if command.session_id:
+            history = self._log.history(command.session_id)
+            if len(history) < MAX_TURNS:
+                return _Query(command.session_id, query_id, history)
+        return _Query(str(uuid.uuid4()), query_id, ())
 
     def _rewrite(self, side: Loaded, command: SearchCommand, history: tuple[str, ...]) -> Rewrite:
         if command.mode is Mode.OFF:
@@ -285,9 +236,9 @@ class SearchService:
         return interleaved(self._engine, (sides[0], sides[1]), command.k, self._draw, compare=command.compare)
 
     def _present(
-        self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], shown_as: tuple[str, str] | None = None
+        self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None
     ) -> tuple[Result, ...]:
-        """Results with title, snippet and, where shown as part of (session_id, query_id), a click token."""
+        """Results with title and snippet; with a click token if they are shown for a query that is logged."""
         searched = Searched(rewrite.query, rewrite.text)
         return tuple(
             Result(
@@ -296,46 +247,46 @@ class SearchService:
                 document.title,
                 snippet(document.text, searched),
                 entry.score,
-                self._tokens.sign(ShownResult(*shown_as, entry.doc_id, rank)) if shown_as else None,
+                query and self._tokens.sign(ShownResult(query.session_id, query.query_id, entry.doc_id, rank)),
             )
             for rank, (entry, document) in enumerate(self._stored(ranking), start=1)
         )
 
     def _stored(self, ranking: Sequence[ScoredDoc]) -> list[tuple[ScoredDoc, Document]]:
-        """The ranking with its documents, without those that have been deleted since it was made."""
+        """The ranking with its documents, without those that have been deleted since the search."""
         try:
             return list(zip(ranking, self._engine.documents([entry.doc_id for entry in ranking]), strict=True))
         except UnknownDocumentError:
-            found = []
+            stored = []
             for entry in ranking:
                 with suppress(UnknownDocumentError):
-                    found.append((entry, self._engine.documents([entry.doc_id])[0]))
-            return found
+                    stored.append((entry, self._engine.documents([entry.doc_id])[0]))
+            return stored
 
     def _turn(
         self,
-        answered: tuple[str, int, tuple[str, ...]],
+        query: _Query,
         command: SearchCommand,
         rewrite: Rewrite,
+        shown: tuple[str, ...],
         attributes: Mapping[str, str | None],
     ) -> Turn:
-        """What is logged of a search, `answered` with query id, step and documents."""
-        query_id, step, shown = answered
+        """The log's record of a search, with the documents shown."""
         return Turn(
-            query_id=query_id,
-            step=step,
+            query_id=query.query_id,
+            step=len(query.history),
             query=command.query,
             rewrite=rewrite.text if rewrite.applied else None,
             shown=shown,
             clicks=(),
             time=self._clock(),
-            attributes=attributes,
+            attributes={"mode": command.mode.value, "reason": rewrite.reason.value, **attributes},
         )
 
 
-def _teams_of(found: Ranked, shown: Sequence[str]) -> Sequence[Team] | None:
-    """The teams of the documents that were shown: some may have been deleted since the list was made."""
-    if found.teams is None:
+def _teams_of(lists: Ranked, shown: Sequence[str]) -> Sequence[Team] | None:
+    """The teams of the documents shown: documents deleted since the search are not shown."""
+    if lists.teams is None:
         return None
     present = frozenset(shown)
-    return [team for entry, team in zip(found.ranking, found.teams, strict=True) if entry.doc_id in present]
+    return [team for entry, team in zip(lists.ranking, lists.teams, strict=True) if entry.doc_id in present]

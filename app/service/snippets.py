@@ -1,6 +1,6 @@
-"""The passage of a document that shows why it was found, as pieces of plain text.
+"""Snippets: the passage of a document with the most searched words, as pieces of plain text.
 
-Pieces, not markup: what a document contains can then never become markup on a page.
+A snippet has no markup, so that nothing in a document can become markup on a page: the client marks the pieces.
 """
 
 from __future__ import annotations
@@ -9,98 +9,113 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 from untilclick.search.text.analysis import term_of, terms
 
 SNIPPET_CHARACTERS = 240
-"""Length aimed at."""
+"""Length that a snippet aims at."""
 
 MAX_SCANNED_CHARACTERS = 20_000
-"""Text beyond this is not looked at."""
+"""Searched words beyond this position of a text are ignored."""
 
 TYPED_WEIGHT, ADDED_WEIGHT = 20, 10
-"""What a typed word and a word of the rewrite count when windows are compared."""
+"""Weight of a typed word, and of a word that the rewrite added, when windows are compared."""
 
 REPEATED = 10
-"""A further occurrence of a word counts this much less."""
+"""Divides the weight of every further occurrence of a word in a window."""
 
 BEGINNING = 3
-"""Every word of an index term longer than this begins with the same letters as the term; of shorter ones, such as
-"die" for "dying", the first letter is the same."""
+"""Number of first letters that the words of an index term share with a term that is longer than this. A shorter term,
+such as "die" for "dying", shares only the first letter."""
 
 MANY = 50
-"""With more beginnings to look for, it is quicker to look at every word."""
+"""With more beginnings than this it is faster to analyse every word of the text."""
 
 _WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Consecutive text of a snippet."""
 
     text: str
     hit: bool
-    """True for a word that was searched."""
+    """Whether the piece is a searched word."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
+    """A searched word in a text."""
+
     start: int
     end: int
     term: str
 
 
+class _Window(NamedTuple):
+    """A passage of a text, from the character at `start` to the one before `end`."""
+
+    start: int
+    end: int
+
+
 class Searched:
-    """The words of a search that a snippet shows."""
+    """The words of a search that snippets mark."""
 
     def __init__(self, query: str, rewritten: str) -> None:
-        """Of a query as typed, and of the rewritten query as a person reads it: the lighter words of a rewrite, which
-        it does not show, are not marked either; they would puzzle."""
+        """Take the words of a query as typed, and of the readable text of its rewrite.
+
+        That text lacks the lightest words of the rewrite: to mark words that the visitor has not seen would puzzle.
+        """
         self.weights = dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
         """Index term -> weight."""
         self._beginnings = frozenset(beginning(term) for term in self.weights)
 
     def hits(self, text: str) -> list[_Hit]:
-        """Where these words are, in order."""
+        """The searched words in a text, in their order."""
         lower = text.lower()
-        if len(self._beginnings) > MANY or len(lower) != len(text):  # or a letter whose small form is two
+        if len(self._beginnings) > MANY or len(lower) != len(text):  # a letter may have two letters in lower case
             words: Iterable[re.Match[str]] = _WORD.finditer(text)
         else:
-            starts = {start for each in self._beginnings for start in _word_starts(lower, each)}
+            starts = {start for prefix in self._beginnings for start in _word_starts(lower, prefix)}
             words = (match for start in sorted(starts) if (match := _WORD.match(text, start)))
-        terms_found = ((word, term_of(word.group())) for word in words)
-        return [_Hit(word.start(), word.end(), term) for word, term in terms_found if term in self.weights and term]
+        analysed = ((word, term_of(word.group())) for word in words)
+        return [_Hit(word.start(), word.end(), term) for word, term in analysed if term in self.weights and term]
 
 
-def _word_starts(text: str, start_of_word: str) -> Iterator[int]:
-    """Where words begin with these letters."""
-    place = text.find(start_of_word)
-    while place >= 0:
-        if not (place and text[place - 1].isalnum()):
-            yield place
-        place = text.find(start_of_word, place + 1)
+def _word_starts(text: str, prefix: str) -> Iterator[int]:
+    """The positions at which a word with this prefix begins."""
+    position = text.find(prefix)
+    while position >= 0:
+        if not (position and text[position - 1].isalnum()):
+            yield position
+        position = text.find(prefix, position + 1)
 
 
 def beginning(term: str) -> str:
-    """How all words of an index term begin."""
+    """The letters with which all words of an index term begin."""
     return term[:BEGINNING] if len(term) > BEGINNING else term[:1]
 
 
 def snippet(text: str, searched: Searched, length: int = SNIPPET_CHARACTERS) -> tuple[Piece, ...]:
-    """The window of about `length` characters with the most searched words, cut at words, white space made single.
+    """The passage of about `length` characters with the most searched words, cut at words, with single spaces.
 
-    Without a searched word it is the beginning of the text; an empty text gives no pieces.
+    Without a searched word it is the beginning of the text; an empty text has no pieces.
     """
     hits = searched.hits(text[:MAX_SCANNED_CHARACTERS])
-    start, end = _widen(text, _best_window(hits, searched.weights, length), length)
-    inside = [hit for hit in hits if start <= hit.start and hit.end <= end]
-    return _pieces(text, start, end, inside)
+    window = _widen(text, _best_window(hits, searched.weights, length), length)
+    inside = [hit for hit in hits if window.start <= hit.start and hit.end <= window.end]
+    return _merged(_pieces(text, window, inside))
 
 
-def _best_window(hits: Sequence[_Hit], weights: Mapping[str, int], length: int) -> tuple[int, int]:
-    """Start of the first and end of the last hit of the window of most weight; the earliest of equals."""
-    best, best_value = (0, 0), 0
+def _best_window(hits: Sequence[_Hit], weights: Mapping[str, int], length: int) -> _Window:
+    """The window of at most `length` characters, from one hit to another, with the most weight; the first of equals.
+
+    Two ends move over the hits; `value` is the weight of the hits between them.
+    """
+    best, best_value = _Window(0, 0), 0
     inside: Counter[str] = Counter()
     value = end = 0
     for first in hits:
@@ -110,27 +125,27 @@ def _best_window(hits: Sequence[_Hit], weights: Mapping[str, int], length: int) 
             inside[term] += 1
             end += 1
         if value > best_value:
-            best, best_value = (first.start, hits[end - 1].end), value
+            best, best_value = _Window(first.start, hits[end - 1].end), value
         if inside[first.term]:
             inside[first.term] -= 1
             value -= weights[first.term] // (REPEATED if inside[first.term] else 1)
-        else:  # a word longer than the window
+        else:  # the word is longer than a window
             end += 1
     return best
 
 
-def _widen(text: str, window: tuple[int, int], length: int) -> tuple[int, int]:
-    """Spread a window to about `length` characters around its middle, and out or in to the next word's edge."""
+def _widen(text: str, window: _Window, length: int) -> _Window:
+    """Widen a window to about `length` characters, a third of them before it, and move its ends to edges of words."""
     start, end = window
     spare = max(0, length - (end - start))
     start = max(0, start - spare // 3)
     end = min(len(text), max(end, start + length))
     start = max(0, min(start, end - length))
-    return _word_start(text, start, window[0]), _word_end(text, end, window[1])
+    return _Window(_word_start(text, start, window.start), _word_end(text, end, window.end))
 
 
 def _word_start(text: str, position: int, limit: int) -> int:
-    """Move forward to the beginning of a word, not past `limit`."""
+    """The start of the next word from a position on, but not beyond `limit`."""
     if position == 0 or text[position - 1].isspace():
         return position
     space = _SPACE.search(text, position, max(position, limit))
@@ -138,37 +153,34 @@ def _word_start(text: str, position: int, limit: int) -> int:
 
 
 def _word_end(text: str, position: int, limit: int) -> int:
-    """Move back to the end of a word, not before `limit`."""
+    """The end of the last word up to a position, but not before `limit`."""
     if position >= len(text) or text[position].isspace():
         return position
     cut = max(text.rfind(" ", limit, position), text.rfind("\n", limit, position))
     return cut if cut > limit else position
 
 
-def _pieces(text: str, start: int, end: int, hits: Sequence[_Hit]) -> tuple[Piece, ...]:
-    parts: list[tuple[str, bool]] = [("… ", False)] if text[:start].strip() else []
-    position = start
+def _pieces(text: str, window: _Window, hits: Sequence[_Hit]) -> Iterator[Piece]:
+    """The window cut at its hits, with an ellipsis at each end where the text goes on."""
+    if text[: window.start].strip():
+        yield Piece("… ", hit=False)
+    position = window.start
     for hit in hits:
-        parts += [(text[position : hit.start], False), (text[hit.start : hit.end], True)]
+        yield Piece(text[position : hit.start], hit=False)
+        yield Piece(text[hit.start : hit.end], hit=True)
         position = hit.end
-    parts.append((text[position:end], False))
-    if text[end:].strip():
-        parts.append((" …", False))
-    return _merged(parts)
+    yield Piece(text[position : window.end], hit=False)
+    if text[window.end :].strip():
+        yield Piece(" …", hit=False)
 
 
-def _merged(parts: Iterable[tuple[str, bool]]) -> tuple[Piece, ...]:
-    """Join neighbours of one kind, make white space single and trim both ends."""
-    joined: list[tuple[str, bool]] = []
-    for text, hit in parts:
-        if not text:
-            continue
-        if joined and joined[-1][1] == hit:
-            joined[-1] = (joined[-1][0] + text, hit)
-        else:
-            joined.append((text, hit))
-    pieces = [(_SPACE.sub(" ", text), hit) for text, hit in joined]
-    if pieces:
-        pieces[0] = (pieces[0][0].lstrip(), pieces[0][1])
-        pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
-    return tuple(Piece(text, hit) for text, hit in pieces if text)
+def _merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Join neighbours of one kind, reduce white space to single spaces and trim both ends."""
+    merged = [
+        Piece(_SPACE.sub(" ", "".join(piece.text for piece in neighbours)), hit)
+        for hit, neighbours in groupby((piece for piece in pieces if piece.text), key=lambda piece: piece.hit)
+    ]
+    if merged:
+        merged[0] = merged[0]._replace(text=merged[0].text.lstrip())
+        merged[-1] = merged[-1]._replace(text=merged[-1].text.rstrip())
+    return tuple(piece for piece in merged if piece.text)

@@ -12,7 +12,7 @@ from untilclick.app.http.access import Access, ServiceAccess
 from untilclick.app.http.admin import Admin
 from untilclick.app.http.model_schemas import ExperimentRequest, ExperimentsResponse, ModelsResponse, ShadowRequest
 from untilclick.app.http.problems import problem_responses
-from untilclick.app.service.service import ExperimentFigures
+from untilclick.app.service.answers import ExperimentFigures
 from untilclick.app.versions.models import NoModelFolderError, StoredModels
 from untilclick.app.versions.store import Experiment
 from untilclick.search.errors import LogError

@@ -17,7 +17,7 @@ from untilclick.app.http.schemas import (
     SearchRequest,
     SearchResponse,
 )
-from untilclick.app.service.service import SearchCommand
+from untilclick.app.service.answers import SearchCommand
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

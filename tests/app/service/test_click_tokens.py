@@ -122,7 +122,7 @@ def test_processes_that_start_together_get_one_key(tmp_path):
 
 def test_an_unusable_key_file_is_one_sentence(tmp_path):
     (tmp_path / "short").write_text("abc")
-    with pytest.raises(ClickTokenError, match="delete it"):
+    with pytest.raises(ClickTokenError, match="delete the file"):
         stored_key(tmp_path / "short")
     with pytest.raises(ClickTokenError, match="UNTILCLICK_SECRET_FILE"):
         stored_key(tmp_path)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.ranking import Mode
-from untilclick.app.service.service import MAX_TURNS, SearchCommand
+from untilclick.app.service.service import MAX_TURNS
 from untilclick.rewriter.rewrite import Reason
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
+from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.ranking import Mode
-from untilclick.app.service.service import SearchCommand
 
 from tests.app.page import DOTTED, alter, says, search, shot, titles
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from untilclick.app.http.main import create_app
+from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.ranking import Mode, takes_part
-from untilclick.app.service.service import SearchCommand
 from untilclick.app.settings.service import Settings
 from untilclick.app.versions import models as module
 from untilclick.app.versions.bounded_rewriter import RewriteLimits

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from untilclick.app.observe.metrics import Metrics
+from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.opening import open_service
-from untilclick.app.service.service import SearchCommand
 from untilclick.app.settings.service import Settings
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer

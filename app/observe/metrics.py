@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from itertools import product
 from time import perf_counter
 
@@ -51,62 +52,33 @@ class Metrics:
         """`tracing` gets a span for every request and stage; by default there are no traces."""
         self.tracing = tracing or NoTracing()
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "untilclick_requests",
-            "HTTP requests answered.",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        seconds = partial(Histogram, buckets=SECONDS, registry=self.registry)
+        self._requests = counter("untilclick_requests", "HTTP requests answered.", ("method", "route", "status"))
         for labels in FAILED_SEARCHES:
             self._requests.labels(*labels)
-        self._request_seconds = Histogram(
+        self._request_seconds = seconds(
             "untilclick_request_seconds",
             "Time from the first byte of a request to the last of its answer.",
             ("route",),
-            buckets=SECONDS,
-            registry=self.registry,
         )
-        self._stage_seconds = Histogram(
-            "untilclick_stage_seconds",
-            "Time of one part of a search.",
-            ("stage",),
-            buckets=SECONDS,
-            registry=self.registry,
+        self._stage_seconds = seconds("untilclick_stage_seconds", "Time of one part of a search.", ("stage",))
+        self._rewrites = counter(
+            "untilclick_rewrites", "Queries by the reason why they were rewritten or kept.", ("reason",)
         )
-        self._rewrites = Counter(
-            "untilclick_rewrites",
-            "Queries by the reason why they were rewritten or kept.",
-            ("reason",),
-            registry=self.registry,
+        self._clicks = counter("untilclick_clicks", "Clicks by outcome.", ("outcome",))
+        self._log_failures = counter(
+            "untilclick_log_failures", "Reads and writes of the session log that failed.", ("operation",)
         )
-        self._clicks = Counter("untilclick_clicks", "Clicks by outcome.", ("outcome",), registry=self.registry)
-        self._log_failures = Counter(
-            "untilclick_log_failures",
-            "Reads and writes of the session log that failed.",
-            ("operation",),
-            registry=self.registry,
+        self._spool_delivered = counter("untilclick_spool_delivered", "Events delivered from the spool to the log.")
+        self._spool_refused = counter("untilclick_spool_refused", "Events refused because the spool had no room.")
+        self._spool_set_aside = counter(
+            "untilclick_spool_set_aside", "Events set aside because the log can never hold them."
         )
-        self._spool_delivered = Counter(
-            "untilclick_spool_delivered", "Events delivered from the spool to the log.", registry=self.registry
-        )
-        self._spool_refused = Counter(
-            "untilclick_spool_refused", "Events refused because the spool had no room.", registry=self.registry
-        )
-        self._spool_set_aside = Counter(
-            "untilclick_spool_set_aside",
-            "Events set aside because the log can never hold them.",
-            registry=self.registry,
-        )
-        self._spool_waiting = Gauge(
-            "untilclick_spool_waiting", "Events in the spool that are not in the log yet.", registry=self.registry
-        )
-        self._spool_oldest = Gauge(
-            "untilclick_spool_oldest_seconds", "Age of the oldest event that waits.", registry=self.registry
-        )
-        self._spool_full_share = Gauge(
-            "untilclick_spool_full_share",
-            "Bytes of events that wait, as a share of the limit, 0 to 1.",
-            registry=self.registry,
+        self._spool_waiting = gauge("untilclick_spool_waiting", "Events in the spool that are not in the log yet.")
+        self._spool_oldest = gauge("untilclick_spool_oldest_seconds", "Age of the oldest event that waits.")
+        self._spool_full_share = gauge(
+            "untilclick_spool_full_share", "Bytes of events that wait, as a share of the limit, 0 to 1."
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -42,12 +42,12 @@ VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), NUMBE
 
 
 def log_turns(log: SessionLog, session_id: str, *turns: Turn, client_id: str | None = None) -> None:
-    """Have turns delivered as those of live visitors, without their clicks."""
+    """Log turns as those of live visitors, without their clicks."""
     log.append_events([LiveTurn(session_id, turn, client_id) for turn in turns], ())
 
 
 def typed(log: SessionLog, session_id: str) -> tuple[str, ...]:
-    """What was typed in a session so far."""
+    """The queries of a session so far."""
     return tuple(past.query for past in log.past_queries(session_id))
 
 

@@ -14,15 +14,15 @@ def test_the_password_of_a_server_may_stand_in_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("postgresql://me:word@db/logs?password_file=secret", "more than one password"),
         ("postgresql://me@db/logs?password_file=a&password_file=b", "more than one password"),
         ("postgresql://me@db/logs?password_file=nowhere", "nowhere cannot be read"),
     ],
 )
-def test_a_password_that_cannot_be_had_is_named_without_its_value(url, said):
-    with pytest.raises(LogError, match=said) as raised:
+def test_a_password_that_cannot_be_had_is_named_without_its_value(url, message):
+    with pytest.raises(LogError, match=message) as raised:
         parse_log_url(url)
     assert "word@" not in str(raised.value)
 

@@ -1,4 +1,4 @@
-"""Batches of live events, over SQLite and, where the marker `postgres` is selected, over PostgreSQL."""
+"""Batches of live events in SQLite, and in PostgreSQL if the marker `postgres` is selected."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_click_twice_in_one_batch_is_one(log):
 
 
 def test_clicks_are_inserted_in_the_order_of_their_ids_and_counted_in_that_of_time(log, monkeypatch):
-    """Two processes that write the same clicks then wait for each other in no circle."""
+    """Two processes that write the same clicks never wait for each other in a circle."""
     inserted = []
     execute = sa.Connection.execute
 
@@ -65,7 +65,7 @@ def test_clicks_are_inserted_in_the_order_of_their_ids_and_counted_in_that_of_ti
 
 
 def test_what_is_too_long_for_the_database_is_a_fault_of_the_record_not_of_the_server(log, log_url):
-    """Else one click on a document with a long id would be tried again for ever, and hold up all events after it."""
+    """Without this, a click on a document with a long id was tried again for ever, and held up all later events."""
     long = "".join(random.Random(0).choices(string.ascii_letters + string.digits, k=5000))
     log.append_events([live("q1")], [])
     click = Click("q1", long, 1, 5.0)
@@ -112,16 +112,16 @@ def test_nothing_is_nothing(log):
 
 
 def test_writers_at_once_neither_lose_nor_double(log, log_url):
-    """Four writers deliver the same sessions in batches of other order, each event twice."""
+    """Four writers deliver the same sessions in batches of different order, each event twice."""
     turns = [live(f"q{i:03d}", f"s{i % 7}", i // 7, float(i)) for i in range(140)]
     clicks = [Click(turn.turn.query_id, "d1", 1, 1000.0 + i) for i, turn in enumerate(turns)]
 
     def deliver(part):
-        with SessionLog.open(log_url) as mine:
+        with SessionLog.open(log_url) as connected:
             for start in range(0, len(part), 9):
                 batch = part[start : start + 9]
                 numbers = {turn.turn.query_id for turn in batch}
-                mine.append_events(batch[::-1], [click for click in clicks if click.query_id in numbers])
+                connected.append_events(batch[::-1], [click for click in clicks if click.query_id in numbers])
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(deliver, [turns[::2], turns[1::2], turns[::-3], turns]))

@@ -59,7 +59,7 @@ def test_a_log_of_the_first_schema_keeps_its_data_and_gains_the_version_column(r
 
 
 def test_migrations_fill_in_batches(raw, log_url, monkeypatch):
-    """The page size must not matter; found out with a page of one turn."""
+    """The page size must not matter, even with one turn a page."""
     from alembic.script import ScriptDirectory
 
     real = ScriptDirectory.get_revision
@@ -100,16 +100,16 @@ def test_a_failed_migration_leaves_the_older_schema(raw, log_url):
         assert "rewriter_version" not in [column["name"] for column in sa.inspect(connection).get_columns("turns")]
 
 
-def test_a_schema_made_between_two_looks_is_not_taken_for_another_programs(log_url, monkeypatch):
-    """On PostgreSQL a process that looked for the version just before another one committed the new schema saw the
-    tables just after, and refused them. Tables are now looked at only under the lock."""
+def test_a_schema_that_another_process_makes_meanwhile_is_not_taken_for_another_programs(log_url, monkeypatch):
+    """On PostgreSQL a process read the version just before another process committed the new schema, saw the tables
+    just after that, and refused them. Tables are now checked under the lock."""
     real = MigrationContext.get_current_revision
-    looks = []
+    revisions = []
 
     def late(context):
         revision = real(context)
-        looks.append(revision)
-        if len(looks) == 1:
+        revisions.append(revision)
+        if len(revisions) == 1:
             context.connection.rollback()
             SessionLog.open(log_url).close()
         return revision
@@ -117,8 +117,8 @@ def test_a_schema_made_between_two_looks_is_not_taken_for_another_programs(log_u
     monkeypatch.setattr(MigrationContext, "get_current_revision", late)
     with SessionLog.open(log_url) as log:
         assert log.stats().sessions == 0
-    assert looks[0] is None
-    assert looks[-1] == "0002"
+    assert revisions[0] is None
+    assert revisions[-1] == "0002"
 
 
 def test_opening_waits_for_a_migration_in_another_connection(raw, log_url):

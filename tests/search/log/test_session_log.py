@@ -1,4 +1,4 @@
-"""The session log over SQLite, and over PostgreSQL where the marker `postgres` is selected."""
+"""The session log in SQLite, and in PostgreSQL if the marker `postgres` is selected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visitors counted once, and those that look like programs."""
+"""Repeated clicks of a client count once, and visitors that look automated are named."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def test_a_client_counts_once_for_a_query_and_a_document():
         session("4", [(30, "moon", [("a", 3)])]),
         session("5", [(40, "moon", [("a", 3)])]),
     ]
-    assert [one.clicked for one in once_per_client(sessions)] == [("a", "b"), ("a",), ("a",), ("a",), ("a",)]
+    assert [session.clicked for session in once_per_client(sessions)] == [("a", "b"), ("a",), ("a",), ("a",), ("a",)]
     assert list(once_per_client(sessions))[1].turns[0].clicks == ()
 
 
 def test_clicking_the_same_twice_on_one_list_is_two_clicks_of_one_visit():
-    """Within one list the log itself keeps a document and rank once."""
+    """Within one list, the log itself stores a document and rank once."""
     sessions = [session("1", [(0, "moon", [("a", 3), ("a", 4)])], "ann")]
     assert next(iter(once_per_client(sessions))).clicked == ("a", "a")
 
 
 def people():
-    """Uneven pauses, reading time, and a click on something now and then."""
+    """A person: uneven pauses, time for reading, and a click now and then."""
     pauses = [7, 31, 12, 90, 18, 44, 9, 61, 25, 33, 14, 70]
     times = [sum(pauses[:i]) for i in range(len(pauses) + 1)]
     turns = [(time, f"query {i}", [("a", 4 + i)] if i % 3 == 0 else []) for i, time in enumerate(times)]
@@ -59,15 +59,15 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("reason", PROGRAMS)
 def test_programs_are_told_by_each_sign_and_people_are_not(reason):
-    found = suspects([people(), session("s", PROGRAMS[reason], "program")])
-    assert [(one.visitor, one.reasons) for one in found] == [("program", (reason,))]
+    automated = suspects([people(), session("s", PROGRAMS[reason], "program")])
+    assert [(suspect.visitor, suspect.reasons) for suspect in automated] == [("program", (reason,))]
 
 
 def test_a_visitor_is_seen_over_all_its_sessions():
     turns = PROGRAMS["a query every 30.0 s"]
     parts = [session(f"s{i}", [turn], "program") for i, turn in enumerate(turns)]
-    (found,) = suspects(parts)
-    assert (found.sessions, found.queries, found.clicks) == (12, 12, 0)
+    (suspect,) = suspects(parts)
+    assert (suspect.sessions, suspect.queries, suspect.clicks) == (12, 12, 0)
     assert suspects([session(f"s{i}", [turn]) for i, turn in enumerate(turns)]) == []
 
 
@@ -75,16 +75,16 @@ DAY_S = 86_400
 
 
 def reasons(turns):
-    return [reason for one in suspects([session("s", turns, "client")]) for reason in one.reasons]
+    return [reason for suspect in suspects([session("s", turns, "client")]) for reason in suspect.reasons]
 
 
 def test_a_page_that_is_opened_daily_is_no_programs():
-    """Clicks were counted over the whole log, so that it had only to be long."""
+    """Clicks were once counted over the whole log, so a long log made a person look automated."""
     assert reasons([(day * DAY_S + 3000 * (day % 7), "diary", [("a", 5)]) for day in range(60)]) == []
 
 
 def test_clicks_on_one_document_are_counted_by_day():
-    """The busiest day is told; 20 on one day are still a person's."""
+    """The reason names the busiest day; 20 clicks a day are still those of a person."""
     busy = [(3 * DAY_S + 60 * i + i * i, "q", [("b", 5)]) for i in range(25)]
     quiet = [(5 * DAY_S + 60 * i + i * i, "q", [("b", 5)]) for i in range(20)]
     assert reasons(quiet) == []
@@ -92,19 +92,19 @@ def test_clicks_on_one_document_are_counted_by_day():
 
 
 def test_one_nights_pause_hides_no_clock():
-    """The pauses' deviation was taken over all of them, and one long pause made it large."""
+    """The deviation was once taken over all pauses, and a single long pause made it large."""
     evening = [(i * 10.0, f"q{i}", []) for i in range(12)]
     morning = [(8 * 3600 + i * 10.0, f"r{i}", []) for i in range(12)]
     assert reasons(evening + morning) == ["a query every 10.0 s"]
 
 
 def test_who_asks_once_a_day_is_no_clock():
-    """A day between queries, give or take an hour, was called regular."""
+    """Queries a day apart, give or take an hour, once looked regular."""
     assert reasons([(day * DAY_S + 600 * (day % 5), f"q{day}", []) for day in range(30)]) == []
 
 
 def test_pauses_of_several_runs_are_not_joined():
-    """Six queries a minute apart on each of three mornings: ten pauses alike are wanted in one run."""
+    """Six queries a minute apart on each of three mornings: only ten equal pauses in one run are a clock."""
     turns = [(day * DAY_S + i * 60.0, f"q{day}{i}", []) for day in range(3) for i in range(6)]
     assert reasons(turns) == []
 
@@ -116,7 +116,7 @@ def test_the_longest_of_several_clocks_is_told():
 
 
 def test_clicks_before_their_query_say_nothing():
-    """Where the clocks of two hosts are apart, every click on the slower one looked instant."""
+    """If the clocks of two hosts differ, every click on the slower one once looked instant."""
     apart = [(i * i * 10.0, f"q{i}", [(DOCS[i % 3], -2)]) for i in range(6)]
     assert reasons(apart) == []
     fast = [(1000 + i * i * 10.0, f"r{i}", [(DOCS[i % 3], 0.1)]) for i in range(5)]

@@ -91,8 +91,8 @@ def test_a_run_cut_off_can_go_on_where_it_ended():
 @pytest.mark.parametrize("model", CLICK_MODELS)
 @pytest.mark.parametrize("behaviour", ["perfect", "navigational", "informational"])
 def test_sessions_end_at_the_first_satisfying_click_or_are_abandoned(model, behaviour):
-    """What satisfies can be seen from outside for three users: one of CM by any click, one of PBM or UBM and a
-    perfect one by any click on a relevant document."""
+    """Some users show when they are satisfied: under CM by any click; under PBM or UBM, and if they are perfect, by
+    any click on a relevant document."""
     relevance = {topic.topic_id: topic.relevance for topic in TOPICS}
     sessions = simulate(150, click_model=model, behaviour=behaviour)
     for session in sessions:

@@ -48,8 +48,8 @@ def fitted(logs):
     return {name: fit(name, logs[name]) for name in PLANTED}
 
 
-def worst(found, planted):
-    return float(np.abs(np.asarray(found) - np.asarray(planted)).max())
+def worst(estimates, planted):
+    return float(np.abs(np.asarray(estimates) - np.asarray(planted)).max())
 
 
 def test_attractiveness_is_recovered(fitted):
@@ -65,23 +65,23 @@ def test_rank_parameters_are_recovered(fitted):
     assert worst(fitted["pbm"].examination, PLANTED["pbm"].examination) < 0.02
     # After the last rank there is nothing to go on to: its continuation is not identified.
     assert worst(fitted["dcm"].continuation[:-1], PLANTED["dcm"].continuation[:-1]) < 0.02
-    for found, planted in zip(fitted["ubm"].examination, PLANTED["ubm"].examination, strict=True):
-        assert worst(found, planted) < 0.035
+    for estimates, planted in zip(fitted["ubm"].examination, PLANTED["ubm"].examination, strict=True):
+        assert worst(estimates, planted) < 0.035
 
 
 def test_satisfaction_is_recovered(fitted):
-    """Hidden, and told only by silence below a click. The least attractive item has some 2,000 clicks, a fifth of
-    them on the last rank, where they tell nothing: a standard error of about .011 for SDBN, and twice that for DBN,
-    where silence may also be lost heart. Tolerances of four and three."""
+    """Satisfaction is hidden; only the silence below a click shows it. The least attractive item has some 2,000
+    clicks, a fifth of them on the last rank, where they tell nothing: a standard error of about .011 for SDBN, and
+    twice that for DBN, whose user may also be silent after giving up. Tolerances of four and three."""
     assert worst(fitted["sdbn"].satisfaction, SATISFACTION) < 0.045
     assert worst(fitted["dbn"].satisfaction, SATISFACTION) < 0.07
     assert fitted["dbn"].continuation == pytest.approx(0.75, abs=0.02)
 
 
-@pytest.mark.parametrize("own", CLICK_MODELS)
-def test_a_models_own_perplexity_is_the_lowest_or_ties(own, logs):
+@pytest.mark.parametrize("maker", CLICK_MODELS)
+def test_a_models_own_perplexity_is_the_lowest_or_ties(maker, logs):
     """Ties within .001: SDBN is DBN with one parameter fixed, PBM is UBM with fewer contexts."""
-    log = ClickLog(logs[own].items[:20_000], logs[own].clicked[:20_000])
+    log = ClickLog(logs[maker].items[:20_000], logs[maker].clicked[:20_000])
     shown = log.items >= 0
     scores = {}
     for name in CLICK_MODELS:
@@ -92,11 +92,11 @@ def test_a_models_own_perplexity_is_the_lowest_or_ties(own, logs):
             -log_likelihood(conditional, log.clicked, shown),
         )
     for measure in (0, 1):
-        assert scores[own][measure] <= min(score[measure] for score in scores.values()) + 1e-3, scores
+        assert scores[maker][measure] <= min(score[measure] for score in scores.values()) + 1e-3, scores
 
 
 def test_the_hidden_events_below_the_last_click_by_enumeration():
-    """All ways a user of a three-document list can be satisfied or lose heart, summed up one by one."""
+    """The sum over all ways in which a user of a list of three documents can be satisfied or give up."""
     a, s, g = np.array([[0.3, 0.6, 0.5]]), np.array([[0.4, 0.2, 0.7]]), 0.8
     for pattern in itertools.product([False, True], repeat=3):
         total, examined, satisfied = 0.0, np.zeros(3), np.zeros(3)
@@ -117,9 +117,9 @@ def test_the_hidden_events_below_the_last_click_by_enumeration():
                 total += prob
                 examined[:depth] += prob
                 satisfied[depth - 1] += prob * happy
-        found = posterior_of(np.array([pattern]), np.ones((1, 3), dtype=bool), a, s, g)
-        np.testing.assert_allclose(found.examined[0], examined / total)
-        np.testing.assert_allclose(found.satisfied[0], satisfied / total)
+        posterior = posterior_of(np.array([pattern]), np.ones((1, 3), dtype=bool), a, s, g)
+        np.testing.assert_allclose(posterior.examined[0], examined / total)
+        np.testing.assert_allclose(posterior.satisfied[0], satisfied / total)
 
 
 def test_cascade_counts_by_hand():

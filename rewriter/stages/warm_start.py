@@ -137,7 +137,7 @@ def train_warm_start(
             if progress is not None:
                 progress(done, steps, value)
         policy.eval()
-        course.epoch()
+        course.validate()
         if course.stale >= config.patience:
             break
     return course.finish()

@@ -1,1 +1,1 @@
-"""Training of policies: supervised, return-weighted and by distillation; validation, weights, logs."""
+"""Training of policies: supervised, return-weighted, by distillation and by PPO; validation, best weights, logs."""

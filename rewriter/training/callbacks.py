@@ -1,4 +1,4 @@
-"""What the training stages call back: who is told of progress, and who scores a policy."""
+"""Functions that callers pass to a training: one that reports progress, one that scores a policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from untilclick.rewriter.policy.t5 import T5Policy
 
 Progress = Callable[[int, int, float], None]
-"""Called with steps done, steps in all, and the last loss (supervised stages) or mean reward (PPO)."""
+"""Called with the steps done, all steps, and the last loss (supervised stages) or mean reward (PPO)."""
 
 Validation = Callable[[T5Policy], float]
-"""Score of a policy on held-out queries, higher is better."""
+"""Score of a policy on held-out queries; higher is better."""

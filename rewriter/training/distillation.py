@@ -1,5 +1,5 @@
-"""Teaching one policy's first step to another: soft cross-entropy towards the teacher's whole distribution (Hinton,
-Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015, at temperature 1)."""
+"""Distillation: a student policy learns the first step of a teacher by soft cross-entropy towards the teacher's whole
+distribution (Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", 2015, at temperature 1)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 
 
 def divergence(student: T5Policy, teacher: T5Policy, batch: PromptBatch) -> Tensor:
-    """() mean KL(teacher || student) of the first step, in nats: the soft cross-entropy less the teacher's entropy,
-    which no training changes."""
+    """() mean KL(teacher || student) of the first step, in nats. It differs from the soft cross-entropy by the
+    teacher's entropy, which is constant, so both have the same gradient; the KL is 0 for a perfect student."""
     with torch.no_grad():
-        wanted = teacher.first_step_log_probs(batch)
-    return exact_kl(wanted, student.first_step_log_probs(batch)).mean()
+        target = teacher.first_step_log_probs(batch)  # (B, V)
+    return exact_kl(target, student.first_step_log_probs(batch)).mean()
 
 
 @torch.no_grad()
 def mean_divergence(student: T5Policy, teacher: T5Policy, prompts: Sequence[Prompt], batch_size: int) -> float:
-    """Mean KL(teacher || student) of the first step over whole prompts, in nats; 0 without prompts. Both policies are
-    on one device."""
+    """Mean KL(teacher || student) of the first step over prompts without word dropout, in nats; 0 without prompts.
+    Both policies must be on the same device."""
     student.eval()
     parts = [prompts[start : start + batch_size] for start in range(0, len(prompts), batch_size)]
     total = sum(len(part) * float(divergence(student, teacher, student.batch(part))) for part in parts)
@@ -45,8 +45,8 @@ def distil(
     validation: Validation,
     progress: Progress | None = None,
 ) -> TrainedEpochs:
-    """Train the student in place for `distil_epochs` passes; leaves the weights that validate best, those before
-    training included. Reports the mean divergence of each pass to `progress`, measured with word dropout."""
+    """Train the student in place for `distil_epochs` passes over the prompts. It ends with the weights that validate
+    best, those before training included. `progress` gets the mean divergence of each pass, with word dropout."""
     rng = np.random.default_rng(config.seed)
     groups = parameter_groups(student, config.learning_rate, config.memory_learning_rate)
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
@@ -59,5 +59,5 @@ def distil(
             losses.append(descend(divergence(student, teacher, batch), student, optimizer, config.max_grad_norm))
         if progress is not None:
             progress(epoch, config.ilql.distil_epochs, float(np.mean(losses)))
-        course.epoch()
+        course.validate()
     return course.finish()

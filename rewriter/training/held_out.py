@@ -1,7 +1,7 @@
-"""The part of a log that is kept back: what a stage stops by, and what its blend is chosen on.
+"""The held-out part of a log, on which a stage stops its training and chooses its blend.
 
-Every stage that reads a log keeps back the same needs, so that none of them is chosen on what an earlier one learned
-from. How a policy is scored there is `validation.py`'s; how sessions are parted is `data/logged_queries.py`'s.
+Every stage that reads a log holds out the same needs, so that no stage is chosen on queries that an earlier stage
+learned from. `validation.py` scores a policy on them; `data/logged_queries.py` splits the sessions.
 """
 
 from __future__ import annotations
@@ -31,21 +31,23 @@ TRIAL_BLENDS = tuple(
     BlendSettings(original=original, feedback=0.1, rewrite=rewrite, expansion_terms=60)
     for original, rewrite in ((0.3, 0.6), (0.5, 0.4), (0.7, 0.2), (0.8, 0.1))
 )
-"""In which epochs are compared while no blend has been chosen yet; corpora differ in how much of a rewrite helps."""
+"""Blends in which epochs are compared as long as none has been chosen. There are several, since corpora differ in how
+much of a rewrite helps."""
 VALIDATION_SHARE = 0.1
-"""Share of the log's needs kept back."""
+"""Share of the log's needs that is held out."""
 LATER_SHARE = 0.5
-"""Later queries of sessions used at most, as a share of the number of first queries. They are many, much alike, and
-less often real: a blend chosen on all of them is too cautious for the first."""
+"""Largest number of later queries of sessions, as a share of the number of first queries. Later queries are many,
+alike and less realistic; a blend chosen on all of them is too cautious for first queries."""
 
 
 def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
-    """Inputs with the grades of simulated users' topics, or with clicks where no session names a topic."""
+    """Queries to train on: with the grades of simulated users' topics, or with clicks if no session names a topic."""
     return simulated_queries(sessions, opened.collection.all_topics) or clicked_queries(sessions)
 
 
 def held_out_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
-    """Inputs with the grades of simulated users' topics, or with clicks per look where no session names a topic."""
+    """Queries to validate on: with the grades of simulated users' topics, or with clicks per look if no session names
+    a topic."""
     return simulated_queries(sessions, opened.collection.all_topics) or rated_queries(sessions)
 
 
@@ -56,7 +58,7 @@ def open_validation(
     language: Language,
     harm_limit: float | None = None,
 ) -> ValidationSet:
-    """The validation set of held-out queries. Raises DataError when none of them has a relevant document."""
+    """The validation set of held-out queries. Raises DataError if none of them has a relevant document."""
     relevant = [query for query in queries if query.relevance]
     mixed = mostly_first(relevant, LATER_SHARE, rounding=math.ceil)
     validation = validation_set(opened, mixed, scorer, language, harm_limit)
@@ -73,8 +75,8 @@ def validation_set(
     harm_limit: float | None = None,
     limit: int | None = None,
 ) -> ValidationSet:
-    """The queries with a relevant document, first queries of sessions before later ones, at most `limit` of them, or
-    as many as the language allows. Unknown words are corrected if the original queries then have the better mean."""
+    """The queries with a relevant document, first queries of sessions before later ones, at most `limit` of them, by
+    default as many as the language allows. Unknown words are corrected if that raises the mean of the originals."""
     ordered = sorted(queries, key=lambda query: len(query.request.history))
     chosen = [query for query in ordered if query.relevance][: language.validation_limit if limit is None else limit]
     prompts = [language.prompt(query.request, opened.spelling) for query in chosen]
@@ -92,13 +94,13 @@ def validation_set(
 
 
 def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> float:
-    """nDCG@10 on the validation queries in the best of some blends, at the best sharpness of the grid."""
+    """Mean nDCG@10 of the validation queries in the best of these blends at the best sharpness of the grid."""
     sharpened = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS for blend in blends]
     return validation.best_score(read, sharpened)
 
 
 def never_worse(validation: ValidationSet, read: NextTermLogits, blend: BlendSettings) -> BlendChoice:
-    """The blend chosen anew, or the earlier one where the grid finds nothing better."""
+    """The best blend of the grid, or the earlier `blend` without its gate if that scores higher."""
     choice = validation.choose_blend(read)
     ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
     earlier = validation.score(read, ungated)

@@ -1,4 +1,4 @@
-"""Metrics of a training run: one JSON object a round in `metrics.jsonl`, the same numbers to TensorBoard.
+"""Metrics of a training run: one JSON object per round in `metrics.jsonl`, and the same numbers for TensorBoard.
 
 `docs/training.md` explains every number in one sentence.
 """
@@ -15,18 +15,18 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 class TrainingLog:
-    """Appends to the metrics of a folder; rounds after `resume_at` from an earlier, interrupted run are dropped."""
+    """Appends metrics to the files of a folder."""
 
     def __init__(self, folder: Path, resume_at: int = 0) -> None:
+        """Rounds of an earlier, interrupted run are kept up to round `resume_at`; later ones are dropped."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.jsonl"
-        kept = _lines_until(path, resume_at)
-        path.write_text("".join(kept), encoding="utf-8")
+        path.write_text("".join(_lines_until(path, resume_at)), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_at + 1)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Log one round; a number that is none (the explained variance of equal returns) becomes null."""
+        """Log one round. NaN, such as the explained variance of equal returns, becomes null in the JSON."""
         row = {name: value if isfinite(value) else None for name, value in metrics.items()}
         self._file.write(json.dumps({"step": step, **row}) + "\n")
         self._file.flush()
@@ -34,7 +34,7 @@ class TrainingLog:
             self._board.add_scalar(name, value, step)
 
     def __enter__(self) -> TrainingLog:
-        """Nothing to open."""
+        """The log; its files are open already."""
         return self
 
     def __exit__(
@@ -46,6 +46,7 @@ class TrainingLog:
 
 
 def _lines_until(path: Path, step: int) -> list[str]:
+    """The lines up to a round; a line that was cut off while it was written is dropped."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8") as lines:

@@ -1,4 +1,4 @@
-"""One optimiser step with its schedule, shared by all supervised training."""
+"""The optimiser step and the learning-rate schedule of all supervised training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 
 class LinearWarmupDecay:
-    """Learning rate: up over `warmup` steps, then down linearly to `floor` of the peak at `total` steps."""
+    """A learning rate that rises linearly over `warmup` steps and falls linearly to `floor` of its peak at step
+    `total`."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, warmup: int, total: int, floor: float) -> None:
         def factor(step: int) -> float:
@@ -21,7 +22,7 @@ class LinearWarmupDecay:
 
 
 def descend(loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, max_grad_norm: float = 1.0) -> float:
-    """One optimiser step with gradient clipping; returns the loss as a number."""
+    """Take one optimiser step on a loss () with gradients clipped at `max_grad_norm`; returns the loss."""
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)

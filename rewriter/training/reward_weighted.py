@@ -1,10 +1,11 @@
-"""Return-weighted regression on logged actions: cross-entropy, each action weighted by what came of it.
+"""Return-weighted regression: cross-entropy on logged actions, each weighted by the return that it led to.
 
-With weights that are the returns this is Peters & Schaal, "Reinforcement learning by reward-weighted regression for
-operational space control", ICML 2007 (returns, never negative, as an improper distribution over what was done), known
-for language models as reward-weighted fine-tuning; with exp(advantage / temperature) it is the policy step of Peng,
-Kumar, Zhang & Levine, "Advantage-Weighted Regression", 2019, algorithm 1. A weight never turns negative, so nothing
-is unlearned that nobody tried; the KL to the starting policy keeps the rest where it is.
+With the returns as weights this is Peters & Schaal, "Reinforcement learning by reward-weighted regression for
+operational space control", ICML 2007 (returns that are never negative count as an improper distribution over the
+actions), known for language models as reward-weighted fine-tuning. With exp(advantage / temperature) it is the policy
+step of Peng, Kumar, Zhang & Levine, "Advantage-Weighted Regression", 2019, algorithm 1. Weights are never negative,
+so no action is pushed down that the log does not hold; the KL to the starting policy keeps the rest of the
+distribution where it was.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
 from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 
 WARMUP_STEPS = 40
-"""Steps over which the learning rate rises; a tenth of all where there are fewer than 400."""
+"""Steps over which the learning rate rises; a tenth of all steps if there are fewer than 400."""
 
 
 class WeightedAction(NamedTuple):
@@ -39,42 +40,46 @@ class WeightedAction(NamedTuple):
 
     action: LoggedAction
     weight: float
-    """Positive; the mean over all times that such an action was taken is 1."""
+    """Positive. The mean over all actions, each counted as often as it was taken, is 1."""
 
 
 def weigh(actions: Sequence[LoggedAction], config: OfflineConfig) -> list[WeightedAction]:
-    """The actions that have a weight, scaled to mean 1 so that they leave the learning rate alone. With `return`,
-    what never came to a click has none, and a log without clicks gives an empty list."""
+    """The actions with a positive weight. Weights are scaled to mean 1, so that they do not change the effective
+    learning rate. With the weighting `return`, actions that never led to a click drop out, and a log without clicks
+    gives an empty list."""
     if config.rwft.weighting == "return":
-        raw = np.array([one.mean_return for one in actions])
+        raw_weights = np.array([action.mean_return for action in actions])
     else:
         values = prompt_values(actions)
-        advantages = np.array([one.mean_return - values[one.prompt] for one in actions])
-        raw = np.minimum(np.exp(advantages / config.rwft.temperature), config.rwft.max_weight)
-    kept = [(one, float(weight)) for one, weight in zip(actions, raw, strict=True) if weight > 0]
-    times = sum(one.count for one, _ in kept)
-    total = sum(one.count * weight for one, weight in kept)
-    return [WeightedAction(one, weight * times / total) for one, weight in kept]
+        advantages = np.array([action.mean_return - values[action.prompt] for action in actions])
+        raw_weights = np.minimum(np.exp(advantages / config.rwft.temperature), config.rwft.max_weight)
+    positive = [(action, float(weight)) for action, weight in zip(actions, raw_weights, strict=True) if weight > 0]
+    times = sum(action.count for action, _ in positive)
+    total = sum(action.count * weight for action, weight in positive)
+    return [WeightedAction(action, weight * times / total) for action, weight in positive]
 
 
 def as_rollouts(policy: T5Policy, batch: PromptBatch, actions: Sequence[LoggedAction], length: int) -> Rollouts:
-    """One logged sequence for each prompt, in the form of drawn ones: `rollout.score` can tell their probability.
+    """One logged sequence for each prompt in the form of drawn ones, so that `sampling.score` gives its probability.
 
-    Decoding in parallel chooses here among the whole vocabulary, of which the service reads the distribution;
-    autoregressive decoding among the first step's best terms and those of the action, with the end token after an
-    action shorter than `length`. `log_probs` and `values` are 0: nobody knows how likely people were to type this.
+    With parallel decoding the candidates are the whole vocabulary, since the service reads the whole first
+    distribution. With autoregressive decoding they are the best terms of the first step and the terms of the action,
+    and an action shorter than `length` ends with the end token. `log_probs` and `values` are 0: the probability that
+    people would type this is unknown, and the loss does not use it.
     """
     ends = policy.decoding == "autoregressive"
-    sequences = [(*one.terms, *([EOS_ID] if ends and len(one.terms) < length else [])) for one in actions]
+    sequences = [(*action.terms, *([EOS_ID] if ends and len(action.terms) < length else [])) for action in actions]
     width = max(len(sequence) for sequence in sequences)
-    ids = torch.tensor([(*one, *[PAD_ID] * (width - len(one))) for one in sequences], device=batch.input_ids.device)
-    mask = ids != PAD_ID
+    padded = [(*sequence, *[PAD_ID] * (width - len(sequence))) for sequence in sequences]
+    ids = torch.tensor(padded, device=batch.input_ids.device)  # (B, T)
+    mask = ids != PAD_ID  # (B, T)
     zeros = torch.zeros(ids.shape, device=ids.device)
-    return Rollouts(ids, mask, zeros, zeros, _choices(policy, batch, ids) if ends else _all_terms(policy, ids))
+    candidates = _best_candidates(policy, batch, ids) if ends else _all_tokens(policy, ids)  # (B, C)
+    return Rollouts(ids, mask, zeros, zeros, candidates)
 
 
 def warmup_steps(steps: int) -> int:
-    """Steps of warm-up of a training of so many steps."""
+    """Number of warm-up steps in a training of `steps` steps, at least 1."""
     return max(1, min(WARMUP_STEPS, steps // 10))
 
 
@@ -85,25 +90,25 @@ def train_reward_weighted(
     validation: Validation,
     progress: Progress | None = None,
 ) -> TrainedEpochs:
-    """Train in place; leaves the weights of the epoch that validates best. There is no dropout, as in PPO, because
-    the KL would measure it."""
+    """Train in place; the policy ends with the weights of the epoch that validates best. There is no dropout, as in
+    PPO, because the KL to the starting policy would include its noise."""
     rng = np.random.default_rng(config.seed)
     reference = copy.deepcopy(policy.eval()).requires_grad_(False)
     groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
     steps = config.epochs * -(-len(actions) // config.batch_size)
     schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
-    lengths = [len(one.action.prompt.ids) for one in actions]
-    course, done = EpochValidation(policy, validation), 0
+    lengths = [len(weighted.action.prompt.ids) for weighted in actions]
+    course, step = EpochValidation(policy, validation), 0
     for _ in range(config.epochs):
         for rows in length_batches(lengths, config.batch_size, rng):
             loss = weighted_loss(policy, reference, [actions[row] for row in rows], config, rng)
-            value = descend(loss, policy, optimizer, config.max_grad_norm)
+            loss_value = descend(loss, policy, optimizer, config.max_grad_norm)
             schedule.step()
-            done += 1
+            step += 1
             if progress is not None:
-                progress(done, steps, value)
-        course.epoch()
+                progress(step, steps, loss_value)
+        course.validate()
         if course.stale >= config.rwft.patience:
             break
     return course.finish()
@@ -116,33 +121,34 @@ def weighted_loss(
     config: OfflineConfig,
     rng: np.random.Generator,
 ) -> Tensor:
-    """() sum over actions of count x weight x -log pi(action | prompt), divided by the sum of counts, in nats, plus
-    `kl_coef` times the exact KL(policy || reference) of the next term, mean over the steps taken."""
-    actions = [one.action for one in batch]
-    seen = [drop_words(one.prompt, config.word_dropout, rng) for one in actions]
-    prompts = policy.batch(seen)
+    """() the sum over actions of count x weight x -log pi(action | prompt) divided by the sum of counts, in nats,
+    plus `kl_coef` times the exact KL(policy || reference) of the next term, averaged over the steps taken."""
+    actions = [weighted.action for weighted in batch]
+    prompts = policy.batch([drop_words(action.prompt, config.word_dropout, rng) for action in actions])
     rollouts = as_rollouts(policy, prompts, actions, config.terms)
     scores = score(policy, prompts, rollouts)
     with torch.no_grad():
-        before = score(reference, prompts, rollouts).next_token()
-    counts = torch.tensor([float(one.count) for one in actions], device=policy.device)
-    weights = torch.tensor([one.weight for one in batch], device=policy.device)
-    log_probs = (scores.log_probs * rollouts.mask).sum(1)
-    loss = -(counts * weights * log_probs).sum() / counts.sum()
-    return loss + config.rwft.kl_coef * masked_mean(exact_kl(scores.next_token(), before), scores.steps)
+        reference_distributions = score(reference, prompts, rollouts).next_token()  # (M, K)
+    counts = torch.tensor([float(action.count) for action in actions], device=policy.device)  # (B,)
+    weights = torch.tensor([weighted.weight for weighted in batch], device=policy.device)  # (B,)
+    log_probs = (scores.log_probs * rollouts.mask).sum(1)  # (B,) of whole actions
+    # An action is taken once per batch, however often it is in the log: its count is a weight.
+    loss = -(counts * weights * log_probs).sum() / counts.sum()  # ()
+    kl = masked_mean(exact_kl(scores.next_token(), reference_distributions), scores.steps)  # ()
+    return loss + config.rwft.kl_coef * kl
 
 
-def _all_terms(policy: T5Policy, ids: Tensor) -> Tensor:
-    """(B, V) every token; banned ones have probability 0 and take part in nothing."""
+def _all_tokens(policy: T5Policy, ids: Tensor) -> Tensor:
+    """(B, V) every token. Banned tokens are included: they have probability 0 and change nothing."""
     return torch.arange(policy.vocabulary_size, device=ids.device).expand(ids.shape[0], -1)
 
 
 @torch.no_grad()
-def _choices(policy: T5Policy, batch: PromptBatch, ids: Tensor) -> Tensor:
-    """(B, C + 1) the terms of each sequence, then the policy's best, the end token last."""
-    preferred = policy.first_step_log_probs(batch).masked_fill(batch.banned, -torch.inf)
-    preferred = preferred.scatter(1, ids, torch.inf)
-    preferred[:, [PAD_ID, EOS_ID]] = -torch.inf
-    allowed = int((~torch.isneginf(preferred)).sum(1).min())
-    best = preferred.topk(min(max(policy.candidates, ids.shape[1]), allowed), dim=-1).indices
+def _best_candidates(policy: T5Policy, batch: PromptBatch, ids: Tensor) -> Tensor:
+    """(B, C + 1) the terms of each sequence (B, T), then the policy's best terms, the end token last."""
+    preference = policy.first_step_log_probs(batch).masked_fill(batch.banned, -torch.inf)  # (B, V)
+    preference = preference.scatter(1, ids, torch.inf)  # the action's own terms come first
+    preference[:, [PAD_ID, EOS_ID]] = -torch.inf  # the end token is appended below
+    allowed = int((~torch.isneginf(preference)).sum(1).min())  # a row with many banned terms has fewer
+    best = preference.topk(min(max(policy.candidates, ids.shape[1]), allowed), dim=-1).indices  # (B, C)
     return torch.cat([best, torch.full_like(best[:, :1], EOS_ID)], dim=1)

@@ -78,8 +78,8 @@ class EpochValidation:
         """Epochs since the best."""
         return self._best.stale
 
-    def epoch(self) -> None:
-        """Validate the weights after one more epoch."""
+    def validate(self) -> None:
+        """Validate the weights after an epoch."""
         score = self._validation(self._policy)
         self._best.keep(self._policy, score, len(self._scores))
         self._scores.append(score)

@@ -24,7 +24,7 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
 )
 from untilclick.rewriter.training.held_out import validation_set
-from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, ValidationSet
+from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, Candidate, ValidationSet
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Topic
 
@@ -150,7 +150,7 @@ def test_weights_follow_the_gap_where_that_pays(policy, scorer):
     steer(policy, scorer, topics, lambda topic: elsewhere.get(topic.topic_id) or decisive(topic))
     validation = validation_of(scorer, topics)
     gaps = np.where(np.arange(len(topics)) % 2 == 0, 0.6, 0.0).astype(np.float32)
-    validation._typed_alone = validation._typed_alone._replace(gaps=gaps)
+    validation._without_context = validation._without_context._replace(gaps=gaps)
     choice = validation.choose_blend(PolicyLogits(policy))
     assert choice.settings.full_gap > 0
     always = replace(choice.settings, full_gap=0.0)
@@ -184,7 +184,7 @@ def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
     validation = validation_of(scorer, toy_topics()[::4])
     read = PolicyLogits(policy)
     default = validation._ndcg(
-        validation._blend(validation._expansions(read(validation._prompts), COLD_START)[0], COLD_START)
+        validation._blend(validation._expansions(read(validation._prompts), COLD_START).scores, COLD_START)
     )
     lucky, sure = default.copy(), default + 0.1 * (1 + np.arange(len(default)))
     lucky[0] += 0.1
@@ -195,7 +195,7 @@ def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(validation, "_blend", lambda _, blend: blend)
             patched.setattr(validation, "_ndcg", lambda blend, scores=scores: scores[blend.original])
-            assert validation._unless_by_chance(other, read(validation._prompts))[0] == expected
+            assert validation._unless_by_chance(other, read(validation._prompts)).settings == expected
 
 
 def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():
@@ -212,7 +212,7 @@ def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
     harmful = original.copy()
     harmful[2:] += 0.1
     harmful[:2] -= 0.5
-    choice = validation._with_gate(BlendSettings(), harmful, confidence)
+    choice = validation._with_gate(Candidate(BlendSettings(), harmful, confidence))
     assert confidence[1] < choice.settings.min_confidence <= confidence[2]
     assert choice.ndcg == pytest.approx(float(original.mean()) + 0.08)
 
@@ -220,12 +220,15 @@ def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
 def test_the_gate_stays_open_where_it_brings_nothing(scorer):
     validation = validation_of(scorer, toy_topics()[:10])
     better = validation._original_ndcg + 0.1
-    choice = validation._with_gate(BlendSettings(), better, np.linspace(0, 1, 10))
+    choice = validation._with_gate(Candidate(BlendSettings(), better, np.linspace(0, 1, 10)))
     assert choice.settings.min_confidence == 0.0
     assert choice.ndcg == pytest.approx(float(better.mean()))
     barely = validation._original_ndcg.copy()
     barely[0] -= GATE_MARGIN
-    assert validation._with_gate(BlendSettings(), barely, np.linspace(0, 1, 10)).settings.min_confidence == 0.0
+    assert (
+        validation._with_gate(Candidate(BlendSettings(), barely, np.linspace(0, 1, 10))).settings.min_confidence
+        == 0.0
+    )
 
 
 def test_without_queries_there_are_the_defaults(policy, scorer):

@@ -46,10 +46,10 @@ def test_the_best_epoch_is_left_whatever_came_after_it(bench):
     scores = iter([0.1, 0.4, 0.3])
     course = EpochValidation(policy, lambda _: next(scores))
     shaken(policy, seed=1)
-    course.epoch()
+    course.validate()
     best = copy.deepcopy(policy.state_dict())
     shaken(policy, seed=2)
-    course.epoch()
+    course.validate()
     assert course.stale == 1
     trained = course.finish()
     assert trained == TrainedEpochs(1, (0.1, 0.4, 0.3))

@@ -1,1 +1,1 @@
-"""Events on their way to the session log: spooled to disk first, then delivered to the database."""
+"""Events on their way to the session log: first into a file on the local disk, then into the database."""

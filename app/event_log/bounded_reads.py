@@ -1,8 +1,9 @@
-"""Reading a database that may be slow, within a time budget.
+"""Reads of a database that may hang, within a time budget.
 
-A read that is over its budget cannot be stopped. It goes on in a thread of its own, and while as many as allowed are
-stuck, further ones wait for a place no longer than their budget. The threads are daemons, which a pool's are not: a
-service must be able to end while its database hangs.
+A read cannot be stopped. If it exceeds its budget, its caller gets LogAwayError and the read continues in a thread of
+its own. At most so many reads run at a time: while all of them hang, a further read waits for one to end, within its
+own budget. The threads are daemons, so that a service can end while its database hangs; the threads of a
+`ThreadPoolExecutor` would keep it from ending.
 """
 
 from __future__ import annotations
@@ -20,31 +21,31 @@ T = TypeVar("T")
 
 
 class BoundedReads:
-    """At most so many reads at once, each within the time that its caller can wait."""
+    """Runs a limited number of reads at a time, each within the budget of its caller."""
 
     def __init__(self, at_once: int) -> None:
         self._places = Semaphore(at_once)
 
     def read(self, act: Callable[[], T], seconds: float) -> T:
-        """What `act` returns or raises. Raises LogAwayError after `seconds`."""
+        """Call `act` and return what it returns, or raise what it raises. Raises LogAwayError after `seconds`."""
         deadline = monotonic() + seconds
         if not self._places.acquire(timeout=seconds):
-            raise LogAwayError(f"All reads of the session log hang, none ended within {seconds:g} s.")
+            raise LogAwayError(f"All reads of the session log hang; none of them ended within {seconds:g} s.")
         future: Future[T] = Future()
         try:
             Thread(target=self._run, args=(act, future), name="log-read", daemon=True).start()
-        except RuntimeError as error:  # no more threads
+        except RuntimeError as error:  # the system has no more threads
             self._places.release()
             raise LogAwayError(f"The session log cannot be read: {error}.") from error
         try:
             return future.result(max(0.0, deadline - monotonic()))
         except FutureTimeoutError:
-            raise LogAwayError(f"it took longer than {seconds:g} s") from None
+            raise LogAwayError(f"Reading the session log took longer than {seconds:g} s.") from None
 
     def _run(self, act: Callable[[], T], future: Future[T]) -> None:
         try:
             future.set_result(act())
-        except BaseException as error:  # whatever it is, it is the caller's
+        except BaseException as error:  # the caller raises it
             future.set_exception(error)
         finally:
             self._places.release()

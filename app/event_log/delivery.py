@@ -25,7 +25,7 @@ from time import monotonic
 
 from untilclick.app.event_log.events import Event as SpooledEvent
 from untilclick.app.event_log.events import decode
-from untilclick.app.event_log.reconnecting_log import LateLog
+from untilclick.app.event_log.reconnecting_log import ReconnectingLog
 from untilclick.app.event_log.spool import Entry, SpoolError, SpoolFile
 from untilclick.app.event_log.spool_folder import Spool
 from untilclick.app.observe.metrics import ClickOutcome, Metrics
@@ -39,22 +39,22 @@ BATCH = 200
 """Events per transaction."""
 
 LINGER_S = 0.1
-"""How long the first event waits for others, to be written with them: a transaction costs more than an event."""
+"""Seconds that the first event waits for others, to share a transaction: it costs more than an event."""
 
 LOOK_AGAIN_S = 1.0
-"""Seconds until the first of the looks at events that stay in the spool."""
+"""Seconds until the next look after an event had to stay in the spool. A look reads the files from the start."""
 
 MAX_LOOK_AGAIN_S = 60.0
-"""The longest wait between two looks; each wait is twice the one before."""
+"""The longest wait between two looks in seconds; each wait is twice the one before."""
 
 ADOPT_S = 5.0
-"""Seconds between two searches for files of processes that ended."""
+"""Seconds after which files of ended processes are searched again."""
 
 MAX_WAIT_S = 5.0
-"""The longest wait between two tries while the database fails."""
+"""The longest wait between two tries in seconds, while the database fails."""
 
 SLOW_S = 2.0
-"""A try that takes longer counts as failing."""
+"""A try that takes more seconds counts as failing."""
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class _Progress:
     newest: int = 0
     """Id of the last event that any look has reached."""
     delivered: set[int] = field(default_factory=set)
-    """Ids of events that are done with and could not be removed."""
+    """Ids of events that are delivered or set aside, and could not be removed."""
     faulty: bool = False
     """Whether the file failed since the present look began."""
     failing: bool = False
@@ -74,10 +74,10 @@ class _Progress:
 
 
 class Delivery:
-    """Delivers until it is closed."""
+    """Delivers the events of a spool in a thread of its own, until it is closed."""
 
     def __init__(
-        self, spool: Spool, log: LateLog, metrics: Metrics, patience_s: float, clock: Callable[[], float]
+        self, spool: Spool, log: ReconnectingLog, metrics: Metrics, patience_s: float, clock: Callable[[], float]
     ) -> None:
         """Start the thread. A click that is older than `patience_s` by `clock` no longer waits for its query."""
         self._spool = spool
@@ -100,7 +100,7 @@ class Delivery:
 
     @property
     def failing(self) -> bool:
-        """Whether the last try failed, the present one takes long, or a file of the spool fails."""
+        """Whether the last try to write failed, the present one takes long, or a file of the spool fails."""
         since = self._trying_since
         slow = since is not None and monotonic() - since > SLOW_S
         return self._failures > 0 or slow or any(progress.failing for progress in self._progress.values())
@@ -110,9 +110,9 @@ class Delivery:
         self._wake.set()
 
     def drain(self, seconds: float, *, patient: bool = True) -> bool:
-        """Wait until every event is delivered or was tried once more; return whether that took less than `seconds`.
+        """Wait until every event is delivered; False if that takes longer than `seconds`.
 
-        Clicks that wait for their query, and events that cannot be removed, stay. Without `patient`, also return when
+        Clicks that wait for their query are tried once more, and may stay. Without `patient`, the wait also ends when
         the delivery fails.
         """
         self._looked, self._look_at = False, 0.0
@@ -126,7 +126,7 @@ class Delivery:
             self._hurry.clear()
 
     def close(self, seconds: float) -> bool:
-        """Drain, and end the thread; False if it hangs in the database and is left behind."""
+        """Drain for at most `seconds`, and end the thread; False if it hangs in the database and is left behind."""
         if not self.drain(seconds) and self._spool.waiting:
             _log.warning("%d events stay in the spool until the next start", self._spool.waiting)
         self._stop.set()
@@ -146,8 +146,10 @@ class Delivery:
             more = False
             try:
                 more = self._pass()
-            except Exception as error:  # whatever it is: if this thread ended, no event would be delivered any more
+            except LogError as error:
                 self._database_failed(error)
+            except Exception:  # if this thread ended, no event would be delivered any more
+                _log.exception("Delivery failed; it goes on")
             with self._passed:
                 self._passed.notify_all()
             if self._failures:
@@ -155,6 +157,11 @@ class Delivery:
             elif not more:
                 self._wake.wait(LOOK_AGAIN_S)
                 self._hurry.wait(LINGER_S)
+
+    def _database_failed(self, error: LogError) -> None:
+        self._failures += 1
+        self._metrics.log_failure("deliver")
+        _log.warning("The session log cannot be written (try %d), events wait: %s", self._failures, error)
 
     def _pass(self) -> bool:
         """Deliver one batch of every file; return whether there may be more."""
@@ -188,7 +195,7 @@ class Delivery:
 
     @contextmanager
     def _guarded(self, file: SpoolFile) -> Iterator[None]:
-        """Count a failure of the file, log the first of a row, and go on; a failure of the session log is raised."""
+        """Count a failure of the file, log the first in a row, and go on. A failure of the session log is raised."""
         try:
             yield
         except LogError:
@@ -259,16 +266,8 @@ class Delivery:
         self._failures = 0
         return written
 
-    def _database_failed(self, error: Exception) -> None:
-        self._failures += 1
-        self._metrics.log_failure("deliver")
-        unforeseen = None if isinstance(error, LogError) else error
-        _log.warning(
-            "The session log cannot be written (try %d), events wait: %s", self._failures, error, exc_info=unforeseen
-        )
-
     def _settle(self, file: SpoolFile, events: Mapping[Entry, SpooledEvent], written: Written) -> None:
-        """Remove what is written; a click without its query stays, or is set aside if it has waited too long."""
+        """Remove the written events. A click without its query stays; if it has waited too long, it is set aside."""
         early = set(written.early_clicks)
         delivered = []
         for entry, event in events.items():

@@ -1,9 +1,21 @@
 """The session log as the service uses it: no request waits for the database, and no event that was taken is lost.
 
-Queries and clicks are on the disk of the host (`spool.py`) before they are answered, and in the database soon after
-(`delivery.py`). What a session asked before is read from the database within a small budget, together with what this
-process remembers (`recent_sessions.py`), since the database may lag or be away. What fails is logged and counted here
-and in `delivery.py`, and raised only where figures of the log are asked for.
+How an event travels:
+
+ 1. A search or an accepted click becomes an event, a `LiveTurn` or a `Click`.
+ 2. `EventLog` remembers the query of a search (`recent_sessions.py`) and hands the event to `Spool.append`.
+ 3. The spool encodes it as JSON (`events.py`), and refuses it if as many bytes wait as may wait.
+ 4. `SpoolFile.append` writes it into the process's own file, together with the events of other threads, and syncs.
+ 5. The request is answered. From now on the event outlives the process and a power failure of the machine.
+ 6. The thread of `Delivery` reads a batch of events from the file and decodes them.
+ 7. It writes the batch into the session log in one transaction. If that fails, it waits and goes back to line 6.
+ 8. The log skips every event whose id it has: an event that comes twice changes nothing.
+ 9. The thread removes the batch from the file. A click stays as long as its query is not in the log.
+10. If the process ends anywhere between, the next process that takes the file continues at line 6.
+
+An event that the log can never hold goes to the file `set-aside.jsonl`. What a session asked before is read from the
+database within a small budget and merged with what this process remembers, since the database may lag or be away.
+Failures are logged and counted here and in `delivery.py`; only a request for figures of the log raises them.
 """
 
 from __future__ import annotations
@@ -20,7 +32,7 @@ from untilclick.app.event_log.bounded_reads import BoundedReads
 from untilclick.app.event_log.delivery import Delivery
 from untilclick.app.event_log.events import Event
 from untilclick.app.event_log.recent_sessions import RecentSessions, merged
-from untilclick.app.event_log.reconnecting_log import LateLog
+from untilclick.app.event_log.reconnecting_log import ReconnectingLog
 from untilclick.app.event_log.spool import SpoolError
 from untilclick.app.event_log.spool_folder import Spool
 from untilclick.app.observe.metrics import ClickOutcome, Metrics
@@ -36,42 +48,48 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 READS_AT_ONCE = 4
+"""Reads of histories that may run, or hang, at the same time."""
+
 STATS_S = 5.0
-"""How long figures may take; ANSWERS_S while the log is failing, for they take a place from searches."""
+"""Seconds that figures of the log may take; ANSWERS_S while the log fails."""
 
 ANSWERS_S = 1.0
-"""How long the question whether the log answers may take."""
+"""Seconds that the check whether the log answers may take."""
 
 PAUSE_S = 1.0
-"""For how long the database is not asked for histories after FAILURES times in a row it was too slow or failed."""
+"""Seconds without reads of histories, after FAILURES reads in a row that failed or were too slow."""
 
 FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class LogLimits:
-    """What the log is granted."""
+    """Bytes and times that the log may use."""
 
     max_spool_bytes: int = 268_435_456
+    """Bytes of events that may wait in the spool; further events are refused."""
     history_budget_ms: float = 25.0
+    """Milliseconds that reading the earlier queries of a session may take."""
     drain_s: float = 5.0
+    """Seconds that `close` delivers waiting events."""
     click_patience_s: float = 86_400.0
+    """Seconds after which a click whose query is not in the log is set aside."""
     fresh_s: float = 1.0
-    """How long figures wait for events that are on their way."""
+    """Seconds that figures wait for events on their way."""
 
 
-class SoftLog:
-    """A session log whose failures are counted instead of raised, except where figures of the log are asked for."""
+class EventLog:
+    """A session log that counts its failures instead of raising them; only figures of the log raise LogError."""
 
     def __init__(
         self,
-        log: LateLog,
+        log: ReconnectingLog,
         spool: Spool,
         metrics: Metrics,
         limits: LogLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Deliver from now on. Log and spool are closed by `close`."""
+        """Start to deliver events. `close` closes `log` and `spool` too."""
         self._log = log
         self._spool = spool
         self._metrics = metrics
@@ -90,9 +108,9 @@ class SoftLog:
 
     @classmethod
     def open(cls, url: str, folder: Path, metrics: Metrics, limits: LogLimits | None = None) -> Self:
-        """The log at an address with its spool in a folder. Raises LogError and SpoolError where that cannot be."""
+        """Open the log at an address, and its spool in a folder. Raises LogError or SpoolError if that fails."""
         chosen = limits or LogLimits()
-        log = LateLog.at(url)
+        log = ReconnectingLog.at(url)
         try:
             spool = Spool(folder, chosen.max_spool_bytes)
         except BaseException:
@@ -101,43 +119,43 @@ class SoftLog:
         return cls(log, spool, metrics, chosen)
 
     def history(self, session_id: str) -> tuple[str, ...]:
-        """The queries of a session so far, oldest first: those that the log gives in time, and those of this process.
+        """The queries of a session so far, oldest first, from the log and from this process; empty for a new session.
 
-        Empty for a new session.
+        If the log fails or takes longer than its budget, only the queries of this process.
         """
-        return tuple(each.query for each in merged(self._logged(session_id), self._recent.queries(session_id)))
+        queries = merged(self._logged(session_id), self._recent.queries(session_id))
+        return tuple(past.query for past in queries)
 
     def turn(self, session_id: str, turn: Turn, client_id: str | None) -> bool:
-        """Take a query of a live session; False where it is refused, and will not be in the log."""
+        """Take a query of a live session; False if the spool refuses it, and it will not be in the log."""
         self._recent.remember(session_id, PastQuery(turn.query_id, turn.step, turn.time, turn.query))
         return self._take(LiveTurn(session_id, turn, client_id))
 
     def click(self, click: Click) -> bool:
-        """Take a click; False where it is refused. Whether it is new is counted when it is delivered."""
+        """Take a click; False if the spool refuses it. Its delivery counts it as new or repeated."""
         taken = self._take(click)
         if not taken:
             self._metrics.click(ClickOutcome.UNLOGGED)
         return taken
 
     def stats(self, source: Source | None) -> LogStats:
-        """Figures of the log, with what is on its way unless that takes long. Raises LogError where the log fails."""
+        """Figures of the log, after waiting a moment for events on their way. Raises LogError if the log fails."""
         return self._fresh(lambda: self._log.get().stats(source))
 
     def credits(self, experiment: Experiment) -> list[Credits]:
-        """See `SessionLog.credits`, and `stats`."""
-        named = (experiment.name, experiment.versions, experiment.started)
-        return self._fresh(lambda: self._log.get().credits(*named))
+        """The clicks credited to both sides by each visitor: `SessionLog.credits`, read as `stats` is."""
+        return self._fresh(lambda: self._log.get().credits(experiment.name, experiment.versions, experiment.started))
 
     def answers(self) -> bool:
-        """Whether the log can be read and written at this moment."""
+        """Whether the log can be read and written now."""
         return self._readable() and not self._delivery.failing
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all that was taken is in the log; False where that takes longer."""
+        """Wait until every event that was taken is in the log; False if that takes longer than `seconds`."""
         return self._delivery.drain(seconds)
 
     def close(self) -> None:
-        """Deliver what waits, for as long as is granted, and close the log. What is left waits for the next start."""
+        """Deliver waiting events for `drain_s` seconds, and close the log. Other events wait for the next start."""
         if self._delivery.close(self._limits.drain_s):
             self._spool.close()
         self._log.close()

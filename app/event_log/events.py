@@ -1,22 +1,24 @@
-"""Queries and clicks of the service as the bytes that its spool keeps: one JSON object, its only key the kind."""
+"""Events as the bytes that the spool keeps: a JSON object whose only key is the kind of event, `turn` or `click`."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-
-from pydantic import TypeAdapter, ValidationError
+from dataclasses import asdict, dataclass
 
 from untilclick.search.errors import DataError
+from untilclick.search.files.json_records import record_of
 from untilclick.search.log.live_events import LiveTurn
 from untilclick.search.records import Click
 
 Event = LiveTurn | Click
 
-_READERS: dict[str, TypeAdapter[LiveTurn] | TypeAdapter[Click]] = {
-    "turn": TypeAdapter(LiveTurn),
-    "click": TypeAdapter(Click),
-}
+
+@dataclass(frozen=True, slots=True)
+class _SpooledEvent:
+    """What the bytes hold: one of the two."""
+
+    turn: LiveTurn | None = None
+    click: Click | None = None
 
 
 def encode(event: Event) -> bytes:
@@ -26,15 +28,21 @@ def encode(event: Event) -> bytes:
 
 
 def decode(body: bytes) -> Event:
-    """The event that `encode` was given. Raises DataError for anything else."""
+    """The event that was encoded. Raises DataError if the bytes are not an event of a known kind."""
     try:
-        ((kind, fields),) = json.loads(body).items()
-        return _READERS[kind].validate_python(fields)
-    except (ValueError, KeyError, AttributeError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"A spooled event cannot be read ({reason}); was it written by a newer build?") from None
+        spooled = record_of(_SpooledEvent, body, ignore_unknown=True)
+    except ValueError as error:
+        raise _unreadable(str(error)) from None
+    event = spooled.turn or spooled.click
+    if event is None:
+        raise _unreadable("neither turn nor click")
+    return event
+
+
+def _unreadable(reason: str) -> DataError:
+    return DataError(f"A spooled event cannot be read ({reason}); was it written by a newer build?")
 
 
 def time_of(event: Event) -> float:
-    """When it happened, seconds since the epoch."""
+    """When the event happened, seconds since the epoch."""
     return event.turn.time if isinstance(event, LiveTurn) else event.time

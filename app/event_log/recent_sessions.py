@@ -1,4 +1,8 @@
-"""The queries of recent sessions, in memory: what a search must know while the log does not have them yet."""
+"""The queries of recent sessions, kept in memory: a search needs them before the log has them.
+
+`cachetools.LRUCache` does not serve: it weighs an entry once, when the entry is inserted. Here the limit counts
+characters, and a session grows in place with every query.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,14 @@ from threading import Lock
 from untilclick.search.log.live_events import PastQuery
 
 MAX_CHARACTERS = 4_000_000
-"""Of queries in memory, each counted with TURN_CHARACTERS more; some 16,000 queries of ordinary length."""
+"""Limit of the characters of all queries, each with TURN_CHARACTERS more: some 16,000 queries of ordinary length."""
 
 TURN_CHARACTERS = 200
-"""What a query costs besides its text."""
+"""What a query takes in memory besides its text, in characters."""
 
 
 class RecentSessions:
-    """The latest sessions of this process. The one that was asked about longest ago is forgotten first."""
+    """The latest sessions of this process. The session that was used longest ago is forgotten first."""
 
     def __init__(self, max_characters: int = MAX_CHARACTERS) -> None:
         self._max_characters = max_characters
@@ -35,7 +39,7 @@ class RecentSessions:
                 self._characters -= sum(map(_cost, forgotten))
 
     def queries(self, session_id: str) -> tuple[PastQuery, ...]:
-        """The queries of a session that are remembered, in the order in which they came."""
+        """The remembered queries of a session, in the order in which they came; empty for an unknown session."""
         with self._lock:
             if session_id not in self._sessions:
                 return ()
@@ -44,9 +48,9 @@ class RecentSessions:
 
 
 def merged(*parts: Iterable[PastQuery]) -> tuple[PastQuery, ...]:
-    """The queries of one session from several places, each once, oldest first."""
-    queries = {each.query_id: each for part in parts for each in part}
-    return tuple(sorted(queries.values(), key=lambda each: (each.time, each.step, each.query_id)))
+    """The queries of one session from several sources, each query once, oldest first."""
+    queries = {query.query_id: query for part in parts for query in part}
+    return tuple(sorted(queries.values(), key=lambda query: (query.time, query.step, query.query_id)))
 
 
 def _cost(query: PastQuery) -> int:

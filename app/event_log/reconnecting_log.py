@@ -1,4 +1,4 @@
-"""A session log that is opened when it can be: a service may start while its database server is away."""
+"""A session log that opens as soon as its database answers: a service can start while its database server is down."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from untilclick.search.log.session_log import SessionLog
 _log = logging.getLogger(__name__)
 
 
-class LateLog:
-    """Opens a session log at the first use that succeeds. Safe to share between threads."""
+class ReconnectingLog:
+    """Opens a session log at the first use that succeeds. Threads may share it."""
 
     def __init__(self, opener: Callable[[], SessionLog]) -> None:
         self._opener = opener
@@ -24,29 +24,29 @@ class LateLog:
 
     @classmethod
     def at(cls, url: str) -> Self:
-        """The log at an address, opened now where that is possible.
+        """The log at an address, opened now if its database answers, else at a later use.
 
-        Raises LogError where the address, the file or the schema is wrong; a server that is away, and a file that
-        another program locks, are waited for.
+        Raises LogError if the address, the file or the schema is wrong. It does not raise if a server is down, or if
+        another program locks the file.
         """
-        late = cls(lambda: SessionLog.open(url, durable=True))
+        log = cls(lambda: SessionLog.open(url, durable=True))
         try:
-            late.get()
+            log.get()
         except LogAwayError as error:
-            said = str(getattr(error.__cause__, "orig", ""))
-            if parse_log_url(url).drivername == "sqlite" and "locked" not in said:
+            cause = str(getattr(error.__cause__, "orig", ""))
+            if parse_log_url(url).drivername == "sqlite" and "locked" not in cause:
                 raise
             _log.warning("Starting without the session log, events wait in the spool: %s", error)
-        return late
+        return log
 
     def get(self) -> SessionLog:
-        """The open log. Raises LogError where it cannot be opened; blocks as long as that takes to know."""
+        """The open log. Blocks while it is being opened; raises LogError if it cannot be opened."""
         with self._opening:
             if self._log is None:
                 self._log = self._opener()
             return self._log
 
     def close(self) -> None:
-        """Close it where it is open, without waiting for one that is being opened."""
+        """Close the log if it is open. A log that another thread is opening stays open."""
         if self._log is not None:
             self._log.close()

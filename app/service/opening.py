@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from untilclick.app.event_log.event_log import LogLimits, SoftLog
+from untilclick.app.event_log.event_log import EventLog, LogLimits
 from untilclick.app.observe.metrics import Metrics
 from untilclick.app.service.click_tokens import ClickTokens, stored_key
 from untilclick.app.service.engine import open_service_engine
@@ -42,7 +42,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     service = SearchService(
         ServiceParts(
             engine=engine,
-            log=SoftLog.open(log.url, log.spool_folder, metrics, limits),
+            log=EventLog.open(log.url, log.spool_folder, metrics, limits),
             tokens=tokens,
             models=models,
             live=live,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import NamedTuple
 
-from untilclick.app.event_log.event_log import SoftLog
+from untilclick.app.event_log.event_log import EventLog
 from untilclick.app.observe.metrics import ClickOutcome, Metrics, Stage
 from untilclick.app.observe.model_metrics import ModelMetrics
 from untilclick.app.service.answers import (
@@ -67,7 +67,7 @@ class ServiceParts:
     """The parts of a service."""
 
     engine: SearchEngine
-    log: SoftLog
+    log: EventLog
     tokens: ClickTokens
     models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
     live: LiveEngine | None = None

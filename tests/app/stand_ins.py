@@ -4,8 +4,8 @@ import threading
 import time
 from pathlib import Path
 
-from untilclick.app.event_log.event_log import LogLimits, SoftLog
-from untilclick.app.event_log.reconnecting_log import LateLog
+from untilclick.app.event_log.event_log import EventLog, LogLimits
+from untilclick.app.event_log.reconnecting_log import ReconnectingLog
 from untilclick.app.event_log.spool_folder import Spool
 from untilclick.app.observe.metrics import Metrics
 from untilclick.app.service.click_tokens import ClickTokens
@@ -96,7 +96,7 @@ class StuckRewriter:
         return [Rewrite.keep(request.query, Reason.GATED) for request in requests]
 
 
-class AwayLog(LateLog):
+class AwayLog(ReconnectingLog):
     """A session log whose database is away until `back` is set."""
 
     def __init__(self, url):
@@ -137,8 +137,8 @@ def make_service(
     return SearchService(
         ServiceParts(
             engine=live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
-            log=SoftLog(
-                log or LateLog.at(f"sqlite:///{folder / 'log.db'}"),
+            log=EventLog(
+                log or ReconnectingLog.at(f"sqlite:///{folder / 'log.db'}"),
                 Spool(folder / "spool", max_spool_bytes),
                 metrics,
                 ROOMY,

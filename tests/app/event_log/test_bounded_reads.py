@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from untilclick.app.event_log.bounded_reads import BoundedReads
-from untilclick.app.event_log.event_log import FAILURES, SoftLog
-from untilclick.app.event_log.reconnecting_log import LateLog
+from untilclick.app.event_log.event_log import FAILURES, EventLog
+from untilclick.app.event_log.reconnecting_log import ReconnectingLog
 from untilclick.app.event_log.spool_folder import Spool
 from untilclick.app.observe.metrics import Metrics
 from untilclick.search.errors import LogAwayError, LogError
@@ -51,40 +51,40 @@ def test_a_log_that_hangs_costs_its_budget_a_few_times_and_memory_answers(tmp_pa
     monkeypatch.setattr("untilclick.app.event_log.event_log.PAUSE_S", 1000.0)
     released, asked = threading.Event(), []
 
-    class Hanging(LateLog):
+    class Hanging(ReconnectingLog):
         def get(self):
             asked.append(threading.current_thread().name)
             released.wait(60)
             return super().get()
 
     log = Hanging(lambda: SessionLog.open(str(tmp_path / "log.db")))
-    soft = SoftLog(log, Spool(tmp_path / "spool", 100_000), Metrics(), ROOMY)
-    soft._limits = type(ROOMY)(history_budget_ms=1.0, drain_s=60.0)
-    assert soft.turn("s", Turn("q", 0, "first", None, (), (), 1.0), None)
+    event_log = EventLog(log, Spool(tmp_path / "spool", 100_000), Metrics(), ROOMY)
+    event_log._limits = type(ROOMY)(history_budget_ms=1.0, drain_s=60.0)
+    assert event_log.turn("s", Turn("q", 0, "first", None, (), (), 1.0), None)
     for _ in range(10):
-        assert soft.history("s") == ("first",)
+        assert event_log.history("s") == ("first",)
     wait_until(lambda: asked.count("log-read") == FAILURES)
-    assert soft.history("s") == ("first",)
+    assert event_log.history("s") == ("first",)
     assert asked.count("log-read") == FAILURES, "after so many the log is not asked for a while"
     released.set()
-    soft.close()
+    event_log.close()
     with SessionLog.open(str(tmp_path / "log.db")) as log:
         assert typed(log, "s") == ("first",)
 
 
 def test_queries_of_other_processes_are_part_of_the_history(tmp_path):
     url = str(tmp_path / "log.db")
-    soft = SoftLog(LateLog.at(url), Spool(tmp_path / "spool", 100_000), Metrics(), ROOMY)
+    event_log = EventLog(ReconnectingLog.at(url), Spool(tmp_path / "spool", 100_000), Metrics(), ROOMY)
     with SessionLog.open(url) as log:
         log_turns(log, "s", Turn("q0", 0, "elsewhere", None, (), (), 1.0))
-    soft.turn("s", Turn("q1", 1, "here", None, (), (), 2.0), None)
-    assert soft.history("s") == ("elsewhere", "here")
-    soft.close()
+    event_log.turn("s", Turn("q1", 1, "here", None, (), (), 2.0), None)
+    assert event_log.history("s") == ("elsewhere", "here")
+    event_log.close()
 
 
 def test_a_server_that_is_away_at_the_start_is_opened_when_it_is_back(tmp_path, monkeypatch):
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    late = LateLog.at(f"postgresql+psycopg://nobody@/log?host={tmp_path}")
+    late = ReconnectingLog.at(f"postgresql+psycopg://nobody@/log?host={tmp_path}")
     with pytest.raises(LogAwayError, match="Check that the server runs"):
         late.get()
     late.close()
@@ -94,4 +94,4 @@ def test_an_address_or_file_that_is_wrong_stops_the_start(tmp_path):
     (tmp_path / "notes.txt").write_text("no database " * 100)
     for url in ("mysql://host/db", str(tmp_path / "notes.txt"), str(tmp_path)):
         with pytest.raises(LogError):
-            LateLog.at(url)
+            ReconnectingLog.at(url)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from untilclick.app.event_log.event_log import SoftLog
+from untilclick.app.event_log.event_log import EventLog
 from untilclick.app.event_log.spool_folder import Spool
 from untilclick.app.observe.metrics import Metrics
 from untilclick.search.records import Turn
@@ -29,14 +29,14 @@ def test_the_spools_fill_is_told_in_bytes(tmp_path, away):
     """Long lists fill it with few events; at 1 it refuses them."""
     metrics = Metrics()
     spool = Spool(tmp_path / "spool", MAX_BYTES)
-    soft = SoftLog(away, spool, metrics, replace(ROOMY, max_spool_bytes=MAX_BYTES))
+    event_log = EventLog(away, spool, metrics, replace(ROOMY, max_spool_bytes=MAX_BYTES))
     assert metrics.registry.get_sample_value("untilclick_spool_full_share") == 0
-    taken = sum(soft.turn("session", turn(i), None) for i in range(50))
+    taken = sum(event_log.turn("session", turn(i), None) for i in range(50))
     assert 0 < taken < 50
     share = metrics.registry.get_sample_value("untilclick_spool_full_share")
     assert share == spool.n_bytes / MAX_BYTES
     assert 1 - 1 / taken < share <= 1
     away.back = True
-    assert soft.drain(30)
+    assert event_log.drain(30)
     assert metrics.registry.get_sample_value("untilclick_spool_full_share") == 0
-    soft.close()
+    event_log.close()

@@ -1,11 +1,12 @@
-"""Answered searches and clicks against rows in the log, while processes are killed and the database is cut.
+"""Compare the answered searches and clicks with the log, while processes are killed and the database is cut off.
 
     python -m benchmarks.bench_faults [--rounds N] [--hosts N] [--workers N] [--visitors N] [--postgres] [--seed S]
 
-A round lets visitors search and click for a moment and kills a host's service with `kill -9`; every fourth cuts the
-database before (SQLite: locked by another program; PostgreSQL, `--postgres`: the server stopped) and gives it back
-after, and every fifth kills again while the service starts. At the end the services are stopped as an operator does,
-and started until their spools are empty. The exit status is 1 where an event is lost or doubled.
+In each round visitors search and click for a moment, and the service of one host is killed by `kill -9`. In every
+fourth round the database is cut off meanwhile (SQLite: another program locks it; PostgreSQL, `--postgres`: its server
+is stopped). In every fifth round the service is killed again while it starts. At the end the services are stopped as
+an operator stops them, and started again until their spools are empty. The exit status is 1 if an event is lost or
+doubled, if an event stays in a spool, or if the steps of a session are wrong.
 """
 
 from __future__ import annotations
@@ -24,36 +25,40 @@ import numpy as np
 from benchmarks.fault_rig import Audit, Database, Host, Notes, SqliteFile, Visitors, audit, write_documents
 
 MAX_RESTARTS = 10
-"""To empty the spools at the end; one is enough unless something is wrong."""
+"""Limit of the restarts that empty the spools at the end; one restart suffices unless something is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """What is done to the services."""
+    """The faults and the load of a run."""
 
     rounds: int = 200
     hosts: int = 2
     workers: int = 1
+    """Processes per host."""
     visitors: int = 4
+    """Threads that search and click."""
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done, and what the log holds."""
+    """The faults of a run, and what the log holds after it."""
 
     kills: int
+    """Times that `kill -9` was sent."""
     cuts: int
+    """Times that the database was cut off."""
     audit: Audit
     set_aside: int
-    """Events and files that services gave up."""
+    """Events and damaged files that the services set aside."""
     left: int
-    """Events in spools at the end."""
+    """Events in the spools at the end."""
     notes: Notes
 
 
 def run(folder: Path, database: Database, plan: FaultPlan) -> Outcome:
-    """Do it. What the services print is in the folder."""
+    """Run the plan against a database. The services write their output into the folder."""
     write_documents(folder)
     hosts = [Host(folder, f"host{i}", database.url, plan.workers) for i in range(plan.hosts)]
     try:
@@ -79,11 +84,11 @@ def run(folder: Path, database: Database, plan: FaultPlan) -> Outcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print kills, cuts, what was acknowledged, found, lost and doubled."""
+    """Print the figures of a run; the status is 1 if an event is lost, doubled, left or out of order."""
     parser = argparse.ArgumentParser(description="Faults of processes and databases under load")
     for name, value in asdict(FaultPlan()).items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server that is stopped and started")
+    parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server, which is stopped and started")
     options = vars(parser.parse_args(argv))
     with tempfile.TemporaryDirectory() as folder, _database(Path(folder), options.pop("postgres")) as database:
         outcome = run(Path(folder), database, FaultPlan(**options))
@@ -92,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def report(outcome: Outcome) -> None:
-    """Print an outcome."""
+    """Print the figures of an outcome."""
     figures = {"kills": outcome.kills, "cuts": outcome.cuts, "requests_sent": outcome.notes.n_sent}
     figures |= asdict(outcome.audit) | {"set_aside": outcome.set_aside, "left_in_spools": outcome.left}
     for name, value in figures.items():
@@ -106,7 +111,7 @@ def report(outcome: Outcome) -> None:
 
 
 def _round(hosts: Sequence[Host], rng: np.random.Generator, *, again: bool) -> int:
-    """One kill, or two; how many."""
+    """Kill one host's service once, or twice with `again`; return the number of kills."""
     host = hosts[int(rng.integers(len(hosts)))]
     time.sleep(rng.uniform(0.05, 0.5))
     host.kill(rng.random())
@@ -145,7 +150,7 @@ def _database(folder: Path, postgres: bool) -> Iterator[Database]:
     if not postgres:
         yield SqliteFile(folder / "log.db")
         return
-    from tests.postgres_server import running_server
+    from tests.postgres_server import running_server  # needs pytest, which SQLite does without
 
     with running_server() as server:
         yield server.database("faults")

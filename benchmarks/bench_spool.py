@@ -1,11 +1,11 @@
-"""What it costs to keep an event on the disk before a request is answered: `app/event_log/spool.py` against a plain
-file.
+"""The time to put an event on the disk before a request is answered: `app/event_log/spool.py` against a plain file.
 
     python -m benchmarks.bench_spool [--events N] [--folder DIR]
 
-The events are searches with ten results. `plain file` appends lines with a checksum and calls fdatasync, under the
-same group commit; it is what a spool without SQLite would pay at least. `persist-queue` is measured where it is
-installed: its queue in SQLite, item by item. Each is measured with one thread, and with eight that append at once.
+The events are searches with ten results. `plain file` appends lines with a checksum and calls fdatasync, with the
+same group commit; a spool without SQLite would take at least as long. `persist-queue` (its queue in SQLite, which
+commits item by item) is measured if it is installed. Each is measured with one thread, and with eight threads at
+once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,25 +29,40 @@ from untilclick.app.event_log.spool import SpoolFile
 from untilclick.search.log.live_events import LiveTurn
 from untilclick.search.records import Turn
 
+try:  # no dependency: measured if it is there
+    import persistqueue
+except ImportError:
+    persistqueue = None
+
 THREADS = (1, 8)
 
 
 class Appender(Protocol):
-    """Something that keeps events."""
+    """A store that keeps events."""
 
     commits: int
+    """Transactions so far."""
 
     def append(self, body: bytes, time: float) -> None:
-        """Keep one."""
+        """Return when the event is on the disk."""
         ...
 
     def close(self) -> None:
-        """End."""
+        """Close the files."""
         ...
 
 
+class Measurement(NamedTuple):
+    """The duration of appends."""
+
+    waits: list[float]
+    """Seconds of each append."""
+    seconds: float
+    """Seconds of all appends together."""
+
+
 class PlainFile:
-    """Lines in a file, synced together where they come together."""
+    """Lines in a file; lines that arrive at the same time share a sync."""
 
     def __init__(self, path: Path) -> None:
         self.commits = 0
@@ -83,38 +98,34 @@ class PlainFile:
 
 
 class PersistQueue:
-    """`persistqueue.SQLiteQueue`, shared between threads."""
+    """`persistqueue.SQLiteQueue`, shared by all threads."""
 
     def __init__(self, path: Path) -> None:
-        import persistqueue
-
         self.commits = 0
         self._queue = persistqueue.SQLiteQueue(str(path), multithreading=True, auto_commit=True)
 
     def append(self, body: bytes, time: float) -> None:
-        """Put one item; each is a transaction."""
+        """Put an item in a transaction of its own."""
         del time
         self._queue.put(body)
         self.commits += 1
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the queue's connections."""
         self._queue.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print milliseconds per event."""
-    parser = argparse.ArgumentParser(description="Cost of keeping an event")
-    parser.add_argument("--events", type=int, default=400, help="per thread")
-    parser.add_argument("--folder", type=Path, help="on the disk to measure; default: the temporary folder")
+    parser = argparse.ArgumentParser(description="Time to put an event on the disk")
+    parser.add_argument("--events", type=int, default=400, help="events per thread")
+    parser.add_argument("--folder", type=Path, help="folder on the disk to measure; default: the temporary folder")
     options = parser.parse_args(argv)
     kinds: dict[str, Callable[[Path], Appender]] = {
-        "untilclick.app.event_log.spool": SpoolFile,
+        "spool": SpoolFile,
         "plain file": PlainFile,
     }
-    try:
-        import persistqueue  # noqa: F401
-    except ImportError:
+    if persistqueue is None:
         print("persist-queue is not installed and left out")
     else:
         kinds["persist-queue"] = PersistQueue
@@ -129,8 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(appender: Appender, n_threads: int, n: int) -> tuple[list[float], float]:
-    """Seconds that each append took, and all together."""
+def measure(appender: Appender, n_threads: int, n: int) -> Measurement:
+    """Append `n` events in each thread."""
     turn = Turn("q" * 36, 1, "wait until a thread is finished", None, tuple(f"d{i}" for i in range(10)), (), 1e9)
     body = encode(LiveTurn("s" * 36, turn, None))
     waits: list[float] = []
@@ -147,7 +158,7 @@ def measure(appender: Appender, n_threads: int, n: int) -> tuple[list[float], fl
         thread.start()
     for thread in threads:
         thread.join()
-    return waits, time.perf_counter() - started
+    return Measurement(waits, time.perf_counter() - started)
 
 
 @contextmanager

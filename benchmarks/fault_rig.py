@@ -1,9 +1,9 @@
-"""A service under load whose processes are killed and whose database is cut, and the audit of what its log holds.
+"""Services under load whose processes are killed and whose database is cut off, and the audit of their log.
 
-The service is the real one, started by `untilclick serve`: one process (or several workers) per host, each host with
-a spool of its own, all on one log. Visitors search and click through hosts at random, so that a session's queries and
-clicks are spread over hosts, and note what was answered. Every query has words of its own: an event that was written
-under two ids would be seen.
+The services are started by `untilclick serve`: one process or several workers per host. Each host has its own spool;
+all hosts write to one log. Visitors choose a host at random for every request, so that the queries and clicks of a
+session are spread over hosts, and note what was answered. Every query has its own words: an event that is written
+under two ids is noticed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -32,11 +32,14 @@ from untilclick.search.log.session_log import SessionLog
 ROOT = Path(__file__).parents[1]
 WORDS = ("folder", "thread", "string", "comma", "directory", "remove", "wait", "split", "tree", "file")
 READY_S = 120.0
+"""Seconds that a service may take to start."""
+
 QUERIES_PER_SESSION = 4
+"""Queries of the longest sessions."""
 
 
 class Database(Protocol):
-    """What a log is kept in, and how it is taken away."""
+    """The database of a log, which can be cut off."""
 
     @property
     def url(self) -> str:
@@ -44,12 +47,27 @@ class Database(Protocol):
         ...
 
     def cut(self) -> AbstractContextManager[None]:
-        """Out of use for as long as the context lasts."""
+        """Cut the database off while the context lasts."""
         ...
 
 
+class LoggedClick(NamedTuple):
+    """The fields that identify a click in the log."""
+
+    query_id: str
+    doc_id: str
+    rank: int
+
+
+class Response(NamedTuple):
+    """An HTTP response; status 0 if there was none."""
+
+    status: int
+    content: bytes
+
+
 class SqliteFile:
-    """A file that another program locks for writing."""
+    """An SQLite file; it is cut off by a lock for writing."""
 
     def __init__(self, path: Path) -> None:
         self.url = f"sqlite:///{path}"
@@ -57,7 +75,7 @@ class SqliteFile:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
-        """Hold the lock on writing."""
+        """Hold the lock for writing."""
         with closing(sqlite3.connect(self._path, 60, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
@@ -87,7 +105,7 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, without waiting."""
+        """Start the service without waiting for it."""
         command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", "serve"]
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
@@ -95,20 +113,20 @@ class Host:
             )
 
     def wait_until_ready(self) -> None:
-        """Wait for the first answer. Raises RuntimeError where there is none."""
+        """Wait for the first answer. Raises RuntimeError if the service ends, or READY_S seconds pass."""
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 break
             try:
-                if _request(self.port, "GET", "/healthz")[0] == 200:
+                if _request(self.port, "GET", "/healthz").status == 200:
                     return
             except (OSError, http.client.HTTPException):
                 time.sleep(0.02)
         raise RuntimeError(f"The service on port {self.port} does not answer:\n{self._output.read_text()[-3000:]}")
 
     def kill(self, chance: float) -> None:
-        """`kill -9` of everything; with several workers, of one of them where `chance` is above a half."""
+        """Kill the service by `kill -9` and start it; if `chance` is above .5, only one of several workers."""
         assert self._process is not None
         children = self._children()
         if self._workers > 1 and chance > 0.5 and children:
@@ -119,7 +137,7 @@ class Host:
         self.start()
 
     def stop(self) -> None:
-        """End it as an operator does, and wait."""
+        """Stop the service by SIGTERM, as an operator does, and wait for its end."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -129,7 +147,7 @@ class Host:
                     os.killpg(self._process.pid, signal.SIGKILL)
 
     def waiting(self) -> int:
-        """Events in its spool; only when it is stopped."""
+        """Events in the spool of the stopped service."""
         n = 0
         for path in self.spool.glob("*.db"):
             with closing(sqlite3.connect(path)) as connection:
@@ -137,13 +155,13 @@ class Host:
         return n
 
     def set_aside(self) -> int:
-        """Events that it gave up, and files."""
+        """Events and damaged files that the service set aside."""
         path = self.spool / "set-aside.jsonl"
         lines = len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
         return lines + len(list(self.spool.glob("*.damaged-*")))
 
     def _children(self) -> list[int]:
-        """Worker processes; the first child of the supervisor is multiprocessing's resource tracker."""
+        """The worker processes. The supervisor's first child is the resource tracker of `multiprocessing`."""
         assert self._process is not None
         path = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         children = [int(pid) for pid in path.read_text().split()]
@@ -152,21 +170,22 @@ class Host:
 
 @dataclass
 class Notes:
-    """What visitors sent and what was answered."""
+    """The requests of visitors, and their answers."""
 
     turns: dict[str, str] = field(default_factory=dict)
-    """query -> query_id, of answered searches."""
-    clicks: set[tuple[str, str, int]] = field(default_factory=set)
-    """query_id, doc_id, rank of answered clicks."""
+    """query -> query_id of answered searches."""
+    clicks: set[LoggedClick] = field(default_factory=set)
+    """Answered clicks."""
     n_sent: int = 0
+    """Requests sent."""
     ms: dict[str, list[float]] = field(default_factory=lambda: {"up": [], "cut": []})
-    """Milliseconds of answered requests, by whether the database was cut."""
+    """Milliseconds of answered requests, while the database was up and while it was cut off."""
     unexpected: Counter[int] = field(default_factory=Counter)
-    """Other HTTP statuses."""
+    """Responses by status, without 200 and 204."""
 
 
 class Visitors:
-    """Threads that search and click until they are told to stop."""
+    """Threads that search and click until they are stopped."""
 
     def __init__(self, ports: Sequence[int], n: int, seed: int) -> None:
         self.notes = Notes()
@@ -183,7 +202,7 @@ class Visitors:
             thread.start()
 
     def stop(self) -> Notes:
-        """Wait for the last answers, and give what was noted."""
+        """Stop the threads, wait for their last answers, and return the notes."""
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
@@ -205,10 +224,10 @@ class Visitors:
 
     def _search(self, query: str, session_id: str | None, rng: np.random.Generator) -> dict | None:
         body = {"query": query, "k": 5, "mode": "off", **({"session_id": session_id} if session_id else {})}
-        status, content = self._timed("/v1/search", body, rng)
-        if status != 200:
+        response = self._timed("/v1/search", body, rng)
+        if response.status != 200:
             return None
-        answer = json.loads(content)
+        answer = json.loads(response.content)
         with self._lock:
             self.notes.turns[query] = answer["query_id"]
         return answer
@@ -216,41 +235,43 @@ class Visitors:
     def _click(self, answer: Mapping, rng: np.random.Generator) -> None:
         result = answer["results"][int(rng.integers(len(answer["results"])))]
         for _ in range(1 + int(rng.random() < 0.2)):
-            status, _ = self._timed("/v1/click", {"click_token": result["click_token"]}, rng)
-            if status == 204:
+            response = self._timed("/v1/click", {"click_token": result["click_token"]}, rng)
+            if response.status == 204:
                 with self._lock:
-                    self.notes.clicks.add((answer["query_id"], result["doc_id"], result["rank"]))
+                    self.notes.clicks.add(LoggedClick(answer["query_id"], result["doc_id"], result["rank"]))
 
-    def _timed(self, path: str, body: Mapping, rng: np.random.Generator) -> tuple[int, bytes]:
-        """Status 0 where nobody answers."""
+    def _timed(self, path: str, body: Mapping, rng: np.random.Generator) -> Response:
         was_cut, started = self.database_is_cut, time.perf_counter()
         self.notes.n_sent += 1
         try:
-            status, content = _request(int(rng.choice(self._ports)), "POST", path, body)
+            response = _request(int(rng.choice(self._ports)), "POST", path, body)
         except (OSError, http.client.HTTPException):
             time.sleep(0.01)
-            return 0, b""
+            return Response(0, b"")
         with self._lock:
-            if status in (200, 204):
+            if response.status in (200, 204):
                 self.notes.ms["cut" if was_cut else "up"].append((time.perf_counter() - started) * 1000)
             else:
-                self.notes.unexpected[status] += 1
-        return status, content
+                self.notes.unexpected[response.status] += 1
+        return response
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was answered against what the log holds."""
+    """The answered events, compared with the rows of the log."""
 
     turns_acknowledged: int
+    """Searches that were answered."""
     clicks_acknowledged: int
+    """Clicks that were answered."""
     rows_found: int
+    """Rows of queries and clicks in the log."""
     lost: int
-    """Acknowledged and not in the log."""
+    """Answered events that are not in the log."""
     doubled: int
-    """Rows of one event more than one."""
+    """Rows of an event beyond its first."""
     unasked: int
-    """Clicks on what was not shown."""
+    """Clicks on documents that were not shown."""
     wrong_steps: int
     """Sessions whose steps are not 0, 1, 2, ..."""
 
@@ -260,10 +281,10 @@ def audit(url: str, notes: Notes) -> Audit:
     with SessionLog.open(url, create=False) as log:
         sessions = list(log.sessions())
     turns = [turn for session in sessions for turn in session.turns]
-    clicks = Counter((c.query_id, c.doc_id, c.rank) for turn in turns for c in turn.clicks)
+    clicks = Counter(LoggedClick(c.query_id, c.doc_id, c.rank) for turn in turns for c in turn.clicks)
     queries = Counter(turn.query for turn in turns)
     ids = {turn.query: turn.query_id for turn in turns}
-    shown = {(turn.query_id, doc_id, i) for turn in turns for i, doc_id in enumerate(turn.shown, start=1)}
+    shown = {LoggedClick(turn.query_id, doc_id, i) for turn in turns for i, doc_id in enumerate(turn.shown, start=1)}
     lost_turns = sum(ids.get(query) != query_id for query, query_id in notes.turns.items())
     return Audit(
         turns_acknowledged=len(notes.turns),
@@ -277,7 +298,7 @@ def audit(url: str, notes: Notes) -> Audit:
 
 
 def write_documents(folder: Path) -> None:
-    """Twenty documents of the words that visitors use."""
+    """Write twenty documents of the words that visitors use."""
     lines = [
         json.dumps({"_id": f"d{i}", "title": WORDS[i % 10], "text": f"{WORDS[i % 10]} {WORDS[i * 3 % 10]} text"})
         for i in range(20)
@@ -285,16 +306,16 @@ def write_documents(folder: Path) -> None:
     (folder / "documents.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _request(port: int, method: str, path: str, body: Mapping | None = None) -> tuple[int, bytes]:
+def _request(port: int, method: str, path: str, body: Mapping | None = None) -> Response:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, {"content-type": "application/json"})
         response = connection.getresponse()
-        return response.status, response.read()
+        return Response(response.status, response.read())
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -82,7 +82,7 @@ def fit_clicks(
         typer.Option(
             "--click-model",
             envvar="UNTILCLICK_CLICK_MODEL",
-            help="Fit this one alone: pbm, cm, dcm, dbn, sdbn or ubm.  [dim]\\[default: all][/dim]",
+            help="Fit only this model: pbm, cm, dcm, dbn, sdbn or ubm.  [dim]\\[default: all][/dim]",
         ),
     ] = None,
     source: SourceName = "all",

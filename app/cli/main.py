@@ -142,8 +142,8 @@ log.register(app)
 
 
 def _let_paragraphs_flow(commands: typer.Typer) -> None:
-    """Join the lines of every paragraph of the help texts, so that a terminal breaks them at its own width; Typer
-    joins those of the first paragraph only."""
+    """Join the lines of each paragraph in the help texts, so that a terminal breaks them at its own width. Typer
+    joins the lines of the first paragraph only."""
     for command in commands.registered_commands:
         paragraphs = inspect.cleandoc(command.help or getattr(command.callback, "__doc__", None) or "").split("\n\n")
         command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)

@@ -57,7 +57,7 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="TABLE.FIELD=VALUE",
-        help="One setting of a stage, for instance ppo.iterations=200; may be given several times.",
+        help="One setting of a stage or of the service, such as ppo.iterations=200; may be given several times.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; progress stays on stderr.")]
@@ -91,7 +91,7 @@ ServiceEngine = Annotated[
     typer.Option(
         "--engine",
         envvar="UNTILCLICK_ENGINE",
-        help="BM25 engine; opensearch is a cluster, at --set service.opensearch_url=URL.",
+        help="BM25 engine. opensearch: a cluster, named by --set service.opensearch_url=URL.",
     ),
 ]
 Backend = Annotated[

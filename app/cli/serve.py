@@ -102,7 +102,7 @@ def serve(
     r"""Serve search with query rewriting over HTTP, with a search page and a session log.
 
     The service has more settings than options. Give them as --set service.NAME=VALUE, as UNTILCLICK_NAME in the
-    environment, or in the table \\[service] of the settings file.
+    environment, or in the table \[service] of the settings file.
     """
     options = {
         "data": data,

@@ -5,6 +5,6 @@
     DIR/base/ DIR/warm_start/ DIR/ppo/           DIR/bundle/       what the service loads
     DIR/demo.json    which steps are finished, see `memory.py`
 
-Each step runs once: a call that follows an interrupted one continues with the first unfinished step. The command
-starts the service afterwards.
+Each step runs once: after an interruption, the next call continues with the first unfinished step. The command then
+starts the service.
 """

@@ -1,2 +1,1 @@
-"""Renewal of a served model: train a version from the log, compare it with the active one, and activate the
-better."""
+"""Renewal of a served model: train a version, compare it with the active version, activate it if it is better."""

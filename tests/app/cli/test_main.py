@@ -80,6 +80,10 @@ def test_paragraphs_of_help_texts_flow(run):
     assert "by significance test. With fewer" in run("renew", "--help").stdout
 
 
+def test_brackets_in_help_texts_are_no_markup(run):
+    assert "in the table [service] of the settings file" in run("serve", "--help").stdout
+
+
 def test_the_commands_are_the_documented_ones(run):
     from typer.main import get_command
 

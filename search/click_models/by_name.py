@@ -71,6 +71,7 @@ def _grade_probs(behaviour: str, max_grade: int) -> GradeProbs:
     if max_grade == 4:
         return FIVE_GRADES[behaviour]
     row = THREE_GRADES[behaviour]
-    positions = np.arange(max_grade + 1) / max(max_grade, 1)
+    positions = np.arange(max_grade + 1) / max(max_grade, 1)  # (grades,), 0..1
+    # Rounding removes the noise of the interpolation: .65, not .6499999999999999.
     click, stop = (np.interp(positions, (0.0, 0.5, 1.0), values).round(12).tolist() for values in row)
     return GradeProbs(tuple(click), tuple(stop))

@@ -40,6 +40,6 @@ class DependentClickModel(CascadeFamily):
 
     def satisfaction_prob(self, items: Items) -> Probs:
         """1 - continuation (1 - stop)."""
-        ranks = np.minimum(np.arange(items.shape[1]), len(self.continuation) - 1)
-        continuation = np.asarray(self.continuation)[ranks]
+        ranks = np.minimum(np.arange(items.shape[1]), len(self.continuation) - 1)  # (k,)
+        continuation = np.asarray(self.continuation)[ranks]  # (k,), applies to all lists
         return 1.0 - continuation * (1.0 - class_values(self.stop, items))

@@ -45,7 +45,7 @@ class PositionBasedModel:
 
     def sample_with(self, items: Items, draws: Probs) -> Clicks:
         """See `ClickModel.sample_with`."""
-        clicked = draws[:, :, 0] < self.click_prob(items)
+        clicked = draws[:, :, 0] < self.click_prob(items)  # (B, k)
         return Clicks(clicked, rank_of_first(clicked & (items > 0)))
 
     def first_click_prob(self, items: Items) -> Probs:
@@ -54,7 +54,7 @@ class PositionBasedModel:
 
     def click_prob(self, items: Items) -> Probs:
         """See `ClickModel.click_prob`."""
-        examination = np.asarray(self.examination, dtype=np.float64)[: items.shape[1]]
+        examination = np.asarray(self.examination, dtype=np.float64)[: items.shape[1]]  # (k,), for all lists
         return class_values(self.attractiveness, items) * examination
 
     def conditional_click_prob(self, items: Items, clicked: Mask) -> Probs:  # noqa: ARG002

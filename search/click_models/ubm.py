@@ -50,7 +50,7 @@ class UserBrowsingModel:
         clicked = np.zeros(items.shape, dtype=bool)
         last = np.zeros(len(items), dtype=np.int64)  # (B,) rank of the last click so far
         for r in range(items.shape[1]):
-            examined = np.asarray(self.examination[r])[last]
+            examined = np.asarray(self.examination[r])[last]  # (B,)
             clicked[:, r] = draws[:, r, 0] < attraction[:, r] * examined
             last = np.where(clicked[:, r], r + 1, last)
         return Clicks(clicked, rank_of_first(clicked & (items > 0)))
@@ -86,6 +86,6 @@ class UserBrowsingModel:
 
 def last_click_above(clicked: Mask) -> Items:
     """(B, k) 1-based rank of the lowest click above each rank, 0 for none. [[1, 0, 1]] -> [[0, 1, 1]]"""
-    ranks = np.where(clicked, np.arange(1, clicked.shape[1] + 1), 0)
-    lowest = np.maximum.accumulate(ranks, axis=1)
+    ranks = np.where(clicked, np.arange(1, clicked.shape[1] + 1), 0)  # (B, k) [[1, 0, 1]] -> [[1, 0, 3]]
+    lowest = np.maximum.accumulate(ranks, axis=1)  # (B, k) of the clicks down to the rank itself: [[1, 1, 3]]
     return np.concatenate([np.zeros_like(lowest[:, :1]), lowest[:, :-1]], axis=1)[:, : clicked.shape[1]]

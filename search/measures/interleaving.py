@@ -32,7 +32,7 @@ class Interleaved:
 def team_draft(a: Sequence[ScoredDoc], b: Sequence[ScoredDoc], k: int, draw: random.Random) -> Interleaved:
     """Merge two rankings into a list of at most k documents. When a side has no document left, the other side picks
     alone."""
-    rest = {"a": list(reversed(a)), "b": list(reversed(b))}
+    rest = {"a": list(reversed(a)), "b": list(reversed(b))}  # best document last, so that pop takes it
     seen: set[str] = set()
     ranking: list[ScoredDoc] = []
     teams: list[Team] = []

@@ -58,7 +58,7 @@ def evaluate_rankings(
     parsed = {irm.parse_measure(name): name for name in measures}
     qrels = {topic.topic_id: dict(topic.relevance) for topic in topics if topic.relevance}
     run = {topic.topic_id: _by_rank(ranking) for topic, ranking in zip(topics, rankings, strict=True) if ranking}
-    rows = {topic.topic_id: i for i, topic in enumerate(topics)}
+    rows = {topic.topic_id: i for i, topic in enumerate(topics)}  # ir-measures has an order of its own
     values = {name: np.zeros(len(topics)) for name in measures}
     if run and qrels:
         for metric in irm.iter_calc(list(parsed), qrels, run):
@@ -88,7 +88,7 @@ def ndcg(relevance: Grades, ideal: Floats) -> Floats:
     `ideal` (B,) comes from `ideal_dcg` with the same k. [[0, 1]] with ideal [1.0] gives [1 / log2(3)].
     Source: see `dcg`.
     """
-    gain = dcg(ranks_to(relevance.shape[1]), np.maximum(relevance, 0))
+    gain = dcg(ranks_to(relevance.shape[1]), np.maximum(relevance, 0))  # (B,)
     return np.divide(gain, ideal, out=np.zeros_like(gain), where=ideal > 0)
 
 
@@ -115,6 +115,7 @@ def expected_reciprocal_rank(relevance: Grades, max_grade: int) -> Floats:
     Source: Chapelle, Metzler, Zhang & Grinspan, "Expected reciprocal rank for graded relevance", CIKM 2009, eq. 4
     and algorithm 2.
     """
+    # (B, k) probability that a user who reaches the document stops there
     satisfied = (np.exp2(np.clip(relevance, 0, max_grade)) - 1.0) / 2.0**max_grade
     none_so_far = np.cumprod(1.0 - satisfied, axis=1)  # (B, k) not satisfied down to the rank
     reached = np.concatenate([np.ones_like(none_so_far[:, :1]), none_so_far[:, :-1]], axis=1)  # (B, k)
@@ -127,7 +128,7 @@ def reciprocal_rank(relevance: Grades) -> Floats:
 
     Source: Voorhees, "The TREC-8 question answering track report", TREC 1999.
     """
-    relevant = relevance > 0
+    relevant = relevance > 0  # (B, k)
     if relevance.shape[1] == 0:
         return np.zeros(len(relevance))
     return np.where(relevant.any(axis=1), 1.0 / (relevant.argmax(axis=1) + 1), 0.0)

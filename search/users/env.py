@@ -100,7 +100,7 @@ class QuerySessionEnv(gymnasium.Env[Observation, str]):
         typed = self._query
         assert typed is not None, "call reset first"
         searched = self._searched(action, typed.text)
-        items = self._grades([typed.text, searched])
+        items = self._grades([typed.text, searched])  # (2, k)
         draws = np.tile(self.np_random.random((1, self._k, DRAWS_PER_RANK)), (2, 1, 1))  # (2, k, 2), equal halves
         clicks = self._clicks.sample_with(items, draws)
         original, rewritten = self._rewards(items, clicks)

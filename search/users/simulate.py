@@ -128,6 +128,7 @@ class _Simulation:
         self._results = _Results(engine, self._k, config.cache_size)
         max_grade = max((grade for topic in topics for grade in topic.relevance.values()), default=1)
         self._clicks: ClickModel = user.click_model(max(max_grade, 1))
+        # Users draw from the streams (seed, 0, number), so the order of topics has (seed, 1) for itself.
         order = np.random.default_rng((seed, 1)).permutation(len(topics))
         self._topics = [topics[i] for i in order]
         weights = 1.0 / np.arange(1, len(topics) + 1) ** config.topic_exponent

@@ -54,13 +54,14 @@ def fit_cascade(
     attractiveness, satisfaction = np.full(evidence.n_items, 0.5), np.full(evidence.n_satisfiers, 0.5)
     g = 0.9 if going_on is None else going_on
     shown = evidence.items >= 0  # (N, k)
+    # Clicks do not depend on the parameters, so they are counted once.
     n_clicks = np.bincount(evidence.satisfiers[evidence.clicked], minlength=evidence.n_satisfiers)
     item_clicks = np.bincount(evidence.items[evidence.clicked], minlength=evidence.n_items)
     for _ in range(max_iterations):
         a = np.append(attractiveness, 0.0)[evidence.items]  # (N, k); NO_DOCUMENT (-1) takes the appended 0
         s = np.append(satisfaction, 0.0)[evidence.satisfiers]  # (N, k)
         posterior = posterior_of(evidence.clicked, shown, a, s, g)
-        views = np.bincount(evidence.items[shown], posterior.examined[shown], evidence.n_items)
+        views = np.bincount(evidence.items[shown], posterior.examined[shown], evidence.n_items)  # expected number
         new_a = (item_clicks + PRIOR_CLICKS) / (views + PRIOR_VIEWS)
         weights = posterior.satisfied[evidence.clicked]
         satisfied = np.bincount(evidence.satisfiers[evidence.clicked], weights, evidence.n_satisfiers)
@@ -93,13 +94,13 @@ def posterior_of(clicked: Mask, shown: Mask, a: Probs, s: Probs, g: float) -> Po
     reach = np.ones(len(clicked))  # (N,) probability that rank r is examined
     for r in range(k):
         examined[:, r] = reach * shown[:, r]
-        next_silent = none_below[:, r + 1]
-        stays_silent = 1.0 - g + g * next_silent
-        last = clicked[:, r] & (clicks_from[:, r] == 1)
-        after_click = s[:, r] + (1.0 - s[:, r]) * stays_silent
+        next_silent = none_below[:, r + 1]  # (N,) q_{r+1}
+        stays_silent = 1.0 - g + g * next_silent  # (N,) unsatisfied: leaves, or goes on without a click
+        last = clicked[:, r] & (clicks_from[:, r] == 1)  # (N,) the last click of the list
+        after_click = s[:, r] + (1.0 - s[:, r]) * stays_silent  # (N,) d
         satisfied[:, r] = np.where(last, s[:, r] / np.maximum(after_click, 1e-12), 0.0)
         goes_on = g * next_silent / np.maximum(stays_silent, 1e-12)
-        more_clicks = clicks_from[:, r] - clicked[:, r] > 0
+        more_clicks = clicks_from[:, r] - clicked[:, r] > 0  # (N,) a click below proves that r + 1 was examined
         reach = np.where(more_clicks, 1.0, reach * (1.0 - satisfied[:, r]) * goes_on)
     return Posterior(examined, satisfied)
 
@@ -116,7 +117,7 @@ def _no_click_from(shown: Mask, a: Probs, g: float) -> Probs:
 def _going_on(posterior: Posterior, shown: Mask) -> float:
     """The M step for g: among the examined ranks that did not satisfy and have a rank below, the share whose rank
     below was examined."""
-    has_next = shown[:, 1:]
+    has_next = shown[:, 1:]  # (N, k - 1)
     chances = ((posterior.examined - posterior.satisfied)[:, :-1] * has_next).sum()
     taken = (posterior.examined[:, 1:] * has_next).sum()
     return float((taken + PRIOR_CLICKS) / (chances + PRIOR_VIEWS))

@@ -61,7 +61,7 @@ def figures_of(model: FittedModel, lists: SessionLists) -> ModelFigures:
 
 def click_rates(log: ClickLog) -> tuple[float, ...]:
     """Clicks per shown document, by rank."""
-    shown = (log.items >= 0).sum(axis=0)
+    shown = (log.items >= 0).sum(axis=0)  # (k,)
     return tuple((log.clicked.sum(axis=0) / np.maximum(shown, 1)).tolist())
 
 
@@ -77,5 +77,5 @@ def _examination(model: FittedModel, log: ClickLog) -> Probs:
     attractiveness is never 0 (`PRIOR_CLICKS`)."""
     shown = log.items >= 0  # (N, k)
     attractiveness = np.where(shown, class_values(model.attractiveness, log.items), 1.0)
-    examined = np.where(shown, model.click_prob(log.items) / attractiveness, 0.0)
+    examined = np.where(shown, model.click_prob(log.items) / attractiveness, 0.0)  # (N, k)
     return np.asarray(examined.sum(axis=0) / np.maximum(shown.sum(axis=0), 1), dtype=np.float64)

@@ -33,8 +33,8 @@ def log_likelihood(conditional_click_prob: Probs, clicked: Mask, shown: Mask | N
     All arrays are (N, k). `shown` is False below the end of a list; None means that all ranks are shown. Lists
     without a shown rank are left out, and without any list the result is 0.
     """
-    seen = np.ones_like(clicked) if shown is None else shown
-    counts = seen.sum(axis=1)
+    seen = np.ones_like(clicked) if shown is None else shown  # (N, k)
+    counts = seen.sum(axis=1)  # (N,) length of each list
     sums = np.where(seen, _log_prob(conditional_click_prob, clicked), 0.0).sum(axis=1)  # (N,)
     not_empty = counts > 0
     return float((sums[not_empty] / counts[not_empty]).mean()) if not_empty.any() else 0.0
@@ -46,14 +46,15 @@ def perplexity(click_prob: Probs, clicked: Mask, shown: Mask | None = None) -> P
     All arrays are (N, k), as in `log_likelihood`. A rank that no list reaches is left out of the mean and has
     perplexity 1.
     """
-    seen = np.ones_like(clicked) if shown is None else shown
-    counts = seen.sum(axis=0)
-    sums = np.where(seen, _log_prob(click_prob, clicked), 0.0).sum(axis=0)
+    seen = np.ones_like(clicked) if shown is None else shown  # (N, k)
+    counts = seen.sum(axis=0)  # (k,) lists that reach each rank
+    sums = np.where(seen, _log_prob(click_prob, clicked), 0.0).sum(axis=0)  # (k,)
     by_rank = np.exp(-sums / np.maximum(counts, 1))  # (k,); e^(mean of -ln P) = 2^(mean of -log2 P)
     reached = counts > 0
     return Perplexity(float(by_rank[reached].mean()) if reached.any() else 1.0, by_rank)
 
 
 def _log_prob(click_prob: Probs, clicked: Mask) -> Probs:
+    """(N, k) logarithm of the probability of the click or skip at each rank."""
     clipped = np.clip(click_prob, MIN_PROB, 1.0 - MIN_PROB)
     return np.where(clicked, np.log(clipped), np.log1p(-clipped))

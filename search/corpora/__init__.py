@@ -1,1 +1,1 @@
-"""Document collections and their topics: a reader for each source, and the opened collection."""
+"""Document collections with their topics: a reader for each source, and the opened collection."""

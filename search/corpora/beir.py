@@ -1,10 +1,10 @@
 """A folder in the layout of BEIR (Thakur et al., NeurIPS 2021): corpus, queries and judgments per split.
 
     corpus.jsonl[.gz]    {"_id", "title", "text"}
-    queries.jsonl[.gz]   {"_id", "text"}, and perhaps {"metadata": {"history": [...]}}: the session's earlier queries
-    qrels/<split>.tsv    header `query-id corpus-id score`, then one judgment a line
+    queries.jsonl[.gz]   {"_id", "text"}; optional {"metadata": {"history": [...]}}: the session's earlier queries
+    qrels/<split>.tsv    header `query-id corpus-id score`, then one judgment per line; may be .gz
 
-Splits keep their names. Queries that no split judges are left out. Nothing is downloaded.
+Splits keep their names. Queries without a judgment in any split are left out. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -26,47 +26,47 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """One line of a judgment file."""
+    """A line of a judgment file."""
 
     line: int
+    """1-based line number."""
     topic_id: str
     doc_id: str
     grade: int
-    """As written; 0 and below mean judged not relevant."""
+    """The grade as written; 0 or less means judged as not relevant."""
 
 
 def read_corpus(folder: Path) -> tuple[Document, ...]:
-    """The documents; raises `DataError` where `corpus.jsonl[.gz]` is missing or broken."""
+    """The documents of a folder. Raises DataError if `corpus.jsonl[.gz]` is missing or broken."""
     return read_documents(_required(folder, "corpus.jsonl"), allow_empty=True)
 
 
 def read_topics(folder: Path, doc_ids: Set[str]) -> dict[str, tuple[Topic, ...]]:
-    """Topics per split, in the order of the judgment files.
+    """Split -> its topics, in the order of the judgment file.
 
-    A grade of 0 or below stays out of `relevance`. A topic without a positive grade is left out, and each split logs
-    how many those were.
+    `relevance` holds the grades above 0. A topic without such a grade is left out; a warning per split counts them.
 
-    Raises DataError: a missing or broken file, a judgment of a document or query that is not there, a bad grade,
-    a history that is no list of texts.
+    Raises DataError for a missing or broken file, a judgment of an unknown document or query, a grade that is not a
+    whole number, and a history that is not a list of texts.
     """
     queries = _read_queries(_required(folder, "queries.jsonl"))
     files = sorted(p for p in (folder / "qrels").glob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz")))
     if not files:
-        remedy = "Put at least one <split>.tsv there, or give corpus.jsonl alone to have topics made"
+        remedy = "Put at least one <split>.tsv there, or give corpus.jsonl alone, from which topics are made"
         raise DataError.at(folder / "qrels", None, "no judgment file", remedy)
     return {path.name.split(".tsv")[0]: _split_topics(path, queries, doc_ids) for path in files}
 
 
 def _required(folder: Path, name: str) -> Path:
-    found = existing(folder / name)
-    if found is None:
+    path = existing(folder / name)
+    if path is None:
         remedy = "A BEIR folder has corpus.jsonl, queries.jsonl (either may be .gz) and qrels/<split>.tsv"
         raise DataError.at(folder, None, f"{name} is missing", remedy)
-    return found
+    return path
 
 
 def _read_queries(path: Path) -> dict[str, Topic]:
-    """Topics without judgments by id."""
+    """topic_id -> topic, still without judgments."""
     queries: dict[str, Topic] = {}
     for number, record in read_objects(path):
         topic_id, text = record_id(record, path, number), text_field(record, "text", path, number)
@@ -80,19 +80,20 @@ def _read_queries(path: Path) -> dict[str, Topic]:
 
 
 def _history(record: Mapping[str, object], path: Path, number: int) -> tuple[str, ...]:
-    """Earlier queries of the session; none where the record has no metadata or these no history."""
+    """The earlier queries of the session; empty if the record has no `metadata.history`."""
     metadata = record.get("metadata")
-    found = metadata.get("history") if isinstance(metadata, dict) else None
-    if found is None:
+    history = metadata.get("history") if isinstance(metadata, dict) else None
+    if history is None:
         return ()
-    if not isinstance(found, list) or not all(isinstance(query, str) for query in found):
-        problem = f"`metadata.history` is {shown(found)}, not a list of texts"
+    if not isinstance(history, list) or not all(isinstance(query, str) for query in history):
+        problem = f"`metadata.history` is {shown(history)}, not a list of texts"
         raise DataError.at(path, number, problem, "List the earlier queries of the session, oldest first")
-    return tuple(text_field({"history": query}, "history", path, number) for query in found)
+    return tuple(text_field({"history": query}, "history", path, number) for query in history)
 
 
 def _split_topics(path: Path, queries: Mapping[str, Topic], doc_ids: Set[str]) -> tuple[Topic, ...]:
-    grades: dict[str, dict[str, int]] = {}
+    """The topics that one judgment file judges."""
+    grades: dict[str, dict[str, int]] = {}  # topic_id -> doc_id -> grade
     for judgment in read_judgments(path):
         _check_known(judgment, path, queries, doc_ids)
         topic = grades.setdefault(judgment.topic_id, {})
@@ -121,8 +122,10 @@ def _check_known(judgment: Judgment, path: Path, queries: Mapping[str, Topic], d
 
 
 def read_judgments(path: Path) -> Iterator[Judgment]:
-    """The lines of one judgment file; raises `DataError` for a wrong header, a wrong number of columns, a grade that
-    is no whole number."""
+    """The lines of a judgment file.
+
+    Raises DataError for a wrong header, a wrong number of columns, and a grade that is not a whole number.
+    """
     lines = read_lines(path)
     number, header = next(lines, (1, ""))
     if tuple(header.split("\t")) != QRELS_HEADER:

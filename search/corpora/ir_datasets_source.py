@@ -1,6 +1,6 @@
 """Documents and topics of a data set of the library ir-datasets (MacAvaney et al., SIGIR 2021), by its id.
 
-The library is optional and imported only here. It downloads what it needs by itself; this module adds no cache.
+The library is optional and imported only here. It downloads and caches data sets itself.
 """
 
 from __future__ import annotations
@@ -15,41 +15,42 @@ from untilclick.search.records import Document, Topic
 
 SPLITS = ("train", "dev", "test")
 QUERY_FIELDS = ("text", "query", "title")
-"""Where a query's wording is looked for, in this order."""
+"""Fields that may hold the wording of a query, in the order in which they are tried."""
 
 _log = logging.getLogger(__name__)
 
 
 class Dataset(Protocol):
-    """The part of an ir-datasets data set that is read. Its records are named tuples of differing fields."""
+    """The part of an ir-datasets data set that is used. Its records are named tuples with different fields."""
 
     def has_docs(self) -> bool:
-        """Whether it has documents."""
+        """Whether the data set has documents."""
 
     def has_queries(self) -> bool:
-        """Whether it has queries."""
+        """Whether the data set has queries."""
 
     def has_qrels(self) -> bool:
-        """Whether it has judgments."""
+        """Whether the data set has judgments."""
 
     def docs_iter(self) -> Iterable[object]:
-        """Records with `doc_id` and texts."""
+        """The documents: records with `doc_id` and text fields."""
 
     def queries_iter(self) -> Iterable[object]:
-        """Records with `query_id` and a wording."""
+        """The queries: records with `query_id` and one of `QUERY_FIELDS`."""
 
     def qrels_iter(self) -> Iterable[object]:
-        """Records with `query_id`, `doc_id`, `relevance`."""
+        """The judgments: records with `query_id`, `doc_id` and `relevance`."""
 
 
 def read(dataset_id: str) -> tuple[tuple[Document, ...], dict[str, tuple[Topic, ...]]]:
-    """Documents and topics per split of `dataset_id`.
+    """The documents of a data set, and its topics by split.
 
-    An id that has judgments itself gives one split, named after the end of the id (`beir/scifact/test`), `test`
-    otherwise; an id without gives every split among train, dev and test that exists below it.
+    A data set with judgments of its own is one split, named after the last part of the id (`beir/scifact/test`) if
+    that is train, dev or test, and `test` otherwise. A data set without judgments has those of the splits train, dev
+    and test that exist below its id.
 
-    Raises MissingDependencyError where ir-datasets is not installed, DataError for an unknown id, one without
-    documents or judged queries, or a failed download.
+    Raises MissingDependencyError if ir-datasets is not installed, and DataError for an unknown id, for a data set
+    without documents or judged queries, and for a failed download.
     """
     try:
         library = importlib.import_module("ir_datasets")
@@ -66,10 +67,10 @@ def read(dataset_id: str) -> tuple[tuple[Document, ...], dict[str, tuple[Topic, 
 def read_dataset(
     dataset_id: str, dataset: Dataset, below: list[tuple[str, Dataset]]
 ) -> tuple[tuple[Document, ...], dict[str, tuple[Topic, ...]]]:
-    """The same for an opened data set; `below` names the splits under its id."""
+    """The same as `read` for a loaded data set; `below` holds (split, data set) for the splits below its id."""
     name = f"ir_datasets:{dataset_id}"
-    own = dataset.has_qrels() and dataset.has_queries()
-    splits = [(_split_name(dataset_id), dataset)] if own else below
+    is_judged = dataset.has_qrels() and dataset.has_queries()
+    splits = [(_split_name(dataset_id), dataset)] if is_judged else below
     if not dataset.has_docs() or not splits:
         missing = "judged queries" if dataset.has_docs() else "documents"
         raise DataError.at(name, None, f"the data set has no {missing}", "Choose an id that has both")
@@ -84,10 +85,11 @@ def read_dataset(
 
 
 def _below(dataset_id: str, registry: Iterable[str]) -> Iterator[tuple[str, Dataset]]:
+    """(split, data set) for the judged splits below an id."""
     library = importlib.import_module("ir_datasets")
-    known = set(registry)
+    ids = set(registry)
     for split in SPLITS:
-        if f"{dataset_id}/{split}" in known:
+        if f"{dataset_id}/{split}" in ids:
             dataset = library.load(f"{dataset_id}/{split}")
             if dataset.has_qrels() and dataset.has_queries():
                 yield split, dataset
@@ -99,7 +101,7 @@ def _split_name(dataset_id: str) -> str:
 
 
 def _document(record: object) -> Document:
-    """Title and text where the record has those, else everything that the library calls its default text."""
+    """A document with the record's title and text, or with the library's default text if the record has no text."""
     doc_id, title = str(getattr(record, "doc_id")), getattr(record, "title", "")  # noqa: B009 - fields differ by set
     text = getattr(record, "text", None)
     if not isinstance(text, str):
@@ -125,17 +127,18 @@ def _topics(name: str, dataset: Dataset) -> tuple[Topic, ...]:
 
 
 def _wording(query: object) -> str:
-    found = next((value for field in QUERY_FIELDS if isinstance(value := getattr(query, field, None), str)), "")
-    return " ".join(found.split())
+    text = next((value for field in QUERY_FIELDS if isinstance(value := getattr(query, field, None), str)), "")
+    return " ".join(text.split())
 
 
 def _check(name: str, documents: tuple[Document, ...], topics: dict[str, tuple[Topic, ...]]) -> None:
+    """Raise DataError unless the ids are distinct and every judged document exists."""
     if not documents:
         raise DataError.at(name, None, "the data set holds no document", "Choose an id that has documents")
-    known = {document.doc_id for document in documents}
-    if len(known) < len(documents):
+    doc_ids = {document.doc_id for document in documents}
+    if len(doc_ids) < len(documents):
         raise DataError.at(name, None, "a document id occurs twice", "Choose another id")
     judged = {doc_id for split in topics.values() for topic in split for doc_id in topic.relevance}
-    if unknown := sorted(judged - known):
+    if unknown := sorted(judged - doc_ids):
         problem = f"document {unknown[0]!r} is judged but not in the corpus"
         raise DataError.at(name, None, problem, "Choose another id")

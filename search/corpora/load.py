@@ -1,7 +1,7 @@
-"""One door to all sources of documents: `load_collection("stdlib" | folder | file | "ir_datasets:ID")`.
+"""Loading of documents and topics from any source: `load_collection("stdlib" | folder | file | "ir_datasets:ID")`.
 
-What each source looks like is known to its own reader (`stdlib_docs.py`, `beir.py`, `jsonl_docs.py`,
-`ir_datasets_source.py`); topics for documents without judgments are made by `topics.py`.
+Each source has a reader of its own (`stdlib_docs.py`, `beir.py`, `jsonl_docs.py`, `ir_datasets_source.py`);
+`topics.py` makes topics for documents without judgments.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from untilclick.search.files.lines import existing
 from untilclick.search.records import Collection, Corpus, Document
 
 STDLIB = "stdlib"
+"""The source that is the documentation of the running interpreter's standard library."""
+
 IR_DATASETS_PREFIX = "ir_datasets:"
+"""A source with this prefix is the id of a data set of ir-datasets."""
 
 
 def load_collection(source: str, *, seed: int = 0) -> Collection:
-    """The documents of a source with their topics.
+    """The documents of a source and their topics.
 
-    `seed` matters only where topics are made from the documents (`stdlib` and JSONL files; `queries == "made"`).
+    `seed` decides the wording of topics that are made from documents (`stdlib`, JSONL files and folders without
+    judgments; `queries == "made"`). Topics with judgments are read as they are.
 
-    Raises DataError where the source does not exist or is broken; the text names file, line, value and remedy.
-    Raises MissingDependencyError for `ir_datasets:` without that library.
+    Raises DataError if the source does not exist or is broken; the text names file, line, value and remedy. Raises
+    MissingDependencyError for `ir_datasets:` if that library is not installed.
     """
     if source.startswith(IR_DATASETS_PREFIX):
         documents, topics = ir_datasets_source.read(source.removeprefix(IR_DATASETS_PREFIX))
@@ -40,16 +44,16 @@ def load_collection(source: str, *, seed: int = 0) -> Collection:
 
 
 def load_corpus(source: str) -> Corpus:
-    """The documents alone, for what needs no topics, such as a search service. Raises as `load_collection` does."""
+    """The documents of a source without topics, for a search service. Raises as `load_collection` does."""
     if source.startswith(IR_DATASETS_PREFIX):
         return load_collection(source).corpus
     return corpus_of(source, _read(source))
 
 
 def fingerprint(documents: Iterable[Document]) -> str:
-    """First 16 hex digits of the SHA-256 over id, title and text of all documents in order.
+    """The first 16 hex digits of the SHA-256 over id, title and text of all documents in order.
 
-    Each field goes in with its length, so that moving a word from title to text changes the result.
+    Each field is hashed with its length, so that a word that moves from the title to the text changes the result.
     """
     digest = hashlib.sha256()
     for document in documents:
@@ -61,13 +65,13 @@ def fingerprint(documents: Iterable[Document]) -> str:
 
 
 def corpus_of(source: str, documents: Iterable[Document]) -> Corpus:
-    """A corpus with its fingerprint."""
-    kept = tuple(documents)
-    return Corpus(source, kept, fingerprint(kept))
+    """A corpus of the documents, with their fingerprint."""
+    documents = tuple(documents)
+    return Corpus(source, documents, fingerprint(documents))
 
 
 def _read(source: str) -> tuple[Document, ...]:
-    """The documents of a source other than ir-datasets."""
+    """The documents of a source that is not from ir-datasets."""
     path = Path(source)
     if source == STDLIB:
         return stdlib_docs.load_documents()
@@ -80,5 +84,5 @@ def _read(source: str) -> tuple[Document, ...]:
 
 
 def _is_judged(path: Path) -> bool:
-    """Whether this is a folder that means to have topics: one of queries and judgments is there."""
+    """Whether a path is a folder with queries or judgments. If one of the two is missing, its reader reports that."""
     return path.is_dir() and ((path / "qrels").exists() or existing(path / "queries.jsonl") is not None)

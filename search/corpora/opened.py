@@ -1,7 +1,7 @@
-"""An opened collection: documents and topics with the index, the speller and the engine that work on them.
+"""An opened collection: documents and topics with their term index, spelling corrector and engine.
 
-Training stages, evaluation and the demo open a collection once and share it. What they need besides (a log, a split,
-a run folder) is not in here.
+Training stages, evaluation and the demo open a collection once and share it. A log, a split or a run folder is not
+part of it.
 """
 
 from __future__ import annotations
@@ -21,24 +21,27 @@ from untilclick.search.text.term_index import TermIndex
 
 @dataclass(frozen=True)
 class OpenedCollection:
-    """A loaded collection, indexed."""
+    """A loaded collection with everything that searches its documents."""
 
     collection: Collection
     index: TermIndex
-    """Terms and counts of the documents."""
+    """The term counts of the documents."""
     spelling: SpellingCorrector
-    """Knows the words of the documents."""
+    """Corrects queries with the words of the documents."""
     engine_name: str
-    """The engine by name; training rewards follow its ranking formula without opening it."""
+    """Name of the engine. Training rewards follow its ranking formula without opening it."""
     open_engine: Callable[[], SearchEngine] = field(repr=False)
-    """Opens the engine at its first call and returns the same one from then on."""
+    """Opens the engine at the first call and returns the same engine at every later call."""
 
     @classmethod
     def load(
         cls, data: str, engine: str = "tantivy", seed: int = 0, index_folder: Path | None = None
     ) -> OpenedCollection:
-        """Load a `--data` source and index it. `seed` draws topics where they are made from the documents,
-        `index_folder` keeps the engine's index between runs. Raises DataError when the source cannot be read."""
+        """Load a source (as `--data` names it) and index it.
+
+        `seed` is used if topics are made from the documents. `index_folder` keeps the engine's index between runs;
+        None keeps it in memory. Raises DataError if the source cannot be read.
+        """
         collection = load_collection(data, seed=seed)
         return cls.of(collection, engine, lambda: open_engine(engine, collection.corpus, index_folder))
 
@@ -46,17 +49,17 @@ class OpenedCollection:
     def of(
         cls, collection: Collection, engine_name: str, opener: Callable[[], SearchEngine] | None = None
     ) -> OpenedCollection:
-        """Index a loaded collection. `opener` opens its engine, an engine in memory if it is left out."""
+        """Index a loaded collection. `opener` opens its engine; by default that is an engine in memory."""
         index = TermIndex.build(collection.corpus)
         opener = opener or (lambda: open_engine(engine_name, collection.corpus))
         return cls(collection, index, SpellingCorrector.from_index(index), engine_name, cache(opener))
 
     @property
     def engine(self) -> SearchEngine:
-        """The engine over the documents. The first use opens it, which raises EngineError where it cannot be."""
+        """The engine over the documents. The first use opens it and raises EngineError if that fails."""
         return self.open_engine()
 
     def with_topics(self, collection: Collection) -> OpenedCollection:
-        """The same documents with other topics; index, speller and engine are shared."""
+        """The same documents with other topics. Index, spelling corrector and engine are shared."""
         assert collection.corpus is self.collection.corpus
         return replace(self, collection=collection)

@@ -1,7 +1,7 @@
-"""Python's own documentation, read from the running interpreter: public modules, classes, functions and methods.
+"""The documentation of the running Python: its public modules, classes, functions and methods.
 
-Importing most of the standard library costs memory and leaves traces, so `stdlib_docs.py` runs `harvest` in a
-process of its own and caches what it returns. Only the standard library is imported here, and nothing is written.
+The harvest imports most of the standard library, which costs memory and has side effects. `stdlib_docs.py` therefore
+runs it in a child process and caches the result. This module imports only the standard library and writes no file.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ SKIPPED_MODULES = frozenset({
     "test", "lib2to3", "distutils", "ensurepip", "pydoc_data", "msilib", "nt", "ntpath", "nturl2path",
     "genericpath", "posixpath", "sre_compile", "sre_constants", "sre_parse", "imp", "asynchat", "asyncore", "smtpd",
 })  # fmt: skip
-"""Top-level modules left out: they act on import, need a display, or are gone from newer interpreters."""
+"""Top-level modules that are left out: they act on import, need a display, or were removed from newer Pythons."""
 
 SKIPPED_PACKAGES = ("encodings", "ctypes.macholib", "multiprocessing.dummy", "unittest.__main__")
-"""Packages whose submodules are left out: tables, or second names for other modules."""
+"""Packages whose submodules are left out: they hold tables or second names of other modules."""
 
 BOILERPLATE = re.compile(r"Alias for field number|An enumeration\.|Create and return a new object\.|\w+\(.*\)$")
-"""Docstrings that the interpreter writes by itself say nothing about a need."""
+"""Matches docstrings that the interpreter generates; they do not describe what an object is for."""
 
 MIN_WORDS = 6
-"""Docstrings of fewer words are left out."""
+"""Minimum length of a docstring in words; objects with a shorter one are left out."""
 
 LONGEST_DEFAULT = 40
-"""Longer default texts are shown as dots."""
+"""Maximum length of a text that is shown as a default value; a longer one becomes dots."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _SELF = re.compile(r"^\((?:self|cls|\$self|\$module|\$type)(?:, /)?(?:, )?")
@@ -48,43 +48,47 @@ _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One documented object under one public name."""
+    """A documented object under its public name."""
 
     name: str
-    """Dotted, without `builtins.`."""
+    """Dotted name, without `builtins.`."""
     signature: str
-    """`rmtree(path, ignore_errors=False)`; the bare last name where the interpreter knows no signature."""
+    """Such as `rmtree(path, ignore_errors=False)`; only the last name if the interpreter knows no signature."""
     docstring: str
-    """Its own, cleaned of indentation; never inherited."""
+    """The object's own docstring without indentation, never an inherited one."""
 
 
 def harvest() -> list[Entry]:
-    """All entries in alphabetical order of their names. The same interpreter gives the same entries, provided the
-    hash seed is fixed (some default values are sets)."""
+    """All entries in alphabetical order of their names.
+
+    The same interpreter gives the same entries if the hash seed is fixed, because some default values are sets.
+    """
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         names = _public_names(_modules())
         entries = [_entry(name, value) for name, value in names.items()]
-    kept: dict[tuple[str, str], Entry] = {}
-    for entry in sorted(filter(None, entries), key=lambda e: (len(e.name), e.name)):
-        kept.setdefault((entry.name.rpartition(".")[2], entry.docstring), entry)
-    return sorted(kept.values(), key=lambda e: e.name)
+    # Of entries with equal last name and docstring the shortest name stays: the others are copies of the object.
+    distinct: dict[tuple[str, str], Entry] = {}
+    for entry in sorted(filter(None, entries), key=lambda entry: (len(entry.name), entry.name)):
+        distinct.setdefault((entry.name.rpartition(".")[2], entry.docstring), entry)
+    return sorted(distinct.values(), key=lambda entry: entry.name)
 
 
 def spoken_name(name: str) -> str:
-    """The words inside a CamelCase name, such as `Thread Pool Executor`; empty where the name has no humps."""
+    """The words inside a CamelCase name, such as `Thread Pool Executor`; empty if no part has several words."""
     parts = [_CAMEL.findall(part) for part in re.split(r"[._]", name)]
     return " ".join(word for words in parts if len(words) > 1 for word in words)
 
 
 def _modules() -> Iterator[types.ModuleType]:
+    """All public modules of the standard library that are not left out."""
     for name in sorted(sys.stdlib_module_names):
         if not name.startswith("_") and name not in SKIPPED_MODULES:
             yield from _with_submodules(name)
 
 
 def _with_submodules(name: str) -> Iterator[types.ModuleType]:
-    """The module and its public submodules; modules that this platform cannot import are passed over."""
+    """The module and its public submodules. Modules that this platform cannot import are skipped."""
     try:
         module = importlib.import_module(name)
     except (Exception, SystemExit):
@@ -94,15 +98,17 @@ def _with_submodules(name: str) -> Iterator[types.ModuleType]:
         yield module.path
     if name in SKIPPED_PACKAGES:
         return
-    for found in sorted(pkgutil.iter_modules(getattr(module, "__path__", ())), key=lambda m: m.name):
-        inner = f"{name}.{found.name}"
-        if not found.name.startswith("_") and found.name not in ("test", "tests") and inner not in SKIPPED_PACKAGES:
-            yield from _with_submodules(inner)
+    for inner in sorted(info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))):
+        qualified = f"{name}.{inner}"
+        if not inner.startswith("_") and inner not in ("test", "tests") and qualified not in SKIPPED_PACKAGES:
+            yield from _with_submodules(qualified)
 
 
 def _public_names(modules: Iterator[types.ModuleType]) -> dict[str, object]:
-    """Public name -> object, one name per object: the one that ends in the object's own name, then the shortest,
-    then the alphabetically first."""
+    """Public name -> object, with one name per object.
+
+    A name that ends in the object's own name is preferred, then a shorter name, then the alphabetically first.
+    """
     best: dict[int, tuple[tuple[bool, int, str], object]] = {}
 
     def offer(name: str, value: object) -> None:
@@ -124,6 +130,7 @@ def _public_names(modules: Iterator[types.ModuleType]) -> dict[str, object]:
 
 
 def _members_of_module(module: types.ModuleType) -> Iterator[tuple[str, object]]:
+    """Public classes and functions of a module: those of `__all__`, or those that are defined there."""
     declared = getattr(module, "__all__", None)
     for name in sorted(declared if declared is not None else vars(module)):
         value = getattr(module, name, None)
@@ -134,6 +141,7 @@ def _members_of_module(module: types.ModuleType) -> Iterator[tuple[str, object]]
 
 
 def _members_of_class(owner: type) -> Iterator[tuple[str, object]]:
+    """Public methods and properties that the class itself defines."""
     for name, value in sorted(vars(owner).items()):
         if name.startswith("_"):
             continue
@@ -144,6 +152,7 @@ def _members_of_class(owner: type) -> Iterator[tuple[str, object]]:
 
 
 def _entry(name: str, value: object) -> Entry | None:
+    """The entry of an object; None without a docstring that is long enough and not generated."""
     raw = vars(value).get("__doc__") if isinstance(value, type) else getattr(value, "__doc__", None)
     if not isinstance(raw, str):
         return None
@@ -160,23 +169,27 @@ def _signature(name: str, value: object) -> str:
     if not callable(value):
         return leaf
     try:
-        found = inspect.signature(value)
+        signature = inspect.signature(value)
     except Exception:  # no signature, or one whose text does not evaluate: some C modules raise AttributeError
         return leaf
-    shown = [_shown_parameter(parameter) for parameter in found.parameters.values()]
-    return leaf + _SELF.sub("(", str(found.replace(parameters=shown, return_annotation=inspect.Signature.empty)))
+    parameters = [_shown_parameter(parameter) for parameter in signature.parameters.values()]
+    plain = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+    return leaf + _SELF.sub("(", str(plain))
 
 
 def _shown_parameter(parameter: inspect.Parameter) -> inspect.Parameter:
-    """Without annotation, and with its default only where that is the same on every machine. `cgi.FieldStorage`, for
-    one, has the whole process environment, secrets included, for a default."""
+    """The parameter without annotation, and with dots for a default that may differ from machine to machine.
+
+    The default of a parameter of `cgi.FieldStorage`, for example, is the whole environment with its secrets.
+    """
     parameter = parameter.replace(annotation=inspect.Parameter.empty)
     if parameter.default is inspect.Parameter.empty or _is_plain(parameter.default):
         return parameter
-    return parameter.replace(default=_Elsewhere())
+    return parameter.replace(default=_Dots())
 
 
 def _is_plain(value: object) -> bool:
+    """Whether a default is a short text without a path, a number, None, or a tuple of such values."""
     if isinstance(value, str | bytes):
         return len(value) <= LONGEST_DEFAULT and os.sep not in str(value)
     if type(value) is tuple:
@@ -184,15 +197,15 @@ def _is_plain(value: object) -> bool:
     return value is None or type(value) in (bool, int, float)
 
 
-class _Elsewhere:
-    """Stands for a default that is not shown."""
+class _Dots:
+    """Replaces a default that is not shown."""
 
     def __repr__(self) -> str:
         return "..."
 
 
 def write(out: Callable[[str], object]) -> None:
-    """Send every entry as one JSON line to `out`."""
+    """Pass every entry to `out` as a line of JSON."""
     for entry in harvest():
         text = f"{entry.signature}\n\n{entry.docstring}"
         spoken = spoken_name(entry.name)

@@ -1,5 +1,5 @@
-"""BM25 engines behind the protocol of `untilclick.search.engines.protocol`, one library each, and the one door to
-them."""
+"""BM25 engines with one interface (`untilclick.search.engines.protocol`), each by another library, and functions that
+open them by name."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus
 
 ENGINE_NAMES = ("tantivy", "rank-bm25")
-"""What `open_engine` opens from a corpus alone. An OpenSearch index needs an address and is opened by its own
-module."""
+"""Names of the engines that `open_engine` opens. An OpenSearch index needs an address besides the corpus; see
+`OpenSearchEngine.open`."""
 
 
 def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> SearchEngine:
-    """An engine over the corpus.
+    """An engine over a corpus.
 
-    `directory` is where engines may keep an index between runs; None keeps everything in memory. Only tantivy uses
-    it. Raises `EngineError` for an unknown name or a corpus that cannot be searched.
+    `directory` keeps an index between runs; None keeps it in memory. Only tantivy uses the directory. Raises
+    EngineError for an unknown name and for a corpus that cannot be indexed.
     """
     if name == "tantivy":
         return TantivyEngine.open(corpus, directory)
@@ -30,12 +30,12 @@ def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> Sea
 
 
 def open_live_engine(name: str, corpus: Corpus, directory: Path | None) -> LiveEngine:
-    """An engine whose documents may change, kept in a folder; it begins with the corpus.
+    """An engine whose documents can change, with its index in `directory`. A new index holds the corpus.
 
-    Raises `EngineError` for an engine that cannot, and without a folder.
+    Raises EngineError for an engine other than tantivy and without a directory.
     """
     if name != "tantivy":
         raise EngineError(f"Documents of the engine {name!r} cannot be changed. Use tantivy")
     if directory is None:
-        raise EngineError("Documents that may be changed need a folder for their index")
+        raise EngineError("Documents that can be changed need a folder for their index")
     return TantivyEngine.open_live(corpus, directory)

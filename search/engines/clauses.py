@@ -1,4 +1,4 @@
-"""Weighted clauses to weighted index terms, the same for every engine. No engine parses query syntax."""
+"""Weighted clauses to weighted index terms, in the same way for every engine. No engine parses a query syntax."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from untilclick.search.records import WeightedQuery
 from untilclick.search.text.analysis import terms_of
 
 MAX_QUERY_TERMS = 1024
-"""Terms of a query beyond this many, in order of the query, are ignored, as Lucene's default clause limit does: a
-pasted megabyte must not hold up a server."""
+"""Maximum number of terms of a query, as in Lucene by default. Later terms are ignored, so that a pasted megabyte of
+text does not block a server."""
 
 MAX_CLAUSE_CHARACTERS = 65_536
-"""What follows in a longer clause is ignored before analysis, for the same reason."""
+"""Maximum length of a clause. The rest of a longer clause is ignored before it is analysed, for the same reason."""
 
 
 def query_tokens(query: WeightedQuery) -> list[tuple[str, float]]:
     """(index term, weight) of every token of every clause, in order, with repetitions.
 
-    Clauses of weight 0 give nothing. Raises ValueError for a weight that is negative or not finite, which is a
-    mistake of the caller: BM25's upper bounds, and with them every engine's pruning, need weights >= 0.
+    A clause of weight 0 gives no token. Raises ValueError for a weight that is negative or not finite, which is a
+    mistake of the caller: engines skip documents by upper bounds of BM25 scores, which need weights >= 0.
     """
     tokens: list[tuple[str, float]] = []
     for text, weight in query.clauses:

@@ -1,7 +1,7 @@
-"""RM1, the relevance model of a query's first documents, from their stored texts alone.
+"""RM1, the relevance model of a query's first documents, from their stored texts.
 
-No term index of the corpus is needed, so this works alike for an index on disk and for a remote one. Combining the
-model with the query (the interpolation that makes it RM3) is the caller's part: both are clauses of a weighted query.
+It needs no term index of the corpus, so it works in the same way for an index on disk and for a remote index. The
+caller combines the model with the query, which makes it RM3: both become clauses of a weighted query.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from cachetools import FIFOCache
@@ -20,71 +21,85 @@ from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.heaviest import heaviest
 
 FEEDBACK_DOCUMENTS = 10
-"""First documents of the ranking that the model is made from; the usual choice of RM3 baselines."""
+"""Number of documents that the model is made from, the usual number in RM3 baselines."""
 
 CAPACITY = 16_384
-"""Analysed documents that are kept; one of 200 different words takes about 4 kB."""
+"""Number of analysed documents in the cache. A document of 200 distinct words takes about 4 kB."""
 
 MAX_WORDS = 1_000_000
-"""Words of a lexicon, of about 200 bytes each, after which it and the analysed documents are begun anew."""
+"""Maximum number of words in a lexicon, each of about 200 bytes. A larger lexicon is replaced by an empty one, and so
+is the cache of documents that were analysed with it."""
+
+
+class WordIds(NamedTuple):
+    """The numbers of a word in a lexicon."""
+
+    word_id: int
+    term_id: int
 
 
 class Lexicon:
-    """Numbers of words and of their index terms. Threads may share it."""
+    """Numbers the words it meets and their index terms. Threads may share it."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
+        """Words by word id."""
         self.terms: list[str] = []
-        self._numbers: dict[str, tuple[int, int] | None] = {}
+        """Index terms by term id."""
+        self._ids: dict[str, WordIds | None] = {}
         self._term_ids: dict[str, int] = {}
         self._lock = Lock()
 
-    def numbers(self, word: str) -> tuple[int, int] | None:
-        """(word id, term id); None for what has no index term, such as a stop word."""
+    def ids(self, word: str) -> WordIds | None:
+        """The ids of a word; new ones for a new word. None for a word without an index term, such as a stop word."""
         try:
-            return self._numbers[word]
+            return self._ids[word]
         except KeyError:
             with self._lock:
-                return self._numbers.setdefault(word, self._new(word))
+                return self._ids.setdefault(word, self._new(word))
 
-    def _new(self, word: str) -> tuple[int, int] | None:
+    def _new(self, word: str) -> WordIds | None:
+        """Number a word. Called with the lock held; another thread may have numbered the word before."""
         term = term_of(word)
-        if term is None or word in self._numbers:
+        if term is None or word in self._ids:
             return None
         term_id = self._term_ids.setdefault(term, len(self.terms))
         if term_id == len(self.terms):
             self.terms.append(term)
         self.words.append(word)
-        return len(self.words) - 1, term_id
+        return WordIds(len(self.words) - 1, term_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedDocument:
-    """Counts of one document; stop words are in neither."""
+    """The counts of terms and words in a document, without stop words."""
 
     term_ids: NDArray[np.int32]
-    """(T,) its index terms."""
+    """(T,) the document's distinct index terms."""
     term_counts: NDArray[np.int32]
-    """(T,) their occurrences."""
+    """(T,) occurrences of each term."""
     length: int
-    """Sum of these, at least 1."""
+    """Sum of the occurrences; 1 for an empty document."""
     words: NDArray[np.int32]
-    """(3, W) word id, term id and occurrences of its surface words."""
+    """(3, W) word id, term id and occurrences of each distinct word."""
 
     @classmethod
     def of(cls, document: Document, lexicon: Lexicon) -> AnalysedDocument:
-        """Count title and text; an empty document gives empty counts."""
-        counted = Counter(words(document.content)).items()
-        rows = [(*numbers, count) for word, count in counted if (numbers := lexicon.numbers(word))]
-        found = np.array(rows, dtype=np.int32).reshape(-1, 3).T
-        term_ids, places = np.unique(found[1], return_inverse=True)
-        term_counts = np.bincount(places, found[2], len(term_ids)).astype(np.int32)
-        return cls(term_ids, term_counts, max(int(term_counts.sum()), 1), found)
+        """Count the words of title and text. An empty document gives empty counts."""
+        counts = Counter(words(document.content)).items()
+        rows = [(*ids, count) for word, count in counts if (ids := lexicon.ids(word))]
+        columns = np.array(rows, dtype=np.int32).reshape(-1, 3).T  # (3, W)
+        term_ids, places = np.unique(columns[1], return_inverse=True)  # (T,) and (W,), the place of each word's term
+        term_counts = np.bincount(places, columns[2], len(term_ids)).astype(np.int32)  # (T,)
+        return cls(term_ids, term_counts, max(int(term_counts.sum()), 1), columns)
 
 
 class AnalysedDocuments:
-    """The latest analysed documents, first come, first dropped. One per state of an index, since documents change;
-    threads may share it: two of them may analyse the same document twice, nothing worse."""
+    """A cache of analysed documents that drops the oldest first.
+
+    Documents can change, so each state of an index has a cache of its own. Threads may share a cache; at worst two of
+    them analyse the same document.
+    """
 
     def __init__(
         self,
@@ -92,6 +107,7 @@ class AnalysedDocuments:
         capacity: int = CAPACITY,
         max_words: int = MAX_WORDS,
     ) -> None:
+        """`fetch` reads stored documents by their ids."""
         self._fetch = fetch
         self._max_words = max_words
         self._lexicon = Lexicon()
@@ -99,7 +115,7 @@ class AnalysedDocuments:
         self._lock = Lock()
 
     def get(self, doc_ids: Sequence[str]) -> tuple[list[AnalysedDocument], Lexicon]:
-        """Analysed documents in the order asked, and the lexicon of their numbers."""
+        """The analysed documents in the order of the ids, and the lexicon that their numbers belong to."""
         with self._lock:
             if len(self._lexicon.words) > self._max_words:
                 self._lexicon = Lexicon()
@@ -116,7 +132,10 @@ class AnalysedDocuments:
 
 
 def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:
-    """Of a query's first documents; for n <= 0 none of them is looked at."""
+    """The relevance model of a query's first documents, with n terms, and the documents' scores.
+
+    `ranking` holds these documents. For n <= 0 no document is read and the model is empty.
+    """
     scores = [entry.score for entry in ranking]
     if n <= 0:
         return Feedback([], scores)
@@ -127,29 +146,31 @@ def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) 
 def relevance_model(
     ranking: Sequence[ScoredDoc], documents: Sequence[AnalysedDocument], lexicon: Lexicon, n: int
 ) -> list[tuple[str, float]]:
-    """The n heaviest terms as surface words with weights that sum to 1, heaviest first, ties alphabetically.
+    """The n heaviest terms of the model as surface words with weights that sum to 1, heaviest first.
+
+    Equally heavy terms are in alphabetical order. An empty ranking or n <= 0 gives an empty list.
 
     p(t|R) = sum over d of p(d) tf(t,d) / |d|, with p(d) = score(d) / sum of scores: Lavrenko & Croft,
     "Relevance-Based Language Models", SIGIR 2001, eq. 8, as simplified for RM3 by Abdul-Jaleel et al., TREC 2004.
-    An empty ranking or n <= 0 gives an empty list.
     """
     if not documents or n <= 0:
         return []
     total = sum(entry.score for entry in ranking)
+    # p(d) / |d| of each document, and p(d) tf(t,d) / |d| of each of its terms
     shares = [entry.score / total / document.length for entry, document in zip(ranking, documents, strict=True)]
     weighted = [share * document.term_counts for share, document in zip(shares, documents, strict=True)]
     term_ids, places = np.unique(np.concatenate([document.term_ids for document in documents]), return_inverse=True)
-    model = np.asarray(np.bincount(places, np.concatenate(weighted), len(term_ids)), dtype=np.float64)
-    best = heaviest(model, n, ties=[lexicon.terms[i] for i in term_ids.tolist()])
+    model = np.asarray(np.bincount(places, np.concatenate(weighted), len(term_ids)), dtype=np.float64)  # (T,), p(t|R)
+    best = heaviest(model, n, ties=[lexicon.terms[i] for i in term_ids.tolist()])  # (at most n,)
     mass = float(model[best].sum())
     surfaces = _surfaces(term_ids[best], documents, lexicon)
     return [(surfaces[int(term_ids[place])], float(model[place]) / mass) for place in best]
 
 
 def _surfaces(term_ids: NDArray[np.int32], documents: Sequence[AnalysedDocument], lexicon: Lexicon) -> dict[int, str]:
-    """Term id -> its most frequent surface word in these documents; ties go to the alphabetically first."""
-    found = np.concatenate([document.words for document in documents], axis=1)
+    """Term id -> its most frequent word in the documents; of equally frequent words the alphabetically first."""
+    columns = np.concatenate([document.words for document in documents], axis=1)  # (3, words of all documents)
     counts: dict[int, Counter[str]] = {term_id: Counter() for term_id in term_ids.tolist()}
-    for word_id, term_id, count in found[:, np.isin(found[1], term_ids)].T.tolist():
+    for word_id, term_id, count in columns[:, np.isin(columns[1], term_ids)].T.tolist():
         counts[term_id][lexicon.words[word_id]] += count
     return {term_id: min(of, key=lambda word: (-of[word], word)) for term_id, of in counts.items()}

@@ -1,7 +1,7 @@
-"""A cluster: where it is, the client to it, and its failures as `EngineError`.
+"""The connection to an OpenSearch cluster: its address, the client, and its failures as `EngineError`.
 
-The client is the blocking one, since engines are called from threads; it keeps its connections open and may be
-shared. A request that found its connection closed is sent again by the client itself. Nothing here knows an index.
+The client is the blocking one, because threads call the engines. It keeps its connections open, and threads may share
+it. If a connection turns out to be closed, the client sends the request again. This module knows no index.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How to reach a cluster."""
+    """The address of a cluster and the settings of the connection."""
 
     urls: tuple[str, ...] = ("http://localhost:9200",)
-    """Of one node or several, without user and password."""
+    """Addresses of one or more nodes, without user and password."""
     user: str | None = None
-    """None for a cluster that asks for none."""
+    """Name of the user; None for a cluster without users."""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None
-    """PEM certificates to trust for https; None for the usual ones."""
+    """PEM file of the certificates to trust with https; None means the certificates that the system trusts."""
     verify: bool = True
-    """Whether a certificate must be trusted."""
+    """Whether to refuse a certificate that is not trusted."""
     connect_timeout_ms: float = 500.0
+    """Time limit for opening a connection."""
     timeout_ms: float = 2000.0
-    """Between two pieces of an answer. Loading waits longer."""
+    """Maximum wait between two parts of a response. Loading has a longer limit, see `LOAD_SECONDS`."""
     connections: int = 16
-    """Kept open to each node."""
+    """Number of connections that stay open to each node."""
 
     @property
-    def place(self) -> str:
-        """For messages."""
+    def address(self) -> str:
+        """The addresses as one text, for messages."""
         return ", ".join(self.urls)
 
 
 def connect(cluster: Cluster) -> OpenSearch:
-    """A client; nothing is sent yet.
+    """A client of the cluster. It sends nothing before the first request.
 
-    Raises MissingDependencyError without opensearch-py, EngineError where the CA file cannot be used.
+    Raises MissingDependencyError if opensearch-py is not installed, and EngineError if the CA file cannot be used.
     """
     try:
         from opensearchpy import OpenSearch  # noqa: PLC0415 - optional
@@ -56,9 +57,9 @@ def connect(cluster: Cluster) -> OpenSearch:
     except ModuleNotFoundError:
         raise MissingDependencyError.of("opensearch-py", "opensearch") from None
     _quieten()
-    options: dict[str, Any] = {}  # Any: handed through to the client
+    options: dict[str, Any] = {}  # Any: passed on to the client
     if cluster.user is not None:
-        # The client encodes as Latin-1, clusters expect UTF-8.
+        # The client encodes the text as Latin-1, but clusters expect UTF-8.
         options["http_auth"] = f"{cluster.user}:{cluster.password}".encode().decode("latin-1")
     if any(url.startswith("https:") for url in cluster.urls):
         options |= _tls(cluster)
@@ -72,28 +73,35 @@ def connect(cluster: Cluster) -> OpenSearch:
 
 
 def _tls(cluster: Cluster) -> dict[str, Any]:  # Any: as above
+    """The client's options for https. Raises EngineError if the CA file cannot be read."""
     if not cluster.verify:
         return {"verify_certs": False, "ssl_show_warn": False}
     if cluster.ca_file is None:
         return {"verify_certs": True}
     try:
         ssl.create_default_context(cafile=str(cluster.ca_file))
-    except OSError as error:  # an SSLError is one
+    except OSError as error:  # SSLError is a subclass
         problem = f"{cluster.ca_file}: the certificates cannot be read ({error})"
         raise EngineError(f"{problem}. Give a file of PEM certificates") from error
     return {"verify_certs": True, "ca_certs": str(cluster.ca_file)}
 
 
 def _quieten() -> None:
-    """Keep the client from logging a traceback of each failure, which our error names, unless it was set up to."""
+    """Stop the client from logging a traceback of each failure, unless its logger has a level already.
+
+    The EngineError of `cluster_failures` reports the failure.
+    """
     library = logging.getLogger("opensearch")
     if library.level == logging.NOTSET:
         library.setLevel(logging.ERROR)
 
 
 @contextmanager
-def cluster_failures(place: str) -> Iterator[None]:
-    """Turn what the client raises into EngineError, with the remedy. Names no password and no document."""
+def cluster_failures(address: str) -> Iterator[None]:
+    """Turn the exceptions of the client into EngineError with a remedy.
+
+    The text names the address of the cluster, but neither password nor document.
+    """
     from opensearchpy.exceptions import (  # noqa: PLC0415 - optional
         AuthenticationException,
         AuthorizationException,
@@ -107,17 +115,18 @@ def cluster_failures(place: str) -> Iterator[None]:
     try:
         yield
     except (AuthenticationException, AuthorizationException) as error:
-        problem = f"OpenSearch at {place} refuses us ({error.status_code})"
+        problem = f"OpenSearch at {address} refused the request ({error.status_code})"
         raise EngineError(f"{problem}. Check user, password and the user's rights") from error
     except SSLError as error:
-        problem = f"OpenSearch at {place} offers no trusted TLS ({error.error})"
-        raise EngineError(f"{problem}. Check the CA file and that the address is right") from error
+        problem = f"OpenSearch at {address} has no trusted certificate ({error.error})"
+        raise EngineError(f"{problem}. Check the CA file and the address") from error
     except ConnectionTimeout as error:
-        raise EngineError(f"OpenSearch at {place} did not answer in time. Check the cluster's load") from error
+        raise EngineError(f"OpenSearch at {address} did not answer in time. Check the cluster's load") from error
     except NoConnection as error:
-        raise EngineError(f"OpenSearch at {place} cannot be reached ({error.error}). Check that it runs") from error
+        raise EngineError(f"OpenSearch at {address} cannot be reached ({error.error}). Check that it runs") from error
     except TransportError as error:
-        problem = f"OpenSearch at {place} answered {error.status_code} ({error.error})"
-        raise EngineError(f"{problem}. The cluster's log says more") from error
+        problem = f"OpenSearch at {address} answered {error.status_code} ({error.error})"
+        raise EngineError(f"{problem}. See the log of the cluster") from error
     except OpenSearchException as error:
-        raise EngineError(f"What answers at {place} is no OpenSearch ({type(error).__name__})") from error
+        problem = f"The server at {address} is not OpenSearch ({type(error).__name__})"
+        raise EngineError(f"{problem}. Check the address") from error

@@ -1,7 +1,7 @@
-"""BM25 by an OpenSearch or Elasticsearch cluster: where one machine is outgrown.
+"""BM25 by an OpenSearch or Elasticsearch cluster, for corpora that are too large for one machine.
 
-Queries are built from analysed terms, never parsed, so no character a visitor types has a meaning. Every request may
-fail, as the cluster may be away; the next one works again as soon as the cluster does.
+Queries are built from analysed terms and never parsed, so no typed character has a special meaning. Every request can
+fail because the cluster is unreachable; later requests succeed as soon as the cluster is back.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 WINDOW = 10_000
-"""Most results that a cluster gives at once, by its own default."""
+"""Maximum number of results of one request, the default of clusters."""
 
 SEARCHES_AT_ONCE = 20
-"""Queries of a batch sent in one request: the time-out is for all of them."""
+"""Number of queries in one request. The time limit of a request applies to all of them together."""
 
 DEFAULT_OPTIONS = IndexOptions()
 
 
 class OpenSearchEngine:
-    """`SearchEngine` over one index of a cluster. May be shared between threads."""
+    """`SearchEngine` over one index of a cluster. Threads may share it."""
 
-    def __init__(self, client: OpenSearch, place: str, index: str) -> None:
-        """Wrap a complete index; callers use `open`. `place` is the cluster's address for messages."""
+    def __init__(self, client: OpenSearch, address: str, index: str) -> None:
+        """Use a complete index; callers call `open`. `address` is the cluster's address for messages."""
         self._client = client
-        self._place = place
+        self._address = address
         self._index = index
         self._analysed = AnalysedDocuments(self.documents)
 
@@ -60,13 +60,13 @@ class OpenSearchEngine:
         options: IndexOptions = DEFAULT_OPTIONS,
         progress: Progress | None = None,
     ) -> OpenSearchEngine:
-        """Open the index of the corpus; make it, or go on loading it, where it is not complete.
+        """Open the index of the corpus. An index that is missing or incomplete is created and loaded first.
 
-        Raises EngineError as `open_index` does, and MissingDependencyError without opensearch-py.
+        Raises EngineError as `open_index` does, and MissingDependencyError if opensearch-py is not installed.
         """
         client = connect(cluster)
         try:
-            return cls(client, cluster.place, open_index(client, cluster.place, corpus, options, progress))
+            return cls(client, cluster.address, open_index(client, cluster.address, corpus, options, progress))
         except BaseException:
             client.close()
             raise
@@ -78,61 +78,61 @@ class OpenSearchEngine:
 
     @property
     def index(self) -> str:
-        """Name of the index."""
+        """Name of the index in the cluster."""
         return self._index
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
-        """See `SearchEngine.search`. Raises `EngineError` where the cluster fails."""
+        """See `SearchEngine.search`. Raises EngineError if the cluster fails."""
         weights = [term_weights(query) for query in queries]
         rankings: list[list[ScoredDoc]] = [[] for _ in queries]
-        asked = [i for i, one in enumerate(weights) if one and k > 0]
+        searched = [i for i, terms in enumerate(weights) if terms and k > 0]
         if k > WINDOW:
-            for i in asked:
+            for i in searched:
                 rankings[i] = self._deep(weights[i], k)
             return rankings
-        for start in range(0, len(asked), SEARCHES_AT_ONCE):
-            some = asked[start : start + SEARCHES_AT_ONCE]
-            found = self._hits([_request(_scored(weights[i]), k) for i in some])
-            for i, hits in zip(some, found, strict=True):
+        for start in range(0, len(searched), SEARCHES_AT_ONCE):
+            batch = searched[start : start + SEARCHES_AT_ONCE]
+            responses = self._hits([_request(_scored(weights[i]), k) for i in batch])
+            for i, hits in zip(batch, responses, strict=True):
                 rankings[i] = _ranking(hits)
         return rankings
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
-        """See `SearchEngine.rank_of`. Raises `EngineError` for an unknown id, and where the cluster fails."""
-        self._sources(list(doc_ids), fields=False)
+        """See `SearchEngine.rank_of`. Raises EngineError if the cluster fails."""
+        self._sources(list(doc_ids), fields=False)  # raises for an unknown id
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
         weights = term_weights(query)
-        wanted = self._matching(weights, list(doc_ids))
-        return ranks | ranks_in(lambda depth: self._deep(weights, depth), wanted)
+        matching = self._matching(weights, list(doc_ids))
+        return ranks | ranks_in(lambda depth: self._deep(weights, depth), matching)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""
         return self.feedback(query, n).terms
 
     def feedback(self, query: WeightedQuery, n: int) -> Feedback:
-        """See `SearchEngine.feedback`; from the stored texts, as with every engine."""
+        """See `SearchEngine.feedback`."""
         return feedback(self.search([query], FEEDBACK_DOCUMENTS)[0], self._analysed, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine.documents`."""
-        found = self._sources(doc_ids, fields=(TITLE, TEXT, EXACT))
-        return [document_of(doc_id, found[doc_id]) for doc_id in doc_ids]
+        stored = self._sources(doc_ids, fields=(TITLE, TEXT, EXACT))
+        return [document_of(doc_id, stored[doc_id]) for doc_id in doc_ids]
 
     def close(self) -> None:
-        """Close the connections. The next request would open them again."""
+        """Close the connections. A later request opens them again."""
         self._client.close()
 
     def _sources(self, doc_ids: Sequence[str], fields: Sequence[str] | bool) -> dict[str, Json]:
-        """Stored fields by id; raises `UnknownDocumentError`."""
-        with cluster_failures(self._place):
-            found = sources(self._client, self._index, doc_ids, fields)
-        known = {doc_id: source for doc_id, source in found.items() if source is not None}
-        for doc_id in found.keys() - known.keys():
-            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
-        return known
+        """doc_id -> stored fields. Raises UnknownDocumentError for an unknown id."""
+        with cluster_failures(self._address):
+            all_sources = sources(self._client, self._index, doc_ids, fields)
+        stored = {doc_id: source for doc_id, source in all_sources.items() if source is not None}
+        for doc_id in all_sources.keys() - stored.keys():
+            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
+        return stored
 
     def _matching(self, weights: Mapping[str, float], doc_ids: Sequence[str]) -> set[str]:
-        """Those documents that have a term of the query."""
+        """The documents of `doc_ids` that contain a term of the query."""
         if not weights:
             return set()
         chunks = [list(doc_ids[start : start + WINDOW]) for start in range(0, len(doc_ids), WINDOW)]
@@ -140,46 +140,49 @@ class OpenSearchEngine:
         return {hit["_id"] for hits in self._hits(requests) for hit in hits}
 
     def _deep(self, weights: Mapping[str, float], k: int) -> list[ScoredDoc]:
-        """The first k documents, as many requests as it takes."""
-        found: list[Json] = []
-        while len(found) < k:
-            size = min(k - len(found), WINDOW)
-            after = found[-1]["sort"] if found else None
+        """The first k documents, by as many requests as that takes."""
+        hits: list[Json] = []
+        while len(hits) < k:
+            size = min(k - len(hits), WINDOW)
+            after = hits[-1]["sort"] if hits else None
             page = self._hits([_request(_scored(weights), size, after)])[0]
-            found += page
+            hits += page
             if len(page) < size:
                 break
-        return _ranking(found)
+        return _ranking(hits)
 
     def _hits(self, requests: Sequence[Json]) -> list[list[Json]]:
-        """The hits of each request. A shard that does not answer fails its search: no ranking is partial."""
+        """The hits of each request. A search fails if a shard does not answer, so no ranking is partial."""
         if not requests:
             return []
-        # With several shards, idf is to be that of the whole corpus.
+        # dfs: the idf of the whole corpus, instead of each shard's own
         header = {"search_type": "dfs_query_then_fetch", "allow_partial_search_results": False}
         lines = [line for request in requests for line in (header, request)]
-        with cluster_failures(self._place):
-            answers = self._client.msearch(body=lines, index=self._index)["responses"]
-        for answer in answers:
-            if "error" in answer:
-                problem = f"{answer.get('status')}: {answer['error'].get('type')}, {answer['error'].get('reason')}"
-                raise EngineError(f"OpenSearch at {self._place} could not search {self._index} ({problem})")
-        return [answer["hits"]["hits"] for answer in answers]
+        with cluster_failures(self._address):
+            responses = self._client.msearch(body=lines, index=self._index)["responses"]
+        for response in responses:
+            if "error" in response:
+                error = response["error"]
+                problem = f"{response.get('status')}: {error.get('type')}, {error.get('reason')}"
+                raise EngineError(f"OpenSearch at {self._address} could not search {self._index} ({problem})")
+        return [response["hits"]["hits"] for response in responses]
 
 
 def _scored(weights: Mapping[str, float]) -> Json:
-    """A should-query of boosted terms."""
-    return {"bool": {"should": [{"term": {BODY: {"value": one, "boost": weights[one]}}} for one in weights]}}
+    """A query for documents with any of the terms; each term's score is multiplied by its weight."""
+    return {"bool": {"should": [{"term": {BODY: {"value": term, "boost": weights[term]}}} for term in weights]}}
 
 
 def _unscored(terms: Iterable[str], doc_ids: list[str]) -> Json:
-    """Those of the documents that have one of the terms. All terms are one clause, so that they may be as many as
-    those of a scored query."""
+    """A query for those of the documents that have any of the terms, without scores.
+
+    The terms make up one clause, so their number does not count towards the cluster's limit of clauses.
+    """
     return {"bool": {"filter": [{"terms": {BODY: list(terms)}}, {"ids": {"values": doc_ids}}]}}
 
 
 def _request(query: Json, size: int, after: Sequence[float] | None = None) -> Json:
-    """One search for ids and scores; `after` is the sort key of the hit to go on from."""
+    """A request for ids and scores of documents. `after` is the sort key of the hit before the first one."""
     request: Json = {
         "query": query,
         "size": size,
@@ -192,4 +195,5 @@ def _request(query: Json, size: int, after: Sequence[float] | None = None) -> Js
 
 
 def _ranking(hits: Sequence[Json]) -> list[ScoredDoc]:
+    """The hits with a positive score."""
     return [ScoredDoc(hit["_id"], float(hit["_score"])) for hit in hits if hit["_score"] > 0]

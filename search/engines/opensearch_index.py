@@ -1,13 +1,13 @@
-"""The index of a corpus in a cluster: its settings, how it is filled, and when it is complete.
+"""The index of a corpus in an OpenSearch cluster: its name and settings, loading, and the mark of a complete index.
 
-Documents are analysed here and sent as index terms separated by spaces, into a field that is split at spaces and
-nothing else: an analyser of the cluster's own, though of the same description, could differ in a token, and so in a
-ranking. An index is named after everything that decides its content (corpus fingerprint, analysis, k1 and b), so one
-that is marked complete is always the right one, and stale ones may be deleted at will.
+This module analyses the documents and sends them as index terms separated by spaces; the cluster splits the field at
+spaces only. An analyser of the cluster with the same description could differ in a token, and thus in a ranking. The
+name of an index contains everything that decides its content (corpus fingerprint, analysis, k1 and b). A complete
+index of that name is therefore always the right one, and old ones may be deleted at any time.
 
-An index is filled with `create` operations under the documents' own ids, and marked complete in the end, when the
-cluster has counted its documents. A load that was cut off is therefore continued by the next, several at once do each
-other no harm, and no document is ever there twice or replaced.
+Loading uses `create` operations with the documents' own ids. When the cluster counts all documents, the index is
+marked as complete. An interrupted load is therefore continued by the next one, several loads at the same time do not
+disturb each other, and no document is stored twice or replaced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,79 +28,83 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 SCHEMA_VERSION = 1
-"""Raised whenever fields or their meaning change."""
+"""Version of the fields and their meaning. Raise it with every change."""
 
 BODY, TITLE, TEXT, POSITION, EXACT = "body", "title", "text", "position", "exact"
 
 NO_TERM = "-"
-"""The only term of a document without any. Lucene counts a field's documents by their terms, our other engines count
-all; no query has this term, since it is no word."""
+"""The term of a document that has no other. Lucene counts only documents with a term, the other engines count all
+documents, and idf depends on that number. No query has this term, because it is not a word."""
 
 LOAD_CHUNK = 500
-"""Documents sent at once."""
+"""Maximum number of documents in one request."""
 
 LOAD_CHUNK_BYTES = 10 * 2**20
-"""And bytes, below the 100 MB that clusters take."""
+"""Maximum size of one request in bytes, below the 100 MB that clusters accept."""
 
 LOAD_SECONDS = 120
-"""How long one step of a load may take."""
+"""Time limit of one request during a load."""
 
 LOAD_RETRIES = 5
-"""Of what an overloaded cluster refused (429), after 1, 2, 4, ... seconds."""
+"""Number of further attempts after an overloaded cluster refused documents (429), after 1, 2, 4, ... seconds."""
 
 Progress = Callable[[int, int], None]
-"""Called with the documents done and all."""
+"""Called with the number of documents that are loaded and the number of all documents."""
 
-Json = dict[str, Any]  # Any: JSON as the client takes and gives it
+Json = dict[str, Any]  # Any: JSON as the client accepts and returns it
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """How the index of a corpus is made."""
+    """Options of the index of a corpus."""
 
     prefix: str = "untilclick"
-    """Its name begins with this."""
+    """Beginning of the name."""
     shards: int = 1
-    """Of a new index."""
+    """Number of shards of a new index."""
     replicas: int = 1
-    """Of a new index."""
+    """Number of copies of each shard of a new index."""
     k1: float = 1.2
     b: float = 0.75
 
 
 def index_name(corpus: Corpus, options: IndexOptions) -> str:
-    """Name of the corpus's index."""
+    """The name of the corpus's index."""
     parts = (ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, options.k1, options.b)
     digest = hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:8]
     return f"{options.prefix}-{SCHEMA_VERSION}-{digest}-{corpus.fingerprint}"
 
 
 def open_index(
-    client: OpenSearch, place: str, corpus: Corpus, options: IndexOptions, progress: Progress | None = None
+    client: OpenSearch, address: str, corpus: Corpus, options: IndexOptions, progress: Progress | None = None
 ) -> str:
-    """The name of the corpus's complete index, which is made, or filled up, where it is not complete.
+    """Open the index of the corpus and return its name. An index that is missing or incomplete is loaded first.
 
-    Raises EngineError where the cluster fails, refuses documents, or holds a complete index that was changed since.
+    `address` is the cluster's address for messages. Raises EngineError if the cluster fails or refuses documents, or
+    if the number of documents in the index was changed since it was complete.
     """
     name = index_name(corpus, options)
-    with cluster_failures(place):
+    with cluster_failures(address):
         if not _is_complete(client, name):
             _log.info("Loading %d documents into the index %s", len(corpus.documents), name)
             _create(client, name, options)
             _load(client, name, corpus.documents, progress or _silent)
             _complete(client, name, len(corpus.documents))
-        found = _count(client, name)
-    if found != len(corpus.documents):
-        problem = f"The index {name} at {place} holds {found} documents, the corpus {len(corpus.documents)}"
-        raise EngineError(f"{problem}. Delete the index to have it built anew")
+        n_indexed = _count(client, name)
+    if n_indexed != len(corpus.documents):
+        problem = f"The index {name} at {address} holds {n_indexed} documents, the corpus {len(corpus.documents)}"
+        raise EngineError(f"{problem}. Delete the index to have it built again")
     return name
 
 
 def index_body(options: IndexOptions) -> Json:
-    """Settings and mapping. `body` is indexed only, `title` and `text` are stored only; `position` is the place in
-    the corpus, by which ties are broken; `exact` holds what title and text cannot, see `source_of`."""
+    """Settings and mapping of a new index.
+
+    `body` is indexed but not stored; `title` and `text` are stored but not indexed. `position` is the place in the
+    corpus, which breaks ties. `exact` holds texts that `title` and `text` cannot hold, see `source_of`.
+    """
     stored = {"type": "keyword", "index": False, "doc_values": False}
     return {
         "settings": {
@@ -126,8 +130,11 @@ def index_body(options: IndexOptions) -> Json:
 
 
 def source_of(document: Document, position: int) -> Json:
-    """The document as the cluster takes it. JSON between programs cannot carry half a surrogate pair: where there is
-    one, title and text have a question mark, and `exact` both of them escaped."""
+    """The fields of a document in the index.
+
+    JSON between programs cannot carry half of a surrogate pair. If a document has one, `title` and `text` have a
+    question mark in its place, and `exact` holds the original title and text, escaped.
+    """
     source: Json = {BODY: " ".join(terms(document.content)) or NO_TERM, POSITION: position}
     source |= {TITLE: _encodable(document.title), TEXT: _encodable(document.text)}
     if (source[TITLE], source[TEXT]) != (document.title, document.text):
@@ -136,51 +143,57 @@ def source_of(document: Document, position: int) -> Json:
 
 
 def document_of(doc_id: str, source: Json) -> Document:
-    """The document that `source_of` was given."""
+    """The document whose fields `source_of` made."""
     title, text = json.loads(source[EXACT]) if EXACT in source else (source[TITLE], source[TEXT])
     return Document(doc_id, title, text)
 
 
 def known_ids(client: OpenSearch, name: str, doc_ids: Sequence[str]) -> set[str]:
-    """Those ids that the index holds."""
-    found = sources(client, name, doc_ids, fields=False)
-    return {doc_id for doc_id, source in found.items() if source is not None}
+    """The ids of `doc_ids` that the index holds."""
+    stored = sources(client, name, doc_ids, fields=False)
+    return {doc_id for doc_id, source in stored.items() if source is not None}
 
 
 def sources(
     client: OpenSearch, name: str, doc_ids: Sequence[str], fields: Sequence[str] | bool
 ) -> dict[str, Json | None]:
-    """The stored fields of each document, {} without fields; None for an id that the index does not hold."""
-    found: dict[str, Json | None] = dict.fromkeys(doc_ids)
-    asked = [doc_id for doc_id in found if doc_id]
-    for start in range(0, len(asked), LOAD_CHUNK):
-        body = {"ids": asked[start : start + LOAD_CHUNK]}
-        answer = client.mget(body=body, index=name, params={"_source": _listed(fields)})
-        for one in answer["docs"]:
-            if one.get("found"):
-                found[one["_id"]] = one.get("_source", {})
-    return found
+    """doc_id -> its stored fields; None for an id that the index does not hold.
+
+    `fields` names the fields; False requests none, and every stored document then has an empty dict.
+    """
+    stored: dict[str, Json | None] = dict.fromkeys(doc_ids)
+    requested = [doc_id for doc_id in stored if doc_id]  # clusters refuse an empty id
+    for start in range(0, len(requested), LOAD_CHUNK):
+        body = {"ids": requested[start : start + LOAD_CHUNK]}
+        response = client.mget(body=body, index=name, params={"_source": _listed(fields)})
+        for document in response["docs"]:
+            if document.get("found"):
+                stored[document["_id"]] = document.get("_source", {})
+    return stored
 
 
 def _listed(fields: Sequence[str] | bool) -> str:
+    """The fields as the parameter of a request: `title,text`, or `false`."""
     return str(fields).lower() if isinstance(fields, bool) else ",".join(fields)
 
 
 def _encodable(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _silent(done: int, total: int) -> None:
-    pass
+    """Report no progress."""
 
 
 def _is_complete(client: OpenSearch, name: str) -> bool:
+    """Whether an index of this name exists and is marked as complete."""
     mapping = client.indices.get_mapping(index=name, params={"ignore": 404})
     return mapping.get(name, {}).get("mappings", {}).get("_meta", {}).get("complete") is True
 
 
 def _create(client: OpenSearch, name: str, options: IndexOptions) -> None:
-    """Make the index, unless a load that was cut off, or another process, has made it."""
+    """Create the index, unless an interrupted load or another process has created it."""
     from opensearchpy.exceptions import RequestError  # noqa: PLC0415 - optional
 
     try:
@@ -191,7 +204,7 @@ def _create(client: OpenSearch, name: str, options: IndexOptions) -> None:
 
 
 def _load(client: OpenSearch, name: str, documents: Sequence[Document], progress: Progress) -> None:
-    """Send what the index does not hold. Raises EngineError with the first of the documents that were refused."""
+    """Send the documents that the index lacks. Raises EngineError if the cluster refuses documents."""
     from opensearchpy.helpers import streaming_bulk  # noqa: PLC0415 - optional
 
     outcomes = streaming_bulk(
@@ -205,33 +218,32 @@ def _load(client: OpenSearch, name: str, documents: Sequence[Document], progress
         max_backoff=30,
         request_timeout=LOAD_SECONDS,
     )
-    refused = [item["create"] for done, item in outcomes if not done and item["create"]["status"] != 409]
+    # 409: another process has created the document in the meantime
+    refused = [item["create"] for success, item in outcomes if not success and item["create"]["status"] != 409]
     if refused:
         first = refused[0]
         reason = first["error"].get("reason") if isinstance(first["error"], dict) else first["error"]
         problem = f"{len(refused)} of {len(documents)} documents were refused, first {first['_id']!r} ({reason})"
-        raise EngineError(f"Index {name}: {problem}. Mend them, or load again where the cluster was busy")
+        raise EngineError(f"Index {name}: {problem}. Correct them, or load again if the cluster was busy")
     progress(len(documents), len(documents))
 
 
 def _operations(
     client: OpenSearch, name: str, documents: Sequence[Document], progress: Progress
 ) -> Iterator[dict[str, object]]:
+    """The operations that create the documents which the index lacks."""
     for start in range(0, len(documents), LOAD_CHUNK):
         progress(start, len(documents))
         chunk = documents[start : start + LOAD_CHUNK]
-        known = known_ids(client, name, [document.doc_id for document in chunk])
-        yield from _creates(name, ((i, one) for i, one in enumerate(chunk, start) if one.doc_id not in known))
-
-
-def _creates(name: str, documents: Iterable[tuple[int, Document]]) -> Iterator[dict[str, object]]:
-    for position, document in documents:
-        source = source_of(document, position)
-        yield {"_op_type": "create", "_index": name, "_id": document.doc_id, "_source": source}
+        stored = known_ids(client, name, [document.doc_id for document in chunk])
+        for position, document in enumerate(chunk, start):
+            if document.doc_id not in stored:
+                source = source_of(document, position)
+                yield {"_op_type": "create", "_index": name, "_id": document.doc_id, "_source": source}
 
 
 def _complete(client: OpenSearch, name: str, expected: int) -> None:
-    """Make everything searchable and, where it is as much as expected, say so in the index."""
+    """Make the documents searchable, and mark the index as complete if it holds as many as expected."""
     client.indices.refresh(index=name, params={"request_timeout": LOAD_SECONDS})
     if _count(client, name) == expected:
         client.indices.put_settings(index=name, body={"index": {"refresh_interval": None}})
@@ -239,4 +251,5 @@ def _complete(client: OpenSearch, name: str, expected: int) -> None:
 
 
 def _count(client: OpenSearch, name: str) -> int:
+    """Number of documents that searches see."""
     return int(client.count(index=name)["count"])

@@ -1,4 +1,4 @@
-"""The one interface of all engines. Nothing here knows a library; the implementations are in `engines.py`."""
+"""The interface of all engines, without a library. Each engine is implemented in a module of its own."""
 
 from __future__ import annotations
 
@@ -10,42 +10,50 @@ from untilclick.search.records import Document, Feedback, ScoredDoc, WeightedQue
 
 
 class SearchEngine(Protocol):
-    """BM25 over one corpus. Every clause text goes through `text/analysis.py`; unknown terms match nothing."""
+    """BM25 over one corpus. `text/analysis.py` analyses the text of every clause; unknown terms match nothing."""
 
     @property
     def name(self) -> str:
         """`tantivy`, `rank-bm25` or `opensearch`."""
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
-        """Rank the corpus for each query: at most k documents of positive score, best first; ties by doc_id order
-        of the corpus. A query without known terms gives an empty list."""
+        """One ranking per query: at most k documents with a positive score, best first.
+
+        Documents with equal scores are in corpus order. A query without a known term has an empty ranking.
+        """
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
-        """1-based rank of each document in the full ranking, None where its score is 0."""
+        """The 1-based rank of each document in the full ranking; None if its score is 0.
+
+        Raises UnknownDocumentError for an id that the index does not hold.
+        """
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
-        """The n heaviest terms of the relevance model of the first ten documents (RM1 of Lavrenko & Croft 2001,
-        the feedback half of RM3, Abdul-Jaleel et al. 2004) with weights that sum to 1, heaviest first.
+        """The n heaviest terms of the relevance model of the first ten documents, heaviest first.
 
-        The terms are surface words that analyse back to their index term, so they can be used as clauses.
-        An empty result list gives an empty list.
+        Their weights sum to 1. The model is RM1 of Lavrenko & Croft (2001), the feedback part of RM3 (Abdul-Jaleel et
+        al. 2004). The terms are surface words with that index term, so they can be clauses of a query. A query
+        without results gives an empty list.
         """
 
     def feedback(self, query: WeightedQuery, n: int) -> Feedback:
-        """`feedback_terms` with the scores of the documents that they are from, in one search."""
+        """The terms of `feedback_terms` and the scores of the documents they come from, by one search."""
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
-        """The stored documents, in the order asked. Raises EngineError for an unknown id."""
+        """The stored documents, in the order of the ids. Raises UnknownDocumentError for an unknown id."""
 
 
 class LiveEngine(SearchEngine, Protocol):
-    """An engine whose documents change while it is in use, by several processes."""
+    """An engine whose documents several processes can change while they search it."""
 
     def put(self, document: Document) -> None:
-        """Add a document, or replace the one of the same id; searchable when this returns. Raises EngineError."""
+        """Add a document or replace the document of the same id. Searches find it when this returns.
+
+        Raises EngineError if the index cannot be written.
+        """
 
     def delete(self, doc_id: str) -> None:
-        """Remove a document. Raises UnknownDocumentError, or another EngineError."""
+        """Remove a document. Raises UnknownDocumentError for an unknown id, and EngineError as `put` does."""
 
     def refresh(self) -> bool:
-        """Take up what other processes changed, and say whether there was anything. Raises EngineError."""
+        """Load the changes of other processes. Returns whether there were any. Raises EngineError."""

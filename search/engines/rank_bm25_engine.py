@@ -1,7 +1,7 @@
-"""BM25 by the library rank-bm25: in memory, small corpora, the textbook reference with k1 and b free.
+"""BM25 by the library rank-bm25: in memory, for small corpora, a textbook reference with adjustable k1 and b.
 
-Scores of a plain query are BM25Okapi's own, to the last bit. Where its idf is negative (a term in more than half of
-the documents) the library puts a small positive value instead; scores of 0 and below are not returned.
+The scores of a plain query equal BM25Okapi's to the last bit. The library replaces a negative idf (of a term in more
+than half of the documents) by a small positive value. Documents with a score of 0 or less are not returned.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocum
 from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 from untilclick.search.text.analysis import terms
+from untilclick.search.text.heaviest import heaviest
 
 CACHE_BYTES = 64 * 2**20
-"""Memory for the score vectors of the latest query terms."""
+"""Memory for the score vectors of recent query terms, in bytes."""
 
 
 class RankBm25Engine:
-    """`SearchEngine` over BM25Okapi. A search costs one pass over the corpus per term not seen lately."""
+    """`SearchEngine` over BM25Okapi. A search reads the whole corpus once for each term that is not in the cache.
+
+    Threads may share an engine.
+    """
 
     def __init__(self, corpus: Corpus, *, k1: float = 0.9, b: float = 0.4) -> None:
-        """Analyse and count the whole corpus; k1 and b default to the values of most published BM25 baselines.
+        """Analyse and count the whole corpus. The defaults of k1 and b are those of most published BM25 baselines.
 
-        Raises `EngineError` for a corpus without a single indexable word.
+        Raises EngineError for a corpus without an indexable word.
         """
         bags = [terms(document.content) for document in corpus.documents]
         if not any(bags):
@@ -55,7 +59,7 @@ class RankBm25Engine:
         return [self._top(self.scores(query), k) for query in queries]
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
-        """See `SearchEngine.rank_of`. Raises `EngineError` for an unknown id."""
+        """See `SearchEngine.rank_of`."""
         rows = {doc_id: self._row(doc_id) for doc_id in doc_ids}
         scores = self.scores(query)
         return {doc_id: _rank(scores, row) for doc_id, row in rows.items()}
@@ -73,7 +77,7 @@ class RankBm25Engine:
         return [self._documents[self._row(doc_id)] for doc_id in doc_ids]
 
     def scores(self, query: WeightedQuery) -> NDArray[np.float64]:
-        """(D,) score of every document in corpus order; zeros for a query without known terms."""
+        """(D,) float64, the score of every document in corpus order; zeros for a query without a known term."""
         total = np.zeros(len(self._documents))
         for term, weight in query_tokens(query):
             if term in self._bm25.idf:
@@ -82,23 +86,24 @@ class RankBm25Engine:
 
     @cachedmethod(attrgetter("_vectors"), lock=attrgetter("_lock"))
     def _vector(self, term: str) -> NDArray[np.float64]:
-        """(D,) BM25Okapi scores of one term."""
+        """(D,) float64, the scores of one term."""
         return np.asarray(self._bm25.get_scores([term]), dtype=np.float64)
 
     def _top(self, scores: NDArray[np.float64], k: int) -> list[ScoredDoc]:
-        found = np.flatnonzero(scores > 0)
-        best = found[np.argsort(-scores[found], kind="stable")[: max(k, 0)]]
+        """The k documents with the highest scores (D,) above 0; ties in corpus order."""
+        matching = np.flatnonzero(scores > 0)  # (M,), rows of documents
+        best = matching[heaviest(scores[matching], max(k, 0))]  # (at most k,)
         return [ScoredDoc(self._documents[row].doc_id, float(scores[row])) for row in best]
 
     def _row(self, doc_id: str) -> int:
         row = self._rows.get(doc_id)
         if row is None:
-            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
+            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
         return row
 
 
 def _rank(scores: NDArray[np.float64], row: int) -> int | None:
-    """1 + the number of documents that score higher, or the same and come earlier; None for a score <= 0."""
+    """The 1-based rank of the document `row` among scores (D,), ties in corpus order; None if its score is <= 0."""
     score = scores[row]
     if score <= 0:
         return None

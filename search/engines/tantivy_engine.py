@@ -1,7 +1,7 @@
-"""BM25 by tantivy: embedded, on disk or in memory; ranks exactly like Lucene with k1 1.2 and b 0.75.
+"""BM25 by tantivy: embedded, on disk or in memory, with the same ranking as Lucene with k1 1.2 and b 0.75.
 
-Queries are built from analysed terms, never parsed, so no character a visitor types has a meaning. An engine opened
-by `open` on a directory holds exactly its corpus, for good; one opened by `open_live`, or kept in memory, can change.
+Queries are built from analysed terms and never parsed, so no typed character has a special meaning. The documents of
+an engine from `open` with a directory cannot change; those of an engine in memory or from `open_live` can.
 """
 
 from __future__ import annotations
@@ -31,14 +31,17 @@ from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 
 K1, B = 1.2, 0.75
-"""Fixed inside tantivy, as in Lucene."""
+"""The parameters of BM25 in tantivy, which has no option for them."""
 
 
 class TantivyEngine:
-    """`SearchEngine` over one tantivy index. May be shared between threads."""
+    """`SearchEngine` and `LiveEngine` over one tantivy index. Threads may share it."""
 
     def __init__(self, index: Index, corpus: Corpus, path: Path | None, *, changeable: bool) -> None:
-        """Wrap an index built from the corpus, in the folder `path` or in memory; callers use `open`."""
+        """Use an index that was built from the corpus, in the folder `path` or (None) in memory.
+
+        Callers call `open` or `open_live` instead.
+        """
         self._index = index
         self._corpus_ids = tuple(document.doc_id for document in corpus.documents)
         self._path = path
@@ -53,22 +56,23 @@ class TantivyEngine:
 
     @classmethod
     def open(cls, corpus: Corpus, directory: Path | None = None) -> TantivyEngine:
-        """Open or build the index of the corpus below `directory`, or build it in memory.
+        """Open the index of the corpus below `directory`, or build it there; None builds it in memory.
 
-        Raises `EngineError` where the directory cannot be used.
+        Raises EngineError if the directory cannot be used, or if its index does not hold the corpus.
         """
         path = None if directory is None else directory / index_name(corpus)
         engine = cls(open_index(corpus, path), corpus, path, changeable=path is None)
-        if (found := len(engine._snapshot.addresses)) != len(corpus.documents):
-            problem = f"{path}: the index holds {found} documents, the corpus {len(corpus.documents)}"
-            raise EngineError(f"{problem}. Delete the folder to have it built anew")
+        if (n_indexed := len(engine._snapshot.addresses)) != len(corpus.documents):
+            problem = f"{path}: the index holds {n_indexed} documents, the corpus {len(corpus.documents)}"
+            raise EngineError(f"{problem}. Delete the folder to have it built again")
         return engine
 
     @classmethod
     def open_live(cls, corpus: Corpus, directory: Path) -> TantivyEngine:
-        """Open, or build from the corpus, an index that `put` and `delete` may change and that keeps the changes.
+        """Open an index that `put` and `delete` can change. If there is none yet, it is built from the corpus.
 
-        It lies beside the one of `open`, which stays as it is. Raises `EngineError` as `open` does.
+        The index keeps its changes. It has a folder of its own, so the index of `open` stays as it is. Raises
+        EngineError if the directory cannot be used.
         """
         path = directory / f"{LIVE_PREFIX}{index_name(corpus)}"
         return cls(open_index(corpus, path), corpus, path, changeable=True)
@@ -84,13 +88,13 @@ class TantivyEngine:
         return [snapshot.top(self._query(query), k) for query in queries]
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
-        """See `SearchEngine.rank_of`. Raises `EngineError` for an unknown id."""
-        snapshot, built = self._snapshot, self._query(query)
+        """See `SearchEngine.rank_of`."""
+        snapshot, parsed = self._snapshot, self._query(query)
         snapshot.check_known(doc_ids)
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
         among = Query.term_set_query(self._index.schema, DOC_ID, list(doc_ids))
-        wanted = snapshot.matching(built, among, doc_ids)
-        return ranks | ranks_in(lambda depth: snapshot.top(built, depth), wanted)
+        matching = snapshot.matching(parsed, among, doc_ids)
+        return ranks | ranks_in(lambda depth: snapshot.top(parsed, depth), matching)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """See `SearchEngine.feedback_terms`."""
@@ -102,25 +106,27 @@ class TantivyEngine:
         return feedback(snapshot.top(self._query(query), FEEDBACK_DOCUMENTS), snapshot.analysed, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
-        """See `SearchEngine.documents`; read from the index's store."""
+        """See `SearchEngine.documents`."""
         return self._snapshot.documents(doc_ids)
 
     def put(self, document: Document) -> None:
-        """Add a document, or replace the one of the same id; searchable when this returns.
+        """Add a document or replace the document of the same id. Searches find it when this returns.
 
-        A replaced document keeps its place among ties. As in Lucene, replaced and deleted documents count towards
-        idf and mean length until their segment is merged. Raises `EngineError` where the index was opened by `open`
-        on a directory, or another process is changing it at this moment.
+        A replaced document keeps its place among ties. As in Lucene, replaced and deleted documents count towards idf
+        and mean length until tantivy merges their segment. Raises EngineError if the index is from `open` with a
+        directory, or if another process is changing it at the same time.
         """
         self._change(document.doc_id, document)
 
     def delete(self, doc_id: str) -> None:
-        """Remove a document. Raises `EngineError` as `put` does, and for an unknown id."""
+        """Remove a document. Raises EngineError as `put` does, and UnknownDocumentError for an unknown id."""
         self._change(doc_id, None)
 
     def refresh(self) -> bool:
-        """Take up what other processes committed to a live index, and say whether there was anything. Costs one
-        look at a file's time where there was not."""
+        """Load the changes that other processes committed to a live index. Returns whether there were any.
+
+        Without changes it only reads the modification time of a file.
+        """
         stamp = commit_stamp(self._path)
         if stamp == self._stamp:
             return False
@@ -129,9 +135,10 @@ class TantivyEngine:
         return True
 
     def _change(self, doc_id: str, document: Document | None) -> None:
+        """Replace, add or (None) remove a document."""
         if not self._changeable:
             raise EngineError(
-                f"{self._path}: this index holds one corpus for good. Open it with open_live to change it"
+                f"{self._path}: the documents of this index cannot change. Open it with open_live to change them"
             )
         with self._lock:
             self._take(commit_stamp(self._path))
@@ -141,17 +148,20 @@ class TantivyEngine:
             self._take(commit_stamp(self._path))
 
     def _take(self, stamp: tuple[int, int] | None) -> None:
-        """Replace the snapshot by the last committed state; called with the lock held."""
+        """Replace the snapshot by the last committed state. Called with the lock held."""
         self._index.reload()
         self._snapshot = Snapshot.take(self._index, self._corpus_ids)
         self._stamp = stamp
 
     def _query(self, query: WeightedQuery) -> Query | None:
-        """A should-query of boosted terms; None without terms."""
-        parts: list[tuple[Occur, Query]] = []
+        """A tantivy query for documents with any of the terms; None for a query without terms.
+
+        Each term's score is multiplied by its weight.
+        """
+        clauses: list[tuple[Occur, Query]] = []
         for term, weight in term_weights(query).items():
-            part = self._term_query(term)
-            parts.append((Occur.Should, part if weight == 1.0 else Query.boost_query(part, weight)))
-        if not parts:
+            clause = self._term_query(term)
+            clauses.append((Occur.Should, clause if weight == 1.0 else Query.boost_query(clause, weight)))
+        if not clauses:
             return None
-        return parts[0][1] if len(parts) == 1 else Query.boolean_query(parts)
+        return clauses[0][1] if len(clauses) == 1 else Query.boolean_query(clauses)

@@ -1,7 +1,7 @@
-"""One committed state of a tantivy index, with tables from the library's addresses to doc_ids and corpus places.
+"""A committed state of a tantivy index, with tables from tantivy's addresses to doc_ids and places in the corpus.
 
-An address (segment, number) means something only within the state it came from, so the tables and the searcher are
-kept together and replaced together. With the tables a search reads no stored document.
+An address (segment, number) is valid only in the state it came from, so the tables and the searcher are replaced
+together. Thanks to the tables a search reads no stored document.
 """
 
 from __future__ import annotations
@@ -20,24 +20,27 @@ from untilclick.search.records import Document, ScoredDoc
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """A searcher and what its addresses stand for."""
+    """A searcher and the documents that its addresses mean."""
 
     searcher: Searcher
     doc_ids: list[list[str]]
-    """doc_id by segment and document number within it."""
+    """`doc_ids[segment][number]` is the doc_id at an address."""
     positions: list[list[int]]
-    """Place in the corpus, likewise."""
+    """`positions[segment][number]` is the place in the corpus of the document at an address."""
     addresses: Mapping[str, DocAddress]
-    """doc_id -> its address."""
+    """doc_id -> address."""
     in_order: bool
-    """Whether addresses ascend with positions, so that tantivy breaks ties as the corpus does."""
+    """Whether addresses and positions have the same order. Then tantivy breaks ties in corpus order."""
     analysed: AnalysedDocuments
-    """For feedback terms; of this state, so that a replaced document is not remembered."""
+    """The cache for feedback terms. It belongs to this state, because a replaced document has other terms."""
 
     @classmethod
     def take(cls, index: Index, corpus_ids: Sequence[str]) -> Snapshot:
-        """The last committed state. Documents up to `len(corpus_ids)` in place have their ids there; the ids of
-        documents added since are read from the store."""
+        """The last committed state of an index.
+
+        The places 0..len(corpus_ids)-1 belong to the documents of the corpus, whose ids are `corpus_ids`. The ids of
+        documents that were added later are read from the store.
+        """
         searcher = index.searcher()
         everything = Query.all_query()
         limit = max(searcher.num_docs, 1)
@@ -48,34 +51,37 @@ class Snapshot:
         doc_ids, positions = [[""] * size for size in sizes], [[0] * size for size in sizes]
         addresses: dict[str, DocAddress] = {}
         for position, address in hits:
-            stored = position >= len(corpus_ids)
-            doc_id = str(searcher.doc(address).get_first(DOC_ID)) if stored else corpus_ids[position]
+            added = position >= len(corpus_ids)
+            doc_id = str(searcher.doc(address).get_first(DOC_ID)) if added else corpus_ids[position]
             doc_ids[address.segment_ord][address.doc] = doc_id
             positions[address.segment_ord][address.doc] = position
             addresses[doc_id] = address
         keys = [(address.segment_ord, address.doc) for _, address in hits]
-        analysed = AnalysedDocuments(lambda wanted: _stored(searcher, addresses, wanted))
+        analysed = AnalysedDocuments(lambda requested: _stored(searcher, addresses, requested))
         return cls(searcher, doc_ids, positions, addresses, keys == sorted(keys), analysed)
 
     def check_known(self, doc_ids: Iterable[str]) -> None:
-        """Raise `EngineError` for an unknown id."""
+        """Raise UnknownDocumentError if the index lacks one of the documents."""
         for doc_id in doc_ids:
             _address(self.addresses, doc_id)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
-        """The stored documents in the order asked; raises `EngineError` for an unknown id."""
+        """The stored documents in the order of the ids. Raises UnknownDocumentError for an unknown id."""
         return _stored(self.searcher, self.addresses, doc_ids)
 
     def place_of(self, doc_id: str, n_corpus: int) -> int:
-        """The place of a document; for one that is not there, the place after all others and after the `n_corpus`
-        of the corpus, whose places are never given to others: the tables take their ids from the corpus."""
+        """The place of a document; for a new document the first place after all others.
+
+        A new document never gets a place of the corpus (the first `n_corpus`), not even that of a deleted document,
+        because the tables take the ids of these places from the corpus.
+        """
         address = self.addresses.get(doc_id)
         if address is None:
             return max(n_corpus, 1 + max((max(segment, default=-1) for segment in self.positions), default=-1))
         return self.positions[address.segment_ord][address.doc]
 
     def top(self, query: Query | None, k: int) -> list[ScoredDoc]:
-        """The first k documents, ties in corpus order; none for no query."""
+        """The first k documents, ties in corpus order. Without a query (None) there are none."""
         if query is None or k <= 0 or not self.addresses:
             return []
         limit = min(k, len(self.addresses))
@@ -86,7 +92,7 @@ class Snapshot:
         return [ScoredDoc(doc_ids[address.segment_ord][address.doc], score) for score, address in hits]
 
     def matching(self, query: Query | None, among: Query, doc_ids: AbstractCollection[str]) -> set[str]:
-        """Those documents that match both queries, the second of which selects at most `doc_ids`."""
+        """doc_ids of the documents that match both queries. `among` must match no other documents than `doc_ids`."""
         if query is None or not doc_ids:
             return set()
         both = Query.boolean_query([(Occur.Must, query), (Occur.Must, among)])
@@ -94,7 +100,11 @@ class Snapshot:
         return {self.doc_ids[address.segment_ord][address.doc] for _, address in hits}
 
     def _top_by_position(self, query: Query, limit: int) -> list[ScoredDoc]:
-        """For addresses in another order than the corpus: look beyond `limit` until the last tie is whole, sort."""
+        """The first documents of an index whose addresses are not in corpus order.
+
+        tantivy breaks ties by address. The search therefore goes beyond `limit` until it has all documents that tie
+        with the last one, and sorts them.
+        """
         depth = limit + 1
         while True:
             hits = self.searcher.search(query, limit=depth, count=False).hits
@@ -105,13 +115,13 @@ class Snapshot:
             (-score, self.positions[address.segment_ord][address.doc], self.doc_ids[address.segment_ord][address.doc])
             for score, address in hits
         )
-        return [ScoredDoc(doc_id, -negative) for negative, _, doc_id in ordered[:limit]]
+        return [ScoredDoc(doc_id, -negative_score) for negative_score, _, doc_id in ordered[:limit]]
 
 
 def _address(addresses: Mapping[str, DocAddress], doc_id: str) -> DocAddress:
     address = addresses.get(doc_id)
     if address is None:
-        raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index anew")
+        raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
     return address
 
 

@@ -24,7 +24,7 @@ def test_ids_titles_and_texts_are_read_in_order(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"text": "x"}', r":2: no id; the fields are \['text'\]\. Name the record in one of _id, doc_id, id"),
+        ('{"text": "x"}', r":2: no id; the fields are \['text'\]\. Give the record an id in one of _id, doc_id, id"),
         ('{"_id": 1.5, "text": "x"}', r":2: the id is 1\.5, not a text or whole number"),
         ('{"_id": true, "text": "x"}', r":2: the id is True"),
         ('{"_id": " ", "text": "x"}', r":2: the id is ' '"),

@@ -80,7 +80,7 @@ def test_a_damaged_cache_is_harvested_anew_to_the_same_bytes(documents, tmp_path
     (tmp_path / stdlib_docs._cache_name()).write_text('{"_id": "a"')
     with caplog.at_level(logging.WARNING):
         assert load_documents(tmp_path) == documents
-    assert "read anew" in caplog.text
+    assert "harvested again" in caplog.text
     assert not any(" at 0x" in document.text for document in documents)
 
 

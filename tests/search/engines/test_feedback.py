@@ -53,8 +53,8 @@ def test_a_lexicon_is_the_same_for_all_threads():
     lexicon = Lexicon()
     words = [f"word{i}s" for i in range(500)] + ["the"]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: [lexicon.numbers(word) for word in words], range(8)))
-    assert all(numbers == found[0] for numbers in found)
+        found = list(pool.map(lambda _: [lexicon.ids(word) for word in words], range(8)))
+    assert all(ids == found[0] for ids in found)
     assert found[0][-1] is None
     assert [lexicon.words[i] for i, _ in found[0][:-1]] == words[:-1]
     assert [lexicon.terms[i] for _, i in found[0][:-1]] == [word[:-1] for word in words[:-1]]

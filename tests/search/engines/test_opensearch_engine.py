@@ -122,7 +122,7 @@ def test_documents_that_the_cluster_refuses_are_reported(toy_corpus, cluster, op
 
     with monkeypatch.context() as patch:
         patch.setattr(opensearch_index, "source_of", broken)
-        with pytest.raises(EngineError, match=r"2 of 10 documents were refused, first 'bread' \(.*\)\. Mend them"):
+        with pytest.raises(EngineError, match=r"2 of 10 documents were refused, first 'bread' \(.*\)\. Correct them"):
             OpenSearchEngine.open(toy_corpus, cluster, options)
     with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
         assert ids(engine, "bread") == ["bread"]
@@ -242,7 +242,7 @@ def test_what_is_no_cluster_is_reported(toy_corpus):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            with pytest.raises(EngineError, match="is no OpenSearch"):
+            with pytest.raises(EngineError, match="is not OpenSearch"):
                 OpenSearchEngine.open(toy_corpus, Cluster((f"http://127.0.0.1:{server.server_address[1]}",)))
         finally:
             server.shutdown()
@@ -291,7 +291,7 @@ def test_a_cluster_behind_tls_and_a_password_is_searched(https, toy_corpus, opti
 
 
 def test_a_certificate_that_is_not_trusted_is_refused_unless_it_need_not_be(https, toy_corpus, options):
-    with pytest.raises(EngineError, match=r"no trusted TLS .*Check the CA file"):
+    with pytest.raises(EngineError, match=r"no trusted certificate .*Check the CA file"):
         OpenSearchEngine.open(toy_corpus, Cluster((https[0],), USER, PASSWORD), options)
     with closing(
         OpenSearchEngine.open(toy_corpus, Cluster((https[0],), USER, PASSWORD, verify=False), options)
@@ -302,7 +302,7 @@ def test_a_certificate_that_is_not_trusted_is_refused_unless_it_need_not_be(http
 @pytest.mark.parametrize("user", [USER, None])
 def test_a_wrong_or_missing_password_is_reported(https, toy_corpus, options, user):
     cluster = Cluster((https[0],), user, "wrong-hush", ca_file=https[1])
-    with pytest.raises(EngineError, match=r"refuses us \(401\)\. Check user, password") as caught:
+    with pytest.raises(EngineError, match=r"refused the request \(401\)\. Check user, password") as caught:
         OpenSearchEngine.open(toy_corpus, cluster, options)
     assert "hush" not in str(caught.value)
 

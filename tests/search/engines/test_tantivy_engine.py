@@ -169,7 +169,7 @@ def test_changes_outlive_the_process_and_leave_the_index_of_the_corpus_alone(toy
 
 def test_an_index_of_one_corpus_refuses_changes(toy_corpus, tmp_path):
     engine = TantivyEngine.open(toy_corpus, tmp_path)
-    with pytest.raises(EngineError, match=r"holds one corpus for good\. Open it with open_live"):
+    with pytest.raises(EngineError, match=r"documents of this index cannot change\. Open it with open_live"):
         engine.put(Document("new", "", "text"))
 
 

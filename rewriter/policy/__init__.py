@@ -1,1 +1,1 @@
-"""The policies: the T5 with its document memory, how it draws and scores rewrites, and its model folder."""
+"""Policies: the T5 with its document memory, drawing and scoring of rewrites, losses of targets, model folders."""

@@ -1,4 +1,4 @@
-"""The distribution over index terms that a torch policy gives to prompts, for validation and evaluation."""
+"""The distributions over index terms that a torch policy gives to prompts, for validation and evaluation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.language.language import SubwordLanguage
 from untilclick.rewriter.language.prompts import Prompt
-from untilclick.rewriter.policy.beam_search import likeliest
+from untilclick.rewriter.policy.beam_search import search_beams
 from untilclick.rewriter.policy.t5 import T5Policy
 
 BATCH = 128
+"""Prompts that a policy over terms reads together."""
 BEAM_BATCH = 32
-"""Prompts whose beams are searched together."""
+"""Prompts whose beams are searched together: each takes as much memory as one prompt for every beam."""
 
 
 class PolicyLogits:
@@ -26,11 +27,11 @@ class PolicyLogits:
 
     @torch.no_grad()
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """(B, V) log-probabilities of the first generated term; what a prompt never generates is near -1e9."""
+        """(B, V) log-probabilities of the first generated term; near -1e9 for terms that are never generated."""
         parts = []
         for start in range(0, len(prompts), BATCH):
             batch = self._policy.batch(prompts[start : start + BATCH])
-            parts.append(self._policy.first_step_log_probs(batch))
+            parts.append(self._policy.first_step_log_probs(batch))  # (at most BATCH, V)
         return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
 
 
@@ -42,10 +43,10 @@ class PolicyTexts:
         self._language = language
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-        """(B, V) of `SubwordLanguage.term_log_probs`."""
+        """(B, V) log-probabilities of `SubwordLanguage.term_log_probs`."""
         settings, rows = self._language.settings, []
         for start in range(0, len(prompts), BEAM_BATCH):
             part = prompts[start : start + BEAM_BATCH]
-            answers = likeliest(self._policy, self._policy.batch(part), settings.beams, settings.length)
-            rows += [self._language.term_log_probs(one, prompt) for one, prompt in zip(answers, part, strict=True)]
+            texts = search_beams(self._policy, self._policy.batch(part), settings.beams, settings.length)
+            rows += [self._language.term_log_probs(best, prompt) for best, prompt in zip(texts, part, strict=True)]
         return np.stack(rows)

@@ -1,7 +1,7 @@
-"""A trained model: a policy with its language, as a folder holds it.
+"""Models: a policy together with its language, as training passes them on and model folders store them.
 
-The two kinds of policy, over index terms and over subwords, differ here and in `Language`; training, export and
-evaluation ask neither which kind they have.
+The two kinds of policy, over index terms and over subwords, differ here and in `Language`. Training, export and
+evaluation use these interfaces and need not know the kind.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from untilclick.rewriter.policy.subword import (
     save_subword,
     save_subword_stage,
 )
-from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, wanted
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, target_batch
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy, save_policy, save_with_states
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss
@@ -35,34 +35,35 @@ from untilclick.rewriter.serving.term_rewriter import NextTermLogits, Spelling, 
 from untilclick.search.engines.protocol import SearchEngine
 
 TargetLoss = Callable[[T5Policy, PromptBatch, Sequence[SoftTarget], Sequence[SoftTarget]], Tensor]
-"""() loss of a policy on prompts, their target terms and their target documents, in nats."""
+"""Function from a policy, B prompts, their target terms and their target documents to a loss (), in nats."""
 
 
 class RewriterModel(Protocol):
-    """A policy with the language that it reads and writes."""
+    """A policy with its language."""
 
     @property
     def policy(self) -> T5Policy:
-        """The weights."""
+        """The network."""
 
     @property
     def language(self) -> Language:
-        """How requests and outputs are read."""
+        """How the policy reads requests, and how its outputs become terms."""
 
     def with_policy(self, policy: T5Policy) -> RewriterModel:
-        """Other weights in the same language."""
+        """A model of another policy with the same language."""
 
     def reader(self) -> NextTermLogits:
-        """The distribution over index terms that the policy gives to prompts; leaves it in evaluation mode."""
+        """The function from prompts to the policy's distribution over index terms; puts the policy into evaluation
+        mode."""
 
     def target_loss(self, document_weight: float) -> TargetLoss:
-        """The loss that teaches target terms, and target documents with this weight if the policy has a memory."""
+        """The loss of target terms and, with this weight, of target documents if the policy has a memory."""
 
     def save(self, folder: Path) -> None:
         """Write policy and language into an existing folder."""
 
     def save_for_conversion(self, folder: Path) -> None:
-        """Write a T5 and a tokenizer that CTranslate2's converter reads; the policy is of no use afterwards."""
+        """Write a T5 and a tokenizer that CTranslate2's converter reads. The policy cannot be used afterwards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +74,24 @@ class TermModel:
     language: TermLanguage
 
     def with_policy(self, policy: T5Policy) -> TermModel:
-        """Other weights in the same language."""
+        """A model of another policy with the same language."""
         return TermModel(policy, self.language)
 
     def reader(self) -> NextTermLogits:
-        """The first generated term."""
+        """The distribution of the first generated term."""
         return PolicyLogits(self.policy)
 
     def target_loss(self, document_weight: float) -> TargetLoss:
         """Cross-entropy of the first generated term and of the attention to documents."""
         supervised = SupervisedLoss(t5=0.0, mixture=1.0, documents=document_weight)
-        return lambda policy, batch, terms, documents: supervised(policy, batch, wanted(terms, documents))
+        return lambda policy, batch, terms, documents: supervised(policy, batch, target_batch(terms, documents))
 
     def save(self, folder: Path) -> None:
         """Write policy and vocabulary."""
         save_policy(self.policy, self.language.vocabulary, folder)
 
     def save_for_conversion(self, folder: Path) -> None:
-        """If there is a memory, the T5 gives out its states as well."""
+        """Write T5 and tokenizer; with a memory, the T5 outputs its states as well, see `save_with_states`."""
         save_with_states(self.policy, self.language.vocabulary, folder)
 
 
@@ -102,15 +103,15 @@ class SubwordModel:
     language: SubwordLanguage
 
     def with_policy(self, policy: T5Policy) -> SubwordModel:
-        """Other weights in the same language."""
+        """A model of another policy with the same language."""
         return SubwordModel(policy, self.language)
 
     def reader(self) -> NextTermLogits:
-        """The terms of the likeliest texts."""
+        """The distribution over the terms of the likeliest texts."""
         return PolicyTexts(self.policy, self.language)
 
     def target_loss(self, document_weight: float) -> TargetLoss:
-        """Cross-entropy of the text of the heaviest target terms; without a memory no document can be taught."""
+        """Cross-entropy of a text of the heaviest target terms. Without a memory there is no loss of documents."""
         del document_weight
         return lambda policy, batch, terms, _: text_loss(
             policy, batch, [target_ids(target, self.language) for target in terms]
@@ -121,14 +122,14 @@ class SubwordModel:
         save_subword_stage(self.policy, self.language, folder)
 
     def save_for_conversion(self, folder: Path) -> None:
-        """Embedding rows without a token are cut off, so that they are never an answer."""
+        """Write T5 and tokenizer, without embedding rows that have no token: CTranslate2 could generate them."""
         self.policy.t5.resize_token_embeddings(self.language.tokenizer.get_vocab_size())
         self.policy.t5.save_pretrained(folder)
         plain_tokenizer(self.language).save_pretrained(folder)
 
 
 def open_rewriter(folder: Path) -> RewriterModel:
-    """The model of a stage's folder, in evaluation mode. Raises ModelError when the folder holds none."""
+    """The model of a stage's folder, in evaluation mode. Raises ModelError if the folder does not hold a model."""
     if is_subword_stage(folder):
         return SubwordModel(*load_subword_stage(folder))
     policy, vocabulary = load_policy(folder)
@@ -136,13 +137,13 @@ def open_rewriter(folder: Path) -> RewriterModel:
 
 
 def open_model(folder: Path) -> tuple[T5Policy, TermVocabulary | SubwordVocabulary]:
-    """The policy of a folder and its words, in evaluation mode; the folder need not be that of a stage. Raises
-    ModelError when it holds no model."""
+    """The policy and the vocabulary of a model folder, in evaluation mode; the folder need not be that of a stage.
+    Raises ModelError if it does not hold a model."""
     return load_policy(folder) if is_term_model(folder) else load_subword(folder)
 
 
 def save_model(policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, folder: Path) -> None:
-    """Write the policy and its words into an existing folder."""
+    """Write policy and vocabulary into an existing folder."""
     if isinstance(vocabulary, TermVocabulary):
         save_policy(policy, vocabulary, folder)
     else:
@@ -152,5 +153,5 @@ def save_model(policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary,
 def model_rewriter(
     model: RewriterModel, spelling: Spelling, engine: SearchEngine, settings: BlendSettings
 ) -> TermRewriter:
-    """A rewriter on the model's present weights."""
+    """A rewriter with the present weights of a model, before its export."""
     return TermRewriter("unexported", model.reader(), model.language, spelling, engine, settings)

@@ -1,11 +1,13 @@
-"""The policy: a T5 with a value head. Its `corpus` kind is a small T5 whose words are the corpus's own index terms;
-any T5 of another vocabulary is generated from token by token.
+"""The policy: a T5 with a value head and, if it has one, a document memory. The `corpus` policy is a small T5 over
+the index terms of the corpus; a T5 with another vocabulary generates token by token.
 
-A fresh T5 needs 100,000s of samples before it copies its input. The corpus kind copies and associates before any
-training: its embedding is the corpus's latent semantic space, its cross-attention passes encoder states through
-unchanged and every other layer starts small, so that the first decoder state is about the mean of the query's term
-vectors.
-Tokens, prompts and text are not known here: ids come in, log-probabilities and values go out.
+A T5 with random weights needs hundreds of thousands of samples before it copies its input. The corpus policy copies
+and associates before any training: its embedding is the corpus's latent semantic space, its cross-attention passes
+encoder states on unchanged, and every other layer starts small. So the first decoder state is about the mean of the
+query's term vectors.
+
+This module knows token ids, log-probabilities and values, but no texts. Shapes: B prompts of S tokens, V tokens of
+the vocabulary, D documents of the memory, width d.
 """
 
 from __future__ import annotations
@@ -32,26 +34,27 @@ class PromptBatch(NamedTuple):
     attention_mask: Tensor
     """(B, S) int64, 1 on real tokens."""
     banned: Tensor
-    """(B, V) bool, tokens never generated: the policy's own and, where tokens are terms, the query's."""
+    """(B, V) bool, True on tokens that must not be generated: those of the policy and, if tokens are terms, those of
+    the query."""
 
     def to(self, device: torch.device) -> PromptBatch:
         """The same prompts on a device."""
         return PromptBatch(*(part.to(device) for part in self))
 
     def rows(self, index: Tensor) -> PromptBatch:
-        """The prompts at these positions."""
+        """The prompts at positions `index`."""
         return PromptBatch(self.input_ids[index], self.attention_mask[index], self.banned[index])
 
 
 TERM_BANS = tuple(range(len(SPECIAL_TOKENS)))
-"""What a policy over terms never generates, the end token apart, which its decoding allows for itself."""
+"""Token ids that a policy over terms never generates. Autoregressive decoding adds the end token to its choices."""
 
 
 def collate(
     prompts: Sequence[Prompt], vocabulary_size: int, banned_ids: Sequence[int] = TERM_BANS, *, over_terms: bool = True
 ) -> PromptBatch:
-    """Pad prompts to one length; at least one prompt. `over_terms` says that tokens are terms, so that those of the
-    query can be banned."""
+    """One or more prompts as tensors, padded to one length. `banned_ids` are banned for all of them; if tokens are
+    terms (`over_terms`), each prompt also bans the terms of its query."""
     length = max(len(prompt.ids) for prompt in prompts)
     input_ids = torch.tensor([(*prompt.ids, *[PAD_ID] * (length - len(prompt.ids))) for prompt in prompts])
     banned = torch.zeros(len(prompts), vocabulary_size, dtype=torch.bool)
@@ -62,21 +65,21 @@ def collate(
 
 
 class FirstStep(NamedTuple):
-    """The first generated term."""
+    """The distribution of the first generated term, and its parts."""
 
     log_probs: Tensor
-    """(B, V), banned terms near `MASKED_LOGIT`."""
+    """(B, V) log-probabilities, near `MASKED_LOGIT` for banned terms."""
     recalled: Tensor | None
-    """(B, V) what the memory alone says; None without one."""
+    """(B, V) distribution of the memory alone; None without a memory."""
     log_attention: Tensor | None
     """(B, D) log p(document | prompt); None without a memory."""
 
 
 class T5Policy(nn.Module):
-    """A T5, a value head on its decoder states, and perhaps a memory of the corpus's documents."""
+    """A T5, a value head on its decoder states, and optionally a memory of the corpus's documents."""
 
     banned_ids: Tensor
-    """(k,) int64, tokens never generated whatever the prompt."""
+    """(k,) int64, tokens that are not generated for any prompt."""
 
     def __init__(
         self,
@@ -85,6 +88,8 @@ class T5Policy(nn.Module):
         candidates: int = 64,
         banned_ids: Sequence[int] = TERM_BANS,
     ) -> None:
+        """`candidates` is the number of best first terms that `parallel` and `autoregressive` decoding draw from. The
+        value head starts at zero, the memory is set afterwards."""
         super().__init__()
         self.register_buffer("banned_ids", torch.tensor(banned_ids, dtype=torch.long), persistent=False)
         self.t5 = t5
@@ -97,7 +102,7 @@ class T5Policy(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.value_head.weight.device
 
     @property
@@ -106,7 +111,7 @@ class T5Policy(nn.Module):
         return int(self.t5.config.vocab_size)
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
-        """Prompts as this policy reads them, on its device; at least one."""
+        """One or more prompts as tensors on the policy's device."""
         over_terms = self.decoding != "tokens"
         batch = collate(prompts, self.vocabulary_size, self.banned_ids.tolist(), over_terms=over_terms)
         return batch.to(self.device)
@@ -117,7 +122,8 @@ class T5Policy(nn.Module):
         return output.last_hidden_state  # type: ignore[no-any-return]
 
     def decode(self, encoded: Tensor, attention_mask: Tensor, decoder_ids: Tensor) -> Tensor:
-        """(B, T, d) decoder states after each of the T decoder inputs; causal."""
+        """(B, T, d) decoder states after each of the decoder inputs (B, T), from encoder states (B, S, d) and their
+        mask (B, S). Causal: a state depends on inputs up to its own."""
         output = self.t5.decoder(
             input_ids=decoder_ids,
             encoder_hidden_states=encoded,
@@ -129,7 +135,8 @@ class T5Policy(nn.Module):
     def next_states(
         self, encoded: Tensor, attention_mask: Tensor, last_ids: Tensor, cache: EncoderDecoderCache
     ) -> Tensor:
-        """(B, d) decoder state after one more decoder input (B, 1); `cache` holds those before and takes it in."""
+        """(B, d) decoder states after one more decoder input (B, 1). `cache` holds keys and values of the earlier
+        inputs, and gets those of the new one."""
         output = self.t5.decoder(
             input_ids=last_ids,
             encoder_hidden_states=encoded,
@@ -140,44 +147,47 @@ class T5Policy(nn.Module):
         return output.last_hidden_state[:, -1]  # type: ignore[no-any-return]
 
     def first_states(self, batch: PromptBatch) -> Tensor:
-        """(B, d) decoder state of the first step."""
+        """(B, d) decoder states of the first step."""
         start = torch.full((batch.input_ids.shape[0], 1), PAD_ID, device=batch.input_ids.device)
         return self.decode(self.encode(batch), batch.attention_mask, start)[:, 0]
 
     def logits(self, states: Tensor, banned: Tensor) -> Tensor:
-        """(..., V) next-term logits of decoder states (..., d), `banned` (..., V) masked."""
+        """(..., V) next-token logits of decoder states (..., d), `MASKED_LOGIT` where `banned` (..., V) is True."""
         return self.t5.lm_head(self.scaled(states)).masked_fill(banned, MASKED_LOGIT)  # type: ignore[no-any-return]
 
     def scaled(self, states: Tensor) -> Tensor:
-        """Decoder states as the output layer takes them: a T5 with tied embeddings scales them by 1/sqrt(d), one
-        with an output layer of its own (T5 1.1, Flan-T5) does not."""
+        """(..., d) decoder states as input of the output layer: a T5 with tied embeddings scales them by 1/sqrt(d), a
+        T5 with a separate output layer (T5 1.1, Flan-T5) does not."""
         config = self.t5.config
-        scales = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)  # named since transformers 5
+        # transformers 5 has a setting for this; before, tied embeddings implied it.
+        scales = getattr(config, "scale_decoder_outputs", config.tie_word_embeddings)
         return states * config.d_model**-0.5 if scales else states
 
     def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
-        """(B, V) log-probabilities of the first generated term; banned tokens near `MASKED_LOGIT`."""
+        """(B, V) log-probabilities of the first generated term, near `MASKED_LOGIT` for banned terms."""
         return self.first_step(self.first_states(batch), batch.banned).log_probs
 
     def first_step(self, states: Tensor, banned: Tensor) -> FirstStep:
-        """The distribution of the first term from states (B, d), terms `banned` (B, V) left out: the T5's, mixed with
-        the memory's where there is one."""
-        own = torch.log_softmax(self.logits(states, banned), dim=-1)
+        """The distribution of the first term from states (B, d), without the terms `banned` (B, V): the T5's
+        distribution, mixed with the memory's if there is a memory."""
+        generated = torch.log_softmax(self.logits(states, banned), dim=-1)  # (B, V)
         if self.memory is None:
-            return FirstStep(own, None, None)
-        log_attention = self.memory.log_attention(states)
-        recalled = self.memory.recall(log_attention, banned)
-        mixed = self.memory.mix(own, recalled).masked_fill(banned, MASKED_LOGIT)
+            return FirstStep(generated, None, None)
+        log_attention = self.memory.log_attention(states)  # (B, D)
+        recalled = self.memory.recall(log_attention, banned)  # (B, V)
+        # Masked again, since the mixture lifts every probability to at least TINY.
+        mixed = self.memory.mix(generated, recalled).masked_fill(banned, MASKED_LOGIT)  # (B, V)
         return FirstStep(mixed, recalled, log_attention)
 
     def values(self, states: Tensor) -> Tensor:
-        """(...,) predicted return of decoder states (..., d). States are detached: the trunk learns from rewards
-        alone, so that a value error cannot move the policy."""
+        """(...) predicted returns of decoder states (..., d). States are detached, so that the T5 learns from rewards
+        alone and an error of the value cannot move the policy."""
         return self.value_head(states.detach()).squeeze(-1)  # type: ignore[no-any-return]
 
 
 def parameter_groups(policy: T5Policy, learning_rate: float, memory_learning_rate: float) -> list[dict[str, Any]]:
-    """The T5's weights and, decayed by nothing, the memory's, as an optimiser of AdamW's kind takes them."""
+    """Parameter groups for AdamW and similar optimisers: the T5's weights and, without weight decay, the memory's.
+    The value head is in neither."""
     groups: list[dict[str, Any]] = [{"params": list(policy.t5.parameters()), "lr": learning_rate}]
     if policy.memory is not None:
         memory = list(policy.memory.parameters())
@@ -186,7 +196,8 @@ def parameter_groups(policy: T5Policy, learning_rate: float, memory_learning_rat
 
 
 def build_policy(config: PolicyConfig, vectors: Tensor) -> T5Policy:
-    """A policy with the given (V, d_model) embedding, started as identity."""
+    """A `corpus` policy with the embedding `vectors` (V, d_model), started as identity; the seed of the configuration
+    draws the other weights."""
     t5_config = T5Config.from_dict(
         {
             "vocab_size": vectors.shape[0],
@@ -204,7 +215,7 @@ def build_policy(config: PolicyConfig, vectors: Tensor) -> T5Policy:
             "tie_word_embeddings": True,
         }
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # leaves the global generator as it was
         torch.manual_seed(config.seed)
         policy = T5Policy(T5ForConditionalGeneration(t5_config), config.decoding, config.candidates)
     with torch.no_grad():
@@ -215,9 +226,9 @@ def build_policy(config: PolicyConfig, vectors: Tensor) -> T5Policy:
 
 @torch.no_grad()
 def identity_start(t5: T5ForConditionalGeneration, scale: float) -> None:
-    """Make the untrained network pass its input on: cross-attention V and O the identity and its Q times `scale`, so
-    that attention starts near uniform; every self-attention and feed-forward output and the start token's embedding
-    times `scale`."""
+    """Make the untrained network pass its input on. V and O of the cross-attention become the identity, and its Q is
+    multiplied by `scale`, so that attention starts near uniform. The outputs of every self-attention and feed-forward
+    layer and the start token's embedding are multiplied by `scale` as well."""
     for block in [*t5.encoder.block, *t5.decoder.block]:
         block.layer[0].SelfAttention.o.weight.mul_(scale)
         block.layer[-1].DenseReluDense.wo.weight.mul_(scale)

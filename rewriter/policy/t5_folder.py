@@ -1,10 +1,10 @@
-"""Model folders: what training saves and everything later loads.
+"""Model folders of a policy over index terms: written by training, read by later stages, evaluation and export.
 
     model.safetensors config.json generation_config.json   plain T5 keys: `T5ForConditionalGeneration.from_pretrained`
     tokenizer.json tokenizer_config.json                   the term vocabulary as a word-level tokenizer
     vocabulary.json                                        terms, readable words, document frequencies
     value_head.safetensors policy.json                     value head; decoding
-    memory.safetensors                                     the memory of documents, where there is one
+    memory.safetensors                                     the memory of documents, if the policy has one
 
 The folders of stages appear whole or not at all, see `untilclick.search.files.whole_files.whole_folder`.
 """
@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,10 +30,20 @@ from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, TermVocabula
 from untilclick.rewriter.policy.document_memory import DocumentMemory, DocumentTerms, MemorySettings
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.search.errors import ModelError
+from untilclick.search.files.json_records import read_record
+from untilclick.search.files.whole_files import write_whole
 
 _POLICY_FILE = "policy.json"
 _VALUE_FILE = "value_head.safetensors"
 MEMORY_FILE = "memory.safetensors"
+
+
+@dataclass(frozen=True)
+class _DecodingSettings:
+    """The content of `policy.json`."""
+
+    decoding: TermDecoding
+    candidates: int
 
 
 def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:
@@ -59,13 +70,13 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
     if policy.memory is not None:
         save_file(policy.memory.state_dict(), folder / MEMORY_FILE, {"neighbours": str(policy.memory.neighbours)})
     settings = {"decoding": policy.decoding, "candidates": policy.candidates}
-    (folder / _POLICY_FILE).write_text(json.dumps(settings), encoding="utf-8")
+    write_whole(folder / _POLICY_FILE, json.dumps(settings))
 
 
 def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
-    """Write T5 and tokenizer alone into an existing folder, for a runtime that returns nothing but logits. If the
-    policy has a memory, the T5 gets one more token for each dimension of its states, whose logit is that dimension;
-    the policy is of no use afterwards."""
+    """Write T5 and tokenizer into an existing folder, for a runtime that returns logits only. If the policy has a
+    memory, the T5 gets one more token for each dimension of its states, whose logit is the value in that dimension.
+    The policy cannot be used afterwards."""
     tokenizer = word_level_tokenizer(vocabulary)
     if policy.memory is not None:
         width = policy.t5.config.d_model
@@ -73,19 +84,18 @@ def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path)
         size = policy.vocabulary_size
         policy.t5.resize_token_embeddings(size + width, mean_resizing=False)
         with torch.no_grad():
-            policy.t5.shared.weight[size:] = torch.eye(width) * width**0.5  # the output layer divides by sqrt(d)
+            # (d, d) rows that select one dimension each; the output layer divides states by sqrt(d).
+            policy.t5.shared.weight[size:] = torch.eye(width) * width**0.5
     policy.t5.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
 def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
-    """Read what `save_policy` wrote, in evaluation mode. Raises ModelError when the folder is no model or its parts
-    do not fit together; the library alone would fill missing weights with random ones."""
+    """Read a folder that `save_policy` wrote, in evaluation mode. Raises ModelError if it is not such a folder or its
+    parts do not fit together."""
     try:
-        settings = json.loads((folder / _POLICY_FILE).read_text(encoding="utf-8"))
-        if settings["decoding"] not in get_args(TermDecoding):
-            raise ValueError(f"decoding {settings['decoding']!r} is none over terms")
-        policy = T5Policy(load_t5(folder), settings["decoding"], settings["candidates"])
+        settings = read_record(_DecodingSettings, folder / _POLICY_FILE, ignore_unknown=True)
+        policy = T5Policy(load_t5(folder), settings.decoding, settings.candidates)
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
         if (folder / MEMORY_FILE).is_file():
             policy.memory = load_memory(folder / MEMORY_FILE)
@@ -95,14 +105,14 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
         ) from error
     vocabulary = TermVocabulary.load(folder)
     if len(vocabulary) != policy.vocabulary_size:
-        sizes = f"{len(vocabulary)} tokens, the model {policy.vocabulary_size}"
+        sizes = f"{len(vocabulary)} tokens, its model {policy.vocabulary_size}"
         raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
     policy.eval()
     return policy, vocabulary
 
 
 def load_memory(path: Path) -> DocumentMemory:
-    """Read a memory that `save_policy` wrote."""
+    """Read the memory that `save_policy` wrote."""
     with safe_open(path, "pt") as file:
         neighbours = int(file.metadata()["neighbours"])
     state = load_file(path)
@@ -113,13 +123,13 @@ def load_memory(path: Path) -> DocumentMemory:
 
 
 def is_term_model(folder: Path) -> bool:
-    """True where `save_policy` has written."""
+    """True if the folder holds a policy over index terms."""
     return (folder / _POLICY_FILE).is_file()
 
 
 @contextmanager
 def without_progress_bars() -> Iterator[None]:
-    """Have transformers load weights without a bar, which takes milliseconds here; its setting is then put back."""
+    """Turn the progress bars of transformers off for the block: models here load in milliseconds."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -130,13 +140,15 @@ def without_progress_bars() -> Iterator[None]:
 
 
 def load_t5(folder: Path) -> T5ForConditionalGeneration:
-    """A T5 with all its weights. Raises ModelError when it is none or lacks one: the library alone would fill it with
-    random numbers."""
+    """The T5 of a folder. Raises ModelError if it cannot be loaded or lacks a weight, which transformers alone would
+    replace with random numbers."""
     try:
         with without_progress_bars():
             loaded: Any = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)  # Any: pair
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{folder} is not a T5 that can be loaded ({error})") from error
+        raise ModelError(
+            f"{folder} is not a T5 that can be loaded ({error}); check its name, or save the model again"
+        ) from error
     missing = sorted(loaded[1]["missing_keys"])
     if missing:
         raise ModelError(f"{folder} lacks the weight {missing[0]}; save the model again")
@@ -145,11 +157,11 @@ def load_t5(folder: Path) -> T5ForConditionalGeneration:
 
 
 def save_value_head(policy: T5Policy, folder: Path) -> None:
-    """Write the value head beside a T5."""
+    """Write the value head into the folder of a T5."""
     save_file({k: v.contiguous() for k, v in policy.value_head.state_dict().items()}, folder / _VALUE_FILE)
 
 
 def load_value_head(policy: T5Policy, folder: Path) -> None:
-    """Read the value head beside a T5; it keeps its weights where there is none."""
+    """Read the value head from the folder of a T5; without one there, the policy keeps its head."""
     if (folder / _VALUE_FILE).is_file():
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))

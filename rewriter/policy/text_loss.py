@@ -1,7 +1,8 @@
-"""Teaching a subword T5 by texts: the best words of a target, heaviest first, token by token.
+"""The loss of a subword T5 in base and warm start: cross-entropy of a text of the target's best words, heaviest
+first.
 
-Base and warm start share this. What a corpus policy learns as one distribution of its first step is here the text
-that says the same; the words of the query itself are not in it, since retrieval keeps them anyway.
+The corpus policy learns a target as the distribution of its first step; a subword T5 learns it as a text. The text
+does not contain the words of the query, because retrieval keeps them anyway.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 
 
 def target_ids(target: SoftTarget, language: SubwordLanguage) -> tuple[int, ...]:
-    """The answer that is wanted, the end token included."""
+    """The text of the heaviest words of a target as token ids, the end token included."""
     heaviest = target.ids[np.argsort(-target.weights, kind="stable")][: language.settings.target_words]
     return language.target(" ".join(language.vocabulary.surface(int(token)) for token in heaviest))
 
 
-def text_loss(policy: T5Policy, batch: PromptBatch, answers: Sequence[Sequence[int]]) -> Tensor:
-    """() cross-entropy of the answers given the prompts, in nats, mean over all their tokens."""
-    length = max(len(one) for one in answers)
-    ids = torch.tensor([[*one, *[PAD_ID] * (length - len(one))] for one in answers], device=policy.device)
-    lengths = torch.tensor([len(one) for one in answers], device=policy.device)
-    mask = torch.arange(length, device=policy.device)[None] < lengths[:, None]
-    unknown = torch.zeros(ids.shape, device=policy.device)
-    wanted = Rollouts(ids, mask, unknown, unknown, ids[:, :0])
-    return -score(policy, batch, wanted, distributions=False).log_probs.sum() / mask.sum()
+def text_loss(policy: T5Policy, batch: PromptBatch, targets: Sequence[Sequence[int]]) -> Tensor:
+    """() cross-entropy of the target token ids of B prompts, in nats, mean over all their tokens."""
+    length = max(len(target) for target in targets)
+    ids = torch.tensor([[*target, *[PAD_ID] * (length - len(target))] for target in targets], device=policy.device)
+    lengths = torch.tensor([len(target) for target in targets], device=policy.device)  # (B,)
+    mask = torch.arange(length, device=policy.device)[None] < lengths[:, None]  # (B, T)
+    unused = torch.zeros(ids.shape, device=policy.device)  # the scorer reads ids and mask alone
+    texts = Rollouts(ids, mask, unused, unused, ids[:, :0])
+    return -score(policy, batch, texts, distributions=False).log_probs.sum() / mask.sum()

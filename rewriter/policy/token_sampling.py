@@ -1,8 +1,8 @@
-"""Drawing and scoring token by token over the whole vocabulary: what a pretrained subword T5 needs.
+"""Drawing and scoring token by token over the whole vocabulary, for a pretrained subword T5.
 
-Every token is drawn given those before it, at temperature 1 and with nothing cut off, until the end token or the
-longest length. Banned tokens (padding, unknown, sentinels, embedding rows without a token) have probability 0 in
-sampler and scorer alike.
+Every token is drawn given the earlier ones, at temperature 1 and from the whole distribution, until the end token or
+the longest length. Banned tokens (padding, unknown, sentinels, embedding rows without a token) have probability 0 in
+sampler and scorer. Shapes: B prompts, G samples of each, N = B x G sequences of T tokens.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from untilclick.rewriter.policy.token_log_probs import selected_log_probs
 def sample_tokens(
     policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
-    """`samples` sequences of at most `length` tokens for every prompt, the end token included; the likeliest tokens
-    where `generator` is None. Keys and values of earlier tokens are kept, so that a step costs one token."""
+    """`samples` sequences of at most `length` tokens for each prompt, the end token included; without a generator the
+    likeliest tokens. Keys and values of earlier tokens are cached, so that each step decodes one token."""
     encoded, attention = (part.repeat_interleave(samples, 0) for part in (policy.encode(batch), batch.attention_mask))
     n, device = encoded.shape[0], encoded.device
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-    ids = torch.full((n, length), PAD_ID, device=device)
-    mask = torch.zeros_like(ids, dtype=torch.bool)
-    log_probs, values = (torch.zeros(ids.shape, device=device) for _ in range(2))
-    last, alive = torch.full((n, 1), PAD_ID, device=device), torch.ones(n, dtype=torch.bool, device=device)
+    ids = torch.full((n, length), PAD_ID, device=device)  # (N, T)
+    mask = torch.zeros_like(ids, dtype=torch.bool)  # (N, T)
+    log_probs, values = (torch.zeros(ids.shape, device=device) for _ in range(2))  # (N, T)
+    last = torch.full((n, 1), PAD_ID, device=device)  # (N, 1) the token drawn before, at first the start token
+    alive = torch.ones(n, dtype=torch.bool, device=device)  # (N,) sequences without an end token so far
     for step in range(length):
         state = policy.next_states(encoded, attention, last, cache)  # (N, d)
         probs = torch.softmax(token_logits(policy, state), dim=-1)  # (N, V)
@@ -46,33 +47,35 @@ def sample_tokens(
 
 
 def score_tokens(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts, *, distributions: bool) -> SequenceScores:
-    """The same sequences under the policy's present weights, with gradients. Whole distributions, (N x T, V) of
-    them, are given where asked for only: they take as much memory as all else together."""
+    """Log-probabilities and values of sequences under the policy's present weights, with gradients. `distributions`
+    adds whole distributions (N x T, V), which take as much memory as everything else together."""
     samples = rollouts.ids.shape[0] // batch.input_ids.shape[0]
     encoded, attention = (part.repeat_interleave(samples, 0) for part in (policy.encode(batch), batch.attention_mask))
     states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
-    values, steps = policy.values(states) * rollouts.mask, rollouts.mask.flatten()
-    if distributions:
-        every = torch.log_softmax(token_logits(policy, states.flatten(0, 1)), dim=-1)  # (N x T, V)
-        own = every.gather(1, rollouts.ids.flatten()[:, None]).view_as(rollouts.ids) * rollouts.mask
-        return SequenceScores(own, values, every, steps)
     real = rollouts.mask
-    chosen = selected_log_probs(
+    values, steps = policy.values(states) * real, real.flatten()  # (N, T), (N x T,)
+    if distributions:
+        full = torch.log_softmax(token_logits(policy, states.flatten(0, 1)), dim=-1)  # (N x T, V)
+        log_probs = full.gather(1, rollouts.ids.flatten()[:, None]).view_as(rollouts.ids) * real  # (N, T)
+        return SequenceScores(log_probs, values, full, steps)
+    # Only the states of the M real tokens go through the output layer, which is most of the cost.
+    selected = selected_log_probs(
         policy.scaled(states[real]), policy.t5.lm_head.weight, rollouts.ids[real], policy.banned_ids
-    )
-    own = torch.zeros(rollouts.ids.shape, device=states.device).masked_scatter(real, chosen)
-    return SequenceScores(own, values, None, steps)
+    )  # (M,)
+    log_probs = torch.zeros(rollouts.ids.shape, device=states.device).masked_scatter(real, selected)  # (N, T)
+    return SequenceScores(log_probs, values, None, steps)
 
 
 def draw(probs: Tensor, generator: torch.Generator | None) -> Tensor:
-    """(N, 1) one token for each row of p (N, V): the first whose cumulative probability exceeds a uniform number,
-    which needs one random number a row where Gumbel noise needs V. A token less likely than 1e-7 may be missed, one
-    of probability 0 is never drawn. The likeliest token without a generator."""
+    """(N, 1) one token for each row of probabilities (N, V): the first whose cumulative probability exceeds a uniform
+    random number. That takes one random number for a row; Gumbel noise takes V. A token less likely than 1e-7 may
+    never be drawn, a token of probability 0 is never drawn. Without a generator, the likeliest token."""
     if generator is None:
         return probs.argmax(-1, keepdim=True)
-    cumulative = probs.cumsum(-1)
+    cumulative = probs.cumsum(-1)  # (N, V)
     uniform = torch.rand((probs.shape[0], 1), generator=generator, device=generator.device)
-    below = uniform.clamp_(max=1 - 1e-7).to(probs.device) * cumulative[:, -1:]
+    # Scaled by the sum, which rounding takes off 1, and below it, so that there is always a token to the right.
+    below = uniform.clamp_(max=1 - 1e-7).to(probs.device) * cumulative[:, -1:]  # (N, 1)
     return torch.searchsorted(cumulative, below, right=True)
 
 

@@ -23,7 +23,7 @@ from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.policy.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
 from untilclick.rewriter.policy.models import TermModel
-from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, Wanted, wanted
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
 from untilclick.rewriter.policy.t5 import T5Policy, build_policy, parameter_groups
 from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
@@ -113,7 +113,7 @@ def train_base(
     return float(np.mean(losses[-max(1, config.steps // 10) :]))
 
 
-def _wanted(drawn: Sequence[PseudoQuery]) -> Wanted:
+def _wanted(drawn: Sequence[PseudoQuery]) -> TargetBatch:
     """Each query's target and, of all documents, the one that it was made from."""
     sure = np.ones(1, dtype=np.float32)
-    return wanted([one.target for one in drawn], [SoftTarget(np.array([one.document]), sure) for one in drawn])
+    return target_batch([one.target for one in drawn], [SoftTarget(np.array([one.document]), sure) for one in drawn])

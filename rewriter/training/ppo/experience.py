@@ -17,7 +17,7 @@ from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.data.environment import RewardBatch
 from untilclick.rewriter.policy import distributions
 from untilclick.rewriter.policy.sampling import sample, score
-from untilclick.rewriter.policy.sequences import Rollouts, members
+from untilclick.rewriter.policy.sequences import Rollouts, member_positions
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.training.ppo import losses
 
@@ -57,7 +57,7 @@ class Experience:
     def of_prompts(self, rows: Tensor) -> Experience:
         """The part that belongs to some prompts, given by their position."""
         samples = self.rollouts.ids.shape[0] // len(self)
-        own = members(rows, samples)
+        own = member_positions(rows, samples)
         return Experience(
             self.prompts.rows(rows),
             self.rollouts.of_prompts(rows, samples),
@@ -72,7 +72,7 @@ class Experience:
     def _reference_of(self, rows: Tensor) -> Tensor | None:
         if self.reference is None:
             return None
-        return self.reference[members(rows, self.reference.shape[0] // len(self))]
+        return self.reference[member_positions(rows, self.reference.shape[0] // len(self))]
 
 
 @torch.no_grad()
@@ -94,7 +94,8 @@ def collect(
     )
     found = None
     if rewards.found is not None and policy.memory is not None:
-        found = policy.memory.known(*(torch.from_numpy(part).to(prompts.input_ids.device) for part in rewards.found))
+        rows, weights = (torch.from_numpy(part).to(prompts.input_ids.device) for part in rewards.found)
+        found = policy.memory.remembered(rows, weights)
     return Experience(
         prompts, rollouts, rewards, expected.distributions, expected.log_probs, advantages, returns, found
     )

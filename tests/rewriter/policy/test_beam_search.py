@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
-from untilclick.rewriter.policy.beam_search import likeliest
+from untilclick.rewriter.policy.beam_search import search_beams
 from untilclick.rewriter.policy.sampling import score
 from untilclick.rewriter.policy.sequences import Rollouts
 
@@ -38,7 +38,7 @@ def test_with_a_beam_for_every_text_all_of_them_are_found_with_their_probabiliti
     policy, vocabulary = policy
     batch = policy.batch([vocabulary.prompt(text, 24)])
     texts = all_texts()
-    found = {one.ids: one.log_prob for one in likeliest(policy, batch, len(texts), LENGTH)[0]}
+    found = {one.ids: one.log_prob for one in search_beams(policy, batch, len(texts), LENGTH)[0]}
     ids = torch.tensor([[*one, *[PAD_ID] * (LENGTH - len(one))] for one in texts])
     mask = torch.arange(LENGTH)[None] < torch.tensor([[len(one)] for one in texts])
     zeros = torch.zeros(ids.shape)
@@ -54,9 +54,9 @@ def test_with_a_beam_for_every_text_all_of_them_are_found_with_their_probabiliti
 def test_prompts_together_answer_as_each_alone(policy):
     policy, vocabulary = policy
     prompts = [vocabulary.prompt(text, 24) for text in ("oven dough", "moon", "boat anchor sail tide")]
-    together = likeliest(policy, policy.batch(prompts), 4, 5)
+    together = search_beams(policy, policy.batch(prompts), 4, 5)
     for prompt, answers in zip(prompts, together, strict=True):
-        alone = likeliest(policy, policy.batch([prompt]), 4, 5)[0]
+        alone = search_beams(policy, policy.batch([prompt]), 4, 5)[0]
         assert [one.ids for one in answers] == [one.ids for one in alone]
         assert [one.log_prob for one in answers] == pytest.approx([one.log_prob for one in alone], abs=1e-4)
         assert [one.log_prob for one in answers] == sorted((one.log_prob for one in answers), reverse=True)

@@ -18,7 +18,7 @@ from untilclick.rewriter.policy.document_memory import (
     semantic_keys,
 )
 from untilclick.rewriter.policy.sampling import sample, score
-from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, wanted
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, target_batch
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
 from untilclick.rewriter.training.optimisation import descend
@@ -74,7 +74,7 @@ def test_the_mixture_is_a_distribution_and_the_t5_alone_where_nothing_is_recalle
 
 
 def test_rows_of_the_corpus_are_found_where_they_are_remembered():
-    places, weights = small_memory().known(torch.tensor([[5, 0], [3, 9]]), torch.full((2, 2), 0.5))
+    places, weights = small_memory().remembered(torch.tensor([[5, 0], [3, 9]]), torch.full((2, 2), 0.5))
     assert weights.tolist() == [[0.5, 0.5], [0.0, 0.0]]
     assert places[0].tolist() == [2, 0]
 
@@ -125,7 +125,7 @@ def test_clicks_teach_which_documents_are_meant(bench):
     assert policy.memory is not None
     batch = policy.batch([prompt_of(vocabulary, "oven")])
     nothing = SoftTarget(np.array([], dtype=np.int64), np.array([], dtype=np.float32))
-    goal = wanted([nothing], [SoftTarget(np.array([7]), np.ones(1, dtype=np.float32))])
+    goal = target_batch([nothing], [SoftTarget(np.array([7]), np.ones(1, dtype=np.float32))])
     optimizer = torch.optim.AdamW(policy.memory.parameters(), lr=0.05)
     loss_of = SupervisedLoss(t5=0.0, documents=1.0)
     before = policy.memory.log_attention(policy.first_states(batch))[0, 7].detach().exp()
@@ -144,7 +144,7 @@ def test_the_supervised_loss_is_the_sum_of_its_parts(bench):
     batch = policy.batch([prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon")])
     term = SoftTarget(np.array([9, 12]), np.array([0.25, 0.75], dtype=np.float32))
     document = SoftTarget(np.array([3]), np.ones(1, dtype=np.float32))
-    goal = wanted([term, term], [document, document])
+    goal = target_batch([term, term], [document, document])
     states = policy.first_states(batch)
     own = torch.log_softmax(policy.logits(states, torch.zeros(1, dtype=torch.bool)), dim=-1)
     mixture = memory.mix(own, memory.recall(memory.log_attention(states), batch.banned))

@@ -66,7 +66,7 @@ def test_a_t5_with_other_padding_is_refused(tmp_path):
     policy, vocabulary = toy_subword()
     vocabulary.tokenizer.pad_token = "<unk>"
     save_subword(policy, vocabulary, tmp_path)
-    with pytest.raises(ModelError, match="pads, ends and starts"):
+    with pytest.raises(ModelError, match="for padding, end and decoder start"):
         load_subword(tmp_path)
 
 

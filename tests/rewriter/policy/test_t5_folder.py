@@ -140,5 +140,5 @@ def test_a_model_over_terms_that_claims_to_generate_subwords_is_refused(bench, t
     policy, vocabulary = toy_policy(bench)
     policy.decoding = "tokens"
     save_policy(policy, vocabulary, tmp_path)
-    with pytest.raises(ModelError, match="none over terms"):
+    with pytest.raises(ModelError, match="decoding: Input should be 'parallel' or 'autoregressive', found 'tokens'"):
         load_policy(tmp_path)

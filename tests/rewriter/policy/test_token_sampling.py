@@ -12,7 +12,7 @@ from untilclick.rewriter.data.environment import RewardBatch
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
 from untilclick.rewriter.policy.sampling import sample, score
-from untilclick.rewriter.policy.sequences import decoder_inputs, members
+from untilclick.rewriter.policy.sequences import decoder_inputs, member_positions
 from untilclick.rewriter.policy.token_sampling import draw
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer
 
@@ -73,7 +73,7 @@ def test_scores_are_the_library_s_own_log_probs_of_the_same_tokens(batch, tied):
 
 def test_decoder_inputs_and_members_by_hand():
     assert decoder_inputs(torch.tensor([[7, 8, 9]])).tolist() == [[PAD_ID, 7, 8]]
-    assert members(torch.tensor([2, 0]), 3).tolist() == [6, 7, 8, 0, 1, 2]
+    assert member_positions(torch.tensor([2, 0]), 3).tolist() == [6, 7, 8, 0, 1, 2]
 
 
 @pytest.mark.parametrize("distributions", [True, False])

@@ -14,7 +14,7 @@ from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.language.prompts import Prompt, drop_words
 from untilclick.rewriter.language.vocabulary import EOS_ID
-from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, wanted
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, target_batch
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.stages.warm_start import make_examples, train_warm_start
@@ -24,7 +24,7 @@ from tests.rewriter.toy_learning import TOY_WARM_START, toy_policy, toy_sessions
 
 def teach(policy, batch, terms, documents):
     supervised = SupervisedLoss(t5=0.0, mixture=1.0, documents=TOY_WARM_START.document_weight)
-    return supervised(policy, batch, wanted(terms, documents))
+    return supervised(policy, batch, target_batch(terms, documents))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def examples(maker, bench, vocabulary):
 
 
 def loss_of(policy, examples, vocabulary) -> float:
-    goal = wanted([one.target for one in examples], [one.documents for one in examples])
+    goal = target_batch([one.target for one in examples], [one.documents for one in examples])
     with torch.no_grad():
         batch = collate([one.prompt for one in examples], len(vocabulary))
         return float(SupervisedLoss(t5=0.0, mixture=1.0)(policy, batch, goal))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.language.soft_targets import SoftTarget
-from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, pad_targets, wanted
+from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, pad_targets, target_batch
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
 
@@ -32,7 +32,7 @@ def test_the_loss_is_the_mean_weighted_negative_log_probability_over_the_whole_v
     policy, vocabulary = toy_policy(bench)
     shaken(policy)
     batch = collate([prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")], len(vocabulary))
-    goal = wanted([target([9], [1.0]), target([7, 8], [0.25, 0.75])], [NO_DOCUMENT] * 2)
+    goal = target_batch([target([9], [1.0]), target([7, 8], [0.25, 0.75])], [NO_DOCUMENT] * 2)
     whole = policy.t5(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
@@ -50,7 +50,7 @@ def test_an_offset_is_added_to_the_logits(bench):
     offset = torch.linspace(-2.0, 2.0, len(vocabulary))
     logits = policy.logits(policy.first_states(batch), torch.zeros(1, dtype=torch.bool))
     expected = -torch.log_softmax(logits + offset, dim=-1)[0, 9]
-    loss = SupervisedLoss(offset=offset)(policy, batch, wanted([target([9], [1.0])], [NO_DOCUMENT]))
+    loss = SupervisedLoss(offset=offset)(policy, batch, target_batch([target([9], [1.0])], [NO_DOCUMENT]))
     assert float(loss.detach()) == pytest.approx(float(expected.detach()), abs=1e-5)
 
 

@@ -160,14 +160,15 @@ def _judgement(renewal: Renewal, *, activated: bool) -> str:
     if not comparison.n:
         return f"No session that was kept for the comparison has a click; {by_hand}."
     low, high = comparison.ci95
+    champion = renewal.champion or "the query as typed"
     figures = (
         f"{comparison.measure} on {comparison.n:,} needs of {renewal.judged_sessions:,} sessions that no renewal "
-        f"trains on: {comparison.difference:+.4f} against {comparison.b}, 95 % interval {low:+.4f} to {high:+.4f}, "
+        f"trains on: {comparison.difference:+.4f} against {champion}, 95 % interval {low:+.4f} to {high:+.4f}, "
         f"p {comparison.p:.3f}."
     )
     if activated:
         return f"{figures} It is better and now active."
     if renewal.better:
         return f"{figures} It is better; {by_hand}."
-    unchanged = "the active version stays."
-    return f"{figures} It is worse: {unchanged}" if renewal.worse else f"{figures} That may be chance: {unchanged}"
+    finding = "It is worse" if renewal.worse else "That may be chance"
+    return f"{figures} {finding}: it is not activated."

@@ -1,4 +1,4 @@
-"""How handlers reach the service: out of the event loop, a bounded number at a time."""
+"""Access of the handlers to the service: in threads beside the event loop, a limited number at the same time."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ServiceAccess:
-    """The service of one application."""
+    """The service of an application, and the limits of its threads."""
 
     service: SearchService
     settings: Settings
     limiter: anyio.CapacityLimiter
+    """For searches, clicks and everything else that is fast."""
     slow: anyio.CapacityLimiter
-    """For what may take seconds, so that it takes no place from searches."""
+    """For calls that may take seconds, so that searches need not wait for them."""
     operators: anyio.CapacityLimiter
-    """For what operators ask, so that it waits for nobody's figures."""
+    """For calls of operators, so that they need not wait for figures."""
     leaving: Event
-    """Set when the process has been told to end."""
+    """Set once the process has received SIGTERM."""
 
     async def run(self, act: Callable[[], T]) -> T:
-        """Run something that blocks in a thread; waits while as many as allowed are running."""
+        """Run a blocking function in a thread; waits until a thread is free."""
         return await to_thread.run_sync(act, limiter=self.limiter)
 
     async def run_slow(self, act: Callable[[], T]) -> T:
-        """The same for what may take seconds: figures, changes of documents."""
+        """Run a function that may take seconds: figures, changes of documents."""
         return await to_thread.run_sync(act, limiter=self.slow)
 
     async def run_for_operators(self, act: Callable[[], T]) -> T:
-        """The same for versions and metrics: roll-back must not wait."""
+        """Run a function that must not wait for the slow ones: changes of versions, metrics."""
         return await to_thread.run_sync(act, limiter=self.operators)
 
 
@@ -50,3 +51,4 @@ async def _access(request: Request) -> ServiceAccess:
 
 
 Access = Annotated[ServiceAccess, Depends(_access)]
+"""The type of a handler's parameter that gives access to the service."""

@@ -1,4 +1,4 @@
-"""The admin key, for calls that change what visitors get."""
+"""The admin key, which calls that change versions, experiments or documents must send."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _log = logging.getLogger(__name__)
 _BEARER = HTTPBearer(auto_error=False, scheme_name="admin key", description="`Authorization: Bearer KEY`.")
 
 
-def _check(access: Access, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> None:
-    """Refuse (401) whoever does not send the key, and everybody where there is none. Compared in constant time."""
-    offered = (given.credentials if given else "").encode()
-    wanted = _wanted(access.settings.keys).encode()
-    if not (hmac.compare_digest(offered, wanted) and wanted):
-        detail = "Send the admin key: Authorization: Bearer KEY." if wanted else "No admin key is set."
+def _check(access: Access, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> None:
+    """Refuse a request (401) without the key, and every request if no key is set. Compares in constant time."""
+    sent = (credentials.credentials if credentials else "").encode()
+    key = _admin_key(access.settings.keys).encode()
+    if not (hmac.compare_digest(sent, key) and key):
+        detail = "Send the admin key: Authorization: Bearer KEY." if key else "No admin key is set."
         raise HTTPException(401, detail, {"WWW-Authenticate": "Bearer"})
 
 
-def _wanted(keys: KeySettings) -> str:
-    """The key, as its file has it now; empty, and logged, where the file cannot be read any more."""
+def _admin_key(keys: KeySettings) -> str:
+    """The key, from its file as it is now. An unreadable file is logged and gives an empty key."""
     try:
         return keys.admin_secret
     except SettingsError as error:
@@ -36,4 +36,4 @@ def _wanted(keys: KeySettings) -> str:
 
 
 Admin = Annotated[None, Depends(_check)]
-"""A parameter of handlers that need the key."""
+"""The type of a handler's parameter that makes the handler require the admin key."""

@@ -1,4 +1,4 @@
-"""The application: `create_app` builds it, `serve` runs it. Nothing happens at import, and no trainer is imported."""
+"""The application: `create_app` builds it, `serve` runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from untilclick.app.http.access import ServiceAccess
-from untilclick.app.http.middleware import Envelope
+from untilclick.app.http.middleware import RequestMiddleware
 from untilclick.app.http.openapi_document import describe
 from untilclick.app.http.problems import install_problem_handlers
 from untilclick.app.http.routes import documents, health, models, page, reading, search
@@ -32,17 +32,17 @@ DESCRIPTION = (
     "Errors are problem documents (RFC 9457)."
 )
 SLOW_THREADS = 2
-"""Requests for figures and changes of documents answered at once."""
+"""Requests for figures and changes of documents that are answered at the same time."""
 OPERATOR_THREADS = 2
-"""Changes of versions, and requests for metrics, answered at once, however many figures are waited for."""
+"""Changes of versions and requests for metrics that are answered at the same time, beside the slow ones."""
 GRACE_SECONDS = 10
-"""How long requests in progress may take when the service is stopped."""
+"""Seconds that a stopped service gives to the requests in progress."""
 
 
 def create_app(settings: Settings, service: SearchService | None = None) -> FastAPI:
-    """The application around a service; without one it is opened at start-up and closed at the end.
+    """The application around a service. Without one, it opens the service at start-up and closes it at the end.
 
-    A service that is handed in stays its owner's to close.
+    The caller closes a service that it passes.
     """
     metrics = service.metrics if service is not None else Metrics(tracing_to(settings.observability.otlp_endpoint))
 
@@ -73,7 +73,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         from untilclick.app.http.rate_limits import RateLimits
 
         app.add_middleware(RateLimits, limits=settings.limits.rate_limits)
-    app.add_middleware(Envelope, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)
+    app.add_middleware(RequestMiddleware, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)
     install_problem_handlers(app)
     for routes in (search, documents, reading, models, health, page):
         app.include_router(routes.router)
@@ -83,11 +83,11 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
 
 
 def serve(settings: Settings) -> None:
-    """Serve until stopped by a signal. Raises the UntilclickError of what cannot be opened.
+    """Serve until a signal stops the process. Raises the UntilclickError of a part that cannot be opened.
 
-    With several workers each process opens the service for itself, from the environment.
+    With several workers, each process opens the service for itself, from the environment.
     """
-    options: dict[str, Any] = {  # Any: handed through to uvicorn
+    options: dict[str, Any] = {  # Any: passed on to uvicorn
         "host": settings.http.host,
         "port": settings.http.port,
         "log_config": None,
@@ -114,8 +114,10 @@ def serve(settings: Settings) -> None:
 
 
 def _open(settings: Settings, metrics: Metrics) -> SearchService:
-    """Open the service for the life of the process: what it consists of is no garbage, and the collector, which would
-    stop all requests to look at it again and again, is told so."""
+    """Open the service, and exempt its objects from garbage collection.
+
+    They live as long as the process, and every full collection, which stops all requests, would visit them again.
+    """
     service = open_service(settings, metrics)
     gc.collect()
     gc.freeze()

@@ -1,6 +1,6 @@
-"""What surrounds every request: its id, limits, protective headers, a count, and an answer whatever happens.
+"""The middleware of every request: id, limit of the body, protective headers, metrics, and an answer to any error.
 
-Plain ASGI, since Starlette's own base class for this copies bodies through queues.
+It is plain ASGI, since Starlette's base class for middleware copies bodies through queues.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""On every answer that does not say otherwise: they cost nothing where they do not matter."""
+"""Headers of every answer that does not set them itself."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods that metrics name; all others are counted as `other`."""
 
 CLIENT_GONE = 499
-"""Counted where a client left before its answer began."""
+"""The status in the metrics of a request whose client left before its answer began."""
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("untilclick.requests")
 
 
-class Envelope:
-    """ASGI middleware, the outermost one of ours."""
+class RequestMiddleware:
+    """ASGI middleware around every request; the outermost one of the service."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
         self._app = app
@@ -68,24 +69,24 @@ class Envelope:
                 finally:
                     record_answer(_route(scope), answer.status or CLIENT_GONE)
         finally:
-            self._account(scope, answer.status, perf_counter() - started)
+            self._record(scope, answer.status, perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
-        announced = headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._max_body_bytes:
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._max_body_bytes:
             response = problem_response(too_large_problem(self._too_large), scope[REQUEST_ID])
             await response(scope, receive, answer.send)
             return
         try:
             await self._app(scope, self._counted(receive), answer.send)
-        except Exception:  # the last line of defence: whatever failed, the client gets a problem document
+        except Exception:  # the last resort: whatever failed, the client gets a problem document
             _log.exception("Request %s failed", scope[REQUEST_ID])
             if answer.status is not None:
                 raise
             await problem_response(internal_problem(), scope[REQUEST_ID])(scope, receive, answer.send)
 
     def _counted(self, receive: Receive) -> Receive:
-        """A `receive` that ends bodies of unannounced length at the limit."""
+        """A `receive` that refuses a body of unannounced length as soon as it exceeds the limit."""
         received = 0
 
         async def counted() -> Message:
@@ -98,7 +99,7 @@ class Envelope:
 
         return counted
 
-    def _account(self, scope: Scope, status: int | None, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = _route(scope)
         self._metrics.request(_method(scope), route, status or CLIENT_GONE, seconds)
         _log.info(
@@ -111,7 +112,7 @@ class Envelope:
 
 
 class _Answer:
-    """The answer on its way out: notes the status and adds headers."""
+    """Wraps the `send` of a request: remembers the status and adds headers."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -128,9 +129,9 @@ class _Answer:
         await self._send(message)
 
 
-def _request_id(offered: str | None) -> str:
-    """The client's own id where it is short and harmless, else a new one."""
-    return offered if offered is not None and _ACCEPTED_ID.fullmatch(offered) else str(uuid.uuid4())
+def _request_id(client_id: str | None) -> str:
+    """The client's own id if it is short and harmless, otherwise a new one."""
+    return client_id if client_id is not None and _ACCEPTED_ID.fullmatch(client_id) else str(uuid.uuid4())
 
 
 def _method(scope: Scope) -> str:
@@ -138,7 +139,7 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The route's template: bounded in number, whatever clients ask for."""
+    """The route's template, so that clients cannot make new series of metrics by new paths."""
     path = getattr(scope.get("route"), "path", None)
     if isinstance(path, str):
         return path

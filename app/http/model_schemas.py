@@ -1,4 +1,4 @@
-"""Requests and responses of the calls about model versions and what is tried with them."""
+"""Requests and responses of the calls about model versions, experiments and the shadow."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from untilclick.rewriter.serving.bundle import BundleManifest
 
 
 class ModelOut(Answer):
-    """A rewriter that the service can use."""
+    """A version of the rewriter."""
 
     version: str
     active: bool
-    data: str | None = Field(description="The documents it was trained on.")
-    created: str | None = Field(description="ISO 8601, UTC.")
+    data: str | None = Field(description="The documents on which it was trained.")
+    created: str | None = Field(description="Time of its export, ISO 8601, UTC.")
     quantization: str | None
-    figures: dict[str, float] = Field(description="Validation figures at the end of training.")
+    figures: dict[str, float] = Field(description="Validation figures from the end of training.")
 
 
 class ModelsResponse(Answer):
-    """The rewriters of this service."""
+    """The versions of the rewriter, and which of them are in use."""
 
-    active: str | None = Field(description="Version that answers; null without one.")
-    previous: list[str | None] = Field(description="What answered before, the latest first; null: no rewriter.")
-    shadow: str | None = Field(description="Version that is tried on live queries, its lists not shown.")
+    active: str | None = Field(description="The version that answers; null: no rewriter.")
+    previous: list[str | None] = Field(
+        description="The versions that answered before, the latest first; null: no rewriter."
+    )
+    shadow: str | None = Field(description="The version that rewrites live queries without showing its results.")
     models: list[ModelOut]
 
     @classmethod
     def of(cls, in_use: InUse, manifests: Sequence[BundleManifest]) -> Self:
-        """From what is in use, and the manifests of all versions there are."""
+        """The response for the versions in use and the manifests of all versions in the folder."""
         state = in_use.state
-        known = {manifest.version: manifest for manifest in manifests}
+        by_version = {manifest.version: manifest for manifest in manifests}
         models = [
             ModelOut(
                 version=version,
@@ -48,73 +50,84 @@ class ModelsResponse(Answer):
                 quantization=manifest.quantization if manifest else None,
                 figures=dict(manifest.figures) if manifest else {},
             )
-            for version in {**known, **in_use.loaded}
-            for manifest in [known.get(version) or in_use.loaded[version].manifest]
+            for version in {**by_version, **in_use.loaded}
+            for manifest in [by_version.get(version) or in_use.loaded[version].manifest]
         ]
         return cls(active=state.active, previous=list(reversed(state.previous)), shadow=state.shadow, models=models)
 
 
 class ShadowRequest(Body):
-    """A candidate to be tried unseen."""
+    """A candidate for the shadow."""
 
-    version: str | None = Field(description="A version that `GET /v1/models` lists; null ends the trial.")
+    version: str | None = Field(
+        description="A version that `GET /v1/models` lists; null takes out the candidate in the shadow."
+    )
 
 
 class ExperimentRequest(Body):
-    """Two sides to be compared by interleaving."""
+    """Two sides to compare by interleaving."""
 
-    name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A name not used before.")
+    name: str = Field(
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A name that no earlier experiment had."
+    )
     a: str = Field(description="A version, or `original`: the query as typed.")
-    b: str = Field(description="The same.")
-    share: float = Field(default=1.0, gt=0, le=1, strict=True, description="Share of search sessions that take part.")
+    b: str = Field(description="A version, or `original`: the query as typed.")
+    share: float = Field(
+        default=1.0, gt=0, le=1, strict=True, description="Share of the search sessions that take part."
+    )
 
 
 class PreferenceOut(Answer):
-    """Whom the visitors prefer, counted by visitor: a client, or a session where no client is named."""
+    """The visitors' preference. A visitor is a client, or a session that names no client."""
 
-    wins_a: int = Field(description="Visitors who clicked more of a's documents.")
-    wins_b: int
-    ties: int
-    share_b: float | None = Field(description="Share of the wins that are b's; .5 is no preference.")
-    ci95: tuple[float, float] = Field(description="Its 95 % interval (Wilson).")
-    p: float = Field(description="Two-sided sign test against no preference.")
+    wins_a: int = Field(description="Visitors who clicked more documents of a than of b.")
+    wins_b: int = Field(description="Visitors who clicked more documents of b than of a.")
+    ties: int = Field(description="Visitors who clicked as many of both.")
+    share_b: float | None = Field(description="Share of b in the wins; 0.5 is no preference; null without wins.")
+    ci95: tuple[float, float] = Field(description="95 % confidence interval of that share (Wilson).")
+    p: float = Field(description="p-value of the two-sided sign test against no preference.")
 
 
 class ShadowOut(Answer):
-    """What a candidate did on live queries, in the process that answers this."""
+    """Figures of the candidate in the shadow, in the process that answers."""
 
     version: str
-    queries: int
-    passed_over: int = Field(description="Queries it was not asked, being behind.")
-    faults: int = Field(description="Errors, and rewrites over budget.")
-    changed_share: float | None = Field(description="Share of queries whose first ten would have been others.")
-    mean_overlap: float | None = Field(description="Mean share of the first ten shown that it has in its own.")
-    mean_ms: float | None = Field(description="Mean time of its rewrite and search.")
-    clicks: int = Field(description="Clicks on lists that it tried.")
-    mean_reciprocal_rank_shown: float | None = Field(description="Of what was clicked, on the lists shown.")
+    queries: int = Field(description="Live queries that it rewrote and searched.")
+    passed_over: int = Field(description="Queries that it skipped because too many waited.")
+    faults: int = Field(description="Errors, and rewrites over their time limit.")
+    changed_share: float | None = Field(description="Share of the queries whose first ten results it would change.")
+    mean_overlap: float | None = Field(
+        description="Mean share of the first ten results shown that are among its own first ten."
+    )
+    mean_ms: float | None = Field(description="Mean milliseconds of its rewrite and search.")
+    clicks: int = Field(description="Clicks on results of these queries.")
+    mean_reciprocal_rank_shown: float | None = Field(
+        description="Mean reciprocal rank of the clicked documents in the lists shown."
+    )
     mean_reciprocal_rank: float | None = Field(
-        description="The same on its own lists; favours what was shown, which alone can be clicked."
+        description="The same in its own lists; the comparison favours the lists shown, since only shown documents "
+        "can be clicked."
     )
 
 
 class RunningExperiment(ExperimentRequest):
-    """A comparison in progress."""
+    """An experiment in progress."""
 
     started: float = Field(description="Seconds since the epoch.")
     preference: PreferenceOut | None = Field(
-        description="null only in the answer to a change, where the log cannot say it at that moment."
+        description="null only in the answer to a change, while the log cannot be read."
     )
 
 
 class ExperimentsResponse(Answer):
-    """What is tried on live queries."""
+    """The experiment in progress, and the candidate in the shadow."""
 
     experiment: RunningExperiment | None
     shadow: ShadowOut | None
 
     @classmethod
     def of(cls, figures: ExperimentFigures) -> Self:
-        """From the service's figures."""
+        """The response for the figures of the service."""
         running = None
         if figures.experiment is not None:
             preference = PreferenceOut(**asdict(figures.preference)) if figures.preference else None
@@ -122,22 +135,22 @@ class ExperimentsResponse(Answer):
         return cls(experiment=running, shadow=_shadow(figures.shadow))
 
 
-def _shadow(found: ShadowFigures | None) -> ShadowOut | None:
-    if found is None:
+def _shadow(figures: ShadowFigures | None) -> ShadowOut | None:
+    if figures is None:
         return None
 
     def mean(total: float, n: int) -> float | None:
         return total / n if n else None
 
     return ShadowOut(
-        version=found.version,
-        queries=found.queries,
-        passed_over=found.passed_over,
-        faults=found.faults,
-        changed_share=mean(found.changed, found.queries),
-        mean_overlap=mean(found.overlap, found.queries),
-        mean_ms=mean(found.milliseconds, found.queries),
-        clicks=found.clicks,
-        mean_reciprocal_rank_shown=mean(found.reciprocal_ranks_shown, found.clicks),
-        mean_reciprocal_rank=mean(found.reciprocal_ranks, found.clicks),
+        version=figures.version,
+        queries=figures.queries,
+        passed_over=figures.passed_over,
+        faults=figures.faults,
+        changed_share=mean(figures.changed, figures.queries),
+        mean_overlap=mean(figures.overlap, figures.queries),
+        mean_ms=mean(figures.milliseconds, figures.queries),
+        clicks=figures.clicks,
+        mean_reciprocal_rank_shown=mean(figures.reciprocal_ranks_shown, figures.clicks),
+        mean_reciprocal_rank=mean(figures.reciprocal_ranks, figures.clicks),
     )

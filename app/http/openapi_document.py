@@ -1,4 +1,4 @@
-"""The OpenAPI document of an application: FastAPI's own, with the limits that are set and what errors look like."""
+"""The OpenAPI document: FastAPI's own plus the limits of this service and the form of its errors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ Json = dict[str, Any]  # Any: a JSON document
 
 
 def describe(app: FastAPI, limits: LimitSettings) -> None:
-    """Have `/openapi.json` say the limits that are set, and that errors are problem documents."""
+    """Make `/openapi.json` state the limits of this service, and that errors are problem documents."""
 
     def openapi() -> Json:
         if app.openapi_schema is None:
-            plain = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = _with_limits(use_problem_media_type(plain), limits)
+            document = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            app.openapi_schema = _with_limits(use_problem_media_type(document), limits)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -27,10 +29,10 @@ def describe(app: FastAPI, limits: LimitSettings) -> None:
 
 def _with_limits(document: Json, limits: LimitSettings) -> Json:
     schemas = document["components"]["schemas"]
-    searched, rewritten = (schemas[name]["properties"] for name in ("SearchRequest", "RewriteRequestBody"))
-    parameters = {one["name"]: one["schema"] for one in document["paths"]["/v1/search"]["get"]["parameters"]}
-    for text in (searched["query"], rewritten["query"], rewritten["history"]["items"], parameters["q"]):
+    search, rewrite = (schemas[name]["properties"] for name in ("SearchRequest", "RewriteRequestBody"))
+    parameters = {field["name"]: field["schema"] for field in document["paths"]["/v1/search"]["get"]["parameters"]}
+    for text in (search["query"], rewrite["query"], rewrite["history"]["items"], parameters["q"]):
         text["maxLength"] = limits.max_query_characters
-    for number in (searched["k"], parameters["k"]):
+    for number in (search["k"], parameters["k"]):
         number["maximum"] = limits.max_k
     return document

@@ -1,7 +1,7 @@
-"""Errors as problem documents (RFC 9457, `application/problem+json`), for every error there is.
+"""Problem documents (RFC 9457, `application/problem+json`), the answer to every error.
 
-What went wrong inside is logged under the request's id and never told: no stack trace, no value that was sent, no
-path of a file.
+The cause of an internal error is logged under the request's id. The client gets no stack trace, no value that it sent
+and no path of a file.
 """
 
 from __future__ import annotations
@@ -26,34 +26,35 @@ from untilclick.search.errors import EngineError, LogError, ModelError, UnknownD
 
 PROBLEM_JSON = "application/problem+json"
 REQUEST_ID = "untilclick.request_id"
-"""Key of the request's id in the ASGI scope."""
+"""The key of the request's id in the ASGI scope."""
 
 _log = logging.getLogger(__name__)
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one part of a request."""
+    """A problem with one part of a request."""
 
     place: str = Field(description="`body`, `query` or `path`.")
-    field: str = Field(description="Dotted name; empty for the whole.")
+    field: str = Field(description="Dotted name; empty for the whole body.")
     detail: str
 
 
 class Problem(BaseModel):
     """A problem document."""
 
-    type: str = Field(description="`about:blank`, or a name of the kind of problem that programs can rely on.")
+    type: str = Field(description="`about:blank`, or the kind of the problem, a name that programs can rely on.")
     title: str
     status: int
     detail: str | None = None
     instance: str | None = Field(
-        default=None, description="`urn:untilclick:request:` and the request's id, to be quoted to operators."
+        default=None,
+        description="`urn:untilclick:request:` and the id of the request, under which the service logged it.",
     )
-    errors: list[FieldProblem] | None = Field(default=None, description="What is wrong where, for 422.")
+    errors: list[FieldProblem] | None = Field(default=None, description="The problem of each field, for status 422.")
 
 
 def problem_type(name: str) -> str:
-    """The type of our own kinds of problem."""
+    """The type of a kind of problem that this service defines."""
     return f"urn:untilclick:problem:{name}"
 
 
@@ -102,25 +103,25 @@ PROBLEMS: Mapping[type[UntilclickError], ProblemKind] = {
 
 
 def problem_response(problem: Problem, request_id: str | None, headers: dict[str, str] | None = None) -> JSONResponse:
-    """A problem as a response."""
-    named = problem.model_copy(update={"instance": f"urn:untilclick:request:{request_id}" if request_id else None})
-    content = named.model_dump(exclude_none=True)
+    """The response with a problem document; its instance names the request."""
+    document = problem.model_copy(update={"instance": f"urn:untilclick:request:{request_id}" if request_id else None})
+    content = document.model_dump(exclude_none=True)
     return JSONResponse(content, problem.status, headers, media_type=PROBLEM_JSON)
 
 
 def internal_problem() -> Problem:
-    """What is said of a fault of ours."""
-    detail = "Something went wrong here; it was logged under this request's id."
+    """The problem document for an internal error."""
+    detail = "The service failed; it has logged the error under the id of this request."
     return Problem(type="about:blank", title="Internal Server Error", status=500, detail=detail)
 
 
 def too_large_problem(detail: str) -> Problem:
-    """What is said of a body that is too large."""
+    """The problem document for a body that is too large."""
     return Problem(type=problem_type("body-too-large"), title="Content Too Large", status=413, detail=detail)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every exception with a problem document."""
+    """Make an application answer every exception with a problem document."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     for error, kind in PROBLEMS.items():
@@ -128,12 +129,12 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: FastAPI's own type
-    """The `responses` argument of a route that may answer with these problems."""
+    """The `responses` argument of a route that may answer with problems of these statuses, and with 500."""
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in (*statuses, 500)}
 
 
 def use_problem_media_type(openapi: dict[str, Any]) -> dict[str, Any]:  # Any: a JSON document
-    """Say in an OpenAPI document that errors are `application/problem+json`."""
+    """Give the errors in an OpenAPI document the media type `application/problem+json`. Changes the document."""
     for path in openapi["paths"].values():
         for operation in path.values():
             for status, response in operation.get("responses", {}).items():
@@ -145,16 +146,16 @@ def use_problem_media_type(openapi: dict[str, Any]) -> dict[str, Any]:  # Any: a
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
-    found = [_field_problem(tuple(each["loc"]), str(each["msg"])) for each in problems]
-    detail = "; ".join(f"{one.field or one.place}: {one.detail}" for one in found[:3])
+    fields = [_field_problem(tuple(problem["loc"]), str(problem["msg"])) for problem in problems]
+    detail = "; ".join(f"{field.field or field.place}: {field.detail}" for field in fields[:3])
     problem = Problem(type=problem_type("invalid-request"), title="Invalid request", status=422, detail=detail)
-    return problem_response(problem.model_copy(update={"errors": found}), request_id_of(request))
+    return problem_response(problem.model_copy(update={"errors": fields}), request_id_of(request))
 
 
 def _field_problem(location: tuple[str | int, ...], message: str) -> FieldProblem:
     place, *path = location or ("body",)
     if path and isinstance(path[0], int) and len(path) == 1:
-        path = []  # where in the text the JSON broke off
+        path = []  # the position at which the JSON is broken
     return FieldProblem(
         place=str(place), field=".".join(map(str, path)), detail=message.removeprefix("Value error, ")
     )
@@ -164,7 +165,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 413:
         return problem_response(too_large_problem(str(error.detail)), request_id_of(request))
-    if error.status_code == 400:  # what FastAPI says of a body that is no text
+    if error.status_code == 400:  # FastAPI's answer to a body that is not text
         return await _invalid(request, RequestValidationError([{"loc": ("body",), "msg": "must be JSON in UTF-8"}]))
     title = HTTPStatus(error.status_code).phrase
     detail = None if error.detail == title else str(error.detail)
@@ -181,6 +182,6 @@ async def _own_error(kind: ProblemKind, request: Request, error: Exception) -> J
 
 
 def request_id_of(request: Request) -> str | None:
-    """The id under which a request is logged; None outside the service's envelope."""
-    found = request.scope.get(REQUEST_ID)
-    return found if isinstance(found, str) else None
+    """The id under which a request is logged; None without the service's middleware."""
+    request_id = request.scope.get(REQUEST_ID)
+    return request_id if isinstance(request_id, str) else None

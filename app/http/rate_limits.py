@@ -1,9 +1,9 @@
-"""How many requests a client may make, by the package limits (sliding window counter), in the memory of a process.
+"""Rate limits per client, by the package limits (sliding window counter), in the memory of a process.
 
-Workers and replicas count apart: a client that reaches N of them may make up to N times as many requests.
+Workers and replicas count separately: a client that reaches N of them may make up to N times as many requests.
 
-ASGI middleware. A client is an address as uvicorn sees it: behind a proxy that is the visitor's own only where the
-proxy is trusted to say it (`UNTILCLICK_TRUSTED_PROXIES`).
+A client is an address as uvicorn reports it. Behind a proxy that is the visitor's address only if the proxy is
+trusted (`UNTILCLICK_TRUSTED_PROXIES`).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from untilclick.app.http.problems import REQUEST_ID, Problem, problem_response, problem_type
 
 LIMITED = "/v1/"
-"""Paths that begin so are counted; the page, its files, health and metrics are not."""
+"""Prefix of the paths that are counted; the pages, their files, health and metrics are not."""
 
 
 class RateLimits:
-    """Answers 429 where a client has used up one of the limits."""
+    """ASGI middleware that answers 429 to a client that has used up one of its limits."""
 
     def __init__(self, app: ASGIApp, limits: str) -> None:
-        """`limits` as in `10/second;300/minute`. Raises ValueError for what is none."""
+        """`limits` is a text such as `10/second;300/minute`. Raises ValueError for any other text."""
         self._app = app
         self._limits = parse_many(limits)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -55,16 +55,16 @@ class RateLimits:
 
 
 def client_of(scope: Scope) -> str:
-    """The address of a client; of IPv6 the network of one line, which is a client's to choose addresses from.
+    """The address of a client; for IPv6 its /64 network, within which a client can choose any address.
 
-    The scope of an IPv6 address (`%eth0`) is left out. What is no address stays as it is.
+    The zone of an IPv6 address (`%eth0`) is left out. A host that is not an address is returned unchanged.
     """
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return str(host)
-    if address.version == 6 and address.ipv4_mapped:  # as sockets for both kinds name IPv4
+    if address.version == 6 and address.ipv4_mapped:  # an IPv4 address at a socket for both protocols
         address = address.ipv4_mapped
     if address.version == 4:
         return str(address)

@@ -1,4 +1,4 @@
-"""Requests and responses of the HTTP interface. The service behind them knows none of it."""
+"""Requests and responses of the HTTP interface; the service itself uses the records of `service/answers.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LISTED_TERMS = 20
 
 
 def _plain_text(value: str) -> str:
-    """Refuse what no database and no response can carry."""
+    """Refuse characters that a database or a response cannot carry."""
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError("must be text without NUL characters and without halves of surrogate pairs")
     return value
@@ -29,63 +29,63 @@ def _plain_text(value: str) -> str:
 Text = Annotated[str, AfterValidator(_plain_text), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 
 
-def _no_text(value: object) -> object:
-    """Refuse what JSON Schema calls no number: pydantic would read "3", and take true for 1."""
+def _not_text(value: object) -> object:
+    """Refuse texts and booleans, which are not numbers in JSON Schema: pydantic would read "3" as 3 and true as 1."""
     if isinstance(value, str | bool):
         raise ValueError("must be a whole number")
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_text)]
+Whole = Annotated[int, BeforeValidator(_not_text)]
 
 
 class Body(BaseModel):
-    """What a client sends; unknown fields are refused."""
+    """The body of a request. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Answer(BaseModel):
-    """What a client gets."""
+    """The body of a response."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class SearchRequest(Body):
-    """One search of a session."""
+    """A search."""
 
     query: Text = Field(description="What the visitor typed.", examples=["wait until a thread is finished"])
     session_id: UUID | None = Field(
         None,
-        description="The session this query belongs to: from an earlier answer, or a fresh UUID of the client's.",
+        description="The session of the query: the id in the last answer, or a new UUID made by the client.",
     )
     client_id: Text | None = Field(
-        default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor's, kept in the session log."
+        default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor for the session log."
     )
-    k: Whole = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
-    mode: Mode = Field(default=Mode.AUTO, description="How the rewrite is used; `off` is plain BM25.")
-    compare: bool = Field(default=False, strict=True, description="Also give the results of the query as typed.")
+    k: Whole = Field(default=DEFAULT_K, ge=1, description="Number of results at most.")
+    mode: Mode = Field(default=Mode.AUTO, description="The way to use the rewrite; `off` is plain BM25.")
+    compare: bool = Field(
+        default=False, strict=True, description="Whether to answer with the results of the query as typed, too."
+    )
 
     def command(self) -> SearchCommand:
-        """What the service is told. An empty `client_id` is none."""
+        """The same for the service. An empty `client_id` counts as none."""
         session_id = None if self.session_id is None else str(self.session_id)
         return SearchCommand(self.query, session_id, self.client_id or None, self.k, self.mode, self.compare)
 
 
 class SearchParameters(Body):
-    """The same as parameters of a link."""
+    """A search as the parameters of a link."""
 
     q: Text = Field(description="What the visitor typed.")
-    session_id: UUID | None = Field(default=None, description="The session this query belongs to.")
-    client_id: Text | None = Field(
-        default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor's."
-    )
-    k: int = Field(default=DEFAULT_K, ge=1, description="How many results to give at most.")
-    mode: Mode = Field(default=Mode.AUTO, description="How the rewrite is used; `off` is plain BM25.")
-    compare: bool = Field(default=False, description="Also give the results of the query as typed.")
+    session_id: UUID | None = Field(default=None, description="The session of the query.")
+    client_id: Text | None = Field(default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor.")
+    k: int = Field(default=DEFAULT_K, ge=1, description="Number of results at most.")
+    mode: Mode = Field(default=Mode.AUTO, description="The way to use the rewrite; `off` is plain BM25.")
+    compare: bool = Field(default=False, description="Whether to answer with the results of the query as typed, too.")
 
     def command(self) -> SearchCommand:
-        """What the service is told. An empty `client_id` is none."""
+        """The same for the service. An empty `client_id` counts as none."""
         session_id = None if self.session_id is None else str(self.session_id)
         return SearchCommand(self.q, session_id, self.client_id or None, self.k, self.mode, self.compare)
 
@@ -93,7 +93,7 @@ class SearchParameters(Body):
 class ClickRequest(Body):
     """A click on a result."""
 
-    click_token: str = Field(min_length=1, description="The token of the result that was clicked.")
+    click_token: str = Field(min_length=1, description="The token of the clicked result.")
 
 
 class RewriteRequestBody(Body):
@@ -103,36 +103,40 @@ class RewriteRequestBody(Body):
     history: tuple[Text, ...] = Field(
         default=(), max_length=MAX_HISTORY, description="Earlier queries of the session, oldest first."
     )
-    n: Whole = Field(default=1, ge=1, le=MAX_CANDIDATES, description="How many candidates to give at most.")
+    n: Whole = Field(default=1, ge=1, le=MAX_CANDIDATES, description="Number of candidates at most.")
 
 
 class TermOut(Answer):
-    """A word that was added to the query."""
+    """A word that the rewrite added to the query."""
 
     term: str
-    weight: float = Field(description="Share of the rewrite, 0..1; the weights of a rewrite sum to 1.")
+    weight: float = Field(description="Weight in the rewrite, 0..1; the weights of all words sum to 1.")
 
 
 class RewriteOut(Answer):
-    """What was searched instead of the query as typed."""
+    """The rewrite of a query."""
 
     text: str = Field(
-        description="The rewritten query for a person to read; the query itself when nothing is applied."
+        description="The rewritten query in readable form; the query as typed if no rewrite is applied."
     )
-    terms: list[TermOut] = Field(description=f"The heaviest {LISTED_TERMS} words added; `/v1/rewrite` gives all.")
-    n_terms: int = Field(description="How many words were added.")
-    correction: str | None = Field(description="The query with misspelt words replaced; null where no word was.")
-    context: list[str] = Field(description="Words of the session's earlier queries that are searched as well.")
-    applied: bool = Field(description="Whether the results are those of the rewrite.")
+    terms: list[TermOut] = Field(
+        description=f"The {LISTED_TERMS} heaviest of the added words; `/v1/rewrite` lists all."
+    )
+    n_terms: int = Field(description="Number of added words.")
+    correction: str | None = Field(
+        description="The query with misspelt words replaced; null if no word was replaced."
+    )
+    context: list[str] = Field(description="Words of earlier queries of the session that were searched, too.")
+    applied: bool = Field(description="Whether the rewrite was searched.")
     reason: Reason = Field(description="Why the rewrite was or was not applied.")
-    confidence: float = Field(description="What the gate compared with its threshold, 0..1.")
+    confidence: float = Field(description="The confidence that the gate compared with its threshold, 0..1.")
     rewriter_version: str | None = Field(
-        description="Version of the rewriter; null without one; `A+B` where an experiment interleaves two sides."
+        description="Version of the rewriter; null without a rewriter; `A+B` if an experiment interleaved two sides."
     )
 
     @classmethod
     def of(cls, rewrite: Rewrite, version: str | None) -> Self:
-        """From the service's answer."""
+        """The response for an answer of the service."""
         return cls(
             text=rewrite.text,
             terms=_terms(rewrite.terms[:LISTED_TERMS]),
@@ -147,25 +151,30 @@ class RewriteOut(Answer):
 
 
 class SnippetPiece(Answer):
-    """Consecutive plain text of a snippet."""
+    """A piece of a snippet, plain text."""
 
     text: str
-    hit: bool = Field(description="True for a word that was searched: mark it.")
+    hit: bool = Field(description="Whether the piece is a searched word, to be marked.")
 
 
 class ResultOut(Answer):
-    """One result."""
+    """A result."""
 
     rank: int = Field(description="1-based.")
     doc_id: str
     title: str = Field(description="May be empty.")
-    snippet: list[SnippetPiece] = Field(description="The best passage, in pieces of plain text.")
-    score: float = Field(description="Comparable within one answer only.")
-    click_token: str | None = Field(description="To be sent when the result is clicked; null in `original_results`.")
+    snippet: list[SnippetPiece] = Field(
+        description="The passage with the most searched words, in pieces of plain text."
+    )
+    score: float = Field(description="BM25 score; comparable within one answer only.")
+    click_token: str | None = Field(
+        description="The token to send when the result is clicked; null in `original_results`, and if the search was "
+        "not logged."
+    )
 
     @classmethod
     def of(cls, result: Result) -> Self:
-        """From the service's answer."""
+        """The response for an answer of the service."""
         return cls(
             rank=result.rank,
             doc_id=result.doc_id,
@@ -189,18 +198,18 @@ class SearchResponse(Answer):
     """The answer to one search."""
 
     query_id: str
-    session_id: str = Field(description="To be sent with the next query of the same need.")
-    query: str = Field(description="As typed.")
+    session_id: str = Field(description="The id to send with the visitor's next query for the same need.")
+    query: str = Field(description="The query as typed.")
     rewrite: RewriteOut
     results: list[ResultOut]
     original_results: list[ResultOut] | None = Field(
-        description="Plain BM25 on the query as typed, with `compare`; never logged as shown."
+        description="Results of plain BM25 for the query as typed, with `compare`; never logged as shown."
     )
     timings_ms: TimingsOut
 
     @classmethod
     def of(cls, answer: SearchAnswer) -> Self:
-        """From the service's answer."""
+        """The response for an answer of the service."""
         original, timings = answer.original_results, answer.timings
         return cls(
             query_id=answer.query_id,
@@ -219,32 +228,32 @@ class SearchResponse(Answer):
 
 
 class CandidateOut(Answer):
-    """One way to say the query."""
+    """A wording of the query."""
 
     text: str
     terms: list[TermOut]
-    score: float = Field(description="The rewriter's confidence times the share of the rewrite kept, 0..1.")
+    score: float = Field(description="The rewriter's confidence times the sum of the words' weights, 0..1.")
 
     @classmethod
     def of(cls, candidate: Candidate) -> Self:
-        """From the service's answer."""
+        """The response for an answer of the service."""
         return cls(text=candidate.text, terms=_terms(candidate.terms), score=candidate.score)
 
 
 class RewriteResponse(Answer):
-    """What the rewriter makes of a query."""
+    """The rewriter's answer to a query."""
 
     query: str
     decision: Literal["keep", "rewrite"]
-    reason: Reason = Field(description="Why.")
-    confidence: float = Field(description="What the gate compared with its threshold, 0..1.")
+    reason: Reason = Field(description="The reason for the decision.")
+    confidence: float = Field(description="The confidence that the gate compared with its threshold, 0..1.")
     rewriter_version: str | None
-    candidates: list[CandidateOut] = Field(description="Best first; empty for `keep`.")
+    candidates: list[CandidateOut] = Field(description="Wordings of the query, best first; empty for `keep`.")
     timing_ms: float
 
     @classmethod
     def of(cls, answer: RewriteAnswer) -> Self:
-        """From the service's answer."""
+        """The response for an answer of the service."""
         rewrite = answer.rewrite
         return cls(
             query=rewrite.query,
@@ -258,7 +267,7 @@ class RewriteResponse(Answer):
 
 
 class DocumentIn(Body):
-    """What a document shall say."""
+    """The content of a document."""
 
     title: Text = Field(default="", description="May be empty.")
     text: Text
@@ -273,71 +282,71 @@ class DocumentOut(Answer):
 
     @classmethod
     def of(cls, document: Document) -> Self:
-        """From a record."""
+        """The response for a document."""
         return cls(doc_id=document.doc_id, title=document.title, text=document.text)
 
 
 class FiguresOut(Answer):
-    """How well a set of sessions was served."""
+    """Figures of a set of sessions."""
 
     sessions: int
     queries: int
     clicks: int
     first_query_click_share: float | None = Field(
-        description="Share of sessions whose first query got a click; null without sessions."
+        description="Share of the sessions with a click for their first query; null without sessions."
     )
     mean_queries_until_click: float | None = Field(
-        description="Queries up to and including the first one clicked; null without a click."
+        description="Mean number of queries of a session up to the first one with a click; null without a click."
     )
     abandonment_share: float | None = Field(description="Share of sessions without a click; null without sessions.")
 
 
 class VersionFiguresOut(FiguresOut):
-    """The figures of sessions that one rewriter version answered first."""
+    """Figures of the sessions whose first query one rewriter version answered."""
 
-    rewriter_version: str | None = Field(description="null: no rewriter.")
+    rewriter_version: str | None = Field(description="The version; null: no rewriter.")
 
 
 class StatsResponse(FiguresOut):
-    """The figures of the session log."""
+    """Figures of the session log."""
 
     by_rewriter_version: list[VersionFiguresOut]
 
     @classmethod
     def of(cls, stats: LogStats) -> Self:
-        """From the log's own figures."""
+        """The response for the figures of the log."""
         versions = [
-            VersionFiguresOut(rewriter_version=one.rewriter_version, **_figures(one.figures))
-            for one in stats.by_rewriter_version
+            VersionFiguresOut(rewriter_version=version.rewriter_version, **_figures(version.figures))
+            for version in stats.by_rewriter_version
         ]
         return cls(by_rewriter_version=versions, **_figures(stats.total))
 
 
 class InfoResponse(Answer):
-    """What a client needs to know to offer a search box."""
+    """The service's documents, engine and limits, for clients that offer a search box."""
 
     title: str
     version: str = Field(description="Version of the program.")
-    data: str = Field(description="The documents searched.")
+    data: str = Field(description="The documents that are searched.")
     engine: str
     rewriter_version: str | None
     modes: list[Mode]
-    examples: list[str] = Field(description="Queries worth trying.")
+    examples: list[str] = Field(description="Queries to try.")
     max_k: int
     max_query_characters: int
 
 
 class LiveResponse(Answer):
-    """The process answers."""
+    """Liveness of the process."""
 
     status: Literal["alive"] = "alive"
 
 
 class ReadyResponse(Answer):
-    """Whether the parts of the service work."""
+    """Readiness of the service and state of its parts."""
 
     status: Literal["ready", "degraded"] = Field(
-        description="`degraded`: searches are answered, but the session log is away."
+        description="`degraded`: searches are answered, but the session log does not work."
     )
     engine: Literal["ok"] = "ok"
     log: Literal["ok", "failing"]

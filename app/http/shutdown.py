@@ -1,7 +1,7 @@
-"""The end of a process, so that no request is lost at it: proxies first, then the socket, then what is open.
+"""The end of a process without losing a request: first the proxies turn away, then the socket and the service close.
 
-Whoever closes a socket at once resets the connections that a proxy has just opened to it. A process that is told to
-end therefore says for a while that it is not ready, and answers all the same.
+A process that closes its socket at once resets the connections that a proxy has just opened. After SIGTERM a process
+therefore reports for a while that it is not ready, and still answers every request.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from types import FrameType
 
 @contextlib.contextmanager
 def left_at_sigterm() -> Iterator[None]:
-    """Have SIGTERM leave the block as an exception does. uvicorn, having ended its requests, raises the signal once
-    more, and by default the process would be gone before what the block holds is closed."""
+    """Make SIGTERM raise SystemExit in the block, so that its resources are closed.
+
+    uvicorn raises the signal again after it has finished its requests; by default that would end the process at once.
+    """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
@@ -30,25 +32,28 @@ def left_at_sigterm() -> Iterator[None]:
 
 @contextlib.contextmanager
 def leaving_late(delay_s: float) -> Iterator[threading.Event]:
-    """Hand SIGTERM on to the server that runs the block after `delay_s` seconds, or at once where it comes again. The
-    event says that it came. Elsewhere than in the main thread, which alone may, nothing is changed."""
-    asked = threading.Event()
+    """Delay SIGTERM for the server that runs the block by `delay_s` seconds; a second SIGTERM is not delayed.
+
+    The event is set as soon as the signal arrives. Outside the main thread, which alone may handle signals, nothing
+    changes.
+    """
+    leaving = threading.Event()
     server = signal.getsignal(signal.SIGTERM)
     if delay_s <= 0 or not callable(server) or threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield leaving
         return
 
     def leave(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+        if leaving.is_set():
             server(number, frame)
             return
-        asked.set()
+        leaving.set()
         timer = threading.Timer(delay_s, server, (number, frame))
         timer.daemon = True
         timer.start()
 
     signal.signal(signal.SIGTERM, leave)
     try:
-        yield asked
+        yield leaving
     finally:
         signal.signal(signal.SIGTERM, server)

@@ -1,1 +1,1 @@
-"""Search, rewriting and logging without HTTP."""
+"""The search service without HTTP: it searches, rewrites and logs."""

@@ -1,1 +1,1 @@
-"""Model versions: their store, activation and rollback, shadows, and the guards around a rewriter."""
+"""Model versions: store, activation and rollback, the shadow, and the limits of a rewriter."""

@@ -1,1 +1,1 @@
-"""HTTP handlers, one file for each part of the interface."""
+"""The HTTP handlers, one file for each part of the interface."""

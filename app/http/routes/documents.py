@@ -1,4 +1,4 @@
-"""Documents: reading them, and changing them with the admin key."""
+"""Calls that read documents and, with the admin key, change them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DocId = Annotated[str, Path(min_length=1, max_length=MAX_DOC_ID, pattern=r"^[^\x
 
 @router.get("/{doc_id:path}", summary="Read a document", responses=problem_responses(404, 503))
 async def get_document(doc_id: str, access: Access) -> DocumentOut:
-    """The document as it is stored."""
+    """The stored document."""
     return DocumentOut.of(await access.run(lambda: access.service.document(doc_id)))
 
 
@@ -31,8 +31,8 @@ async def get_document(doc_id: str, access: Access) -> DocumentOut:
     responses=problem_responses(401, 409, 413, 422, 503),
 )
 async def put_document(doc_id: DocId, body: DocumentIn, access: Access, _: Admin) -> Response:
-    """Searchable here when this is answered, in other processes within a second. Refused (409) where the service
-    searches one corpus for good."""
+    """Add a document, or replace the one with this id. After the answer this process finds it, within a second every
+    other process does. Refused (409) unless the service runs with `UNTILCLICK_LIVE_DOCUMENTS`."""
     document = Document(doc_id, body.title, body.text)
     await access.run_slow(lambda: access.service.live_documents.put(document))
     return Response(status_code=204)
@@ -46,6 +46,6 @@ async def put_document(doc_id: DocId, body: DocumentIn, access: Access, _: Admin
     responses=problem_responses(401, 404, 409, 422, 503),
 )
 async def delete_document(doc_id: DocId, access: Access, _: Admin) -> Response:
-    """No search finds it any more when this is answered; in other processes within a second."""
+    """Delete a document. After the answer no search of this process finds it, within a second none of any other."""
     await access.run_slow(lambda: access.service.live_documents.delete(doc_id))
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""For operators: is it alive, is it ready, what does it count."""
+"""Calls for operators: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/healthz", summary="Liveness", responses=problem_responses())
 async def healthz() -> LiveResponse:
-    """The process answers. Nothing else is looked at."""
+    """The process answers. No part of the service is checked."""
     return LiveResponse()
 
 
 @router.get("/readyz", summary="Readiness", response_model=ReadyResponse, responses=problem_responses(503))
 async def readyz(access: Access, request: Request) -> ReadyResponse | JSONResponse:
-    """Engine and log are tried, and the model is looked for. Without its engine the service is not ready; without its
-    log it is degraded, since searches are answered all the same. Told to end, it is not ready and still answers."""
+    """Try the engine and the log, and look whether there is a rewriter. Without its engine the service is not ready.
+    Without its log it is degraded: it still answers searches. After SIGTERM it is not ready, and still answers."""
     if access.leaving.is_set():
-        return _unavailable("The service has been told to end.", request)
+        return _unavailable("The service is about to end.", request)
     health = await access.run(access.service.health)
     if not health.engine:
         return _unavailable("The search engine does not answer.", request)

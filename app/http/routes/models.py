@@ -1,4 +1,4 @@
-"""Model versions: which there are, which answers, and what is tried on live queries. Changes need the admin key."""
+"""Calls about model versions, experiments and the shadow. Those that change something need the admin key."""
 
 from __future__ import annotations
 
@@ -20,68 +20,71 @@ from untilclick.search.errors import LogError
 router = APIRouter(prefix="/v1")
 
 FIGURES_S = 5.0
-"""How long the answer to a change waits for a place to count in."""
+"""Seconds for which the answer to a change waits for figures."""
 CHANGES = problem_responses(401, 404, 409, 422)
 
 
 @router.get("/models", tags=["models"], summary="List the rewriters", responses=problem_responses())
 async def get_models(access: Access) -> ModelsResponse:
-    """The versions of the rewriter, and which one answers."""
+    """The versions of the rewriter, and which of them are in use."""
     return await access.run_for_operators(lambda: _listed(access))
 
 
-@router.post("/models/{version}/activate", tags=["models"], summary="Have a version answer", responses=CHANGES)
+@router.post("/models/{version}/activate", tags=["models"], summary="Activate a version", responses=CHANGES)
 async def activate(
     access: Access, _: Admin, version: str = Path(description="A version that `GET /v1/models` lists.")
 ) -> ModelsResponse:
-    """Try a version, and have it answer from the next request on; requests in progress end with what they began with.
-    A version whose bundle is not whole, is of another build, or fails to rewrite is refused (409)."""
+    """Try a version, and let it answer from the next request on; requests in progress keep the version with which
+    they began. A version whose bundle is incomplete or of another build, or that cannot rewrite, is refused (409)."""
     await access.run_for_operators(lambda: _stored(access).activate(version))
     return await access.run_for_operators(lambda: _listed(access))
 
 
-@router.post("/models/rollback", tags=["models"], summary="Have the version before answer", responses=CHANGES)
+@router.post("/models/rollback", tags=["models"], summary="Reactivate the previous version", responses=CHANGES)
 async def roll_back(access: Access, _: Admin) -> ModelsResponse:
-    """Have answer what answered before, tried in the same way."""
+    """Reactivate the version that answered before, after the same checks."""
     await access.run_for_operators(lambda: _stored(access).roll_back())
     return await access.run_for_operators(lambda: _listed(access))
 
 
-@router.put("/models/shadow", tags=["models"], summary="Try a version unseen", responses=CHANGES)
+@router.put("/models/shadow", tags=["models"], summary="Put a version into the shadow", responses=CHANGES)
 async def shadow(body: ShadowRequest, access: Access, _: Admin) -> ModelsResponse:
-    """Have a version rewrite and search live queries after their answers; `GET /v1/experiments` has its figures."""
+    """Let a version rewrite and search live queries after they have been answered; `GET /v1/experiments` has its
+    figures."""
     await access.run_for_operators(lambda: _stored(access).shadow(body.version))
     return await access.run_for_operators(lambda: _listed(access))
 
 
-@router.get("/experiments", tags=["models"], summary="What is tried", responses=problem_responses(503))
+@router.get(
+    "/experiments", tags=["models"], summary="Figures of experiment and shadow", responses=problem_responses(503)
+)
 async def get_experiments(access: Access) -> ExperimentsResponse:
-    """Whom the visitors prefer in the comparison in progress, and what a candidate does unseen."""
+    """The visitors' preference in the experiment in progress, and the figures of the candidate in the shadow."""
     service = access.service
     return ExperimentsResponse.of(await access.run_slow(lambda: service.experiment_figures(service.experiment)))
 
 
 @router.put(
-    "/experiments", tags=["models"], summary="Compare two sides", responses=problem_responses(401, 404, 409, 422)
+    "/experiments", tags=["models"], summary="Begin an experiment", responses=problem_responses(401, 404, 409, 422)
 )
 async def begin_experiment(body: ExperimentRequest, access: Access, _: Admin) -> ExperimentsResponse:
-    """Interleave the lists of two sides (team draft) from now on, in place of any other comparison. The same one
-    again goes on."""
+    """Interleave the lists of two sides (team draft) from now on, in place of any other experiment. The same
+    experiment again goes on with its counts."""
     experiment = Experiment(body.name, body.a, body.b, body.share, time.time())
     await access.run_for_operators(lambda: _stored(access).experiment(experiment))
     return ExperimentsResponse.of(await _figures(access, access.service.experiment))
 
 
-@router.delete("/experiments", tags=["models"], summary="End the comparison", responses=problem_responses(401, 409))
+@router.delete("/experiments", tags=["models"], summary="End the experiment", responses=problem_responses(401, 409))
 async def end_experiment(access: Access, _: Admin) -> ExperimentsResponse:
-    """End it; the answer holds its last figures, `preference` being null where the log cannot say them."""
+    """End the experiment. The answer has its last figures; `preference` is null if the log cannot be read."""
     last = access.service.experiment
     await access.run_for_operators(lambda: _stored(access).experiment(None))
     return ExperimentsResponse.of(await _figures(access, last))
 
 
 async def _figures(access: ServiceAccess, experiment: Experiment | None) -> ExperimentFigures:
-    """Figures after a change that is done, whatever the log does."""
+    """Figures for the answer to a change, which has happened even if the log cannot be read."""
     with anyio.move_on_after(FIGURES_S), suppress(LogError):
         return await access.run_slow(lambda: access.service.experiment_figures(experiment))
     return access.service.experiment_alone(experiment)

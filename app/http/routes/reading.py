@@ -1,4 +1,4 @@
-"""What can be read: figures of the sessions, and what this service is."""
+"""Calls that read figures of the sessions, and a description of this service."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ router = APIRouter(prefix="/v1")
 async def get_stats(
     access: Access,
     source: Annotated[
-        Literal["live", "simulated"] | None, Query(description="Only sessions of this source; all without it.")
+        Literal["live", "simulated"] | None, Query(description="Only sessions of this source; by default all.")
     ] = None,
 ) -> StatsResponse:
-    """How many sessions and clicks there are, and how soon visitors click, in total and by rewriter version."""
+    """Numbers of sessions and clicks, and how soon visitors click, in total and by rewriter version."""
     return StatsResponse.of(await access.run_slow(lambda: access.service.stats(source)))
 
 
-@router.get("/info", tags=["service"], summary="What this service is", responses=problem_responses())
+@router.get("/info", tags=["service"], summary="Describe this service", responses=problem_responses())
 async def get_info(access: Access) -> InfoResponse:
-    """Documents, engine, limits, and queries worth trying."""
+    """Documents, engine, limits, and queries to try."""
     settings = access.settings
     return InfoResponse(
         title=settings.page.title,

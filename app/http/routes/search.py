@@ -1,4 +1,4 @@
-"""Searching, clicking, rewriting."""
+"""Calls that search, report clicks and rewrite."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ router = APIRouter(prefix="/v1", tags=["search"])
 
 @router.post("/search", summary="Search", responses=problem_responses(413, 422, 503))
 async def post_search(body: SearchRequest, access: Access) -> SearchResponse:
-    """Rewrite the query, search, and log what was shown.
+    """Rewrite the query, search, and log the results shown.
 
-    Rewriting fails open: past its time budget, on an error, on an empty or overlong query, the original is searched,
-    and `rewrite.reason` says why.
+    If the rewrite is over its time limit or fails, or the query is empty or too long, the query is searched as typed,
+    and `rewrite.reason` gives the reason.
     """
     return await _search(body.command(), access, ("body", "query"))
 
 
 @router.get("/search", summary="Search by a link", responses=problem_responses(422, 503))
 async def get_search(parameters: Annotated[SearchParameters, Query()], access: Access) -> SearchResponse:
-    """The same as `POST /v1/search`, for links and the command line; it is logged just so."""
+    """The same as `POST /v1/search`, for links and the command line; the search is logged, too."""
     return await _search(parameters.command(), access, ("query", "q"))
 
 
@@ -43,18 +43,18 @@ async def get_search(parameters: Annotated[SearchParameters, Query()], access: A
     summary="Report a click",
     status_code=204,
     response_class=Response,
-    responses={204: {"description": "The click is taken, now or before."}, **problem_responses(403, 413, 422)},
+    responses={204: {"description": "The click has been taken, now or before."}, **problem_responses(403, 413, 422)},
 )
 async def post_click(body: ClickRequest, access: Access) -> Response:
-    """Take a click on a result for the log. The same token again is harmless; a forged, altered or expired one is
-    refused."""
+    """Take a click on a result for the log. The same token a second time changes nothing; a forged, altered or
+    expired token is refused."""
     await access.run(lambda: access.service.click(body.click_token))
     return Response(status_code=204)
 
 
 @router.post("/rewrite", summary="Rewrite without searching", responses=problem_responses(413, 422))
 async def post_rewrite(body: RewriteRequestBody, access: Access) -> RewriteResponse:
-    """Candidates for a query with scores, whether it would be kept or rewritten, and why. Nothing is logged."""
+    """Wordings for a query with scores, the decision to keep or rewrite it, and the reason. Nothing is logged."""
     _check_length(body.query, access, ("body", "query"))
     for i, earlier in enumerate(body.history):
         _check_length(earlier, access, ("body", "history", str(i)))

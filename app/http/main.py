@@ -70,7 +70,7 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
         redoc_url=None,
     )
     if settings.limits.rate_limits:
-        from untilclick.app.http.rate_limits import RateLimits
+        from untilclick.app.http.rate_limits import RateLimits  # noqa: PLC0415  its storages take .1 s to load
 
         app.add_middleware(RateLimits, limits=settings.limits.rate_limits)
     app.add_middleware(RequestMiddleware, metrics=metrics, max_body_bytes=settings.limits.max_body_bytes)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from untilclick.app.settings.groups import OpenSearchSettings
 from untilclick.app.settings.service import Settings
 from untilclick.search.engines import open_engine
+from untilclick.search.engines.opensearch_client import Cluster
+from untilclick.search.engines.opensearch_engine import OpenSearchEngine
+from untilclick.search.engines.opensearch_index import IndexOptions
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import Corpus
-
-if TYPE_CHECKING:
-    from untilclick.search.engines.opensearch_client import Cluster
-    from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 
 
 def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
@@ -26,13 +24,10 @@ def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
 def open_opensearch(
     settings: Settings, corpus: Corpus, progress: Callable[[int, int], None] | None = None
 ) -> OpenSearchEngine:
-    """The index of a corpus in the cluster; missing documents are loaded, and `progress` gets loaded and total.
+    """The index of a corpus in the cluster. Missing documents are loaded; `progress` gets the number loaded and all.
 
     Raises SettingsError for a password that cannot be read, and EngineError if the cluster is away or refuses.
     """
-    from untilclick.search.engines.opensearch_engine import OpenSearchEngine
-    from untilclick.search.engines.opensearch_index import IndexOptions
-
     cluster = settings.opensearch
     options = IndexOptions(cluster.index, cluster.shards, cluster.replicas)
     connections = settings.search.threads + settings.rewriting.threads
@@ -41,8 +36,6 @@ def open_opensearch(
 
 def cluster_of(settings: OpenSearchSettings, connections: int) -> Cluster:
     """The address of the cluster and the way to reach it. Raises SettingsError for a password that cannot be read."""
-    from untilclick.search.engines.opensearch_client import Cluster
-
     return Cluster(
         urls=settings.nodes,
         user=settings.user,

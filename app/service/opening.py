@@ -69,7 +69,7 @@ def _open_models(
     )
     if settings.models is None and settings.bundle is None:
         return FixedModel(None, limits)
-    from untilclick.rewriter.serving.runtime import open_bundle
+    from untilclick.rewriter.serving.runtime import open_bundle  # noqa: PLC0415  CTranslate2 takes .2 s to load
 
     if settings.models is None:
         assert settings.bundle is not None

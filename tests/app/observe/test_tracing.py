@@ -1,12 +1,16 @@
 """Traces: a span for a request, and one for each of its stages."""
 
+import importlib
+import sys
+
 import pytest
 from starlette.testclient import TestClient
 
 from untilclick.app.http.main import create_app
 from untilclick.app.observe.metrics import Metrics
-from untilclick.app.observe.tracing import NoTracing, OtelTracing, tracing_to
+from untilclick.app.observe.tracing import NoTracing, tracing_to
 from untilclick.app.settings.service import Settings
+from untilclick.search.errors import MissingDependencyError
 
 from tests.app.stand_ins import TableRewriter, make_service
 
@@ -15,8 +19,9 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def test_a_search_is_a_span_with_its_stages(tmp_path):
     export = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    otel_tracing = importlib.import_module("untilclick.app.observe.otel_tracing")
     exporter = export.InMemorySpanExporter()
-    tracing = OtelTracing(exporter)
+    tracing = otel_tracing.OtelTracing(exporter)
     service = make_service(tmp_path, TableRewriter(), metrics=Metrics(tracing))
     with TestClient(create_app(Settings(), service)) as client:
         client.post("/v1/search", json={"query": "delete folder"}, headers={"traceparent": PARENT})
@@ -38,3 +43,10 @@ def test_a_search_is_a_span_with_its_stages(tmp_path):
 
 def test_without_an_address_there_are_no_traces():
     assert isinstance(tracing_to(""), NoTracing)
+
+
+def test_without_the_extra_an_address_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    monkeypatch.delitem(sys.modules, "untilclick.app.observe.otel_tracing", raising=False)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'untilclick\[otel\]'"):
+        tracing_to("http://collector:4318/v1/traces")

@@ -80,7 +80,7 @@ def _next_line(lines: IO[bytes], path: Path, number: int, limit: int) -> bytes:
         raise DataError.at(path, number, f"cannot be read ({reason})", "Check the file and its permissions") from None
     raw = raw.removesuffix(b"\n") or raw  # an empty line stays b"\n": b"" is the end of the file
     if len(raw) > limit:
-        remedy = "Split the record, or check that the file is JSON lines with one record a line"
+        remedy = "Split the record, or check that the file is JSON lines with one record per line"
         raise DataError.at(path, number, f"the line is longer than {limit:,} bytes", remedy)
     return raw
 
@@ -98,12 +98,16 @@ def _parsed(text: str, path: Path, number: int) -> dict[str, object]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         problem = f"not JSON ({error.msg} at column {error.colno}): {shown(text)}"
-        raise DataError.at(path, number, problem, "Write one JSON object a line") from None
+        raise DataError.at(path, number, problem, "Write one JSON object per line") from None
     except (RecursionError, ValueError) as error:
-        raise DataError.at(path, number, f"not usable JSON ({error})", "Write one flat JSON object a line") from None
+        raise DataError.at(
+            path, number, f"not usable JSON ({error})", "Write one flat JSON object per line"
+        ) from None
     if not isinstance(value, dict):
         problem = f"expected a JSON object, found {shown(text)}"
-        raise DataError.at(path, number, problem, 'Write one JSON object a line, such as {"_id": "1", "text": "..."}')
+        raise DataError.at(
+            path, number, problem, 'Write one JSON object per line, such as {"_id": "1", "text": "..."}'
+        )
     return value
 
 

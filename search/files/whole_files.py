@@ -1,8 +1,8 @@
-"""Writing files and folders whole or not at all: a reader never finds half of one under its name.
+"""Writing files and folders whole or not at all: a reader never finds half of a file or folder under its name.
 
-They are written beside their place under another name and renamed. The content of a file reaches the disk before its
-name does, so that the file is whole even after a crash. Formats and records are not
-known here. The packages `atomicwrites` (no longer maintained) and `safer` (no fsync) do not serve.
+A file or folder is written beside its place under another name and then renamed. The content of a file reaches the
+disk before its name does, so that the file is whole even after a crash. The packages `atomicwrites` (no longer
+maintained) and `safer` (no fsync) do not serve.
 """
 
 from __future__ import annotations

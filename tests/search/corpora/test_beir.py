@@ -119,4 +119,4 @@ def test_real_collections_load_whole(name, n_documents, n_topics):
     documents = beir.read_corpus(SHARED / name)
     topics = beir.read_topics(SHARED / name, {document.doc_id for document in documents})
     assert len(documents) == n_documents
-    assert {split: len(found) for split, found in topics.items()} == n_topics
+    assert {name: len(split) for name, split in topics.items()} == n_topics

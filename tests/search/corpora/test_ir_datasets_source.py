@@ -46,7 +46,7 @@ class Qrel(NamedTuple):
 
 
 class Handmade:
-    """A data set of the three lists given, with as much of the library's interface as its registry asks for."""
+    """A data set of three lists, with the part of the library's interface that its registry needs."""
 
     metadata = None
 
@@ -88,7 +88,7 @@ def test_records_of_differing_fields_become_documents_and_topics():
 
 def test_an_id_without_judgments_gives_the_splits_below_it():
     _, topics = read_dataset("toy", Handmade(DOCS), [("train", TRAIN), ("test", TEST)])
-    assert {name: [t.query for t in found] for name, found in topics.items()} == {
+    assert {name: [topic.query for topic in split] for name, split in topics.items()} == {
         "train": ["alpha beta"],
         "test": ["gamma"],
     }

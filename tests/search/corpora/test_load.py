@@ -1,4 +1,4 @@
-"""The one door to all sources."""
+"""Loading of documents and topics from every source."""
 
 from __future__ import annotations
 

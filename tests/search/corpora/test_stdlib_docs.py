@@ -34,14 +34,14 @@ def test_there_are_some_thousand_documents_with_distinct_ids(documents):
 
 
 def test_a_document_is_named_signed_and_described(documents):
-    found = {document.doc_id: document for document in documents}
-    rmtree = found["shutil.rmtree"]
+    by_id = {document.doc_id: document for document in documents}
+    rmtree = by_id["shutil.rmtree"]
     assert rmtree.title == "shutil.rmtree"
     assert rmtree.text.startswith("rmtree(path, ignore_errors=False")
     assert "Recursively delete a directory tree" in rmtree.text
-    assert "str.split" in found
-    assert "os.path.join" in found
-    assert found["threading.Thread"].text.startswith("Thread(group=None")
+    assert "str.split" in by_id
+    assert "os.path.join" in by_id
+    assert by_id["threading.Thread"].text.startswith("Thread(group=None")
 
 
 def test_an_object_has_one_document_under_its_shortest_public_name(documents):
@@ -75,7 +75,7 @@ def test_the_second_load_reads_the_cache_and_starts_no_process(documents, cache,
 
 
 def test_a_damaged_cache_is_harvested_anew_to_the_same_bytes(documents, tmp_path, monkeypatch, caplog):
-    """A default value in one signature was once the process environment, secrets and all."""
+    """A default value in a signature was once the environment of the process, with its secrets."""
     monkeypatch.setenv("HARVEST_SECRET", "sesame")
     (tmp_path / stdlib_docs._cache_name()).write_text('{"_id": "a"')
     with caplog.at_level(logging.WARNING):

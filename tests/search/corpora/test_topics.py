@@ -18,23 +18,23 @@ VERBS = [
 
 def documents(n=300):
     """n documents of one distinctive sentence each, a few of them alike."""
-    found = []
+    made = []
     for i in range(n):
         a, b, c = NOUNS[i % 14], VERBS[i // 14 % 14], NOUNS[(i * 5 + i // 14) % 14]
-        found.append(
+        made.append(
             Document(
                 f"doc{i}", f"{a}.{b}_{i}", f"{b}_{i}(x)\n\nThe {a} {b} some {c} quickly and softly. More follows."
             )
         )
-    return found
+    return made
 
 
 def test_each_topic_is_a_few_clean_words_of_its_document():
-    given = {document.doc_id: document for document in documents()}
-    topics = [topic for split in topics_from_documents(list(given.values()), 0).values() for topic in split]
-    assert len(topics) == len(given)
+    by_id = {document.doc_id: document for document in documents()}
+    topics = [topic for split in topics_from_documents(list(by_id.values()), 0).values() for topic in split]
+    assert len(topics) == len(by_id)
     for topic in topics:
-        document = given[topic.topic_id]
+        document = by_id[topic.topic_id]
         typed = topic.query.split()
         assert 2 <= len(typed) <= 5
         assert set(typed) <= set(words(document.content))
@@ -45,7 +45,7 @@ def test_each_topic_is_a_few_clean_words_of_its_document():
 
 def test_no_document_is_relevant_in_two_splits_and_shares_are_about_80_10_10():
     topics = topics_from_documents(documents(), 0)
-    ids = {name: {topic.topic_id for topic in found} for name, found in topics.items()}
+    ids = {name: {topic.topic_id for topic in split} for name, split in topics.items()}
     assert not ids["train"] & ids["dev"]
     assert not ids["train"] & ids["test"]
     assert not ids["dev"] & ids["test"]
@@ -56,7 +56,7 @@ def test_documents_that_begin_alike_share_a_split():
     text = "Removes and returns one item from the queue."
     alike = [Document(f"queue{i}.get", f"queue{i}.get", f"get(block)\n\n{text} Note {i}.") for i in range(40)]
     topics = topics_from_documents(documents() + alike, 0)
-    holding = [name for name, found in topics.items() if any(topic.topic_id.startswith("queue") for topic in found)]
+    holding = [name for name, split in topics.items() if any(topic.topic_id.startswith("queue") for topic in split)]
     assert len(holding) == 1
 
 
@@ -64,7 +64,7 @@ def test_the_seed_decides_the_wording_and_not_the_split():
     first, again, other = (topics_from_documents(documents(), seed) for seed in (0, 0, 1))
     assert first == again
     assert first != other
-    ids = [{name: [topic.topic_id for topic in found] for name, found in made.items()} for made in (first, other)]
+    ids = [{name: [topic.topic_id for topic in split] for name, split in made.items()} for made in (first, other)]
     assert ids[0] == ids[1]
 
 

@@ -29,8 +29,8 @@ def test_saturation_of_hand_computed_rows(tf, ratio, k1, b, expected):
 
 
 def test_lengths_are_exact_below_forty_and_rounded_down_above():
-    given = np.float32([0, 1, 39, 40, 41, 42, 56, 59, 60, 100, 1000])
-    assert quantise_lengths(given).tolist() == [0, 1, 39, 40, 40, 42, 56, 56, 60, 96, 984]
+    lengths = np.float32([0, 1, 39, 40, 41, 42, 56, 59, 60, 100, 1000])
+    assert quantise_lengths(lengths).tolist() == [0, 1, 39, 40, 40, 42, 56, 56, 60, 96, 984]
 
 
 def test_weight_matrix_of_two_documents_by_hand():

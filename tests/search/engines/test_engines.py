@@ -1,4 +1,4 @@
-"""What every engine must do, whichever library is behind it."""
+"""The requirements of `SearchEngine`, tested with every engine."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_query_finds_what_it_says(engine):
     assert ranked_ids(engine, "tides")[0] == "moon"
 
 
-def test_scores_are_positive_and_descend_and_k_is_kept(engine):
+def test_scores_are_positive_and_descend_and_a_ranking_has_at_most_k_documents(engine):
     ranking = engine.search([WeightedQuery.of("warm water and minutes")], 10)[0]
     scores = [entry.score for entry in ranking]
     assert len(scores) > 2
@@ -99,8 +99,8 @@ def test_scores_are_positive_and_descend_and_k_is_kept(engine):
 
 def test_each_query_of_a_batch_has_its_own_ranking(engine):
     queries = [WeightedQuery.of(text) for text in ("cat", "nothing-known", "tea")]
-    found = engine.search(queries, 3)
-    assert found == [engine.search([query], 3)[0] for query in queries]
+    rankings = engine.search(queries, 3)
+    assert rankings == [engine.search([query], 3)[0] for query in queries]
     assert engine.search([], 3) == []
 
 
@@ -113,16 +113,16 @@ def test_a_query_without_known_terms_finds_nothing(engine, text):
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_no_results_are_wanted(engine, k):
+def test_a_ranking_of_no_documents_is_empty(engine, k):
     assert engine.search([WeightedQuery.of("cat")], k) == [[]]
 
 
-def test_more_results_than_documents_may_be_wanted(engine):
+def test_a_ranking_may_be_asked_for_more_documents_than_there_are(engine):
     assert len(engine.search([WeightedQuery.of("the warm water")], 10_000)[0]) <= 10
 
 
 def test_a_document_scores_the_weighted_sum_of_its_clauses(random_engine, random_corpus):
-    """Of the whole ranking, so that no shortcut of the engine goes unseen."""
+    """The test compares whole rankings, so that a shortcut of the engine cannot hide."""
     n = len(random_corpus.documents)
     parts = (("w1q w40q", 0.7), ("w3q", 2.5), ("w1q w9q w9q", 0.25))
     expected: dict[str, float] = {}
@@ -130,9 +130,9 @@ def test_a_document_scores_the_weighted_sum_of_its_clauses(random_engine, random
         for word in text.split():
             for doc_id, score in random_engine.search([WeightedQuery.of(word)], n)[0]:
                 expected[doc_id] = expected.get(doc_id, 0.0) + weight * score
-    found = dict(random_engine.search([WeightedQuery(parts)], n)[0])
-    assert found.keys() == expected.keys()
-    assert [found[doc_id] for doc_id in found] == pytest.approx([expected[doc_id] for doc_id in found], rel=1e-5)
+    scores = dict(random_engine.search([WeightedQuery(parts)], n)[0])
+    assert scores.keys() == expected.keys()
+    assert [scores[doc_id] for doc_id in scores] == pytest.approx([expected[doc_id] for doc_id in scores], rel=1e-5)
 
 
 def test_a_clause_of_weight_zero_is_absent_and_a_negative_weight_is_a_mistake(engine):
@@ -190,20 +190,20 @@ def test_feedback_terms_follow_the_formula_of_rm1(random_engine, random_corpus):
             model[token] = model.get(token, 0.0) + score / total / len(tokens)
     heaviest = sorted(model, key=lambda term: (-model[term], term))[:12]
     mass = sum(model[term] for term in heaviest)
-    found = random_engine.feedback_terms(query, 12)
-    assert [term_of(word) for word, _ in found] == heaviest
-    assert [weight for _, weight in found] == pytest.approx([model[term] / mass for term in heaviest])
+    expansion = random_engine.feedback_terms(query, 12)
+    assert [term_of(word) for word, _ in expansion] == heaviest
+    assert [weight for _, weight in expansion] == pytest.approx([model[term] / mass for term in heaviest])
 
 
-def test_feedback_terms_are_surface_words_of_weight_one_in_all(engine):
-    found = engine.feedback_terms(WeightedQuery.of("cats"), 4)
-    assert len(found) == 4
-    assert sum(weight for _, weight in found) == pytest.approx(1.0)
-    assert {"sleeps", "sleep", "cats"} & {word for word, _ in found}
+def test_feedback_terms_are_surface_words_whose_weights_sum_to_one(engine):
+    expansion = engine.feedback_terms(WeightedQuery.of("cats"), 4)
+    assert len(expansion) == 4
+    assert sum(weight for _, weight in expansion) == pytest.approx(1.0)
+    assert {"sleeps", "sleep", "cats"} & {word for word, _ in expansion}
     assert engine.feedback_terms(WeightedQuery.of("cats"), 0) == []
-    assert engine.feedback_terms(WeightedQuery.of("cats"), 4) == found
+    assert engine.feedback_terms(WeightedQuery.of("cats"), 4) == expansion
     with_scores = engine.feedback(WeightedQuery.of("cats"), 4)
-    assert with_scores.terms == found
+    assert with_scores.terms == expansion
     assert with_scores.scores == [entry.score for entry in engine.search([WeightedQuery.of("cats")], 10)[0]]
     assert engine.feedback(WeightedQuery.of("cats"), 0) == ([], with_scores.scores)
 

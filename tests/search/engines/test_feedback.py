@@ -53,39 +53,40 @@ def test_a_lexicon_is_the_same_for_all_threads():
     lexicon = Lexicon()
     words = [f"word{i}s" for i in range(500)] + ["the"]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: [lexicon.ids(word) for word in words], range(8)))
-    assert all(ids == found[0] for ids in found)
-    assert found[0][-1] is None
-    assert [lexicon.words[i] for i, _ in found[0][:-1]] == words[:-1]
-    assert [lexicon.terms[i] for _, i in found[0][:-1]] == [word[:-1] for word in words[:-1]]
+        by_thread = list(pool.map(lambda _: [lexicon.ids(word) for word in words], range(8)))
+    first = by_thread[0]
+    assert all(ids == first for ids in by_thread)
+    assert first[-1] is None
+    assert [lexicon.words[ids.word_id] for ids in first[:-1]] == words[:-1]
+    assert [lexicon.terms[ids.term_id] for ids in first[:-1]] == [word[:-1] for word in words[:-1]]
 
 
-def test_analysed_documents_are_kept_up_to_the_capacity():
+def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
     fetched: list[str] = []
 
     def fetch(doc_ids):
         fetched.extend(doc_ids)
         return [Document(doc_id, "", doc_id) for doc_id in doc_ids]
 
-    kept = AnalysedDocuments(fetch, capacity=2)
-    analysed, lexicon = kept.get(["x1", "x2"])
+    cache = AnalysedDocuments(fetch, capacity=2)
+    analysed, lexicon = cache.get(["x1", "x2"])
     assert [lexicon.words[a.words[0, 0]] for a in analysed] == ["x1", "x2"]
-    kept.get(["x2", "x1"])
+    cache.get(["x2", "x1"])
     assert fetched == ["x1", "x2"]
-    kept.get(["x3"])
-    kept.get(["x2", "x1"])
+    cache.get(["x3"])
+    cache.get(["x2", "x1"])
     assert fetched == ["x1", "x2", "x3", "x1"]
 
 
-def test_a_lexicon_that_has_grown_large_is_begun_anew():
-    kept = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], max_words=2)
-    first = kept.get(["x1", "x2", "x3"])[1]
-    analysed, second = kept.get(["x3"])
+def test_a_lexicon_that_has_grown_large_is_replaced():
+    cache = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], max_words=2)
+    first = cache.get(["x1", "x2", "x3"])[1]
+    analysed, second = cache.get(["x3"])
     assert (len(first.words), second.words) == (3, ["x3"])
     assert second.words[analysed[0].words[0, 0]] == "x3"
 
 
-def test_threads_may_share_analysed_documents_that_are_dropped_and_begun_anew():
+def test_threads_may_share_a_cache_while_it_drops_documents_and_is_replaced():
     documents = AnalysedDocuments(
         lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], capacity=3, max_words=20
     )
@@ -95,8 +96,8 @@ def test_threads_may_share_analysed_documents_that_are_dropped_and_begun_anew():
         return [lexicon.words[document.words[0, 0]] for document in analysed]
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(words_of, range(2000)))
-    assert found == [[f"x{(start + step) % 40}" for step in range(5)] for start in range(2000)]
+        analysed_words = list(pool.map(words_of, range(2000)))
+    assert analysed_words == [[f"x{(start + step) % 40}" for step in range(5)] for start in range(2000)]
 
 
 @pytest.mark.slow

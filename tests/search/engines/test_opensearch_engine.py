@@ -38,7 +38,7 @@ def cluster(opensearch_url) -> Cluster:
 
 @pytest.fixture
 def options() -> IndexOptions:
-    """Of an index that no other test knows."""
+    """Options of an index that no other test uses."""
     return IndexOptions(prefix=f"test-{uuid.uuid4().hex}", replicas=0)
 
 
@@ -78,7 +78,7 @@ def test_another_corpus_or_parameter_has_an_index_of_its_own(toy_corpus):
     assert index_name(toy_corpus, IndexOptions(shards=3, replicas=0)) in names
 
 
-def test_a_load_that_was_cut_off_goes_on_where_it_was(toy_corpus, cluster, options, client, small_chunks):
+def test_an_interrupted_load_continues_where_it_stopped(toy_corpus, cluster, options, client, small_chunks):
     def cut_off(done: int, total: int) -> None:
         if done >= 6:
             raise KeyboardInterrupt
@@ -92,8 +92,8 @@ def test_a_load_that_was_cut_off_goes_on_where_it_was(toy_corpus, cluster, optio
     with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
         assert [len(ids(engine, title)) > 0 for title in ("moon", "stars", "cat")] == [True] * 3
     assert client.count(index=name)["count"] == 10
-    versions = client.mget(index=name, body={"ids": [one.doc_id for one in toy_corpus.documents]})["docs"]
-    assert {one["_version"] for one in versions} == {1}
+    versions = client.mget(index=name, body={"ids": [document.doc_id for document in toy_corpus.documents]})["docs"]
+    assert {stored["_version"] for stored in versions} == {1}
 
 
 def test_processes_may_load_the_same_documents_at_once(cluster, options, small_chunks):
@@ -143,8 +143,8 @@ def test_the_cluster_has_the_index_terms_and_parameters_that_were_asked_for(toy_
     assert settings["similarity"]["default"] == {"type": "BM25", "k1": "0.9", "b": "0.4"}
     assert (settings["number_of_shards"], settings["number_of_replicas"]) == ("2", "0")
     text = toy_corpus.documents[2].content
-    found = client.indices.analyze(index=name, body={"field": "body", "text": " ".join(terms(text))})
-    assert [token["token"] for token in found["tokens"]] == terms(text)
+    analysis = client.indices.analyze(index=name, body={"field": "body", "text": " ".join(terms(text))})
+    assert [token["token"] for token in analysis["tokens"]] == terms(text)
 
 
 def test_documents_without_terms_count_as_documents(cluster, client, options):
@@ -161,14 +161,14 @@ def test_rankings_deeper_than_a_window_are_put_together(cluster, options, monkey
     corpus = corpus_of("deep", (Document(f"d{i}", "", "same " * (i + 1)) for i in range(30)))
     with closing(OpenSearchEngine.open(corpus, cluster, options)) as engine:
         whole = engine.search([WeightedQuery.of("same")], 30)[0]
-        asked = []
+        calls = []
         monkeypatch.setattr(opensearch_engine, "WINDOW", 7)
         monkeypatch.setattr(
-            engine, "_hits", lambda requests, hits=engine._hits: asked.append(requests) or hits(requests)
+            engine, "_hits", lambda requests, hits=engine._hits: calls.append(requests) or hits(requests)
         )
         deep = engine.search([WeightedQuery.of("same")], 30)[0]
-    assert [one[0]["size"] for one in asked] == [7, 7, 7, 7, 2]
-    assert [one[0].get("search_after") is None for one in asked] == [True] + [False] * 4
+    assert [request["size"] for (request,) in calls] == [7, 7, 7, 7, 2]
+    assert [request.get("search_after") is None for (request,) in calls] == [True] + [False] * 4
     assert {entry.doc_id for entry in deep} <= {entry.doc_id for entry in whole}
 
 
@@ -176,8 +176,8 @@ def test_a_large_batch_is_sent_in_parts(toy_corpus, cluster, options, monkeypatc
     monkeypatch.setattr(opensearch_engine, "SEARCHES_AT_ONCE", 2)
     queries = [WeightedQuery.of(text) for text in ("moon", "the", "cat", "tea", "stars", "nothing-known", "bread")]
     with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
-        found = engine.search(queries, 1)
-    assert [[entry.doc_id for entry in one] for one in found] == [
+        rankings = engine.search(queries, 1)
+    assert [[entry.doc_id for entry in ranking] for ranking in rankings] == [
         ["moon"], [], ["cat"], ["tea"], ["stars"], [], ["bread"],
     ]  # fmt: skip
 
@@ -202,7 +202,7 @@ def test_a_cluster_that_is_away_is_reported_at_once_and_used_again_when_it_is_ba
     engine.close()
 
 
-def test_a_cluster_that_does_not_answer_is_waited_for_no_longer_than_was_said(toy_corpus, options):
+def test_a_cluster_that_does_not_answer_fails_after_the_time_limit(toy_corpus, options):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         cluster = Cluster((f"http://127.0.0.1:{silent.getsockname()[1]}",), timeout_ms=200)
         started = perf_counter()
@@ -227,7 +227,7 @@ def test_a_load_goes_on_when_the_cluster_is_back(toy_corpus, options, tmp_path, 
         assert client.count(index=name)["count"] == 10
 
 
-def test_what_is_no_cluster_is_reported(toy_corpus):
+def test_a_server_that_is_not_a_cluster_is_reported(toy_corpus):
     class Page(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
@@ -270,7 +270,7 @@ def test_user_and_password_are_sent_as_utf_8():
     assert headers["authorization"] == "Basic bGVzZW5kOkdyw7zDn2U="
 
 
-def test_a_ca_file_that_is_none_is_reported(tmp_path):
+def test_a_ca_file_without_certificates_is_reported(tmp_path):
     (tmp_path / "ca.pem").write_text("no certificate", encoding="ascii")
     for name in ("ca.pem", "absent.pem"):
         with pytest.raises(EngineError, match=r"the certificates cannot be read .*PEM"):
@@ -280,8 +280,8 @@ def test_a_ca_file_that_is_none_is_reported(tmp_path):
 @pytest.fixture
 def https(opensearch_url, tmp_path):
     """Address and CA file of a cluster behind TLS and a password."""
-    with https_front(opensearch_url, tmp_path) as found:
-        yield found
+    with https_front(opensearch_url, tmp_path) as front:
+        yield front
 
 
 def test_a_cluster_behind_tls_and_a_password_is_searched(https, toy_corpus, options):
@@ -295,8 +295,8 @@ def test_a_certificate_that_is_not_trusted_is_refused_unless_it_need_not_be(http
         OpenSearchEngine.open(toy_corpus, Cluster((https[0],), USER, PASSWORD), options)
     with closing(
         OpenSearchEngine.open(toy_corpus, Cluster((https[0],), USER, PASSWORD, verify=False), options)
-    ) as one:
-        assert ids(one, "moon") == ["moon"]
+    ) as engine:
+        assert ids(engine, "moon") == ["moon"]
 
 
 @pytest.mark.parametrize("user", [USER, None])
@@ -324,9 +324,10 @@ def test_a_server_that_scores_as_lucene_does_ranks_as_tantivy(cranfield):
     local = TantivyEngine.open(corpus)
     expected = local.search(queries, 10)
     with noida() as url, closing(OpenSearchEngine.open(corpus, Cluster((url,), timeout_ms=60_000))) as engine:
-        found = engine.search(queries, 10)
+        rankings = engine.search(queries, 10)
         same = sum(
-            [a.doc_id for a in one] == [b.doc_id for b in two] for one, two in zip(found, expected, strict=True)
+            [entry.doc_id for entry in remote] == [entry.doc_id for entry in here]
+            for remote, here in zip(rankings, expected, strict=True)
         )
         print(f"the same top 10 on {same} of {len(queries)} queries")
         assert len(queries) == 100

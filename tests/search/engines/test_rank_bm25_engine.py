@@ -19,7 +19,7 @@ from untilclick.search.text.analysis import terms
 def test_scores_of_a_plain_query_are_exactly_the_librarys(toy_corpus, text, k1, b):
     library = BM25Okapi([terms(document.content) for document in toy_corpus.documents], k1=k1, b=b)
     engine = RankBm25Engine(toy_corpus, k1=k1, b=b)
-    for _ in range(2):  # the second time from kept vectors
+    for _ in range(2):  # the second time from the cache
         assert engine.scores(WeightedQuery.of(text)).tolist() == library.get_scores(terms(text)).tolist()
 
 

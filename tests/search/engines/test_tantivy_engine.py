@@ -45,8 +45,8 @@ def check_scores(corpus: Corpus, queries):
     for text in queries:
         rows = [index.term_ids[term] for term in terms(text) if term in index.term_ids]
         expected = weights[rows].sum(axis=0)
-        found = dict(engine.search([WeightedQuery.of(text)], len(corpus.documents))[0])
-        scores = np.array([found.get(doc_id, 0.0) for doc_id in index.doc_ids])
+        by_id = dict(engine.search([WeightedQuery.of(text)], len(corpus.documents))[0])
+        scores = np.array([by_id.get(doc_id, 0.0) for doc_id in index.doc_ids])
         assert scores == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
@@ -111,16 +111,16 @@ def test_a_directory_that_is_a_file_is_reported(toy_corpus, tmp_path: Path):
 
 
 def test_documents_that_lie_out_of_order_in_the_index_still_tie_in_corpus_order(toy_corpus, monkeypatch):
-    """As after many segments were merged, or documents replaced."""
+    """Such an order arises when segments are merged or documents are replaced."""
     corpus = corpus_of("ties", (Document(f"d{i}", "", "same words") for i in range(50)))
     order = [*range(25, 50), *range(25)]
 
     def shuffled(index, documents):
         index.register_tokenizer(tantivy_index.ANALYZER_NAME, tantivy_index.text_analyzer())
         writer = index.writer(heap_size=16 * 2**20, num_threads=1)
-        given = list(documents)
+        in_order = list(documents)
         for position in order:
-            writer.add_document(tantivy_index.as_tantivy(given[position], position))
+            writer.add_document(tantivy_index.as_tantivy(in_order[position], position))
             if position % 10 == 0:
                 writer.commit()
         writer.commit()
@@ -131,8 +131,8 @@ def test_documents_that_lie_out_of_order_in_the_index_still_tie_in_corpus_order(
     monkeypatch.setattr(tantivy_index, "_filled", shuffled)
     engine = TantivyEngine.open(corpus)
     for k in (1, 7, 50):
-        found = engine.search([WeightedQuery.of("same")], k)[0]
-        assert [entry.doc_id for entry in found] == [f"d{i}" for i in range(k)]
+        ranking = engine.search([WeightedQuery.of("same")], k)[0]
+        assert [entry.doc_id for entry in ranking] == [f"d{i}" for i in range(k)]
     assert engine.rank_of(WeightedQuery.of("same"), ["d0", "d30"]) == {"d0": 1, "d30": 31}
 
 
@@ -173,7 +173,7 @@ def test_an_index_of_one_corpus_refuses_changes(toy_corpus, tmp_path):
         engine.put(Document("new", "", "text"))
 
 
-def test_another_engine_on_the_same_folder_takes_changes_up_when_asked(toy_corpus, tmp_path):
+def test_another_engine_on_the_same_folder_sees_changes_after_a_refresh(toy_corpus, tmp_path):
     first, second = (TantivyEngine.open_live(toy_corpus, tmp_path) for _ in range(2))
     assert not second.refresh()
     first.put(Document("new", "", "A comet and its tail."))
@@ -206,8 +206,8 @@ def test_a_change_while_another_process_writes_is_reported(toy_corpus, tmp_path)
     engine.put(Document("new", "", "text"))
 
 
-def test_the_place_of_a_deleted_document_goes_to_no_other(toy_corpus):
-    """The last document's place was once given to the next new one, which then went by the old one's id."""
+def test_a_new_document_never_gets_the_place_of_a_deleted_one(toy_corpus):
+    """A new document once got the place of a deleted last document of the corpus, and with it that document's id."""
     engine = TantivyEngine.open(toy_corpus)
     engine.delete("stars")
     engine.put(Document("new", "", "A comet and its tail."))

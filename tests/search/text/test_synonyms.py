@@ -33,8 +33,8 @@ def folder(tmp_path):
             data += f"{len(data):08d} 06 {pos[0]} {len(lemmas):02x} {listed} 001 @ 00001740 n 0000 | a gloss  \n"
         (tmp_path / f"data.{pos}").write_text(data)
         lines = [
-            f"{lemma} {pos[0]} {len(found)} 1 @ {len(found)} 0 {' '.join(f'{offset:08d}' for offset in found)}  \n"
-            for lemma, found in sorted(offsets.items())
+            f"{lemma} {pos[0]} {len(places)} 1 @ {len(places)} 0 {' '.join(f'{offset:08d}' for offset in places)}  \n"
+            for lemma, places in sorted(offsets.items())
         ]
         (tmp_path / f"index.{pos}").write_text(LICENCE + "".join(lines))
     return tmp_path
@@ -80,8 +80,8 @@ def test_a_note_says_what_is_different_without_wordnet(tmp_path, folder):
 
 @pytest.mark.skipif(not (DEFAULT_FOLDER / "index.noun").is_file(), reason="wordnet-base is not installed")
 def test_the_real_wordnet_answers():
-    found = open_synonyms({})
-    assert "auto" in found.of("car")
-    assert "begin" in found.of("start")
-    assert "mistake" in found.of("errors")
-    assert found.of("zzzzz") == ()
+    wordnet = open_synonyms({})
+    assert "auto" in wordnet.of("car")
+    assert "begin" in wordnet.of("start")
+    assert "mistake" in wordnet.of("errors")
+    assert wordnet.of("zzzzz") == ()

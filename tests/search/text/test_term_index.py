@@ -10,10 +10,10 @@ from untilclick.search.text.term_index import TermIndex
 def test_counts_are_the_terms_of_each_document(toy_corpus):
     index = TermIndex.build(toy_corpus)
     for row, document in enumerate(toy_corpus.documents):
-        found = terms(document.content)
+        tokens = terms(document.content)
         dense = index.counts[[row]].toarray()[0]
-        assert {index.terms[i]: dense[i] for i in dense.nonzero()[0]} == {t: found.count(t) for t in found}
-        assert index.doc_lengths[row] == len(found)
+        assert {index.terms[i]: dense[i] for i in dense.nonzero()[0]} == {term: tokens.count(term) for term in tokens}
+        assert index.doc_lengths[row] == len(tokens)
 
 
 def test_every_surface_word_leads_back_to_its_term(toy_corpus):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.data.corpus_scorer import ENGINE_SETTINGS, CorpusScorer
-from untilclick.search.engines import open_engine
+from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.records import WeightedQuery
 
 from tests.rewriter.toy_learning import toy_opened, toy_policy
@@ -18,10 +18,9 @@ WEIGHTED = [
     (("train track", 0.25), ("tunnel", 0.4), ("people", 0.1)),
     (("moon", 1.0), ("comet", 0.05), ("sail", 0.6)),
 ]
-ENGINES = ("tantivy", "rank-bm25")
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=ENGINE_NAMES)
 def pair(request):
     """An engine and the scorer with its settings."""
     bench = toy_opened(request.param)
@@ -61,7 +60,7 @@ def scorer_terms(text: str) -> list[str]:
 
 
 def test_every_named_engine_has_settings():
-    assert set(ENGINE_SETTINGS) == {"tantivy", "rank-bm25", "opensearch"}
+    assert set(ENGINE_SETTINGS) == {*ENGINE_NAMES, "opensearch"}
 
 
 def test_scores_of_plain_queries_are_the_engines(pair):

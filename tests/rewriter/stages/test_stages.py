@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 
-from untilclick.rewriter.config import OfflineConfig
+from untilclick.rewriter.config import OfflineConfig, RewardName
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.t5_folder import load_policy
@@ -148,7 +149,7 @@ def test_a_checkpoint_can_be_dropped(bench, run):
     drop_checkpoint(run)
 
 
-@pytest.mark.parametrize("reward", ["expected_click", "click", "rank", "hindsight"])
+@pytest.mark.parametrize("reward", get_args(RewardName))
 def test_every_reward_trains(bench, run, reward):
     folder = run_ppo(bench, run, SESSIONS, changed(TOY_PPO, reward=reward, iterations=2, validate_every=2))
     assert read_stage(folder).config["reward"] == reward

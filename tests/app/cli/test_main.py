@@ -171,9 +171,7 @@ def test_mistakes_name_what_is_wrong_and_what_to_do(run, arguments, said, tmp_pa
     "command",
     [
         ("train", "base", "--out", "run"),
-        ("train", "ppo", "--log", "log.db", "--out", "run"),
         ("evaluate", "--model", "run", "--out", "results"),
-        ("export", "--model", "run", "--out", "bundle"),
         ("renew", "--log", "log.db", "--models", "models", "--out", "run"),
         ("demo", "--no-serve", "--out", "run"),
     ],

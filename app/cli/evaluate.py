@@ -63,13 +63,13 @@ def evaluate(
     The simpler methods are pseudo-relevance feedback, spelling correction, the session's earlier queries, statistics
     of a log and of judgments, and BM25 with tuned parameters.
     """
-    from untilclick.rewriter.evaluation.evaluate import EvaluateConfig  # noqa: PLC0415  numpy and scipy
+    from untilclick.rewriter.evaluation.evaluate import EvaluateConfig  # noqa: PLC0415  numpy and scipy, but not torch
 
     terminal = Terminal(as_json=as_json)
     settings = given(context, overrides).stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE)
     settings = replace(settings, data=data, split=split, engine=engine, out=out, seed=seed)
 
-    from untilclick.app.loop import evaluation  # noqa: PLC0415  torch: a mistake in the settings is answered before
+    from untilclick.app.loop import evaluation  # noqa: PLC0415  torch, once the settings are right
 
     evaluation.show_evaluation(terminal, evaluation.evaluate_model(settings, model, log, terminal))
 

@@ -29,7 +29,7 @@ def index(
     terminal = Terminal(as_json=as_json)
     settings = service_settings(given(context, overrides), data=data, engine="opensearch")
 
-    from untilclick.app.loop.indexing import index_documents  # noqa: PLC0415  readers of documents, and the client
+    from untilclick.app.loop.indexing import index_documents  # noqa: PLC0415  its OpenSearch client may be missing
 
     indexed = index_documents(settings, data, terminal)
     terminal.line(f"{indexed.documents:,} documents in the index [bold]{escape(indexed.index)}[/bold]")

@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_json: AsJson = False) -> None:
     """Count sessions, queries and clicks; show how often the first query was clicked, and how many queries it
     took."""
-    from untilclick.app.loop.session_logs import log_stats  # noqa: PLC0415  the database
+    from untilclick.app.loop.session_logs import log_stats  # noqa: PLC0415  SQLAlchemy takes .3 s to load
 
     terminal = Terminal(as_json=as_json)
     figures = log_stats(log, None if source == "all" else source)
@@ -63,7 +63,7 @@ def stats(log: LogUrl, source: SourceName = "all", config: Config = None, as_jso
 
 def audit(log: LogUrl, config: Config = None, as_json: AsJson = False) -> None:
     """List visitors of the live sessions that look automated, with the reasons."""
-    from untilclick.app.loop.session_logs import log_suspects  # noqa: PLC0415  the database
+    from untilclick.app.loop.session_logs import log_suspects  # noqa: PLC0415  reads through SQLAlchemy
 
     terminal = Terminal(as_json=as_json)
     with terminal.progress("Reading sessions"):
@@ -90,7 +90,7 @@ def fit_clicks(
     as_json: AsJson = False,
 ) -> None:
     """Fit click models to the result lists of a log, and measure how well they predict clicks in other sessions."""
-    from untilclick.app.loop.click_fits import fit_click_models  # noqa: PLC0415  numpy, scipy and the database
+    from untilclick.app.loop.click_fits import fit_click_models  # noqa: PLC0415  fits with numpy and scipy
 
     terminal = Terminal(as_json=as_json)
     fits = fit_click_models(log, None if source == "all" else source, click_model, terminal)
@@ -116,7 +116,7 @@ def export_log(
     as_json: AsJson = False,
 ) -> None:
     """Write sessions to files."""
-    from untilclick.app.loop.session_logs import export_sessions  # noqa: PLC0415  the database and the file formats
+    from untilclick.app.loop.session_logs import export_sessions  # noqa: PLC0415  SQLAlchemy and UBI models
 
     terminal = Terminal(as_json=as_json)
     with terminal.progress("Writing sessions"):
@@ -133,7 +133,7 @@ def import_log(
     as_json: AsJson = False,
 ) -> None:
     """Add the sessions of files to a log: all of them, or none if one is broken or already in the log."""
-    from untilclick.app.loop.session_logs import import_sessions  # noqa: PLC0415  the database and the file formats
+    from untilclick.app.loop.session_logs import import_sessions  # noqa: PLC0415  UBI models, then SQLAlchemy
 
     terminal = Terminal(as_json=as_json)
     with terminal.progress("Reading sessions"):

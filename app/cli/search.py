@@ -37,7 +37,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search once. With a bundle, show the results of the query as typed and as rewritten side by side."""
-    from untilclick.app.loop.single_search import search_once  # noqa: PLC0415  the engines and CTranslate2
+    from untilclick.app.loop.single_search import search_once  # noqa: PLC0415  tantivy and CTranslate2
 
     terminal = Terminal(as_json=as_json)
     results = search_once(query, data, engine, k, bundle, terminal.progress)

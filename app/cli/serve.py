@@ -38,7 +38,7 @@ def service_settings(given: Given, **options: object) -> Settings:
 
     Raises UntilclickError for an unknown setting, SettingsError for a wrong value.
     """
-    from untilclick.app.settings.service import (  # noqa: PLC0415  numpy and the database, which check the values
+    from untilclick.app.settings.service import (  # noqa: PLC0415  its checks of values load numpy and SQLAlchemy
         Settings,
         setting_places,
         variable_of,
@@ -71,7 +71,7 @@ def check_port(host: str, port: int, remedy: str = "choose another address with 
 
 def start_service(settings: Settings) -> None:
     """Serve until the process is stopped."""
-    from untilclick.app.http.main import serve as run  # noqa: PLC0415  the web server
+    from untilclick.app.http.main import serve as run  # noqa: PLC0415  FastAPI and uvicorn take 1 s to load
 
     run(settings)
 

@@ -44,7 +44,7 @@ def simulate(
 
     Sessions of the same settings that the log already holds are not simulated again.
     """
-    from untilclick.app.loop import simulation  # noqa: PLC0415  numpy, the engines and the database
+    from untilclick.app.loop import simulation  # noqa: PLC0415  users draw with numpy, and search in tantivy
 
     terminal = Terminal(as_json=as_json)
     settings = simulation.simulation_config(given(context, overrides), sessions, split, seed, click_model)

@@ -34,6 +34,9 @@ from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits, Spelling, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
 
+PolicyVocabulary = TermVocabulary | SubwordVocabulary
+"""The token ids of a policy over terms, or of one over subwords."""
+
 TargetLoss = Callable[[T5Policy, PromptBatch, Sequence[SoftTarget], Sequence[SoftTarget]], Tensor]
 """Function from a policy, B prompts, their target terms and their target documents to a loss (), in nats."""
 
@@ -136,13 +139,13 @@ def open_rewriter(folder: Path) -> RewriterModel:
     return TermModel(policy, TermLanguage(vocabulary))
 
 
-def open_model(folder: Path) -> tuple[T5Policy, TermVocabulary | SubwordVocabulary]:
+def open_model(folder: Path) -> tuple[T5Policy, PolicyVocabulary]:
     """The policy and the vocabulary of a model folder, in evaluation mode; the folder need not be that of a stage.
     Raises ModelError if it does not hold a model."""
     return load_policy(folder) if is_term_model(folder) else load_subword(folder)
 
 
-def save_model(policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, folder: Path) -> None:
+def save_model(policy: T5Policy, vocabulary: PolicyVocabulary, folder: Path) -> None:
     """Write policy and vocabulary into an existing folder."""
     if isinstance(vocabulary, TermVocabulary):
         save_policy(policy, vocabulary, folder)

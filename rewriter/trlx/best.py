@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from untilclick.rewriter.language.vocabulary import TermVocabulary
-from untilclick.rewriter.policy.models import save_model
-from untilclick.rewriter.policy.subword import SubwordVocabulary
+from untilclick.rewriter.policy.models import PolicyVocabulary, save_model
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.trlx.processes import Processes
 from untilclick.search.files.json_records import read_record
@@ -51,15 +49,13 @@ class BestFolder:
         self._found = Evaluation(reward, int(step))
         return self._found
 
-    def keep(self, policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, evaluation: Evaluation) -> None:
+    def keep(self, policy: T5Policy, vocabulary: PolicyVocabulary, evaluation: Evaluation) -> None:
         """Write weights, unless those that were found won a higher evaluation after the checkpoint."""
         if self._main and evaluation.reward >= self._found.reward:
             keep_best(self._folder, policy, vocabulary, evaluation)
 
 
-def keep_best(
-    folder: Path, policy: T5Policy, vocabulary: TermVocabulary | SubwordVocabulary, evaluation: Evaluation
-) -> None:
+def keep_best(folder: Path, policy: T5Policy, vocabulary: PolicyVocabulary, evaluation: Evaluation) -> None:
     """Write weights and their evaluation into the place of those before, all or nothing."""
     with whole_folder(folder) as new:
         save_model(policy, vocabulary, new)

@@ -45,9 +45,9 @@ def test_a_document_shown_seldom_and_clicked_always_has_the_best_grade():
 def test_inputs_without_a_click_and_logs_without_result_lists_say_nothing_more():
     assert rated_queries([session(turn("oven", "abc"))]) == []
     bare = Turn("q", 0, "oven", None, (), (Click("q", "a", 1, 0.0),), 0.0, {})
-    (found,) = rated_queries([session(bare)])
-    assert found.relevance == {"a": 1}
-    assert found.shown is None
+    (rated,) = rated_queries([session(bare)])
+    assert rated.relevance == {"a": 1}
+    assert rated.shown is None
 
 
 def test_validation_ranks_the_shown_documents_alone(scorer):

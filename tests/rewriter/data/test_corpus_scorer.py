@@ -29,10 +29,10 @@ def pair(request):
 
 def scores_of(engine, query: WeightedQuery, scorer) -> np.ndarray:
     """(D,) the engine's scores by row of the scorer."""
-    found = np.zeros(scorer.n_documents)
+    scores = np.zeros(scorer.n_documents)
     for hit in engine.search([query], scorer.n_documents)[0]:
-        found[scorer.index.doc_rows[hit.doc_id]] = hit.score
-    return found
+        scores[scorer.index.doc_rows[hit.doc_id]] = hit.score
+    return scores
 
 
 def assert_proportional(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -98,10 +98,10 @@ def test_rankings_are_the_engines_up_to_ties(pair):
     ranked = scorer.rank(scores, 10)
     for row, text in enumerate(PLAIN):
         hits = engine.search([WeightedQuery.of(text)], 10)[0]
-        found = [scorer.index.doc_ids[i] for i in ranked[row] if i >= 0]
-        assert len(found) == len(hits)
+        ranking = [scorer.index.doc_ids[i] for i in ranked[row] if i >= 0]
+        assert len(ranking) == len(hits)
         by_id = dict(zip(scorer.index.doc_ids, scores[row].tolist(), strict=True))
-        ours = [by_id[doc_id] for doc_id in found]
+        ours = [by_id[doc_id] for doc_id in ranking]
         theirs = [by_id[hit.doc_id] for hit in hits]
         assert ours == pytest.approx(theirs, rel=1e-5)
         assert ours == sorted(ours, reverse=True)
@@ -114,10 +114,10 @@ def test_feedback_terms_are_the_engines(pair):
         theirs = engine.feedback_terms(WeightedQuery.of(text), 10)
         ours = sorted(model[model > 0], reverse=True)
         assert ours == pytest.approx([weight for _, weight in theirs], rel=1e-4)
-        found = {scorer.index.terms[i]: model[i] for i in np.flatnonzero(model)}
+        weights = {scorer.index.terms[i]: model[i] for i in np.flatnonzero(model)}
         shared = [(scorer_terms(word)[0], weight) for word, weight in theirs]
-        assert len({term for term, _ in shared} & set(found)) >= 9  # the last may be one of several of equal weight
-        assert sum(found.values()) == pytest.approx(1, rel=1e-5)
+        assert len({term for term, _ in shared} & set(weights)) >= 9  # the last may be one of several of equal weight
+        assert sum(weights.values()) == pytest.approx(1, rel=1e-5)
 
 
 def test_feedback_of_a_query_that_finds_nothing_is_empty(scorer):
@@ -140,16 +140,16 @@ def test_unknown_terms_count_for_nothing_not_even_the_length(scorer):
 def test_context_has_its_share_of_a_query(pair):
     engine, scorer = pair
     queries, contexts = [["dough", "oven"], ["moon"]], [["flour", "nosuchterm", "sail"], ["nosuchterm"]]
-    found = scorer.originals(queries, contexts, 0.4)
+    scores = scorer.originals(queries, contexts, 0.4)
     clauses = (("dough", 0.3), ("oven", 0.3), ("flour", 0.2), ("sail", 0.2))
-    assert_proportional(found[0].numpy(), scores_of(engine, WeightedQuery(clauses), scorer))
-    assert torch.equal(found[1], scorer.originals([["moon"]])[0])  # nothing of its context is in the corpus
+    assert_proportional(scores[0].numpy(), scores_of(engine, WeightedQuery(clauses), scorer))
+    assert torch.equal(scores[1], scorer.originals([["moon"]])[0])  # nothing of its context is in the corpus
     assert torch.equal(scorer.originals(queries, contexts, 0.0), scorer.originals(queries))
 
 
 def test_a_query_without_known_terms_is_searched_by_its_context(scorer):
-    found = scorer.originals([["nosuchterm"]], [["oven"]], 0.3)
-    assert found == pytest.approx(0.3 * scorer.originals([["oven"]]))
+    scores = scorer.originals([["nosuchterm"]], [["oven"]], 0.3)
+    assert scores == pytest.approx(0.3 * scorer.originals([["oven"]]))
 
 
 def test_specials_score_nothing(scorer):

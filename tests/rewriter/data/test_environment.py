@@ -45,34 +45,34 @@ def sequences(scorer, *rows):
 def test_gain_is_rewritten_minus_original(environment, scorer):
     rows = np.array([0, 3])
     ids, mask = sequences(scorer, ("sourdough", "oven"), ("sail", "rope"), ("eclips", "comet"), ("tide", "rope"))
-    found = environment.rewards(rows, ids, mask, rng())
-    assert found.gain.tolist() == (found.rewritten - found.original).tolist()
-    assert found.original[0] == found.original[1]
-    assert found.gain[0] > 0  # the decisive word of the wanted documents
-    assert found.gain[0] > found.gain[1]
+    rewards = environment.rewards(rows, ids, mask, rng())
+    assert rewards.gain.tolist() == (rewards.rewritten - rewards.original).tolist()
+    assert rewards.original[0] == rewards.original[1]
+    assert rewards.gain[0] > 0  # the decisive word of the wanted documents
+    assert rewards.gain[0] > rewards.gain[1]
 
 
 def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environment, scorer, bench):
     """nDCG by hand from the engine's ranking of original x .6 / 2 and two terms x .4 / 2."""
     ids, mask = sequences(scorer, ("sourdough", "trumpet"))
-    found = environment.rewards(np.array([0]), ids, mask, rng())
+    rewards = environment.rewards(np.array([0]), ids, mask, rng())
     engine = TantivyEngine.open(bench.collection.corpus)
     clauses = (("dough flour", 0.6 / 2), ("sourdough", 0.2), ("trumpet", 0.2))
     hits = engine.search([WeightedQuery(clauses)], 10)[0]
     discounts = 1 / np.log2(np.arange(2, 12))
     gain = sum(discounts[rank] for rank, hit in enumerate(hits) if hit.doc_id in QUERIES[0].relevance)
-    assert found.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
+    assert rewards.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
 
 
 def test_words_of_earlier_queries_are_part_of_the_original(scorer, bench):
     query = TrainingQuery(("oven",), {"kitchen-0": 1}, context=("sourdough",))
     ids, mask = sequences(scorer, ("trumpet",))
-    found = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(WEIGHT, context=0.3)).rewards(
+    rewards = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(WEIGHT, context=0.3)).rewards(
         np.array([0]), ids, mask, rng()
     )
     engine = TantivyEngine.open(bench.collection.corpus)
     typed = (("oven", 0.7 * 0.6), ("sourdough", 0.3 * 0.6))
-    for clauses, worth in ((typed, found.original), ((*typed, ("trumpet", 0.4)), found.rewritten)):
+    for clauses, worth in ((typed, rewards.original), ((*typed, ("trumpet", 0.4)), rewards.rewritten)):
         hits = engine.search([WeightedQuery(clauses)], 60)[0]
         rank = [hit.doc_id for hit in hits].index("kitchen-0") + 1
         assert worth[0] == pytest.approx(1 / np.log2(rank + 1))
@@ -80,7 +80,7 @@ def test_words_of_earlier_queries_are_part_of_the_original(scorer, bench):
 
 def test_the_relevance_model_may_have_a_share_as_in_retrieval(scorer, engine):
     """nDCG by hand from the engine's ranking of original x .5 / 2, RM3 x .2 and one term x .3."""
-    found = RewardEnvironment(scorer, QUERIES, NdcgReward(), RolloutBlend(0.3, 0.2)).rewards(
+    rewards = RewardEnvironment(scorer, QUERIES, NdcgReward(), RolloutBlend(0.3, 0.2)).rewards(
         np.array([0]), *sequences(scorer, ("sourdough",)), rng()
     )
     feedback = engine.feedback_terms(WeightedQuery.of("dough flour"), 20)
@@ -88,21 +88,21 @@ def test_the_relevance_model_may_have_a_share_as_in_retrieval(scorer, engine):
     hits = engine.search([WeightedQuery(clauses)], 10)[0]
     discounts = 1 / np.log2(np.arange(2, 12))
     gain = sum(discounts[rank] for rank, hit in enumerate(hits) if hit.doc_id in QUERIES[0].relevance)
-    assert found.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
+    assert rewards.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
 
 
 def test_terms_share_the_weight_equally_and_masked_ones_get_none(environment, scorer):
-    one, mask = sequences(scorer, ("sourdough",))
-    padded = np.pad(one, ((0, 0), (0, 3)))
+    narrow, mask = sequences(scorer, ("sourdough",))
+    padded = np.pad(narrow, ((0, 0), (0, 3)))
     wide = np.pad(mask, ((0, 0), (0, 3)))
     rows = np.array([0])
-    assert environment.rewards(rows, one, mask, rng()) == environment.rewards(rows, padded, wide, rng())
+    assert environment.rewards(rows, narrow, mask, rng()) == environment.rewards(rows, padded, wide, rng())
 
 
 def test_a_sequence_without_terms_gains_nothing(environment, scorer):
     ids, mask = sequences(scorer, ("moon", "tide"))
-    found = environment.rewards(np.array([0]), ids, ~mask, rng())
-    assert found.gain.tolist() == [0.0]
+    rewards = environment.rewards(np.array([0]), ids, ~mask, rng())
+    assert rewards.gain.tolist() == [0.0]
 
 
 @pytest.mark.parametrize("row", [1, 2])
@@ -111,15 +111,15 @@ def test_a_query_that_matches_nothing_is_worth_0_and_a_good_term_is_all_gain(env
     wanted = scorer.index.counts[[scorer.index.doc_rows[d] for d in QUERIES[row].relevance]].toarray()
     best = scorer.vocabulary.token_ids[scorer.index.terms[int(wanted[0].argmax())]]
     ids[0, 0] = best
-    found = environment.rewards(np.array([row]), ids, mask, rng())
-    assert found.original[0] == 0
-    assert found.gain[0] > 0
+    rewards = environment.rewards(np.array([row]), ids, mask, rng())
+    assert rewards.original[0] == 0
+    assert rewards.gain[0] > 0
 
 
 def test_documents_outside_the_corpus_are_left_out(environment, scorer):
     ids, mask = sequences(scorer, ("sourdough",))
-    found = environment.rewards(np.array([4]), ids, mask, rng())
-    assert (found.original[0], found.rewritten[0]) == (0, 0)
+    rewards = environment.rewards(np.array([4]), ids, mask, rng())
+    assert (rewards.original[0], rewards.rewritten[0]) == (0, 0)
     assert grade_matrix(QUERIES, scorer).toarray().sum() == 3 + 2 + 1 + 1
 
 
@@ -141,8 +141,8 @@ def test_ideal_grades_fall_and_are_padded(scorer):
 def test_repeating_the_query_of_one_term_changes_nothing(scorer, reward):
     query = TrainingQuery(("moon",), {"sky-3": 1})
     ids, mask = sequences(scorer, ("moon",))
-    found = RewardEnvironment(scorer, [query], reward, RolloutBlend(0.5)).rewards(np.array([0]), ids, mask, rng())
-    assert found.gain.tolist() == [0.0]
+    rewards = RewardEnvironment(scorer, [query], reward, RolloutBlend(0.5)).rewards(np.array([0]), ids, mask, rng())
+    assert rewards.gain.tolist() == [0.0]
 
 
 def test_wanted_documents_in_the_rankings_are_counted_by_prompt():
@@ -150,9 +150,9 @@ def test_wanted_documents_in_the_rankings_are_counted_by_prompt():
     7 once with grade 2, the second nothing."""
     ranked = np.array([[4, 9, -1], [7, 4, 9], [9, 8, -1], [8, 9, 1]])
     grades = np.array([[1, 0, 0], [2, 1, 0], [0, 0, 0], [0, 0, 0]], dtype=np.float32)
-    found = found_documents(ranked, grades, n_prompts=2)
-    assert found.rows.tolist() == [[4, 7], [0, 0]]
-    assert found.weights.tolist() == [[0.5, 0.5], [0.0, 0.0]]
+    documents = found_documents(ranked, grades, n_prompts=2)
+    assert documents.rows.tolist() == [[4, 7], [0, 0]]
+    assert documents.weights.tolist() == [[0.5, 0.5], [0.0, 0.0]]
 
 
 def test_documents_are_noticed_down_to_the_depth_that_is_asked_for(scorer):

@@ -26,30 +26,30 @@ def maker(scorer, bench, vocabulary):
 
 
 def target_of(maker, vocabulary, query, clicks, excluded=()):
-    found = maker.target(JudgedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
-    if found is None:
+    target = maker.target(JudgedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
+    if target is None:
         return None
-    return {vocabulary.tokens[i]: float(w) for i, w in zip(found.ids, found.weights, strict=True)}
+    return {vocabulary.tokens[i]: float(w) for i, w in zip(target.ids, target.weights, strict=True)}
 
 
 def test_most_weight_goes_to_a_term_that_raises_the_clicked_documents(maker, vocabulary, scorer):
     clicks = {"kitchen-0": 1, "kitchen-4": 1, "kitchen-8": 1}
-    found = target_of(maker, vocabulary, "dough flour", clicks)
-    assert found is not None
-    heaviest = max(found, key=found.__getitem__)
+    target = target_of(maker, vocabulary, "dough flour", clicks)
+    assert target is not None
+    heaviest = max(target, key=target.__getitem__)
     rows = np.array([scorer.index.doc_rows[doc_id] for doc_id in clicks])
     before, after = ranks_of(scorer.originals([["dough", "flour"], ["dough", "flour", heaviest]]).numpy(), rows)
     assert after.sum() < before.sum()
-    assert found["sourdough"] >= sorted(found.values())[-2]
-    assert sum(found.values()) == pytest.approx(1, abs=1e-5)
-    assert len(found) <= 8
+    assert target["sourdough"] >= sorted(target.values())[-2]
+    assert sum(target.values()) == pytest.approx(1, abs=1e-5)
+    assert len(target) <= 8
 
 
 def test_excluded_tokens_are_never_targets(maker, vocabulary):
     excluded = vocabulary.encode(["dough", "sourdough"])
-    found = target_of(maker, vocabulary, "dough flour", {"kitchen-0": 2}, excluded)
-    assert found is not None
-    assert not {"dough", "sourdough"} & set(found)
+    target = target_of(maker, vocabulary, "dough flour", {"kitchen-0": 2}, excluded)
+    assert target is not None
+    assert not {"dough", "sourdough"} & set(target)
 
 
 def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker, vocabulary, scorer, bench):
@@ -67,9 +67,9 @@ def test_an_unknown_document_beside_a_known_one_is_left_out(maker, vocabulary):
 
 
 def test_a_query_without_a_known_word_still_has_a_target(maker, vocabulary):
-    found = target_of(maker, vocabulary, "nosuchword", {"kitchen-0": 1})
-    assert found is not None
-    assert "sourdough" in found
+    target = target_of(maker, vocabulary, "nosuchword", {"kitchen-0": 1})
+    assert target is not None
+    assert "sourdough" in target
 
 
 def test_ranks_count_higher_scores_and_a_score_of_0_is_not_found():
@@ -82,8 +82,8 @@ def test_discounted_gain_by_hand():
     """Clicks 3 and 1 at ranks 2 and 1, over the ideal 1 and 2; beyond the depth nothing."""
     weights = np.array([3.0, 1.0], dtype=np.float32)
     ideal = 3 + 1 / np.log2(3)
-    found = discounted_gain(np.array([[2, 1], [1, 2], [GAIN_DEPTH + 1, NOT_FOUND]]), weights)
-    assert found == pytest.approx([(3 / np.log2(3) + 1) / ideal, 1.0, 0.0])
+    gains = discounted_gain(np.array([[2, 1], [1, 2], [GAIN_DEPTH + 1, NOT_FOUND]]), weights)
+    assert gains == pytest.approx([(3 / np.log2(3) + 1) / ideal, 1.0, 0.0])
 
 
 def test_discounted_gain_is_ndcg_of_whole_rankings():

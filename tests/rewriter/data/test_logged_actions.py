@@ -35,8 +35,11 @@ def session(
 def read(vocabulary, *sessions, settings=SETTINGS):
     """(words of the prompt's query, words of the action) -> (mean return, count)."""
     return {
-        (names(vocabulary, one.prompt.query_ids), names(vocabulary, one.terms)): (one.mean_return, one.count)
-        for one in logged_actions(sessions, vocabulary, None, settings)
+        (names(vocabulary, action.prompt.query_ids), names(vocabulary, action.terms)): (
+            action.mean_return,
+            action.count,
+        )
+        for action in logged_actions(sessions, vocabulary, None, settings)
     }
 
 
@@ -69,8 +72,8 @@ def test_the_last_click_counts():
 
 
 def test_every_later_query_is_an_action_on_every_earlier_one(vocabulary):
-    found = read(vocabulary, session("oven", "oven bread dough", "flour oven", clicked=2))
-    assert found == {
+    actions = read(vocabulary, session("oven", "oven bread dough", "flour oven", clicked=2))
+    assert actions == {
         ("oven", "dough"): (0.5, 1),  # bread is not in the corpus
         ("oven", "flour"): (1.0, 1),
         ("oven dough", "flour"): (1.0, 1),
@@ -84,23 +87,23 @@ def test_the_prompt_holds_the_session_before_it(vocabulary):
 
 
 def test_a_rewrite_that_the_service_applied_is_an_action_on_its_own_query(vocabulary):
-    found = read(vocabulary, session("oven", clicked=0, rank=2, rewrites={0: "oven dough flour"}))
-    assert found == {("oven", "dough flour"): (0.5, 1)}
+    actions = read(vocabulary, session("oven", clicked=0, rank=2, rewrites={0: "oven dough flour"}))
+    assert actions == {("oven", "dough flour"): (0.5, 1)}
 
 
 def test_equal_actions_are_merged_whatever_their_order_with_the_mean_of_their_returns(vocabulary):
-    found = read(
+    actions = read(
         vocabulary,
         session("oven", "oven dough flour", clicked=1),
         session("oven", "flour dough"),
         session("oven", "flour", clicked=1, rank=2),
     )
-    assert found == {("oven", "dough flour"): (0.5, 2), ("oven", "flour"): (0.5, 1)}
+    assert actions == {("oven", "dough flour"): (0.5, 2), ("oven", "flour"): (0.5, 1)}
 
 
 def test_an_action_is_cut_to_its_longest_and_repeats_no_term(vocabulary):
-    found = read(vocabulary, session("oven", "dough dough flour yeast", clicked=1))
-    assert list(found) == [("oven", "dough flour")]
+    actions = read(vocabulary, session("oven", "dough dough flour yeast", clicked=1))
+    assert list(actions) == [("oven", "dough flour")]
 
 
 @pytest.mark.parametrize("queries", [("oven",), ("oven", "oven"), ("oven", "the unheardof"), ("the", "dough"), ()])
@@ -110,8 +113,8 @@ def test_what_adds_no_known_term_or_starts_from_none_is_no_action(vocabulary, qu
 
 def test_the_most_frequent_are_kept(vocabulary):
     log = [session("oven", "dough"), session("moon", "star"), session("moon", "star")]
-    found = logged_actions(log, vocabulary, None, ActionSettings(most=1))
-    assert [(names(vocabulary, one.terms), one.count) for one in found] == [("star", 2)]
+    actions = logged_actions(log, vocabulary, None, ActionSettings(most=1))
+    assert [(names(vocabulary, action.terms), action.count) for action in actions] == [("star", 2)]
 
 
 def test_a_prompts_value_is_drawn_towards_the_mean_of_the_log(vocabulary):

@@ -91,16 +91,16 @@ def test_sessions_without_a_query_are_left_out():
 
 
 def test_simulated_inputs_carry_the_grades_of_their_topic_once():
-    found = simulated_queries(LOG, TOPICS)
-    assert len(found) == 2 * len(TOPICS)
-    by_request = {one.request: one.relevance for one in found}
+    queries = simulated_queries(LOG, TOPICS)
+    assert len(queries) == 2 * len(TOPICS)
+    by_request = {query.request: query.relevance for query in queries}
     for topic in TOPICS:
         assert by_request[RewriteRequest(topic.query)] == topic.relevance
 
 
 def test_abandoned_simulated_sessions_are_inputs_too():
     """Their topic is known, so rewards are: what was never found is what most needs a rewrite."""
-    abandoned = [replace(one, turns=one.turns[:1]) for one in LOG]
+    abandoned = [replace(session, turns=session.turns[:1]) for session in LOG]
     assert len(simulated_queries(abandoned, TOPICS)) == len(TOPICS)
     assert clicked_queries(abandoned) == []
 
@@ -111,14 +111,14 @@ def test_sessions_of_unknown_topics_are_left_out():
 
 
 def test_clicked_inputs_count_sessions_by_document():
-    found = {one.request: one.relevance for one in clicked_queries(LOG)}
+    queries = {query.request: query.relevance for query in clicked_queries(LOG)}
     topic = TOPICS[0]
-    assert found[RewriteRequest(topic.query)] == dict.fromkeys(topic.relevance, 1)
+    assert queries[RewriteRequest(topic.query)] == dict.fromkeys(topic.relevance, 1)
 
 
 def test_every_query_of_a_session_is_an_input_with_what_came_before_it():
-    found = clicked_queries([session("a", "rmtre", "delete folder", clicks=("d7",))])
-    assert [(one.request.query, one.request.history, one.relevance) for one in found] == [
+    queries = clicked_queries([session("a", "rmtre", "delete folder", clicks=("d7",))])
+    assert [(query.request.query, query.request.history, query.relevance) for query in queries] == [
         ("rmtre", (), {"d7": 1}),
         ("delete folder", ("rmtre",), {"d7": 1}),
     ]
@@ -131,8 +131,8 @@ def test_equal_inputs_are_counted_together_and_the_most_clicked_come_first():
         session("c", "coffee", clicks=("black",)),
         session("d", "coffee", clicks=("white",)),
     ]
-    found = clicked_queries(log)
-    assert [(one.request.query, one.relevance) for one in found] == [
+    queries = clicked_queries(log)
+    assert [(query.request.query, query.relevance) for query in queries] == [
         ("coffee", {"black": 2, "white": 1}),
         ("tea", {"green": 1}),
     ]
@@ -149,7 +149,7 @@ def test_abandoned_and_empty_sessions_teach_nothing():
 
 FIRST = [JudgedQuery(RewriteRequest(query), {}) for query in ("tea", "oven", "moon")]
 LATER = [JudgedQuery(RewriteRequest(query, ("tea",)), {}) for query in ("green tea", "herbs", "mint")]
-MIXED = [one for pair in zip(LATER, FIRST, strict=True) for one in pair]
+MIXED = [query for pair in zip(LATER, FIRST, strict=True) for query in pair]
 
 
 def test_first_queries_are_told_from_later_ones_and_keep_their_order():

@@ -74,9 +74,9 @@ def test_documents_with_too_few_terms_make_no_query():
 
 def test_best_terms_leaves_out_the_excluded_and_scales_to_1():
     ids, weights = np.array([7, 8, 9, 10]), np.array([0.1, 0.4, 0.3, 0.2], dtype=np.float32)
-    found = best_terms(ids, weights, np.array([8]), 2)
-    assert found.ids.tolist() == [9, 10]
-    assert found.weights == pytest.approx([0.6, 0.4])
+    target = best_terms(ids, weights, np.array([8]), 2)
+    assert target.ids.tolist() == [9, 10]
+    assert target.weights == pytest.approx([0.6, 0.4])
     assert best_terms(ids, weights, ids, 2).ids.size == 0
 
 
@@ -85,6 +85,6 @@ def test_shares_of_the_targets_sum_to_1_and_count_targets_only(bench, vocabulary
     shares = source.target_shares()
     assert shares.shape == (len(vocabulary),)
     assert shares.sum() == pytest.approx(1.0)
-    drawn = {int(token) for one in source.draw(200, np.random.default_rng(0)) for token in one.target.ids}
+    drawn = {int(token) for query in source.draw(200, np.random.default_rng(0)) for token in query.target.ids}
     assert (shares[: len(SPECIAL_TOKENS)] == 0).all()
     assert np.mean([shares[token] > 0 for token in drawn]) > 0.9

@@ -31,9 +31,9 @@ def dense_vectors(index: TermIndex, vocabulary: TermVocabulary, dimension: int) 
 
 def test_cosines_are_those_of_a_dense_svd(bench, vocabulary):
     """In as many dimensions as there are documents, where the random projection leaves nothing out."""
-    found = term_vectors(bench.index, vocabulary, 60, rng())[len(SPECIAL_TOKENS) :]
+    vectors = term_vectors(bench.index, vocabulary, 60, rng())[len(SPECIAL_TOKENS) :]
     wanted = dense_vectors(bench.index, vocabulary, 60)
-    assert np.abs(found @ found.T - wanted @ wanted.T).max() / 60 < 1e-3
+    assert np.abs(vectors @ vectors.T - wanted @ wanted.T).max() / 60 < 1e-3
 
 
 @pytest.mark.parametrize("rank", [6, 16, 32])

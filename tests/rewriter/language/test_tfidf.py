@@ -38,8 +38,8 @@ def test_document_shares_sum_to_one_where_there_is_a_known_document():
 def test_the_heaviest_words_are_surface_words_and_positive():
     vectors = np.zeros((2, 3))
     vectors[0, [CAT, DOG, FISH]] = [0.5, 0.5, -1.0]
-    found = heaviest_words(INDEX, csr_array(vectors), 5)
-    assert found == [[("cat", 0.5), ("dogs", 0.5)], []]
+    expansions = heaviest_words(INDEX, csr_array(vectors), 5)
+    assert expansions == [[("cat", 0.5), ("dogs", 0.5)], []]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])

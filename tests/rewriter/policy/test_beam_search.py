@@ -38,17 +38,17 @@ def test_with_a_beam_for_every_text_all_of_them_are_found_with_their_probabiliti
     policy, vocabulary = policy
     batch = policy.batch([vocabulary.prompt(text, 24)])
     texts = all_texts()
-    found = {one.ids: one.log_prob for one in search_beams(policy, batch, len(texts), LENGTH)[0]}
-    ids = torch.tensor([[*one, *[PAD_ID] * (LENGTH - len(one))] for one in texts])
-    mask = torch.arange(LENGTH)[None] < torch.tensor([[len(one)] for one in texts])
+    searched = {text.ids: text.log_prob for text in search_beams(policy, batch, len(texts), LENGTH)[0]}
+    ids = torch.tensor([[*text, *[PAD_ID] * (LENGTH - len(text))] for text in texts])
+    mask = torch.arange(LENGTH)[None] < torch.tensor([[len(text)] for text in texts])
     zeros = torch.zeros(ids.shape)
     with torch.no_grad():
-        own = score(policy, batch, Rollouts(ids, mask, zeros, zeros, ids[:, :0])).log_probs.sum(1)
-    known = dict(zip(texts, own.tolist(), strict=True))
-    assert found == pytest.approx({one: known[one] for one in found}, abs=1e-4)
-    best = sorted(known, key=known.__getitem__)[-8:]
-    assert set(best) <= set(found)
-    assert sum(math.exp(one) for one in known.values()) == pytest.approx(1.0, abs=1e-4)
+        log_probs = score(policy, batch, Rollouts(ids, mask, zeros, zeros, ids[:, :0])).log_probs.sum(1)
+    enumerated = dict(zip(texts, log_probs.tolist(), strict=True))
+    assert searched == pytest.approx({text: enumerated[text] for text in searched}, abs=1e-4)
+    best = sorted(enumerated, key=enumerated.__getitem__)[-8:]
+    assert set(best) <= set(searched)
+    assert sum(math.exp(log_prob) for log_prob in enumerated.values()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_prompts_together_answer_as_each_alone(policy):
@@ -57,7 +57,7 @@ def test_prompts_together_answer_as_each_alone(policy):
     together = search_beams(policy, policy.batch(prompts), 4, 5)
     for prompt, answers in zip(prompts, together, strict=True):
         alone = search_beams(policy, policy.batch([prompt]), 4, 5)[0]
-        assert [one.ids for one in answers] == [one.ids for one in alone]
-        assert [one.log_prob for one in answers] == pytest.approx([one.log_prob for one in alone], abs=1e-4)
-        assert [one.log_prob for one in answers] == sorted((one.log_prob for one in answers), reverse=True)
-        assert all(len(one.ids) <= 5 for one in answers)
+        assert [text.ids for text in answers] == [text.ids for text in alone]
+        assert [text.log_prob for text in answers] == pytest.approx([text.log_prob for text in alone], abs=1e-4)
+        assert [text.log_prob for text in answers] == sorted((text.log_prob for text in answers), reverse=True)
+        assert all(len(text.ids) <= 5 for text in answers)

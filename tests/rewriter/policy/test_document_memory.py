@@ -67,10 +67,10 @@ def test_only_the_nearest_documents_are_read():
 
 def test_the_mixture_is_a_distribution_and_the_t5_alone_where_nothing_is_recalled():
     memory = small_memory(share=0.25)
-    own = torch.tensor([[0.5, 0.5, 0.0]]).clamp_min(1e-38).log()
-    mixed = memory.mix(own, torch.tensor([[0.0, 0.2, 0.8]])).exp()
+    generated = torch.tensor([[0.5, 0.5, 0.0]]).clamp_min(1e-38).log()
+    mixed = memory.mix(generated, torch.tensor([[0.0, 0.2, 0.8]])).exp()
     assert torch.allclose(mixed, torch.tensor([[0.375, 0.425, 0.2]]))
-    assert torch.allclose(memory.mix(own, torch.zeros(1, 3)).exp(), own.exp(), atol=1e-6)
+    assert torch.allclose(memory.mix(generated, torch.zeros(1, 3)).exp(), generated.exp(), atol=1e-6)
 
 
 def test_rows_of_the_corpus_are_found_where_they_are_remembered():
@@ -146,8 +146,8 @@ def test_the_supervised_loss_is_the_sum_of_its_parts(bench):
     document = SoftTarget(np.array([3]), np.ones(1, dtype=np.float32))
     goal = target_batch([term, term], [document, document])
     states = policy.first_states(batch)
-    own = torch.log_softmax(policy.logits(states, torch.zeros(1, dtype=torch.bool)), dim=-1)
-    mixture = memory.mix(own, memory.recall(memory.log_attention(states), batch.banned))
+    generated = torch.log_softmax(policy.logits(states, torch.zeros(1, dtype=torch.bool)), dim=-1)
+    mixture = memory.mix(generated, memory.recall(memory.log_attention(states), batch.banned))
     parts = [
         float(SupervisedLoss(*weights)(policy, batch, goal).detach())
         for weights in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.5, 1.0, 2.0))

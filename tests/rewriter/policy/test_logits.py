@@ -19,29 +19,29 @@ def test_logits_are_the_log_probabilities_of_the_first_step(bench):
     policy, vocabulary = toy_policy(bench)
     shaken(policy).train()
     prompts = [prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")]
-    found = PolicyLogits(policy)(prompts)
+    log_probs = PolicyLogits(policy)(prompts)
     assert not policy.training  # no dropout
     batch = collate(prompts, len(vocabulary))
     with torch.no_grad():
         wanted = policy.first_step_log_probs(batch)
-    assert found.dtype == np.float32
-    assert np.allclose(found, wanted.numpy(), atol=1e-5)
+    assert log_probs.dtype == np.float32
+    assert np.allclose(log_probs, wanted.numpy(), atol=1e-5)
 
 
 def test_more_prompts_than_a_batch_come_back_in_order(bench):
     policy, vocabulary = toy_policy(bench)
     prompts = [prompt_of(vocabulary, vocabulary.terms[i % 50]) for i in range(BATCH + 10)]
     logits = PolicyLogits(policy)
-    found = logits(prompts)
-    assert found.shape == (BATCH + 10, len(vocabulary))
-    assert np.allclose(found[-1], logits(prompts[-1:])[0], atol=1e-5)
+    log_probs = logits(prompts)
+    assert log_probs.shape == (BATCH + 10, len(vocabulary))
+    assert np.allclose(log_probs[-1], logits(prompts[-1:])[0], atol=1e-5)
 
 
 def test_a_policy_rewrites_within_the_theme(bench, engine):
     policy, vocabulary = toy_policy(bench)
     model, blend = TermModel(policy, TermLanguage(vocabulary)), BlendSettings(expansion_terms=5)
     rewriter = model_rewriter(model, bench.spelling, engine, blend)
-    (found,) = rewriter.rewrite([RewriteRequest("planet moon star")])
+    (rewrite,) = rewriter.rewrite([RewriteRequest("planet moon star")])
     assert rewriter.version == "unexported"
-    assert found.applied
-    assert len(found.terms) == 5
+    assert rewrite.applied
+    assert len(rewrite.terms) == 5

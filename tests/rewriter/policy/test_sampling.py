@@ -119,12 +119,12 @@ def test_second_draws_have_the_frequencies_that_the_policy_states(policy, batch)
     favour_the_end(policy, batch)
     rollouts = sample(policy, batch.rows(torch.tensor([0])), n, 2, generator())
     first = rollouts.ids[:, 0].mode().values
-    given = rollouts.ids[:, 0] == first
-    for token in rollouts.ids[given, 1].unique():
-        drawn = given & (rollouts.ids[:, 1] == token)
+    first_drawn = rollouts.ids[:, 0] == first
+    for token in rollouts.ids[first_drawn, 1].unique():
+        drawn = first_drawn & (rollouts.ids[:, 1] == token)
         prob = float(rollouts.log_probs[drawn, 1][0].exp())
-        error = math.sqrt(prob * (1 - prob) / int(given.sum()))
-        assert abs(int(drawn.sum()) / int(given.sum()) - prob) < 5 * error + 2e-3
+        error = math.sqrt(prob * (1 - prob) / int(first_drawn.sum()))
+        assert abs(int(drawn.sum()) / int(first_drawn.sum()) - prob) < 5 * error + 2e-3
 
 
 def test_sequence_probabilities_sum_to_1_over_all_sequences(policy, batch):
@@ -143,8 +143,8 @@ def test_sequence_probabilities_sum_to_1_over_all_sequences(policy, batch):
             torch.zeros(ids.shape),
             drawn.candidates[row : row + 1],
         )
-        own = score(policy, batch.rows(torch.tensor([row])), all_of_them)
-        assert float(own.log_probs.sum(1).exp().sum().detach()) == pytest.approx(1, abs=1e-4)
+        scores = score(policy, batch.rows(torch.tensor([row])), all_of_them)
+        assert float(scores.log_probs.sum(1).exp().sum().detach()) == pytest.approx(1, abs=1e-4)
 
 
 def test_plackett_luce_by_hand():
@@ -154,8 +154,8 @@ def test_plackett_luce_by_hand():
 
 
 def test_plackett_luce_stays_finite_when_all_mass_is_drawn():
-    found = without_replacement(torch.tensor([0.0, -20.0, -30.0]))
-    assert found.isfinite().all()
+    log_probs = without_replacement(torch.tensor([0.0, -20.0, -30.0]))
+    assert log_probs.isfinite().all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -208,9 +208,9 @@ def test_logits_of_candidates_are_those_of_the_whole_vocabulary(bench, batch):
     states = policy.first_states(batch)
     choices = torch.tensor([[9, 30, EOS_ID]] * len(QUERIES))
     none = torch.zeros(len(QUERIES), 1, 3, dtype=torch.bool)
-    found = _choice_log_probs(policy, states[:, None], _Choices.of(choices, None), none)[:, 0]
+    log_probs = _choice_log_probs(policy, states[:, None], _Choices.of(choices, None), none)[:, 0]
     whole = policy.logits(states, torch.zeros(1, dtype=torch.bool)).gather(1, choices)
-    assert torch.allclose(found, torch.log_softmax(whole, -1), atol=1e-5)
+    assert torch.allclose(log_probs, torch.log_softmax(whole, -1), atol=1e-5)
 
 
 def test_a_micro_batch_holds_the_rows_of_its_prompts():

@@ -38,13 +38,13 @@ def test_the_library_loads_the_folder_with_no_key_missing_and_none_left_over(sav
     batch = collate([prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "soil", "seed")], len(vocabulary))
     decoder_ids = torch.zeros(2, 1, dtype=torch.long)
     with torch.no_grad():
-        found, wanted = (
+        logits, wanted = (
             model(
                 input_ids=batch.input_ids, attention_mask=batch.attention_mask, decoder_input_ids=decoder_ids
             ).logits
             for model in (t5.eval(), policy.t5)
         )
-    assert float((found - wanted).abs().max()) == 0.0
+    assert float((logits - wanted).abs().max()) == 0.0
 
 
 def test_a_loaded_policy_equals_the_saved_one(saved):

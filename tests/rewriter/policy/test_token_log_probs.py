@@ -31,11 +31,11 @@ def test_values_and_gradients_are_those_of_log_softmax_and_gather(monkeypatch, r
     monkeypatch.setattr(token_log_probs, "BLOCK_ELEMENTS", rows_of_a_block * TOKENS)
     upstream = torch.linspace(-1, 2, ROWS)
     results = []
-    for way in (plainly, lambda *given: selected_log_probs(*given, BANNED)):
+    for way in (plainly, lambda *arguments: selected_log_probs(*arguments, BANNED)):
         states, weight, ids = drawn()
-        found = way(states, weight, ids)
-        (found * upstream).sum().backward()
-        results.append((found.detach(), states.grad, weight.grad))
+        log_probs = way(states, weight, ids)
+        (log_probs * upstream).sum().backward()
+        results.append((log_probs.detach(), states.grad, weight.grad))
     for first, second in zip(*results, strict=True):
         assert torch.allclose(first, second, atol=1e-6)
     assert (results[1][2][BANNED] == 0).all()

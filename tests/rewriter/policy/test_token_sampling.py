@@ -91,13 +91,13 @@ def test_drawn_ids_score_the_same_log_probs_under_unchanged_weights(policy, batc
 
 def test_both_ways_of_scoring_give_the_same_gradients(policy, batch):
     rollouts = sample(favour_the_end(policy, batch), batch, 5, LENGTH, generator())
-    found = []
+    gradients = []
     for distributions in (True, False):
         policy.zero_grad()
         score(policy, batch, rollouts, distributions=distributions).log_probs.sum().backward()
-        found.append({name: weight.grad.clone() for name, weight in policy.t5.named_parameters()})
-    for name, gradient in found[0].items():
-        assert torch.allclose(gradient, found[1][name], atol=1e-4), name
+        gradients.append({name: weight.grad.clone() for name, weight in policy.t5.named_parameters()})
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradient, gradients[1][name], atol=1e-4), name
 
 
 def test_banned_tokens_have_no_probability_and_all_others_sum_to_1(policy, batch):

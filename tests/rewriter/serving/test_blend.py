@@ -49,39 +49,39 @@ def logits(**probs: float) -> np.ndarray:
 
 def test_expansion_by_hand():
     """Of .5 .3 .2 for three terms, two are read; specials and the query's own term never count."""
-    found = expand(
+    expansion = expand(
         logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=2, sharpness=1.0)
     )
-    assert found.ids.tolist() == VOCABULARY.encode(["delet", "sort"])
-    assert found.weights == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
-    assert found.confidence == pytest.approx(0.8)
+    assert expansion.ids.tolist() == VOCABULARY.encode(["delet", "sort"])
+    assert expansion.weights == pytest.approx([0.5 / 0.8, 0.3 / 0.8])
+    assert expansion.confidence == pytest.approx(0.8)
 
 
 def test_what_no_term_stands_for_lowers_the_confidence_and_no_weight():
-    given = logits(delet=0.25, list=0.1, sort=0.15)
-    given[UNK_ID] = np.log(0.5)
-    found = expand(given, Prompt((EOS_ID,), (6,)), BlendSettings(expansion_terms=2, sharpness=1.0))
-    assert found.weights == pytest.approx([0.25 / 0.4, 0.15 / 0.4])
-    assert found.confidence == pytest.approx(0.4)
+    scores = logits(delet=0.25, list=0.1, sort=0.15)
+    scores[UNK_ID] = np.log(0.5)
+    expansion = expand(scores, Prompt((EOS_ID,), (6,)), BlendSettings(expansion_terms=2, sharpness=1.0))
+    assert expansion.weights == pytest.approx([0.25 / 0.4, 0.15 / 0.4])
+    assert expansion.confidence == pytest.approx(0.4)
 
 
 def test_sharpness_is_an_exponent_on_the_probabilities():
     settings = BlendSettings(expansion_terms=2, sharpness=2.0)
-    found = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, settings)
-    assert found.weights == pytest.approx([0.25 / 0.34, 0.09 / 0.34])
-    assert found.confidence == pytest.approx(0.8)
+    expansion = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, settings)
+    assert expansion.weights == pytest.approx([0.25 / 0.34, 0.09 / 0.34])
+    assert expansion.confidence == pytest.approx(0.8)
 
 
 def test_a_small_vocabulary_gives_fewer_terms():
-    found = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=20))
-    assert found.ids.size == 3
-    assert found.confidence == pytest.approx(1)
+    expansion = expand(logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=20))
+    assert expansion.ids.size == 3
+    assert expansion.confidence == pytest.approx(1)
 
 
 def test_a_query_of_the_whole_vocabulary_has_no_expansion():
     prompt = Prompt((5, 6, 7, 8, EOS_ID), (5, 6, 7, 8))
-    found = expand(logits(delet=0.5, folder=0.1, list=0.2, sort=0.3), prompt, BlendSettings())
-    assert (found.ids.size, found.weights.size, found.confidence) == (0, 0, 0.0)
+    expansion = expand(logits(delet=0.5, folder=0.1, list=0.2, sort=0.3), prompt, BlendSettings())
+    assert (expansion.ids.size, expansion.weights.size, expansion.confidence) == (0, 0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_original_clauses_alone_rank_as_the_corrected_query(engine):
 
 
 @pytest.mark.parametrize(
-    ("history", "found"),
+    ("history", "context"),
     [
         ((), ()),
         (("sorting lists",), ("lists",)),
@@ -120,8 +120,8 @@ def test_the_original_clauses_alone_rank_as_the_corrected_query(engine):
         (("sort", "the of"), ()),
     ],
 )
-def test_context_words_are_those_that_the_query_lacks_one_for_each_term(history, found):
-    assert context_words(RewriteRequest("sort", history)) == found
+def test_context_words_are_those_that_the_query_lacks_one_for_each_term(history, context):
+    assert context_words(RewriteRequest("sort", history)) == context
 
 
 def test_only_the_latest_earlier_queries_are_context():
@@ -131,9 +131,9 @@ def test_only_the_latest_earlier_queries_are_context():
 
 def test_context_takes_its_share_of_the_original():
     typed = original_clauses("sort list", (), 2)
-    found = with_context(typed, ("delete", "folder"), 2, 0.3)
-    assert [text for text, _ in found] == ["sort list", "delete", "folder"]
-    assert [weight for _, weight in found] == pytest.approx([0.35, 0.15, 0.15])
+    clauses = with_context(typed, ("delete", "folder"), 2, 0.3)
+    assert [text for text, _ in clauses] == ["sort list", "delete", "folder"]
+    assert [weight for _, weight in clauses] == pytest.approx([0.35, 0.15, 0.15])
     assert with_context(typed, (), 2, 0.3) == with_context(typed, ("delete",), 2, 0.0) == typed
 
 
@@ -141,8 +141,8 @@ def test_an_earlier_word_weighs_no_more_than_one_of_the_query():
     assert context_share(3, 1, 0.3) == pytest.approx(0.25)
     assert context_share(3, 2, 0.3) == pytest.approx(0.3)
     assert context_share(0, 1, 0.9) == pytest.approx(0.5)
-    found = with_context(original_clauses("sort list folder", (), 3), ("delete",), 3, 0.3)
-    assert [weight for _, weight in found] == pytest.approx([0.25, 0.25])
+    clauses = with_context(original_clauses("sort list folder", (), 3), ("delete",), 3, 0.3)
+    assert [weight for _, weight in clauses] == pytest.approx([0.25, 0.25])
 
 
 def test_the_page_on_training_states_the_default_limit_of_the_context():
@@ -155,9 +155,9 @@ def test_the_page_on_training_states_the_default_limit_of_the_context():
 
 def test_parts_are_weighed_against_each_other():
     settings = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3)
-    found = compose((("folder", 1.0),), (("file", 0.75), ("disk", 0.25)), (("delete", 0.6), ("sort", 0.4)), settings)
-    assert [text for text, _ in found.clauses] == ["folder", "file", "disk", "delete", "sort"]
-    assert [weight for _, weight in found.clauses] == pytest.approx([0.5, 0.15, 0.05, 0.18, 0.12])
+    query = compose((("folder", 1.0),), (("file", 0.75), ("disk", 0.25)), (("delete", 0.6), ("sort", 0.4)), settings)
+    assert [text for text, _ in query.clauses] == ["folder", "file", "disk", "delete", "sort"]
+    assert [weight for _, weight in query.clauses] == pytest.approx([0.5, 0.15, 0.05, 0.18, 0.12])
 
 
 def test_an_empty_part_leaves_its_weight_unused_and_a_weight_of_0_its_clauses_out():

@@ -72,9 +72,9 @@ def test_more_prompts_than_a_batch_come_back_in_order(bundled, model, bench):
     logits = CTranslate2Logits.of_bundle(folder, vocabulary)
     prompts = [render(request, vocabulary, bench.spelling) for request in REQUESTS] * 3
     assert len(prompts) > 2 * MAX_BATCH
-    found = logits(prompts)
-    assert np.allclose(found[-1], logits(prompts[-1:])[0], atol=1e-2)
-    assert np.allclose(found[: len(REQUESTS)], found[len(REQUESTS) : 2 * len(REQUESTS)], atol=1e-2)
+    rows = logits(prompts)
+    assert np.allclose(rows[-1], logits(prompts[-1:])[0], atol=1e-2)
+    assert np.allclose(rows[: len(REQUESTS)], rows[len(REQUESTS) : 2 * len(REQUESTS)], atol=1e-2)
 
 
 def test_the_bundle_rewrites_as_the_torch_policy_does(bundled, model, bench, engine):

@@ -49,15 +49,15 @@ def make(bench, engine, vocabulary, logits):
 
 
 def test_an_applied_rewrite_holds_terms_text_and_clauses(make, engine):
-    (found,) = make().rewrite([RewriteRequest("dough flour")])
-    assert (found.applied, found.reason, found.correction) == (True, Reason.APPLIED, None)
-    assert found.text == "dough flour sourdough brioche oven"
-    assert [word for word, _ in found.terms] == ["sourdough", "brioche", "oven"]
-    assert [weight for _, weight in found.terms] == pytest.approx([0.5, 0.3, 0.2], abs=1e-3)
-    assert found.confidence == pytest.approx(1, abs=1e-3)
+    (rewrite,) = make().rewrite([RewriteRequest("dough flour")])
+    assert (rewrite.applied, rewrite.reason, rewrite.correction) == (True, Reason.APPLIED, None)
+    assert rewrite.text == "dough flour sourdough brioche oven"
+    assert [word for word, _ in rewrite.terms] == ["sourdough", "brioche", "oven"]
+    assert [weight for _, weight in rewrite.terms] == pytest.approx([0.5, 0.3, 0.2], abs=1e-3)
+    assert rewrite.confidence == pytest.approx(1, abs=1e-3)
     feedback = engine.feedback_terms(WeightedQuery((("dough flour", 0.5),)), 5)
-    weights = [weight for _, weight in found.blend.clauses]
-    assert [text for text, _ in found.blend.clauses] == [
+    weights = [weight for _, weight in rewrite.blend.clauses]
+    assert [text for text, _ in rewrite.blend.clauses] == [
         "dough flour",
         *(word for word, _ in feedback),
         "sourdough",
@@ -67,7 +67,7 @@ def test_an_applied_rewrite_holds_terms_text_and_clauses(make, engine):
     assert weights[0] == pytest.approx(0.25)
     assert sum(weights[1:6]) == pytest.approx(0.2, rel=1e-5)
     assert weights[6:] == pytest.approx([0.15, 0.09, 0.06], abs=1e-3)
-    assert [text for text, _ in found.replace.clauses] == ["dough flour", "sourdough", "brioche", "oven"]
+    assert [text for text, _ in rewrite.replace.clauses] == ["dough flour", "sourdough", "brioche", "oven"]
 
 
 def test_the_weights_follow_the_lead_of_the_first_document(make, engine):
@@ -75,8 +75,8 @@ def test_the_weights_follow_the_lead_of_the_first_document(make, engine):
     scores = engine.feedback(WeightedQuery.of("dough flour"), 0).scores
     share = (1 - scores[1] / scores[0]) ** 0.5
     assert 0.1 < share < 0.9
-    (found,) = make(settings).rewrite([RewriteRequest("dough flour")])
-    weights = [weight for _, weight in found.blend.clauses]
+    (rewrite,) = make(settings).rewrite([RewriteRequest("dough flour")])
+    weights = [weight for _, weight in rewrite.blend.clauses]
     assert weights[0] == pytest.approx((1 - 0.5 * share) / 2)
     assert sum(weights[1:6]) == pytest.approx(0.2 * share, rel=1e-5)
     assert sum(weights[6:]) == pytest.approx(0.3 * share, rel=1e-5)
@@ -86,51 +86,51 @@ def test_the_weights_follow_the_lead_of_the_first_document(make, engine):
 
 
 def test_the_querys_own_terms_are_not_added_again(make):
-    (found,) = make().rewrite([RewriteRequest("oven")])
-    assert "oven" not in [word for word, _ in found.terms]
+    (rewrite,) = make().rewrite([RewriteRequest("oven")])
+    assert "oven" not in [word for word, _ in rewrite.terms]
 
 
 @pytest.mark.parametrize("query", ["", "  ", "the of", "?!", "...the"])
 def test_a_query_without_a_word_is_kept(make, logits, query):
-    (found,) = make().rewrite([RewriteRequest(query)])
-    assert (found.applied, found.reason, found.text) == (False, Reason.EMPTY_QUERY, query)
-    assert found.blend == found.replace == WeightedQuery.of(query)
+    (rewrite,) = make().rewrite([RewriteRequest(query)])
+    assert (rewrite.applied, rewrite.reason, rewrite.text) == (False, Reason.EMPTY_QUERY, query)
+    assert rewrite.blend == rewrite.replace == WeightedQuery.of(query)
     assert logits.asked == []
 
 
 def test_an_overlong_query_is_kept_and_the_model_is_not_asked(make, logits):
     query = "oven " * (MAX_QUERY_CHARACTERS // 5 + 1)
-    (found,) = make().rewrite([RewriteRequest(query)])
-    assert (found.applied, found.reason) == (False, Reason.QUERY_TOO_LONG)
+    (rewrite,) = make().rewrite([RewriteRequest(query)])
+    assert (rewrite.applied, rewrite.reason) == (False, Reason.QUERY_TOO_LONG)
     assert logits.asked == []
 
 
 def test_a_query_that_means_nothing_to_the_model_is_kept(make):
-    (found,) = make().rewrite([RewriteRequest("qqqqqqqqqqqq")])
-    assert (found.applied, found.reason) == (False, Reason.EMPTY_REWRITE)
+    (rewrite,) = make().rewrite([RewriteRequest("qqqqqqqqqqqq")])
+    assert (rewrite.applied, rewrite.reason) == (False, Reason.EMPTY_REWRITE)
 
 
 def test_the_gate_keeps_unsure_queries(make, logits, vocabulary):
     unsure = BlendSettings(expansion_terms=1, min_confidence=0.9)
-    (found,) = make(unsure).rewrite([RewriteRequest("dough")])
-    assert (found.applied, found.reason) == (False, Reason.GATED)
-    assert found.confidence == pytest.approx(0.5, abs=1e-2)
-    assert found.blend == WeightedQuery.of("dough")
+    (rewrite,) = make(unsure).rewrite([RewriteRequest("dough")])
+    assert (rewrite.applied, rewrite.reason) == (False, Reason.GATED)
+    assert rewrite.confidence == pytest.approx(0.5, abs=1e-2)
+    assert rewrite.blend == WeightedQuery.of("dough")
 
 
 def test_a_gated_misspelt_query_is_corrected_and_nothing_else(make):
     unsure = BlendSettings(original=0.5, expansion_terms=1, min_confidence=0.9)
-    (found,) = make(unsure).rewrite([RewriteRequest("duogh oven")])
-    assert (found.applied, found.correction, found.terms) == (True, "dough oven", ())
-    assert found.text == "dough oven"
-    assert found.blend.clauses == (("duogh oven", 0.25), ("dough", 0.25))
+    (rewrite,) = make(unsure).rewrite([RewriteRequest("duogh oven")])
+    assert (rewrite.applied, rewrite.correction, rewrite.terms) == (True, "dough oven", ())
+    assert rewrite.text == "dough oven"
+    assert rewrite.blend.clauses == (("duogh oven", 0.25), ("dough", 0.25))
 
 
 def test_the_rewrite_alone_weighs_each_term_of_the_corrected_query_as_the_blend_does(make):
     """It was divided by the known terms of the misspelt query: corrected terms weighed twice as much."""
-    (found,) = make().rewrite([RewriteRequest("duogh oven")])
-    assert found.replace.clauses[0] == ("dough oven", pytest.approx(0.25))
-    assert found.blend.clauses[0] == ("duogh oven", pytest.approx(0.25))
+    (rewrite,) = make().rewrite([RewriteRequest("duogh oven")])
+    assert rewrite.replace.clauses[0] == ("dough oven", pytest.approx(0.25))
+    assert rewrite.blend.clauses[0] == ("duogh oven", pytest.approx(0.25))
 
 
 def test_history_is_shown_to_the_model(make, logits, vocabulary):
@@ -142,41 +142,41 @@ def test_history_is_shown_to_the_model(make, logits, vocabulary):
 def test_words_of_earlier_queries_are_searched_too(make, engine):
     """Known ones, with their share of the original; the relevance model is that of both."""
     settings = replace(SETTINGS, context=0.3)
-    (found,) = make(settings).rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
-    assert found.context == ("dough", "flour")
+    (rewrite,) = make(settings).rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
+    assert rewrite.context == ("dough", "flour")
     typed = (("oven", 0.7), ("dough", 0.15), ("flour", 0.15))
-    assert found.blend.clauses[:3] == tuple((text, pytest.approx(0.5 * weight)) for text, weight in typed)
+    assert rewrite.blend.clauses[:3] == tuple((text, pytest.approx(0.5 * weight)) for text, weight in typed)
     feedback = [word for word, _ in engine.feedback_terms(WeightedQuery(typed), 5)]
-    assert [text for text, _ in found.blend.clauses[3:8]] == feedback
-    assert found.replace.clauses[:3] == found.blend.clauses[:3]
+    assert [text for text, _ in rewrite.blend.clauses[3:8]] == feedback
+    assert rewrite.replace.clauses[:3] == rewrite.blend.clauses[:3]
 
 
 def test_a_gated_query_keeps_its_context(make):
     unsure = BlendSettings(original=0.5, expansion_terms=1, min_confidence=0.9, context=0.2)
-    (found,) = make(unsure).rewrite([RewriteRequest("dough", ("oven",))])
-    assert (found.applied, found.terms, found.context) == (True, (), ("oven",))
-    assert found.blend.clauses == (("dough", pytest.approx(0.4)), ("oven", pytest.approx(0.1)))
+    (rewrite,) = make(unsure).rewrite([RewriteRequest("dough", ("oven",))])
+    assert (rewrite.applied, rewrite.terms, rewrite.context) == (True, (), ("oven",))
+    assert rewrite.blend.clauses == (("dough", pytest.approx(0.4)), ("oven", pytest.approx(0.1)))
 
 
 def test_without_a_share_earlier_queries_are_shown_to_the_model_alone(make):
-    (found,) = make(replace(SETTINGS, context=0.0)).rewrite([RewriteRequest("oven", ("dough",))])
-    assert found.context == ()
-    assert "dough" not in [text for text, _ in found.blend.clauses[:1]]
+    (rewrite,) = make(replace(SETTINGS, context=0.0)).rewrite([RewriteRequest("oven", ("dough",))])
+    assert rewrite.context == ()
+    assert "dough" not in [text for text, _ in rewrite.blend.clauses[:1]]
 
 
 def test_answers_come_in_the_order_of_the_requests(make):
     queries = ["", "dough", "the", "moon", "x" * 2000]
-    found = make().rewrite([RewriteRequest(query) for query in queries])
-    assert [one.query for one in found] == queries
-    assert [one.applied for one in found] == [False, True, False, True, False]
+    rewrites = make().rewrite([RewriteRequest(query) for query in queries])
+    assert [rewrite.query for rewrite in rewrites] == queries
+    assert [rewrite.applied for rewrite in rewrites] == [False, True, False, True, False]
     assert make().rewrite([]) == []
 
 
 def test_without_feedback_the_engine_is_not_asked(make):
-    (found,) = make(BlendSettings(original=0.6, feedback=0.0, rewrite=0.4, expansion_terms=2)).rewrite(
+    (rewrite,) = make(BlendSettings(original=0.6, feedback=0.0, rewrite=0.4, expansion_terms=2)).rewrite(
         [RewriteRequest("dough")]
     )
-    assert [text for text, _ in found.blend.clauses] == ["dough", "sourdough", "brioche"]
+    assert [text for text, _ in rewrite.blend.clauses] == ["dough", "sourdough", "brioche"]
 
 
 @pytest.mark.parametrize("module", ["term_rewriter", "runtime", "bundle", "blend"])
@@ -198,6 +198,6 @@ def test_serving_modules_leave_torch_out(module, tmp_path):
 
 def test_earlier_words_are_not_searched_for_a_query_that_has_none_of_its_own(make):
     """What they alone find was shown as the answer to "asdkjhqwe"."""
-    (found,) = make(replace(SETTINGS, context=0.3)).rewrite([RewriteRequest("asdkjhqwe", ("dough", "flour"))])
-    assert found.context == ()
-    assert not found.applied
+    (rewrite,) = make(replace(SETTINGS, context=0.3)).rewrite([RewriteRequest("asdkjhqwe", ("dough", "flour"))])
+    assert rewrite.context == ()
+    assert not rewrite.applied

@@ -1,26 +1,26 @@
-// The search page. Everything that comes from visitors or documents reaches the page as text, never as markup.
+// The search page. Whatever comes from visitors or documents is inserted as text, never as markup.
 
-const IDLE_MS = 30 * 60 * 1000; // after this a session is over
+const IDLE_MS = 30 * 60 * 1000; // a session ends after so long without a query
 const RESULTS = 10;
-const KEPT = 20; // answers that a reload or going back shows again
-const TERMS = 6; // words of a rewrite, and of earlier searches, that are listed
-const NAMED = 4; // words of a rewrite that the headline names at most
-const VERSIONS = 5; // versions whose figures are shown, those with most sessions
-const TIMES = 40; // searches in the plot of latencies
+const KEPT = 20; // number of answers kept for a reload and for going back
+const TERMS = 6; // number of words listed, of a rewrite and of earlier searches
+const NAMED = 4; // number of words of a rewrite in the headline
+const VERSIONS = 5; // number of versions with figures, those with most sessions
+const TIMES = 40; // number of searches in the plot of latencies
 
 const REASONS = {
-  applied: "These words are searched as well, with little weight each; your own words count most.",
+  applied: "These words are searched, too, each with little weight; your own words count most.",
   mode_off: "You asked for the query exactly as typed.",
   no_model: "No rewriter is loaded, so queries are searched as typed.",
-  empty_query: "There is no searchable word in it.",
+  empty_query: "The query has no searchable word.",
   query_too_long: "The query is too long to be rewritten.",
   empty_rewrite: "The rewriter knows none of these words.",
-  gated: "The rewriter expects nothing to be gained from other words.",
+  gated: "The rewriter expects no gain from other words.",
   over_budget: "Rewriting would have taken too long, so the query was searched as typed.",
   error: "Rewriting failed, so the query was searched as typed.",
-  breaker_open: "The rewriter failed several times and is left alone for a moment, so the query was searched as typed.",
+  breaker_open: "The rewriter failed several times and pauses for a moment, so the query was searched as typed.",
 };
-const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may be gone the next time
+const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may not apply to the next try
 
 const $ = (id) => document.getElementById(id);
 const state = {
@@ -28,16 +28,16 @@ const state = {
   source: "live", info: null, from: null, seen: new Set(), times: [],
 };
 
-// ---- small things
+// ---- elements, calls and storage
 
 function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== undefined) made.setAttribute(name, value);
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== undefined) node.setAttribute(name, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
 function linkButton(text, act) {
@@ -55,14 +55,14 @@ async function call(path, body) {
 }
 
 function remember(key, value) {
-  try { value === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* private mode */ }
+  try { value === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* private mode has no storage */ }
 }
 
 function recall(key) {
   try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; }
 }
 
-// ---- sessions: one need, from the first query to the click
+// ---- sessions: a visitor's need, from the first query to the click
 
 function loadSession() {
   const stored = recall("session");
@@ -90,8 +90,8 @@ function noteTurn(answer, mode) {
 }
 
 function noteClick(queryId) {
-  const turn = state.session.turns.find((one) => one.id === queryId);
-  if (!turn) return; // of an earlier session
+  const turn = state.session.turns.find(({ id }) => id === queryId);
+  if (!turn) return; // the click belongs to an earlier session
   turn.clicked = state.session.clicked = true;
   remember("session", state.session);
   showSession();
@@ -117,7 +117,7 @@ function go(query, mode = "auto") {
   $("query").value = query;
   if (address === state.pending) return undefined; // Enter was pressed twice
   if (address !== location.search) history.pushState(null, "", `/${address}`);
-  const answer = known(address);
+  const answer = keptAnswer(address);
   const same = answer && !sessionOver() && answer.session_id === state.session.id;
   return same ? show(answer) : search(query, mode);
 }
@@ -128,13 +128,13 @@ function addressOf(query, mode) {
   return `?${parameters}`;
 }
 
-/* The answer to what an address asks. A reload, going back, and the same query again in its session are no new search. */
-function known(address) {
-  return state.kept.find((one) => one.address === address && Date.now() - one.time < IDLE_MS)?.answer;
+/* The kept answer to the query in an address: a reload, going back, and the same query again in its session search nothing anew. */
+function keptAnswer(address) {
+  return state.kept.find((entry) => entry.address === address && Date.now() - entry.time < IDLE_MS)?.answer;
 }
 
 function keep(address, answer) {
-  const others = state.kept.filter((one) => one.address !== address && Date.now() - one.time < IDLE_MS);
+  const others = state.kept.filter((entry) => entry.address !== address && Date.now() - entry.time < IDLE_MS);
   state.kept = [{ address, answer, time: Date.now() }, ...others].slice(0, KEPT);
   remember("answers", state.kept);
 }
@@ -171,7 +171,7 @@ function ask(query, mode) {
   return call("/v1/search", body);
 }
 
-/* From now on no answer is awaited: one that still comes is not shown. */
+/* Stop waiting: an answer that still arrives is not shown. */
 function settle() {
   state.latest++;
   state.pending = null;
@@ -239,7 +239,7 @@ function showWhy({ query, rewrite, timings_ms: timings }) {
   const { applied, correction, context, n_terms: n, reason, terms } = rewrite;
   $("why").querySelector("summary").textContent = applied ? "Why was it rewritten?" : "Why was it not rewritten?";
   $("corrected").hidden = !correction;
-  $("corrected").replaceChildren("Words that no document holds were corrected: ", ...(correction ? corrections(query, correction) : []));
+  $("corrected").replaceChildren("Words that no document contains were corrected: ", ...(correction ? corrections(query, correction) : []));
   $("reason").hidden = applied && n === 0;
   $("reason").textContent = REASONS[reason] ?? reason;
   showTerms(terms, n);
@@ -257,7 +257,7 @@ function showTerms(terms, n) {
   if (n > listed.length) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${n - listed.length} lighter`)));
 }
 
-/* Each misspelt word with what was searched; the whole query where words were split or joined. */
+/* Each misspelt word with its correction; the whole query if words were split or joined. */
 function corrections(query, correction) {
   const [typed, meant] = [query, correction].map((text) => text.trim().split(/\s+/));
   const pairs = typed.length === meant.length ? typed.map((word, i) => [word, meant[i]]) : [[query.trim(), correction]];
@@ -271,7 +271,7 @@ function bar(share) {
   return element("span", { class: "bar", "aria-hidden": "true" }, filled);
 }
 
-/* The words that a rewrite adds are named apart from what was typed or meant, and only where they weigh something. */
+/* The headline: the query or its correction, then the added words, if any of them has much weight. */
 function searched(query, rewrite) {
   const meant = rewrite.correction ?? query;
   const words = outstanding(rewrite.terms, meant);
@@ -280,9 +280,9 @@ function searched(query, rewrite) {
   return [readable(query, meant), also("With related words: ", element("span", { class: "added" }, words.join(", ") + more))];
 }
 
-/* Words of a tenth of the rewrite or of twice the median weight. Of hundreds that weigh alike none is worth naming. */
+/* Words with a tenth of the weight, or twice the median weight. If hundreds of words weigh alike, none is named. */
 function outstanding(terms, meant) {
-  const median = terms[terms.length >> 1]?.weight; // the heaviest come first
+  const median = terms[terms.length >> 1]?.weight; // terms come heaviest first
   const present = new Set(meant.toLowerCase().split(/\s+/));
   const large = terms.filter(({ term, weight }) => !present.has(term) && (weight >= 0.1 || weight >= 2 * median));
   return large.slice(0, NAMED).map(({ term }) => term);
@@ -317,15 +317,15 @@ function readable(query, text) {
 }
 
 function columns({ query, rewrite, results, original_results: original }) {
-  const before = new Map(original.map((one) => [one.doc_id, one.rank]));
-  const after = new Map(results.map((one) => [one.doc_id, one.rank]));
+  const before = new Map(original.map((entry) => [entry.doc_id, entry.rank]));
+  const after = new Map(results.map((entry) => [entry.doc_id, entry.rank]));
   return element("div", { class: "columns" },
     element("section", { "aria-label": "As typed" },
       element("h2", {}, "As typed", element("small", {}, query)),
-      list(original, (one) => (after.has(one.doc_id) ? null : ["gone", "only here"]))),
+      list(original, (entry) => (after.has(entry.doc_id) ? null : ["gone", "only here"]))),
     element("section", { "aria-label": "Rewritten" },
       element("h2", {}, "Rewritten", element("small", {}, rewrite.correction ?? query, rewrite.n_terms ? `, ${rewrite.n_terms} related words` : "")),
-      list(results, (one) => move(before.get(one.doc_id), one.rank))));
+      list(results, (entry) => move(before.get(entry.doc_id), entry.rank))));
 }
 
 function move(before, after) {
@@ -335,31 +335,31 @@ function move(before, after) {
 }
 
 function list(results, note) {
-  return element("ol", { class: "list" }, ...results.map((one) => result(one, note?.(one))));
+  return element("ol", { class: "list" }, ...results.map((entry) => result(entry, note?.(entry))));
 }
 
-/* Long names may break after dots, underscores and slashes. */
+/* Let long names break after dots, underscores and slashes. */
 function breakable(name) {
   return name.split(/(?<=[^._/][._/]+)(?=[^._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
 }
 
-function result(one, note) {
-  const title = one.title || one.doc_id;
-  const open = element("button", { type: "button", class: "open", "data-doc": one.doc_id }, ...breakable(title));
+function result(entry, note) {
+  const title = entry.title || entry.doc_id;
+  const open = element("button", { type: "button", class: "open", "data-doc": entry.doc_id }, ...breakable(title));
   const heading = element("h3", {}, open);
-  const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(one.rank)), heading);
-  if (state.seen.has(one.doc_id)) item.classList.add("seen");
+  const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(entry.rank)), heading);
+  if (state.seen.has(entry.doc_id)) item.classList.add("seen");
   if (note) open.append(" ", element("span", { class: `move ${note[0]}` }, note[1]));
-  if (title !== one.doc_id) item.append(element("p", { class: "id" }, ...breakable(one.doc_id)));
-  item.append(element("p", { class: "snippet" }, ...one.snippet.map((piece) => (piece.hit ? element("mark", {}, piece.text) : piece.text))));
-  item.addEventListener("click", () => { if (!String(getSelection())) openDocument(one, open); });
+  if (title !== entry.doc_id) item.append(element("p", { class: "id" }, ...breakable(entry.doc_id)));
+  item.append(element("p", { class: "snippet" }, ...entry.snippet.map((piece) => (piece.hit ? element("mark", {}, piece.text) : piece.text))));
+  item.addEventListener("click", () => { if (!String(getSelection())) openDocument(entry, open); });
   return item;
 }
 
 function showNothing({ query, rewrite }) {
   const offer = $("message").querySelector(".actions");
   if (rewrite.reason === "empty_query") {
-    message("No word to search for", `“${query.trim()}” has no word that can be searched for. Add one that says what you mean.`);
+    message("No word to search for", `“${query.trim()}” has no word that can be searched for. Add a word that says what you mean.`);
   } else if (LATE.includes(rewrite.reason)) {
     message("Nothing found for the words as typed", `${REASONS[rewrite.reason]} Misspelt words were not corrected.`);
     offer.append(searchAgain(query));
@@ -389,19 +389,19 @@ function message(title, text) {
 
 // ---- documents
 
-async function openDocument(one, opener) {
+async function openDocument(entry, opener) {
   const turn = ++state.opened;
   state.from = opener;
-  state.seen.add(one.doc_id);
+  state.seen.add(entry.doc_id);
   opener.closest(".result").classList.add("seen");
-  if (one.click_token) reportClick(one.click_token, state.answer.query_id);
-  $("reader-id").replaceChildren(...(one.title && one.title !== one.doc_id ? breakable(one.doc_id) : []));
-  $("reader-title").replaceChildren(...breakable(one.title || one.doc_id));
+  if (entry.click_token) reportClick(entry.click_token, state.answer.query_id);
+  $("reader-id").replaceChildren(...(entry.title && entry.title !== entry.doc_id ? breakable(entry.doc_id) : []));
+  $("reader-title").replaceChildren(...breakable(entry.title || entry.doc_id));
   $("reader-text").textContent = "…";
   $("reader").showModal();
   $("reader-text").focus();
   try {
-    const { text } = await call(`/v1/documents/${pathOf(one.doc_id)}`);
+    const { text } = await call(`/v1/documents/${pathOf(entry.doc_id)}`);
     if (turn !== state.opened) return;
     $("reader-text").textContent = text;
     $("reader-text").scrollTop = 0;
@@ -410,10 +410,10 @@ async function openDocument(one, opener) {
   }
 }
 
-/* Slashes stay where they can, since some proxies refuse them encoded; browsers would resolve segments "." and "..". */
+/* Slashes stay unencoded if possible, since some proxies refuse encoded ones; segments "." and ".." must be encoded, since browsers resolve them. */
 function pathOf(id) {
   const segments = id.split("/");
-  return segments.some((one) => one === "." || one === "..") ? encodeURIComponent(id) : segments.map(encodeURIComponent).join("/");
+  return segments.some((segment) => segment === "." || segment === "..") ? encodeURIComponent(id) : segments.map(encodeURIComponent).join("/");
 }
 
 async function reportClick(token, queryId) {
@@ -421,11 +421,11 @@ async function reportClick(token, queryId) {
     await call("/v1/click", { click_token: token });
     noteClick(queryId);
     showFigures();
-  } catch { /* reading matters more than counting */ }
+  } catch { /* a click that cannot be counted must not disturb reading */ }
 }
 
 $("reader").addEventListener("close", () => {
-  if (state.from?.isConnected && document.activeElement !== $("query")) state.from.focus(); // it comes late: "/" may have been pressed
+  if (state.from?.isConnected && document.activeElement !== $("query")) state.from.focus(); // this event comes late: "/" may have been pressed before
 });
 $("reader").addEventListener("click", (event) => { if (event.target === $("reader")) $("reader").close(); });
 $("close").addEventListener("click", () => $("reader").close());
@@ -454,13 +454,13 @@ function clearFigures() {
 }
 
 function showVersions(all, percent) {
-  const known = all.filter((one) => one.sessions > 0).sort((a, b) => b.sessions - a.sessions).slice(0, VERSIONS);
-  $("versions").hidden = known.length < 2; // one alone is the figure above
-  $("versions").querySelector("ul").replaceChildren(...known.map((one) => element("li", {},
-    element("span", { class: "version" }, one.rewriter_version ?? "as typed"),
-    bar(one.first_query_click_share ?? 0),
-    element("span", { class: "share" }, percent(one.first_query_click_share)),
-    element("span", { class: "small" }, `${one.sessions.toLocaleString("en")} ${one.sessions === 1 ? "session" : "sessions"}, ${untilClick(one)}`))));
+  const listed = all.filter((version) => version.sessions > 0).sort((a, b) => b.sessions - a.sessions).slice(0, VERSIONS);
+  $("versions").hidden = listed.length < 2; // with one version its figure is the one above
+  $("versions").querySelector("ul").replaceChildren(...listed.map((version) => element("li", {},
+    element("span", { class: "version" }, version.rewriter_version ?? "as typed"),
+    bar(version.first_query_click_share ?? 0),
+    element("span", { class: "share" }, percent(version.first_query_click_share)),
+    element("span", { class: "small" }, `${version.sessions.toLocaleString("en")} ${version.sessions === 1 ? "session" : "sessions"}, ${untilClick(version)}`))));
 }
 
 function untilClick({ mean_queries_until_click: mean }) {
@@ -477,14 +477,14 @@ function showLatency(ms) {
   $("latency-now").textContent = `${ms.toFixed(1)} ms`;
   $("latency-median").textContent = times.length < 2 ? "" : `median of ${times.length}: ${median.toFixed(1)} ms`;
   $("latency").querySelector("svg").toggleAttribute("hidden", times.length < 2);
-  $("latency").querySelector("polyline").setAttribute("points", times.map((one, i) => `${place(i)},${42 - (one / top) * 38}`).join(" "));
+  $("latency").querySelector("polyline").setAttribute("points", times.map((ms, i) => `${place(i)},${42 - (ms / top) * 38}`).join(" "));
 }
 
 for (const button of document.querySelectorAll("[data-source]")) {
   button.addEventListener("click", () => {
     state.source = button.dataset.source;
     for (const other of document.querySelectorAll("[data-source]")) other.setAttribute("aria-pressed", String(other === button));
-    clearFigures(); // those of the other source
+    clearFigures(); // the figures of the other source
     showFigures();
   });
 }
@@ -530,7 +530,7 @@ $("fresh").addEventListener("click", () => {
   $("query").focus();
 });
 
-// ---- addresses: the query is in the address, so that going back and sharing work
+// ---- addresses: the address contains the query, so that going back and sharing work
 
 function followAddress() {
   const parameters = new URLSearchParams(location.search);
@@ -541,7 +541,7 @@ function followAddress() {
     return;
   }
   const mode = parameters.get("mode") === "off" ? "off" : "auto";
-  const answer = known(addressOf(query, mode));
+  const answer = keptAnswer(addressOf(query, mode));
   $("query").value = query;
   if (answer) show(answer);
   else search(query, mode);

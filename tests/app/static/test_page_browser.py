@@ -38,7 +38,7 @@ def test_a_search_says_what_was_searched_and_why(open_page):
     shot(page, "results")
     search(page, "separator")
     says(page, "#showing", "Results as typed")
-    assert "nothing to be gained" in page.text_content("#reason")
+    assert "expects no gain" in page.text_content("#reason")
 
 
 def test_a_click_opens_the_document_and_is_logged(open_page, site):
@@ -235,7 +235,7 @@ def test_a_correction_is_named_first(open_page):
     search(page, "delete foldr")
     says(page, "#showing", "Search instead for delete foldr")
     page.click("#why summary")
-    assert page.text_content("#corrected") == "Words that no document holds were corrected: foldr → folder"
+    assert page.text_content("#corrected") == "Words that no document contains were corrected: foldr → folder"
     assert page.is_hidden("#reason")
     shot(page, "why-corrected")
 

@@ -35,6 +35,8 @@ VERSION = 1
 """Version of the file format, kept in the file's `user_version`."""
 
 BUSY_TIMEOUT_S = 10.0
+"""Seconds that SQLite waits for the lock of another connection."""
+
 CHECKPOINT_COMMITS = 300
 """Commits between two checkpoints. A commit puts two or three pages of 4 KiB into the WAL."""
 
@@ -100,7 +102,7 @@ class SpoolFile:
     oldest: float | None
     """Time of the first event; None without events."""
     last_id: int
-    """Id of the newest event. No id is used twice while the file is open, so that a reader can go on after an id."""
+    """Id of the newest event. No id is used twice while the file is open: a reader continues after an id."""
 
     def __init__(self, path: Path) -> None:
         """Open the file; make it if it is missing. Raises DamagedSpoolError if it is not intact."""
@@ -198,13 +200,14 @@ class SpoolFile:
     def _insert(self, batch: Sequence[_Pending]) -> None:
         entries = [
             Entry(event_id, event.time, zlib.crc32(event.body), event.body)
-            for event_id, event in enumerate(batch, start=self.last_id + 1)
+            for event_id, event in enumerate(batch, start=self._next_id)
         ]
+        self._next_id += len(batch)  # also if the transaction fails: an error may come after the commit
         with self._appender:
             self._appender.execute("BEGIN IMMEDIATE")
             self._appender.executemany(_INSERT, entries)
         self.commits += 1
-        self.last_id += len(batch)
+        self.last_id = entries[-1].event_id
         self.waiting += len(batch)
         self.n_bytes += sum(len(event.body) for event in batch)
         if self.oldest is None:
@@ -213,6 +216,7 @@ class SpoolFile:
     def _count(self) -> None:
         query = "SELECT count(*), coalesce(sum(length(body)), 0), coalesce(max(event_id), 0) FROM events"
         self.waiting, self.n_bytes, self.last_id = self._reader.execute(query).fetchone()
+        self._next_id = self.last_id + 1
         self.oldest = self._first_time()
 
     def _first_time(self) -> float | None:

@@ -216,6 +216,14 @@ def test_a_fault_that_nobody_foresaw_is_tried_again(spool, away, deliver, monkey
     assert len(tried) == 3
 
 
+def test_a_fault_of_the_adoption_stops_no_delivery(spool, away, deliver, monkeypatch, caplog):
+    monkeypatch.setattr(Spool, "adopt", lambda spool: (_ for _ in ()).throw(UnheardError))
+    spool.append(turn(0))
+    assert deliver().drain(60)
+    assert away.get().stats().total.turns == 1
+    assert "Delivery failed" in caplog.text
+
+
 def test_what_an_ended_process_left_is_delivered_too(tmp_path, away, deliver, monkeypatch):
     monkeypatch.setattr("untilclick.app.event_log.delivery.ADOPT_S", 0.0)
     other = Spool(tmp_path / "spool", 1_000_000)  # holds the second file, after the fixture's first

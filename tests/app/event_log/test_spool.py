@@ -87,6 +87,7 @@ def test_a_disk_that_is_full_refuses_all_that_wait_and_goes_on_later(path):
         file.append(b"after", 0.0)
         assert bodies(file) == [b"before", b"after"]
         assert file.waiting == 2
+        assert file.last_id == file.read(0, 10)[-1].event_id
 
 
 _KILLED = """
@@ -203,7 +204,7 @@ def test_a_damaged_file_is_read_to_its_end_however_far_apart_its_ids(path, which
     """One click that waited for a day, and the ten million events after it."""
     with closing(SpoolFile(path)) as file:
         file.append(b"x" * 3000, 0.0)
-        file.last_id = 10_000_000
+        file._next_id = 10_000_001
         for _ in range(100):
             file.append(b"x" * 3000, 0.0)
         ids = [entry.event_id for entry in file.read(0, 1000)]

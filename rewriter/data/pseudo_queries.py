@@ -119,9 +119,7 @@ def term_weights(index: TermIndex, vocabulary: TermVocabulary) -> csr_array:
 def best_terms(
     ids: NDArray[np.int64], weights: NDArray[np.float32], excluded: NDArray[np.int64], n: int
 ) -> SoftTarget:
-    """The n heaviest of the tokens `ids` (K,) by `weights` (K,), without those `excluded`; weights are scaled to sum
-    1.
-    """
+    """The n heaviest of the tokens `ids` (K,) by `weights` (K,), without those `excluded`, with weights of sum 1."""
     allowed = ~np.isin(ids, excluded)
     ids, weights = ids[allowed], weights[allowed]
     best = heaviest(weights, n)

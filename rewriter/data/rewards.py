@@ -88,9 +88,7 @@ class ClickReward(ExpectedClickReward):
 
 
 def rank_worth(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(...) worth of 1-based ranks (...): 2 at rank 1, falling linearly to 1 at rank 10 and to 0 at rank 100; 0
-    beyond.
-    """
+    """(...) worth of 1-based ranks (...): linear from 2 at rank 1 to 1 at rank 10 and to 0 at rank 100; 0 beyond."""
     near = 2.0 - (ranks - 1) / 9.0
     far = 1.0 - (ranks - 10) / 90.0
     return np.where(ranks <= 10, near, np.where(ranks <= 100, far, 0.0))

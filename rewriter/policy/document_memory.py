@@ -41,21 +41,21 @@ class MemorySettings:
 
 
 class DocumentTerms(NamedTuple):
-    """The terms of D remembered documents, see the buffers of `DocumentMemory`."""
+    """The terms of D remembered documents."""
 
     documents: Tensor
-    """(D,)"""
+    """(D,) int64, rising: the row of each document in the corpus."""
     ids: Tensor
-    """(D, K)"""
+    """(D, K) int64, terms of each document, heaviest first; padded with PAD_ID."""
     weights: Tensor
-    """(D, K)"""
+    """(D, K) float32, weights of these terms."""
 
 
 class RememberedDocuments(NamedTuple):
     """Documents of the corpus as the memory knows them."""
 
     positions: Tensor
-    """(...) int64, positions in the memory; any for a document that is not remembered."""
+    """(...) int64, positions in the memory; arbitrary for a document that is not remembered."""
     weights: Tensor
     """(...) weights of the documents, 0 for those that are not remembered."""
 
@@ -80,8 +80,7 @@ class DocumentMemory(nn.Module):
         self.register_buffer("weights", weights)
         self.keys = nn.Parameter(keys)
         # Logarithm and logit have no bounds that an optimiser step could leave. Their shape is (1,), because
-        # DeepSpeed
-        # cannot pass on parameters without a dimension.
+        # DeepSpeed cannot pass on parameters without a dimension.
         self.log_sharpness = nn.Parameter(torch.tensor([math.log(settings.sharpness)]))
         self.share_logit = nn.Parameter(torch.tensor([math.log(settings.share / (1.0 - settings.share))]))
 

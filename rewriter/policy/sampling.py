@@ -120,9 +120,7 @@ class _Choices(NamedTuple):
 
 
 def _choice_log_probs(policy: T5Policy, states: Tensor, choices: _Choices, used: Tensor) -> Tensor:
-    """(N, T, C) log-probabilities of the choices at states (N, T, d); choices where `used` (N, T, C) is True are
-    banned.
-    """
+    """(N, T, C) log-probabilities of the choices at states (N, T, d), without those that are `used` (N, T, C)."""
     vectors = policy.t5.lm_head.weight[choices.ids]  # (N, C, d): logits of C tokens instead of V
     logits = torch.einsum("ntd,ncd->ntc", policy.scaled(states), vectors)
     generated = torch.log_softmax(logits.masked_fill(used, MASKED_LOGIT), dim=-1)  # (N, T, C)

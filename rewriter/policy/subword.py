@@ -101,8 +101,7 @@ def save_subword(policy: T5Policy, vocabulary: SubwordVocabulary, folder: Path) 
 
 def load_subword_stage(folder: Path) -> tuple[T5Policy, SubwordLanguage]:
     """Read a folder that `save_subword_stage` wrote, in evaluation mode. Raises ModelError if it is not such a
-    folder.
-    """
+    folder."""
     policy, subwords = load_subword(folder)
     return policy, subwords.language(TermVocabulary.load(folder), SubwordConfig.load(folder))
 

@@ -1,5 +1,4 @@
-"""The loss of a subword T5 in base and warm start: cross-entropy of a text of the target's best words, heaviest
-first.
+"""The loss of a subword T5 in base and warm start: cross-entropy of the target's best words as a text.
 
 The corpus policy learns a target as the distribution of its first step; a subword T5 learns it as a text. The text
 does not contain the words of the query, because retrieval keeps them anyway.

@@ -69,8 +69,7 @@ class BlendSettings:
     min_confidence: float = 0.0
     """Threshold of the gate: with less probability mass of the expansion terms the query stays as typed, 0..1."""
     full_gap: float = 0.0
-    """Score gap from which on feedback and rewrite get their whole weight; 0 gives it to every query. See
-    `shares`."""
+    """Score gap from which on feedback and rewrite get their whole weight, see `shares`; 0: they always get it."""
     least_share: float = 0.3
     """Share of their weight that feedback and rewrite keep at a gap of 0."""
 
@@ -93,8 +92,8 @@ class BlendSettings:
 
 
 COLD_START = BlendSettings(original=0.65, feedback=0.1, rewrite=0.25, sharpness=0.6, full_gap=0.5)
-"""Settings for a base that has not learned from sessions: of about a thousand settings that harm less than 5 % of the
-queries of each of eleven corpora, those with the best mean (docs/experiments.md)."""
+"""Settings for a base that has not learned from sessions. About a thousand were tried on eleven corpora; of those
+that harm less than 5 % of the queries of each corpus, these have the best mean."""
 
 
 def score_gap(scores: Sequence[float]) -> float:
@@ -165,7 +164,7 @@ def context_share(n_typed: int, n_context: int, limit: float) -> float:
     query: each context word weighs as much as a term of the query, all together at most `limit`.
 
     Guan, Zhang & Yang, "Utilizing Query Change for Session Search", SIGIR 2013, weigh each word by the session's
-    later queries; that brought no gain here (docs/experiments.md)."""
+    later queries; that brought no gain here."""
     return min(limit, n_context / (n_context + max(n_typed, 1)))
 
 

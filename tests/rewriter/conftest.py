@@ -28,18 +28,18 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def bench() -> OpenedCollection:
+def opened() -> OpenedCollection:
     return toy_opened()
 
 
 @pytest.fixture(scope="session")
-def engine(bench) -> TantivyEngine:
-    return TantivyEngine.open(bench.collection.corpus)
+def engine(opened) -> TantivyEngine:
+    return TantivyEngine.open(opened.collection.corpus)
 
 
 @pytest.fixture(scope="session")
-def vocabulary(bench) -> TermVocabulary:
-    return toy_policy(bench)[1]
+def vocabulary(opened) -> TermVocabulary:
+    return toy_policy(opened)[1]
 
 
 @pytest.fixture(scope="session")
@@ -48,16 +48,16 @@ def language(vocabulary) -> TermLanguage:
 
 
 @pytest.fixture(scope="session")
-def scorer(bench, vocabulary) -> CorpusScorer:
-    return CorpusScorer.of(bench, vocabulary)
+def scorer(opened, vocabulary) -> CorpusScorer:
+    return CorpusScorer.of(opened, vocabulary)
 
 
 @pytest.fixture
-def start(bench, tmp_path, monkeypatch) -> Callable:
+def start(opened, tmp_path, monkeypatch) -> Callable:
     """A function that makes trainers in trlX, on a machine without launcher."""
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    return starter(bench, tmp_path)
+    return starter(opened, tmp_path)
 
 
 @pytest.fixture(scope="session")

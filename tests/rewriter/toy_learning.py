@@ -126,11 +126,11 @@ TOY_PPO = changed(
 
 
 def toy_policy(
-    bench: OpenedCollection, decoding: str = "parallel", *, memory: bool = True
+    opened: OpenedCollection, decoding: str = "parallel", *, memory: bool = True
 ) -> tuple[T5Policy, TermVocabulary]:
     """An untrained policy of the toy corpus, in evaluation mode."""
     documents = TOY_POLICY.memory_documents if memory else 0
-    policy, vocabulary = new_policy(bench.index, replace(TOY_POLICY, decoding=decoding, memory_documents=documents))
+    policy, vocabulary = new_policy(opened.index, replace(TOY_POLICY, decoding=decoding, memory_documents=documents))
     return policy.eval(), vocabulary
 
 

@@ -52,6 +52,6 @@ def pretrained(folder: Path) -> Path:
     return folder
 
 
-def toy_language(bench: OpenedCollection, folder: Path, **changes) -> tuple[T5Policy, SubwordLanguage]:
+def toy_language(opened: OpenedCollection, folder: Path, **changes) -> tuple[T5Policy, SubwordLanguage]:
     """That T5 and its language over the toy corpus."""
-    return new_subword(SubwordStart(pretrained(folder), replace(SETTINGS, **changes)), bench.index)
+    return new_subword(SubwordStart(pretrained(folder), replace(SETTINGS, **changes)), opened.index)

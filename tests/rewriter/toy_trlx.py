@@ -79,7 +79,7 @@ class NoReward(PlantedTexts):
         return [0.25] * len(outputs)
 
 
-def starter(bench, folder: Path) -> Callable:
+def starter(opened, folder: Path) -> Callable:
     """A function that makes a trainer on eleven prompts of one term, from a saved model; keyword arguments change
     its settings, `options` those of trlX, by section."""
     from untilclick.rewriter.trlx.config import trlx_config
@@ -88,7 +88,7 @@ def starter(bench, folder: Path) -> Callable:
     from untilclick.rewriter.trlx.trainer import RewriterPPOTrainer
 
     def made(decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, options=None, **changes):
-        policy, vocabulary = toy_policy(bench, decoding)
+        policy, vocabulary = toy_policy(opened, decoding)
         if prepare is not None:
             prepare(policy)
         prompts = [prompt_of(vocabulary, term) for term in vocabulary.terms if term in QUERIES]
@@ -136,11 +136,11 @@ def make_world(folder: Path) -> None:
     """Documents, a log and a trained warm start in a folder."""
     lines = [json.dumps({"_id": d.doc_id, "title": d.title, "text": d.text}) for d in toy_documents()]
     (folder / "documents.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    bench = OpenedCollection.load(str(folder / "documents.jsonl"), "tantivy")
+    opened = OpenedCollection.load(str(folder / "documents.jsonl"), "tantivy")
     with SessionLog.open(str(folder / "log.db")) as log:
         log.append(toy_sessions(toy_topics(), name_topics=False))
-        run_base(bench, folder / "run", TOY_POLICY, TOY_BASE)
-        run_warm_start(bench, folder / "run", log.sessions(), TOY_WARM_START)
+        run_base(opened, folder / "run", TOY_POLICY, TOY_BASE)
+        run_warm_start(opened, folder / "run", log.sessions(), TOY_WARM_START)
 
 
 def new_run(world: Path, run: Path) -> Path:

@@ -17,11 +17,11 @@ from tests.rewriter.toy_learning import toy_opened, toy_policy
 
 
 def written(run, *stages: str) -> None:
-    bench = toy_opened()
+    opened = toy_opened()
     for stage in stages:
         outcome = StageOutcome(PPOConfig(), BlendChoice(BlendSettings(), 0.0, 0.0), {})
-        policy, vocabulary = toy_policy(bench)
-        write_stage(bench, run / stage, TermModel(policy, TermLanguage(vocabulary)), outcome)
+        policy, vocabulary = toy_policy(opened)
+        write_stage(opened, run / stage, TermModel(policy, TermLanguage(vocabulary)), outcome)
 
 
 def test_the_curves_of_ppo_are_found_from_the_run_and_from_the_stage_alone(tmp_path):

@@ -23,8 +23,8 @@ WEIGHTED = [
 @pytest.fixture(scope="module", params=ENGINE_NAMES)
 def pair(request):
     """An engine and the scorer with its settings."""
-    bench = toy_opened(request.param)
-    return open_engine(request.param, bench.collection.corpus), CorpusScorer.of(bench, toy_policy(bench)[1])
+    opened = toy_opened(request.param)
+    return open_engine(request.param, opened.collection.corpus), CorpusScorer.of(opened, toy_policy(opened)[1])
 
 
 def scores_of(engine, query: WeightedQuery, scorer) -> np.ndarray:

@@ -52,11 +52,11 @@ def test_gain_is_rewritten_minus_original(environment, scorer):
     assert rewards.gain[0] > rewards.gain[1]
 
 
-def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environment, scorer, bench):
+def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environment, scorer, opened):
     """nDCG by hand from the engine's ranking of original x .6 / 2 and two terms x .4 / 2."""
     ids, mask = sequences(scorer, ("sourdough", "trumpet"))
     rewards = environment.rewards(np.array([0]), ids, mask, rng())
-    engine = TantivyEngine.open(bench.collection.corpus)
+    engine = TantivyEngine.open(opened.collection.corpus)
     clauses = (("dough flour", 0.6 / 2), ("sourdough", 0.2), ("trumpet", 0.2))
     hits = engine.search([WeightedQuery(clauses)], 10)[0]
     discounts = 1 / np.log2(np.arange(2, 12))
@@ -64,13 +64,13 @@ def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environ
     assert rewards.rewritten[0] == pytest.approx(gain / discounts[:3].sum())
 
 
-def test_words_of_earlier_queries_are_part_of_the_original(scorer, bench):
+def test_words_of_earlier_queries_are_part_of_the_original(scorer, opened):
     query = TrainingQuery(("oven",), {"kitchen-0": 1}, context=("sourdough",))
     ids, mask = sequences(scorer, ("trumpet",))
     rewards = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(WEIGHT, context=0.3)).rewards(
         np.array([0]), ids, mask, rng()
     )
-    engine = TantivyEngine.open(bench.collection.corpus)
+    engine = TantivyEngine.open(opened.collection.corpus)
     typed = (("oven", 0.7 * 0.6), ("sourdough", 0.3 * 0.6))
     for clauses, worth in ((typed, rewards.original), ((*typed, ("trumpet", 0.4)), rewards.rewritten)):
         hits = engine.search([WeightedQuery(clauses)], 60)[0]

@@ -21,8 +21,8 @@ from untilclick.search.text.analysis import terms
 
 
 @pytest.fixture(scope="module")
-def maker(scorer, bench, vocabulary):
-    return TargetMaker(scorer, term_weights(bench.index, vocabulary), TargetSettings(20, 8, 0.02))
+def maker(scorer, opened, vocabulary):
+    return TargetMaker(scorer, term_weights(opened.index, vocabulary), TargetSettings(20, 8, 0.02))
 
 
 def target_of(maker, vocabulary, query, clicks, excluded=()):
@@ -52,10 +52,10 @@ def test_excluded_tokens_are_never_targets(maker, vocabulary):
     assert not {"dough", "sourdough"} & set(target)
 
 
-def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker, vocabulary, scorer, bench):
+def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker, vocabulary, scorer, opened):
     assert target_of(maker, vocabulary, "moon", {"gone": 3}) is None
     best = scorer.rank(scorer.originals([["sourdough"]]), 1)[0, 0]
-    first = bench.index.doc_ids[best]
+    first = opened.index.doc_ids[best]
     assert target_of(maker, vocabulary, "sourdough", {first: 1}) is None  # already first
     everything = range(len(vocabulary))
     assert target_of(maker, vocabulary, "dough", {"kitchen-0": 1}, everything) is None

@@ -176,10 +176,10 @@ def test_without_first_queries_the_later_ones_stand_in():
     assert mostly_first(LATER, 0.5, 2) == LATER[:2]
 
 
-def test_retrieval_sees_the_query_and_what_its_correction_brings_in(bench):
-    assert retrieval_terms("the ovens of doughs", bench.spelling) == ("oven", "dough")
-    assert retrieval_terms("sourdugh oven", bench.spelling) == ("sourdugh", "oven", "sourdough")
-    assert retrieval_terms("", bench.spelling) == ()
+def test_retrieval_sees_the_query_and_what_its_correction_brings_in(opened):
+    assert retrieval_terms("the ovens of doughs", opened.spelling) == ("oven", "dough")
+    assert retrieval_terms("sourdugh oven", opened.spelling) == ("sourdugh", "oven", "sourdough")
+    assert retrieval_terms("", opened.spelling) == ()
     logged = JudgedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
-    query = training_query(logged, bench.spelling)
+    query = training_query(logged, opened.spelling)
     assert (query.terms, query.relevance) == (("oven",), {"kitchen-0": 1})

@@ -13,9 +13,9 @@ from untilclick.search.text.analysis import terms
 from untilclick.search.text.term_index import TermIndex
 
 
-def source_of(bench, vocabulary, title_share=0.5, max_words=4) -> PseudoQuerySource:
+def source_of(opened, vocabulary, title_share=0.5, max_words=4) -> PseudoQuerySource:
     settings = PseudoQuerySettings(title_share, max_words, target_terms=6)
-    return PseudoQuerySource(bench.collection.corpus, bench.index, vocabulary, settings)
+    return PseudoQuerySource(opened.collection.corpus, opened.index, vocabulary, settings)
 
 
 def test_weights_by_hand():
@@ -34,9 +34,9 @@ def test_weights_by_hand():
     assert (weights[:, : len(SPECIAL_TOKENS)] == 0).all()
 
 
-def test_queries_are_terms_of_a_document_and_never_their_own_target(bench, vocabulary):
-    contents = [set(vocabulary.encode(terms(document.content))) for document in bench.collection.corpus.documents]
-    for query, target, _ in source_of(bench, vocabulary).draw(200, np.random.default_rng(0)):
+def test_queries_are_terms_of_a_document_and_never_their_own_target(opened, vocabulary):
+    contents = [set(vocabulary.encode(terms(document.content))) for document in opened.collection.corpus.documents]
+    for query, target, _ in source_of(opened, vocabulary).draw(200, np.random.default_rng(0)):
         assert 1 <= query.size <= 4
         assert any(set(query.tolist()) | set(target.ids.tolist()) <= content for content in contents)
         assert not set(query.tolist()) & set(target.ids.tolist())
@@ -46,19 +46,19 @@ def test_queries_are_terms_of_a_document_and_never_their_own_target(bench, vocab
         assert (target.ids >= len(SPECIAL_TOKENS)).all()
 
 
-def test_the_title_share_decides_where_queries_come_from(bench, vocabulary):
-    titles = [set(vocabulary.encode(terms(document.title))) for document in bench.collection.corpus.documents]
-    drawn = source_of(bench, vocabulary, title_share=1.0).draw(100, np.random.default_rng(0))
+def test_the_title_share_decides_where_queries_come_from(opened, vocabulary):
+    titles = [set(vocabulary.encode(terms(document.title))) for document in opened.collection.corpus.documents]
+    drawn = source_of(opened, vocabulary, title_share=1.0).draw(100, np.random.default_rng(0))
     assert all(any(set(query.tolist()) <= title for title in titles) for query, _, _ in drawn)
 
 
-def test_queries_are_no_longer_than_asked(bench, vocabulary):
-    drawn = source_of(bench, vocabulary, max_words=1).draw(50, np.random.default_rng(0))
+def test_queries_are_no_longer_than_asked(opened, vocabulary):
+    drawn = source_of(opened, vocabulary, max_words=1).draw(50, np.random.default_rng(0))
     assert {query.size for query, _, _ in drawn} == {1}
 
 
-def test_same_seed_same_queries(bench, vocabulary):
-    first, second = (source_of(bench, vocabulary).draw(20, np.random.default_rng(3)) for _ in range(2))
+def test_same_seed_same_queries(opened, vocabulary):
+    first, second = (source_of(opened, vocabulary).draw(20, np.random.default_rng(3)) for _ in range(2))
     assert all((a.query_ids == b.query_ids).all() for a, b in zip(first, second, strict=True))
 
 
@@ -80,8 +80,8 @@ def test_best_terms_leaves_out_the_excluded_and_scales_to_1():
     assert best_terms(ids, weights, ids, 2).ids.size == 0
 
 
-def test_shares_of_the_targets_sum_to_1_and_count_targets_only(bench, vocabulary):
-    source = source_of(bench, vocabulary)
+def test_shares_of_the_targets_sum_to_1_and_count_targets_only(opened, vocabulary):
+    source = source_of(opened, vocabulary)
     shares = source.target_shares()
     assert shares.shape == (len(vocabulary),)
     assert shares.sum() == pytest.approx(1.0)

@@ -136,9 +136,9 @@ def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen
             return super().__call__(topics)
 
     topics = {"dev": (dataclasses.replace(TOPICS[2], history=("pool",)),)}
-    bench = opened_toy(ENGINE, topics=topics)
+    opened = opened_toy(ENGINE, topics=topics)
     settings = dataclasses.replace(config, sessions=0, oracle=False, context=context)
-    main(settings, lambda _: {"ppo": Watching()}, bench)
+    main(settings, lambda _: {"ppo": Watching()}, opened)
     assert Watching.history == seen
     assert ("session_concatenation" in read_results(config.out).figures) == context
 
@@ -153,8 +153,8 @@ def test_a_system_with_an_engine_of_its_own_is_searched_there(config):
 
 
 def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
-    bench = opened_toy(ENGINE)
-    path = main(dataclasses.replace(config, sessions=30), lambda _: {"ppo": AddsOneWord()}, bench)
+    opened = opened_toy(ENGINE)
+    path = main(dataclasses.replace(config, sessions=30), lambda _: {"ppo": AddsOneWord()}, opened)
     assert path == config.out / "results.json"
     results = read_results(config.out)
     baselines = ["bm25", "rm3", "spelling", "rocchio", "association", "bm25_tuned"]
@@ -176,20 +176,20 @@ def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
 
 
 def test_sessions_and_oracle_can_be_left_out(config):
-    bench = opened_toy(ENGINE)
-    main(dataclasses.replace(config, sessions=0, oracle=False), lambda _: {}, bench)
+    opened = opened_toy(ENGINE)
+    main(dataclasses.replace(config, sessions=0, oracle=False), lambda _: {}, opened)
     results = read_results(config.out)
     assert results.sessions is None
     assert "oracle" not in results.figures
 
 
 def test_the_further_baselines_can_be_left_out(config):
-    bench = opened_toy(ENGINE)
-    main(dataclasses.replace(config, sessions=0, oracle=False, more_baselines=False), lambda _: {}, bench)
+    opened = opened_toy(ENGINE)
+    main(dataclasses.replace(config, sessions=0, oracle=False, more_baselines=False), lambda _: {}, opened)
     assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling"]
 
 
 def test_nothing_is_learned_from_the_topics_that_are_reported(config):
-    bench = opened_toy(ENGINE)
-    main(dataclasses.replace(config, split="train", sessions=0, oracle=False), lambda _: {}, bench)
+    opened = opened_toy(ENGINE)
+    main(dataclasses.replace(config, split="train", sessions=0, oracle=False), lambda _: {}, opened)
     assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling", "rocchio"]

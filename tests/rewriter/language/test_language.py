@@ -14,8 +14,8 @@ from tests.rewriter.toy_subword_stages import SETTINGS, toy_language
 
 
 @pytest.fixture(scope="module")
-def subwords(bench, tmp_path_factory):
-    return toy_language(bench, tmp_path_factory.mktemp("t5"))[1]
+def subwords(opened, tmp_path_factory):
+    return toy_language(opened, tmp_path_factory.mktemp("t5"))[1]
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_a_prompt_of_subwords_ends_and_knows_the_querys_terms(subwords):
     assert subwords.prompt(RewriteRequest("the of")).empty
 
 
-def test_a_policy_over_terms_reads_terms(bench, vocabulary):
+def test_a_policy_over_terms_reads_terms(opened, vocabulary):
     request = RewriteRequest("oven doughh", ("moon",))
-    assert TermLanguage(vocabulary).prompt(request, bench.spelling) == render(request, vocabulary, bench.spelling)
+    assert TermLanguage(vocabulary).prompt(request, opened.spelling) == render(request, vocabulary, opened.spelling)
 
 
 def test_texts_become_terms_by_hand(subwords):

@@ -29,16 +29,16 @@ def dense_vectors(index: TermIndex, vocabulary: TermVocabulary, dimension: int) 
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True) * np.sqrt(dimension)
 
 
-def test_cosines_are_those_of_a_dense_svd(bench, vocabulary):
+def test_cosines_are_those_of_a_dense_svd(opened, vocabulary):
     """In as many dimensions as there are documents, where the random projection leaves nothing out."""
-    vectors = term_vectors(bench.index, vocabulary, 60, rng())[len(SPECIAL_TOKENS) :]
-    wanted = dense_vectors(bench.index, vocabulary, 60)
+    vectors = term_vectors(opened.index, vocabulary, 60, rng())[len(SPECIAL_TOKENS) :]
+    wanted = dense_vectors(opened.index, vocabulary, 60)
     assert np.abs(vectors @ vectors.T - wanted @ wanted.T).max() / 60 < 1e-3
 
 
 @pytest.mark.parametrize("rank", [6, 16, 32])
-def test_fewer_directions_hold_nearly_as_much_of_the_matrix_as_the_best_ones(bench, vocabulary, rank):
-    matrix = _document_term_matrix(bench.index, vocabulary)
+def test_fewer_directions_hold_nearly_as_much_of_the_matrix_as_the_best_ones(opened, vocabulary, rank):
+    matrix = _document_term_matrix(opened.index, vocabulary)
     right, singular = _right_factor(matrix, rank, rng())
     best = np.linalg.svd(matrix.toarray(), compute_uv=False)[:rank]
     assert right.T @ right == pytest.approx(np.eye(rank), abs=1e-4)
@@ -47,14 +47,14 @@ def test_fewer_directions_hold_nearly_as_much_of_the_matrix_as_the_best_ones(ben
 
 
 @pytest.mark.parametrize("dimension", [4, 32, 200])
-def test_every_row_has_norm_sqrt_of_the_dimension(bench, vocabulary, dimension):
-    vectors = term_vectors(bench.index, vocabulary, dimension, rng())
+def test_every_row_has_norm_sqrt_of_the_dimension(opened, vocabulary, dimension):
+    vectors = term_vectors(opened.index, vocabulary, dimension, rng())
     assert vectors.shape == (len(vocabulary), dimension)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.sqrt(dimension), rel=1e-5)
 
 
-def test_words_of_one_theme_are_nearer_to_each_other_than_to_those_of_others(bench, vocabulary):
-    vectors = term_vectors(bench.index, vocabulary, 32, rng())
+def test_words_of_one_theme_are_nearer_to_each_other_than_to_those_of_others(opened, vocabulary):
+    vectors = term_vectors(opened.index, vocabulary, 32, rng())
     cosines = vectors @ vectors.T / 32
     kitchen, sky = ([vocabulary.token_ids[w] for w in THEMES[t].split()[:4] if w in vocabulary.token_ids]
                     for t in ("kitchen", "sky"))  # fmt: skip
@@ -70,6 +70,6 @@ def test_terms_without_a_direction_get_random_rows():
     assert np.abs(vectors[vocabulary.token_ids["alway"]]).min() > 0
 
 
-def test_same_seed_same_bytes(bench, vocabulary):
-    first, second = (term_vectors(bench.index, vocabulary, 16, rng(3)) for _ in range(2))
+def test_same_seed_same_bytes(opened, vocabulary):
+    first, second = (term_vectors(opened.index, vocabulary, 16, rng(3)) for _ in range(2))
     assert first.tobytes() == second.tobytes()

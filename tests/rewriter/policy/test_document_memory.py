@@ -96,8 +96,8 @@ def test_of_a_large_corpus_evenly_spaced_documents_are_remembered():
 
 
 @pytest.mark.parametrize("decoding", ["parallel", "autoregressive"])
-def test_sequences_are_scored_as_they_were_drawn(bench, decoding):
-    policy, vocabulary = toy_policy(bench, decoding)
+def test_sequences_are_scored_as_they_were_drawn(opened, decoding):
+    policy, vocabulary = toy_policy(opened, decoding)
     shaken(policy)
     batch = policy.batch([prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")])
     rollouts = sample(policy, batch, 20, 3, torch.Generator().manual_seed(0))
@@ -105,8 +105,8 @@ def test_sequences_are_scored_as_they_were_drawn(bench, decoding):
     assert torch.allclose(scores.log_probs, rollouts.log_probs, atol=1e-4)
 
 
-def test_a_policy_without_its_memory_answers_otherwise(bench):
-    policy, vocabulary = toy_policy(bench)
+def test_a_policy_without_its_memory_answers_otherwise(opened):
+    policy, vocabulary = toy_policy(opened)
     policy.requires_grad_(False)
     batch = policy.batch([prompt_of(vocabulary, "oven")])
     mixed = policy.first_step_log_probs(batch).exp()
@@ -119,9 +119,9 @@ def test_a_policy_without_its_memory_answers_otherwise(bench):
     assert torch.allclose(mixed, 0.5 * alone + 0.5 * recalled, atol=1e-6)
 
 
-def test_clicks_teach_which_documents_are_meant(bench):
+def test_clicks_teach_which_documents_are_meant(opened):
     """Only the likelihood of the documents is trained: the memory's attention moves to the clicked one."""
-    policy, vocabulary = toy_policy(bench)
+    policy, vocabulary = toy_policy(opened)
     assert policy.memory is not None
     batch = policy.batch([prompt_of(vocabulary, "oven")])
     nothing = SoftTarget(np.array([], dtype=np.int64), np.array([], dtype=np.float32))
@@ -136,8 +136,8 @@ def test_clicks_teach_which_documents_are_meant(bench):
     assert float(after) > 0.8
 
 
-def test_the_supervised_loss_is_the_sum_of_its_parts(bench):
-    policy, vocabulary = toy_policy(bench)
+def test_the_supervised_loss_is_the_sum_of_its_parts(opened):
+    policy, vocabulary = toy_policy(opened)
     shaken(policy)
     memory = policy.memory
     assert memory is not None
@@ -158,8 +158,8 @@ def test_the_supervised_loss_is_the_sum_of_its_parts(bench):
     assert parts[1] == pytest.approx(float(expected.detach()), rel=1e-5)
 
 
-def test_a_saved_policy_comes_back_with_its_memory(bench, tmp_path):
-    policy, vocabulary = toy_policy(bench)
+def test_a_saved_policy_comes_back_with_its_memory(opened, tmp_path):
+    policy, vocabulary = toy_policy(opened)
     assert policy.memory is not None
     with torch.no_grad():
         policy.memory.share_logit.fill_(1.0)
@@ -173,8 +173,8 @@ def test_a_saved_policy_comes_back_with_its_memory(bench, tmp_path):
         assert torch.allclose(again.first_step_log_probs(batch), policy.first_step_log_probs(batch), atol=1e-6)
 
 
-def test_a_policy_may_have_no_memory(bench, tmp_path):
-    policy, vocabulary = toy_policy(bench, memory=False)
+def test_a_policy_may_have_no_memory(opened, tmp_path):
+    policy, vocabulary = toy_policy(opened, memory=False)
     save_policy(policy, vocabulary, tmp_path)
     assert load_policy(tmp_path)[0].memory is None
     batch = policy.batch([prompt_of(vocabulary, "oven")])

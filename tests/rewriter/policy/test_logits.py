@@ -15,8 +15,8 @@ from untilclick.rewriter.serving.blend import BlendSettings
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 
-def test_logits_are_the_log_probabilities_of_the_first_step(bench):
-    policy, vocabulary = toy_policy(bench)
+def test_logits_are_the_log_probabilities_of_the_first_step(opened):
+    policy, vocabulary = toy_policy(opened)
     shaken(policy).train()
     prompts = [prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")]
     log_probs = PolicyLogits(policy)(prompts)
@@ -28,8 +28,8 @@ def test_logits_are_the_log_probabilities_of_the_first_step(bench):
     assert np.allclose(log_probs, wanted.numpy(), atol=1e-5)
 
 
-def test_more_prompts_than_a_batch_come_back_in_order(bench):
-    policy, vocabulary = toy_policy(bench)
+def test_more_prompts_than_a_batch_come_back_in_order(opened):
+    policy, vocabulary = toy_policy(opened)
     prompts = [prompt_of(vocabulary, vocabulary.terms[i % 50]) for i in range(BATCH + 10)]
     logits = PolicyLogits(policy)
     log_probs = logits(prompts)
@@ -37,10 +37,10 @@ def test_more_prompts_than_a_batch_come_back_in_order(bench):
     assert np.allclose(log_probs[-1], logits(prompts[-1:])[0], atol=1e-5)
 
 
-def test_a_policy_rewrites_within_the_theme(bench, engine):
-    policy, vocabulary = toy_policy(bench)
+def test_a_policy_rewrites_within_the_theme(opened, engine):
+    policy, vocabulary = toy_policy(opened)
     model, blend = TermModel(policy, TermLanguage(vocabulary)), BlendSettings(expansion_terms=5)
-    rewriter = model_rewriter(model, bench.spelling, engine, blend)
+    rewriter = model_rewriter(model, opened.spelling, engine, blend)
     (rewrite,) = rewriter.rewrite([RewriteRequest("planet moon star")])
     assert rewriter.version == "unexported"
     assert rewrite.applied

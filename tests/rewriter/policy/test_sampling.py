@@ -33,8 +33,8 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture(params=DECODINGS)
-def policy(request, bench) -> T5Policy:
-    made = shaken(toy_policy(bench, request.param)[0])
+def policy(request, opened) -> T5Policy:
+    made = shaken(toy_policy(opened, request.param)[0])
     return scaled(made, 0.5)
 
 
@@ -159,9 +159,11 @@ def test_plackett_luce_stays_finite_when_all_mass_is_drawn():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_autoregressive_sequences_end_once_never_first_and_hold_nothing_after_the_end(bench, vocabulary, batch, seed):
+def test_autoregressive_sequences_end_once_never_first_and_hold_nothing_after_the_end(
+    opened, vocabulary, batch, seed
+):
     """Elsewhere ended outputs got two end tokens and truncated ones one they never emitted."""
-    policy = favour_the_end(shaken(toy_policy(bench, "autoregressive")[0]), batch)
+    policy = favour_the_end(shaken(toy_policy(opened, "autoregressive")[0]), batch)
     rollouts = sample(policy, batch, SAMPLES, LENGTH, generator(seed))
     lengths = set()
     for ids, mask, log_probs in zip(rollouts.ids.tolist(), rollouts.mask.tolist(), rollouts.log_probs, strict=True):
@@ -176,8 +178,8 @@ def test_autoregressive_sequences_end_once_never_first_and_hold_nothing_after_th
     assert int(rollouts.terms.sum()) == int(rollouts.mask.sum()) - int((rollouts.ids == EOS_ID).sum())
 
 
-def test_autoregressive_distributions_are_complete_at_every_step(bench, batch):
-    policy = favour_the_end(shaken(toy_policy(bench, "autoregressive")[0]), batch)
+def test_autoregressive_distributions_are_complete_at_every_step(opened, batch):
+    policy = favour_the_end(shaken(toy_policy(opened, "autoregressive")[0]), batch)
     scores = score(policy, batch, sample(policy, batch, SAMPLES, LENGTH, generator()))
     mass = scores.distributions.exp().sum(-1)
     assert torch.allclose(mass, torch.ones_like(mass), atol=1e-5)
@@ -194,8 +196,8 @@ def test_drawn_candidates_and_an_early_end_are_banned_at_the_next_step():
     ]
 
 
-def test_choices_are_the_best_terms_and_the_end_token(bench, batch):
-    policy = toy_policy(bench, "autoregressive")[0]
+def test_choices_are_the_best_terms_and_the_end_token(opened, batch):
+    policy = toy_policy(opened, "autoregressive")[0]
     log_probs = policy.first_step_log_probs(batch)
     choices = _candidates(policy, log_probs)
     assert choices.shape == (len(QUERIES), policy.candidates + 1)
@@ -203,8 +205,8 @@ def test_choices_are_the_best_terms_and_the_end_token(bench, batch):
     assert torch.equal(choices[:, :-1], log_probs.topk(policy.candidates).indices)
 
 
-def test_logits_of_candidates_are_those_of_the_whole_vocabulary(bench, batch):
-    policy = shaken(toy_policy(bench, "autoregressive")[0])
+def test_logits_of_candidates_are_those_of_the_whole_vocabulary(opened, batch):
+    policy = shaken(toy_policy(opened, "autoregressive")[0])
     states = policy.first_states(batch)
     choices = torch.tensor([[9, 30, EOS_ID]] * len(QUERIES))
     none = torch.zeros(len(QUERIES), 1, 3, dtype=torch.bool)

@@ -70,8 +70,8 @@ def test_a_t5_with_other_padding_is_refused(tmp_path):
         load_subword(tmp_path)
 
 
-def test_a_folder_opens_as_the_kind_of_model_that_it_holds(bench, tmp_path):
-    for made, name in ((toy_subword(), "subword"), (toy_policy(bench), "terms")):
+def test_a_folder_opens_as_the_kind_of_model_that_it_holds(opened, tmp_path):
+    for made, name in ((toy_subword(), "subword"), (toy_policy(opened), "terms")):
         folder = tmp_path / name
         folder.mkdir()
         save_model(*made, folder)

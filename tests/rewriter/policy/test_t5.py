@@ -23,13 +23,13 @@ WIDE = PolicyConfig(d_model=192, d_kv=32, d_ff=384, encoder_layers=2, identity_s
 
 
 @pytest.fixture(scope="module")
-def wide_policy(bench):
-    return new_policy(bench.index, WIDE)[0].eval()
+def wide_policy(opened):
+    return new_policy(opened.index, WIDE)[0].eval()
 
 
 @pytest.fixture
-def policy(bench):
-    return toy_policy(bench)[0]
+def policy(opened):
+    return toy_policy(opened)[0]
 
 
 def batch_of(vocabulary, *queries):
@@ -55,10 +55,10 @@ def test_the_untrained_policy_ranks_the_querys_own_terms_high(wide_policy, vocab
         assert set(logits.topk(8).indices.tolist()) >= set(vocabulary.encode(list(query)))
 
 
-def test_the_untrained_policy_ranks_the_querys_nearest_terms_first(wide_policy, vocabulary, bench):
+def test_the_untrained_policy_ranks_the_querys_nearest_terms_first(wide_policy, vocabulary, opened):
     """Its best terms beyond the query are mostly those with the highest cosine to the query's vectors."""
     policy = wide_policy
-    vectors = term_vectors(bench.index, vocabulary, WIDE.d_model, np.random.default_rng(WIDE.seed))
+    vectors = term_vectors(opened.index, vocabulary, WIDE.d_model, np.random.default_rng(WIDE.seed))
     for query in QUERIES:
         batch = batch_of(vocabulary, query)
         best = policy.first_step_log_probs(batch)[0].topk(8).indices.tolist()
@@ -112,10 +112,10 @@ def test_values_start_at_0(policy, vocabulary):
     assert policy.values(policy.first_states(batch_of(vocabulary, *QUERIES))).abs().max() == 0
 
 
-def test_same_seed_same_weights_and_the_global_generator_is_left_alone(bench):
+def test_same_seed_same_weights_and_the_global_generator_is_left_alone(opened):
     torch.manual_seed(123)
     expected = torch.rand(1)
     torch.manual_seed(123)
-    first, second = (new_policy(bench.index, TOY_POLICY)[0].state_dict() for _ in range(2))
+    first, second = (new_policy(opened.index, TOY_POLICY)[0].state_dict() for _ in range(2))
     assert torch.rand(1) == expected
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -19,9 +19,9 @@ from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy
 
 
 @pytest.fixture(scope="module")
-def saved(bench, tmp_path_factory):
+def saved(opened, tmp_path_factory):
     """A shaken policy, its vocabulary and the folder it was saved to."""
-    policy, vocabulary = toy_policy(bench, "autoregressive")
+    policy, vocabulary = toy_policy(opened, "autoregressive")
     shaken(policy)
     folder = tmp_path_factory.mktemp("model")
     save_policy(policy, vocabulary, folder)
@@ -135,9 +135,9 @@ def test_loading_shows_no_progress_bar_and_leaves_the_setting_as_it_was(saved, c
     assert capfd.readouterr().err == ""
 
 
-def test_a_model_over_terms_that_claims_to_generate_subwords_is_refused(bench, tmp_path):
+def test_a_model_over_terms_that_claims_to_generate_subwords_is_refused(opened, tmp_path):
     """Its end token and its query's terms are banned otherwise than a subword T5's."""
-    policy, vocabulary = toy_policy(bench)
+    policy, vocabulary = toy_policy(opened)
     policy.decoding = "tokens"
     save_policy(policy, vocabulary, tmp_path)
     with pytest.raises(ModelError, match="decoding: Input should be 'parallel' or 'autoregressive', found 'tokens'"):

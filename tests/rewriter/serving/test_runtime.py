@@ -33,18 +33,18 @@ REQUESTS = [
 
 
 @pytest.fixture(scope="module")
-def model(bench, tmp_path_factory):
+def model(opened, tmp_path_factory):
     """The folder of a short warm start."""
     run = tmp_path_factory.mktemp("run")
-    run_base(bench, run, TOY_POLICY, TOY_BASE)
-    return run_warm_start(bench, run, toy_sessions(toy_topics()[:18]), replace(TOY_WARM_START, epochs=1))
+    run_base(opened, run, TOY_POLICY, TOY_BASE)
+    return run_warm_start(opened, run, toy_sessions(toy_topics()[:18]), replace(TOY_WARM_START, epochs=1))
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
-def bundled(request, model, bench, tmp_path_factory):
+def bundled(request, model, opened, tmp_path_factory):
     """(quantization, folder) of a bundle."""
     folder = tmp_path_factory.mktemp("export") / "bundle"
-    return request.param, export.main(export.ExportConfig(model, folder, request.param), bench)
+    return request.param, export.main(export.ExportConfig(model, folder, request.param), opened)
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def copied(bundled, tmp_path):
     return shutil.copytree(bundled[1], tmp_path / "bundle")
 
 
-def test_logits_of_the_bundle_are_those_of_the_policy(bundled, model, bench):
+def test_logits_of_the_bundle_are_those_of_the_policy(bundled, model, opened):
     quantization, folder = bundled
     policy, vocabulary = load_policy(model)
-    prompts = [render(request, vocabulary, bench.spelling) for request in REQUESTS]
+    prompts = [render(request, vocabulary, opened.spelling) for request in REQUESTS]
     assert len(prompts) < MAX_BATCH or quantization  # one batch or more alike
     theirs = PolicyLogits(policy)(prompts)
     ours = CTranslate2Logits.of_bundle(folder, vocabulary)(prompts)
@@ -66,21 +66,21 @@ def test_logits_of_the_bundle_are_those_of_the_policy(bundled, model, bench):
         assert min(correlation) > 0.98
 
 
-def test_more_prompts_than_a_batch_come_back_in_order(bundled, model, bench):
+def test_more_prompts_than_a_batch_come_back_in_order(bundled, model, opened):
     _, folder = bundled
     _, vocabulary = load_policy(model)
     logits = CTranslate2Logits.of_bundle(folder, vocabulary)
-    prompts = [render(request, vocabulary, bench.spelling) for request in REQUESTS] * 3
+    prompts = [render(request, vocabulary, opened.spelling) for request in REQUESTS] * 3
     assert len(prompts) > 2 * MAX_BATCH
     rows = logits(prompts)
     assert np.allclose(rows[-1], logits(prompts[-1:])[0], atol=1e-2)
     assert np.allclose(rows[: len(REQUESTS)], rows[len(REQUESTS) : 2 * len(REQUESTS)], atol=1e-2)
 
 
-def test_the_bundle_rewrites_as_the_torch_policy_does(bundled, model, bench, engine):
+def test_the_bundle_rewrites_as_the_torch_policy_does(bundled, model, opened, engine):
     quantization, folder = bundled
     settings = read_stage(model).blend
-    trained = model_rewriter(open_rewriter(model), bench.spelling, engine, settings).rewrite(REQUESTS)
+    trained = model_rewriter(open_rewriter(model), opened.spelling, engine, settings).rewrite(REQUESTS)
     served = open_bundle(folder, engine).rewrite(REQUESTS)
     for ours, theirs in zip(served, trained, strict=True):
         if quantization == "float32":
@@ -118,9 +118,9 @@ def test_the_version_changes_with_the_weights_and_with_the_blend(bundled):
     assert manifest.version == bundle_version(dict(sorted(manifest.checksums.items())[::-1]), manifest.blend)
 
 
-def test_exporting_twice_gives_the_same_version(bundled, model, bench, tmp_path):
+def test_exporting_twice_gives_the_same_version(bundled, model, opened, tmp_path):
     quantization, folder = bundled
-    again = export.main(export.ExportConfig(model, tmp_path / "again", quantization), bench)
+    again = export.main(export.ExportConfig(model, tmp_path / "again", quantization), opened)
     assert read_manifest(again).version == read_manifest(folder).version
 
 
@@ -174,17 +174,17 @@ def test_a_broken_manifest_is_refused(copied, engine, content):
         open_bundle(copied, engine)
 
 
-def test_an_older_bundle_gives_way_as_a_whole(model, bench, tmp_path):
+def test_an_older_bundle_gives_way_as_a_whole(model, opened, tmp_path):
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "left_over").touch()
-    export.main(export.ExportConfig(model, folder, "int8"), bench)
+    export.main(export.ExportConfig(model, folder, "int8"), opened)
     assert not (folder / "left_over").exists()
 
 
-def test_what_was_never_trained_cannot_be_exported(tmp_path, bench):
+def test_what_was_never_trained_cannot_be_exported(tmp_path, opened):
     with pytest.raises(ModelError, match="no trained model"):
-        export.main(export.ExportConfig(tmp_path, tmp_path / "bundle"), bench)
+        export.main(export.ExportConfig(tmp_path, tmp_path / "bundle"), opened)
     assert not (tmp_path / "bundle").exists()
 
 

@@ -41,9 +41,9 @@ def logits(vocabulary):
 
 
 @pytest.fixture
-def make(bench, engine, vocabulary, logits):
+def make(opened, engine, vocabulary, logits):
     def made(settings: BlendSettings = SETTINGS) -> TermRewriter:
-        return TermRewriter("v1", logits, TermLanguage(vocabulary), bench.spelling, engine, settings)
+        return TermRewriter("v1", logits, TermLanguage(vocabulary), opened.spelling, engine, settings)
 
     return made
 

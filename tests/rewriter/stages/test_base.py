@@ -18,16 +18,16 @@ from untilclick.search.text.term_index import TermIndex
 from tests.rewriter.toy_learning import THEMES, TOY_BASE, TOY_POLICY, prompt_of, toy_policy
 
 
-def train(bench, config=TOY_BASE, progress=None):
-    policy, vocabulary = toy_policy(bench)
-    corpus, index = bench.collection.corpus, bench.index
+def train(opened, config=TOY_BASE, progress=None):
+    policy, vocabulary = toy_policy(opened)
+    corpus, index = opened.collection.corpus, opened.index
     return policy, train_base(policy, corpus, index, vocabulary, config, progress)
 
 
-def test_training_lowers_the_loss_and_calls_progress(bench):
+def test_training_lowers_the_loss_and_calls_progress(opened):
     seen = []
     config = replace(TOY_BASE, steps=75, prior_weight=0.0, document_weight=0.0)
-    policy, loss = train(bench, config, progress=lambda done, total, value: seen.append((done, total, value)))
+    policy, loss = train(opened, config, progress=lambda done, total, value: seen.append((done, total, value)))
     assert [done for done, _, _ in seen] == list(range(1, 76))
     assert {total for _, total, _ in seen} == {75}
     assert loss < seen[0][2] - 0.5
@@ -35,8 +35,8 @@ def test_training_lowers_the_loss_and_calls_progress(bench):
 
 
 @pytest.mark.slow
-def test_a_trained_base_answers_with_words_of_the_theme(bench, vocabulary):
-    policy, _ = train(bench, replace(TOY_BASE, steps=120))
+def test_a_trained_base_answers_with_words_of_the_theme(opened, vocabulary):
+    policy, _ = train(opened, replace(TOY_BASE, steps=120))
     words = [theme.split() for theme in THEMES.values()]
     best = policy.first_step_log_probs(
         collate([prompt_of(vocabulary, vocabulary_term(vocabulary, theme[0])) for theme in words], len(vocabulary))
@@ -56,9 +56,9 @@ def vocabulary_term(vocabulary, word: str) -> str:
     return term
 
 
-def test_same_seed_same_weights(bench):
+def test_same_seed_same_weights(opened):
     config = replace(TOY_BASE, steps=5)
-    first, second = (train(bench, config)[0].state_dict() for _ in range(2))
+    first, second = (train(opened, config)[0].state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -71,11 +71,11 @@ def test_a_corpus_without_usable_documents_leaves_the_policy_as_it_started():
     assert all(torch.equal(before[name], tensor) for name, tensor in policy.state_dict().items())
 
 
-def test_terms_of_few_documents_are_left_out_where_that_is_asked_for(bench):
-    _, every = new_policy(bench.index, TOY_POLICY)
-    assert every.terms == bench.index.terms
+def test_terms_of_few_documents_are_left_out_where_that_is_asked_for(opened):
+    _, every = new_policy(opened.index, TOY_POLICY)
+    assert every.terms == opened.index.terms
     least = min(every.document_frequencies) + 1
-    _, fewer = new_policy(bench.index, replace(TOY_POLICY, min_document_frequency=least))
+    _, fewer = new_policy(opened.index, replace(TOY_POLICY, min_document_frequency=least))
     assert min(fewer.document_frequencies) >= least
 
 

@@ -28,22 +28,22 @@ REQUESTS = [RewriteRequest(query) for query in ("oven dough", "moon", "train tra
 
 
 @pytest.fixture(scope="module")
-def runs(bench, tmp_path_factory):
+def runs(opened, tmp_path_factory):
     """Two runs after their warm starts, of different seeds."""
     made = []
     for seed in (0, 1):
         run = tmp_path_factory.mktemp(f"run-{seed}")
-        run_base(bench, run, replace(TOY_POLICY, seed=seed), replace(TOY_BASE, seed=seed))
-        run_warm_start(bench, run, SESSIONS, replace(TOY_WARM_START, seed=seed))
+        run_base(opened, run, replace(TOY_POLICY, seed=seed), replace(TOY_BASE, seed=seed))
+        run_warm_start(opened, run, SESSIONS, replace(TOY_WARM_START, seed=seed))
         made.append(run)
     return made
 
 
 @pytest.fixture(scope="module")
-def mean(bench, runs, tmp_path_factory):
+def mean(opened, runs, tmp_path_factory):
     """The folder of their mean."""
     out = tmp_path_factory.mktemp("mean")
-    return run_mean(bench, out, SESSIONS, EnsembleConfig(tuple(map(str, runs))))
+    return run_mean(opened, out, SESSIONS, EnsembleConfig(tuple(map(str, runs))))
 
 
 def test_probabilities_are_averaged_whatever_the_logits_are_scaled_by():
@@ -52,9 +52,9 @@ def test_probabilities_are_averaged_whatever_the_logits_are_scaled_by():
     assert np.exp(found) == pytest.approx(np.array([[0.3, 0.175, 0.525]]), abs=1e-6)
 
 
-def test_the_stage_answers_with_the_mean_of_its_models(mean, runs, bench):
+def test_the_stage_answers_with_the_mean_of_its_models(mean, runs, opened):
     read, language = open_reader(mean)
-    prompts = [language.prompt(request, bench.spelling) for request in REQUESTS]
+    prompts = [language.prompt(request, opened.spelling) for request in REQUESTS]
     members = [np.exp(open_reader(latest_stage(run))[0](prompts)) for run in runs]
     assert np.exp(read(prompts)) == pytest.approx(np.mean(members, axis=0), abs=1e-5)
     assert not np.allclose(members[0], members[1], atol=1e-3)
@@ -69,36 +69,36 @@ def test_its_blend_is_chosen_for_the_mean(mean, runs):
     assert record.figures["validation_ndcg"] > best - 0.05
 
 
-def test_its_bundle_rewrites_as_it_does(mean, bench, engine, tmp_path):
-    export.main(export.ExportConfig(mean.parent, tmp_path / "bundle", "float32"), bench)
+def test_its_bundle_rewrites_as_it_does(mean, opened, engine, tmp_path):
+    export.main(export.ExportConfig(mean.parent, tmp_path / "bundle", "float32"), opened)
     assert read_manifest(tmp_path / "bundle").kind == "mean"
     served = open_bundle(tmp_path / "bundle", engine).rewrite(REQUESTS)
-    trained = stage_rewriter(mean, bench.spelling, engine).rewrite(REQUESTS)
+    trained = stage_rewriter(mean, opened.spelling, engine).rewrite(REQUESTS)
     for ours, theirs in zip(served, trained, strict=True):
         assert [word for word, _ in ours.terms] == [word for word, _ in theirs.terms]
         assert [weight for _, weight in ours.terms] == pytest.approx([weight for _, weight in theirs.terms], abs=1e-4)
 
 
-def test_an_evaluation_takes_it_as_a_system(mean, bench):
-    (system,) = TrainedSystems.of(mean.parent)(bench).values()
+def test_an_evaluation_takes_it_as_a_system(mean, opened):
+    (system,) = TrainedSystems.of(mean.parent)(opened).values()
     topic = toy_topics()[0]
     (answer,) = system([TypedTopic(topic, topic.query)])
     assert answer.rewrite is not None
     assert answer.rewrite.applied
 
 
-def test_models_that_do_not_fit_together_are_refused(runs, bench, tmp_path):
+def test_models_that_do_not_fit_together_are_refused(runs, opened, tmp_path):
     with pytest.raises(UntilclickError, match="two models or more"):
-        run_mean(bench, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]),)))
+        run_mean(opened, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]),)))
     other = tmp_path / "other"
-    run_base(bench, other, replace(TOY_POLICY, min_document_frequency=4), replace(TOY_BASE, steps=1))
+    run_base(opened, other, replace(TOY_POLICY, min_document_frequency=4), replace(TOY_BASE, steps=1))
     with pytest.raises(ModelError, match="other terms"):
-        run_mean(bench, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]), str(other))))
+        run_mean(opened, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]), str(other))))
 
 
-def test_a_stage_trained_anew_in_its_run_takes_it_away(bench, runs, tmp_path):
-    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
-    run_mean(bench, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]), str(runs[1]))))
+def test_a_stage_trained_anew_in_its_run_takes_it_away(opened, runs, tmp_path):
+    run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
+    run_mean(opened, tmp_path, SESSIONS, EnsembleConfig((str(runs[0]), str(runs[1]))))
     assert latest_stage(tmp_path).name == "mean"
-    run_warm_start(bench, tmp_path, SESSIONS, TOY_WARM_START)
+    run_warm_start(opened, tmp_path, SESSIONS, TOY_WARM_START)
     assert latest_stage(tmp_path).name == "warm_start"

@@ -22,18 +22,18 @@ if find_spec("trlx") is None:
 pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
 
 
-def test_ppo_in_trlx_writes_the_stage_of_a_subword_t5(bench, tmp_path, monkeypatch):
+def test_ppo_in_trlx_writes_the_stage_of_a_subword_t5(opened, tmp_path, monkeypatch):
     from untilclick.rewriter.stages import ppo_trlx
     from untilclick.rewriter.trlx.config import trlx_config
 
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
     sessions = tuple(toy_sessions(toy_topics(), each=1))
-    run_subword_base(bench, tmp_path, SubwordStart(pretrained(tmp_path / "t5"), SETTINGS), BASE)
-    run_warm_start(bench, tmp_path, sessions, WARM_START)
+    run_subword_base(opened, tmp_path, SubwordStart(pretrained(tmp_path / "t5"), SETTINGS), BASE)
+    run_warm_start(opened, tmp_path, sessions, WARM_START)
     settings = changed(PPO, iterations=4, validate_every=2)
     config = trlx_config(settings, tmp_path / "warm_start", tmp_path / "ppo.trlx")
-    folder = ppo_trlx.main(ppo_trlx.PPOTrlxStage(RunConfig(tmp_path), config), bench, sessions)
+    folder = ppo_trlx.main(ppo_trlx.PPOTrlxStage(RunConfig(tmp_path), config), opened, sessions)
     assert folder == tmp_path / "ppo"
     model = open_rewriter(folder)
     assert (model.policy.decoding, model.language.settings) == ("tokens", SETTINGS)

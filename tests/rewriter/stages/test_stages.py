@@ -38,11 +38,11 @@ FIGURES = {"validation_ndcg", "validation_ndcg_original"}
 
 
 @pytest.fixture(scope="module")
-def trained(bench, tmp_path_factory):
+def trained(opened, tmp_path_factory):
     """A run folder after base and warm start."""
     run = tmp_path_factory.mktemp("run")
-    run_base(bench, run, TOY_POLICY, TOY_BASE)
-    run_warm_start(bench, run, SESSIONS, TOY_WARM_START)
+    run_base(opened, run, TOY_POLICY, TOY_BASE)
+    run_warm_start(opened, run, SESSIONS, TOY_WARM_START)
     return run
 
 
@@ -65,11 +65,11 @@ def lines(run) -> list[dict[str, float]]:
         ("warm_start", TOY_WARM_START, {"pairs", "examples", "best_epoch", "validation_start"}),
     ],
 )
-def test_a_stage_says_what_it_is_made_of(trained, bench, stage, config, figures):
+def test_a_stage_says_what_it_is_made_of(trained, opened, stage, config, figures):
     record = read_stage(trained / stage)
     assert isinstance(record, StageRecord)
     assert (record.stage, record.data, record.engine) == (stage, "toy", "tantivy")
-    assert record.fingerprint == bench.collection.corpus.fingerprint
+    assert record.fingerprint == opened.collection.corpus.fingerprint
     assert record.config == {name: getattr(config, name) for name in record.config}
     assert record.prompt_version == PROMPT_VERSION
     assert set(record.figures) == figures | FIGURES
@@ -84,9 +84,9 @@ def test_the_chosen_blend_beats_the_original_query_on_validation(trained):
     assert figures["validation_ndcg"] >= figures["validation_start"]
 
 
-def test_ppo_writes_a_model_metrics_and_leaves_no_checkpoint(run, bench):
+def test_ppo_writes_a_model_metrics_and_leaves_no_checkpoint(run, opened):
     config = changed(TOY_PPO, validate_every=2)
-    folder = run_ppo(bench, run, SESSIONS, config)
+    folder = run_ppo(opened, run, SESSIONS, config)
     record = read_stage(folder)
     assert set(record.figures) == {"queries", "rollouts", "best_round"} | FIGURES
     assert record.figures["rollouts"] == 6 * 8 * 4
@@ -110,17 +110,17 @@ def interrupt_after(rounds: int):
     return progress
 
 
-def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, bench, trained, tmp_path_factory):
+def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, opened, trained, tmp_path_factory):
     whole = tmp_path_factory.mktemp("whole")
     (whole / "warm_start").symlink_to(trained / "warm_start")
-    run_ppo(bench, whole, SESSIONS, TOY_PPO)
+    run_ppo(opened, whole, SESSIONS, TOY_PPO)
     with pytest.raises(KeyboardInterrupt):
-        run_ppo(bench, run, SESSIONS, TOY_PPO, interrupt_after(5))
+        run_ppo(opened, run, SESSIONS, TOY_PPO, interrupt_after(5))
     assert (run / "ppo.checkpoint").is_dir()
     with pytest.raises(ModelError, match="other settings"):
-        run_ppo(bench, run, SESSIONS, changed(TOY_PPO, clip_range=0.3))
+        run_ppo(opened, run, SESSIONS, changed(TOY_PPO, clip_range=0.3))
     rounds: list[int] = []
-    run_ppo(bench, run, SESSIONS, TOY_PPO, lambda done, total, reward: rounds.append(done))
+    run_ppo(opened, run, SESSIONS, TOY_PPO, lambda done, total, reward: rounds.append(done))
     assert rounds == [4, 5, 6]
     assert not (run / "ppo.checkpoint").exists()
     assert [row["step"] for row in lines(run)] == [1, 2, 3, 4, 5, 6]
@@ -129,48 +129,48 @@ def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, bench,
     assert read_stage(run / "ppo").figures == read_stage(whole / "ppo").figures
 
 
-def test_a_new_warm_start_forgets_the_interrupted_run_that_began_from_the_old_one(bench, trained, tmp_path):
+def test_a_new_warm_start_forgets_the_interrupted_run_that_began_from_the_old_one(opened, trained, tmp_path):
     """Its reference and weights would silently have replaced those of the new warm start."""
     for stage in ("base", "warm_start"):
         (tmp_path / stage).symlink_to(trained / stage)
     with pytest.raises(KeyboardInterrupt):
-        run_ppo(bench, tmp_path, SESSIONS, TOY_PPO, interrupt_after(4))
+        run_ppo(opened, tmp_path, SESSIONS, TOY_PPO, interrupt_after(4))
     assert (tmp_path / "ppo.checkpoint").exists()
     (tmp_path / "warm_start").unlink()
-    run_warm_start(bench, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    run_warm_start(opened, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
     assert not (tmp_path / "ppo.checkpoint").exists()
 
 
-def test_a_checkpoint_can_be_dropped(bench, run):
+def test_a_checkpoint_can_be_dropped(opened, run):
     with pytest.raises(KeyboardInterrupt):
-        run_ppo(bench, run, SESSIONS, TOY_PPO, interrupt_after(4))
+        run_ppo(opened, run, SESSIONS, TOY_PPO, interrupt_after(4))
     drop_checkpoint(run)
     assert not (run / "ppo.checkpoint").exists()
     drop_checkpoint(run)
 
 
 @pytest.mark.parametrize("reward", get_args(RewardName))
-def test_every_reward_trains(bench, run, reward):
-    folder = run_ppo(bench, run, SESSIONS, changed(TOY_PPO, reward=reward, iterations=2, validate_every=2))
+def test_every_reward_trains(opened, run, reward):
+    folder = run_ppo(opened, run, SESSIONS, changed(TOY_PPO, reward=reward, iterations=2, validate_every=2))
     assert read_stage(folder).config["reward"] == reward
     assert len(lines(run)) == 2
 
 
-def test_a_log_without_topics_is_learned_from_by_its_clicks(bench, run):
+def test_a_log_without_topics_is_learned_from_by_its_clicks(opened, run):
     live = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
-    folder = run_ppo(bench, run, live, changed(TOY_PPO, iterations=2, validate_every=2))
+    folder = run_ppo(opened, run, live, changed(TOY_PPO, iterations=2, validate_every=2))
     assert read_stage(folder).figures["queries"] > 10
 
 
-def test_a_log_that_teaches_nothing_is_a_data_error(bench, trained, tmp_path):
+def test_a_log_that_teaches_nothing_is_a_data_error(opened, trained, tmp_path):
     (tmp_path / "base").symlink_to(trained / "base")
     (tmp_path / "warm_start").symlink_to(trained / "warm_start")
     for stage in (run_warm_start, run_ppo):
         config = TOY_WARM_START if stage is run_warm_start else TOY_PPO
         with pytest.raises(DataError, match="log"):
-            stage(bench, tmp_path, (), config)
+            stage(opened, tmp_path, (), config)
         with pytest.raises(DataError, match="validate"):
-            stage(bench, tmp_path, SESSIONS[:2], config)
+            stage(opened, tmp_path, SESSIONS[:2], config)
 
 
 def test_a_model_of_other_documents_is_refused(trained, run):
@@ -180,19 +180,19 @@ def test_a_model_of_other_documents_is_refused(trained, run):
         run_warm_start(other, run, SESSIONS, TOY_WARM_START)
 
 
-def test_an_unfinished_run_is_named(tmp_path, bench):
+def test_an_unfinished_run_is_named(tmp_path, opened):
     with pytest.raises(ModelError, match="no trained model"):
         latest_stage(tmp_path)
     with pytest.raises(ModelError, match="not a finished training stage"):
         read_stage(tmp_path / "base")
     with pytest.raises(ModelError, match="base"):
-        run_warm_start(bench, tmp_path, SESSIONS, TOY_WARM_START)
+        run_warm_start(opened, tmp_path, SESSIONS, TOY_WARM_START)
 
 
-def test_the_latest_finished_stage_is_found_and_exported(trained, bench, tmp_path):
+def test_the_latest_finished_stage_is_found_and_exported(trained, opened, tmp_path):
     assert latest_stage(trained) == trained / "warm_start"
     record = read_stage(trained / "warm_start")
-    folder = export.main(export.ExportConfig(trained, tmp_path / "bundle", "float32"), bench)
+    folder = export.main(export.ExportConfig(trained, tmp_path / "bundle", "float32"), opened)
     manifest = bundle.read_manifest(folder)
     assert manifest.blend == record.blend
     assert isinstance(manifest.blend, BlendSettings)
@@ -201,7 +201,7 @@ def test_the_latest_finished_stage_is_found_and_exported(trained, bench, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_a_new_warm_start_forgets_interrupted_runs_of_both_backends(run, bench):
+def test_a_new_warm_start_forgets_interrupted_runs_of_both_backends(run, opened):
     for name in ("ppo.checkpoint", "ppo.trlx"):
         (run / name).mkdir()
     drop_checkpoint(run)
@@ -212,17 +212,17 @@ def left(run) -> list[str]:
     return sorted(path.name for path in run.iterdir())
 
 
-def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(bench, trained, tmp_path, caplog):
+def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(opened, trained, tmp_path, caplog):
     """The last stage of a run is exported: it used to be a PPO or offline model of a warm start that was no more."""
     (tmp_path / "base").symlink_to(trained / "base")
-    run_warm_start(bench, tmp_path, SESSIONS, TOY_WARM_START)
-    run_ppo(bench, tmp_path, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
-    run_offline(bench, tmp_path, SESSIONS, OfflineConfig(epochs=1))
+    run_warm_start(opened, tmp_path, SESSIONS, TOY_WARM_START)
+    run_ppo(opened, tmp_path, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
+    run_offline(opened, tmp_path, SESSIONS, OfflineConfig(epochs=1))
     assert left(tmp_path) == ["base", "offline", "ppo", "ppo.log", "warm_start"]
     with pytest.raises(DataError):
-        run_warm_start(bench, tmp_path, (), TOY_WARM_START)
+        run_warm_start(opened, tmp_path, (), TOY_WARM_START)
     assert len(left(tmp_path)) == 5, "a warm start that fails costs nothing"
-    run_warm_start(bench, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    run_warm_start(opened, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
     assert left(tmp_path) == ["base", "warm_start"]
     assert latest_stage(tmp_path) == tmp_path / "warm_start"
     assert [record.message.split(",")[0] for record in caplog.records] == [
@@ -230,24 +230,24 @@ def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(bench, tra
     ]
 
 
-def test_a_new_warm_start_takes_an_offline_model_of_the_base_with_it(bench, trained, tmp_path):
+def test_a_new_warm_start_takes_an_offline_model_of_the_base_with_it(opened, trained, tmp_path):
     (tmp_path / "base").symlink_to(trained / "base")
-    run_offline(bench, tmp_path, SESSIONS, OfflineConfig(epochs=1))
-    run_warm_start(bench, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    run_offline(opened, tmp_path, SESSIONS, OfflineConfig(epochs=1))
+    run_warm_start(opened, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
     assert left(tmp_path) == ["base", "warm_start"]
 
 
-def test_a_new_base_leaves_the_base_alone(bench, trained, tmp_path):
+def test_a_new_base_leaves_the_base_alone(opened, trained, tmp_path):
     """A link goes, not what it points to."""
     (tmp_path / "warm_start").symlink_to(trained / "warm_start")
     (tmp_path / "log.db").touch()
-    run_base(bench, tmp_path, TOY_POLICY, replace(TOY_BASE, steps=1))
+    run_base(opened, tmp_path, TOY_POLICY, replace(TOY_BASE, steps=1))
     assert left(tmp_path) == ["base", "log.db"]
     assert read_stage(trained / "warm_start").stage == "warm_start"
 
 
-def test_ppo_and_offline_leave_each_other_alone(bench, run):
-    run_offline(bench, run, SESSIONS, OfflineConfig(epochs=1))
-    run_ppo(bench, run, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
-    run_offline(bench, run, SESSIONS, OfflineConfig(epochs=1))
+def test_ppo_and_offline_leave_each_other_alone(opened, run):
+    run_offline(opened, run, SESSIONS, OfflineConfig(epochs=1))
+    run_ppo(opened, run, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
+    run_offline(opened, run, SESSIONS, OfflineConfig(epochs=1))
     assert left(run) == ["base", "offline", "ppo", "ppo.log", "warm_start"]

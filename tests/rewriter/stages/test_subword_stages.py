@@ -53,12 +53,12 @@ REQUESTS = [RewriteRequest(topic.query) for topic in toy_topics()] + [RewriteReq
 
 
 @pytest.fixture(scope="module")
-def taught(bench, tmp_path_factory):
+def taught(opened, tmp_path_factory):
     """A policy after thirty passes of warm start, its language, its examples, and what they cost before and after."""
-    policy, language = toy_language(bench, tmp_path_factory.mktemp("t5"))
-    weights = term_weights(bench.index, language.vocabulary)
-    maker = TargetMaker(CorpusScorer.of(bench, language.vocabulary), weights, TargetSettings(20, 10, 0.02))
-    examples = make_examples(clicked_queries(SESSIONS), maker, language, bench.spelling, None)
+    policy, language = toy_language(opened, tmp_path_factory.mktemp("t5"))
+    weights = term_weights(opened.index, language.vocabulary)
+    maker = TargetMaker(CorpusScorer.of(opened, language.vocabulary), weights, TargetSettings(20, 10, 0.02))
+    examples = make_examples(clicked_queries(SESSIONS), maker, language, opened.spelling, None)
     losses = [cost(policy, language, examples)]
     counted = iter(range(100))
     config = replace(WARM_START, epochs=30, patience=30)
@@ -90,11 +90,11 @@ def test_a_target_text_is_the_best_words_heaviest_first_and_no_longer_than_an_an
         assert set(language.terms(language.texts([ids])[0])) <= set(heaviest.tolist()) or len(ids) == SETTINGS.length
 
 
-def environment(bench, language) -> tuple[GenerationEnvironment, list]:
+def environment(opened, language) -> tuple[GenerationEnvironment, list]:
     logged = [JudgedQuery(RewriteRequest(one.query), one.relevance) for one in toy_topics()]
     queries = [training_query(one, None) for one in logged]
     prompts = [language.prompt(one.request) for one in logged]
-    scorer = CorpusScorer.of(bench, language.vocabulary)
+    scorer = CorpusScorer.of(opened, language.vocabulary)
     rewards = RewardEnvironment(scorer, queries, NdcgReward(), RolloutBlend(0.5))
     return GenerationEnvironment(rewards, prompts, language), prompts
 
@@ -105,9 +105,9 @@ def mean_gain(policy, surroundings, prompts) -> float:
     return float(surroundings.rewards(rows, drawn.ids.numpy(), drawn.terms.numpy(), rng).gain.mean())
 
 
-def test_ppo_raises_the_reward_of_texts(bench, taught, tmp_path):
+def test_ppo_raises_the_reward_of_texts(opened, taught, tmp_path):
     policy, language = copy.deepcopy(taught[0]), taught[1]
-    surroundings, prompts = environment(bench, language)
+    surroundings, prompts = environment(opened, language)
     before = mean_gain(policy, surroundings, prompts)
     config = changed(PPO, terms=SETTINGS.length, iterations=25, validate_every=25)
     counted = iter(range(100))
@@ -117,9 +117,9 @@ def test_ppo_raises_the_reward_of_texts(bench, taught, tmp_path):
     assert mean_gain(policy, surroundings, prompts) > before + 0.03
 
 
-def test_a_text_earns_what_its_terms_earn_each_once_and_the_querys_own_not_at_all(bench, taught):
+def test_a_text_earns_what_its_terms_earn_each_once_and_the_querys_own_not_at_all(opened, taught):
     language = taught[1]
-    surroundings, _ = environment(bench, language)
+    surroundings, _ = environment(opened, language)
     rows, rng = np.array([0]), np.random.default_rng(0)
     texts = ["sourdough sourdough oven", "Sourdough", "", "zzzz"]
     assert toy_topics()[0].query == "oven dough"
@@ -135,26 +135,26 @@ def test_a_text_earns_what_its_terms_earn_each_once_and_the_querys_own_not_at_al
 
 
 @pytest.fixture(scope="module")
-def run(bench, tmp_path_factory):
+def run(opened, tmp_path_factory):
     """A run folder with all stages."""
     run = tmp_path_factory.mktemp("subword-run")
     start = SubwordStart(pretrained(run / "t5"), SETTINGS)
-    run_subword_base(bench, run, start, BASE)
-    run_warm_start(bench, run, SESSIONS, WARM_START)
-    run_ppo(bench, run, SESSIONS, PPO)
+    run_subword_base(opened, run, start, BASE)
+    run_warm_start(opened, run, SESSIONS, WARM_START)
+    run_ppo(opened, run, SESSIONS, PPO)
     return run
 
 
 @pytest.mark.parametrize("stage", ["base", "warm_start", "ppo"])
-def test_a_stage_holds_t5_tokenizer_terms_and_how_it_is_read(run, bench, stage):
+def test_a_stage_holds_t5_tokenizer_terms_and_how_it_is_read(run, opened, stage):
     assert is_subword_stage(run / stage)
     model = open_rewriter(run / stage)
     policy, language = model.policy, model.language
     assert policy.decoding == "tokens"
     assert language.settings == SETTINGS == SubwordConfig.load(run / stage)
     assert language.vocabulary.terms == TermVocabulary.load(run / stage).terms
-    assert set(bench.index.terms) == set(language.vocabulary.terms)
-    assert read_stage(run / stage).fingerprint == bench.collection.corpus.fingerprint
+    assert set(opened.index.terms) == set(language.vocabulary.terms)
+    assert read_stage(run / stage).fingerprint == opened.collection.corpus.fingerprint
 
 
 def test_answers_are_as_long_in_ppo_as_was_decided_with_the_base(run):
@@ -166,7 +166,7 @@ def test_answers_are_as_long_in_ppo_as_was_decided_with_the_base(run):
     assert "validation" in rows[-1]
 
 
-def test_an_interrupted_run_of_a_subword_t5_goes_on(run, bench, tmp_path):
+def test_an_interrupted_run_of_a_subword_t5_goes_on(run, opened, tmp_path):
     for stage in ("base", "warm_start"):
         (tmp_path / stage).symlink_to(run / stage)
 
@@ -176,32 +176,32 @@ def test_an_interrupted_run_of_a_subword_t5_goes_on(run, bench, tmp_path):
 
     config = changed(PPO, checkpoint_every=2)
     with pytest.raises(KeyboardInterrupt):
-        run_ppo(bench, tmp_path, SESSIONS, config, stop)
-    run_ppo(bench, tmp_path, SESSIONS, config)
+        run_ppo(opened, tmp_path, SESSIONS, config, stop)
+    run_ppo(opened, tmp_path, SESSIONS, config)
     ours, theirs = (open_rewriter(folder / "ppo").policy.state_dict() for folder in (tmp_path, run))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_offline_learning_says_what_to_do_instead(run, bench, tmp_path):
+def test_offline_learning_says_what_to_do_instead(run, opened, tmp_path):
     (tmp_path / "warm_start").symlink_to(run / "warm_start")
     with pytest.raises(ModelError, match=r"ppo\.reward=hindsight"):
-        run_offline(bench, tmp_path, SESSIONS, OfflineConfig())
+        run_offline(opened, tmp_path, SESSIONS, OfflineConfig())
 
 
 # --- the bundle ---
 
 
 @pytest.fixture(scope="module")
-def served(taught, bench, run, tmp_path_factory):
+def served(taught, opened, run, tmp_path_factory):
     """A stage folder of the taught policy, which answers with words, and its bundle of plain weights."""
     folder = tmp_path_factory.mktemp("served")
     stage, bundle = folder / "stage", folder / "bundle"
     shutil.copytree(run / "ppo", stage)
     SubwordModel(taught[0], taught[1]).save(stage)
-    return stage, export.main(export.ExportConfig(stage, bundle, "float32"), bench)
+    return stage, export.main(export.ExportConfig(stage, bundle, "float32"), opened)
 
 
-def test_the_bundle_reads_as_torch_does(served, bench):
+def test_the_bundle_reads_as_torch_does(served, opened):
     stage, bundle = served
     model = open_rewriter(stage)
     prompts = [model.language.prompt(request) for request in REQUESTS]
@@ -212,10 +212,10 @@ def test_the_bundle_reads_as_torch_does(served, bench):
     assert np.allclose(np.exp(ours), np.exp(theirs), atol=1e-4)
 
 
-def test_the_bundle_rewrites_as_the_stage_does(served, bench, engine):
+def test_the_bundle_rewrites_as_the_stage_does(served, opened, engine):
     stage, bundle = served
     blend = read_manifest(bundle).blend
-    trained = model_rewriter(open_rewriter(stage), bench.spelling, engine, blend).rewrite(REQUESTS)
+    trained = model_rewriter(open_rewriter(stage), opened.spelling, engine, blend).rewrite(REQUESTS)
     for ours, theirs in zip(trained, open_bundle(bundle, engine).rewrite(REQUESTS), strict=True):
         assert (theirs.applied, theirs.text, theirs.context) == (ours.applied, ours.text, ours.context)
         assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)

@@ -28,14 +28,14 @@ def teach(policy, batch, terms, documents):
 
 
 @pytest.fixture(scope="module")
-def maker(scorer, bench, vocabulary):
-    return TargetMaker(scorer, term_weights(bench.index, vocabulary), TargetSettings(20, 10, 0.02))
+def maker(scorer, opened, vocabulary):
+    return TargetMaker(scorer, term_weights(opened.index, vocabulary), TargetSettings(20, 10, 0.02))
 
 
 @pytest.fixture(scope="module")
-def examples(maker, bench, vocabulary):
+def examples(maker, opened, vocabulary):
     pairs = clicked_queries(toy_sessions(toy_topics(), each=3))
-    return make_examples(pairs, maker, TermLanguage(vocabulary), bench.spelling, bench.spelling)
+    return make_examples(pairs, maker, TermLanguage(vocabulary), opened.spelling, opened.spelling)
 
 
 def loss_of(policy, examples, vocabulary) -> float:
@@ -45,20 +45,20 @@ def loss_of(policy, examples, vocabulary) -> float:
         return float(SupervisedLoss(t5=0.0, mixture=1.0)(policy, batch, goal))
 
 
-def test_pairs_that_no_term_helps_and_prompts_without_meaning_are_left_out(maker, vocabulary, bench):
+def test_pairs_that_no_term_helps_and_prompts_without_meaning_are_left_out(maker, vocabulary, opened):
     pairs = [
         JudgedQuery(RewriteRequest("dough flour"), {"kitchen-0": 1}),
         JudgedQuery(RewriteRequest("dough flour", ("oven",)), {"gone": 1}),
         JudgedQuery(RewriteRequest("qqqqqqqqqqqq"), {"kitchen-0": 1}),
     ]
-    examples = make_examples(pairs, maker, TermLanguage(vocabulary), bench.spelling, bench.spelling)
+    examples = make_examples(pairs, maker, TermLanguage(vocabulary), opened.spelling, opened.spelling)
     assert len(examples) == 1
     assert examples[0].prompt.ids == (*vocabulary.encode(["dough", "flour"]), EOS_ID)
     assert not set(examples[0].target.ids.tolist()) & set(examples[0].prompt.query_ids)
 
 
-def test_training_lowers_the_loss(bench, vocabulary, examples):
-    policy = toy_policy(bench)[0]
+def test_training_lowers_the_loss(opened, vocabulary, examples):
+    policy = toy_policy(opened)[0]
     before = loss_of(policy, examples, vocabulary)
     scores = iter(range(100))
     config = replace(TOY_WARM_START, epochs=40)
@@ -69,22 +69,22 @@ def test_training_lowers_the_loss(bench, vocabulary, examples):
     assert not policy.training
 
 
-def test_the_best_epochs_weights_are_left(bench, vocabulary, examples):
+def test_the_best_epochs_weights_are_left(opened, vocabulary, examples):
     scores, kept = iter([0.1, 0.2, 0.9, 0.3]), []
 
     def validation(policy) -> float:
         kept.append({name: tensor.clone() for name, tensor in policy.state_dict().items()})
         return next(scores)
 
-    policy = toy_policy(bench)[0]
+    policy = toy_policy(opened)[0]
     best, _ = train_warm_start(policy, examples, TOY_WARM_START, validation, teach)
     assert best == 2
     assert all(torch.equal(kept[2][name], tensor) for name, tensor in policy.state_dict().items())
     assert not torch.equal(kept[2]["t5.shared.weight"], kept[3]["t5.shared.weight"])
 
 
-def test_a_start_that_no_epoch_improves_on_is_left_as_it_was(bench, examples):
-    policy = toy_policy(bench)[0]
+def test_a_start_that_no_epoch_improves_on_is_left_as_it_was(opened, examples):
+    policy = toy_policy(opened)[0]
     before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
     best, scores = train_warm_start(policy, examples, TOY_WARM_START, lambda _: 0.5, teach)
     assert best == 0
@@ -92,16 +92,16 @@ def test_a_start_that_no_epoch_improves_on_is_left_as_it_was(bench, examples):
     assert all(torch.equal(before[name], tensor) for name, tensor in policy.state_dict().items())
 
 
-def test_patience_ends_the_training(bench, examples):
+def test_patience_ends_the_training(opened, examples):
     scores = iter([0.5, 0.6, 0.1, 0.1, 0.1, 0.1])
     config = replace(TOY_WARM_START, epochs=5, patience=2)
-    best, validation = train_warm_start(toy_policy(bench)[0], examples, config, lambda _: next(scores), teach)
+    best, validation = train_warm_start(toy_policy(opened)[0], examples, config, lambda _: next(scores), teach)
     assert best == 1
     assert len(validation) == 4
 
 
-def test_same_seed_same_weights(bench, examples):
-    first, second = toy_policy(bench)[0], toy_policy(bench)[0]
+def test_same_seed_same_weights(opened, examples):
+    first, second = toy_policy(opened)[0], toy_policy(opened)[0]
     for policy in (first, second):
         scores = iter(range(9))
         train_warm_start(
@@ -110,11 +110,11 @@ def test_same_seed_same_weights(bench, examples):
     assert all(torch.equal(tensor, second.state_dict()[name]) for name, tensor in first.state_dict().items())
 
 
-def test_progress_counts_steps(bench, examples):
+def test_progress_counts_steps(opened, examples):
     seen, scores = [], iter(range(9))
     config = replace(TOY_WARM_START, epochs=2)
     train_warm_start(
-        toy_policy(bench)[0],
+        toy_policy(opened)[0],
         examples,
         config,
         lambda _: float(next(scores)),

@@ -17,8 +17,8 @@ CONFIG = changed(OfflineConfig(), distil_epochs=30, batch_size=8, learning_rate=
 
 
 @pytest.fixture
-def student(bench):
-    return toy_policy(bench)[0]
+def student(opened):
+    return toy_policy(opened)[0]
 
 
 @pytest.fixture

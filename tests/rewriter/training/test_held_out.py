@@ -31,41 +31,41 @@ LIVE = tuple(toy_sessions(TOPICS, each=1, name_topics=False))
 
 
 @pytest.fixture
-def policy(bench):
-    return shaken(toy_policy(bench)[0])
+def policy(opened):
+    return shaken(toy_policy(opened)[0])
 
 
-def test_simulated_sessions_are_judged_by_their_topics_and_live_ones_by_their_clicks(bench):
-    judged = {one.request.query: one.relevance for one in wanted_queries(bench, NAMED)}
-    clicked = {one.request.query: one.relevance for one in wanted_queries(bench, LIVE)}
+def test_simulated_sessions_are_judged_by_their_topics_and_live_ones_by_their_clicks(opened):
+    judged = {one.request.query: one.relevance for one in wanted_queries(opened, NAMED)}
+    clicked = {one.request.query: one.relevance for one in wanted_queries(opened, LIVE)}
     for topic in TOPICS:
         assert judged[topic.query] == topic.relevance
         assert clicked[topic.query] == {next(iter(topic.relevance)): 1.0}
 
 
-def test_a_log_that_keeps_nothing_back_is_a_data_error(bench, scorer, language):
+def test_a_log_that_keeps_nothing_back_is_a_data_error(opened, scorer, language):
     with pytest.raises(DataError, match="validate"):
-        open_validation(bench, (), scorer, language)
+        open_validation(opened, (), scorer, language)
 
 
-def test_validation_holds_the_queries_of_the_sessions_kept_back(bench, scorer, language):
-    queries = wanted_queries(bench, NAMED)
+def test_validation_holds_the_queries_of_the_sessions_kept_back(opened, scorer, language):
+    queries = wanted_queries(opened, NAMED)
     first = [one for one in queries if not one.request.history]
     assert len(first) < len(queries) < language.validation_limit
-    assert len(open_validation(bench, held_out_queries(bench, NAMED), scorer, language)) == len(first) + math.ceil(
+    assert len(open_validation(opened, held_out_queries(opened, NAMED), scorer, language)) == len(first) + math.ceil(
         LATER_SHARE * len(first)
     )
 
 
-def test_the_score_is_that_of_the_better_sharpness(bench, scorer, language, policy):
-    validation, blend = open_validation(bench, held_out_queries(bench, NAMED), scorer, language), BlendSettings()
+def test_the_score_is_that_of_the_better_sharpness(opened, scorer, language, policy):
+    validation, blend = open_validation(opened, held_out_queries(opened, NAMED), scorer, language), BlendSettings()
     scores = [validation.score(PolicyLogits(policy), replace(blend, sharpness=one)) for one in GRID_SHARPNESS]
     assert sharpened_score(validation, PolicyLogits(policy), blend) == max(scores)
 
 
-def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench, scorer, language, policy):
+def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(opened, scorer, language, policy):
     """Without a gate: the earlier one was set for the confidences of another model."""
-    validation = open_validation(bench, held_out_queries(bench, NAMED), scorer, language)
+    validation = open_validation(opened, held_out_queries(opened, NAMED), scorer, language)
     grid = validation.choose_blend(PolicyLogits(policy))
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
     assert never_worse(validation, PolicyLogits(policy), poor) == grid
@@ -75,22 +75,22 @@ def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(bench,
     assert kept.ndcg == validation.score(PolicyLogits(policy), kept.settings)
 
 
-def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(bench, scorer, language):
+def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(opened, scorer, language):
     later = JudgedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
     first = JudgedQuery(RewriteRequest("moon"), {"sky-0": 1})
     unjudged = JudgedQuery(RewriteRequest("sail"), {})
-    assert len(validation_set(bench, [later, unjudged, first], scorer, language, limit=10)) == 2
-    chosen = validation_set(bench, [later, unjudged, first], scorer, language, limit=1)
+    assert len(validation_set(opened, [later, unjudged, first], scorer, language, limit=10)) == 2
+    chosen = validation_set(opened, [later, unjudged, first], scorer, language, limit=1)
     assert chosen._prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
-    assert len(validation_set(bench, [], scorer, language, limit=10)) == 0
+    assert len(validation_set(opened, [], scorer, language, limit=10)) == 0
 
 
-def test_unknown_words_are_corrected_only_where_that_helps_the_original_queries(bench, scorer, language):
+def test_unknown_words_are_corrected_only_where_that_helps_the_original_queries(opened, scorer, language):
     misspelt = JudgedQuery(RewriteRequest("doughh"), {"kitchen-0": 1})
     name = JudgedQuery(RewriteRequest("moon doughh"), {"sky-0": 1})
     helped, harmed = (
-        validation_set(bench, [misspelt], scorer, language, limit=10),
-        validation_set(bench, [name] * 3, scorer, language, limit=10),
+        validation_set(opened, [misspelt], scorer, language, limit=10),
+        validation_set(opened, [name] * 3, scorer, language, limit=10),
     )
     assert helped.corrections
     assert not harmed.corrections

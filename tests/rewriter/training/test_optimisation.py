@@ -28,8 +28,8 @@ def test_shorter_targets_are_padded_with_weight_0():
     assert weights.tolist() == [[1.0, 0.0], [0.25, 0.75], [0.0, 0.0]]
 
 
-def test_the_loss_is_the_mean_weighted_negative_log_probability_over_the_whole_vocabulary(bench):
-    policy, vocabulary = toy_policy(bench)
+def test_the_loss_is_the_mean_weighted_negative_log_probability_over_the_whole_vocabulary(opened):
+    policy, vocabulary = toy_policy(opened)
     shaken(policy)
     batch = collate([prompt_of(vocabulary, "oven"), prompt_of(vocabulary, "moon", "star")], len(vocabulary))
     goal = target_batch([target([9], [1.0]), target([7, 8], [0.25, 0.75])], [NO_DOCUMENT] * 2)
@@ -44,8 +44,8 @@ def test_the_loss_is_the_mean_weighted_negative_log_probability_over_the_whole_v
     assert float(loss.detach()) == pytest.approx(float(expected.detach()), abs=1e-5)
 
 
-def test_an_offset_is_added_to_the_logits(bench):
-    policy, vocabulary = toy_policy(bench)
+def test_an_offset_is_added_to_the_logits(opened):
+    policy, vocabulary = toy_policy(opened)
     batch = collate([prompt_of(vocabulary, "oven")], len(vocabulary))
     offset = torch.linspace(-2.0, 2.0, len(vocabulary))
     logits = policy.logits(policy.first_states(batch), torch.zeros(1, dtype=torch.bool))

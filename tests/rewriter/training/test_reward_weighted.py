@@ -54,10 +54,10 @@ SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 
 
 @pytest.fixture(scope="module")
-def trained(bench, tmp_path_factory):
+def trained(opened, tmp_path_factory):
     """A run folder with a base whose T5 has all to learn, for want of a memory."""
     run = tmp_path_factory.mktemp("offline")
-    run_base(bench, run, replace(TOY_POLICY, memory_documents=0), TOY_BASE)
+    run_base(opened, run, replace(TOY_POLICY, memory_documents=0), TOY_BASE)
     return run
 
 
@@ -72,28 +72,28 @@ def action(vocabulary, query: str, terms: str, mean_return: float = 1.0, count: 
     return LoggedAction(prompt_of(vocabulary, *query.split()), tokens, mean_return, count)
 
 
-def decisive_probability(policy, vocabulary, bench) -> float:
+def decisive_probability(policy, vocabulary, opened) -> float:
     """Mean probability of the decisive word after the first queries of `SESSIONS`."""
     found = []
     for topic in toy_topics()[:18]:
-        batch = collate([render(RewriteRequest(topic.query), vocabulary, bench.spelling)], policy.vocabulary_size)
+        batch = collate([render(RewriteRequest(topic.query), vocabulary, opened.spelling)], policy.vocabulary_size)
         token = vocabulary.token_ids[term_of(topic.topic_id.split("-")[1])]
         found.append(float(policy.first_step_log_probs(batch)[0, token].detach().exp()))
     return float(np.mean(found))
 
 
-def test_a_log_alone_raises_the_probability_of_the_decisive_terms(run, bench):
+def test_a_log_alone_raises_the_probability_of_the_decisive_terms(run, opened):
     policy, vocabulary = load_policy(run / "base")
-    actions = logged_actions(SESSIONS, vocabulary, bench.spelling, ActionSettings())
-    before, scores = decisive_probability(policy, vocabulary, bench), count()
+    actions = logged_actions(SESSIONS, vocabulary, opened.spelling, ActionSettings())
+    before, scores = decisive_probability(policy, vocabulary, opened), count()
     train_reward_weighted(policy, weigh(actions, CONFIG), CONFIG, lambda _: float(next(scores)))  # the last is best
-    after = decisive_probability(policy, vocabulary, bench)
+    after = decisive_probability(policy, vocabulary, opened)
     assert after > 3 * before, (before, after)
 
 
-def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, bench):
+def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, opened):
     steps = []
-    folder = run_offline(bench, run, SESSIONS, CONFIG, lambda done, total, loss: steps.append((done, total)))
+    folder = run_offline(opened, run, SESSIONS, CONFIG, lambda done, total, loss: steps.append((done, total)))
     record = read_stage(folder)
     assert (folder, record.stage) == (run / "offline", "offline")
     assert record.config == json.loads(json.dumps(record.config))
@@ -108,30 +108,30 @@ def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, 
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
 
 
-def test_it_starts_from_the_warm_start_where_there_is_one(run, bench):
+def test_it_starts_from_the_warm_start_where_there_is_one(run, opened):
     assert start_folder(run) == run / "base"
-    run_warm_start(bench, run, SESSIONS, replace(TOY_WARM_START, epochs=1))
-    start, _ = read_actions(Sources(bench, SESSIONS), run, CONFIG)
+    run_warm_start(opened, run, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    start, _ = read_actions(Sources(opened, SESSIONS), run, CONFIG)
     assert start.start == run / "warm_start"
 
 
-def test_the_same_seed_gives_the_same_weights(run, bench):
-    one, other = (load_policy(run_offline(bench, run, SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2))
+def test_the_same_seed_gives_the_same_weights(run, opened):
+    one, other = (load_policy(run_offline(opened, run, SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2))
     assert all(torch.equal(first, second) for first, second in zip(one.parameters(), other.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("kept", [0, 1])
-def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, bench, kept):
+def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, opened, kept):
     """Sessions of one query, and sessions that were all given up."""
     log = [replace(one, turns=one.turns[: kept + 1]) for one in SESSIONS]
     log = [replace(one, turns=tuple(replace(turn, clicks=()) for turn in one.turns)) for one in log]
     with pytest.raises(DataError, match="no click after a query was rewritten"):
-        run_offline(bench, run, log, CONFIG)
+        run_offline(opened, run, log, CONFIG)
 
 
-def test_a_run_without_a_base_is_a_model_error(bench, tmp_path):
+def test_a_run_without_a_base_is_a_model_error(opened, tmp_path):
     with pytest.raises(ModelError, match="base"):
-        run_offline(bench, tmp_path, SESSIONS, CONFIG)
+        run_offline(opened, tmp_path, SESSIONS, CONFIG)
 
 
 def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_out(vocabulary):
@@ -158,9 +158,9 @@ def test_advantage_weights_tell_the_actions_of_a_prompt_apart_and_are_bounded(vo
 
 
 @pytest.mark.parametrize("decoding", ["parallel", "autoregressive"])
-def test_logged_sequences_have_the_probability_that_decoding_gives_them(bench, decoding):
+def test_logged_sequences_have_the_probability_that_decoding_gives_them(opened, decoding):
     """By hand: drawing without replacement from the first step, or term by term until the end token."""
-    policy, vocabulary = toy_policy(bench, decoding)
+    policy, vocabulary = toy_policy(opened, decoding)
     shaken(policy)
     actions = [action(vocabulary, "oven", "dough flour star"), action(vocabulary, "moon", "star")]
     batch = collate([one.prompt for one in actions], policy.vocabulary_size)
@@ -182,8 +182,8 @@ def test_logged_sequences_have_the_probability_that_decoding_gives_them(bench, d
             assert not batch.banned[row, rollouts.candidates[row]][:-1].any()
 
 
-def test_the_kl_to_the_start_is_0_at_the_start_and_holds_the_policy_back(bench, vocabulary):
-    policy = shaken(toy_policy(bench)[0])
+def test_the_kl_to_the_start_is_0_at_the_start_and_holds_the_policy_back(opened, vocabulary):
+    policy = shaken(toy_policy(opened)[0])
     actions = [WeightedAction(action(vocabulary, "oven", "star"), 1.0)]
     reference = copy.deepcopy(policy)
 
@@ -203,8 +203,8 @@ def test_the_kl_to_the_start_is_0_at_the_start_and_holds_the_policy_back(bench, 
     assert moved[0] > 10 * moved[1] > 0
 
 
-def test_the_best_epoch_is_kept_and_training_stops_without_a_new_one(bench, vocabulary):
-    policy = toy_policy(bench)[0]
+def test_the_best_epoch_is_kept_and_training_stops_without_a_new_one(opened, vocabulary):
+    policy = toy_policy(opened)[0]
     start = copy.deepcopy(policy.state_dict())
     scores = iter([1.0, 0.5, 0.9, 0.8])
     actions = [WeightedAction(action(vocabulary, "oven", "star"), 1.0)]

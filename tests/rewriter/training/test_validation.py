@@ -32,9 +32,9 @@ from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topic
 
 
 @pytest.fixture
-def policy(bench):
+def policy(opened):
     """Without a memory, so that `steer` decides all."""
-    return toy_policy(bench, memory=False)[0]
+    return toy_policy(opened, memory=False)[0]
 
 
 def validation_of(scorer, topics, **options) -> ValidationSet:
@@ -87,34 +87,35 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
     assert validation_of(scorer, topics).score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
 
 
-def later_validation(bench, scorer, topics) -> ValidationSet:
+def later_validation(opened, scorer, topics) -> ValidationSet:
     """The topics' first words typed after the decisive ones."""
     logged = [
         JudgedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
     ]
-    return validation_set(bench, logged, scorer, TermLanguage(scorer.vocabulary))
+    return validation_set(opened, logged, scorer, TermLanguage(scorer.vocabulary))
 
 
 @pytest.mark.parametrize("full_gap", [0.0, 0.5])
 @pytest.mark.parametrize("feedback", [0.0, 0.2])
-def test_later_queries_are_scored_as_they_are_served(policy, bench, scorer, engine, feedback, full_gap):
+def test_later_queries_are_scored_as_they_are_served(policy, opened, scorer, engine, feedback, full_gap):
     topics = toy_topics()[:8]
     settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, full_gap=full_gap)
-    served = model_rewriter(TermModel(policy, TermLanguage(scorer.vocabulary)), bench.spelling, engine, settings)
+    served = model_rewriter(TermModel(policy, TermLanguage(scorer.vocabulary)), opened.spelling, engine, settings)
     requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
     rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
     reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
-    validation = later_validation(bench, scorer, topics)
+    validation = later_validation(opened, scorer, topics)
     assert validation.score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
     assert validation.score(PolicyLogits(policy), replace(settings, context=0.0)) < reported - 0.1
 
 
-def test_the_share_of_the_context_is_chosen(policy, bench, scorer):
+def test_the_share_of_the_context_is_chosen(policy, opened, scorer):
     """Earlier queries that hold the decisive word deserve more than those of another topic."""
     topics = toy_topics()[::4]
     others = [replace(one, topic_id=other.topic_id) for one, other in zip(topics, topics[::-1], strict=True)]
     own, foreign = (
-        later_validation(bench, scorer, some).choose_blend(PolicyLogits(policy)).settings for some in (topics, others)
+        later_validation(opened, scorer, some).choose_blend(PolicyLogits(policy)).settings
+        for some in (topics, others)
     )
     assert own.context > foreign.context
 
@@ -239,9 +240,9 @@ def test_without_queries_there_are_the_defaults(policy, scorer):
     assert (choice.settings, choice.ndcg, choice.original_ndcg) == (COLD_START, 0.0, 0.0)
 
 
-def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, bench):
+def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, opened):
     """Forty terms were read from vocabularies of fewer: rows of different length, which did not stack."""
-    policy = shaken(toy_policy(bench)[0])
+    policy = shaken(toy_policy(opened)[0])
     validation = validation_of(scorer, toy_topics()[:2])
     validation._prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]
     settings = BlendSettings(expansion_terms=1000)

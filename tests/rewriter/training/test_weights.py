@@ -31,8 +31,8 @@ def test_the_best_score_is_the_first_of_the_highest():
     assert (best.score, best.step, best.stale) == (0.5, 2, 2)
 
 
-def test_before_any_offer_the_best_weights_are_those_of_the_start(bench):
-    policy, _ = toy_policy(bench)
+def test_before_any_offer_the_best_weights_are_those_of_the_start(opened):
+    policy, _ = toy_policy(opened)
     start = copy.deepcopy(policy.state_dict())
     best = BestWeights(policy)
     assert best.score == -math.inf
@@ -41,8 +41,8 @@ def test_before_any_offer_the_best_weights_are_those_of_the_start(bench):
     assert all(torch.equal(start[name], weight) for name, weight in policy.state_dict().items())
 
 
-def test_the_best_epoch_is_left_whatever_came_after_it(bench):
-    policy, _ = toy_policy(bench)
+def test_the_best_epoch_is_left_whatever_came_after_it(opened):
+    policy, _ = toy_policy(opened)
     scores = iter([0.1, 0.4, 0.3])
     course = EpochValidation(policy, lambda _: next(scores))
     shaken(policy, seed=1)
@@ -58,9 +58,9 @@ def test_the_best_epoch_is_left_whatever_came_after_it(bench):
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.75, 0.99])
-def test_the_average_is_a_linear_interpolation_to_the_last_bit(bench, decay):
+def test_the_average_is_a_linear_interpolation_to_the_last_bit(opened, decay):
     """Checkpoints of averaged weights of earlier versions go on with the same numbers."""
-    policy, _ = toy_policy(bench)
+    policy, _ = toy_policy(opened)
     expected = copy.deepcopy(policy)
     average = WeightAverage(policy, decay)
     for seed in range(4):

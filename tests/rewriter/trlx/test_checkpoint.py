@@ -86,8 +86,8 @@ def test_what_is_written_is_there_whole_or_not_at_all(tmp_path):
     assert read(tmp_path / "file.pt") == {"a": 1}
 
 
-def test_a_hash_tells_models_apart_however_they_are_stored(bench, tmp_path):
-    policy, vocabulary = toy_policy(bench)
+def test_a_hash_tells_models_apart_however_they_are_stored(opened, tmp_path):
+    policy, vocabulary = toy_policy(opened)
     save_policy(policy, vocabulary, tmp_path)
     first = weights_hash(policy)
     assert weights_hash(load_policy(tmp_path)[0]) == first
@@ -120,8 +120,8 @@ def test_a_hash_tells_prompts_and_their_order_apart():
     assert prompts_hash([first]) == prompts_hash((Prompt((5, 1), ()),))
 
 
-def test_weights_say_what_evaluation_they_won(bench, tmp_path):
-    policy, vocabulary = toy_policy(bench)
+def test_weights_say_what_evaluation_they_won(opened, tmp_path):
+    policy, vocabulary = toy_policy(opened)
     assert kept_evaluation(tmp_path / "best") == Evaluation(-math.inf, 0)
     keep_best(tmp_path / "best", policy, vocabulary, Evaluation(0.1 + 0.2, 7))
     assert kept_evaluation(tmp_path / "best") == Evaluation(0.1 + 0.2, 7)

@@ -82,14 +82,14 @@ def actions_of(vocabulary) -> list[LoggedAction]:
 
 
 @pytest.fixture
-def start(bench, tmp_path):
+def start(opened, tmp_path):
     """A function that makes a trainer with four actions; keyword arguments change its settings."""
 
     def made(decoding="parallel", repeats=8, **changes):
         from untilclick.rewriter.stages.ilql import ilql_config
         from untilclick.rewriter.trlx.ilql import RewriterILQLTrainer
 
-        policy, vocabulary = toy_policy(bench, decoding)
+        policy, vocabulary = toy_policy(opened, decoding)
         folder = tmp_path / "model"
         folder.mkdir(exist_ok=True)
         save_policy(shaken(policy), vocabulary, folder)
@@ -270,9 +270,9 @@ def test_what_is_saved_loads_as_a_t5_with_no_missing_key(start, tmp_path):
 
 
 @with_trlx
-def test_the_stage_is_a_plain_model_that_is_exported(bench, tmp_path):
-    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
-    folder = run_offline(bench, tmp_path, SESSIONS, CONFIG)
+def test_the_stage_is_a_plain_model_that_is_exported(opened, tmp_path):
+    run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
+    folder = run_offline(opened, tmp_path, SESSIONS, CONFIG)
     record = read_stage(folder)
     assert latest_stage(tmp_path) == folder == tmp_path / "offline"
     assert record.config["method"] == "ilql"
@@ -280,20 +280,20 @@ def test_the_stage_is_a_plain_model_that_is_exported(bench, tmp_path):
     assert figures["validation_ndcg"] >= figures["validation_start"] - 1e-9
     assert figures["divergence"] < 1.0
     load_policy(folder)
-    exported = export.main(export.ExportConfig(tmp_path, tmp_path / "bundle", "float32"), bench)
+    exported = export.main(export.ExportConfig(tmp_path, tmp_path / "bundle", "float32"), opened)
     assert bundle.read_manifest(exported).blend == record.blend
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "bundle", "offline"]
 
 
 @with_trlx
 @pytest.mark.parametrize("better", [True, False])
-def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, better):
+def test_figures_are_of_the_weights_that_are_left(opened, tmp_path, monkeypatch, better):
     """Of the student where it is better than the start, else of the start itself; the divergence as well."""
     from untilclick.rewriter.stages import ilql
     from untilclick.rewriter.training.distillation import mean_divergence
 
-    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
-    start, actions = read_actions(Sources(bench, SESSIONS), tmp_path, CONFIG)
+    run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
+    start, actions = read_actions(Sources(opened, SESSIONS), tmp_path, CONFIG)
     before, seen, own = copy.deepcopy(start.policy), {}, ilql.distil
     scores = iter(range(100) if better else range(0, -100, -1))
 
@@ -315,20 +315,20 @@ def test_figures_are_of_the_weights_that_are_left(bench, tmp_path, monkeypatch, 
 
 
 @with_trlx
-def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(bench, tmp_path):
-    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
+def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(opened, tmp_path):
+    run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
     with pytest.raises(UntilclickError, match=r"offline\.epochs is 0"):
-        run_offline(bench, tmp_path, SESSIONS, changed(CONFIG, epochs=0))
+        run_offline(opened, tmp_path, SESSIONS, changed(CONFIG, epochs=0))
 
 
 @with_trlx
-def test_everything_made_of_a_policy_is_on_its_device(bench):
+def test_everything_made_of_a_policy_is_on_its_device(opened):
     """On a GPU the student's value head used to stay in main memory. Tensors on torch's `meta` device have no values,
     but a place."""
     from untilclick.rewriter.stages.ilql import plain_policy
     from untilclick.rewriter.trlx.ilql import ILQLPolicy
 
-    start = toy_policy(bench)[0].to("meta")
+    start = toy_policy(opened)[0].to("meta")
     policy = ILQLPolicy(start, 1.0, 0.1)
     for made in (policy, plain_policy(policy)):
         places = {name: part.device.type for name, part in (*made.named_parameters(), *made.named_buffers())}
@@ -350,17 +350,17 @@ def test_a_plain_policy_is_a_copy_that_learns(start):
 
 
 @with_trlx
-def test_the_same_seed_gives_the_same_weights(bench, tmp_path):
-    run_base(bench, tmp_path, TOY_POLICY, TOY_BASE)
+def test_the_same_seed_gives_the_same_weights(opened, tmp_path):
+    run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
     found = []
     for _ in range(2):
-        run_offline(bench, tmp_path, SESSIONS, changed(CONFIG, epochs=2))
+        run_offline(opened, tmp_path, SESSIONS, changed(CONFIG, epochs=2))
         found.append(copy.deepcopy(load_policy(tmp_path / "offline")[0].state_dict()))
     assert all(torch.equal(weight, found[1][name]) for name, weight in found[0].items())
     assert np.isfinite(read_stage(tmp_path / "offline").figures["validation_heads"])
 
 
 @pytest.mark.skipif(find_spec("trlx") is not None, reason="trlX is installed")
-def test_without_trlx_one_sentence_says_how_to_get_it(bench, tmp_path):
+def test_without_trlx_one_sentence_says_how_to_get_it(opened, tmp_path):
     with pytest.raises(UntilclickError, match=r"pip install 'untilclick\[trlx\]'.*--method rwft"):
-        run_offline(bench, tmp_path, SESSIONS, CONFIG)
+        run_offline(opened, tmp_path, SESSIONS, CONFIG)

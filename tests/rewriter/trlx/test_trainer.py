@@ -195,13 +195,13 @@ def test_the_pipeline_leaves_the_callers_prompts_alone_and_passes_metadata_on(st
 
 
 @pytest.mark.parametrize("cuts", [{}, {"minibatches": 3, "micro_batches": 3}, {"kl_target": 0.05, "kl_horizon": 50}])
-def test_both_backends_do_the_same_to_the_same_policy(start, bench, vocabulary, tmp_path, cuts):
+def test_both_backends_do_the_same_to_the_same_policy(start, opened, vocabulary, tmp_path, cuts):
     """Same seed, same prompts, same reward: the weights after some rounds agree, and so does all that is logged."""
     from untilclick.rewriter.data.environment import RewardBatch
 
     changes = {"iterations": 3, "validate_every": 100, "checkpoint_every": 100, **cuts}
     trainer = start(log_folder=tmp_path / "log", **changes)
-    policy = toy_policy(bench)[0]
+    policy = toy_policy(opened)[0]
     prompts = [prompt_of(vocabulary, term) for term in vocabulary.terms if term in QUERIES]
     right = np.array([vocabulary.tokens.index(word) for word in trainer.reward_fn.right])
 
@@ -320,7 +320,7 @@ def test_total_steps_decides_when_training_ends_whatever_epochs_say(start):
     assert trainer.progress.round == 4
 
 
-def test_training_ends_after_as_many_stale_evaluations_as_patience_says(start, bench, vocabulary):
+def test_training_ends_after_as_many_stale_evaluations_as_patience_says(start, opened, vocabulary):
     """As the built-in trainer: weights that do not move give no new best."""
     trainer = start(learning_rate=0.0, value_learning_rate=0.0, iterations=50, validate_every=2, patience=3)
     trainer.learn()

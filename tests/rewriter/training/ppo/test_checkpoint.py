@@ -19,17 +19,17 @@ from untilclick.search.records import Collection
 from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_policy
 
 
-def trainer_of(bench, **changes) -> PPOTrainer:
-    policy, vocabulary = toy_policy(bench)
+def trainer_of(opened, **changes) -> PPOTrainer:
+    policy, vocabulary = toy_policy(opened)
     queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
-    environment = RewardEnvironment(CorpusScorer.of(bench, vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
+    environment = RewardEnvironment(CorpusScorer.of(opened, vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
     prompts = [prompt_of(vocabulary, "oven")]
     return PPOTrainer(policy, prompts, environment, changed(TOY_PPO, **changes), lambda policy: 0.0)
 
 
 @pytest.fixture
-def folder(bench, tmp_path):
-    trainer = trainer_of(bench)
+def folder(opened, tmp_path):
+    trainer = trainer_of(opened)
     checkpoint.save_checkpoint(trainer, tmp_path / "checkpoint")
     return tmp_path / "checkpoint"
 
@@ -39,8 +39,8 @@ def test_a_checkpoint_exists_once_it_is_written(folder, tmp_path):
     assert not checkpoint.exists(tmp_path / "nowhere")
 
 
-def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(bench, folder):
-    other = trainer_of(bench, clip_range=0.3)
+def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(opened, folder):
+    other = trainer_of(opened, clip_range=0.3)
     before = other.policy.t5.shared.weight.clone()
     with pytest.raises(ModelError, match="other settings"):
         checkpoint.load_checkpoint(other, folder)
@@ -48,9 +48,9 @@ def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(be
     assert other.state.round == 0
 
 
-def test_a_checkpoint_on_other_queries_is_refused(bench, folder):
+def test_a_checkpoint_on_other_queries_is_refused(opened, folder):
     """It holds positions among the queries: those of a log that has grown are others."""
-    other = trainer_of(bench)
+    other = trainer_of(opened)
     other.prompts = [*other.prompts, *other.prompts]
     with pytest.raises(ModelError, match="on other queries"):
         checkpoint.load_checkpoint(other, folder)
@@ -65,11 +65,11 @@ def test_a_checkpoint_of_another_vocabulary_is_refused(folder):
 
 @pytest.mark.parametrize("name", ["state.json", "weights.safetensors", "optimizer.pt"])
 @pytest.mark.parametrize("damage", ["missing", "cut"])
-def test_a_broken_checkpoint_is_a_model_error(bench, folder, name, damage):
+def test_a_broken_checkpoint_is_a_model_error(opened, folder, name, damage):
     path = folder / name
     content = path.read_bytes()
     path.unlink()
     if damage == "cut":
         path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match="remove it to start anew"):
-        checkpoint.load_checkpoint(trainer_of(bench), folder)
+        checkpoint.load_checkpoint(trainer_of(opened), folder)

@@ -37,18 +37,18 @@ class EvenTokens:
         return RewardBatch(gain, gain, np.zeros_like(gain))
 
 
-def policy_and_prompts(bench, decoding: str) -> tuple[T5Policy, list[Prompt]]:
+def policy_and_prompts(opened, decoding: str) -> tuple[T5Policy, list[Prompt]]:
     if decoding == "tokens":
         policy, subwords = toy_subword()
         return policy, [subwords.prompt(word, 24) for word in WORDS]
-    policy, vocabulary = toy_policy(bench, decoding)
+    policy, vocabulary = toy_policy(opened, decoding)
     return policy, [prompt_of(vocabulary, word) for word in WORDS]
 
 
 @pytest.mark.parametrize("placement", ["loss", "reward"])
 @pytest.mark.parametrize("decoding", ["parallel", "autoregressive", "tokens"])
-def test_a_round_on_the_accelerator_is_that_of_the_cpu(bench, decoding, placement):
-    policy, prompts = policy_and_prompts(bench, decoding)
+def test_a_round_on_the_accelerator_is_that_of_the_cpu(opened, decoding, placement):
+    policy, prompts = policy_and_prompts(opened, decoding)
     found = []
     for device in ("cpu", "cuda"):
         own = copy.deepcopy(policy).to(device)

@@ -28,9 +28,9 @@ QUERIES = [words.split()[0] for words in THEMES.values()] + [words.split()[2] fo
 ROUNDS = 3
 
 
-def make_trainer(bench, vocabulary, decoding="parallel", reward=PlantedReward, **changes) -> PPOTrainer:
+def make_trainer(opened, vocabulary, decoding="parallel", reward=PlantedReward, **changes) -> PPOTrainer:
     """A trainer on twelve prompts of one term; the right term of each is the fourth best of the untrained policy."""
-    policy = toy_policy(bench, decoding)[0]
+    policy = toy_policy(opened, decoding)[0]
     prompts = [prompt_of(vocabulary, term) for term in vocabulary.terms if term in QUERIES]
     return trainer_of(policy, prompts, reward, **changes)
 
@@ -60,9 +60,9 @@ def numbers(metrics: dict[str, float]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_kl_to_the_reference_is_exactly_0_at_the_start(bench, vocabulary, decoding):
+def test_kl_to_the_reference_is_exactly_0_at_the_start(opened, vocabulary, decoding):
     """It was 4.71, 3.08, .147 and .425 nats per token elsewhere, the reference being another model."""
-    trainer = make_trainer(bench, vocabulary, decoding)
+    trainer = make_trainer(opened, vocabulary, decoding)
     shaken(trainer.policy)
     trainer = trainer_of(trainer.policy, trainer.prompts)
     batch = trainer._rollout(trainer._next_rows())
@@ -78,9 +78,9 @@ def test_kl_to_the_reference_is_exactly_0_at_the_start(bench, vocabulary, decodi
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_a_planted_term_is_found(bench, vocabulary, decoding, algorithm):
+def test_a_planted_term_is_found(opened, vocabulary, decoding, algorithm):
     trainer = make_trainer(
-        bench,
+        opened,
         vocabulary,
         decoding,
         algorithm=algorithm,
@@ -97,36 +97,36 @@ def test_a_planted_term_is_found(bench, vocabulary, decoding, algorithm):
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_a_strong_kl_penalty_holds_the_policy_at_the_reference(bench, vocabulary, decoding):
+def test_a_strong_kl_penalty_holds_the_policy_at_the_reference(opened, vocabulary, decoding):
     moved = {}
     for coefficient in (0.0, 10.0):
-        trainer = make_trainer(bench, vocabulary, decoding, kl_coef=coefficient)
+        trainer = make_trainer(opened, vocabulary, decoding, kl_coef=coefficient)
         moved[coefficient] = [trainer.step()["kl"] for _ in range(6)][-1]
     assert moved[10.0] < moved[0.0] / 3
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
 @pytest.mark.parametrize("reward", [NoReward, RewardOfThePrompt])
-def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(bench, vocabulary, reward, algorithm):
+def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(opened, vocabulary, reward, algorithm):
     """Whitening turns noise into advantages: elsewhere 9.9 nats per sequence after 16 updates without any reward."""
-    trainer = make_trainer(bench, vocabulary, reward=reward, algorithm=algorithm, kl_target=0.1)
+    trainer = make_trainer(opened, vocabulary, reward=reward, algorithm=algorithm, kl_target=0.1)
     before = weights_of(trainer.policy)
     metrics = [trainer.step() for _ in range(3)]
     assert equal(before, weights_of(trainer.policy))
     assert [one["skipped"] for one in metrics] == [1.0, 1.0, 1.0]
     assert trainer.state.round == 3
     assert trainer.kl.coefficient == TOY_PPO.kl.coef
-    assert make_trainer(bench, vocabulary).step()["skipped"] == 0.0
+    assert make_trainer(opened, vocabulary).step()["skipped"] == 0.0
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_micro_batches_are_averaged_not_summed(bench, vocabulary, decoding, algorithm):
+def test_micro_batches_are_averaged_not_summed(opened, vocabulary, decoding, algorithm):
     """Four summed micro-batches gave four times the gradient elsewhere. With sequences of different length an
     average by prompts instead of tokens was still off."""
     gradients, norms, parts = {}, {}, {}
     for micro_batches in (1, 4):
-        trainer = make_trainer(bench, vocabulary, decoding)
+        trainer = make_trainer(opened, vocabulary, decoding)
         favour_the_end(trainer.policy)
         trainer = trainer_of(
             shaken(trainer.policy),
@@ -156,8 +156,8 @@ def test_micro_batches_are_averaged_not_summed(bench, vocabulary, decoding, algo
 
 
 @pytest.mark.parametrize("minibatches", [1, 2, 3])
-def test_a_pass_takes_as_many_steps_as_there_are_minibatches(bench, vocabulary, minibatches, monkeypatch):
-    trainer = make_trainer(bench, vocabulary, minibatches=minibatches, epochs=2)
+def test_a_pass_takes_as_many_steps_as_there_are_minibatches(opened, vocabulary, minibatches, monkeypatch):
+    trainer = make_trainer(opened, vocabulary, minibatches=minibatches, epochs=2)
     seen = []
     step = trainer._step
     monkeypatch.setattr(trainer, "_step", lambda part: seen.append(part.prompts.input_ids) or step(part))
@@ -168,8 +168,8 @@ def test_a_pass_takes_as_many_steps_as_there_are_minibatches(bench, vocabulary, 
     assert len(whole) == TOY_PPO.rollout.prompts_per_iteration
 
 
-def test_gradients_are_clipped(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary, max_grad_norm=1e-3, epochs=1)
+def test_gradients_are_clipped(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary, max_grad_norm=1e-3, epochs=1)
     norm = trainer.step()["grad_norm"]
     total = math.sqrt(sum(float((w.grad**2).sum()) for w in trainer.policy.parameters() if w.grad is not None))
     assert norm > 1e-3
@@ -177,9 +177,9 @@ def test_gradients_are_clipped(bench, vocabulary):
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_the_kl_may_be_taken_from_the_reward_instead(bench, vocabulary, decoding):
+def test_the_kl_may_be_taken_from_the_reward_instead(opened, vocabulary, decoding):
     """Then every token's reward is minus the weighted log-ratio, the score on top of the last."""
-    trainer = make_trainer(bench, vocabulary, decoding, kl_placement="reward", kl_coef=0.5, whiten_advantages=False)
+    trainer = make_trainer(opened, vocabulary, decoding, kl_placement="reward", kl_coef=0.5, whiten_advantages=False)
     favour_the_end(trainer.policy)
     shaken(trainer.policy, scale=0.02)
     batch = trainer._rollout(np.arange(4))
@@ -195,9 +195,9 @@ def test_the_kl_may_be_taken_from_the_reward_instead(bench, vocabulary, decoding
     assert log_ratio.abs().max() > 1e-3
 
 
-def test_the_reward_sees_the_drawn_ids_and_terms_without_the_end_token(bench, vocabulary):
+def test_the_reward_sees_the_drawn_ids_and_terms_without_the_end_token(opened, vocabulary):
     """Elsewhere the text given to the reward ended in the end token in training, and exact matches failed."""
-    trainer = make_trainer(bench, vocabulary, "autoregressive")
+    trainer = make_trainer(opened, vocabulary, "autoregressive")
     favour_the_end(trainer.policy)
     batch = trainer._rollout(np.arange(4))
     ids, mask = trainer.environment.seen[-1]
@@ -207,8 +207,8 @@ def test_the_reward_sees_the_drawn_ids_and_terms_without_the_end_token(bench, vo
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
-def test_advantages_of_real_tokens_are_scaled_and_padding_has_none(bench, vocabulary, algorithm):
-    trainer = make_trainer(bench, vocabulary, "autoregressive", LengthReward, algorithm=algorithm, terms=4)
+def test_advantages_of_real_tokens_are_scaled_and_padding_has_none(opened, vocabulary, algorithm):
+    trainer = make_trainer(opened, vocabulary, "autoregressive", LengthReward, algorithm=algorithm, terms=4)
     favour_the_end(trainer.policy)
     batch = trainer._rollout(np.arange(8))
     mask = batch.rollouts.mask
@@ -219,8 +219,8 @@ def test_advantages_of_real_tokens_are_scaled_and_padding_has_none(bench, vocabu
         assert float(batch.advantages[mask].mean()) == pytest.approx(0, abs=1e-5)
 
 
-def test_leave_one_out_advantages_compare_samples_of_one_prompt(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary, algorithm="rloo", whiten_advantages=False)
+def test_leave_one_out_advantages_compare_samples_of_one_prompt(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary, algorithm="rloo", whiten_advantages=False)
     batch = trainer._rollout(np.arange(4))
     gains = batch.rewards.gain.reshape(4, TOY_PPO.rollout.samples_per_prompt)
     others = (gains.sum(1, keepdims=True) - gains) / (TOY_PPO.rollout.samples_per_prompt - 1)
@@ -236,31 +236,31 @@ def test_leave_one_out_advantages_compare_samples_of_one_prompt(bench, vocabular
         ({"center_groups": False, "samples_per_prompt": 0}, "is 0: give 1 or more"),
     ],
 )
-def test_what_compares_the_samples_of_a_prompt_refuses_a_single_one(bench, vocabulary, changes, problem):
+def test_what_compares_the_samples_of_a_prompt_refuses_a_single_one(opened, vocabulary, changes, problem):
     """Leave-one-out divided by zero, and centred advantages said nothing of the reward."""
     with pytest.raises(UntilclickError, match=problem):
-        make_trainer(bench, vocabulary, **{"samples_per_prompt": 1, **changes})
+        make_trainer(opened, vocabulary, **{"samples_per_prompt": 1, **changes})
 
 
-def test_without_centring_one_sample_per_prompt_is_enough(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary, samples_per_prompt=1, center_groups=False)
+def test_without_centring_one_sample_per_prompt_is_enough(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary, samples_per_prompt=1, center_groups=False)
     assert math.isfinite(trainer.step()["reward_mean"])
 
 
-def test_an_adaptive_coefficient_rises_while_the_kl_per_sequence_is_above_the_target(bench, vocabulary):
+def test_an_adaptive_coefficient_rises_while_the_kl_per_sequence_is_above_the_target(opened, vocabulary):
     """The statistic is that of whole sequences, as the target is, and has the right sign."""
-    trainer = make_trainer(bench, vocabulary, kl_target=1e-4, kl_horizon=100, kl_coef=0.01)
+    trainer = make_trainer(opened, vocabulary, kl_target=1e-4, kl_horizon=100, kl_coef=0.01)
     first = trainer.step()
     assert first["kl_coef"] < 0.01  # no KL yet
     later = [trainer.step() for _ in range(8)]
     assert later[-1]["sampled_kl"] > 1e-3
     assert later[-1]["kl_coef"] > later[-2]["kl_coef"]
-    far = make_trainer(bench, vocabulary, kl_target=1e4, kl_horizon=100, kl_coef=0.01)
+    far = make_trainer(opened, vocabulary, kl_target=1e4, kl_horizon=100, kl_coef=0.01)
     assert [far.step()["kl_coef"] for _ in range(4)][-1] < 0.01
 
 
-def test_old_log_probs_are_those_of_the_policy_without_dropout(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary)
+def test_old_log_probs_are_those_of_the_policy_without_dropout(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary)
     assert trainer.policy.t5.config.dropout_rate > 0
     assert not trainer.policy.training
     batch = trainer._rollout(np.arange(4))
@@ -271,8 +271,8 @@ def test_old_log_probs_are_those_of_the_policy_without_dropout(bench, vocabulary
     assert not trainer.policy.training
 
 
-def test_the_reference_never_changes(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary)
+def test_the_reference_never_changes(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary)
     before = weights_of(trainer.policy)
     for _ in range(ROUNDS):
         trainer.step()
@@ -282,9 +282,9 @@ def test_the_reference_never_changes(bench, vocabulary):
 
 
 @pytest.mark.slow
-def test_the_value_head_learns_the_mean_reward(bench, vocabulary):
+def test_the_value_head_learns_the_mean_reward(opened, vocabulary):
     trainer = make_trainer(
-        bench,
+        opened,
         vocabulary,
         learning_rate=0.0,
         memory_learning_rate=0.0,
@@ -301,8 +301,8 @@ def test_the_value_head_learns_the_mean_reward(bench, vocabulary):
     assert float(values.mean()) == pytest.approx(np.mean(means), abs=0.1)
 
 
-def test_the_average_of_the_weights_follows_at_the_stated_pace(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary, average_decay=0.75)
+def test_the_average_of_the_weights_follows_at_the_stated_pace(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary, average_decay=0.75)
     expected = weights_of(trainer.policy)
     for _ in range(ROUNDS):
         trainer.step()
@@ -311,25 +311,25 @@ def test_the_average_of_the_weights_follows_at_the_stated_pace(bench, vocabulary
         expected = {name: moved[name] if present[name].is_floating_point() else present[name] for name in expected}
     averaged = trainer.average.module.state_dict()
     assert all(torch.allclose(averaged[name], expected[name], atol=1e-6) for name in expected)
-    plain = make_trainer(bench, vocabulary, average_decay=0.0)
+    plain = make_trainer(opened, vocabulary, average_decay=0.0)
     plain.step()
     assert equal(weights_of(plain.average.module), weights_of(plain.policy))
 
 
-def test_no_query_comes_twice_in_one_pass(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary, prompts_per_iteration=4)
+def test_no_query_comes_twice_in_one_pass(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary, prompts_per_iteration=4)
     rows = np.concatenate([trainer._next_rows() for _ in range(len(trainer.prompts) // 4)]).tolist()
     assert len(set(rows)) == len(rows)
     assert set(rows) <= set(range(len(trainer.prompts)))
 
 
-def test_more_prompts_per_round_than_there_are_uses_each_once(bench, vocabulary):
-    trainer = make_trainer(bench, vocabulary, prompts_per_iteration=500)
+def test_more_prompts_per_round_than_there_are_uses_each_once(opened, vocabulary):
+    trainer = make_trainer(opened, vocabulary, prompts_per_iteration=500)
     assert sorted(trainer._next_rows().tolist()) == list(range(len(trainer.prompts)))
 
 
-def test_words_left_out_of_a_prompt_are_still_never_drawn(bench, vocabulary):
-    policy = toy_policy(bench)[0]
+def test_words_left_out_of_a_prompt_are_still_never_drawn(opened, vocabulary):
+    policy = toy_policy(opened)[0]
     prompts = [
         prompt_of(vocabulary, *pair) for pair in zip(vocabulary.terms[:12:2], vocabulary.terms[1:12:2], strict=True)
     ]
@@ -346,8 +346,8 @@ def run(trainer: PPOTrainer, rounds: int) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_same_seed_same_bytes(bench, vocabulary, decoding):
-    first, second, other = (make_trainer(bench, vocabulary, decoding, seed=seed) for seed in (1, 1, 2))
+def test_same_seed_same_bytes(opened, vocabulary, decoding):
+    first, second, other = (make_trainer(opened, vocabulary, decoding, seed=seed) for seed in (1, 1, 2))
     assert run(first, ROUNDS) == run(second, ROUNDS)
     assert equal(weights_of(first.policy), weights_of(second.policy))
     run(other, ROUNDS)
@@ -355,17 +355,17 @@ def test_same_seed_same_bytes(bench, vocabulary, decoding):
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench, vocabulary, decoding, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(opened, vocabulary, decoding, tmp_path):
     """Step counter and KL coefficient started again elsewhere, and the best checkpoint was overwritten."""
     changes = {"kl_target": 0.01, "kl_horizon": 200}
-    whole = make_trainer(bench, vocabulary, decoding, **changes)
+    whole = make_trainer(opened, vocabulary, decoding, **changes)
     expected = run(whole, 2 * ROUNDS)
-    half = make_trainer(bench, vocabulary, decoding, **changes)
+    half = make_trainer(opened, vocabulary, decoding, **changes)
     found = run(half, ROUNDS)
     half.best.score, half.best.step, half.best.stale = 0.75, 2, 1
     half.best.weights = copy.deepcopy(half.policy.state_dict())
     checkpoint.save_checkpoint(half, tmp_path / "checkpoint")
-    resumed = make_trainer(bench, vocabulary, decoding, **changes)
+    resumed = make_trainer(opened, vocabulary, decoding, **changes)
     shaken(resumed.policy)
     checkpoint.load_checkpoint(resumed, tmp_path / "checkpoint")
     assert resumed.state == half.state
@@ -385,7 +385,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench, vocabulary
     assert all(equal(ours["state"][key], theirs["state"][key]) for key in theirs["state"])
 
 
-def test_the_best_weights_are_left_and_patience_ends_the_run(bench, vocabulary, tmp_path):
+def test_the_best_weights_are_left_and_patience_ends_the_run(opened, vocabulary, tmp_path):
     """Validation rises, then falls: the weights of the best round come back."""
     values = iter([0.1, 0.5, 0.4, 0.3, 0.2])
     kept = []
@@ -394,7 +394,7 @@ def test_the_best_weights_are_left_and_patience_ends_the_run(bench, vocabulary, 
         kept.append(weights_of(policy))
         return next(values)
 
-    policy = toy_policy(bench)[0]
+    policy = toy_policy(opened)[0]
     prompts = [prompt_of(vocabulary, term) for term in vocabulary.terms if term in QUERIES]
     trainer = trainer_of(policy, prompts, validation=validation, validate_every=1, patience=3, iterations=50)
     with TrainingLog(tmp_path) as log:
@@ -407,9 +407,9 @@ def test_the_best_weights_are_left_and_patience_ends_the_run(bench, vocabulary, 
 
 
 @pytest.mark.slow
-def test_a_run_that_was_cut_off_after_a_checkpoint_ends_like_one_that_was_not(bench, vocabulary, tmp_path):
+def test_a_run_that_was_cut_off_after_a_checkpoint_ends_like_one_that_was_not(opened, vocabulary, tmp_path):
     def fresh(validation=lambda policy: float(policy.t5.shared.weight.abs().sum().detach())):
-        policy = toy_policy(bench)[0]
+        policy = toy_policy(opened)[0]
         prompts = [prompt_of(vocabulary, term) for term in vocabulary.terms if term in QUERIES]
         return trainer_of(policy, prompts, validation=validation)
 
@@ -442,9 +442,9 @@ def _interrupt_after(rounds: int):
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
-def test_found_documents_draw_the_memory_s_attention(bench, vocabulary, decoding):
+def test_found_documents_draw_the_memory_s_attention(opened, vocabulary, decoding):
     trainer = make_trainer(
-        bench, vocabulary, decoding, reward=FindingReward, learning_rate=1e-5, memory_learning_rate=0.03
+        opened, vocabulary, decoding, reward=FindingReward, learning_rate=1e-5, memory_learning_rate=0.03
     )
     own = torch.arange(len(trainer.prompts)) % 8
 
@@ -460,9 +460,9 @@ def test_found_documents_draw_the_memory_s_attention(bench, vocabulary, decoding
     assert attention() > 1.5 * before
 
 
-def test_without_its_weight_what_is_found_teaches_nothing(bench, vocabulary):
+def test_without_its_weight_what_is_found_teaches_nothing(opened, vocabulary):
     told, untold = (
-        make_trainer(bench, vocabulary, reward=reward, found_weight=0.0) for reward in (FindingReward, PlantedReward)
+        make_trainer(opened, vocabulary, reward=reward, found_weight=0.0) for reward in (FindingReward, PlantedReward)
     )
     for trainer in (told, untold):
         assert "found_loss" not in trainer.step()

@@ -49,8 +49,8 @@ WARM_UP_QUERY = "how to search"
 """The query that is searched once at the start; any words serve."""
 
 MAX_TURNS = 100
-"""A session with more queries is no person's: its next query begins a new session. Each query costs a look at all
-queries before it."""
+"""A session with so many queries is full, and its next query begins a new session: no person types so many, and each
+query costs a look at all queries before it."""
 
 
 class _Query(NamedTuple):

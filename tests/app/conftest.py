@@ -1,4 +1,4 @@
-"""The smallest application with a service of stand-ins: in process, and as a site for a browser."""
+"""The smallest application with a small service: in process, and as a site for a browser."""
 
 import shutil
 import socket
@@ -60,7 +60,7 @@ def browser():
 
 @pytest.fixture
 def site(tmp_path):
-    """The service on a free port: its address, and the service."""
+    """A server on a free port: its address, and its service."""
     engine = open_engine("rank-bm25", corpus_of("toy", (*DOCUMENTS, DOTTED)))
     service = make_service(tmp_path, TableRewriter(TABLE), engine=engine)
     with socket.socket() as listener:
@@ -80,7 +80,7 @@ def site(tmp_path):
 
 @pytest.fixture
 def open_page(browser, site):
-    """Open a page; any complaint of the browser fails the test."""
+    """Opens pages; an error in the browser's console fails the test."""
     complaints, contexts = [], []
 
     def open_(path="/", *, width=1280, height=860, scheme="light"):

@@ -1,4 +1,4 @@
-"""What tests of the page in a browser need: what is searched there, and what a visitor does and sees."""
+"""Documents, queries and actions for the tests of the page in a browser."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def shot(page, name):
 
 
 def says(page, selector, text):
-    """Wait until an element contains a text. (Functions to wait for would be evaluated, which the page forbids.)"""
+    """Wait until an element contains a text. The policy of the page forbids to wait for a JavaScript function."""
     from playwright.sync_api import expect
 
     expect(page.locator(selector)).to_contain_text(text)
 
 
 def alter(page, changes):
-    """Let the page see other rewrites than the service gives: `changes` is called once for each answer."""
+    """Change the rewrite in every answer before the page gets it, by the fields that `changes(answer)` returns."""
 
     def answer_with(route):
         answer = route.fetch().json()

@@ -1,4 +1,4 @@
-"""A small collection, hand-written rewriters and a service made of them."""
+"""A small collection, hand-written rewriters, and a service with them."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Document, WeightedQuery
 
 ROOMY = LogLimits(history_budget_ms=10_000.0, drain_s=30.0, fresh_s=30.0)
-"""Time enough on a busy machine."""
+"""Limits that a busy machine does not reach."""
 
 INJECTED = "<img src=x onerror=\"document.title='taken over'\">"
 
@@ -51,7 +51,7 @@ DOCUMENTS = (
 
 
 class TableRewriter:
-    """Adds the words that a table gives; keeps every other query."""
+    """A rewriter that adds the words of a table and keeps every query that is not in it."""
 
     version = "table-1"
 
@@ -75,7 +75,7 @@ class TableRewriter:
 
 
 class BrokenRewriter:
-    """Fails."""
+    """A rewriter that always fails."""
 
     version = "broken-1"
 
@@ -84,7 +84,7 @@ class BrokenRewriter:
 
 
 class StuckRewriter:
-    """Answers when it is let go."""
+    """A rewriter that answers only after `released` is set."""
 
     version = "stuck-1"
 
@@ -110,7 +110,7 @@ class AwayLog(ReconnectingLog):
 
 
 def wait_until(condition, seconds=60.0):
-    """Wait for what another thread or process brings about."""
+    """Wait until another thread or process makes a condition true."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -1,4 +1,4 @@
-"""Bundles without a model: what a rewriter adds is in a text file, and everything else is as in real ones."""
+"""Bundles without a model: a text file has the words that the rewriter adds; the rest is as in real bundles."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def toy_bundle(
 
 
 def open_toy(folder: Path):
-    """What `open_bundle` is for real ones."""
+    """Open such a bundle, in place of `open_bundle`."""
     manifest = read_manifest(folder)
     words = (folder / "words.txt").read_text()
     rewriter = BrokenRewriter() if words == "broken" else TableRewriter({QUERY: tuple(words.split())})

@@ -1,4 +1,4 @@
-"""The interface against its own OpenAPI document: generated requests of every kind, and every check there is.
+"""The interface against its own OpenAPI document: generated requests of every kind, and all checks of schemathesis.
 
 `CONTRACT_EXAMPLES` is the number of examples for each operation and way of making them.
 """
@@ -57,7 +57,7 @@ answered: Counter[str] = Counter()
 
 
 def operations():
-    """(path, method) of every call of the interface."""
+    """Path and method of every call of the interface."""
     paths = create_app(Settings()).openapi()["paths"]
     return [(path, method) for path, methods in paths.items() for method in methods]
 
@@ -65,7 +65,7 @@ def operations():
 @pytest.mark.parametrize("mode", ["POSITIVE", "NEGATIVE"])
 @pytest.mark.parametrize(("path", "method"), operations())
 def test_every_answer_keeps_the_contract(schema, path, method, mode):
-    """What the document allows, and what it does not."""
+    """Requests that the document allows, and requests that it forbids."""
     cases = schema[path][method.upper()].as_strategy(generation_mode=getattr(schemathesis.GenerationMode, mode))
 
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -59,7 +59,7 @@ statuses: Counter[int] = Counter()
 
 
 def sent(client, path, body):
-    """The answer to a body of JSON, lone surrogates as escapes."""
+    """The answer to a JSON body, with lone surrogates as escapes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = client.post(path, content=content, headers={"content-type": "application/json"})
     statuses[response.status_code] += 1
@@ -79,7 +79,7 @@ def test_hostile_queries_are_searched_or_refused(client, query):
 
 @pytest.mark.parametrize("query", SYNTAX)
 def test_no_syntax_is_interpreted(client, query):
-    """Beside operators the words alone are searched."""
+    """Operators are ignored; the words are searched."""
     typed = f"directory {query} tree"
     lists = [
         sent(client, "/v1/search", {"query": text, "mode": "off"}).json()["results"]

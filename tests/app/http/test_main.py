@@ -65,7 +65,7 @@ def test_get_searches_as_post_does(client):
 
 @pytest.mark.parametrize("request_", [SearchRequest(query="x", client_id=""), SearchParameters(q="x", client_id="")])
 def test_an_empty_client_id_is_none(request_):
-    """All visitors whose client sent an empty one were one visitor."""
+    """Once all visitors with an empty `client_id` counted as one visitor."""
     assert request_.command().client_id is None
     assert request_.model_copy(update={"client_id": "c"}).command().client_id == "c"
 
@@ -316,7 +316,7 @@ SWAGGER = ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.c
 
 @pytest.mark.parametrize("path", SWAGGER)
 def test_the_files_of_swagger_ui_are_served_from_here(client, path):
-    """A browser asks each time whether it has the newest, and gets the megabytes once."""
+    """A browser asks each time whether a file has changed, and loads the megabytes only once."""
     response = client.get(path)
     assert response.status_code == 200
     assert response.headers["content-type"].startswith(("text/javascript", "text/css"))

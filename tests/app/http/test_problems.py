@@ -12,7 +12,7 @@ from untilclick.app.versions.store import BrokenStateError, UnknownVersionError
 from untilclick.search.errors import EngineError, LogAwayError, LogError, ModelError, UnknownDocumentError
 
 SECRET = "at /srv/{place} on 10.0.0.1"
-"""What an exception says; braces are no placeholders."""
+"""The text of an exception; its braces are not placeholders."""
 FOLDER = "The folder of versions cannot be used; the service's log says why."
 LOG = "The session log does not answer at the moment. Try again later."
 ENGINE = "The search engine does not answer at the moment. Try again later."
@@ -35,7 +35,7 @@ ENGINE = "The search engine does not answer at the moment. Try again later."
     ],
 )
 def test_an_exception_is_answered_with_its_problem(caplog, kind, status, name, title, detail):
-    """Where the client is not told what the exception says, the log is."""
+    """The log has the text of the exception if the client does not get it."""
     app = FastAPI()
     install_problem_handlers(app)
 

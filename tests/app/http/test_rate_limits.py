@@ -1,4 +1,4 @@
-"""Clients that ask too often."""
+"""Clients that send too many requests."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -65,7 +65,7 @@ def test_an_ipv6_client_is_its_network(host, client):
 
 @pytest.mark.parametrize("host", ["fe80::1%eth0", "unix:", "%", "fe80::1%"])
 def test_a_client_of_any_address_is_answered_and_limited(limited, host):
-    """An IPv6 address with a scope, as neighbours on a link have, was a 500."""
+    """An IPv6 address with a zone, as neighbours on a link have, once caused a 500."""
     with limited("1/hour", host) as client:
         assert [client.get("/v1/info").status_code for _ in range(2)] == [200, 429]
 

@@ -1,4 +1,4 @@
-"""What is left when the service is stopped as operators stop it."""
+"""The end of a service by the signals that operators use."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM is of P
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts a service with settings; gives its process and address."""
+    """Starts a service with settings; returns its process and address."""
     begun = []
 
     def started(**settings):
@@ -45,7 +45,7 @@ def start(tmp_path):
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_service_that_is_told_to_end_closes_what_it_opened(start, tmp_path, workers):
-    """uvicorn raises SIGTERM once more after its own end; one process used to die of it before its log was closed."""
+    """uvicorn raises SIGTERM again at its end; once that ended a process before its log was closed."""
     process, _ = start(UNTILCLICK_WORKERS=workers)
     assert list((tmp_path / "spool").glob("*.db"))
     process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""How the server's connections are set."""
+"""The options of the server's connections."""
 
 import asyncio
 import socket
@@ -28,10 +28,10 @@ def test_answers_of_several_processes_are_sent_at_once():
         with config.bind_socket() as listening:
             server = await asyncio.get_running_loop().create_server(Connection, sock=listening)
             _, writer = await asyncio.open_connection(*listening.getsockname())
-            found = await accepted
+            option = await accepted
             writer.close()
             server.close()
-        return found
+        return option
 
     with asyncio.Runner(loop_factory=make_loop) as runner:
         assert runner.run(no_delay()) == 1

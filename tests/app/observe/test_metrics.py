@@ -1,4 +1,4 @@
-"""What a process counts before and after there is something to count."""
+"""The counters of a process before and after the first event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from untilclick.app.observe.metrics import Metrics
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("status", [500, 503])
 def test_failed_searches_are_counted_from_0_on(method, status):
-    """A series that began with its first failures showed no rise: a burst between two scrapes was never seen."""
+    """A series that began with its first failures had no rise, so that no alert saw a burst between two scrapes."""
     metrics = Metrics()
     labels = {"method": method, "route": "/v1/search", "status": str(status)}
     assert metrics.registry.get_sample_value("untilclick_requests_total", labels) == 0

@@ -1,4 +1,4 @@
-"""The service's own log."""
+"""The log of the process."""
 
 import json
 import logging
@@ -40,10 +40,10 @@ def test_every_line_of_a_request_carries_its_id(tmp_path, capsys):
 def test_json_lines_are_objects(tmp_path, capsys):
     set_up_logs("json")
     searched(tmp_path, {"x-request-id": "abc-2"})
-    found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    (request,) = [one for one in found if one["message"].startswith("POST")]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (request,) = [line for line in lines if line["message"].startswith("POST")]
     assert (request["request_id"], request["level"], request["logger"]) == ("abc-2", "INFO", "untilclick.requests")
-    (fault,) = [one for one in found if one["message"] == "A rewrite failed"]
+    (fault,) = [line for line in lines if line["message"] == "A rewrite failed"]
     assert (fault["request_id"], fault["level"]) == ("abc-2", "ERROR")
     assert "weights are missing" in fault["exc_info"]
 
@@ -51,9 +51,9 @@ def test_json_lines_are_objects(tmp_path, capsys):
 def test_quiet_is_warnings_alone(tmp_path, capsys):
     set_up_logs("quiet")
     searched(tmp_path, {})
-    found = capsys.readouterr().err
-    assert "A rewrite failed" in found
-    assert "POST" not in found
+    output = capsys.readouterr().err
+    assert "A rewrite failed" in output
+    assert "POST" not in output
 
 
 def test_outside_a_request_there_is_no_id(capsys):

@@ -1,4 +1,4 @@
-"""Candidates of a rewrite, scores done by hand."""
+"""Candidates of a rewrite, with scores computed by hand."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from tests.app.stand_ins import TableRewriter
 
 def test_ever_fewer_of_the_heaviest_words_are_kept():
     rewrite = TableRewriter().rewrite([RewriteRequest("delete folder")])[0]  # weights 3/6, 2/6, 1/6; confidence .8
-    found = candidates(rewrite, 5)
-    assert [one.text for one in found] == [
+    choices = candidates(rewrite, 5)
+    assert [choice.text for choice in choices] == [
         "delete folder directory tree remove",
         "delete folder directory tree",
         "delete folder directory",
     ]
-    assert [one.score for one in found] == pytest.approx([0.8, 0.8 * 5 / 6, 0.8 * 3 / 6])
-    assert candidates(rewrite, 1) == found[:1]
+    assert [choice.score for choice in choices] == pytest.approx([0.8, 0.8 * 5 / 6, 0.8 * 3 / 6])
+    assert candidates(rewrite, 1) == choices[:1]
 
 
 def test_a_kept_query_has_none():

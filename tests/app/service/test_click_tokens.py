@@ -1,4 +1,4 @@
-"""Tokens: what they hold, and every way in which one can be wrong."""
+"""Click tokens: their content, and every way in which a token can be invalid."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +49,7 @@ def test_every_single_altered_character_is_noticed():
 
 
 def test_a_signature_that_is_written_otherwise_is_refused():
-    """base64 reads unused bits, padding and foreign characters as if they were not there."""
+    """base64 ignores unused bits, padding and foreign characters."""
     tokens = ClickTokens(["key"], 60)
     token = tokens.sign(SHOWN)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -27,7 +27,7 @@ def live_engine(folder):
 
 @pytest.fixture
 def clients(tmp_path):
-    """Two processes' services on one index, as far as they can be in one process."""
+    """Two services on one index, which stand for two processes."""
     services = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -43,18 +43,18 @@ def client(clients):
         yield client
 
 
-def found(client, query):
+def ids_for(client, query):
     return [result["doc_id"] for result in client.post("/v1/search", json={"query": query}).json()["results"]]
 
 
 def test_a_document_is_searchable_when_it_is_put_and_gone_when_it_is_deleted(client):
     assert client.put("/v1/documents/zoo/1", json=NEW, headers=KEY).status_code == 204
-    assert found(client, "zebra") == ["zoo/1"]
+    assert ids_for(client, "zebra") == ["zoo/1"]
     assert client.get("/v1/documents/zoo/1").json() == {"doc_id": "zoo/1", **NEW}
     assert client.put("/v1/documents/zoo/1", json={"text": "A lion."}, headers=KEY).status_code == 204
-    assert (found(client, "zebra"), found(client, "lion")) == ([], ["zoo/1"])
+    assert (ids_for(client, "zebra"), ids_for(client, "lion")) == ([], ["zoo/1"])
     assert client.delete("/v1/documents/zoo/1", headers=KEY).status_code == 204
-    assert (found(client, "lion"), client.get("/v1/documents/zoo/1").status_code) == ([], 404)
+    assert (ids_for(client, "lion"), client.get("/v1/documents/zoo/1").status_code) == ([], 404)
     assert client.delete("/v1/documents/zoo/1", headers=KEY).json()["type"].endswith("no-such-document")
 
 
@@ -62,16 +62,16 @@ def test_another_process_follows_within_a_second(clients):
     with clients[0] as one, clients[1] as two:
         assert one.put("/v1/documents/z", json=NEW, headers=KEY).status_code == 204
         started = time.monotonic()
-        wait_until(lambda: found(two, "zebra") == ["z"])
+        wait_until(lambda: ids_for(two, "zebra") == ["z"])
         assert time.monotonic() - started < 10  # a second, on a machine that is not busy
         assert two.delete("/v1/documents/z", headers=KEY).status_code == 204
-        wait_until(lambda: found(one, "zebra") == [])
+        wait_until(lambda: ids_for(one, "zebra") == [])
 
 
 @pytest.mark.parametrize(("headers", "body", "status"), [({}, NEW, 401), (KEY, {"title": "no text"}, 422)])
 def test_who_may_and_what(client, headers, body, status):
     assert client.put("/v1/documents/z", json=body, headers=headers).status_code == status
-    assert found(client, "zebra") == []
+    assert ids_for(client, "zebra") == []
 
 
 def test_one_corpus_for_good_is_not_changed(tmp_path):
@@ -87,7 +87,7 @@ def test_one_corpus_for_good_is_not_changed(tmp_path):
 
 
 def test_searches_go_on_while_documents_are_deleted(client):
-    """A list may name a document that is gone before it is read."""
+    """A document may be deleted between the search and the reading of its text."""
     stop, failures = threading.Event(), []
 
     def search():

@@ -1,4 +1,4 @@
-"""The service in front of a cluster: settings, the command that loads it, and what happens when it is away."""
+"""The service with a cluster: settings, the command that loads documents, and a cluster that is away."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def search(client: TestClient, query: str = "bicycle wheel"):
 
 def test_the_service_loads_its_documents_and_searches_them(opensearch_url, documents):
     with TestClient(create_app(settings_for(opensearch_url, documents))) as client:
-        found = search(client).json()["results"]
-        assert len(found) == 10
+        results = search(client).json()["results"]
+        assert len(results) == 10
         assert client.get("/v1/info").json()["engine"] == "opensearch"
         assert client.get("/readyz").json()["status"] == "ready"
-        assert client.get(f"/v1/documents/{found[0]['doc_id']}").json()["title"] == found[0]["title"]
+        assert client.get(f"/v1/documents/{results[0]['doc_id']}").json()["title"] == results[0]["title"]
         assert client.get("/v1/documents/unicorn").status_code == 404
         assert search(client, "title:* AND (").json()["results"] == []
 
 
 def check_absence(client: TestClient) -> None:
-    """Every call that needs the engine says so at once, all others answer."""
+    """Every call that needs the engine gets 503 at once; all others are answered."""
     started = perf_counter()
     for answer in (search(client), client.get("/v1/documents/d000"), client.get("/readyz")):
         assert answer.status_code == 503
@@ -68,7 +68,7 @@ def check_absence(client: TestClient) -> None:
 
 
 def test_a_cluster_that_is_away_is_a_503_at_once_and_a_200_when_it_is_back(documents):
-    """The server keeps its documents in memory, so they are loaded again behind the service's back."""
+    """The server of the test keeps its documents in memory, so that the test must load them again after a restart."""
     port = free_port()
     settings = settings_for(f"http://127.0.0.1:{port}", documents)
     with osmem(port):
@@ -80,7 +80,7 @@ def test_a_cluster_that_is_away_is_a_503_at_once_and_a_200_when_it_is_back(docum
             open_opensearch(settings, load_corpus(settings.search.data)).close()
             after = search(client)
         assert after.status_code == 200
-        assert [one["doc_id"] for one in after.json()["results"]] == [one["doc_id"] for one in before]
+        assert [result["doc_id"] for result in after.json()["results"]] == [result["doc_id"] for result in before]
     finally:
         client.__exit__(None, None, None)
 

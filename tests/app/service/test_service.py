@@ -1,4 +1,4 @@
-"""The service without HTTP: what is searched, what is shown, what is logged, and what happens when parts fail."""
+"""The service without HTTP: searches, results, the log, and failures of parts."""
 
 import pytest
 
@@ -19,7 +19,7 @@ QUERY = "delete folder"
 
 
 class DeliveredLog:
-    """The session log, read when all that was searched and clicked is in it."""
+    """The session log, once every search and click has been delivered to it."""
 
     def __init__(self, log, service):
         self._log, self._service = log, service
@@ -109,7 +109,7 @@ def test_a_new_session_id_of_the_client_begins_a_session(service, log):
 
 
 def test_a_session_of_very_many_queries_is_ended(service, log):
-    """A program that kept one session for good made every delivery, and every search, slower than the last."""
+    """A program that never ended its session made every delivery and every search slower than the one before."""
     first = service.search(SearchCommand(QUERY))
     for _ in range(MAX_TURNS - 1):
         assert service.search(SearchCommand(QUERY, session_id=first.session_id)).session_id == first.session_id

@@ -75,9 +75,9 @@ WORDS = ("dye", "dying", "die", "studies", "study", "skies", "sky", "İst", "IST
 
 
 def every_hit(text, searched):
-    """By looking at every word."""
-    found = [(match.start(), match.end(), term_of(match.group())) for match in _WORD.finditer(text)]
-    return [hit for hit in found if hit[2] in searched.weights]
+    """The same hits, by analysing every word."""
+    words = [(match.start(), match.end(), term_of(match.group())) for match in _WORD.finditer(text)]
+    return [hit for hit in words if hit[2] in searched.weights]
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12))

@@ -1,4 +1,4 @@
-"""Settings come from a mapping, and say what is wrong without saying secrets."""
+"""Settings of the service: sources, types, and error messages without secrets."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_a_bad_value_is_one_sentence(name, value):
 
 
 def test_a_bad_value_is_answered_with_the_meaning_of_the_setting():
-    """Nobody who installed a wheel has a folder of documents to look into."""
+    """The message must not name a file of the repository, which an installed wheel lacks."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({"UNTILCLICK_OPENSEARCH_SHARDS": "many"})
     assert str(caught.value) == (
@@ -64,7 +64,7 @@ def test_a_setting_is_called_by_its_full_name():
 
 @pytest.mark.parametrize("name", ["nothing", "opensearch", "timeout_ms"])
 def test_a_name_that_no_setting_has_is_refused(name):
-    """Groups and short names are no names of settings either."""
+    """Names of groups and short names are unknown, too."""
     with pytest.raises(SettingsError, match=f"UNTILCLICK_{name.upper()}: there is no such setting"):
         Settings.of(**{name: {}})
 
@@ -80,7 +80,7 @@ def test_keys_are_never_shown():
 
 @pytest.mark.parametrize("keys", ['[""]', "hush", "k" * 31, f"{'k' * 32}|hush", '["", "' + "k" * 32 + '"]'])
 def test_a_short_key_is_refused_and_not_shown(keys):
-    """An empty key was accepted: anyone could sign with it."""
+    """Once an empty key was accepted, with which anyone could sign."""
     with pytest.raises(SettingsError, match=r"UNTILCLICK_SECRET_KEYS: .*32 characters; make one with") as caught:
         Settings.from_environment({"UNTILCLICK_SECRET_KEYS": keys})
     assert "hush" not in str(caught.value)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_call_is_described(open_page, scheme):
-    """Under the policy of all pages: no script from elsewhere, none in the page itself."""
+    """The policy of all pages forbids scripts from other hosts and inside the page."""
     page = open_page("/docs", scheme=scheme)
     page.wait_for_selector(".opblock")
     paths = create_app(Settings()).openapi()["paths"]

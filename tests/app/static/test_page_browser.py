@@ -60,7 +60,7 @@ def test_a_click_opens_the_document_and_is_logged(open_page, site):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_slow_document_does_not_replace_one_opened_after_it(open_page, fails):
-    """The first document's text, or its failure, stood under the title of the second."""
+    """Once the text or the error of the first document appeared under the title of the second."""
     page = open_page("/?q=delete+folder")
     page.wait_for_selector(".result")
     first = titles(page)[0]
@@ -83,7 +83,7 @@ def test_a_slow_document_does_not_replace_one_opened_after_it(open_page, fails):
 
 
 def test_a_document_whose_id_has_dots_as_segments_is_opened(open_page):
-    """The browser resolved them, and asked for another document."""
+    """Once the browser resolved such segments and asked for another document."""
     page = open_page("/?q=ampersands")
     page.locator(f'[data-doc="{DOTTED.doc_id}"]').click()
     says(page, "#reader-text", DOTTED.text)
@@ -143,14 +143,14 @@ def test_figures_by_version_and_the_time_of_searches(open_page, site, tmp_path):
 
 
 def test_a_reload_and_the_same_query_again_are_no_new_queries(open_page, site):
-    """Each was logged, and counted as one more query until the click."""
+    """Once each was logged, and counted as one more query until the click."""
     page = open_page("/?q=delete+folder")
     page.wait_for_selector(".result")
-    found = titles(page)
+    shown = titles(page)
     page.reload()
     page.wait_for_selector(".result")
     search(page, "delete folder")
-    assert titles(page) == found
+    assert titles(page) == shown
     search(page, "thread")
     says(page, "#session ol", "thread")
     page.reload()
@@ -241,7 +241,7 @@ def test_a_correction_is_named_first(open_page):
 
 
 def test_words_that_weigh_alike_are_no_headline(open_page):
-    """Four of two hundred words stood there, though none of them mattered."""
+    """Once the headline named four of two hundred words, though none of them mattered."""
     page = open_page()
     weights = [0.02, *[0.005] * 19]
     terms = [{"term": f"word{i}", "weight": weight} for i, weight in enumerate(weights)]

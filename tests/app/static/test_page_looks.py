@@ -1,4 +1,4 @@
-"""The page in a real browser: comparing, the keyboard, small and dark screens, and markup that must stay text."""
+"""The page in a real browser: comparison, keyboard, small and dark screens, and markup that must stay text."""
 
 from __future__ import annotations
 

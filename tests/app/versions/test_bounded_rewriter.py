@@ -1,4 +1,4 @@
-"""Whatever happens to a rewriter, there is an answer that says what happened."""
+"""Every request gets an answer with a reason, whatever happens to the rewriter."""
 
 import gc
 import threading
@@ -139,7 +139,7 @@ def test_the_heaviest_clauses_stay_in_their_order():
 
 
 class BatchRecorder(TableRewriter):
-    """Notes how many queries come together, and waits before the first answer."""
+    """A rewriter that records the sizes of its batches and blocks before its first answer."""
 
     def __init__(self):
         super().__init__()
@@ -155,7 +155,7 @@ class BatchRecorder(TableRewriter):
 
 
 def asked_together(bounded, queries):
-    """One query first, and while it is being rewritten all others."""
+    """Ask for one query, and for all others while it is being rewritten."""
     recorder = BatchRecorder()
     rewriter = bounded(recorder)
     with ThreadPoolExecutor(len(queries) + 1) as pool:

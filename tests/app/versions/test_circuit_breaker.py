@@ -1,4 +1,4 @@
-"""When a failing part is left alone, and when it is tried again."""
+"""The breaker: when it stops calls of a failing component, and when it admits one again."""
 
 from untilclick.app.versions.circuit_breaker import CircuitBreaker
 
@@ -22,7 +22,7 @@ def test_it_opens_after_failures_in_a_row_only():
 
 
 def test_failures_of_one_cause_count_once():
-    """At a start under load one slow rewrite made ten late that waited for it, and all rewriting paused."""
+    """At a start under load, ten rewrites were late since they waited for one slow rewrite, and rewriting paused."""
     clock = Clock()
     breaker = CircuitBreaker(failures=2, pause_s=10, clock=clock)
     for _ in range(5):

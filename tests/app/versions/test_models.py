@@ -1,4 +1,4 @@
-"""Versions at work: trial, swap, following, and what is tried beside them."""
+"""Versions in use: trial, activation, following other processes, shadow and experiment."""
 
 import threading
 import time
@@ -41,7 +41,7 @@ def add(store, tmp_path):
 
 @pytest.fixture
 def opened(store, monkeypatch):
-    """Makes models of the store; each is another process's as far as they know."""
+    """Opens models on the store; each stands for another process."""
     monkeypatch.setattr(module, "FOLLOW_S", 3600.0)
     made = []
 
@@ -56,7 +56,7 @@ def opened(store, monkeypatch):
 
 @pytest.fixture
 def served(tmp_path, opened):
-    """(service, client) with the versions of the store."""
+    """A service with the versions of the store, and a client of it."""
     service = make_service(tmp_path, models=opened())
     with TestClient(create_app(Settings.of(admin_key="let me in"), service), raise_server_exceptions=False) as client:
         yield service, client
@@ -126,8 +126,8 @@ def test_what_fails_its_trial_is_refused_and_all_stays(add, opened, store, caplo
 def test_other_processes_follow(add, opened, store):
     first, second = add("tree"), add("directory")
     store.activate(first)
-    one, other = opened(), opened()
-    one.activate(second)
+    first_process, other = opened(), opened()
+    first_process.activate(second)
     assert words_of(other) == "tree"
     other.follow()
     assert words_of(other) == "directory"
@@ -162,7 +162,7 @@ def test_what_could_not_be_loaded_is_tried_again(add, opened, store, monkeypatch
 
 
 def test_a_version_answers_although_the_candidate_beside_it_cannot_be_loaded(add, opened, store, caplog):
-    """So that a roll-back reaches every process."""
+    """A rollback must reach every process."""
     first, second, candidate = add("tree"), add("directory"), add("thread")
     store.activate(first)
     models = opened()
@@ -209,11 +209,11 @@ def test_swaps_under_load_lose_no_request(add, served):
 
     with ThreadPoolExecutor(9) as pool:
         swaps = pool.submit(swap)
-        found = list(pool.map(search, range(300)))
+        answers = list(pool.map(search, range(300)))
         ended.set()
     assert swaps.result() > 5
-    assert {reason for reason, _, _ in found} == {Reason.APPLIED}
-    assert {(version, word) for _, version, word in found} <= set(zip(versions, ("tree", "directory"), strict=True))
+    assert {reason for reason, _, _ in answers} == {Reason.APPLIED}
+    assert {(version, word) for _, version, word in answers} <= set(zip(versions, ("tree", "directory"), strict=True))
 
 
 def test_activation_over_http(add, served):
@@ -303,24 +303,24 @@ def sessions_of(name, share, n, *, taking_part):
 
 
 def test_an_experiment_credits_clicks_to_who_found_the_document(add, served):
-    """Every visitor clicks on what the rewrite alone brings up."""
+    """Every visitor clicks a document that only the rewrite finds."""
     _, client = served
     version = add("thread")
-    plain = {one["doc_id"] for one in searched(client, None)["results"]}
+    plain = {result["doc_id"] for result in searched(client, None)["results"]}
     body = {"name": "e", "a": ORIGINAL, "b": version, "share": 0.5}
     assert client.put("/v1/experiments", json=body, headers=KEY).status_code == 200
     for session_id in sessions_of("e", 0.5, 8, taking_part=True):
         answer = searched(client, session_id)
         assert answer["rewrite"]["rewriter_version"] == f"original+{version}"
-        fresh = [one for one in answer["results"] if one["doc_id"] not in plain]
+        fresh = [result for result in answer["results"] if result["doc_id"] not in plain]
         for _ in range(2):
             client.post("/v1/click", json={"click_token": fresh[0]["click_token"]})
     for session_id in sessions_of("e", 0.5, 3, taking_part=False):
         answer = searched(client, session_id)
         assert answer["rewrite"]["rewriter_version"] is None
         client.post("/v1/click", json={"click_token": answer["results"][0]["click_token"]})
-    found = client.get("/v1/experiments").json()["experiment"]
-    assert found["preference"] == {
+    experiment = client.get("/v1/experiments").json()["experiment"]
+    assert experiment["preference"] == {
         "wins_a": 0,
         "wins_b": 8,
         "ties": 0,
@@ -329,18 +329,18 @@ def test_an_experiment_credits_clicks_to_who_found_the_document(add, served):
         "p": pytest.approx(2 / 256),
     }
     ended = client.delete("/v1/experiments", headers=KEY).json()["experiment"]
-    assert ended["preference"] == found["preference"]
+    assert ended["preference"] == experiment["preference"]
     assert client.get("/v1/experiments").json()["experiment"] is None
 
 
 def test_the_same_experiment_again_goes_on_and_other_sides_of_its_name_begin_anew(add, served):
     service, client = served
     version = add("thread")
-    plain = {one["doc_id"] for one in searched(client, None)["results"]}
+    plain = {result["doc_id"] for result in searched(client, None)["results"]}
     body = {"name": "e", "a": ORIGINAL, "b": version, "share": 1.0}
     begun = client.put("/v1/experiments", json=body, headers=KEY).json()["experiment"]
     answer = searched(client, sessions_of("e", 1.0, 1, taking_part=True)[0])
-    fresh = [one for one in answer["results"] if one["doc_id"] not in plain]
+    fresh = [result for result in answer["results"] if result["doc_id"] not in plain]
     client.post("/v1/click", json={"click_token": fresh[0]["click_token"]})
     again = client.put("/v1/experiments", json=body, headers=KEY).json()["experiment"]
     assert (again["started"], again["preference"]["wins_b"]) == (begun["started"], 1)
@@ -400,17 +400,17 @@ def test_a_candidate_in_the_shadow_is_tried_and_not_shown(add, served):
     before = searched(client, None)["results"]
     assert client.put("/v1/models/shadow", json={"version": version}, headers=KEY).json()["shadow"] == version
     answer = searched(client, None)
-    assert [one["doc_id"] for one in answer["results"]] == [one["doc_id"] for one in before]
+    assert [result["doc_id"] for result in answer["results"]] == [result["doc_id"] for result in before]
     assert answer["rewrite"]["rewriter_version"] is None
     service._shadow._pool.submit(lambda: None).result(30)
     for _ in range(2):  # the same click again counts once
         client.post("/v1/click", json={"click_token": answer["results"][0]["click_token"]})
-    found = client.get("/v1/experiments").json()["shadow"]
-    assert (found["version"], found["queries"], found["faults"], found["clicks"]) == (version, 1, 0, 1)
-    assert found["changed_share"] == 1.0
-    assert 0 < found["mean_overlap"] <= 1
-    assert found["mean_reciprocal_rank_shown"] == 1.0
-    assert 0 < found["mean_reciprocal_rank"] <= 1
+    figures = client.get("/v1/experiments").json()["shadow"]
+    assert (figures["version"], figures["queries"], figures["faults"], figures["clicks"]) == (version, 1, 0, 1)
+    assert figures["changed_share"] == 1.0
+    assert 0 < figures["mean_overlap"] <= 1
+    assert figures["mean_reciprocal_rank_shown"] == 1.0
+    assert 0 < figures["mean_reciprocal_rank"] <= 1
     assert f'untilclick_shadow_total{{version="{version}",what="queries"}} 1.0' in client.get("/metrics").text
 
 

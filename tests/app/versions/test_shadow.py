@@ -1,4 +1,4 @@
-"""What a candidate's lists are compared with."""
+"""The comparison of a candidate's lists with the lists shown."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ TEN = tuple("abcdefghij")
 
 
 class FixedList:
-    """An engine that finds the same documents whatever is searched."""
+    """An engine that returns the same documents for every query."""
 
     def __init__(self, doc_ids):
         self.doc_ids = doc_ids
@@ -25,15 +25,15 @@ class KeepingRewriter:
         return Rewrite.keep(query, Reason.GATED)
 
 
-def figures_of(shown, own):
-    shadow = Shadow(FixedList(own))
+def figures_of(shown, candidate):
+    shadow = Shadow(FixedList(candidate))
     shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList("q", "query", (), tuple(shown)))
     shadow._pool.shutdown(wait=True)
     return shadow.figures
 
 
 @pytest.mark.parametrize(
-    ("shown", "own", "changed", "share"),
+    ("shown", "candidate", "changed", "share"),
     [
         (TEN, TEN, 0, 1.0),
         (TEN, TEN[::-1], 1, 1.0),
@@ -46,10 +46,10 @@ def figures_of(shown, own):
         (TEN, (), 1, 0.0),
     ],
 )
-def test_as_many_ranks_are_compared_as_were_shown(shown, own, changed, share):
-    """Short lists were compared with ten ranks, and two empty ones had nothing in common."""
-    found = figures_of(shown, own)
-    assert (found.queries, found.faults, found.changed, found.overlap) == (1, 0, changed, share)
+def test_as_many_ranks_are_compared_as_were_shown(shown, candidate, changed, share):
+    """Once short lists were compared with ten ranks, and two empty lists had an overlap of 0."""
+    figures = figures_of(shown, candidate)
+    assert (figures.queries, figures.faults, figures.changed, figures.overlap) == (1, 0, changed, share)
 
 
 def test_an_empty_list_is_like_another_empty_one_only():
@@ -57,7 +57,7 @@ def test_an_empty_list_is_like_another_empty_one_only():
 
 
 def test_of_many_lists_the_first_are_forgotten(monkeypatch):
-    """A click on one of them counts for nothing."""
+    """A click on a forgotten list does not count."""
     monkeypatch.setattr("untilclick.app.versions.shadow.REMEMBERED", 2)
     shadow = Shadow(FixedList(TEN))
     for query_id in "123":

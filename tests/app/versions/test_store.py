@@ -41,13 +41,13 @@ def _made(folder, words, **more):
 
 def test_added_versions_are_listed_the_oldest_first(store, add):
     newer, older = add("tree", created="2026-02-02"), add("directory", created="2026-01-01")
-    assert [one.version for one in store.versions()] == [older, newer]
+    assert [manifest.version for manifest in store.versions()] == [older, newer]
     assert store.add(store.folder_of(older)) == older
     assert len(store.versions()) == 2
 
 
 def test_a_state_that_cannot_be_read_is_written_anew_by_activating_and_by_nothing_else(store, add):
-    """A change of the shadow once left no version that answers, and none to roll back to."""
+    """Once a change of the shadow overwrote a broken state: no version was active, and none to go back to."""
     version = add("tree")
     store.activate(version)
     store.state_file.write_text("torn")
@@ -180,7 +180,7 @@ def test_a_state_that_cannot_be_read_says_so_and_is_written_anew(store, add, tmp
 def test_a_version_that_cannot_be_read_is_not_listed(store, add, tmp_path):
     kept, spoilt = add("tree"), add("directory")
     (tmp_path / "models" / spoilt / "bundle.json").write_text("{}")
-    assert [one.version for one in store.versions()] == [kept]
+    assert [manifest.version for manifest in store.versions()] == [kept]
     shutil.rmtree(tmp_path / "models" / kept)
     assert store.versions() == []
 
@@ -219,7 +219,7 @@ def test_what_is_no_state_is_a_broken_state(store, content):
 
 
 def test_a_state_is_written_and_read_whole(store, add):
-    """A start in whole seconds and a share of 1 are numbers like any other."""
+    """Whole numbers are valid for the start and the share."""
     version = add("tree")
     store.activate(version)
     store.experiment(Experiment("first", ORIGINAL, version, 1, 100))

@@ -63,10 +63,10 @@ def _run_builtin(ground: Ground, rounds: int, every: int, folder: Path) -> Round
     clock = _clock(ground, policy, rounds, every)
     clock.start()
     while not clock.done:
-        metrics = trainer.step()
+        metrics = trainer.run_round()
         clock.add(metrics["rollout_seconds"], metrics["update_seconds"])
     with FlopCounterMode(display=False) as counter:
-        trainer.step()
+        trainer.run_round()
     clock.operations = counter.get_total_flops()
     clock.parts = parts_of_round(trainer, prompts[: ground.settings.rollout.prompts_per_iteration])
     return clock

@@ -1,1 +1,1 @@
-"""The training stages and the export, one file per command; each has a `main(config)` that returns what it wrote."""
+"""The training stages and the export, one file per command; `main(config)` of each returns the folder it wrote."""

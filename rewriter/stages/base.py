@@ -1,7 +1,7 @@
-"""Stage `base`: a rewriter from the documents alone, before anybody has searched.
+"""Stage `base`: a rewriter that is trained on the documents alone, without any search session.
 
-Vocabulary, latent semantic embedding and identity start, then a minute or two of pseudo-queries. Learns nothing from
-sessions: that is `warm_start.py`.
+It makes the vocabulary, the latent semantic embedding and the identity start, and trains on pseudo-queries for a
+minute or two. `warm_start.py` continues with sessions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from untilclick.search.records import Corpus
 from untilclick.search.text.term_index import TermIndex
 
 PRIOR_FLOOR = 0.01
-"""Added to each term's share of the targets, as a part of the mean share."""
+"""Added to each term's share of the targets, as a fraction of the mean share."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class BaseStage:
 
 
 def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Progress | None = None) -> Path:
-    """Train the base of a collection; returns the stage's folder. `opened` spares opening the collection again.
+    """Train the base of a collection; returns the stage's folder. Give `opened` if the collection is open already.
     Raises DataError for documents that cannot be read."""
     run = config.run
     opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
@@ -72,9 +72,9 @@ def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[T5Policy, TermVo
 
 
 def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
-    """(V,) logit adjustment weight x log(share) (Menon et al., ICLR 2021); terms that are never a target count as
-    a hundredth of a mean one, so that it stays finite."""
-    return torch.from_numpy(weight * np.log(shares + PRIOR_FLOOR / shares.size)).float()
+    """(V,) logit adjustment weight x log(share) (Menon et al., ICLR 2021) from the shares of the targets (V,), which
+    sum to 1. The floor keeps it finite for terms that are never a target."""
+    return torch.from_numpy(weight * np.log(shares + PRIOR_FLOOR / shares.size)).float()  # 1 / V is the mean share
 
 
 def train_base(
@@ -85,8 +85,8 @@ def train_base(
     config: BaseConfig,
     progress: Progress | None = None,
 ) -> float:
-    """Train on pseudo-queries; returns the mean loss of the last tenth, in nats. NaN when the corpus has no usable
-    document: the policy then stays as it started."""
+    """Train on pseudo-queries; returns the mean loss of the last tenth of the steps, in nats. If the corpus has no
+    usable document, the policy stays as it is and the loss is NaN."""
     source = PseudoQuerySource(
         corpus, index, vocabulary, PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
     )
@@ -103,9 +103,9 @@ def train_base(
     losses: list[float] = []
     policy.train()
     for step in range(config.steps):
-        drawn = source.draw(config.batch_size, rng)
-        prompts = [Prompt((*map(int, one.query_ids), EOS_ID), ()) for one in drawn]
-        losses.append(descend(loss_of(policy, policy.batch(prompts), _wanted(drawn)), policy, optimizer))
+        queries = source.draw(config.batch_size, rng)
+        prompts = [Prompt((*map(int, query.query_ids), EOS_ID), ()) for query in queries]
+        losses.append(descend(loss_of(policy, policy.batch(prompts), _targets(queries)), policy, optimizer))
         schedule.step()
         if progress is not None:
             progress(step + 1, config.steps, losses[-1])
@@ -113,7 +113,8 @@ def train_base(
     return float(np.mean(losses[-max(1, config.steps // 10) :]))
 
 
-def _wanted(drawn: Sequence[PseudoQuery]) -> TargetBatch:
-    """Each query's target and, of all documents, the one that it was made from."""
-    sure = np.ones(1, dtype=np.float32)
-    return target_batch([one.target for one in drawn], [SoftTarget(np.array([one.document]), sure) for one in drawn])
+def _targets(queries: Sequence[PseudoQuery]) -> TargetBatch:
+    """The target terms of each query, and as its only target document the one that it was made from."""
+    certain = np.ones(1, dtype=np.float32)
+    documents = [SoftTarget(np.array([query.document]), certain) for query in queries]
+    return target_batch([query.target for query in queries], documents)

@@ -1,6 +1,6 @@
-"""Stage `mean`: several trained models answer as one, in a blend chosen for their mean.
+"""Stage `mean`: several trained models serve as one, by the mean of their distributions, in a blend chosen for it.
 
-Their folders are copied into RUN/mean/members/0/, 1/, ...
+Their folders are copied to RUN/mean/members/0/, 1/, ...
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class EnsembleStage:
 def main(
     config: EnsembleStage, opened: OpenedCollection | None = None, sessions: Iterable[Session] | None = None
 ) -> Path:
-    """Choose the blend of the mean on the log's validation queries; returns the folder of the stage. `opened` and
-    `sessions` spare opening collection and log again. Raises UntilclickError for fewer than two models, ModelError
-    for models that do not fit together or this corpus."""
+    """Choose the blend of the mean on the log's validation queries; returns the stage's folder. Give `opened` and
+    `sessions` if collection and log are open already. Raises UntilclickError for fewer than two models, ModelError
+    for models of other documents or with different vocabularies."""
     with open_sources(config.run, opened, sessions) as sources:
         return _choose(config, sources)
 
@@ -49,15 +49,16 @@ def _choose(config: EnsembleStage, sources: Sources) -> Path:
     choice = first.validation.choose_blend(MeanLogits([model.reader() for model in models]))
     outcome = StageOutcome(config.training, choice, {"members": float(len(folders))})
     with replaced_stage(sources.opened, config.run.out / MEAN, outcome) as new:
-        for place, folder in enumerate(folders):
-            shutil.copytree(folder, new / MEMBERS_FOLDER / str(place))
+        for number, folder in enumerate(folders):
+            shutil.copytree(folder, new / MEMBERS_FOLDER / str(number))
     return config.run.out / MEAN
 
 
 def _check_languages(folders: Sequence[Path], languages: Sequence[Language]) -> None:
-    """Raises ModelError for languages that are not over the same terms."""
-    opened = zip(folders, languages, strict=True)
-    vocabularies = [one.as_terms(folder, "a mean is of models over index terms").vocabulary for folder, one in opened]
+    """Raises ModelError for languages with different vocabularies of index terms."""
+    remedy = "a mean needs models over index terms"
+    members = zip(folders, languages, strict=True)
+    vocabularies = [language.as_terms(folder, remedy).vocabulary for folder, language in members]
     for folder, vocabulary in zip(folders, vocabularies, strict=True):
         if vocabulary.terms != vocabularies[0].terms:
             raise ModelError(f"{folder} has other terms than {folders[0]}; train both with the same vocabulary")

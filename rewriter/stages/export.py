@@ -1,4 +1,4 @@
-"""Stage `export`: a trained model folder becomes a bundle that is served without torch."""
+"""Stage `export`: turns a trained model folder into a bundle, which is served without torch."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ Quantization = Literal["int8", "float32"]
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """What is exported where."""
+    """Which model is exported, and where to."""
 
     model: Path
-    """A run folder (its last stage is taken) or one stage's folder."""
+    """A run folder, whose last stage is exported, or the folder of one stage."""
     bundle: Path
-    """Folder to write; replaced as a whole."""
+    """Folder to write; it is replaced as a whole."""
     quantization: Quantization = "int8"
-    """int8 is a quarter of the size and the faster, with a memory in float16; float32 equals the trained weights."""
+    """`int8` has a quarter of the size and is faster; its memory is float16. `float32` keeps the trained weights."""
     data: str | None = None
-    """Source of the documents that the model was trained on; None: where they were then."""
+    """Source of the documents that the model was trained on. None: the source of the training."""
 
 
 def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
-    """Write the bundle and check it by reading it back; returns its folder. `opened` spares opening the documents
-    again. Raises ModelError when the model is not trained, or was trained on other documents."""
+    """Write the bundle and check it by reading it back; returns its folder. Give `opened` if the documents are open
+    already. Raises ModelError if there is no trained model, or if it was trained on other documents."""
     folder = latest_stage(config.model)
     record = read_stage(folder)
     spelling = (opened or _opened(config.data or record.data, record.fingerprint)).spelling
@@ -87,12 +87,12 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
 
 
 def _opened(data: str, fingerprint: str) -> OpenedCollection:
-    """The documents that a model was trained on. Raises ModelError for other documents."""
+    """The documents of a source. Raises ModelError if their fingerprint is another one."""
     opened = OpenedCollection.load(data)
-    found = opened.collection.corpus.fingerprint
-    if found != fingerprint:
+    present = opened.collection.corpus.fingerprint
+    if present != fingerprint:
         raise ModelError(
-            f"{data} holds other documents ({found}) than the model was trained on ({fingerprint}); "
+            f"{data} holds other documents ({present}) than the model was trained on ({fingerprint}); "
             "name those with --data, or train again"
         )
     return opened
@@ -114,7 +114,7 @@ def _write_model(folder: Path, new: Path, quantization: Quantization) -> Languag
 
 
 def _reader(memory: DocumentMemory) -> MemoryReader:
-    """The memory as arrays."""
+    """The memory as arrays, as the service reads it."""
     settings = memory.settings
     ids, weights, keys = (part.detach().numpy() for part in (memory.ids, memory.weights, memory.keys))
     unit = keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), TINY)

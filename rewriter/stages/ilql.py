@@ -1,7 +1,7 @@
-"""Method `ilql` of the stage `offline`: trlX's configuration, its training, and what of it becomes a plain T5.
+"""Method `ilql` of the stage `offline`: trlX's configuration, the training, and how its result becomes a plain T5.
 
-ILQL acts by log pi + beta (Q - V), which needs its heads at every query. A bundle has no heads: the T5 is taught that
-distribution on the log's own prompts, and blend choice, export and serving then know nothing of it.
+ILQL acts by log pi + beta (Q - V), which needs its heads at every query. A bundle has no heads. Therefore a plain T5
+learns that distribution on the log's own prompts; blend choice, export and serving need to know nothing of ILQL.
 """
 
 from __future__ import annotations
@@ -26,50 +26,59 @@ from untilclick.rewriter.trlx.prompts import RewriterPromptPipeline
 from untilclick.search.errors import UntilclickError
 
 CHECKPOINTS = "offline.trlx"
-"""Folder of a run that trlX writes to while it trains."""
+"""Folder of a run that trlX writes to during training."""
 MOST_REPEATS = 100
-"""An action counts at most so often, however often it was taken."""
+"""Largest number of times that an action is repeated in the training data, however often it was taken."""
 
 
 def train_ilql(
     start: StageInput, actions: Sequence[LoggedAction], run: Path, config: OfflineConfig, progress: Progress | None
 ) -> dict[str, float]:
-    """Train the start's policy in place, or leave it as it is where ILQL is no better on validation; returns figures,
-    of which `validation_best` and `divergence` are of the weights that are left. Raises ModelError when the folder of
-    the start cannot be read, and UntilclickError for less than one pass over the actions."""
+    """Train the starting policy in place, or leave it as it is if ILQL is not better on validation; returns figures,
+    of which `validation_best` and `divergence` belong to the resulting weights. Raises ModelError if the folder of
+    the start cannot be read, UntilclickError for less than one pass over the actions."""
     if config.epochs < 1:
         raise UntilclickError(f"offline.epochs is {config.epochs}: ilql needs 1 or more")
     start_score = start.score(start.policy)
-    repeated = [one for one in actions for _ in range(min(one.count, MOST_REPEATS))]
-    settings = ilql_config(config, start.start, run / CHECKPOINTS, len(repeated))
-    settings.train.trainer_kwargs = {"validation": start.score}
-    returns = [one.mean_return for one in repeated]
-    trainer = train(samples=repeated, rewards=returns, eval_prompts=[], config=settings)
-    assert isinstance(trainer, RewriterILQLTrainer)
+    trainer = _train_heads(start, actions, run, config)
     teacher = trainer.policy
     trainer.best.restore(teacher)
     teacher.eval().requires_grad_(False)
     student = plain_policy(teacher)
-    prompts = list(dict.fromkeys(one.prompt for one in actions))
+    prompts = list(dict.fromkeys(action.prompt for action in actions))  # distinct, in the order of the log
     distillation = distil(student, teacher, prompts, config, start.score, progress)
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
-    distilled = distillation.best_score
-    kept, replaced = (student, start.policy) if distilled > start_score else (start.policy, student)
-    replaced.load_state_dict(kept.state_dict())
+    better = distillation.best_score > start_score
+    # The starting policy is returned in place. `student` gets the same weights, since `divergence` is measured on it.
+    source, target = (student, start.policy) if better else (start.policy, student)
+    target.load_state_dict(source.state_dict())
     return {
         "validation_start": start_score,
         "validation_heads": trainer.best.score,
-        "validation_distilled": distilled,
-        "validation_best": max(start_score, distilled),
+        "validation_distilled": distillation.best_score,
+        "validation_best": max(start_score, distillation.best_score),
         "distil_pass": float(distillation.best_epoch),
         "divergence": mean_divergence(student, teacher, prompts, config.batch_size),
-        "kept_start": float(distilled <= start_score),
+        "kept_start": float(not better),
     }
 
 
+def _train_heads(
+    start: StageInput, actions: Sequence[LoggedAction], run: Path, config: OfflineConfig
+) -> RewriterILQLTrainer:
+    """Train a policy with Q and value heads in trlX's loop; returns the trainer with the best weights."""
+    repeated = [action for action in actions for _ in range(min(action.count, MOST_REPEATS))]
+    settings = ilql_config(config, start.start, run / CHECKPOINTS, len(repeated))
+    settings.train.trainer_kwargs = {"validation": start.score}
+    returns = [action.mean_return for action in repeated]
+    trainer = train(samples=repeated, rewards=returns, eval_prompts=[], config=settings)
+    assert isinstance(trainer, RewriterILQLTrainer)
+    return trainer
+
+
 def plain_policy(policy: T5Policy) -> T5Policy:
-    """A policy without heads of any subclass, with copies of the weights of T5, value head and memory, on their
-    device."""
+    """A `T5Policy` with copies of the weights of T5, value head and memory, on the same device, without the heads of
+    a subclass."""
     plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
     plain.value_head = copy.deepcopy(policy.value_head)
     plain.banned_ids = policy.banned_ids.clone()
@@ -78,8 +87,9 @@ def plain_policy(policy: T5Policy) -> T5Policy:
 
 
 def ilql_config(config: OfflineConfig, model: Path, folder: Path, n_samples: int) -> TRLConfig:
-    """The trlX configuration of a run from the model folder `model`. `beta` of the loss is 0: cloning is not
-    weighted, the advantage comes in once, when the policy acts (Snell et al., section 4)."""
+    """The trlX configuration of a run on `n_samples` actions that starts from the model folder `model` and writes to
+    `folder`. `beta` of the loss is 0: cloning is not weighted, and the advantage counts once, when the policy acts
+    (Snell et al., section 4)."""
     epoch = -(-n_samples // config.batch_size)
     acting = {"beta": config.ilql.advantage_scale, "max_new_tokens": config.terms, "top_k": 0, "temperature": 1.0}
     training = {

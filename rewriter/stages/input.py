@@ -1,7 +1,7 @@
-"""What a training stage goes on from: an opened collection, a trained model, and a log in two parts.
+"""The input of a training stage: an opened collection, a trained model, and a log that is split in two parts.
 
-The queries to learn from differ from stage to stage; each stage takes them from `StageInput.sessions.training`. The
-queries to validate on are the same for all, so that no stage is chosen on what an earlier one learned from.
+The queries to learn from differ between stages; each stage takes its own from `StageInput.sessions.training`. The
+queries to validate on are the same for all stages, so that no stage is chosen on queries an earlier one learned from.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from untilclick.search.records import Session
 
 
 class Sources(NamedTuple):
-    """What a stage reads besides the model that it goes on from."""
+    """The collection and the sessions that a stage reads."""
 
     opened: OpenedCollection
     sessions: Iterable[Session]
@@ -41,8 +41,8 @@ class Sources(NamedTuple):
 def open_sources(
     run: RunConfig, opened: OpenedCollection | None = None, sessions: Iterable[Session] | None = None
 ) -> Iterator[Sources]:
-    """The log and the collection that a run names, unless the caller has opened them. Raises LogError for a log that
-    is not there, DataError for documents that cannot be read."""
+    """Open the log and the collection that a run names, unless the caller has opened them. Raises UntilclickError if
+    the run names no log, LogError for a log that does not exist, DataError for documents that cannot be read."""
     with ExitStack() as stack:
         if sessions is None:
             if run.log is None:
@@ -53,26 +53,26 @@ def open_sources(
 
 @dataclass(frozen=True)
 class StageInput:
-    """The start of a stage. What is costly is computed at its first use, once."""
+    """The model and the data that a stage starts from. Costly parts are computed once, at their first use."""
 
     opened: OpenedCollection
     start: Path
-    """Folder of the model that training goes on from."""
+    """Folder of the model that training continues."""
     model: RewriterModel
-    """That model; its policy is trained in place."""
+    """The model of that folder; its policy is trained in place."""
     sessions: SplitLog
     harm_limit: float | None = None
-    """See `ValidationSet`."""
+    """Largest share of the validation queries that a blend may harm, 0..1; see `ValidationSet`."""
 
     @classmethod
     def read(cls, sources: Sources, start: Path, harm_limit: float | None = None) -> StageInput:
-        """Load the model and split the log. Raises ModelError without a model, or with one of other documents."""
+        """Load the model and split the log. Raises ModelError without a model, or with a model of other documents."""
         model = load_stage(sources.opened, start)
         return cls(sources.opened, start, model, split_sessions(sources.sessions, VALIDATION_SHARE), harm_limit)
 
     @property
     def policy(self) -> T5Policy:
-        """The weights that are trained."""
+        """The policy that is trained."""
         return self.model.policy
 
     @property
@@ -82,35 +82,35 @@ class StageInput:
 
     @cached_property
     def blend(self) -> BlendSettings:
-        """The blend that was chosen for the start."""
+        """The blend that was chosen for the starting model."""
         return read_stage(self.start).blend
 
     @cached_property
     def scorer(self) -> CorpusScorer:
-        """Batched BM25 with the engine's settings."""
+        """Batched BM25 over the corpus, with the engine's settings."""
         return CorpusScorer.of(self.opened, self.language.vocabulary)
 
     @cached_property
     def judged_validation(self) -> list[JudgedQuery]:
-        """Validation queries with the grades of their simulated users' topics; none if no session names a topic."""
+        """Validation queries with the grades of simulated users' topics; empty if no session names a topic."""
         return simulated_queries(self.sessions.validation, self.opened.collection.all_topics)
 
     @cached_property
     def validation(self) -> ValidationSet:
-        """The validation queries. Raises DataError when there are none."""
+        """The validation queries. Raises DataError if there are none."""
         queries = self.judged_validation or rated_queries(self.sessions.validation)
         return open_validation(self.opened, queries, self.scorer, self.language, self.harm_limit)
 
     def score(self, policy: T5Policy) -> float:
-        """nDCG@10 of a policy on the validation queries, in the start's blend at the best sharpness of the grid:
-        training sharpens what a policy learns."""
+        """nDCG@10 of a policy on the validation queries, in the starting model's blend at the best sharpness of the
+        grid, because training changes how sharp a policy's distributions are."""
         return sharpened_score(self.validation, self.model.with_policy(policy).reader(), self.blend)
 
     def never_worse(self, policy: T5Policy) -> BlendChoice:
-        """The blend for a trained policy: the best of the grid, or the start's if that is better."""
+        """The blend for a trained policy: the best of the grid, or the starting model's blend if that is better."""
         return never_worse(self.validation, self.model.with_policy(policy).reader(), self.blend)
 
     def write(self, folder: Path, outcome: StageOutcome, policy: T5Policy | None = None) -> Path:
-        """Write the stage, of the trained policy or another one; returns its folder."""
+        """Write the stage with the trained policy, or with `policy` in its place; returns the stage's folder."""
         model = self.model if policy is None else self.model.with_policy(policy)
         return write_stage(self.opened, folder, model, outcome)

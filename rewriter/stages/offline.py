@@ -1,6 +1,7 @@
-"""Stage `offline`: from what people tried and clicked, with the log alone. For a team with traffic and no simulator.
+"""Stage `offline`: learns from the rewrites and clicks of a log alone. For a team with traffic and no simulator.
 
-Nothing is searched in training; the validation queries, kept back from the log, are ranked to choose epoch and blend.
+Training runs no search. Only the validation queries, which are held out from the log, are ranked, to choose the epoch
+and the blend.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from untilclick.rewriter.config import OfflineConfig, RunConfig
 from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions, mean_return
@@ -21,9 +23,10 @@ from untilclick.search.errors import DataError
 from untilclick.search.records import Session
 
 FOR_SUBWORDS = (
-    "offline learning is over index terms. Use `untilclick train ppo --set ppo.reward=hindsight`, which needs no "
-    "more than a log either"
+    "offline learning needs a model over index terms. Use `untilclick train ppo --set ppo.reward=hindsight`, which "
+    "also needs no more than a log"
 )
+"""Remedy for a subword T5."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,25 @@ class OfflineStage:
     training: OfflineConfig = field(default_factory=OfflineConfig)
 
 
+class OfflineInput(NamedTuple):
+    """The model to start from and the actions to learn from."""
+
+    start: StageInput
+    actions: tuple[LoggedAction, ...]
+
+
 def main(
     config: OfflineStage,
     opened: OpenedCollection | None = None,
     sessions: Iterable[Session] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train on a log's actions and returns, from the warm start of the same run or else its base; returns the stage's
-    folder. `opened` and `sessions` spare opening collection and log again. Raises ModelError without a model to start
-    from or with one of other documents, DataError where the log tells of no rewritten query, of no click after one,
-    or has nothing to validate on, and UntilclickError for `ilql` without trlX or with less than one pass."""
+    """Train on a log's actions and returns, starting with the warm start of the same run, or with its base if there
+    is no warm start; returns the stage's folder. Give `opened` and `sessions` if collection and log are open already.
+
+    Raises ModelError without a model to start from or with a model of other documents, DataError for a log without
+    rewritten queries, without a click after one, or without queries to validate on, and UntilclickError for `ilql`
+    without trlX or with less than one pass."""
     run, training = config.run.out, config.training
     if training.method == "ilql":
         require_trlx("--method rwft")
@@ -63,8 +75,8 @@ def main(
     return start.write(run / OFFLINE, StageOutcome(training, start.never_worse(start.policy), figures))
 
 
-def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> tuple[StageInput, tuple[LoggedAction, ...]]:
-    """The start of a run, and what its log's people and service tried. Raises as `main` does."""
+def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineInput:
+    """The input of the stage and the actions of its log. Raises the errors of `main`."""
     start = StageInput.read(sources, start_folder(run), config.harm_limit)
     vocabulary = start.language.as_terms(start.start, FOR_SUBWORDS).vocabulary
     settings = ActionSettings(config.terms, config.discount, config.max_samples)
@@ -74,11 +86,11 @@ def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> tuple[St
             "The log holds no click after a query was rewritten, by its writer or by the service; log more sessions"
         )
     _ = start.validation  # raises before any training
-    return start, tuple(actions)
+    return OfflineInput(start, tuple(actions))
 
 
 def start_folder(run: Path) -> Path:
-    """The warm start of a run, or its base where there is no warm start."""
+    """The warm start of a run, or its base if there is no warm start."""
     return run / (WARM_START if (run / WARM_START / STAGE_FILE).is_file() else BASE)
 
 

@@ -1,4 +1,4 @@
-"""Stage `ppo`: from rewards, starting at the warm start, in the built-in loop or in trlX's."""
+"""Stage `ppo` in the built-in loop: trains the warm start on rewards. `ppo_trlx.py` has the same stage in trlX."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PPOStage:
     run: RunConfig
     training: PPOConfig = field(default_factory=PPOConfig)
     resume: bool = True
-    """Whether to go on with an interrupted run of the same settings."""
+    """Whether to continue an interrupted run with the same settings."""
 
 
 def main(
@@ -37,22 +37,22 @@ def main(
     sessions: Iterable[Session] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train on rewards in the built-in loop; returns the stage's folder. `opened` and `sessions` spare opening
-    collection and log again. Raises ModelError without a warm start of these documents or for a checkpoint of other
-    settings, DataError for a log without queries to train or validate on."""
+    """Train on rewards in the built-in loop; returns the stage's folder. Give `opened` and `sessions` if collection
+    and log are open already. Raises ModelError without a warm start for these documents and for a checkpoint with
+    other settings, DataError for a log without queries to train or validate on."""
     run = config.run.out
     with open_sources(config.run, opened, sessions) as sources:
         if not config.resume:
             drop_checkpoint(run)
-        task = PPOInput.read(sources, run, config.training)
-    start = task.start
-    trainer = PPOTrainer(start.policy, task.prompts, task.environment(), task.config, start.score)
+        ppo_input = PPOInput.read(sources, run, config.training)
+    start = ppo_input.start
+    trainer = PPOTrainer(start.policy, ppo_input.prompts, ppo_input.environment(), ppo_input.config, start.score)
     checkpoint = checkpoint_folder(run)
     if ppo_checkpoint.exists(checkpoint):
         ppo_checkpoint.load_checkpoint(trainer, checkpoint)
     with TrainingLog(run / f"{PPO}.log", resume_at=trainer.state.round) as log:
         trainer.train(log, lambda: ppo_checkpoint.save_checkpoint(trainer, checkpoint), progress)
     figures = {"rollouts": float(trainer.state.rollouts), "best_round": float(trainer.best.step)}
-    folder = task.write(run, start.policy, figures)
+    folder = ppo_input.write(run, start.policy, figures)
     drop_checkpoint(run)
     return folder

@@ -1,4 +1,4 @@
-"""What PPO learns from, whichever backend runs its loop: prompts and what their rewrites earn."""
+"""The input of PPO in both backends: prompts, and the rewards of their rewrites."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import DataError
 
 MAX_EVALUATED = 1500
-"""Held-out queries on which a trainer that evaluates by rewards does so, at most."""
+"""Largest number of held-out queries for a trainer that evaluates by rewards."""
 
 
 class RenderedQuery(NamedTuple):
-    """A query of the log and what the policy reads of it."""
+    """A query of the log with its model input."""
 
     prompt: Prompt
     query: JudgedQuery
@@ -40,17 +40,17 @@ class RenderedQuery(NamedTuple):
 
 @dataclass(frozen=True)
 class PPOInput:
-    """The warm start with the queries to train on."""
+    """The warm start and the queries to train on."""
 
     start: StageInput
     config: PPOConfig
-    """As given, except for what the language of the policy decides."""
+    """As configured, except for the settings that the language of the policy decides."""
     training: tuple[RenderedQuery, ...]
 
     @classmethod
     def read(cls, sources: Sources, run: Path, config: PPOConfig) -> PPOInput:
-        """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError without
-        queries to train or validate on."""
+        """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError for a log
+        without queries to train or validate on."""
         start = StageInput.read(sources, run / WARM_START, config.validation.harm_limit)
         config = start.language.ppo_config(config)
         sessions = start.sessions.training
@@ -69,13 +69,13 @@ class PPOInput:
 
     @cached_property
     def held_out(self) -> tuple[RenderedQuery, ...]:
-        """First queries of validation sessions, for trainers that evaluate by rewards."""
-        wanted = self.start.judged_validation or clicked_queries(self.start.sessions.validation)
-        first, _ = first_and_later(query for query in wanted if query.relevance)
+        """First queries of the validation sessions, for trainers that evaluate by rewards."""
+        queries = self.start.judged_validation or clicked_queries(self.start.sessions.validation)
+        first, _ = first_and_later(query for query in queries if query.relevance)
         return _rendered(self.start, first[:MAX_EVALUATED])
 
     def environment(self, queries: Sequence[RenderedQuery] | None = None) -> GenerationEnvironment:
-        """What rewrites of these queries earn, by their position; of the training queries if none are given."""
+        """The rewards for rewrites of these queries, by their position; by default of the training queries."""
         queries = self.training if queries is None else queries
         reward, rollout, found = self.config.reward, self.config.rollout, self.config.found
         opened = self.start.opened
@@ -100,6 +100,7 @@ class PPOInput:
 
 
 def _rendered(start: StageInput, queries: Sequence[JudgedQuery]) -> tuple[RenderedQuery, ...]:
-    """The queries whose prompts mean something to the model."""
-    rendered = (RenderedQuery(start.language.prompt(one.request, start.opened.spelling), one) for one in queries)
-    return tuple(one for one in rendered if not one.prompt.empty)
+    """The queries with their prompts; queries without any term that the model knows are left out."""
+    language, spelling = start.language, start.opened.spelling
+    rendered = (RenderedQuery(language.prompt(query.request, spelling), query) for query in queries)
+    return tuple(pair for pair in rendered if not pair.prompt.empty)

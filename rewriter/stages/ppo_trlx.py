@@ -1,4 +1,4 @@
-"""Stage `ppo` in trlX's loop: the same input, rewards and settings as the built-in loop, the same folder out."""
+"""Stage `ppo` in trlX's loop: the same input, rewards, settings and output folder as in the built-in loop."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ from untilclick.search.records import Session
 if TYPE_CHECKING:
     from trlx.data.configs import TRLConfig
 
+    from untilclick.rewriter.trlx.trainer import RewriterPPOTrainer
+
 REPOSITORY = "https://github.com/CarperAI/trlx"
+"""Where trlX is installed from; no package index has this version."""
 
 
 def require_trlx(instead: str = "--backend builtin") -> None:
-    """Raises UntilclickError where trlX is not installed; `instead` is the option that does without it."""
+    """Raises UntilclickError if trlX is not installed; `instead` is the option that does not need it."""
     if find_spec("trlx") is None:
         raise UntilclickError(
             "trlX is not installed; it comes from its repository: pip install 'untilclick[trlx]' and then "
@@ -46,12 +49,12 @@ class PPOTrlxStage:
     run: RunConfig
     trlx: TRLConfig
     resume: bool = True
-    """Whether to go on from the newest checkpoint."""
+    """Whether to continue from the newest checkpoint."""
 
     @classmethod
     def of(cls, stage: PPOStage) -> PPOTrlxStage:
-        """The same run with the same settings as in the built-in loop. trlX and its libraries print on stdout when
-        they are imported."""
+        """The same run with the same settings as in the built-in loop. Imports trlX, which prints to stdout with its
+        libraries."""
         from untilclick.rewriter.trlx.config import trlx_config
 
         out = stage.run.out
@@ -63,17 +66,16 @@ def main(
     opened: OpenedCollection | None = None,
     sessions: Iterable[Session] | None = None,
 ) -> Path | None:
-    """Train on rewards in trlX's loop, from the warm start of the same run; goes on from the newest checkpoint there.
-    Every process of `torchrun` calls this; the main process gets the stage's folder, the others None. trlX shows its
-    progress itself.
+    """Train the warm start of the same run on rewards in trlX's loop, or continue from the newest checkpoint. Every
+    process of `torchrun` calls this; the main process gets the stage's folder, the others None. trlX shows its own
+    progress.
 
-    Raises UntilclickError where trlX is not installed and for options that cannot be, ModelError without a warm start
+    Raises UntilclickError if trlX is not installed and for options that do not fit, ModelError without a warm start
     and for a checkpoint that does not fit, DataError for a log without queries to train, validate or evaluate on."""
     require_trlx()
     from trlx import train
 
     from untilclick.rewriter.trlx import trainer as trlx_trainer
-    from untilclick.rewriter.trlx.best import BEST_FOLDER, kept_evaluation
     from untilclick.rewriter.trlx.config import ppo_config
 
     run, trlx = config.run.out, config.trlx
@@ -81,38 +83,51 @@ def main(
     if not trlx.train.save_best:
         raise UntilclickError("train.save_best is false, and the stage is made of the best weights; leave it true")
     with open_sources(config.run, opened, sessions) as sources:
-        task = PPOInput.read(sources, run, settings)
-    if not task.held_out:
+        ppo_input = PPOInput.read(sources, run, settings)
+    if not ppo_input.held_out:
         raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
-    language = task.start.language
-    trlx.method.terms, trlx.method.found_weight = task.config.rollout.terms, task.config.found.weight
-    trlx.train.seq_length = max(trlx.train.seq_length, language.prompt_length)
-    queries = (*task.training, *task.held_out)
-    records = [prompt_record(one.prompt, position, language) for position, one in enumerate(queries)]
-    prompts, held_out = records[: len(task.training)], records[len(task.training) :]
+    _fit_to_language(trlx, ppo_input)
+    queries = (*ppo_input.training, *ppo_input.held_out)
+    language = ppo_input.start.language
+    records = [prompt_record(query.prompt, position, language) for position, query in enumerate(queries)]
+    n_training = len(ppo_input.training)
     rank = int(os.environ.get("RANK", "0"))
-    reward = RewriteReward(task.environment(queries), np.random.default_rng((settings.seed, rank, 1)))
+    reward = RewriteReward(ppo_input.environment(queries), np.random.default_rng((settings.seed, rank, 1)))
     checkpoints = Path(trlx.train.checkpoint_dir)
     _choose_checkpoint(trlx, checkpoints, resume=config.resume)
     trlx.train.trainer_kwargs = {"log_folder": str(run / f"{PPO}.log"), **trlx.train.trainer_kwargs}
-    trainer = train(reward_fn=reward, prompts=prompts, eval_prompts=held_out, config=trlx)
+    trainer = train(reward_fn=reward, prompts=records[:n_training], eval_prompts=records[n_training:], config=trlx)
     assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
     if not trainer.accelerator.is_main_process:
         return None
-    best, evaluation = open_model(checkpoints / BEST_FOLDER)[0], kept_evaluation(checkpoints / BEST_FOLDER)
+    folder = _write(ppo_input, run, trainer, checkpoints)
+    shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
+    return folder
+
+
+def _fit_to_language(trlx: TRLConfig, ppo_input: PPOInput) -> None:
+    """Set the options that the language of the policy decides: lengths, and whether found documents teach it."""
+    trlx.method.terms = ppo_input.config.rollout.terms
+    trlx.method.found_weight = ppo_input.config.found.weight
+    trlx.train.seq_length = max(trlx.train.seq_length, ppo_input.start.language.prompt_length)
+
+
+def _write(ppo_input: PPOInput, run: Path, trainer: RewriterPPOTrainer, checkpoints: Path) -> Path:
+    """Write the stage with the best weights of a training; returns its folder."""
+    from untilclick.rewriter.trlx.best import BEST_FOLDER, saved_evaluation
+
+    evaluation = saved_evaluation(checkpoints / BEST_FOLDER)
     figures = {
         "rollouts": float(trainer.progress.rollouts),
         "best_reward": evaluation.reward,
         "best_step": float(evaluation.step),
         "processes": float(trainer.accelerator.num_processes),
     }
-    folder = task.write(run, best, figures)
-    shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
-    return folder
+    return ppo_input.write(run, open_model(checkpoints / BEST_FOLDER)[0], figures)
 
 
 def _choose_checkpoint(trlx: TRLConfig, checkpoints: Path, *, resume: bool) -> None:
-    """Let trlX resume from the newest checkpoint unless its options name another, or remove them all."""
+    """Have trlX resume from the newest checkpoint unless its options name one; without `resume` remove them all."""
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
     elif trlx.train.resume_from_checkpoint is None:

@@ -1,15 +1,15 @@
-"""A trained stage on disk: the model folder with `stage.json`, which says what was trained, on what, and how well.
+"""A trained stage on disk: a model folder with `stage.json`, the record of settings, data, blend and figures.
 
-RUN/base/        from the documents alone
-RUN/warm_start/  from hindsight pairs of a session log; the reference model of PPO
-RUN/offline/     from what people tried and clicked, the log alone
-RUN/ppo/         from rewards
-RUN/mean/        several trained models that answer as one, each in a folder of its own inside
+RUN/base/        trained on the documents alone
+RUN/warm_start/  trained on hindsight pairs of a session log; the reference model of PPO
+RUN/offline/     trained on the rewrites and clicks of a log alone
+RUN/ppo/         trained on rewards
+RUN/mean/        several trained models that serve as one, each in a folder below it
 
-Beside them, RUN/ppo.checkpoint/ is what an interrupted PPO run continues from, RUN/ppo.log/ holds its metrics.
+RUN/ppo.checkpoint/ holds the state of an interrupted PPO run, RUN/ppo.log/ its metrics.
 
-A stage trained anew takes those with it that go on from it: otherwise the last stage of a run, which is what is
-evaluated and exported, would come from a model, and often a log, that is no more.
+When a stage is trained again, the stages that were trained from it are removed. The last stage of a run is the one
+that is evaluated and exported; without this rule it could come from a model, and often a log, that no longer exists.
 """
 
 from __future__ import annotations
@@ -39,32 +39,38 @@ from untilclick.search.version import program_version
 BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"
 STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN)
 STAGE_FILE = "stage.json"
-GOING_ON = {BASE: (WARM_START, OFFLINE, PPO, MEAN), WARM_START: (OFFLINE, PPO, MEAN), OFFLINE: (MEAN,), PPO: (MEAN,)}
-"""Stage -> those that go on from it, at once or by way of another; `ppo` and `offline` not from each other."""
+DERIVED = {BASE: (WARM_START, OFFLINE, PPO, MEAN), WARM_START: (OFFLINE, PPO, MEAN), OFFLINE: (MEAN,), PPO: (MEAN,)}
+"""Stage -> the stages that are trained from it, directly or through another one. `ppo` and `offline` never start
+from each other."""
 TRLX_CHECKPOINTS = "ppo.trlx"
-"""Folder of a run that holds the checkpoints of PPO in trlX."""
+"""Folder of a run with the checkpoints of PPO in trlX."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What `stage.json` says."""
+    """The content of `stage.json`."""
 
     stage: str
-    config: Mapping[str, Any]  # Any: the fields of one stage's configuration
+    config: Mapping[str, Any]  # Any: settings are of every type
+    """The settings of the stage by their flat names."""
     data: str
+    """Source of the documents."""
     fingerprint: str
+    """Fingerprint of the documents."""
     engine: str
     blend: BlendSettings
+    """The blend chosen for the model."""
     figures: Mapping[str, float]
-    """Validation and size figures of the stage."""
+    """Figures of size and validation."""
     code_version: str
+    """Version of the program that trained the model."""
     prompt_version: int = PROMPT_VERSION
 
 
 def read_stage(folder: Path) -> StageRecord:
-    """Read `stage.json`. Raises ModelError when the folder is no finished stage."""
+    """Read `stage.json`. Raises ModelError if the folder is not a finished stage."""
     try:
         return read_record(StageRecord, folder / STAGE_FILE)
     except (OSError, ValueError) as error:
@@ -72,8 +78,8 @@ def read_stage(folder: Path) -> StageRecord:
 
 
 def latest_stage(run: Path) -> Path:
-    """The folder of the last finished stage of a run, or `run` itself where it is one stage's folder. Raises
-    ModelError when there is none."""
+    """The folder of the last finished stage of a run, or `run` itself if it is the folder of one stage. Raises
+    ModelError if there is no finished stage."""
     if (run / STAGE_FILE).is_file():
         return run
     for stage in reversed(STAGES):
@@ -83,7 +89,7 @@ def latest_stage(run: Path) -> Path:
 
 
 def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
-    """The model of a stage. Raises ModelError when it was trained on other documents, or is no finished stage."""
+    """The model of a stage. Raises ModelError if it was trained on other documents or is not a finished stage."""
     record = read_stage(folder)
     fingerprint = opened.collection.corpus.fingerprint
     if record.fingerprint != fingerprint:
@@ -94,13 +100,13 @@ def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
 
 
 def member_folders(folder: Path) -> list[Path]:
-    """The folders of the models that answer as one, in order; none where the folder holds a model itself."""
+    """The folders of the models of a `mean`, in order; empty for a stage that is one model."""
     return sorted((folder / MEMBERS_FOLDER).glob("[0-9]*"), key=lambda member: int(member.name))
 
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What training decided besides the weights."""
+    """The results of a training besides the weights."""
 
     config: BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig | EnsembleConfig
     choice: BlendChoice
@@ -108,7 +114,7 @@ class StageOutcome:
 
 
 def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, outcome: StageOutcome) -> Path:
-    """Write a model folder with its record, and remove the stages of the run that go on from the model it replaces;
+    """Write a model folder with its record, and remove the stages that were trained from the model it replaces;
     returns the folder."""
     with replaced_stage(opened, folder, outcome) as new:
         model.save(new)
@@ -117,7 +123,7 @@ def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, ou
 
 @contextmanager
 def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome) -> Iterator[Path]:
-    """A folder to write a stage's models into. When the block ends, it gets its record and takes the place of
+    """A new folder to write a stage's models into. When the block ends, it gets its record and takes the place of
     `folder`."""
     choice = outcome.choice
     record = StageRecord(
@@ -133,26 +139,27 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
     with whole_folder(folder) as new:
         yield new
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
-        _remove_going_on(folder)
+        _remove_derived(folder)
 
 
 def checkpoint_folder(run: Path) -> Path:
-    """The checkpoint of an interrupted PPO run of the built-in backend."""
+    """The checkpoint folder of PPO in the built-in loop."""
     return run / f"{PPO}.checkpoint"
 
 
 def drop_checkpoint(run: Path) -> None:
-    """Remove the checkpoints of an interrupted PPO run of either backend: the next run starts from the warm start."""
+    """Remove the checkpoints of an interrupted PPO run of either backend, so that the next run starts from the warm
+    start."""
     for folder in (checkpoint_folder(run), run / TRLX_CHECKPOINTS):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_going_on(folder: Path) -> None:
-    """Remove the stages that go on from this one, a link instead of what it points to, and with PPO its metrics."""
-    for stage in (folder.parent / name for name in GOING_ON.get(folder.name, ())):
+def _remove_derived(folder: Path) -> None:
+    """Remove the stages that were trained from this one, and the metrics of PPO; of a link, the link alone."""
+    for stage in (folder.parent / name for name in DERIVED.get(folder.name, ())):
         if not stage.exists():
             continue
-        logger.warning("Removing %s, which went on from the model that %s replaces", stage, folder)
+        logger.warning("Removing %s, which was trained from the model that %s replaces", stage, folder)
         if stage.is_symlink():
             stage.unlink()
         else:

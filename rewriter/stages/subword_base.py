@@ -1,7 +1,7 @@
-"""Stage `base` of a pretrained subword T5: it is told what is asked of it, from the documents alone.
+"""Stage `base` of a pretrained subword T5: it learns its task from the documents alone.
 
-Its words and their meaning it brings along; pseudo-queries teach the form of an answer (words of the corpus that the
-query lacks) and which words go together in these documents.
+The T5 knows words and their meaning already. Pseudo-queries teach it the form of an output (words of the corpus that
+the query lacks) and which words occur together in these documents.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ from untilclick.search.records import Corpus
 from untilclick.search.text.term_index import TermIndex
 
 WARMUP_STEPS = 20
+"""Steps over which the learning rate rises."""
 
 
 @dataclass(frozen=True)
 class SubwordStart:
-    """What a run starts from."""
+    """The T5 that a run starts from."""
 
     source: Path
     """Folder or hub name of a pretrained T5."""
     settings: SubwordConfig = field(default_factory=SubwordConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
-    """The limits of its vocabulary of index terms; nothing else of it counts."""
+    """Limits of the vocabulary of index terms: `min_document_frequency` and `max_terms`; the rest is not used."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class SubwordBaseStage:
 
 
 def main(config: SubwordBaseStage, opened: OpenedCollection | None = None, progress: Progress | None = None) -> Path:
-    """Teach a pretrained T5 what is asked of it; returns the stage's folder. `opened` spares opening the collection
-    again. Raises ModelError when the T5 cannot be loaded, DataError for documents that cannot be read."""
+    """Train a pretrained T5 on pseudo-queries; returns the stage's folder. Give `opened` if the collection is open
+    already. Raises ModelError if the T5 cannot be loaded, DataError for documents that cannot be read."""
     run = config.run
     opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
     policy, language = new_subword(config.start, opened.index)
@@ -67,7 +68,7 @@ def main(config: SubwordBaseStage, opened: OpenedCollection | None = None, progr
 
 
 def new_subword(start: SubwordStart, index: TermIndex) -> tuple[T5Policy, SubwordLanguage]:
-    """A pretrained T5 and its language over a corpus. Raises ModelError when it cannot be loaded."""
+    """A pretrained T5 and its language over a corpus. Raises ModelError if it cannot be loaded."""
     model, subwords = load_subword(start.source)
     limits = start.policy
     vocabulary = TermVocabulary.from_index(index, limits.min_document_frequency, limits.max_terms)
@@ -82,8 +83,8 @@ def train_subword_base(
     config: SubwordBaseConfig,
     progress: Progress | None = None,
 ) -> float:
-    """Train on pseudo-queries; returns the mean loss of the last tenth, in nats a token. NaN when the corpus has no
-    usable document or no step is made: the policy then stays as it came."""
+    """Train on pseudo-queries; returns the mean loss of the last tenth of the steps, in nats per token. If the corpus
+    has no usable document or `steps` is 0, the policy stays as it is and the loss is NaN."""
     settings = PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
     source = PseudoQuerySource(corpus, index, language.vocabulary, settings)
     if not len(source) or not config.steps:
@@ -97,9 +98,9 @@ def train_subword_base(
     losses: list[float] = []
     policy.train()
     for step in range(config.steps):
-        drawn = source.draw(config.batch_size, rng)
-        batch = policy.batch([language.prompt(_request(one, language.vocabulary)) for one in drawn])
-        loss = text_loss(policy, batch, [target_ids(one.target, language) for one in drawn])
+        queries = source.draw(config.batch_size, rng)
+        batch = policy.batch([language.prompt(_request(query, language.vocabulary)) for query in queries])
+        loss = text_loss(policy, batch, [target_ids(query.target, language) for query in queries])
         losses.append(descend(loss, policy, optimizer))
         schedule.step()
         if progress is not None:
@@ -109,4 +110,5 @@ def train_subword_base(
 
 
 def _request(query: PseudoQuery, vocabulary: TermVocabulary) -> RewriteRequest:
+    """The pseudo-query as text, in readable words instead of stems."""
     return RewriteRequest(" ".join(vocabulary.surface(int(token)) for token in query.query_ids))

@@ -1,9 +1,9 @@
-r"""`python -m untilclick.rewriter.stages.train_trlx`: PPO of the rewriter in trlX, configured as trlX scripts are.
+r"""`python -m untilclick.rewriter.stages.train_trlx`: PPO of the rewriter in trlX, configured like trlX's scripts.
 
     python -m untilclick.rewriter.stages.train_trlx --data stdlib --log runs/log.db --out runs/mine \
         '{"train.seed": 2, "method.init_kl_coef": 0.1}'
 
-(The KL weight of this example is eight times the default, .0125: the model then stays close to its warm start.)
+The KL weight of this example is eight times the default of .0125; it keeps the model close to its warm start.
 
 On several processes:
 
@@ -12,7 +12,7 @@ On several processes:
     CONFIGS=$(python -c "import untilclick.rewriter as r; print(r.__path__[0])")/configs
     accelerate launch --config_file $CONFIGS/zero2.yaml -m untilclick.rewriter.stages.train_trlx ...
 
-Without a GPU, DeepSpeed wants DS_ACCELERATOR=cpu before its command.
+Without a GPU, DeepSpeed needs DS_ACCELERATOR=cpu in front of its command.
 """
 
 from __future__ import annotations
@@ -39,18 +39,27 @@ OverridesJson = Annotated[
 def main(
     out: Annotated[Path, typer.Option(help="Run folder with a trained warm start.")],
     log: Annotated[
-        str, typer.Option("--log", "--log-url", help="Session log; `torchrun` takes --log for an option of its own.")
+        str,
+        typer.Option(
+            "--log",
+            "--log-url",
+            help="Session log. Use --log-url under `torchrun`, which has an option --log of its own.",
+        ),
     ],
     overrides: OverridesJson = "{}",
     data: Annotated[str, typer.Option(help="Collection the log belongs to.")] = "stdlib",
-    engine: Annotated[str, typer.Option(help="Engine whose ranking the rewards follow.")] = "tantivy",
+    engine: Annotated[str, typer.Option(help="Engine whose ranking formula the rewards use.")] = "tantivy",
     seed: Annotated[
-        int, typer.Option(help="Topics made from the documents, and training unless `train.seed` is given.")
+        int, typer.Option(help="Seed of topics made from documents, and of training without `train.seed`.")
     ] = 0,
-    config: Annotated[Path | None, typer.Option(help="trlX configuration, YAML; may name some options only.")] = None,
-    resume: Annotated[bool, typer.Option("--resume/--anew", help="Go on from the newest checkpoint.")] = True,
+    config: Annotated[
+        Path | None, typer.Option(help="trlX configuration, YAML; may contain only some of the options.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--anew", help="Continue from the newest checkpoint, or start anew.")
+    ] = True,
 ) -> None:
-    """Train the warm start of a run by PPO in trlX; every process of `torchrun` calls this."""
+    """Train the warm start of a run by PPO in trlX. Every process of `torchrun` calls this."""
     try:
         settings = _settings(out, config, overrides, seed)
         folder = _train(RunConfig(out, data, log, engine, seed), settings, resume=resume)
@@ -68,8 +77,8 @@ def _train(run: RunConfig, config: TRLConfig, *, resume: bool) -> Path | None:
 
 
 def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLConfig:
-    """Defaults, then the file, then the overrides. Raises UntilclickError for a file or overrides that cannot be
-    read, for unknown options and for `train.epochs`, which follows from `train.total_steps`."""
+    """The defaults, overwritten by the file, overwritten by the overrides. Raises UntilclickError for a file or
+    overrides that cannot be read, for unknown options and for `train.epochs`, which `train.total_steps` decides."""
     from untilclick.rewriter.stages.ppo_trlx import require_trlx
 
     require_trlx()
@@ -77,44 +86,44 @@ def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLCon
     from untilclick.rewriter.trlx.config import trlx_config
 
     settings = trlx_config(PPOConfig(seed=seed), out / WARM_START, out / TRLX_CHECKPOINTS)
-    for source, given in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):
-        nested = _nested(given)
-        _check_names(nested, settings.to_dict(), source)
-        settings = settings.evolve(**nested)
+    for source, options in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):
+        sections = _sections(options)
+        _check_names(sections, settings.to_dict(), source)
+        settings = settings.evolve(**sections)
     return settings
 
 
-def _nested(given: dict[str, Any]) -> dict[str, Any]:  # Any: options are of every type
-    """Options by section: `{"train.seed": 2}` and `{"train": {"seed": 2}}` say the same.
-    Raises UntilclickError for a name that has both a value and options of its own."""
+def _sections(options: dict[str, Any]) -> dict[str, Any]:  # Any: options are of every type
+    """Options by section: `{"train.seed": 2}` and `{"train": {"seed": 2}}` mean the same. Raises UntilclickError for
+    a name that has a value as well as options below it."""
     nested: dict[str, Any] = {}
-    for dotted, value in given.items():
+    for dotted, value in options.items():
         *sections, name = str(dotted).split(".")
-        place = nested
+        section_options = nested
         for section in sections:
-            place = place.setdefault(section, {})
-            if not isinstance(place, dict):
+            section_options = section_options.setdefault(section, {})
+            if not isinstance(section_options, dict):
                 raise UntilclickError(
-                    f"{section} is given a value and options of its own ({dotted}); give one of them"
+                    f"{section} has a value as well as options below it ({dotted}); give one of them"
                 )
-        if isinstance(value, dict) and isinstance(place.get(name), dict):
-            place[name].update(_nested(value))
+        if isinstance(value, dict) and isinstance(section_options.get(name), dict):
+            section_options[name].update(_sections(value))
         else:
-            place[name] = _nested(value) if isinstance(value, dict) else value
+            section_options[name] = _sections(value) if isinstance(value, dict) else value
     return nested
 
 
-def _check_names(given: dict[str, Any], known: dict[str, Any], source: str) -> None:
-    """Raises UntilclickError for sections and options that there are not; what stands in `kwargs` is free."""
-    for section, options in given.items():
+def _check_names(sections: dict[str, Any], known: dict[str, Any], source: str) -> None:
+    """Raises UntilclickError for unknown sections and options; names inside `kwargs` are free."""
+    for section, options in sections.items():
         names = options if isinstance(options, dict) else {"": options}
         for name in names:
             dotted = f"{section}.{name}".rstrip(".")
             if not isinstance(options, dict) or name not in known.get(section, {}):
-                raise UntilclickError(f"{dotted} in {source} is no option of trlX's configuration of this trainer")
+                raise UntilclickError(f"{dotted} in {source} is not an option of this trainer's trlX configuration")
             if dotted == "train.epochs":
                 raise UntilclickError(
-                    f"{dotted} in {source}: rounds follow from train.total_steps; give that instead"
+                    f"{dotted} in {source}: train.total_steps decides the rounds; give that instead"
                 )
 
 
@@ -122,22 +131,22 @@ def _read_yaml(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise UntilclickError(f"{path} cannot be read as YAML ({error})") from error
-    if not isinstance(read, dict):
+    if not isinstance(options, dict):
         raise UntilclickError(f"{path} holds no options; give sections such as `method:` and `train:`")
-    return read
+    return options
 
 
 def _read_json(text: str) -> dict[str, Any]:
     try:
-        read = json.loads(text)
+        options = json.loads(text)
     except ValueError as error:
         raise UntilclickError(f"The overrides are not JSON ({error}): {text}") from error
-    if not isinstance(read, dict):
-        raise UntilclickError('The overrides are no JSON object; give one such as {"train.seed": 2}')
-    return read
+    if not isinstance(options, dict):
+        raise UntilclickError('The overrides are not a JSON object; give one such as {"train.seed": 2}')
+    return options
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage `warm-start`: supervised training on hindsight pairs; its result is the reference model of PPO."""
+"""Stage `warm-start`: supervised training on hindsight pairs of a log. Its result is the reference model of PPO."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Session
 
+WARMUP_STEPS = 40
+"""Steps over which the learning rate rises."""
+
 
 @dataclass(frozen=True)
 class WarmStartStage:
@@ -40,13 +43,13 @@ class WarmStartStage:
 
 @dataclass(frozen=True)
 class Example:
-    """A rendered hindsight pair."""
+    """A hindsight pair as the model reads it."""
 
     prompt: Prompt
     target: SoftTarget
-    """Over terms."""
+    """Target terms, as tokens of the vocabulary."""
     documents: SoftTarget
-    """Over rows of the corpus."""
+    """Target documents, as rows of the corpus."""
 
 
 def main(
@@ -55,18 +58,14 @@ def main(
     sessions: Iterable[Session] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train on the log's hindsight pairs, from the base of the same run; returns the stage's folder. `opened` and
-    `sessions` spare opening collection and log again. Raises ModelError without a base of these documents, DataError
+    """Train the base of the same run on the log's hindsight pairs; returns the stage's folder. Give `opened` and
+    `sessions` if collection and log are open already. Raises ModelError without a base for these documents, DataError
     for a log without pairs to train on or queries to validate on."""
     training = config.training
     with open_sources(config.run, opened, sessions) as sources:
         start = StageInput.read(sources, config.run.out / BASE, training.harm_limit)
-    opened, language = start.opened, start.language
     pairs = _pairs(training, start)
-    settings = TargetSettings(training.candidate_terms, training.target_terms, training.gain_floor)
-    maker = TargetMaker(start.scorer, term_weights(opened.index, language.vocabulary), settings)
-    corrector = opened.spelling if start.validation.corrections else None
-    examples = make_examples(pairs, maker, language, opened.spelling, corrector)
+    examples = _examples(training, start, pairs)
     if not examples:
         raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
     trained = train_warm_start(
@@ -77,9 +76,13 @@ def main(
         start.model.target_loss(training.document_weight),
         progress,
     )
-    drop_checkpoint(config.run.out)  # its PPO started from another warm start
-    figures = {"pairs": float(len(pairs)), "examples": float(len(examples)), "best_epoch": float(trained.best_epoch)}
-    figures["validation_start"] = trained.scores[0]
+    drop_checkpoint(config.run.out)  # an interrupted PPO run started from the warm start that is replaced
+    figures = {
+        "pairs": float(len(pairs)),
+        "examples": float(len(examples)),
+        "best_epoch": float(trained.best_epoch),
+        "validation_start": trained.scores[0],
+    }
     outcome = StageOutcome(training, start.validation.choose_blend(start.model.reader()), figures)
     return start.write(config.run.out / WARM_START, outcome)
 
@@ -91,6 +94,14 @@ def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
     return queries[: config.max_pairs]
 
 
+def _examples(config: WarmStartConfig, start: StageInput, pairs: Sequence[JudgedQuery]) -> list[Example]:
+    opened, language = start.opened, start.language
+    settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
+    maker = TargetMaker(start.scorer, term_weights(opened.index, language.vocabulary), settings)
+    corrector = opened.spelling if start.validation.corrections else None
+    return make_examples(pairs, maker, language, opened.spelling, corrector)
+
+
 def make_examples(
     pairs: Sequence[JudgedQuery],
     maker: TargetMaker,
@@ -98,7 +109,7 @@ def make_examples(
     spelling: Spelling,
     corrector: Spelling | None,
 ) -> list[Example]:
-    """Render pairs and make their targets; pairs that no term helps are left out."""
+    """Render pairs and make their targets; pairs whose documents no term raises are left out."""
     examples = []
     for pair in pairs:
         prompt = language.prompt(pair.request, spelling)
@@ -116,26 +127,27 @@ def train_warm_start(
     loss: TargetLoss,
     progress: Progress | None = None,
 ) -> TrainedEpochs:
-    """Train in place; leaves the weights of the epoch that validates best."""
+    """Train in place; the policy ends with the weights of the epoch that validates best."""
     rng = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     steps = config.epochs * -(-len(examples) // config.batch_size)
-    schedule = LinearWarmupDecay(optimizer, 40, steps, floor=0.05)
-    course, done = EpochValidation(policy, validation), 0
+    schedule = LinearWarmupDecay(optimizer, WARMUP_STEPS, steps, floor=0.05)
+    course, step = EpochValidation(policy, validation), 0
     for _ in range(config.epochs):
         policy.train()
         order = rng.permutation(len(examples))
         for start in range(0, len(order), config.batch_size):
             batch = [examples[i] for i in order[start : start + config.batch_size]]
-            prompts = [drop_words(one.prompt, config.word_dropout, rng) for one in batch]
-            targets = [one.target for one in batch], [one.documents for one in batch]
-            value = descend(loss(policy, policy.batch(prompts), *targets), policy, optimizer)
+            prompts = [drop_words(example.prompt, config.word_dropout, rng) for example in batch]
+            targets = [example.target for example in batch]
+            documents = [example.documents for example in batch]
+            loss_value = descend(loss(policy, policy.batch(prompts), targets, documents), policy, optimizer)
             schedule.step()
-            done += 1
+            step += 1
             if progress is not None:
-                progress(done, steps, value)
+                progress(step, steps, loss_value)
         policy.eval()
         course.validate()
         if course.stale >= config.patience:

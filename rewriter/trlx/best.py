@@ -1,8 +1,8 @@
-"""The best weights of PPO in trlX: a model folder that says itself what evaluation it won.
+"""The best weights of PPO in trlX: a model folder with the evaluation that the weights won.
 
-A checkpoint does not know what was evaluated after it. A run that is killed in between goes on from the checkpoint
-with the weights of a later evaluation in this folder; reward and step are therefore written with the weights, and
-what is reported of them is read from there.
+A checkpoint does not know of evaluations after it. A run that is killed between the two continues from the
+checkpoint, while this folder holds the weights of the later evaluation. Therefore reward and step are stored with the
+weights, and the figures of a stage are read from there.
 """
 
 from __future__ import annotations
@@ -20,50 +20,51 @@ from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import whole_folder
 
 BEST_FOLDER = "best_checkpoint"
-"""Beneath the checkpoint folder: the weights of the best evaluation, as a model folder."""
+"""Folder of the best weights, inside the checkpoint folder."""
 EVALUATION_FILE = "evaluation.json"
 
 
 class Evaluation(NamedTuple):
-    """What weights were worth; the default is that of none."""
+    """How good weights were; the default stands for no weights."""
 
     reward: float = -float("inf")
-    """Mean reward of their best terms for the evaluation prompts."""
+    """Mean reward of the best terms for the evaluation prompts."""
     step: int = 0
     """Optimiser steps done; 0 is the start."""
 
 
 class BestFolder:
-    """The best weights beneath a checkpoint folder, as a run improves on them."""
+    """The best weights in a checkpoint folder, replaced as a run improves."""
 
     def __init__(self, checkpoints: Path, *, main: bool) -> None:
-        """`main`: whether this is the main process, which alone reads and writes."""
+        """`main`: whether this is the main process; only that process reads and writes."""
         self._folder = checkpoints / BEST_FOLDER
         self._main = main
-        self._found = Evaluation()
+        self._later = Evaluation()
 
-    def found(self, processes: Processes) -> Evaluation:
-        """What the weights there are worth, for a run that goes on from a checkpoint; the same in all processes."""
-        found = kept_evaluation(self._folder) if self._main else Evaluation(0.0, 0)
-        reward, step = processes.total(torch.tensor(found, dtype=torch.float64)).tolist()
-        self._found = Evaluation(reward, int(step))
-        return self._found
+    def read(self, processes: Processes) -> Evaluation:
+        """The evaluation of the weights in the folder, for a run that continues from a checkpoint; the same in all
+        processes. They may have won it after the checkpoint: `keep` replaces them only by better ones."""
+        own = saved_evaluation(self._folder) if self._main else Evaluation(0.0, 0)  # the others add 0 to the sum
+        reward, step = processes.total(torch.tensor(own, dtype=torch.float64)).tolist()
+        self._later = Evaluation(reward, int(step))
+        return self._later
 
     def keep(self, policy: T5Policy, vocabulary: PolicyVocabulary, evaluation: Evaluation) -> None:
-        """Write weights, unless those that were found won a higher evaluation after the checkpoint."""
-        if self._main and evaluation.reward >= self._found.reward:
-            keep_best(self._folder, policy, vocabulary, evaluation)
+        """Write weights, unless the weights in the folder won a higher evaluation after the checkpoint."""
+        if self._main and evaluation.reward >= self._later.reward:
+            write_best(self._folder, policy, vocabulary, evaluation)
 
 
-def keep_best(folder: Path, policy: T5Policy, vocabulary: PolicyVocabulary, evaluation: Evaluation) -> None:
-    """Write weights and their evaluation into the place of those before, all or nothing."""
+def write_best(folder: Path, policy: T5Policy, vocabulary: PolicyVocabulary, evaluation: Evaluation) -> None:
+    """Replace the folder by one with these weights and their evaluation."""
     with whole_folder(folder) as new:
         save_model(policy, vocabulary, new)
         (new / EVALUATION_FILE).write_text(json.dumps(evaluation._asdict()), encoding="utf-8")
 
 
-def kept_evaluation(folder: Path) -> Evaluation:
-    """The evaluation of the weights in a folder; the default where there are none, or none that say."""
+def saved_evaluation(folder: Path) -> Evaluation:
+    """The evaluation of the weights in a folder; the default if there are no weights or no readable evaluation."""
     try:
         return read_record(Evaluation, folder / EVALUATION_FILE)
     except (OSError, ValueError):

@@ -1,12 +1,12 @@
-"""What accelerate does not keep of PPO in trlX, in the folder of its checkpoint.
+"""The part of a checkpoint of PPO in trlX that accelerate does not store, in files of the same folder.
 
     checkpoint_0050/
-        ...                  accelerate's or DeepSpeed's: weights, optimiser, schedule
-        0.untilclick.pt      random states of process 0; one such file a process
-        untilclick.pt        progress, settings, averaged weights; written last, by rename: a folder without it was
-                             never finished and is no checkpoint
+        ...                  files of accelerate or DeepSpeed: weights, optimiser, schedule
+        0.untilclick.pt      random states of process 0; one such file per process
+        untilclick.pt        progress, settings, averaged weights; written last: a folder without it is incomplete and
+                             not a checkpoint
 
-Own files are read with `weights_only=True`, so that opening them executes nothing.
+The two kinds of `untilclick.pt` are read with `weights_only=True`: opening them executes no code.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _DAMAGE = (
     EOFError,
     UnpicklingError,
 )
-"""What torch, accelerate and DeepSpeed raise for files that are missing, cut or of another kind."""
+"""Errors that torch, accelerate and DeepSpeed raise for missing, truncated and foreign files."""
 
 
 @dataclass
 class Progress:
-    """What a resumed run continues from, besides weights."""
+    """The state of a run besides its weights, from which a resumed run continues."""
 
     step: int = 0
     """Optimiser steps done."""
@@ -61,27 +61,28 @@ class Progress:
     best: BestScore = field(default_factory=BestScore)
     """Best mean reward of the evaluation prompts, and the optimiser step that reached it."""
     kl_coef: float = 0.0
+    """Present weight of the KL to the reference."""
     order: tuple[int, ...] = ()
-    """Prompts of the present pass that are still to come."""
+    """Positions of the prompts that the present pass has not drawn yet."""
     row: dict[str, float] | None = None
-    """Metrics of a round that is done and not logged yet."""
+    """Metrics of a finished round that are not logged yet."""
 
     def content(self) -> dict[str, Any]:  # Any: numbers, and collections of them
-        """What a checkpoint keeps of this."""
+        """The progress as a checkpoint stores it."""
         best = {"best": self.best.score, "best_step": self.best.step, "stale": self.best.stale}
         return {field.name: getattr(self, field.name) for field in fields(self)} | best
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Progress:  # Any: as read from the file
-        """What `content` gave."""
-        own = dict(content)
-        best = BestScore(own.pop("best"), own.pop("best_step"), own.pop("stale"))
-        return cls(**{**own, "best": best, "order": tuple(own["order"])})
+        """The progress that `content` stored."""
+        values = dict(content)
+        best = BestScore(values.pop("best"), values.pop("best_step"), values.pop("stale"))
+        return cls(**{**values, "best": best, "order": tuple(values["order"])})
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a checkpoint must share with the run that goes on from it."""
+    """What a checkpoint must have in common with the run that continues from it."""
 
     settings: PPOConfig
     processes: int
@@ -90,17 +91,17 @@ class Origin:
     warm_start: str
     """`weights_hash` of the model that training started from."""
     options: Mapping[str, Any]
-    """Options of trlX that are none of `settings`, by section (Any: of every type)."""
+    """`course_options`: options of trlX that are not part of `settings`, by section (Any: of every type)."""
     prompts: str = ""
-    """`prompts_hash` of those to train and to evaluate on."""
+    """`prompts_hash` of the prompts to train and to evaluate on."""
 
     def content(self) -> dict[str, Any]:  # Any: of every type
-        """What a checkpoint keeps of this, the settings flat."""
+        """The origin as a checkpoint stores it, with flat settings."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"settings": flat(self.settings)}
 
-    def check(self, folder: Path, found: Mapping[str, Any]) -> None:  # Any: as read from the file
-        """Raises ModelError for a checkpoint of another kind of run. More or fewer iterations are no difference."""
-        processes, zero_stage = found["processes"], found["zero_stage"]
+    def check(self, folder: Path, content: Mapping[str, Any]) -> None:  # Any: as read from the file
+        """Raises ModelError for a checkpoint of another origin. Only the number of iterations may differ."""
+        processes, zero_stage = content["processes"], content["zero_stage"]
         if processes != self.processes:
             raise ModelError(
                 f"{folder} was written by {processes} processes, and now there are {self.processes}; start as many, "
@@ -111,45 +112,47 @@ class Origin:
                 f"{folder} was written under ZeRO stage {zero_stage}, and now it is {self.zero_stage} (0 is none); "
                 "start the same, or start over with --anew"
             )
-        if found["warm_start"] != self.warm_start:
+        if content["warm_start"] != self.warm_start:
             raise ModelError(f"{folder} started from another warm start than there is now; start over with --anew")
         ours = {**flat(self.settings), **self.options, "iterations": 0}
-        other = _differing({**found["settings"], **found["options"], "iterations": 0}, ours)
-        if other:
+        differing = _differing({**content["settings"], **content["options"], "iterations": 0}, ours)
+        if differing:
             raise ModelError(
-                f"{folder} belongs to a run with other settings ({', '.join(other)}); repeat those, or start over "
-                "with --anew"
+                f"{folder} belongs to a run with other settings ({', '.join(differing)}); repeat those, or start "
+                "over with --anew"
             )
-        if found["prompts"] != self.prompts:
+        if content["prompts"] != self.prompts:
             raise ModelError(
                 f"{folder} was trained on other prompts than there are now, as when a log has grown; start over with "
                 "--anew"
             )
 
 
-def _differing(found: Mapping[str, Any], ours: Mapping[str, Any], section: str = "") -> list[str]:
-    """Dotted names of what is not the same in both."""
+def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], section: str = "") -> list[str]:
+    """Dotted names of the options that differ."""
     names: list[str] = []
-    for name in sorted(found.keys() | ours.keys()):
-        one, other = found.get(name), ours.get(name)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            names += _differing(one, other, f"{section}{name}.")
-        elif one != other:
+    for name in sorted(theirs.keys() | ours.keys()):
+        their_value, our_value = theirs.get(name), ours.get(name)
+        if isinstance(their_value, Mapping) and isinstance(our_value, Mapping):
+            names += _differing(their_value, our_value, f"{section}{name}.")
+        elif their_value != our_value:
             names.append(f"{section}{name}")
     return names
 
 
 @dataclass(frozen=True)
 class RandomNumbers:
-    """The sources of random numbers that a process has of its own."""
+    """The random number generators of one process."""
 
     generator: torch.Generator
+    """Draws sequences."""
     rng: np.random.Generator
+    """Draws left-out words and minibatches."""
     reward: np.random.Generator | None
-    """Of the reward, where it keeps some."""
+    """The generator of the reward, if it has one."""
 
     def states(self) -> dict[str, object]:
-        """Their present states."""
+        """The present states."""
         return {
             "generator": self.generator.get_state(),
             "rng": self.rng.bit_generator.state,
@@ -157,7 +160,7 @@ class RandomNumbers:
         }
 
     def restore(self, states: Mapping[str, Any]) -> None:  # Any: as read from the file
-        """Put them into the states of `states()`."""
+        """Put the generators into the states that `states` returned."""
         self.generator.set_state(states["generator"])
         self.rng.bit_generator.state = states["rng"]
         if self.reward is not None and states["reward_rng"] is not None:
@@ -165,17 +168,17 @@ class RandomNumbers:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The whole checkpoint of the most steps in a folder, None where there is none."""
-    found = {}
+    """The complete checkpoint with the most steps in a folder; None if there is none."""
+    checkpoints = {}
     for path in sorted(folder.glob("checkpoint_*")):
         steps = path.name.removeprefix("checkpoint_")
         if steps.isascii() and steps.isdigit() and (path / MARKER).is_file():
-            found[int(steps)] = path
-    return found[max(found)] if found else None
+            checkpoints[int(steps)] = path
+    return checkpoints[max(checkpoints)] if checkpoints else None
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256 of a model's weights with their names, types and shapes, in hexadecimal; the device does not matter."""
+    """SHA-256 of a model's weights with their names, types and shapes, in hexadecimal; the same on every device."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
@@ -184,19 +187,19 @@ def weights_hash(model: nn.Module) -> str:
 
 
 def prompts_hash(*lists: Sequence[Prompt]) -> str:
-    """SHA-256 of the tokens of lists of prompts, in hexadecimal; their order counts."""
-    ids = [[(one.ids, one.query_ids) for one in prompts] for prompts in lists]
+    """SHA-256 of the tokens of lists of prompts, in hexadecimal; it depends on the order."""
+    ids = [[(prompt.ids, prompt.query_ids) for prompt in prompts] for prompts in lists]
     return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 
 
 def rng_of(reward: object) -> np.random.Generator | None:
-    """The random numbers of a reward that keeps some as its `rng`, None for any other callable."""
+    """The generator of a reward that has one as its attribute `rng`; None for any other callable."""
     rng = getattr(reward, "rng", None)
     return rng if isinstance(rng, np.random.Generator) else None
 
 
 def rank_file(folder: Path, rank: int) -> Path:
-    """Where a process keeps its random states."""
+    """The file with the random states of process `rank`."""
     return folder / f"{rank}.{MARKER}"
 
 
@@ -207,14 +210,14 @@ def write(content: Mapping[str, object], path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:  # Any: numbers, tensors, random states
-    """What `write` wrote, tensors on the CPU."""
+    """Read what `write` wrote; tensors are on the CPU."""
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return content
 
 
 @contextmanager
 def damage_named(folder: Path) -> Iterator[None]:
-    """Turn what damaged files raise into a ModelError that names the folder and the remedy."""
+    """Turn the errors of damaged files into a ModelError that names the folder and the remedy."""
     try:
         yield
     except _DAMAGE as error:

@@ -1,7 +1,7 @@
-"""Our settings of PPO as a trlX configuration, and back.
+"""Converts our settings of PPO into a trlX configuration, and back.
 
-trlX names are kept where trlX has the option; what it lacks is added to its method section. Sizes differ: trlX counts
-sequences, we count prompts with so many samples each.
+An option that trlX has keeps trlX's name; the others are added to its method section under our names. Sizes differ:
+trlX counts sequences, we count prompts with a number of samples each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from trlx.data.configs import TRLConfig
 from trlx.data.method_configs import register_method
@@ -31,7 +31,7 @@ RENAMED = {
     "value_clip_range": "cliprange_value",
     "value_coef": "vf_coef",
 }
-"""Our name -> trlX's name of the same option."""
+"""Our flat name -> trlX's name of the same option."""
 ELSEWHERE = frozenset(
     (
         "prompts_per_iteration",
@@ -44,7 +44,7 @@ ELSEWHERE = frozenset(
         "seed",
     )
 )
-"""Options that trlX keeps in other sections or counts in other units."""
+"""Settings that trlX has in other sections or counts in other units."""
 UNUSED = {
     "scale_reward": None,
     "ref_mean": None,
@@ -54,21 +54,22 @@ UNUSED = {
     "num_value_layers_unfrozen": 0,
     "gen_kwargs": {"max_new_tokens": 0},
 }
-"""Options of trlX's PPO that ours has no use for, with the value that says so. `terms` says how long sequences are,
-and how they are drawn is no option (temperature 1, nothing cut off); trlX wants `max_new_tokens` all the same: it
-takes it off `train.seq_length`."""
+"""Options of trlX's PPO that ours does not use, with the value that stands for unused. `terms` is the length of
+sequences, and sequences are always drawn at temperature 1 from all candidates. `max_new_tokens` must exist, because
+trlX subtracts it from `train.seq_length`."""
 LONGEST_PROMPT = 64
-"""Tokens of a prompt that are read, the end token included, unless `train.seq_length` says otherwise."""
+"""Default of `train.seq_length`: tokens of a prompt that the model reads, the end token included."""
 TRAINER, PIPELINE = "RewriterPPOTrainer", "RewriterPromptPipeline"
-"""Names under which `trainer.py` and `prompts.py` register in trlX."""
+"""Names under which `trainer.py` and `prompts.py` are registered in trlX."""
 TRACKERS = (None, "tensorboard", "wandb")
-"""Trackers that trlX knows."""
+"""Values of `train.tracker` that trlX supports."""
 
 
 @dataclass
 @register_method
 class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
-    """trlX's PPO options and those of `untilclick.rewriter.config.PPOConfig` that it lacks, under the same names."""
+    """trlX's PPO options, and the settings of `untilclick.rewriter.config.PPOConfig` that it lacks, under our flat
+    names."""
 
     algorithm: str = PPOConfig.algorithm
     reward: str = PPOConfig.reward.name
@@ -98,12 +99,11 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
 
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
-    """The trlX configuration of a run that starts from the model folder `model` and keeps its checkpoints in
-    `folder`. One round of ours is one `chunk_size`; trlX counts optimiser steps where ours counts rounds. A tracker
-    that writes files writes beside `folder` (`ppo.trlx` -> `ppo.log`). Raises UntilclickError for sizes that trlX
-    cannot express."""
+    """The trlX configuration of a run that starts from the model folder `model` and writes its checkpoints to
+    `folder`. A round of ours is a chunk of trlX, and its intervals are optimiser steps instead of rounds. Trackers
+    write beside `folder` (`ppo.trlx` -> `ppo.log`). Raises UntilclickError for sizes that trlX cannot express."""
     samples, steps = config.rollout.samples_per_prompt, config.update.epochs * config.update.minibatches
-    batch, micro = _parts(config)
+    sizes = _step_sizes(config)
     method = {RENAMED.get(name, name): value for name, value in flat(config).items() if name not in ELSEWHERE}
     sections: dict[str, dict[str, Any]] = {  # Any: trlX's options are of every type
         "method": {
@@ -121,8 +121,8 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
             "seq_length": LONGEST_PROMPT,
             "epochs": config.iterations,
             "total_steps": config.iterations * steps,
-            "batch_size": batch * samples,
-            "minibatch_size": micro * samples if config.update.micro_batches > 1 else None,
+            "batch_size": sizes.batch * samples,
+            "minibatch_size": sizes.micro_batch * samples if config.update.micro_batches > 1 else None,
             "checkpoint_interval": config.checkpoint_every * steps,
             "eval_interval": config.validation.every * steps,
             "pipeline": PIPELINE,
@@ -136,8 +136,17 @@ def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:
     return TRLConfig.from_dict(sections)
 
 
-def _parts(config: PPOConfig) -> tuple[int, int]:
-    """Prompts of an optimiser step and of a micro-batch, as many as trlX's sizes say."""
+class _StepSizes(NamedTuple):
+    """Sizes of an optimiser step in prompts."""
+
+    batch: int
+    """Prompts of the step."""
+    micro_batch: int
+    """Prompts of each of its micro-batches."""
+
+
+def _step_sizes(config: PPOConfig) -> _StepSizes:
+    """The sizes of all optimiser steps. Raises UntilclickError for minibatches or micro-batches of unequal size."""
     prompts, minibatches, micro_batches = (
         config.rollout.prompts_per_iteration,
         config.update.minibatches,
@@ -146,26 +155,26 @@ def _parts(config: PPOConfig) -> tuple[int, int]:
     batch = -(-prompts // minibatches)
     if -(-prompts // batch) != minibatches:
         raise UntilclickError(
-            f"ppo.minibatches is {minibatches}, ppo.prompts_per_iteration {prompts}: trlX has one size for all steps "
-            "and cannot cut so; give a divisor"
+            f"ppo.minibatches is {minibatches}, ppo.prompts_per_iteration {prompts}: trlX has one size for all "
+            "steps; give a divisor"
         )
     if batch % micro_batches:
         raise UntilclickError(
-            f"ppo.micro_batches is {micro_batches}, and a step has {batch} prompts: trlX cuts steps into equal "
+            f"ppo.micro_batches is {micro_batches}, and a step has {batch} prompts: trlX splits steps into equal "
             f"parts; give a divisor of {batch}"
         )
-    return batch, batch // micro_batches
+    return _StepSizes(batch, batch // micro_batches)
 
 
 def steps_of_round(method: RewriterPPOConfig, minibatches: int) -> int:
-    """Optimiser steps of a round."""
+    """Number of optimiser steps in a round."""
     steps: int = method.ppo_epochs * minibatches * (method.num_rollouts // method.chunk_size)
     return steps
 
 
 def ppo_config(config: TRLConfig) -> PPOConfig:
-    """Our settings as a trlX configuration states them. Raises UntilclickError for sizes that do not fit together
-    and for options of trlX that this trainer does not have."""
+    """Our settings, read from a trlX configuration. Raises UntilclickError for sizes that do not fit together and for
+    options of trlX that this trainer does not support."""
     method, train = config.method, config.train
     for name, unused in UNUSED.items():
         if getattr(method, name) != unused:
@@ -194,9 +203,11 @@ def ppo_config(config: TRLConfig) -> PPOConfig:
 
 
 def course_options(config: TRLConfig) -> dict[str, Any]:
-    """What decides the course of a training besides `ppo_config`, by section (Any: options are of every type), as
-    JSON holds it: options of a file and those of a program compare."""
-    optimizer, scheduler = ({"name": one.name, "kwargs": one.kwargs} for one in (config.optimizer, config.scheduler))
+    """The options besides `ppo_config` that a training depends on, by section (Any: options are of every type). They
+    have passed through JSON, so that options from a file compare equal to those of a program."""
+    optimizer, scheduler = (
+        {"name": section.name, "kwargs": section.kwargs} for section in (config.optimizer, config.scheduler)
+    )
     sizes = {"method.num_rollouts": config.method.num_rollouts, "train.seq_length": config.train.seq_length}
     options = {"optimizer": optimizer, "scheduler": scheduler, **sizes}
     content: dict[str, Any] = json.loads(json.dumps(options, default=str))
@@ -204,20 +215,21 @@ def course_options(config: TRLConfig) -> dict[str, Any]:
 
 
 def _check_names(config: TRLConfig) -> None:
-    """Trainer and pipeline are those of this package or registered ones made from them, in any case as trlX reads
-    them; the tracker is one of trlX."""
-    for name, ours, registered in (("trainer", TRAINER, _TRAINERS), ("pipeline", PIPELINE, _DATAPIPELINE)):
-        given = getattr(config.train, name)
-        kind = registered.get(str(given).lower())
-        made_from = {each.__name__ for each in getattr(kind, "__mro__", ())}
-        if str(given).lower() != ours.lower() and ours not in made_from:
-            raise UntilclickError(f"train.{name} is {given!r}: these options are those of {ours}; leave it at that")
+    """Raises UntilclickError unless trainer and pipeline are ours or registered subclasses of ours, in upper or lower
+    case as in trlX, and the tracker is one that trlX supports."""
+    for option, ours, registry in (("trainer", TRAINER, _TRAINERS), ("pipeline", PIPELINE, _DATAPIPELINE)):
+        name = getattr(config.train, option)
+        registered = registry.get(str(name).lower())
+        bases = {base.__name__ for base in getattr(registered, "__mro__", ())}
+        if str(name).lower() != ours.lower() and ours not in bases:
+            raise UntilclickError(f"train.{option} is {name!r}: these are the options of {ours}; leave it at that")
     if config.train.tracker not in TRACKERS:
         raise UntilclickError(f"train.tracker is {config.train.tracker!r}; give null, tensorboard or wandb")
 
 
 def _check_sizes(config: TRLConfig) -> None:
-    """Sizes count sequences: whole prompts, steps within a chunk, micro-batches of one size."""
+    """Raises UntilclickError for sizes (numbers of sequences) that are not positive, that split the samples of a
+    prompt, or that are not multiples of the sizes of their parts."""
     method, train = config.method, config.train
     sizes = {
         "method.samples_per_prompt": method.samples_per_prompt,
@@ -229,21 +241,21 @@ def _check_sizes(config: TRLConfig) -> None:
         "train.eval_interval": train.eval_interval,
         "train.checkpoint_interval": train.checkpoint_interval,
     }
-    whole = [
+    multiples = [
         ("train.batch_size", "method.samples_per_prompt"),
         ("method.chunk_size", "method.samples_per_prompt"),
         ("method.num_rollouts", "method.chunk_size"),
     ]
     if train.minibatch_size is not None:
         sizes["train.minibatch_size"] = train.minibatch_size
-        whole.append(("train.minibatch_size", "method.samples_per_prompt"))
-        whole.append(("train.batch_size", "train.minibatch_size"))
+        multiples.append(("train.minibatch_size", "method.samples_per_prompt"))
+        multiples.append(("train.batch_size", "train.minibatch_size"))
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise UntilclickError(f"{name} is {size}; give 1 or more")
-    for name, part in whole:
+    for name, part in multiples:
         if sizes[name] % sizes[part]:
             raise UntilclickError(f"{name} is {sizes[name]}: give a multiple of {part}, which is {sizes[part]}")
     if train.batch_size > method.chunk_size:
-        sizes_given = f"train.batch_size is {train.batch_size}, method.chunk_size {method.chunk_size}"
-        raise UntilclickError(f"{sizes_given}: a step cannot have more sequences than are drawn; give it fewer")
+        present = f"train.batch_size is {train.batch_size}, method.chunk_size {method.chunk_size}"
+        raise UntilclickError(f"{present}: a step cannot have more sequences than a chunk; give it fewer")

@@ -1,7 +1,7 @@
-"""DeepSpeed's ZeRO under PPO in trlX: what accelerate has to be told when there is no data loader.
+"""DeepSpeed's ZeRO under PPO in trlX: settings that accelerate otherwise takes from a data loader.
 
-DeepSpeed clips gradients and steps the optimiser inside `backward`: at the last micro-batch of a step, which the
-trainer names. Stage 3 is refused: it cuts up weights that every process samples from.
+DeepSpeed clips gradients and steps the optimiser inside `backward`, at the last micro-batch of a step, which the
+trainer marks. Stage 3 is refused, because it splits the weights that every process samples from.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from untilclick.search.errors import UntilclickError
 
 
 def start_on_cpu() -> None:
-    """Have processes without a GPU talk through gloo: accelerate leaves the choice open there, and would then take
-    each process for the only one. Does nothing without DeepSpeed or its launcher."""
+    """Connect processes without a GPU by gloo. Accelerate leaves the backend open there, and each process would then
+    believe that it is the only one. Does nothing without DeepSpeed or its launcher."""
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() != "true" or "LOCAL_RANK" not in os.environ:
         return
     partial_state = import_module("accelerate").PartialState
@@ -33,10 +33,10 @@ class Plugin(Protocol):
 
 
 def configure(plugin: Plugin, prompts: int, max_grad_norm: float) -> None:
-    """Fill in what DeepSpeed wants to know: micro-batches of so many prompts a process, gradients clipped at this
-    norm. Raises UntilclickError for what cannot be trained so."""
+    """Set the number of prompts in a micro-batch of each process and the norm at which DeepSpeed clips gradients.
+    Raises UntilclickError for ZeRO stage 3 and for gradient accumulation by DeepSpeed."""
     if plugin.zero_stage == 3:
-        raise UntilclickError("ZeRO stage 3 cuts up weights that every process samples from; use stage 1 or 2")
+        raise UntilclickError("ZeRO stage 3 splits the weights that every process samples from; use stage 1 or 2")
     steps = plugin.deepspeed_config.get("gradient_accumulation_steps", 1)
     if steps not in (1, "auto"):
         raise UntilclickError(

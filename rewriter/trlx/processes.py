@@ -1,4 +1,4 @@
-"""Sums and means over all processes of a training in trlX; on one process they are plain ones."""
+"""Sums and means over all processes of a training in trlX."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Processes:
-    """All processes, as accelerate knows them. All of them call each method, and all get the same answer."""
+    """All processes, as accelerate knows them. Every process must call each method; all get the same result."""
 
     accelerator: Any  # Any: accelerate's `Accelerator`, whose methods have no types
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes, shape and device as given."""
+        """The sum over all processes, with the same shape on the same device."""
         if self.accelerator.num_processes == 1:
             return values
         summed: Tensor = self.accelerator.reduce(values.to(self.accelerator.device), "sum")
@@ -29,6 +29,6 @@ class Processes:
         return self.total(values) / processes
 
     def mean(self, values: Sequence[float]) -> float:
-        """The mean over what all processes give; NaN where none gives anything."""
+        """The mean over the values of all processes; NaN without any value."""
         total = self.total(torch.tensor([sum(values), float(len(values))], dtype=torch.float64))
         return float(total[0] / total[1])

@@ -1,9 +1,9 @@
-"""The prompts' pipeline of PPO in trlX, registered there as `RewriterPromptPipeline`."""
+"""The prompt pipeline of PPO in trlX, registered there as `RewriterPromptPipeline`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 from trlx.pipeline import BasePipeline, register_datapipeline
@@ -12,16 +12,24 @@ from trlx.utils import logging
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID
 
-logger = logging.get_logger(__name__)  # of trlX: the main process alone speaks
+logger = logging.get_logger(__name__)  # trlX's logger: only the main process logs
+
+
+class RewardArguments(NamedTuple):
+    """The prompts of some sequences as `reward_fn` gets them."""
+
+    prompts: list[str]
+    metadata: dict[str, list[Any]]  # Any: passed on to the reward as it is
+    """Name -> one value per sequence."""
 
 
 @register_datapipeline
 class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
-    """Prompts with their metadata. trlX's own takes the texts out of the caller's dictionaries.
+    """Prompts with their metadata. Unlike trlX's own pipeline, it leaves the caller's dictionaries as they are.
 
-    Texts are kept as they were given, for `reward_fn`; the model reads no more than `max_prompt_length` tokens of
-    each, the end token included, and a warning says how many are cut. Every prompt has the metadata of all of them,
-    None where it was not given."""
+    `reward_fn` gets the whole texts. The model reads at most `max_prompt_length` tokens of each, the end token
+    included; a warning states how many prompts are cut. If any prompt has metadata of some name, all have it: None
+    for the others."""
 
     def __init__(
         self,
@@ -32,21 +40,21 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         del add_special_tokens
-        records = [{"prompt": one} if isinstance(one, str) else dict(one) for one in prompts]
-        self.texts: list[str] = [one["prompt"] for one in records]
-        read = [_read(text, tokenizer) for text in self.texts]
-        own = [_read(one.get("query_terms", ""), tokenizer) for one in records]
+        records = [{"prompt": prompt} if isinstance(prompt, str) else dict(prompt) for prompt in prompts]
+        self.texts: list[str] = [record["prompt"] for record in records]
+        token_ids = [_token_ids(text, tokenizer) for text in self.texts]
+        query_ids = [_token_ids(record.get("query_terms", ""), tokenizer) for record in records]
         self.prompts = [
             Prompt((*ids[: max_prompt_length - 1], EOS_ID), tuple(terms))
-            for ids, terms in zip(read, own, strict=True)
+            for ids, terms in zip(token_ids, query_ids, strict=True)
         ]
-        names = dict.fromkeys(key for one in records for key in one if key not in ("prompt", "query_terms"))
-        self.metadata = [{key: one.get(key) for key in names} for one in records]
-        cut = sum(len(ids) >= max_prompt_length for ids in read)
+        names = dict.fromkeys(key for record in records for key in record if key not in ("prompt", "query_terms"))
+        self.metadata = [{key: record.get(key) for key in names} for record in records]
+        cut = sum(len(ids) >= max_prompt_length for ids in token_ids)
         if cut:
             logger.warning(
-                f"{cut} of {len(records)} prompts have more than the {max_prompt_length} tokens that are read, the "
-                "end token included, and are cut; reward_fn is told them whole; train.seq_length raises the limit"
+                f"{cut} of {len(records)} prompts are cut: the model reads {max_prompt_length} tokens, the end token "
+                "included. reward_fn gets the whole prompts; train.seq_length raises the limit"
             )
 
     def __len__(self) -> int:
@@ -57,12 +65,13 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
         """One prompt."""
         return self.prompts[index]
 
-    def told(self, rows: Sequence[int]) -> tuple[list[str], dict[str, list[Any]]]:
-        """Texts and metadata of the prompts at these positions, as `reward_fn` is told them."""
+    def reward_arguments(self, rows: Sequence[int]) -> RewardArguments:
+        """Texts and metadata of the prompts at these positions."""
         names = self.metadata[0] if self.metadata else {}
-        return [self.texts[row] for row in rows], {key: [self.metadata[row][key] for row in rows] for key in names}
+        metadata = {key: [self.metadata[row][key] for row in rows] for key in names}
+        return RewardArguments([self.texts[row] for row in rows], metadata)
 
 
-def _read(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids

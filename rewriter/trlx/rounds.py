@@ -1,7 +1,7 @@
-"""The metrics of a round of PPO in trlX, under the names and with the meaning that the built-in trainer gives them.
+"""The metrics of a round of PPO in trlX, with the names and the meaning that they have in the built-in trainer.
 
-trlX reports steps; here they are gathered into one row a round, so that the curves of both backends can be laid side
-by side. What differs is named in `docs/training.md`.
+trlX reports steps. Here they are collected into one row per round, so that the curves of both backends can be
+compared. `docs/training.md` lists the differences.
 """
 
 from __future__ import annotations
@@ -11,54 +11,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-FIRST_STEP = ("kl", "entropy")
-"""Taken from the first step of a round, before it has moved anything; all others are of the last one."""
+from untilclick.rewriter.training.ppo.objective import FIRST_STEP_METRICS
 
 
 @dataclass
 class Round:
-    """One round while it goes on."""
+    """A round in progress."""
 
     start: int
-    """Optimiser steps before it."""
+    """Optimiser steps before the round."""
     length: int
-    """Optimiser steps of it; 0 where it is skipped."""
-    rolled: dict[str, float]
-    """What the rollouts look like, means over all processes."""
+    """Optimiser steps of the round; 0 if it is skipped."""
+    experience: dict[str, float]
+    """`experience_metrics` of the rollouts, means over all processes."""
     drawn: int
-    """Sequences of it, over all processes."""
+    """Sequences of the round, over all processes."""
     rollout_seconds: float
     steps: dict[int, dict[str, float]] = field(default_factory=dict)
-    """Number of the step -> parts of the loss, this process's share of their means."""
+    """Number of the step -> parts of the loss: this process's share of means over all processes."""
     began: float = field(default_factory=time.perf_counter)
     aside: float = 0.0
-    """Seconds that evaluations and checkpoints took."""
+    """Seconds spent on evaluations and checkpoints."""
 
     @property
     def skipped(self) -> bool:
-        """Whether the rewards said nothing, so that nothing was learned."""
+        """Whether the weights stay as they are, because all samples of each prompt have equal rewards."""
         return self.length == 0
 
     def add(self, step: int, parts: dict[str, float], share: float) -> None:
-        """Add a micro-batch that has this share of its step's tokens."""
+        """Add a micro-batch with its share of the step's tokens."""
         totals = self.steps.setdefault(step, dict.fromkeys(parts, 0.0))
         for name, value in parts.items():
             totals[name] += value * share
 
     def losses(self) -> dict[str, float]:
-        """Parts of the loss, this process's share of their means; empty for a round that was skipped."""
+        """Parts of the loss: this process's share of means over all processes. Empty for a skipped round."""
         if not self.steps:
             return {}
         first, last = self.steps[min(self.steps)], self.steps[max(self.steps)]
-        return {name: (first if name in FIRST_STEP else last)[name] for name in last}
+        return {name: (first if name in FIRST_STEP_METRICS else last)[name] for name in last}
 
     def seconds(self) -> float:
-        """Seconds of the updates so far, without evaluations and checkpoints."""
+        """Seconds spent on updates so far, without evaluations and checkpoints."""
         return time.perf_counter() - self.began - self.aside
 
     @contextmanager
     def set_aside(self) -> Iterator[None]:
-        """Leave the time of a block out of `seconds`."""
+        """Exclude the time of a block from `seconds`."""
         began = time.perf_counter()
         try:
             yield

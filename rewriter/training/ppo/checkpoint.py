@@ -1,7 +1,8 @@
-"""Resumable checkpoints of PPO: weights, best weights, reference, optimiser, schedule, KL coefficient, random states.
+"""Resumable checkpoints of PPO: weights, best and averaged weights, reference, optimiser, schedule, KL coefficient
+and the states of all random numbers.
 
-A resumed run continues bit for bit on the same machine. Tensors lie in safetensors and in a `torch.save` file that is
-read with `weights_only=True`, so that opening a checkpoint executes nothing.
+A resumed run continues bit for bit on the same machine. Tensors are stored as safetensors, and in a `torch.save` file
+that is read with `weights_only=True`: opening a checkpoint executes no code.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _AVERAGED = "averaged.safetensors"
 
 @dataclass(frozen=True)
 class _Progress:
-    """How far a run has come."""
+    """How far a run has come, `trainer` in `state.json`."""
 
     round: int
     """Rounds done."""
@@ -43,7 +44,7 @@ class _Progress:
     best_round: int
     """The round that reached it."""
     stale: int
-    """Validations since."""
+    """Validations since then."""
     order: list[int]
     """Positions of the prompts that the present pass has not drawn yet."""
 
@@ -58,16 +59,16 @@ class _State:
     trainer: _Progress
     kl_coef: float
     rng: Mapping[str, Any]  # Any: the state of NumPy's generator
-    """State of the random numbers that choose prompts and draw clicks."""
+    """State of the random numbers that draw prompts, left-out words, minibatches and clicks."""
 
 
 def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
-    """Write everything that `load_checkpoint` needs; the folder is replaced as a whole."""
+    """Write everything that `load_checkpoint` needs. The folder is replaced as a whole."""
     with whole_folder(folder) as new:
-        save_file(_own(trainer.policy.state_dict()), new / _WEIGHTS)
-        save_file(_own(trainer.average.module.state_dict()), new / _AVERAGED)
-        save_file(_own(trainer.best.weights), new / _BEST)
-        save_file(_own(trainer.reference.state_dict()), new / _REFERENCE)
+        save_file(_unshared(trainer.policy.state_dict()), new / _WEIGHTS)
+        save_file(_unshared(trainer.average.module.state_dict()), new / _AVERAGED)
+        save_file(_unshared(trainer.best.weights), new / _BEST)
+        save_file(_unshared(trainer.reference.state_dict()), new / _REFERENCE)
         torch.save(
             {
                 "optimizer": trainer.optimizer.state_dict(),
@@ -77,19 +78,20 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
             new / _OPTIMIZER,
         )
         state, best = trainer.state, trainer.best
-        saved = _State(
+        content = _State(
             config=flat(trainer.config),
             prompts=prompts_digest(trainer.prompts),
             trainer=_Progress(state.round, state.rollouts, best.score, best.step, best.stale, state.order),
             kl_coef=trainer.kl.coefficient,
             rng=trainer.rng.bit_generator.state,
         )
-        (new / _STATE).write_text(json.dumps(asdict(saved)), encoding="utf-8")
+        (new / _STATE).write_text(json.dumps(asdict(content)), encoding="utf-8")
 
 
 def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
-    """Put a trainer of the same configuration into the saved state. Raises ModelError for another configuration and
-    for a checkpoint that cannot be read or belongs to another model; the trainer is then of no more use."""
+    """Bring a trainer with the same configuration and prompts into the saved state. Raises ModelError for other
+    settings or prompts, and for a checkpoint that cannot be read or belongs to another model; the trainer must not be
+    used afterwards."""
     try:
         _load(trainer, folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, UnpicklingError) as error:
@@ -108,23 +110,23 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
         raise ModelError(f"{folder} belongs to a run on other queries, since the log has changed; {remedy}")
     trainer.average.module.load_state_dict(load_file(folder / _AVERAGED))
     trainer.reference.load_state_dict(load_file(folder / _REFERENCE))
-    progress, best = state.trainer, trainer.best
-    best.weights = load_file(folder / _BEST)
-    best.score, best.step, best.stale = progress.best, progress.best_round, progress.stale
     tensors = torch.load(folder / _OPTIMIZER, weights_only=True)
     trainer.optimizer.load_state_dict(tensors["optimizer"])
     trainer.schedule.load_state_dict(tensors["schedule"])
     trainer.generator.set_state(tensors["generator"])
     trainer.rng.bit_generator.state = state.rng
     trainer.kl.coefficient = state.kl_coef
+    progress, best = state.trainer, trainer.best
     trainer.state = TrainerState(progress.round, progress.rollouts, progress.order)
+    best.weights = load_file(folder / _BEST)
+    best.score, best.step, best.stale = progress.best, progress.best_round, progress.stale
 
 
 def exists(folder: Path) -> bool:
-    """True when the folder holds a whole checkpoint."""
+    """Whether the folder holds a complete checkpoint."""
     return (folder / _STATE).is_file()
 
 
-def _own(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies with memory of their own: tied embeddings share theirs, which safetensors refuses."""
+def _unshared(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies that share no memory: tied embeddings are one tensor under two names, which safetensors refuses."""
     return {name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}

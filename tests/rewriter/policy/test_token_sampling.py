@@ -177,7 +177,7 @@ def test_ppo_learns_token_by_token(placement):
     trainer = PPOTrainer(
         policy, prompts, LetterShare(), changed(LEARNING, kl_placement=placement), lambda policy: 0.0
     )
-    rounds = [trainer.step() for _ in range(LEARNING.iterations)]
+    rounds = [trainer.run_round() for _ in range(LEARNING.iterations)]
     assert rounds[0]["kl"] == pytest.approx(0.0, abs=1e-5)
     assert rounds[0]["reward_mean"] < 0.5
     assert rounds[-1]["reward_mean"] > 0.9

@@ -122,13 +122,13 @@ def test_two_processes_learn_as_much_as_one(world, tmp_path):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ('{"method.nonsense": 1}', "method.nonsense in the overrides is no option"),
+        ('{"method.nonsense": 1}', "method.nonsense in the overrides is not an option"),
         ("{", "The overrides are not JSON"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
         ('{"method.scale_reward": "ref"}', "method.scale_reward is 'ref'"),
         ('{"method.gen_kwargs.top_k": 5}', "method.gen_kwargs is"),
-        ('{"train": 3, "train.seed": 1}', "train is given a value and options of its own (train.seed)"),
-        ('{"train.epochs": 5}', "train.epochs in the overrides: rounds follow from train.total_steps"),
+        ('{"train": 3, "train.seed": 1}', "train has a value as well as options below it (train.seed)"),
+        ('{"train.epochs": 5}', "train.epochs in the overrides: train.total_steps decides the rounds"),
         ('{"train.save_best": false}', "the stage is made of the best weights; leave it true"),
         ('{"train.eval_interval": 0}', "train.eval_interval is 0; give 1 or more"),
         ('{"train.total_steps": 0}', "train.total_steps is 0; give 1 or more"),

@@ -13,7 +13,7 @@ import torch
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.policy.subword import load_subword, save_subword
 from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
-from untilclick.rewriter.trlx.best import EVALUATION_FILE, Evaluation, keep_best, kept_evaluation
+from untilclick.rewriter.trlx.best import EVALUATION_FILE, Evaluation, saved_evaluation, write_best
 from untilclick.rewriter.trlx.checkpoint import (
     MARKER,
     newest_checkpoint,
@@ -122,12 +122,12 @@ def test_a_hash_tells_prompts_and_their_order_apart():
 
 def test_weights_say_what_evaluation_they_won(opened, tmp_path):
     policy, vocabulary = toy_policy(opened)
-    assert kept_evaluation(tmp_path / "best") == Evaluation(-math.inf, 0)
-    keep_best(tmp_path / "best", policy, vocabulary, Evaluation(0.1 + 0.2, 7))
-    assert kept_evaluation(tmp_path / "best") == Evaluation(0.1 + 0.2, 7)
+    assert saved_evaluation(tmp_path / "best") == Evaluation(-math.inf, 0)
+    write_best(tmp_path / "best", policy, vocabulary, Evaluation(0.1 + 0.2, 7))
+    assert saved_evaluation(tmp_path / "best") == Evaluation(0.1 + 0.2, 7)
     for content in ("", "[]", "{}", '{"reward": null, "step": 1}'):
         (tmp_path / "best" / EVALUATION_FILE).write_text(content, encoding="utf-8")
-        assert kept_evaluation(tmp_path / "best") == Evaluation()
+        assert saved_evaluation(tmp_path / "best") == Evaluation()
 
 
 def test_the_random_numbers_of_any_reward_are_found_if_it_has_some():
@@ -238,12 +238,12 @@ def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(
     """Evaluated at 6 steps after the checkpoint at 4: those weights stay unless better ones come."""
     best, changes = tmp_path / "checkpoints" / "best_checkpoint", {"checkpoint_every": 1, "validate_every": 1}
     earning(start(**changes), 0.1, 0.2, 0.3, 0.9, 0.4).learn()
-    assert kept_evaluation(best) == Evaluation(0.9, 6)
+    assert saved_evaluation(best) == Evaluation(0.9, 6)
     (best / "of the first run").touch()
     resumed = earning(start(**changes), 0.3, 0.5, last)
     resumed.load(str(tmp_path / "checkpoints" / "checkpoint_4"))
     resumed.learn()
-    assert kept_evaluation(best) == kept
+    assert saved_evaluation(best) == kept
     assert (best / "of the first run").exists() == (kept.step == 6)
     assert resumed.progress.best.score == max(0.5, last)
 
@@ -256,7 +256,7 @@ def test_best_weights_that_are_gone_are_no_hurdle_after_a_resume(start, tmp_path
     resumed = start(iterations=5)
     resumed.load(str(tmp_path / "checkpoints" / "checkpoint_8"))
     resumed.learn()
-    assert kept_evaluation(best) == Evaluation(resumed.progress.best.score, resumed.progress.best.step)
+    assert saved_evaluation(best) == Evaluation(resumed.progress.best.score, resumed.progress.best.step)
     assert resumed.progress.best.step in (8, 10)
 
 
@@ -264,9 +264,9 @@ def test_best_weights_that_are_gone_are_no_hurdle_after_a_resume(start, tmp_path
 def test_a_run_that_starts_over_takes_no_evaluation_from_the_one_before(start, tmp_path):
     best = tmp_path / "checkpoints" / "best_checkpoint"
     trainer = start(iterations=2)
-    keep_best(best, trainer.average.module, trainer.vocabulary, Evaluation(9.0, 70))
+    write_best(best, trainer.average.module, trainer.vocabulary, Evaluation(9.0, 70))
     trainer.learn()
-    assert kept_evaluation(best) == Evaluation(trainer.progress.best.score, trainer.progress.best.step)
+    assert saved_evaluation(best) == Evaluation(trainer.progress.best.score, trainer.progress.best.step)
 
 
 # --- killed while saving ---

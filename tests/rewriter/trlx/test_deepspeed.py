@@ -124,7 +124,7 @@ def test_deepspeed_is_told_what_it_cannot_know():
 
 
 def test_stage_3_and_accumulation_of_deepspeeds_own_are_refused():
-    with pytest.raises(UntilclickError, match="ZeRO stage 3 cuts up weights"):
+    with pytest.raises(UntilclickError, match="ZeRO stage 3 splits the weights"):
         configure(Plugin(3), 16, 1.0)
     with pytest.raises(UntilclickError, match="gradient_accumulation_steps of DeepSpeed is 4; leave it at 1"):
         configure(Plugin(1, {"gradient_accumulation_steps": 4}), 16, 1.0)

@@ -34,7 +34,7 @@ def test_the_kl_to_the_reference_is_0_at_the_start(start, decoding):
     chunk = trainer._chunks[0]
     present = score(trainer._policy, chunk.prompts, chunk.rollouts)
     assert exact_kl(present.distributions, chunk.reference).abs().max() < 1e-6
-    assert trainer._round.rolled["sampled_kl"] == pytest.approx(0.0, abs=1e-6)
+    assert trainer._round.experience["sampled_kl"] == pytest.approx(0.0, abs=1e-6)
     assert torch.allclose(chunk.reference_log_probs, chunk.rollouts.log_probs, atol=1e-6)
 
 
@@ -42,7 +42,7 @@ def test_the_kl_has_its_sign_and_drives_the_coefficient_up(start):
     trainer = start(kl_target=1e-4, kl_horizon=100, learning_rate=0.05)
     shaken(trainer._policy, scale=0.1)
     trainer.make_experience(32)
-    assert trainer._round.rolled["sampled_kl"] > 0.01
+    assert trainer._round.experience["sampled_kl"] > 0.01
     before = trainer.kl.coefficient
     trainer.iter_count = 2
     trainer._close_round()
@@ -186,10 +186,10 @@ def test_the_pipeline_leaves_the_callers_prompts_alone_and_passes_metadata_on(st
     pipeline = RewriterPromptPipeline(records, 64, trainer.tokenizer)
     assert records == kept
     assert pipeline.metadata == [{"position": 3, "session": "s1"}, {"position": None, "session": None}]
-    assert pipeline.told([1, 0]) == (["moon", "oven"], {"position": [None, 3], "session": [None, "s1"]})
-    assert RewriterPromptPipeline(["moon", {"prompt": "oven", "a": 1}], 64, trainer.tokenizer).told([0, 1])[1] == {
-        "a": [None, 1]
-    }
+    assert pipeline.reward_arguments([1, 0]) == (["moon", "oven"], {"position": [None, 3], "session": [None, "s1"]})
+    assert RewriterPromptPipeline(["moon", {"prompt": "oven", "a": 1}], 64, trainer.tokenizer).reward_arguments(
+        [0, 1]
+    )[1] == {"a": [None, 1]}
     assert pipeline[0].query_ids == pipeline[0].ids[:1]
     assert [one.ids[-1] for one in pipeline.prompts] == [EOS_ID, EOS_ID]
 
@@ -221,7 +221,7 @@ def test_both_backends_do_the_same_to_the_same_policy(start, opened, vocabulary,
     for group in trainer.opt.optimizer.param_groups:
         group["lr"] = CONFIG.update.learning_rate
     trainer.rng = trainer.shared_rng  # the built-in trainer has one source of random numbers
-    expected = [ours.step() for _ in range(3)]
+    expected = [ours.run_round() for _ in range(3)]
     trainer.learn()
     first, second = weights(policy), weights(trainer._policy)
     tolerance = 1e-4 if "micro_batches" in cuts else 1e-5  # Adam enlarges what gradients near 0 differ by
@@ -383,20 +383,20 @@ def test_evaluation_takes_as_many_prompts_at_a_time_as_a_round_has(start, monkey
     assert sizes == [4, 4, 3, 11]
 
 
-def test_prompts_that_are_cut_are_counted_and_the_reward_is_told_them_whole(start, caplog):
+def test_prompts_that_are_cut_are_counted_and_the_reward_gets_them_whole(start, caplog):
     from untilclick.rewriter.trlx.prompts import RewriterPromptPipeline
 
     trainer = start()
     texts = ["moon orbit", "moon", "moon orbit star"]
     with caplog.at_level("WARNING", logger="untilclick.rewriter.trlx.prompts"):
         pipeline = RewriterPromptPipeline(texts, 3, trainer.tokenizer)
-        assert "1 of 3 prompts have more than the 3 tokens" in caplog.text
+        assert "1 of 3 prompts are cut: the model reads 3 tokens" in caplog.text
         assert "train.seq_length" in caplog.text
         caplog.clear()
         RewriterPromptPipeline(texts, 4, trainer.tokenizer)
     assert not caplog.records
     assert [len(one.ids) for one in pipeline.prompts] == [3, 2, 3]
-    assert pipeline.told([2])[0] == ["moon orbit star"]
+    assert pipeline.reward_arguments([2])[0] == ["moon orbit star"]
 
 
 def test_nothing_to_evaluate_on_is_said_before_training(start):

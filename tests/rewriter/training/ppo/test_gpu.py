@@ -54,7 +54,7 @@ def test_a_round_on_the_accelerator_is_that_of_the_cpu(opened, decoding, placeme
         own = copy.deepcopy(policy).to(device)
         config = changed(SETTINGS, kl_placement=placement)
         trainer = PPOTrainer(own, prompts, EvenTokens(), config, lambda _: 0.0)
-        metrics = [trainer.step() for _ in range(2)]
+        metrics = [trainer.run_round() for _ in range(2)]
         assert all(weight.device.type == device for weight in own.parameters())
         found.append(metrics)
     for name, value in found[0][0].items():

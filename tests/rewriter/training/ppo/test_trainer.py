@@ -70,10 +70,10 @@ def test_kl_to_the_reference_is_exactly_0_at_the_start(opened, vocabulary, decod
         present = score(trainer.policy, batch.prompts, batch.rollouts)
     assert exact_kl(present.distributions, batch.reference).abs().max() == 0.0
     assert torch.equal(present.log_probs, batch.reference_log_probs)
-    metrics = trainer.step()
+    metrics = trainer.run_round()
     assert metrics["kl"] == pytest.approx(0.0, abs=1e-6)
     assert metrics["sampled_kl"] == pytest.approx(0.0, abs=1e-6)
-    assert trainer.step()["kl"] > 1e-6
+    assert trainer.run_round()["kl"] > 1e-6
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
@@ -89,10 +89,10 @@ def test_a_planted_term_is_found(opened, vocabulary, decoding, algorithm):
         learning_rate=4e-3,
         terms=2,
     )
-    rewards = [trainer.step()["reward_mean"] for _ in range(3)]
+    rewards = [trainer.run_round()["reward_mean"] for _ in range(3)]
     assert np.mean(rewards) < 0.5
     while len(rewards) < 60 and np.mean(rewards[-3:]) < 0.8:
-        rewards.append(trainer.step()["reward_mean"])
+        rewards.append(trainer.run_round()["reward_mean"])
     assert np.mean(rewards[-3:]) >= 0.8
 
 
@@ -101,7 +101,7 @@ def test_a_strong_kl_penalty_holds_the_policy_at_the_reference(opened, vocabular
     moved = {}
     for coefficient in (0.0, 10.0):
         trainer = make_trainer(opened, vocabulary, decoding, kl_coef=coefficient)
-        moved[coefficient] = [trainer.step()["kl"] for _ in range(6)][-1]
+        moved[coefficient] = [trainer.run_round()["kl"] for _ in range(6)][-1]
     assert moved[10.0] < moved[0.0] / 3
 
 
@@ -111,12 +111,12 @@ def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(opened, 
     """Whitening turns noise into advantages: elsewhere 9.9 nats per sequence after 16 updates without any reward."""
     trainer = make_trainer(opened, vocabulary, reward=reward, algorithm=algorithm, kl_target=0.1)
     before = weights_of(trainer.policy)
-    metrics = [trainer.step() for _ in range(3)]
+    metrics = [trainer.run_round() for _ in range(3)]
     assert equal(before, weights_of(trainer.policy))
     assert [one["skipped"] for one in metrics] == [1.0, 1.0, 1.0]
     assert trainer.state.round == 3
     assert trainer.kl.coefficient == TOY_PPO.kl.coef
-    assert make_trainer(opened, vocabulary).step()["skipped"] == 0.0
+    assert make_trainer(opened, vocabulary).run_round()["skipped"] == 0.0
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
@@ -140,7 +140,7 @@ def test_micro_batches_are_averaged_not_summed(opened, vocabulary, decoding, alg
             entropy_coef=0.1,
         )
         shaken(trainer.policy, seed=2, scale=0.01)  # away from the reference, so that KL has a gradient
-        metrics = trainer.step()
+        metrics = trainer.run_round()
         gradients[micro_batches] = {
             name: weight.grad for name, weight in trainer.policy.named_parameters() if weight.grad is not None
         }
@@ -159,9 +159,9 @@ def test_micro_batches_are_averaged_not_summed(opened, vocabulary, decoding, alg
 def test_a_pass_takes_as_many_steps_as_there_are_minibatches(opened, vocabulary, minibatches, monkeypatch):
     trainer = make_trainer(opened, vocabulary, minibatches=minibatches, epochs=2)
     seen = []
-    step = trainer._step
-    monkeypatch.setattr(trainer, "_step", lambda part: seen.append(part.prompts.input_ids) or step(part))
-    trainer.step()
+    step = trainer._optimiser_step
+    monkeypatch.setattr(trainer, "_optimiser_step", lambda part: seen.append(part.prompts.input_ids) or step(part))
+    trainer.run_round()
     assert len(seen) == 2 * minibatches
     whole = sorted(row.tolist() for part in seen[:minibatches] for row in part)
     assert whole == sorted(row.tolist() for part in seen[minibatches:] for row in part)
@@ -170,7 +170,7 @@ def test_a_pass_takes_as_many_steps_as_there_are_minibatches(opened, vocabulary,
 
 def test_gradients_are_clipped(opened, vocabulary):
     trainer = make_trainer(opened, vocabulary, max_grad_norm=1e-3, epochs=1)
-    norm = trainer.step()["grad_norm"]
+    norm = trainer.run_round()["grad_norm"]
     total = math.sqrt(sum(float((w.grad**2).sum()) for w in trainer.policy.parameters() if w.grad is not None))
     assert norm > 1e-3
     assert total == pytest.approx(1e-3, rel=1e-3)
@@ -244,19 +244,19 @@ def test_what_compares_the_samples_of_a_prompt_refuses_a_single_one(opened, voca
 
 def test_without_centring_one_sample_per_prompt_is_enough(opened, vocabulary):
     trainer = make_trainer(opened, vocabulary, samples_per_prompt=1, center_groups=False)
-    assert math.isfinite(trainer.step()["reward_mean"])
+    assert math.isfinite(trainer.run_round()["reward_mean"])
 
 
 def test_an_adaptive_coefficient_rises_while_the_kl_per_sequence_is_above_the_target(opened, vocabulary):
     """The statistic is that of whole sequences, as the target is, and has the right sign."""
     trainer = make_trainer(opened, vocabulary, kl_target=1e-4, kl_horizon=100, kl_coef=0.01)
-    first = trainer.step()
+    first = trainer.run_round()
     assert first["kl_coef"] < 0.01  # no KL yet
-    later = [trainer.step() for _ in range(8)]
+    later = [trainer.run_round() for _ in range(8)]
     assert later[-1]["sampled_kl"] > 1e-3
     assert later[-1]["kl_coef"] > later[-2]["kl_coef"]
     far = make_trainer(opened, vocabulary, kl_target=1e4, kl_horizon=100, kl_coef=0.01)
-    assert [far.step()["kl_coef"] for _ in range(4)][-1] < 0.01
+    assert [far.run_round()["kl_coef"] for _ in range(4)][-1] < 0.01
 
 
 def test_old_log_probs_are_those_of_the_policy_without_dropout(opened, vocabulary):
@@ -267,7 +267,7 @@ def test_old_log_probs_are_those_of_the_policy_without_dropout(opened, vocabular
     assert torch.allclose(
         score(trainer.policy, batch.prompts, batch.rollouts).log_probs, batch.rollouts.log_probs, atol=1e-5
     )
-    trainer.step()
+    trainer.run_round()
     assert not trainer.policy.training
 
 
@@ -275,7 +275,7 @@ def test_the_reference_never_changes(opened, vocabulary):
     trainer = make_trainer(opened, vocabulary)
     before = weights_of(trainer.policy)
     for _ in range(ROUNDS):
-        trainer.step()
+        trainer.run_round()
     assert equal(weights_of(trainer.reference), before)
     assert not equal(weights_of(trainer.policy), before)
     assert not any(weight.requires_grad for weight in trainer.reference.parameters())
@@ -294,7 +294,7 @@ def test_the_value_head_learns_the_mean_reward(opened, vocabulary):
     )
     means = []
     for _ in range(200):
-        metrics = trainer.step()
+        metrics = trainer.run_round()
         means.append(metrics["reward_mean"])
     values = trainer._rollout(trainer._next_rows()).rollouts.values
     assert 0.05 < np.mean(means) < 0.95
@@ -305,14 +305,14 @@ def test_the_average_of_the_weights_follows_at_the_stated_pace(opened, vocabular
     trainer = make_trainer(opened, vocabulary, average_decay=0.75)
     expected = weights_of(trainer.policy)
     for _ in range(ROUNDS):
-        trainer.step()
+        trainer.run_round()
         present = trainer.policy.state_dict()
         moved = {name: 0.75 * expected[name] + 0.25 * present[name] for name in expected}
         expected = {name: moved[name] if present[name].is_floating_point() else present[name] for name in expected}
     averaged = trainer.average.module.state_dict()
     assert all(torch.allclose(averaged[name], expected[name], atol=1e-6) for name in expected)
     plain = make_trainer(opened, vocabulary, average_decay=0.0)
-    plain.step()
+    plain.run_round()
     assert equal(weights_of(plain.average.module), weights_of(plain.policy))
 
 
@@ -342,7 +342,7 @@ def test_words_left_out_of_a_prompt_are_still_never_drawn(opened, vocabulary):
 
 
 def run(trainer: PPOTrainer, rounds: int) -> list[dict[str, float]]:
-    return [numbers(trainer.step()) for _ in range(rounds)]
+    return [numbers(trainer.run_round()) for _ in range(rounds)]
 
 
 @pytest.mark.parametrize("decoding", DECODINGS)
@@ -455,7 +455,7 @@ def test_found_documents_draw_the_memory_s_attention(opened, vocabulary, decodin
         return policy.memory.log_attention(states).detach().gather(1, own[:, None]).exp().mean()
 
     before = attention()
-    losses = [trainer.step()["found_loss"] for _ in range(15)]
+    losses = [trainer.run_round()["found_loss"] for _ in range(15)]
     assert losses[-1] < losses[0] - 0.5
     assert attention() > 1.5 * before
 
@@ -465,5 +465,5 @@ def test_without_its_weight_what_is_found_teaches_nothing(opened, vocabulary):
         make_trainer(opened, vocabulary, reward=reward, found_weight=0.0) for reward in (FindingReward, PlantedReward)
     )
     for trainer in (told, untold):
-        assert "found_loss" not in trainer.step()
+        assert "found_loss" not in trainer.run_round()
     assert equal(weights_of(told.policy), weights_of(untold.policy))

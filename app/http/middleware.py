@@ -60,30 +60,30 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         scope[REQUEST_ID] = _request_id(headers.get("x-request-id"))
         request_id.set(scope[REQUEST_ID])
-        answer = _Answer(send, scope[REQUEST_ID])
+        response = _Response(send, scope[REQUEST_ID])
         started = perf_counter()
         try:
             with self._metrics.tracing.request(_method(scope), headers) as record_answer:
                 try:
-                    await self._answer(scope, receive, answer, headers)
+                    await self._answer(scope, receive, response, headers)
                 finally:
-                    record_answer(_route(scope), answer.status or CLIENT_GONE)
+                    record_answer(_route(scope), response.status or CLIENT_GONE)
         finally:
-            self._record(scope, answer.status, perf_counter() - started)
+            self._record(scope, response.status, perf_counter() - started)
 
-    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, response: _Response, headers: Headers) -> None:
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._max_body_bytes:
-            response = problem_response(too_large_problem(self._too_large), scope[REQUEST_ID])
-            await response(scope, receive, answer.send)
+            refusal = problem_response(too_large_problem(self._too_large), scope[REQUEST_ID])
+            await refusal(scope, receive, response.send)
             return
         try:
-            await self._app(scope, self._counted(receive), answer.send)
+            await self._app(scope, self._counted(receive), response.send)
         except Exception:  # the last resort: whatever failed, the client gets a problem document
             _log.exception("Request %s failed", scope[REQUEST_ID])
-            if answer.status is not None:
+            if response.status is not None:
                 raise
-            await problem_response(internal_problem(), scope[REQUEST_ID])(scope, receive, answer.send)
+            await problem_response(internal_problem(), scope[REQUEST_ID])(scope, receive, response.send)
 
     def _counted(self, receive: Receive) -> Receive:
         """A `receive` that refuses a body of unannounced length as soon as it exceeds the limit."""
@@ -111,7 +111,7 @@ class RequestMiddleware:
         )
 
 
-class _Answer:
+class _Response:
     """Wraps the `send` of a request: remembers the status and adds headers."""
 
     def __init__(self, send: Send, request_id: str) -> None:

@@ -8,14 +8,14 @@ from typing import Self
 
 from pydantic import Field
 
-from untilclick.app.http.schemas import Answer, Body
+from untilclick.app.http.schemas import RequestBody, ResponseBody
 from untilclick.app.service.answers import ExperimentFigures
 from untilclick.app.versions.models import InUse
 from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.rewriter.serving.bundle import BundleManifest
 
 
-class ModelOut(Answer):
+class ModelOut(ResponseBody):
     """A version of the rewriter."""
 
     version: str
@@ -26,7 +26,7 @@ class ModelOut(Answer):
     figures: dict[str, float] = Field(description="Validation figures from the end of training.")
 
 
-class ModelsResponse(Answer):
+class ModelsResponse(ResponseBody):
     """The versions of the rewriter, and which of them are in use."""
 
     active: str | None = Field(description="The version that answers; null: no rewriter.")
@@ -56,7 +56,7 @@ class ModelsResponse(Answer):
         return cls(active=state.active, previous=list(reversed(state.previous)), shadow=state.shadow, models=models)
 
 
-class ShadowRequest(Body):
+class ShadowRequest(RequestBody):
     """A candidate for the shadow."""
 
     version: str | None = Field(
@@ -64,7 +64,7 @@ class ShadowRequest(Body):
     )
 
 
-class ExperimentRequest(Body):
+class ExperimentRequest(RequestBody):
     """Two sides to compare by interleaving."""
 
     name: str = Field(
@@ -77,7 +77,7 @@ class ExperimentRequest(Body):
     )
 
 
-class PreferenceOut(Answer):
+class PreferenceOut(ResponseBody):
     """The visitors' preference. A visitor is a client, or a session that names no client."""
 
     wins_a: int = Field(description="Visitors who clicked more documents of a than of b.")
@@ -88,7 +88,7 @@ class PreferenceOut(Answer):
     p: float = Field(description="p-value of the two-sided sign test against no preference.")
 
 
-class ShadowOut(Answer):
+class ShadowOut(ResponseBody):
     """Figures of the candidate in the shadow, in the process that answers."""
 
     version: str
@@ -119,7 +119,7 @@ class RunningExperiment(ExperimentRequest):
     )
 
 
-class ExperimentsResponse(Answer):
+class ExperimentsResponse(ResponseBody):
     """The experiment in progress, and the candidate in the shadow."""
 
     experiment: RunningExperiment | None

@@ -39,19 +39,19 @@ def _not_text(value: object) -> object:
 Whole = Annotated[int, BeforeValidator(_not_text)]
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """The body of a request. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """The body of a response."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class SearchRequest(Body):
+class SearchRequest(RequestBody):
     """A search."""
 
     query: Text = Field(description="What the visitor typed.", examples=["wait until a thread is finished"])
@@ -74,7 +74,7 @@ class SearchRequest(Body):
         return SearchCommand(self.query, session_id, self.client_id or None, self.k, self.mode, self.compare)
 
 
-class SearchParameters(Body):
+class SearchParameters(RequestBody):
     """A search as the parameters of a link."""
 
     q: Text = Field(description="What the visitor typed.")
@@ -90,13 +90,13 @@ class SearchParameters(Body):
         return SearchCommand(self.q, session_id, self.client_id or None, self.k, self.mode, self.compare)
 
 
-class ClickRequest(Body):
+class ClickRequest(RequestBody):
     """A click on a result."""
 
     click_token: str = Field(min_length=1, description="The token of the clicked result.")
 
 
-class RewriteRequestBody(Body):
+class RewriteRequestBody(RequestBody):
     """A query to rewrite without searching."""
 
     query: Text = Field(description="What the visitor typed.", examples=["seperate string by comma"])
@@ -106,14 +106,14 @@ class RewriteRequestBody(Body):
     n: Whole = Field(default=1, ge=1, le=MAX_CANDIDATES, description="Number of candidates at most.")
 
 
-class TermOut(Answer):
+class TermOut(ResponseBody):
     """A word that the rewrite added to the query."""
 
     term: str
     weight: float = Field(description="Weight in the rewrite, 0..1; the weights of all words sum to 1.")
 
 
-class RewriteOut(Answer):
+class RewriteOut(ResponseBody):
     """The rewrite of a query."""
 
     text: str = Field(
@@ -150,14 +150,14 @@ class RewriteOut(Answer):
         )
 
 
-class SnippetPiece(Answer):
+class SnippetPiece(ResponseBody):
     """A piece of a snippet, plain text."""
 
     text: str
     hit: bool = Field(description="Whether the piece is a searched word, to be marked.")
 
 
-class ResultOut(Answer):
+class ResultOut(ResponseBody):
     """A result."""
 
     rank: int = Field(description="1-based.")
@@ -185,7 +185,7 @@ class ResultOut(Answer):
         )
 
 
-class TimingsOut(Answer):
+class TimingsOut(ResponseBody):
     """Milliseconds by stage."""
 
     rewrite: float
@@ -194,7 +194,7 @@ class TimingsOut(Answer):
     total: float
 
 
-class SearchResponse(Answer):
+class SearchResponse(ResponseBody):
     """The answer to one search."""
 
     query_id: str
@@ -227,7 +227,7 @@ class SearchResponse(Answer):
         )
 
 
-class CandidateOut(Answer):
+class CandidateOut(ResponseBody):
     """A wording of the query."""
 
     text: str
@@ -240,7 +240,7 @@ class CandidateOut(Answer):
         return cls(text=candidate.text, terms=_terms(candidate.terms), score=candidate.score)
 
 
-class RewriteResponse(Answer):
+class RewriteResponse(ResponseBody):
     """The rewriter's answer to a query."""
 
     query: str
@@ -266,14 +266,14 @@ class RewriteResponse(Answer):
         )
 
 
-class DocumentIn(Body):
+class DocumentIn(RequestBody):
     """The content of a document."""
 
     title: Text = Field(default="", description="May be empty.")
     text: Text
 
 
-class DocumentOut(Answer):
+class DocumentOut(ResponseBody):
     """A stored document."""
 
     doc_id: str
@@ -286,7 +286,7 @@ class DocumentOut(Answer):
         return cls(doc_id=document.doc_id, title=document.title, text=document.text)
 
 
-class FiguresOut(Answer):
+class FiguresOut(ResponseBody):
     """Figures of a set of sessions."""
 
     sessions: int
@@ -322,7 +322,7 @@ class StatsResponse(FiguresOut):
         return cls(by_rewriter_version=versions, **_figures(stats.total))
 
 
-class InfoResponse(Answer):
+class InfoResponse(ResponseBody):
     """The service's documents, engine and limits, for clients that offer a search box."""
 
     title: str
@@ -336,13 +336,13 @@ class InfoResponse(Answer):
     max_query_characters: int
 
 
-class LiveResponse(Answer):
+class LiveResponse(ResponseBody):
     """Liveness of the process."""
 
     status: Literal["alive"] = "alive"
 
 
-class ReadyResponse(Answer):
+class ReadyResponse(ResponseBody):
     """Readiness of the service and state of its parts."""
 
     status: Literal["ready", "degraded"] = Field(

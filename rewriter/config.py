@@ -1,4 +1,8 @@
-"""One frozen dataclass per stage. Every field is followed by its meaning and unit; defaults are the measured ones."""
+"""The configuration of each training stage: frozen dataclasses whose fields state their meaning and unit.
+
+Defaults are those that measured best. Settings of PPO and of offline learning are stored in groups; users write them
+by the flat names in `SETTINGS`, see `flat_settings.py`.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +26,18 @@ Weighting = Literal["return", "advantage"]
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a training stage reads, and where it writes."""
+    """The data that a training stage reads, and the folder that it writes to."""
 
     out: Path
-    """Run folder; holds one folder per stage."""
+    """Run folder, with one folder per stage."""
     data: str = "stdlib"
     """Source of the documents, see `untilclick.search.corpora.load.load_collection`."""
     log: str | None = None
     """Address of the session log; the base needs none."""
     engine: str = "tantivy"
-    """Engine by name; rewards follow its ranking formula."""
+    """Name of the engine; rewards use its ranking formula."""
     seed: int = 0
-    """Random numbers of topics that are made from documents."""
+    """Seed of topics that are made from documents."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +55,33 @@ class PolicyConfig:
     decoder_layers: int = 1
     """Decoder blocks."""
     dropout: float = 0.1
-    """Share of activations dropped in warm starts; PPO uses none, as in trlX."""
+    """Share of activations that are dropped in supervised training. PPO drops none, as in trlX."""
     min_document_frequency: int = 1
-    """Terms in fewer documents stay outside the vocabulary. A rare term of a query says more about what is meant than
-    any other, and its latent semantic vector is that of the documents it occurs in."""
+    """Smallest number of documents with a term of the vocabulary. The default keeps all terms: a rare term of a query
+    is its most informative one, and its latent semantic vector is that of the documents it occurs in."""
     max_terms: int = 30_000
-    """Largest vocabulary; the most frequent terms win."""
+    """Largest vocabulary; it contains the most frequent terms."""
     identity_scale: float = 0.1
-    """Factor on everything but the cross-attention at the start; see `policy.identity_start`."""
+    """Factor on all initial weights except the cross-attention; see `identity_start` in `policy/t5.py`."""
     decoding: TermDecoding = "parallel"
     """`parallel`: all terms of a sequence are drawn without replacement from the first decoder step (Plackett-Luce);
     `autoregressive`: each term is drawn given those before it."""
     candidates: int = 64
-    """Best terms of the first step, among which sequences are drawn, per prompt."""
+    """Number of best terms of the first step from which the sequences of a prompt are drawn."""
     memory_documents: int = 50_000
-    """Documents of the corpus in the policy's memory at most, 0 for a policy without one; see
+    """Largest number of documents in the policy's memory, 0 for a policy without a memory; see
     `untilclick.rewriter.policy.document_memory`."""
     memory_terms: int = 30
-    """Heaviest terms by tf-idf that each document is remembered by."""
+    """Number of terms that are stored for each document, the heaviest by tf-idf."""
     memory_neighbours: int = 128
-    """Documents whose terms are read for a query."""
+    """Number of documents whose terms are read for a query."""
     seed: int = 0
-    """Random numbers of the initial weights."""
+    """Seed of the initial weights."""
 
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """Unsupervised start: pseudo-queries from documents, their best terms as targets."""
+    """`base`: unsupervised training on pseudo-queries from documents, whose best terms are the targets."""
 
     steps: int = 800
     """Optimiser steps; 800 of 64 take about 80 seconds on one core."""
@@ -86,35 +90,35 @@ class BaseConfig:
     learning_rate: float = 2e-3
     """AdamW, peak, after 100 steps of warm-up; falls linearly to a fifth."""
     prior_weight: float = 0.5
-    """Logit adjustment (Menon et al., ICLR 2021, eq. 10): this times the log share of each term among all targets is
-    added to the logits in training only. The network then need not learn which terms are frequent, and keeps to what
-    sets a query apart; at 0 it ends, on short documents, with the same frequent terms for every query."""
+    """Logit adjustment (Menon et al., ICLR 2021, eq. 10): in training, this factor times the log share of each term
+    among all targets is added to the logits. The network then need not learn which terms are frequent, only what
+    distinguishes a query. With 0 it learns, on short documents, the same frequent terms for every query."""
     weight_decay: float = 0.01
     """AdamW."""
     target_terms: int = 30
-    """Terms of the document per target."""
+    """Number of terms in a target."""
     title_share: float = 0.5
-    """Share of pseudo-queries drawn from the title, the rest by tf-idf."""
+    """Share of pseudo-queries that are drawn from the title; the others are drawn by tf-idf."""
     max_words: int = 4
-    """Longest pseudo-query."""
+    """Longest pseudo-query, in words."""
     document_weight: float = 1.0
-    """Weight of -log p(document | query) beside the loss of the terms: an inverse cloze task (Lee, Chang & Toutanova,
-    ACL 2019) for the memory's keys."""
+    """Weight of -log p(document | query), which is added to the loss of the terms: an inverse cloze task (Lee, Chang
+    & Toutanova, ACL 2019) for the memory's keys."""
     memory_learning_rate: float = 0.01
-    """AdamW, of the memory's keys; the same schedule."""
+    """AdamW, for the memory's keys, on the same schedule."""
     seed: int = 0
-    """Random numbers of sampling and dropout."""
+    """Seed of sampling and dropout."""
 
 
 @dataclass(frozen=True)
 class WarmStartConfig:
-    """Supervised start on hindsight pairs of a session log."""
+    """`warm-start`: supervised training on hindsight pairs of a session log."""
 
     epochs: int = 12
     """Passes over the pairs."""
     patience: int = 12
-    """Passes without a new best on validation before training stops. The best is found late, when the learning rate
-    is low: fewer passes than `epochs` save time at a price."""
+    """Number of passes without a new best on validation after which training stops. The best pass comes late, when
+    the learning rate is low: a patience below `epochs` saves time and costs quality."""
     batch_size: int = 64
     """Pairs per step."""
     learning_rate: float = 2e-3
@@ -122,27 +126,27 @@ class WarmStartConfig:
     weight_decay: float = 0.01
     """AdamW."""
     word_dropout: float = 0.15
-    """Share of prompt terms left out at random, so that no single word is leant upon."""
+    """Share of the prompt's terms that are left out at random, so that the policy relies on no single word."""
     candidate_terms: int = 80
-    """Terms of the clicked documents tried one by one."""
+    """Number of terms of the clicked documents that are tried as an addition to the query, each alone."""
     target_terms: int = 30
-    """Best of them kept as target."""
+    """Number of the best candidate terms that form the target."""
     gain_floor: float = 0.02
-    """Added to a term's gain in rank, so that terms without gain keep a little weight."""
+    """Added to the gain of each term, so that terms without gain keep a little weight."""
     learn_from: Literal["clicks", "judgments"] = "clicks"
-    """`clicks`: the documents that sessions ended on; `judgments`: those of the topics where sessions name any, which
-    the log may never have shown to anybody."""
+    """`clicks`: the documents whose clicks ended the sessions; `judgments`: the documents judged relevant to the
+    topics that sessions name, which no searcher need have seen."""
     document_weight: float = 1.0
-    """Weight of -sum of click share x log p(document | query) beside the loss of the terms."""
+    """Weight of -sum of click share x log p(document | query), which is added to the loss of the terms."""
     memory_learning_rate: float = 0.01
-    """AdamW, of the memory; the same schedule."""
+    """AdamW, for the memory, on the same schedule."""
     max_pairs: int = 4000
-    """Distinct inputs used, the most clicked first."""
+    """Largest number of distinct inputs; the most clicked ones are used."""
     harm_limit: float | None = None
-    """Largest share of the validation queries that the blend may harm: cost more than .05 nDCG@10. None: .065,
-    and .12 where clicks are the grades, which show harm where there is none."""
+    """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
+    .065, or .12 if clicks serve as grades, since clicks also show harm where there is none."""
     seed: int = 0
-    """Random numbers of order, word dropout and dropout."""
+    """Seed of order, word dropout and dropout."""
 
 
 @dataclass(frozen=True)
@@ -453,8 +457,8 @@ class OfflineConfig(Grouped):
 
 
 def check_samples(config: PPOConfig) -> None:
-    """A single sample has no other to be compared with: its centred advantage says nothing of the reward. Raises
-    UntilclickError where the settings compare it all the same, or ask for no sample at all."""
+    """Raises UntilclickError for settings that compare the samples of a prompt if there is only one, and for less
+    than one sample. Once centred, the advantages of a single sample say nothing about its reward."""
     samples = config.rollout.samples_per_prompt
     if samples >= 2:
         return
@@ -471,10 +475,10 @@ def check_samples(config: PPOConfig) -> None:
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """`mean`: several models that answer as one."""
+    """`mean`: several models that serve as one."""
 
     members: tuple[str, ...]
-    """Folders of stages, or of runs, whose last stage is taken; two or more, over the same documents."""
+    """Two or more folders of stages, or of runs, whose last stage is taken; all trained on the same documents."""
     harm_limit: float | None = None
-    """Largest share of the validation queries that the blend may harm; None: the usual limit
-    (`training/validation.py`)."""
+    """Largest share of the validation queries that the chosen blend may harm. None: the default limit, see
+    `training/validation.py`."""

@@ -221,7 +221,9 @@ class ValidationSet:
 
     def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> _Expansions:
         expansions = [expand(row, prompt, settings) for row, prompt in zip(logits, self._prompts, strict=True)]
-        width = max(one.ids.size for one in expansions)  # a tiny vocabulary leaves some queries fewer terms
+        width = max(
+            expansion.ids.size for expansion in expansions
+        )  # a tiny vocabulary leaves some queries fewer terms
         ids = np.zeros((len(expansions), width), dtype=np.int64)  # (B, T)
         weights = np.zeros((len(expansions), width), dtype=np.float32)  # (B, T), 0 on padding
         for row, expansion in enumerate(expansions):

@@ -32,7 +32,7 @@ from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_file
 
 MARKER = "untilclick.pt"
-_REMEDY = "remove it to go on from an earlier one, or start over with --anew"
+_REMEDY = "remove it to continue from an earlier one, or start over with --anew"
 _DAMAGE = (
     OSError,
     ValueError,

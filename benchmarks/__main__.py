@@ -1,11 +1,12 @@
-"""Lists and runs what is timed.
+"""Lists and runs the benchmarks.
 
-    python -m benchmarks                                 the list
-    python -m benchmarks all                             each with its defaults, one after the other
-    python -m benchmarks engines -- --documents 20000    one, with arguments
+    python -m benchmarks                                 list all benchmarks
+    python -m benchmarks all                             run each with its defaults, one after the other
+    python -m benchmarks engines -- --documents 20000    run one, with arguments
 
-A benchmark is a module `bench_NAME.py` beside this file, run in a process of its own, so that none starts with the
-memory or the warm caches of another. The exit status is the highest of theirs, or 2 for an unknown name.
+A benchmark is a module `bench_NAME.py` beside this file. Each runs in a process of its own, so that it does not
+start with the memory or the warm caches of another. The exit status is the highest exit status of the benchmarks that
+ran, or 2 for an unknown name.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def names() -> list[str]:
 
 
 def purpose(name: str) -> str:
-    """The first line of a benchmark's docstring, read without importing it; empty where it has none."""
+    """The first line of a benchmark's docstring, read without importing the module; empty if it has none."""
     source = (FOLDER / f"{PREFIX}{name}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
@@ -39,20 +40,20 @@ def run(name: str, arguments: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """List the benchmarks, or run those that are named before `--`."""
+    """List the benchmarks, or run those that are named before `--` with the arguments after it."""
     words = list(argv)
-    cut = words.index("--") if "--" in words else len(words)
-    chosen, arguments = words[:cut], words[cut + 1 :]
-    known = names()
+    separator = words.index("--") if "--" in words else len(words)
+    chosen, arguments = words[:separator], words[separator + 1 :]
+    all_names = names()
     if not chosen:
-        width = max(map(len, known), default=0)
-        print("\n".join(f"{name:{width}}  {purpose(name)}" for name in known))
+        width = max(map(len, all_names), default=0)
+        print("\n".join(f"{name:{width}}  {purpose(name)}" for name in all_names))
         return 0
-    unknown = sorted(set(chosen) - set(known) - {"all"})
+    unknown = sorted(set(chosen) - set(all_names) - {"all"})
     if unknown:
-        print(f"No benchmark {', '.join(unknown)}; there are {', '.join(known)}, and all.", file=sys.stderr)
+        print(f"Unknown benchmark {', '.join(unknown)}; choose {', '.join(all_names)} or all.", file=sys.stderr)
         return 2
-    return max(abs(run(name, arguments)) for name in (known if "all" in chosen else chosen))
+    return max(abs(run(name, arguments)) for name in (all_names if "all" in chosen else chosen))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""BM25 through the engine protocol against raw tantivy and rank-bm25, on one synthetic corpus, in one run.
+"""Compares BM25 through the engine protocol with raw tantivy and rank-bm25, on one synthetic corpus in one run.
 
     python -m benchmarks.bench_engines [--documents N] [--queries N] [--rounds N] [--json FILE]
 
-Words follow a Zipf law, documents have about 80 of them, queries 2 to 4 from the middle of the law, as visitors'
-queries have. Raw tantivy is what its own tutorial does: parse the query, search, and read each hit's stored id; the
-second raw figure parses and searches but throws the hits away, a bound that no engine with results can pass.
+Words follow a Zipf law. Documents have about 80 words; queries have 2 to 4 words from the middle of the distribution,
+like the queries of visitors. Raw tantivy follows tantivy's tutorial: it parses the query, searches, and reads the
+stored id of each hit. The second raw figure parses and searches but discards the hits, which is an upper bound for
+any engine that returns results.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 import tantivy
@@ -27,21 +29,41 @@ from untilclick.search.records import Corpus, Document, WeightedQuery
 from untilclick.search.text.analysis import ANALYZER_NAME, text_analyzer
 
 K = 10
-"""Results per query."""
+"""Number of results per query."""
 
 SLOW_QUERIES = 20
-"""Queries per round for rank-bm25, which takes up to seconds for one."""
+"""Queries per round for rank-bm25, which may need seconds for a single query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One system's figure."""
+    """Throughput of one system."""
 
     system: str
     queries_per_second: float
     """Median over the rounds."""
     spread: float
-    """Highest over lowest round."""
+    """Rate of the fastest round divided by that of the slowest."""
+
+
+SearchAll = Callable[[Sequence[str]], object]
+"""Searches every query of a list."""
+
+
+class RawTantivy(NamedTuple):
+    """Two ways to search by tantivy's own interface."""
+
+    with_ids: SearchAll
+    """Reads the stored id of each hit."""
+    without_ids: SearchAll
+    """Discards the hits."""
+
+
+class System(NamedTuple):
+    """A search and the queries it is timed on."""
+
+    search: SearchAll
+    queries: Sequence[str]
 
 
 def zipf_corpus(n_documents: int, n_words: int, seed: int) -> Corpus:
@@ -49,21 +71,21 @@ def zipf_corpus(n_documents: int, n_words: int, seed: int) -> Corpus:
     rng = np.random.default_rng(seed)
     shares = 1.0 / np.arange(1, n_words + 1)
     lengths = rng.poisson(80, size=n_documents)
-    drawn = rng.choice(n_words, size=int(lengths.sum()), p=shares / shares.sum())
-    parts = np.split(drawn, np.cumsum(lengths)[:-1])
+    all_words = rng.choice(n_words, size=int(lengths.sum()), p=shares / shares.sum())
+    parts = np.split(all_words, np.cumsum(lengths)[:-1])  # one array of words for each document
     return corpus_of("zipf", (Document(f"d{i}", "", " ".join(f"w{w}q" for w in p)) for i, p in enumerate(parts)))
 
 
 def zipf_queries(n_queries: int, n_words: int, seed: int) -> list[str]:
-    """Two to four words each, log-uniform over ranks 20 to `n_words` / 4."""
+    """Queries of two to four words, drawn log-uniformly from the words of ranks 20 to `n_words` / 4."""
     rng = np.random.default_rng(seed + 1)
     low, high = np.log(20), np.log(max(n_words / 4, 21))
     sizes = rng.integers(2, 5, size=n_queries)
     return [" ".join(f"w{int(w)}q" for w in np.exp(rng.uniform(low, high, size=size))) for size in sizes]
 
 
-def raw_tantivy(corpus: Corpus) -> tuple[Callable[[Sequence[str]], object], Callable[[Sequence[str]], object]]:
-    """Search with stored ids, and search alone, by tantivy's own interface."""
+def raw_tantivy(corpus: Corpus) -> RawTantivy:
+    """Index a corpus with tantivy's own interface."""
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("body", stored=False, tokenizer_name=ANALYZER_NAME, index_option="freq")
     builder.add_text_field("doc_id", stored=True, tokenizer_name="raw", index_option="basic")
@@ -78,45 +100,49 @@ def raw_tantivy(corpus: Corpus) -> tuple[Callable[[Sequence[str]], object], Call
     searcher = index.searcher()
 
     def with_ids(texts: Sequence[str]) -> object:
-        found = []
+        results = []
         for text in texts:
             hits = searcher.search(index.parse_query(text, ["body"]), K, count=False).hits
-            found.append([(searcher.doc(address)["doc_id"][0], score) for score, address in hits])
-        return found
+            results.append([(searcher.doc(address)["doc_id"][0], score) for score, address in hits])
+        return results
 
-    def alone(texts: Sequence[str]) -> object:
+    def without_ids(texts: Sequence[str]) -> object:
         return [searcher.search(index.parse_query(text, ["body"]), K, count=False) for text in texts]
 
-    return with_ids, alone
+    return RawTantivy(with_ids, without_ids)
 
 
 def measure(corpus: Corpus, queries: Sequence[str], rounds: int) -> list[Row]:
-    """Queries a second of each system, the systems taking turns within each round."""
-    with_ids, alone = raw_tantivy(corpus)
+    """Queries per second of each system; the systems take turns within each round."""
+    raw = raw_tantivy(corpus)
     ours, slow = TantivyEngine.open(corpus), RankBm25Engine(corpus)
-    plain = slow._bm25  # the library's object itself: our engine keeps score vectors, which is not rank-bm25's doing
-    systems: dict[str, tuple[Callable[[Sequence[str]], object], Sequence[str]]] = {
-        "raw tantivy, stored ids": (with_ids, queries),
-        "raw tantivy, hits thrown away": (alone, queries),
-        "untilclick tantivy, batch of 1": (lambda q: [ours.search([WeightedQuery.of(t)], K) for t in q], queries),
-        "untilclick tantivy, one batch": (lambda q: ours.search([WeightedQuery.of(t) for t in q], K), queries),
-        "untilclick rank-bm25": (
+    plain = slow._bm25  # the library's own object: our engine caches score vectors, which rank-bm25 does not
+    systems = {
+        "raw tantivy, stored ids": System(raw.with_ids, queries),
+        "raw tantivy, hits discarded": System(raw.without_ids, queries),
+        "untilclick tantivy, batch of 1": System(
+            lambda q: [ours.search([WeightedQuery.of(t)], K) for t in q], queries
+        ),
+        "untilclick tantivy, one batch": System(lambda q: ours.search([WeightedQuery.of(t) for t in q], K), queries),
+        "untilclick rank-bm25": System(
             lambda q: [slow.search([WeightedQuery.of(t)], K) for t in q],
             queries[:SLOW_QUERIES],
         ),
-        "rank-bm25": (lambda q: [np.argsort(plain.get_scores(t.split()))[-K:] for t in q], queries[:SLOW_QUERIES]),
+        "rank-bm25": System(
+            lambda q: [np.argsort(plain.get_scores(t.split()))[-K:] for t in q], queries[:SLOW_QUERIES]
+        ),
     }
     rates: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(rounds):
-        for name, (run, given) in systems.items():
+        for name, system in systems.items():
             start = time.perf_counter()
-            run(given)
-            rates[name].append(len(given) / (time.perf_counter() - start))
-    return [Row(name, median(found), max(found) / min(found)) for name, found in rates.items()]
+            system.search(system.queries)
+            rates[name].append(len(system.queries) / (time.perf_counter() - start))
+    return [Row(name, median(rounds), max(rounds) / min(rounds)) for name, rounds in rates.items()]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print a table, and write JSON where asked."""
+    """Measure, print a table, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description="BM25 throughput, single thread")
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--words", type=int, default=30_000)
@@ -124,18 +150,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args(arguments)
-    corpus = zipf_corpus(given.documents, given.words, given.seed)
-    rows = measure(corpus, zipf_queries(given.queries, given.words, given.seed), given.rounds)
+    options = parser.parse_args(arguments)
+    corpus = zipf_corpus(options.documents, options.words, options.seed)
+    rows = measure(corpus, zipf_queries(options.queries, options.words, options.seed), options.rounds)
     base, slow = rows[0].queries_per_second, rows[-1].queries_per_second
-    print(f"{given.documents:,} documents, {given.queries:,} queries, k={K}, one thread, {given.rounds} rounds")
+    print(f"{options.documents:,} documents, {options.queries:,} queries, k={K}, one thread, {options.rounds} rounds")
     print(f"{'system':34}{'queries/s':>12}{'of raw':>9}{'x rank-bm25':>13}{'spread':>8}")
     for row in rows:
         rate = row.queries_per_second
         print(f"{row.system:34}{rate:12,.1f}{rate / base:9.2f}{rate / slow:13,.1f}{row.spread:8.2f}")
-    if given.json:
-        settings = {k: v for k, v in vars(given).items() if k != "json"}
-        given.json.write_text(json.dumps({"settings": settings, "rows": [asdict(row) for row in rows]}, indent=2))
+    if options.json:
+        settings = {k: v for k, v in vars(options).items() if k != "json"}
+        options.json.write_text(json.dumps({"settings": settings, "rows": [asdict(row) for row in rows]}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What a rewritten query costs as documents grow: rewriting, and searching the query with few and with all clauses.
+"""Measures how the cost of a rewritten query grows with the number of documents: rewriting it, and searching it.
 
     python -m benchmarks.bench_growth --bundle DIR [--data SOURCE] [--documents N ...] [--clauses N ...] [--queries N]
                                       [--out DIR] [--json FILE]
 
-One thread, without HTTP. Documents and indices are those of `bench_service` in the same --out, made where they are
-missing. Each query is searched once, in an order of its own for each way to search it.
+Rewritten queries are searched with their heaviest clauses (--clauses) and with all of them, in one thread and without
+HTTP. Documents and indices are shared with `bench_service` through --out, and made if they are missing. Each way of
+searching runs every query once, in a random order of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ K = 10
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of one step at one number of documents."""
+    """Time of one step at one number of documents."""
 
     documents: int
     step: str
@@ -40,12 +41,12 @@ class Cost:
 
 
 def costs(folder: Path, bundle: Path, clauses: Sequence[int], queries: Sequence[str]) -> list[Cost]:
-    """Over one corpus: searching as typed, rewriting, searching the heaviest clauses of the rewrites, and all."""
+    """Costs on the corpus in `folder`: searching as typed, rewriting, searching the heaviest and all clauses."""
     corpus = load_corpus(str(folder / "documents.jsonl"))
     engine = open_engine("tantivy", corpus, folder / "index")
     rewriter = open_bundle(bundle, engine)
-    n = len(corpus.documents)
-    blends = {query: rewriter.rewrite([RewriteRequest(query)])[0].blend for query in queries[-20:]}  # warm
+    n_documents = len(corpus.documents)
+    blends = {query: rewriter.rewrite([RewriteRequest(query)])[0].blend for query in queries[-20:]}  # warm-up
 
     def rewrite(query: str) -> None:
         blends[query] = rewriter.rewrite([RewriteRequest(query)])[0].blend
@@ -57,7 +58,10 @@ def costs(folder: Path, bundle: Path, clauses: Sequence[int], queries: Sequence[
         "all clauses": lambda query: engine.search([blends[query]], K),
     }
     rng = np.random.default_rng(0)
-    return [_cost(n, step, act, (queries[i] for i in rng.permutation(len(queries)))) for step, act in steps.items()]
+    return [
+        _cost(n_documents, step, act, (queries[i] for i in rng.permutation(len(queries))))
+        for step, act in steps.items()
+    ]
 
 
 def _searching(
@@ -67,16 +71,16 @@ def _searching(
 
 
 def _cost(n_documents: int, step: str, act: Callable[[str], object], queries: Iterable[str]) -> Cost:
-    taken = []
+    times_ms = []
     for query in queries:
         start = time.perf_counter()
         act(query)
-        taken.append((time.perf_counter() - start) * 1000)
-    return Cost(n_documents, step, float(np.median(taken)), float(np.quantile(taken, 0.99)))
+        times_ms.append((time.perf_counter() - start) * 1000)
+    return Cost(n_documents, step, float(np.median(times_ms)), float(np.quantile(times_ms, 0.99)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table, and write JSON where asked."""
+    """Print a table, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description="The cost of a rewritten query by the number of documents")
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--data", default="stdlib")
@@ -85,24 +89,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-service"))
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args(arguments)
-    given.out.mkdir(parents=True, exist_ok=True)
-    collection = load_collection(given.data)
-    write_queries(collection, given.out / "queries.json")
-    queries = json.loads((given.out / "queries.json").read_text())[: given.queries]
-    found: list[Cost] = []
-    for n_documents in given.documents:
-        here = given.out / f"{n_documents}"
-        if not (here / "documents.jsonl").exists():
-            here.mkdir(exist_ok=True)
-            write_documents(collection, n_documents, here / "documents.jsonl")
-        found += costs(here, given.bundle, given.clauses, queries)
-        for cost in found[-4 - len(given.clauses) + 1 :]:
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    collection = load_collection(options.data)
+    write_queries(collection, options.out / "queries.json")
+    queries = json.loads((options.out / "queries.json").read_text())[: options.queries]
+    all_costs: list[Cost] = []
+    for n_documents in options.documents:
+        folder = options.out / f"{n_documents}"
+        if not (folder / "documents.jsonl").exists():
+            folder.mkdir(exist_ok=True)
+            write_documents(collection, n_documents, folder / "documents.jsonl")
+        new_costs = costs(folder, options.bundle, options.clauses, queries)
+        all_costs += new_costs
+        for cost in new_costs:
             print(
                 f"{cost.documents:>9,}  {cost.step:12}{cost.median_ms:8.2f} ms  p99 {cost.p99_ms:8.2f} ms", flush=True
             )
-    if given.json:
-        given.json.write_text(json.dumps([asdict(cost) for cost in found], indent=1) + "\n", encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(cost) for cost in all_costs], indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""PPO of a T5: the built-in backend, our trainer in trlX and trlX's own, on the same model, prompts and reward.
+"""Compares three PPOs of one T5: the built-in backend, our trainer in trlX and trlX's own trainer.
 
     python -m benchmarks.bench_ppo [--ground subword|corpus] [--systems builtin,trlx,stock] [--rounds N] [--seeds N]
                                    [--threads N] [--json FILE] [--plot FILE]
 
-Each run has a process of its own; the systems take turns within each seed. Clocks stand still while reward and exact
-KL are measured. trlX comes from its repository; where it is absent the built-in backend runs alone, and this says so.
+All three train the same model on the same prompts and reward. Each run has a process of its own; the systems take
+turns within each seed. Measuring reward and exact KL does not count as training time. trlX is installed from its
+repository; if it is absent, a message says so and only the built-in backend runs.
 
 `limit` is the share of a round's time that its matrix products would take at the rate at which this machine
-multiplies two 1,024 x 1,024 matrices: at 1 nothing is left to be saved but the products themselves. `to .5` is the
-training time until the highest reward that every run has reached, interpolated between evaluations. What differs
-between the systems besides their code stands in `ppo_ground.py`.
+multiplies two 1,024 x 1,024 matrices. At 1, only faster products could make the round faster. `to .5` is the training
+time until the highest reward that every run has reached, interpolated between evaluations. `ppo_ground.py` lists
+the differences between the systems besides their code.
 """
 
 from __future__ import annotations
@@ -27,32 +28,32 @@ from math import isfinite, isnan
 from pathlib import Path
 from statistics import fmean
 
-from benchmarks.ppo_records import RoundParts, Row, Run, rows, systems_of
+from benchmarks.ppo_records import RoundParts, Run, Table, systems_of, table_of
 
 SYSTEMS = ("builtin", "trlx", "stock")
 NAMES = {"builtin": "built-in", "trlx": "ours in trlX", "stock": "trlX's own"}
 ROUNDS = {"subword": 20, "corpus": 20}
 EVALUATIONS = 5
-"""Of reward and KL, besides that of the start."""
+"""Number of evaluations of reward and KL during training, besides that of the start."""
 
 
-def one_run(given: argparse.Namespace) -> None:
-    """In a process of its own: train, and write what the clock says."""
+def one_run(options: argparse.Namespace) -> None:
+    """Train one system in this process, and write the record of the run."""
     import torch
 
     from benchmarks.ppo_clock import multiply_rate
     from benchmarks.ppo_ground import open_ground
     from benchmarks.ppo_systems import run
 
-    torch.set_num_threads(given.threads)
-    ground = open_ground(given.ground, given.model, given.seed)
+    torch.set_num_threads(options.threads)
+    ground = open_ground(options.ground, options.model, options.seed)
     rate = multiply_rate()
     with tempfile.TemporaryDirectory() as folder:
-        clock = run(given.one, ground, given.rounds, max(1, given.rounds // EVALUATIONS), Path(folder))
+        clock = run(options.one, ground, options.rounds, max(1, options.rounds // EVALUATIONS), Path(folder))
     settings = ground.settings
-    found = Run(
-        given.one,
-        given.seed,
+    run_record = Run(
+        options.one,
+        options.seed,
         settings.rollout.prompts_per_iteration * settings.rollout.samples_per_prompt,
         settings.update.epochs,
         tuple(clock.rollout_seconds),
@@ -63,22 +64,22 @@ def one_run(given: argparse.Namespace) -> None:
         rate,
         clock.parts,
     )
-    found.write(given.json)
+    run_record.write(options.json)
 
 
-def measure(given: argparse.Namespace, systems: Sequence[str], folder: Path) -> list[Run]:
-    """All runs, each in a process; the systems take turns."""
+def measure(options: argparse.Namespace, systems: Sequence[str], folder: Path) -> list[Run]:
+    """Run every system with every seed, each run in a process of its own; the systems take turns."""
     from benchmarks.ppo_ground import write_start
 
     runs = []
-    for seed in range(given.seeds):
+    for seed in range(options.seeds):
         model, path = folder / f"start-{seed}", folder / "run.json"
-        write_start(given.ground, model, seed)
+        write_start(options.ground, model, seed)
         for system in systems:
             command = [sys.executable, "-m", "benchmarks.bench_ppo", "--one", system, "--seed", str(seed)]
-            command += ["--ground", given.ground, "--model", str(model), "--rounds", str(given.rounds)]
-            command += ["--threads", str(given.threads), "--json", str(path)]
-            environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads), "TRLX_VERBOSITY": "ERROR"}
+            command += ["--ground", options.ground, "--model", str(model), "--rounds", str(options.rounds)]
+            command += ["--threads", str(options.threads), "--json", str(path)]
+            environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "TRLX_VERBOSITY": "ERROR"}
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"{system} with seed {seed} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
@@ -89,12 +90,23 @@ def measure(given: argparse.Namespace, systems: Sequence[str], folder: Path) -> 
     return runs
 
 
-def print_table(found: Sequence[Row], target: float) -> None:
-    """The table of the comparison; ratios are to the last row."""
-    last = found[-1]
-    header = ("rollouts/s", "samples/s", "s a round", "x", f"to {target:.3f}", "x", "MiB", "reward", "KL", "limit")
+def print_table(table: Table) -> None:
+    """Print the table of the comparison; `x` is how many times faster than the last row a system is."""
+    last = table.rows[-1]
+    header = (
+        "rollouts/s",
+        "samples/s",
+        "s a round",
+        "x",
+        f"to {table.target:.3f}",
+        "x",
+        "MiB",
+        "reward",
+        "KL",
+        "limit",
+    )
     print(f"{'system':14}" + "".join(f"{name:>11}" for name in header))
-    for row in found:
+    for row in table.rows:
         cells = (
             f"{row.rollouts_per_second:.1f}",
             f"{row.samples_per_second:.1f}",
@@ -110,23 +122,23 @@ def print_table(found: Sequence[Row], target: float) -> None:
         print(f"{NAMES[row.system]:14}" + "".join(f"{cell:>11}" for cell in cells))
 
 
-def _ratio(of: float, to: float) -> str:
-    """How many times `to` goes into `of`; a dash where that means nothing."""
-    return f"{of / to:.2f}" if to > 0 and isfinite(of) else "-"
+def _ratio(numerator: float, denominator: float) -> str:
+    """The ratio of two times; a dash if one of them is not known."""
+    return f"{numerator / denominator:.2f}" if denominator > 0 and isfinite(numerator) else "-"
 
 
 def print_parts(runs: Sequence[Run]) -> None:
-    """Shares of a round of those runs that were taken apart."""
-    taken = [run.parts for run in runs if run.parts is not None]
-    if not taken:
+    """Print the share of each part of a round, over the runs whose parts were timed."""
+    timed = [run.parts for run in runs if run.parts is not None]
+    if not timed:
         return
-    means = [fmean(values) for values in zip(*taken, strict=True)]
+    means = [fmean(values) for values in zip(*timed, strict=True)]
     shares = (f"{name} {value / sum(means):.1%}" for name, value in zip(RoundParts._fields, means, strict=True))
     print("built-in, one round: " + ", ".join(shares))
 
 
 def plot(runs: Sequence[Run], path: Path) -> None:
-    """Reward and KL over training time, one line a seed."""
+    """Plot reward and KL over training time, one line for each seed."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.2), layout="constrained")
@@ -134,7 +146,7 @@ def plot(runs: Sequence[Run], path: Path) -> None:
     for axis, name, label in zip(axes, ("reward", "kl"), ("reward", "exact KL, nats per token"), strict=True):
         for number, system in enumerate(systems_of(runs)):
             for run in (run for run in runs if run.system == system):
-                times, values = ([getattr(one, key) for one in run.evaluations] for key in ("seconds", name))
+                times, values = ([getattr(each, key) for each in run.evaluations] for key in ("seconds", name))
                 axis.plot(times, values, color=f"C{number}", label=NAMES[system] if run.seed == 0 else None)
         axis.set_xlabel("seconds of training")
         axis.set_ylabel(label)
@@ -143,7 +155,7 @@ def plot(runs: Sequence[Run], path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print a table, and write JSON and a plot where asked."""
+    """Measure, print a table, and write JSON and a plot if asked to."""
     parser = argparse.ArgumentParser(description="PPO throughput and learning")
     parser.add_argument("--ground", choices=("subword", "corpus"), default="subword")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
@@ -154,28 +166,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path)
     for name, kind in (("--one", str), ("--seed", int), ("--model", Path)):
         parser.add_argument(name, type=kind, help=argparse.SUPPRESS)
-    given = parser.parse_args(arguments)
-    given.rounds = given.rounds or ROUNDS[given.ground]
-    if given.one:
-        one_run(given)
+    options = parser.parse_args(arguments)
+    options.rounds = options.rounds or ROUNDS[options.ground]
+    if options.one:
+        one_run(options)
         return
-    systems = given.systems.split(",")
+    systems = options.systems.split(",")
     if find_spec("trlx") is None and systems != ["builtin"]:
-        print("trlX is not installed (it comes from its repository): only the built-in backend is timed.")
+        print("trlX is not installed (install it from its repository): only the built-in backend is timed.")
         systems = ["builtin"]
     with tempfile.TemporaryDirectory() as folder:
-        runs = measure(given, systems, Path(folder))
-    found, target = rows(runs)
-    if given.json:
-        own = {"rows": [asdict(row) for row in found], "runs": [asdict(run) for run in runs]}
-        given.json.write_text(json.dumps({"target": target, **own}, indent=1), encoding="utf-8")
+        runs = measure(options, systems, Path(folder))
+    table = table_of(runs)
+    if options.json:
+        record = {
+            "target": table.target,
+            "rows": [asdict(row) for row in table.rows],
+            "runs": [asdict(run) for run in runs],
+        }
+        options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
     print(
-        f"{given.ground}, {given.rounds} rounds, {given.seeds} seeds, {given.threads} thread(s); ratios to the last"
+        f"{options.ground}, {options.rounds} rounds, {options.seeds} seeds, {options.threads} thread(s); "
+        "x: times as fast as the last row"
     )
-    print_table(found, target)
+    print_table(table)
     print_parts(runs)
-    if given.plot:
-        plot(runs, given.plot)
+    if options.plot:
+        plot(runs, options.plot)
 
 
 if __name__ == "__main__":

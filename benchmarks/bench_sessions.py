@@ -1,20 +1,22 @@
-"""Search sessions: whether the earlier queries of a session help its later ones, of people and of simulated users.
+"""Tests whether the earlier queries of a session help to rewrite its later ones, for people and simulated users.
 
     python -m benchmarks.bench_sessions [--data FOLDER ...] [--seeds N] [--engine NAME] [--steps N]
                                         [--simulated SRC --runs RUN [RUN ...] --split SPLIT] [--json FILE]
 
-A FOLDER is in BEIR layout and says what was typed before, see `benchmarks.session_topics`. Of the rewriter there is
-only a base, learned from the documents alone, one a seed. Two ways to set it:
+A FOLDER is in BEIR layout and holds the earlier queries of each query, see `benchmarks.session_topics`. The rewriter
+is a base, trained for each seed from the documents alone. Its settings are chosen in two ways:
 
-    default    the blend that nobody has chosen on these queries
-    folds      five-fold cross-validation by need: blend and share of the context, and what RM3 and session
-               concatenation can be set to, are chosen on the queries of the other needs
+    default    the default blend, which was not chosen on these queries
+    folds      five-fold cross-validation by need: the blend, the share of the context, and the settings of RM3 and
+               session concatenation are chosen on the queries of the other needs
 
-With --runs, what `untilclick demo` has left, one run a seed: users with the held-out needs of SRC search with BM25
-until they click, and their second to fourth queries are searched with the run's last stage, in its own blend.
+With --runs, every RUN is a folder that `untilclick demo` wrote, one for each seed. Simulated users with the held-out
+needs of SRC search with BM25 until they click. The last stage of the run, in its own blend, searches their second to
+fourth queries.
 
-nDCG@10; every system is scored with the earlier queries in sight and, under the name `... alone`, without.
-Difference, interval and p are of each query's mean over the seeds: on all queries, and on those that came later.
+The measure is nDCG@10. Each rewriter is scored with the earlier queries in sight and, as `... alone`, without them.
+Differences, intervals and p-values compare each query's mean over the seeds, on all queries and on later queries
+alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,176 +76,187 @@ PAIRS = (
     ("concatenation", "bm25"),
 )
 Values = dict[str, NDArray[np.float64]]
-"""System -> the measure on each query."""
+"""System -> (n,) the measure on each query."""
+
+
+class Search(NamedTuple):
+    """A system, and the queries as it sees them."""
+
+    system: System
+    topics: Sequence[TypedTopic]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One collection, set in one way, over all seeds."""
+    """Result on one collection with one way of choosing settings, over all seeds."""
 
     data: str
     setting: str
     n_queries: int
     n_later: int
+    """Number of later queries: those that are not the first of their session."""
     means: Mapping[str, float]
+    """System -> mean over all queries."""
     later_means: Mapping[str, float]
-    """Of the queries that were not their session's first."""
+    """System -> mean over the later queries."""
     comparisons: tuple[Comparison, ...]
+    """The pairs of PAIRS, on all queries."""
     later_comparisons: tuple[Comparison, ...]
+    """The same pairs, on the later queries."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """One collection with its engine."""
+class SearchedCollection:
+    """One collection with its engine and the queries to search."""
 
-    bench: OpenedCollection
+    opened: OpenedCollection
     engine: SearchEngine
     topics: tuple[TypedTopic, ...]
 
     def values(self, system: System, topics: Sequence[TypedTopic]) -> NDArray[np.float64]:
-        """(n,) the measure on each query."""
+        """Measure the system on each query, (n,)."""
         rankings = self.engine.search([answer.query for answer in system(topics)], 10)
-        scores = evaluate_rankings([one.topic for one in topics], rankings, (MEASURE,))
+        scores = evaluate_rankings([typed.topic for typed in topics], rankings, (MEASURE,))
         return np.asarray(scores.values[MEASURE], dtype=np.float64)
 
 
 def alone(topics: Sequence[TypedTopic]) -> list[TypedTopic]:
-    """The same queries as if nothing had been typed before."""
-    return [replace(one, history=()) for one in topics]
+    """The same queries without the earlier queries of their sessions."""
+    return [replace(typed, history=()) for typed in topics]
 
 
 def folds(groups: Sequence[str], n: int = FOLDS) -> list[NDArray[np.int64]]:
-    """Positions by fold; the members of a group are in one."""
-    place = {group: i % n for i, group in enumerate(sorted(set(groups)))}
-    return [np.flatnonzero([place[group] == fold for group in groups]) for fold in range(n)]
+    """Positions of the queries of each fold; all members of a group are in the same fold."""
+    fold_of = {group: i % n for i, group in enumerate(sorted(set(groups)))}
+    return [np.flatnonzero([fold_of[group] == fold for group in groups]) for fold in range(n)]
 
 
 class BaseRewriter:
-    """A base learned from a collection's documents."""
+    """A base trained on the documents of a collection."""
 
-    def __init__(self, place: Place, steps: int, seed: int) -> None:
-        bench = place.bench
-        self._place = place
-        policy, vocabulary = new_policy(bench.index, PolicyConfig(seed=seed))
+    def __init__(self, searched: SearchedCollection, steps: int, seed: int) -> None:
+        opened = searched.opened
+        self._searched = searched
+        policy, vocabulary = new_policy(opened.index, PolicyConfig(seed=seed))
         config = BaseConfig(steps=steps, seed=seed)
-        train_base(policy, bench.collection.corpus, bench.index, vocabulary, config)
+        train_base(policy, opened.collection.corpus, opened.index, vocabulary, config)
         self._model = TermModel(policy, TermLanguage(vocabulary))
 
     def system(self, blend: BlendSettings) -> System:
-        """It in a blend."""
-        bench, engine = self._place.bench, self._place.engine
-        return RewriterSystem(model_rewriter(self._model, bench.spelling, engine, blend))
+        """The base in a given blend."""
+        opened, engine = self._searched.opened, self._searched.engine
+        return RewriterSystem(model_rewriter(self._model, opened.spelling, engine, blend))
 
     def chosen(self, topics: Sequence[TypedTopic]) -> System:
-        """It in the blend that is best for some queries."""
-        bench = self._place.bench
-        logged = [JudgedQuery(RewriteRequest(one.query, one.history), one.topic.relevance) for one in topics]
+        """The base in the blend that is best for some queries."""
+        opened = self._searched.opened
+        judged = [JudgedQuery(RewriteRequest(typed.query, typed.history), typed.topic.relevance) for typed in topics]
         language = self._model.language
-        scorer = CorpusScorer.of(bench, language.vocabulary)
-        validation = validation_set(bench, logged, scorer, language, limit=len(logged))
+        scorer = CorpusScorer.of(opened, language.vocabulary)
+        validation = validation_set(opened, judged, scorer, language, limit=len(judged))
         return self.system(validation.choose_blend(self._model.reader()).settings)
 
 
-def in_default_blend(place: Place, base: BaseRewriter) -> Values:
-    """Nothing is chosen."""
-    topics, system = place.topics, base.system(COLD_START)
+def in_default_blend(searched: SearchedCollection, base: BaseRewriter) -> Values:
+    """Measure every system with its default settings."""
+    topics, system = searched.topics, base.system(COLD_START)
     return {
-        "bm25": place.values(Bm25(), topics),
-        "rm3": place.values(Rm3(place.engine), topics),
-        "concatenation": place.values(SessionConcatenation(), topics),
-        "rewriter": place.values(system, topics),
-        "rewriter alone": place.values(system, alone(topics)),
+        "bm25": searched.values(Bm25(), topics),
+        "rm3": searched.values(Rm3(searched.engine), topics),
+        "concatenation": searched.values(SessionConcatenation(), topics),
+        "rewriter": searched.values(system, topics),
+        "rewriter alone": searched.values(system, alone(topics)),
     }
 
 
-def in_folds(place: Place, base: BaseRewriter, groups: Sequence[str]) -> Values:
-    """Every query with what was chosen on other needs."""
-    found: Values = {}
-    for own in folds(groups):
-        reported = [place.topics[i] for i in own]
-        others = [place.topics[i] for i in np.setdiff1d(np.arange(len(place.topics)), own)]
-        for name, (system, topics) in _chosen_systems(place, base, others, reported).items():
-            found.setdefault(name, np.zeros(len(place.topics)))[own] = place.values(system, topics)
-    return found
+def in_folds(searched: SearchedCollection, base: BaseRewriter, groups: Sequence[str]) -> Values:
+    """Measure every system on each query with the settings that were chosen on the queries of other needs."""
+    values: Values = {}
+    for fold in folds(groups):
+        reported = [searched.topics[i] for i in fold]
+        others = [searched.topics[i] for i in np.setdiff1d(np.arange(len(searched.topics)), fold)]
+        for name, search in _chosen_systems(searched, base, others, reported).items():
+            values.setdefault(name, np.zeros(len(searched.topics)))[fold] = searched.values(*search)
+    return values
 
 
 def _chosen_systems(
-    place: Place, base: BaseRewriter, others: Sequence[TypedTopic], reported: Sequence[TypedTopic]
-) -> dict[str, tuple[System, Sequence[TypedTopic]]]:
-    """Systems set on the other queries, and the queries as each sees them."""
-    engine, choice = place.engine, ParameterChoice(place.engine, others)
-    rm3 = choice.best(RM3_GRID, lambda one: Rm3(engine, one), Rm3Settings())
-    joined = choice.best(CONCATENATION_GRID, SessionConcatenation, ConcatenationSettings())
+    searched: SearchedCollection, base: BaseRewriter, others: Sequence[TypedTopic], reported: Sequence[TypedTopic]
+) -> dict[str, Search]:
+    """Systems with the settings that are best on the other queries."""
+    engine, choice = searched.engine, ParameterChoice(searched.engine, others)
+    rm3 = choice.best(RM3_GRID, lambda settings: Rm3(engine, settings), Rm3Settings())
+    concatenation = choice.best(CONCATENATION_GRID, SessionConcatenation, ConcatenationSettings())
     return {
-        "bm25": (Bm25(), reported),
-        "rm3": (Rm3(engine, rm3), reported),
-        "concatenation": (SessionConcatenation(joined), reported),
-        "rewriter": (base.chosen(others), reported),
-        "rewriter alone": (base.chosen(alone(others)), alone(reported)),
+        "bm25": Search(Bm25(), reported),
+        "rm3": Search(Rm3(engine, rm3), reported),
+        "concatenation": Search(SessionConcatenation(concatenation), reported),
+        "rewriter": Search(base.chosen(others), reported),
+        "rewriter alone": Search(base.chosen(alone(others)), alone(reported)),
     }
 
 
-def real_sessions(folder: Path, given: argparse.Namespace) -> Iterator[Outcome]:
-    """Both ways of setting a base on one folder."""
-    with TemporaryDirectory() as made:
-        bench = OpenedCollection.load(str(with_histories(folder, Path(made))), given.engine)
-    engine = open_engine(given.engine, bench.collection.corpus)
-    split = next(name for name in ("dev", "train", "test") if bench.collection.topics.get(name))
-    place = Place(bench, engine, tuple(typed_queries(bench.collection, split, 0, bench.index)))
+def real_sessions(folder: Path, options: argparse.Namespace) -> Iterator[Outcome]:
+    """Results on one folder, with the default settings and with settings chosen in folds."""
+    with TemporaryDirectory() as temporary:
+        opened = OpenedCollection.load(str(with_histories(folder, Path(temporary))), options.engine)
+    engine = open_engine(options.engine, opened.collection.corpus)
+    split = next(name for name in ("dev", "train", "test") if opened.collection.topics.get(name))
+    searched = SearchedCollection(opened, engine, tuple(typed_queries(opened.collection, split, 0, opened.index)))
     need_of = needs(folder)
-    groups = [need_of[one.topic.topic_id] for one in place.topics]
+    groups = [need_of[typed.topic.topic_id] for typed in searched.topics]
     default, chosen = [], []
-    for seed in range(given.seeds):
-        base = BaseRewriter(place, given.steps, seed)
-        default.append(in_default_blend(place, base))
-        chosen.append(in_folds(place, base, groups))
+    for seed in range(options.seeds):
+        base = BaseRewriter(searched, options.steps, seed)
+        default.append(in_default_blend(searched, base))
+        chosen.append(in_folds(searched, base, groups))
         print(f"{folder.name}, seed {seed}: {chosen[-1]['rewriter'].mean():.4f} in folds", file=sys.stderr)
-    yield outcome_of(folder.name, "default", place.topics, default)
-    yield outcome_of(folder.name, "folds", place.topics, chosen)
+    yield outcome_of(folder.name, "default", searched.topics, default)
+    yield outcome_of(folder.name, "folds", searched.topics, chosen)
 
 
-def simulated_sessions(given: argparse.Namespace) -> Outcome:
-    """Later queries of simulated users, searched by trained runs."""
-    parts = []
+def simulated_sessions(options: argparse.Namespace) -> Outcome:
+    """Results on the later queries of simulated users, searched with trained runs."""
+    by_seed = []
     topics: tuple[TypedTopic, ...] = ()
-    for seed, run in enumerate(given.runs):
-        bench = OpenedCollection.load(given.simulated, given.engine)
-        engine = open_engine(given.engine, bench.collection.corpus)
-        topics = tuple(later_queries(bench, engine, given.split, given.sessions))
-        place = Place(bench, engine, topics)
-        system = RewriterSystem(stage_rewriter(latest_stage(run), bench.spelling, engine))
-        systems: dict[str, tuple[System, Sequence[TypedTopic]]] = {
-            "bm25": (Bm25(), topics),
-            "rm3": (Rm3(engine), topics),
-            "concatenation": (SessionConcatenation(), topics),
-            "rewriter": (system, topics),
-            "rewriter alone": (system, alone(topics)),
+    for seed, run in enumerate(options.runs):
+        opened = OpenedCollection.load(options.simulated, options.engine)
+        engine = open_engine(options.engine, opened.collection.corpus)
+        topics = tuple(later_queries(opened, engine, options.split, options.sessions))
+        searched = SearchedCollection(opened, engine, topics)
+        system = RewriterSystem(stage_rewriter(latest_stage(run), opened.spelling, engine))
+        searches = {
+            "bm25": Search(Bm25(), topics),
+            "rm3": Search(Rm3(engine), topics),
+            "concatenation": Search(SessionConcatenation(), topics),
+            "rewriter": Search(system, topics),
+            "rewriter alone": Search(system, alone(topics)),
         }
-        parts.append({name: place.values(one, seen) for name, (one, seen) in systems.items()})
-        print(f"{run}, seed {seed}: {parts[-1]['rewriter'].mean():.4f}", file=sys.stderr)
-    return outcome_of(f"{given.simulated}, simulated", "trained", topics, parts)
+        by_seed.append({name: searched.values(*search) for name, search in searches.items()})
+        print(f"{run}, seed {seed}: {by_seed[-1]['rewriter'].mean():.4f}", file=sys.stderr)
+    return outcome_of(f"{options.simulated}, simulated", "trained", topics, by_seed)
 
 
-def later_queries(bench: OpenedCollection, engine: SearchEngine, split: str, sessions: int) -> list[TypedTopic]:
-    """Distinct second to fourth queries of users with the split's needs, with what they typed before."""
-    topics = bench.collection.topics[split]
+def later_queries(opened: OpenedCollection, engine: SearchEngine, split: str, sessions: int) -> list[TypedTopic]:
+    """Distinct second to fourth queries of simulated users with the needs of a split, and their earlier queries."""
+    topics = opened.collection.topics[split]
     by_id = {topic.topic_id: topic for topic in topics}
-    user = SimulatedUser.of(bench.collection, UserConfig(misspellings="test"), bench.index)
-    found: dict[tuple[str, tuple[str, ...]], TypedTopic] = {}
+    user = SimulatedUser.of(opened.collection, UserConfig(misspellings="test"), opened.index)
+    later: dict[tuple[str, tuple[str, ...]], TypedTopic] = {}
     for session in simulate_sessions(topics, engine, user, sessions, seed=0):
         topic = by_id[str(session.turns[0].attributes[TOPIC_ATTRIBUTE])]
         typed = tuple(turn.query for turn in session.turns)
         for step in range(1, min(len(typed), 4)):
             key = (topic.topic_id, typed[: step + 1])
-            own = replace(topic, topic_id=f"{topic.topic_id}/{len(found)}")
-            found.setdefault(key, TypedTopic(own, typed[step], typed[:step]))
-    return list(found.values())
+            numbered = replace(topic, topic_id=f"{topic.topic_id}/{len(later)}")
+            later.setdefault(key, TypedTopic(numbered, typed[step], typed[:step]))
+    return list(later.values())
 
 
-def outcome_of(data: str, setting: str, topics: Sequence[TypedTopic], parts: Sequence[Values]) -> Outcome:
-    """The mean over seeds, compared."""
-    mean = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
-    later = np.array([bool(one.history) for one in topics])
+def outcome_of(data: str, setting: str, topics: Sequence[TypedTopic], by_seed: Sequence[Values]) -> Outcome:
+    """Average the values of each query over the seeds, and compare the systems."""
+    mean = {name: np.mean([values[name] for values in by_seed], axis=0) for name in by_seed[0]}  # (n,) each
+    later = np.array([bool(typed.history) for typed in topics])  # (n,) bool
     streams = iter(np.random.default_rng([0, 2]).spawn(2 * len(PAIRS)))
 
     def compared(chosen: NDArray[np.bool_]) -> tuple[Comparison, ...]:
@@ -264,20 +278,23 @@ def outcome_of(data: str, setting: str, topics: Sequence[TypedTopic], parts: Seq
 
 
 def print_table(outcomes: Sequence[Outcome]) -> None:
-    """A block for each outcome."""
-    for one in outcomes:
-        print(f"{one.data}, {one.setting}: {one.n_queries} queries, {one.n_later} of them later ones; {MEASURE}")
-        for name, mean in one.means.items():
-            print(f"  {name:18}{mean:8.4f}{one.later_means[name]:10.4f}")
-        for label, comparisons in (("all", one.comparisons), ("later", one.later_comparisons)):
-            for found in comparisons:
-                low, high = found.ci95
-                gained = f"{found.difference:+.4f} [{low:+.4f}, {high:+.4f}] p={found.p:.4f}"
-                print(f"  {label:6}{found.a} - {found.b:16}{gained}, harmed {found.harmed_share:.1%}")
+    """Print a block for each outcome: means on all and on later queries, then the comparisons."""
+    for outcome in outcomes:
+        print(
+            f"{outcome.data}, {outcome.setting}: {outcome.n_queries} queries, "
+            f"{outcome.n_later} of them later ones; {MEASURE}"
+        )
+        for name, mean in outcome.means.items():
+            print(f"  {name:18}{mean:8.4f}{outcome.later_means[name]:10.4f}")
+        for label, comparisons in (("all", outcome.comparisons), ("later", outcome.later_comparisons)):
+            for pair in comparisons:
+                low, high = pair.ci95
+                difference = f"{pair.difference:+.4f} [{low:+.4f}, {high:+.4f}] p={pair.p:.4f}"
+                print(f"  {label:6}{pair.a} - {pair.b:16}{difference}, harmed {pair.harmed_share:.1%}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is named, print tables, and write JSON where asked."""
+    """Measure the folders and runs that are named, print tables, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description="Whether a session's earlier queries help its later ones")
     parser.add_argument("--data", type=Path, nargs="+", default=[])
     parser.add_argument("--engine", choices=ENGINE_NAMES, default="tantivy")
@@ -288,22 +305,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--sessions", type=int, default=2000)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     set_up_torch()
     outcomes = []
-    for folder in given.data:
+    for folder in options.data:
         if (folder / "queries.jsonl").is_file():
-            outcomes += real_sessions(folder, given)
+            outcomes += real_sessions(folder, options)
         else:
-            print(f"{folder} is left out: it holds no queries.jsonl", file=sys.stderr)
-    if given.simulated and given.runs:
-        outcomes.append(simulated_sessions(given))
+            print(f"{folder} is left out: it has no queries.jsonl", file=sys.stderr)
+    if options.simulated and options.runs:
+        outcomes.append(simulated_sessions(options))
     if not outcomes:
         print("Nothing to measure: name folders with --data, or --simulated and --runs.")
         return
     print_table(outcomes)
-    if given.json:
-        given.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1), encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Simulated sessions per second on one core: users, search and clicks alone, and with writing to a SQLite log.
+"""Measures simulated sessions per second on one core, without a log and with writing to a SQLite log.
 
     python -m benchmarks.bench_simulate [--data SRC] [--sessions N] [--runs R] [--json FILE]
 
-The engine is opened and the corpus counted before the clock starts; the cache of result lists starts empty in every
-run. Figures are medians over runs.
+The clock starts after the engine is opened and the statistics of the corpus are counted. The cache of result lists is
+empty at the start of every run. Figures are medians over runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from untilclick.search.users.user import SimulatedUser
 
 
 def measure(data: str, n: int, runs: int) -> dict[str, str | int | float]:
-    """Sessions per second without and with the log."""
+    """Sessions per second without and with the log, and the size of the simulation."""
     collection = load_collection(data, seed=0)
     topics = collection.topics["train"]
     engine = open_engine("tantivy", collection.corpus, None)
@@ -55,7 +55,7 @@ def _write(url: str, sessions: Iterable[Session]) -> None:
 
 
 def main() -> None:
-    """Print a table, and write the figures where told."""
+    """Print a table, and write the figures as JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", default="stdlib")
     parser.add_argument("--sessions", type=int, default=5000)

@@ -1,8 +1,9 @@
-"""How long a served rewrite takes with a subword T5 of t5-small's size, against the corpus policy's.
+"""Compares the time of a served rewrite by a subword T5 of t5-small's size with that of the corpus policy.
 
-The T5 is a stand-in: weights drawn at random, in the shapes of google-t5/t5-small (60 million, six blocks each way,
-32,100 subwords). Random weights end their answers late or never, so that each is read to its longest: what a trained
-model may take at most. One thread, one query at a time, as the service rewrites.
+The T5 is a stand-in with random weights in the shapes of google-t5/t5-small (60 million parameters, six blocks in
+encoder and decoder, 32,100 subwords). A model with random weights hardly ever ends its output, so each output has the
+maximum length; the times are an upper bound for a trained model. As in the service, one thread rewrites one query at
+a time.
 
     python -m benchmarks.bench_subword [--data SRC] [--out DIR] [--queries N]
 """
@@ -43,54 +44,58 @@ READINGS = tuple(SubwordConfig(length=length, beams=beams) for length, beams in 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print one JSON object a line."""
+    """Measure, and print one JSON object per line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="stdlib")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-subword"))
     parser.add_argument("--queries", type=int, default=50)
-    given = parser.parse_args(arguments)
-    bench = OpenedCollection.load(given.data, "tantivy")
-    engine = open_engine("tantivy", bench.collection.corpus)
-    topics = next(iter(bench.collection.topics.values()))
-    requests = [RewriteRequest(topic.query) for topic in topics[: given.queries]]
-    for name, model in systems(bench):
-        stage = write_stage(bench, given.out / name / BASE, model, StageOutcome(BaseConfig(), CHOICE, {}))
+    options = parser.parse_args(arguments)
+    opened = OpenedCollection.load(options.data, "tantivy")
+    engine = open_engine("tantivy", opened.collection.corpus)
+    topics = next(iter(opened.collection.topics.values()))
+    requests = [RewriteRequest(topic.query) for topic in topics[: options.queries]]
+    for name, model in systems(opened):
+        stage = write_stage(opened, options.out / name / BASE, model, StageOutcome(BaseConfig(), CHOICE, {}))
         for quantization in ("int8", "float32"):
-            bundle = given.out / name / quantization
-            export.main(export.ExportConfig(stage, bundle, quantization), bench)
+            bundle = options.out / name / quantization
+            export.main(export.ExportConfig(stage, bundle, quantization), opened)
             size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
             figures = {"system": name, "quantization": quantization, "mib": round(size / 2**20)}
             print(json.dumps({**figures, **timed(bundle, engine, requests)}), flush=True)
 
 
 CHOICE = BlendChoice(BlendSettings(feedback=0.0, original=0.8), 0.0, 0.0)
+"""Blend of both systems, so that only the time of the models differs."""
 
 
-def systems(bench: OpenedCollection) -> Iterator[tuple[str, RewriterModel]]:
-    """Name and model: the corpus policy, then the T5 asked in several ways."""
-    policy, vocabulary = new_policy(bench.index, PolicyConfig())
+def systems(opened: OpenedCollection) -> Iterator[tuple[str, RewriterModel]]:
+    """Name and model of each system: the corpus policy, then the T5 with several settings of beam search."""
+    policy, vocabulary = new_policy(opened.index, PolicyConfig())
     yield "corpus", TermModel(policy.eval(), TermLanguage(vocabulary))
-    known = SubwordVocabulary(unigram_tokenizer(_words(bench), SUBWORDS))
-    t5 = T5Policy(stand_in_t5(T5_SMALL, 0), "tokens", 0, known.banned_ids(T5_SMALL.rows)).eval()
+    subwords = SubwordVocabulary(unigram_tokenizer(_words(opened), SUBWORDS))
+    t5 = T5Policy(stand_in_t5(T5_SMALL, 0), "tokens", 0, subwords.banned_ids(T5_SMALL.rows)).eval()
     for reading in READINGS:
-        yield f"t5-small-{reading.beams}x{reading.length}", SubwordModel(t5, known.language(vocabulary, reading))
+        yield f"t5-small-{reading.beams}x{reading.length}", SubwordModel(t5, subwords.language(vocabulary, reading))
 
 
 def timed(bundle: Path, engine: SearchEngine, requests: Sequence[RewriteRequest]) -> dict[str, float]:
-    """Milliseconds of single rewrites, after one that loads; the least is the one that other work disturbed least."""
+    """Milliseconds of single rewrites, after a first one that loads the model.
+
+    `least_ms` is the time that other work on the machine disturbed least.
+    """
     rewriter = open_bundle(bundle, engine)
     rewriter.rewrite(requests[:1])
-    taken = []
+    times_ms = []
     for request in requests:
         start = time.perf_counter()
         rewriter.rewrite([request])
-        taken.append(1000 * (time.perf_counter() - start))
-    figures = {"least_ms": np.min(taken), "median_ms": np.median(taken), "p95_ms": np.quantile(taken, 0.95)}
+        times_ms.append(1000 * (time.perf_counter() - start))
+    figures = {"least_ms": np.min(times_ms), "median_ms": np.median(times_ms), "p95_ms": np.quantile(times_ms, 0.95)}
     return {name: round(float(value), 1) for name, value in figures.items()}
 
 
-def _words(bench: OpenedCollection) -> list[str]:
-    documents = bench.collection.corpus.documents
+def _words(opened: OpenedCollection) -> list[str]:
+    documents = opened.collection.corpus.documents
     return [word for document in documents for word in words(f"{document.title} {document.text}".lower())]
 
 

@@ -1,4 +1,4 @@
-"""The command line as a benchmark runs it: one thread, in a process of its own."""
+"""Runs commands of `untilclick` for benchmarks, each in a process of its own with one thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def untilclick(*arguments: str) -> None:
-    """Run the command line. Ends this program where it fails."""
+    """Run one command of `untilclick`. Exits this program with the end of its output if the command fails."""
     command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRLX_VERBOSITY": "ERROR"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

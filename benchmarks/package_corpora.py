@@ -1,13 +1,13 @@
-"""Makes test collections from the text that Debian's packages carry, for documents that no setting was chosen on.
+"""Makes test collections from text in Debian's packages, to test settings on documents they were not chosen on.
 
-    python -m benchmarks.package_corpora                                       the list, and what to install for each
-    python -m benchmarks.package_corpora manual-pages python-faq --out DIR     some
+    python -m benchmarks.package_corpora                                       list the collections and their packages
+    python -m benchmarks.package_corpora manual-pages python-faq --out DIR     make two collections
     python -m benchmarks.package_corpora all --out DIR [--root DIR] [--documents N] [--topics N] [--seed N]
 
-Each becomes DIR/NAME in BEIR layout with topics in the split `dev`. No judgment was made for them: a query is what
-the text's own authors wrote about a document, or a question that people asked, and is not part of the document. The
-packages must be installed, or unpacked (`dpkg -x`) under --root; what is absent is named, and the others are made.
-The exit status is 1 where one is absent.
+Each collection becomes a folder DIR/NAME in BEIR layout with topics in the split `dev`. Its judgments follow from the
+text: a query is a description of a document by its authors, or a question that people asked and the document answers.
+The document does not contain the query. The packages must be installed, or unpacked (`dpkg -x`) under --root. A
+message names absent packages, and the other collections are made; the exit status is then 1.
 """
 
 from __future__ import annotations
@@ -33,33 +33,40 @@ from benchmarks.corpora.made import MadeCorpus, Size, thinned, write_beir
 
 @dataclass(frozen=True)
 class Source:
-    """Where one collection comes from."""
+    """Source of one collection."""
 
     packages: str
-    """Debian's names of what must be installed."""
+    """Names of the Debian packages it needs, separated by spaces."""
     asked: str
-    """What the queries are, and what they ask for."""
+    """The kind of queries, and the documents that are relevant to them."""
     build: Callable[[Path], MadeCorpus]
-    """Makes it of what is installed under a folder."""
+    """Makes the collection from the packages under a root folder."""
 
 
 SOURCES: dict[str, Source] = {
-    "python-faq": Source(python_faq.PACKAGES, "questions of people: sections that answers link to", python_faq.build),
-    "perl-faq": Source(perl_faq.PACKAGES, "questions of people: their answers", perl_faq.build),
+    "python-faq": Source(
+        python_faq.PACKAGES, "frequently asked questions: the sections that the answer links to", python_faq.build
+    ),
+    "perl-faq": Source(perl_faq.PACKAGES, "frequently asked questions: their answers", perl_faq.build),
     "postgresql-index": Source(
-        postgresql_index.PACKAGES, "entries of the manual's index: sections", postgresql_index.build
+        postgresql_index.PACKAGES,
+        "entries of the index of the manual: the sections they refer to",
+        postgresql_index.build,
     ),
-    "manual-pages": Source(manual_pages.PACKAGES, "what a page says it is about: the page", manual_pages.build),
+    "manual-pages": Source(manual_pages.PACKAGES, "one-line descriptions: the page", manual_pages.build),
     "package-descriptions": Source(
-        package_descriptions.PACKAGES, "synopses: long descriptions", package_descriptions.build
+        package_descriptions.PACKAGES, "synopses: the long description", package_descriptions.build
     ),
-    "dictionary": Source(dictionary.PACKAGES, "definitions: entries of another dictionary", dictionary.build),
+    "dictionary": Source(dictionary.PACKAGES, "definitions: the entry of another dictionary", dictionary.build),
 }
-"""By name."""
+"""Name of a collection -> its source."""
 
 
 def make(name: str, root: Path, out: Path, size: Size) -> Path:
-    """Make one collection in `out`/NAME. Raises DataError where its packages are not installed."""
+    """Make one collection in a folder `name` of `out`, and return that folder.
+
+    Raises DataError if the packages of the collection are not installed.
+    """
     made = thinned(SOURCES[name].build(root), size)
     folder = write_beir(made, out / name)
     print(f"{name}: {len(made.documents):,} documents, {len(made.topics):,} topics in {folder}", flush=True)
@@ -67,34 +74,34 @@ def make(name: str, root: Path, out: Path, size: Size) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List the collections, or make those that are named."""
+    """List the collections, or make the named ones; returns the exit status."""
     parser = argparse.ArgumentParser(description="Test collections from the text that packages carry")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(SOURCES)}, or all")
     parser.add_argument("--out", type=Path, default=Path("runs/corpora"))
-    parser.add_argument("--root", type=Path, default=Path("/"), help="where packages were unpacked")
+    parser.add_argument("--root", type=Path, default=Path("/"), help="folder in which packages were unpacked")
     parser.add_argument("--documents", type=int, default=Size.documents)
     parser.add_argument("--topics", type=int, default=Size.topics)
     parser.add_argument("--seed", type=int, default=Size.seed)
-    given = parser.parse_args(arguments)
-    unknown = sorted(set(given.names) - set(SOURCES) - {"all"})
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(SOURCES) - {"all"})
     if unknown:
-        parser.error(f"no collection {', '.join(unknown)}; there are {', '.join(SOURCES)}, and all")
-    if not given.names:
+        parser.error(f"unknown collection {', '.join(unknown)}; choose {', '.join(SOURCES)} or all")
+    if not options.names:
         for name, source in SOURCES.items():
             print(f"{name:21} {source.asked} ({source.packages})")
         return 0
-    return _make_all(SOURCES if "all" in given.names else given.names, given)
+    return _make_all(SOURCES if "all" in options.names else options.names, options)
 
 
-def _make_all(names: Sequence[str] | dict[str, Source], given: argparse.Namespace) -> int:
-    absent = 0
+def _make_all(names: Sequence[str] | dict[str, Source], options: argparse.Namespace) -> int:
+    status = 0
     for name in names:
         try:
-            make(name, given.root, given.out, Size(given.documents, given.topics, given.seed))
+            make(name, options.root, options.out, Size(options.documents, options.topics, options.seed))
         except DataError as error:
             print(f"{name}: {error}", file=sys.stderr, flush=True)
-            absent = 1
-    return absent
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

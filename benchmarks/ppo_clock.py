@@ -1,5 +1,7 @@
-"""The clock of a PPO run: seconds of rollouts and updates round by round, peak memory, and reward and KL on the way,
-which are measured while the clock stands still."""
+"""The clock of a PPO run: time of rollouts and updates of each round, peak memory, and evaluations during training.
+
+Evaluations of reward and KL do not count as training time.
+"""
 
 from __future__ import annotations
 
@@ -12,40 +14,42 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.ppo_records import Evaluation, RoundParts
+from benchmarks.ppo_records import Evaluation, Quality, RoundParts
 
 
 @dataclass
 class RoundClock:
-    """Filled in by a run."""
+    """Times and evaluations of a run, which the run fills in."""
 
-    evaluate: Callable[[], tuple[float, float]]
-    """Reward and KL of the present policy."""
+    evaluate: Callable[[], Quality]
+    """Measures the present policy."""
     limit: int
-    """Rounds to run."""
+    """Number of rounds to run."""
     every: int
-    """Rounds between evaluations."""
+    """Number of rounds between evaluations."""
     rollout_seconds: list[float] = field(default_factory=list)
+    """Time of the rollouts, for each round."""
     update_seconds: list[float] = field(default_factory=list)
+    """Time of the updates, for each round."""
     evaluations: list[Evaluation] = field(default_factory=list)
     peak_bytes: int = 0
-    """Largest memory of a training round, evaluations left out."""
+    """Peak memory of the training rounds, without evaluations."""
     operations: int = 0
-    """Floating-point operations of one more round, in matrix products."""
+    """Floating-point operations of the matrix products of one extra round."""
     parts: RoundParts | None = None
-    """Of a round, where the loop is ours to take apart."""
+    """Time of each part of a round; None for loops inside trlX, whose parts cannot be timed."""
 
     def start(self) -> None:
-        """Before the first round."""
+        """Evaluate the policy before the first round."""
         self._evaluate()
 
     @property
     def done(self) -> bool:
-        """Whether all rounds have been run."""
+        """True after the last round."""
         return len(self.update_seconds) >= self.limit
 
     def add(self, rollout_seconds: float, update_seconds: float) -> None:
-        """A round has ended."""
+        """Record a finished round, and evaluate the policy if it is time to."""
         self.rollout_seconds.append(rollout_seconds)
         self.update_seconds.append(update_seconds)
         self.peak_bytes = max(self.peak_bytes, peak_memory())
@@ -58,12 +62,12 @@ class RoundClock:
         reset_peak_memory()
 
 
-class EndOfRun(Exception):  # noqa: N818  it is no error
-    """Raised inside trlX's loop, which cannot be left otherwise."""
+class EndOfRun(Exception):  # noqa: N818  it signals the end and is not an error
+    """Raised inside trlX's loop to leave it; trlX offers no other way."""
 
 
 class LoopClock:
-    """Times a loop that only tells when it begins its rollouts: what comes after them is the update."""
+    """Times a loop that calls us only for its rollouts: the time until its next rollouts is the update."""
 
     def __init__(self, clock: RoundClock) -> None:
         self._clock = clock
@@ -72,8 +76,10 @@ class LoopClock:
         self._counter: FlopCounterMode | None = None
 
     def rollouts(self, draw: Callable[[], None]) -> None:
-        """Draw the rollouts of the next round. Raises EndOfRun after the last round and one whose operations are
-        counted."""
+        """Draw the rollouts of the next round.
+
+        After the last round an extra one runs, whose operations are counted; then EndOfRun is raised.
+        """
         if self._counter is not None:
             self._counter.__exit__(None, None, None)
             self._clock.operations = self._counter.get_total_flops()
@@ -92,7 +98,7 @@ class LoopClock:
 
 
 def peak_memory() -> int:
-    """Bytes of the largest extent since `reset_peak_memory`: of the accelerator or, without one, the process."""
+    """Peak memory in bytes since `reset_peak_memory`: of the accelerator, or without one of the process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")
@@ -103,17 +109,19 @@ def peak_memory() -> int:
 
 
 def reset_peak_memory() -> None:
-    """Forget earlier peaks, where the system can."""
+    """Start a new measurement of peak memory, if the system supports that."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     clear = Path("/proc/self/clear_refs")
     if clear.is_file():
-        clear.write_text("5", encoding="utf-8")
+        clear.write_text("5", encoding="utf-8")  # 5 resets VmHWM, the peak resident memory
 
 
 def multiply_rate() -> float:
-    """Floating-point operations a second in products of large float32 matrices, the best of several: what this
-    machine does at most. Products on an accelerator are larger and many to a measurement, which waits once."""
+    """Highest rate of this machine in products of large float32 matrices, in floating-point operations per second.
+
+    An accelerator multiplies larger matrices, many times per measurement, because each measurement waits for it.
+    """
     cuda = torch.cuda.is_available()
     n, products = (8192, 20) if cuda else (1024, 1)
     left, right = (torch.randn(n, n, device="cuda" if cuda else "cpu") for _ in range(2))
@@ -122,6 +130,6 @@ def multiply_rate() -> float:
         started = time.perf_counter()
         for _ in range(products):
             out = left @ right
-        out[0, 0].item()
+        out[0, 0].item()  # waits for the accelerator
         times.append(time.perf_counter() - started)
-    return 2.0 * n**3 * products / min(times)
+    return 2.0 * n**3 * products / min(times)  # a product has n^3 multiplications and as many additions

@@ -1,4 +1,4 @@
-"""What the comparison of PPOs records: one run, and one row over all seeds of a system."""
+"""Records of the comparison of PPOs: one run, and the table with a row for each system."""
 
 from __future__ import annotations
 
@@ -11,30 +11,42 @@ from statistics import fmean, median
 from typing import Any, NamedTuple
 
 
+class Quality(NamedTuple):
+    """How good a policy is, and how far it has moved."""
+
+    reward: float
+    """Mean reward of its sequences."""
+    kl: float
+    """Exact KL to the start in nats; see `Ground.evaluate`."""
+
+
 class Evaluation(NamedTuple):
-    """The policy after some rounds."""
+    """The policy after some rounds of training."""
 
     rounds: int
     seconds: float
-    """Of training until then."""
+    """Training time of these rounds."""
     reward: float
+    """See `Quality.reward`."""
     kl: float
-    """Exact, to the start, nats; see `Ground.evaluate`."""
+    """See `Quality.kl`."""
 
 
 class RoundParts(NamedTuple):
-    """Seconds of one round by part."""
+    """Seconds that each part of one round takes."""
 
     draw: float
-    """Sequences from the policy."""
+    """Sampling sequences from the policy."""
     reference: float
-    """Their log-probabilities under the reference."""
+    """Log-probabilities of the sequences under the reference."""
     reward: float
+    """Rewards of the sequences."""
     forward: float
-    """Of all updates of the round, the loss included."""
+    """Forward passes and losses of all updates."""
     backward: float
+    """Backward passes of all updates."""
     step: float
-    """Of the optimiser."""
+    """Steps of the optimiser in all updates."""
 
 
 @dataclass(frozen=True)
@@ -44,44 +56,47 @@ class Run:
     system: str
     seed: int
     sequences: int
-    """Rollouts of a round."""
+    """Number of sequences drawn in a round."""
     epochs: int
+    """Passes over the sequences of a round."""
     rollout_seconds: tuple[float, ...]
+    """Time of the rollouts, for each round."""
     update_seconds: tuple[float, ...]
+    """Time of the updates, for each round."""
     evaluations: tuple[Evaluation, ...]
     peak_bytes: int
-    """Of the whole process in training, libraries included; of the accelerator's memory where there is one."""
+    """Peak memory in training: of the accelerator, or without one of the whole process with its libraries."""
     operations: int
-    """Floating-point operations of a round's matrix products."""
+    """Floating-point operations of the matrix products of one round."""
     multiply_rate: float
-    """Floating-point operations a second in large products."""
+    """Floating-point operations per second in products of large matrices."""
     parts: RoundParts | None
-    """Where the loop is ours to take apart."""
+    """Time of each part of a round; None for loops inside trlX, whose parts cannot be timed."""
 
     @property
     def round_seconds(self) -> float:
-        """Median."""
+        """Median time of a round."""
         return median(map(sum, zip(self.rollout_seconds, self.update_seconds, strict=True)))
 
     def seconds_to(self, reward: float) -> float:
-        """Training time until this reward, linear between evaluations; NaN where it is not reached."""
+        """Training time until this reward, interpolated linearly between evaluations; NaN if it is not reached."""
         before = self.evaluations[0]
-        for one in self.evaluations:
-            if one.reward >= reward:
-                rise = one.reward - before.reward
+        for after in self.evaluations:
+            if after.reward >= reward:
+                rise = after.reward - before.reward
                 share = (reward - before.reward) / rise if rise > 0 else 1.0
-                return before.seconds + share * (one.seconds - before.seconds)
-            before = one
+                return before.seconds + share * (after.seconds - before.seconds)
+            before = after
         return float("nan")
 
     def write(self, path: Path) -> None:
-        """As JSON."""
+        """Write the run as JSON."""
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Run:  # Any: JSON
-        """What `write` wrote."""
-        evaluations = tuple(Evaluation(*one) for one in content["evaluations"])
+        """Read the content of a file that `write` wrote."""
+        evaluations = tuple(Evaluation(*values) for values in content["evaluations"])
         parts = None if content["parts"] is None else RoundParts(*content["parts"])
         times = {name: tuple(content[name]) for name in ("rollout_seconds", "update_seconds")}
         return cls(**{**content, **times, "evaluations": evaluations, "parts": parts})
@@ -89,39 +104,50 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One system over all seeds; medians but for reward and KL, which are means."""
+    """One system over all seeds: means of reward and KL, medians of all other figures."""
 
     system: str
     rollouts_per_second: float
-    """Sequences drawn, rewards and reference included, per second of rollouts."""
+    """Sequences per second of rollouts; rollouts include rewards and the reference."""
     samples_per_second: float
-    """Sequences times epochs per second of updates."""
+    """Sequences times epochs, per second of updates."""
     round_seconds: float
     seconds_to_reward: float
-    """Until the target; NaN where the median run does not reach it."""
+    """Training time until the target; NaN if the median run does not reach it."""
     peak_mebibytes: float
     """See `Run.peak_bytes`."""
     reward: float
-    """At the end."""
+    """Reward at the end."""
     kl: float
-    """At the end, nats."""
+    """KL at the end, in nats."""
     limit: float
-    """Share of a round that its matrix products take at the machine's best rate, 0..1."""
+    """Share of a round's time that its matrix products take at the machine's best rate, 0..1."""
+
+
+class Table(NamedTuple):
+    """The comparison of the systems."""
+
+    rows: list[Row]
+    """One row for each system."""
+    target: float
+    """Highest reward that every run has reached."""
 
 
 def systems_of(runs: Sequence[Run]) -> list[str]:
-    """In the order in which they ran."""
+    """Names of the systems, in the order in which they ran."""
     return list(dict.fromkeys(run.system for run in runs))
 
 
-def rows(runs: Sequence[Run]) -> tuple[list[Row], float]:
-    """A row for each system, and the reward that every run has reached; systems that never rose above where runs
-    begin are left out of that, unless none did."""
+def table_of(runs: Sequence[Run]) -> Table:
+    """Compare the systems.
+
+    The target ignores systems of which a run never rose above the rewards at the start, unless that holds for all.
+    """
     by_system = [[run for run in runs if run.system == system] for system in systems_of(runs)]
     highest_start = max(run.evaluations[0].reward for run in runs)
-    reached = [min(max(one.reward for one in run.evaluations) for run in own) for own in by_system]
+    reached = [min(max(each.reward for each in run.evaluations) for run in same_system) for same_system in by_system]
     target = min([reward for reward in reached if reward > highest_start] or reached)
-    return [_row(own, target) for own in by_system], target
+    return Table([_row(same_system, target) for same_system in by_system], target)
 
 
 def _row(runs: Sequence[Run], target: float) -> Row:
@@ -139,6 +165,6 @@ def _row(runs: Sequence[Run], target: float) -> Row:
 
 
 def _median_or_never(seconds: Sequence[float]) -> float:
-    """The median, runs that did not get there counted as the slowest; NaN where it is one of those."""
-    found = median(inf if isnan(one) else one for one in seconds)
-    return nan if isinf(found) else found
+    """The median, in which NaN counts as the slowest run; NaN if the median is such a run."""
+    middle = median(inf if isnan(value) else value for value in seconds)
+    return nan if isinf(middle) else middle

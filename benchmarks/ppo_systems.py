@@ -1,8 +1,8 @@
-"""The three PPOs that are compared: the built-in backend, our trainer in trlX, and trlX's own trainer.
+"""Runs the three PPOs of the comparison: the built-in backend, our trainer in trlX, and trlX's own trainer.
 
-trlX's own is repaired only as far as it needs to start and to have a reference: its wrapper is told which arguments a
-T5 takes, the model object is handed over instead of a path, and the plain value-head model stands in for the hydra
-one, whose reference does not run. All else is as it stands in its repository.
+trlX's own trainer does not start as it is, so it has three repairs: its wrapper gets the list of arguments that a T5
+takes; it gets the model object instead of a path; and the plain value-head model replaces the hydra model, whose
+reference does not run. Everything else is the code of its repository.
 """
 
 from __future__ import annotations
@@ -30,28 +30,29 @@ if TYPE_CHECKING:
 
 SYSTEMS = ("builtin", "trlx", "stock")
 NEVER = 10**9
+"""Number of steps that no run reaches."""
 
 
 def run(system: str, ground: Ground, rounds: int, every: int, folder: Path) -> RoundClock:
-    """Train for some rounds; `folder` takes what trlX wants to write."""
+    """Train one system for some rounds and evaluate it after `every` of them; trlX writes its files to `folder`."""
     runs = {"builtin": _run_builtin, "trlx": _run_ours_in_trlx, "stock": _run_stock}
     return runs[system](ground, rounds, every, folder)
 
 
 def device() -> torch.device:
-    """The accelerator where there is one."""
+    """The accelerator, or the CPU without one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _clock(ground: Ground, policy: T5Policy, rounds: int, every: int, *, own_draw: bool = False) -> RoundClock:
+def _clock(ground: Ground, policy: T5Policy, rounds: int, every: int, *, like_trlx: bool = False) -> RoundClock:
     reference = open_model(ground.model)[0].to(device())
-    if own_draw:
+    if like_trlx:
         reference = _freely(reference)
     return RoundClock(lambda: ground.evaluate(policy, reference, ground.settings.seed + 1), rounds, every)
 
 
 def _freely(policy: T5Policy) -> T5Policy:
-    """The same T5 as trlX draws from it: token by token, nothing banned."""
+    """The same T5, sampled as trlX samples it: token by token, without bans."""
     return T5Policy(policy.t5, "tokens", 0, ()).to(device()).eval()
 
 
@@ -65,7 +66,7 @@ def _run_builtin(ground: Ground, rounds: int, every: int, folder: Path) -> Round
     while not clock.done:
         metrics = trainer.run_round()
         clock.add(metrics["rollout_seconds"], metrics["update_seconds"])
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter:  # one extra round, which is not timed
         trainer.run_round()
     clock.operations = counter.get_total_flops()
     clock.parts = parts_of_round(trainer, prompts[: ground.settings.rollout.prompts_per_iteration])
@@ -114,7 +115,7 @@ def _run_stock(ground: Ground, rounds: int, every: int, folder: Path) -> RoundCl
         def make_experience(self, num_rollouts: int = 1024, iter_count: int = 0) -> None:
             if not hasattr(self, "timed"):
                 policy = _freely(T5Policy(self.model.base_model))
-                self.clock = _clock(ground, policy, rounds, every, own_draw=True)
+                self.clock = _clock(ground, policy, rounds, every, like_trlx=True)
                 self.timed = LoopClock(self.clock)
                 clocks.append(self.clock)
             self.timed.rollouts(lambda: super(StockTrainer, self).make_experience(num_rollouts, iter_count))
@@ -129,7 +130,7 @@ def _run_stock(ground: Ground, rounds: int, every: int, folder: Path) -> RoundCl
 
 
 def _stock_config(ground: Ground, folder: Path, trainer: str) -> TRLConfig:
-    """The same settings under trlX's names, drawing at temperature 1 with nothing cut off."""
+    """The same settings under trlX's names; sampling at temperature 1 from the whole distribution."""
     from trlx.data.configs import (
         ModelConfig,
         OptimizerConfig,
@@ -186,7 +187,7 @@ def _stock_config(ground: Ground, folder: Path, trainer: str) -> TRLConfig:
 
 
 def _endless(config: TRLConfig, trainer: str) -> TRLConfig:
-    """Our configuration for a trainer that is stopped from outside and saves nothing."""
+    """Change our configuration so that `trainer` runs until it is stopped from outside, and saves nothing."""
     config.train.trainer = trainer
     config.train.epochs = config.train.total_steps = NEVER
     config.train.eval_interval = config.train.checkpoint_interval = NEVER
@@ -194,8 +195,13 @@ def _endless(config: TRLConfig, trainer: str) -> TRLConfig:
 
 
 def _train(train: Callable[..., object], config: TRLConfig, ground: Ground, *, end: str = "") -> None:
-    """Call trlX on the prompts that are not kept for evaluation; `end` is added to their texts."""
-    records = [{**one, "prompt": one["prompt"] + end} for one in ground.records]
-    cut = len(records) - EVALUATED
+    """Call trlX with all prompts that are not held out for evaluation; `end` is appended to their texts."""
+    records = [{**record, "prompt": record["prompt"] + end} for record in ground.records]
+    n_training = len(records) - EVALUATED
     with contextlib.suppress(EndOfRun):
-        train(reward_fn=ground.pays, prompts=records[:cut], eval_prompts=records[cut:], config=config)
+        train(
+            reward_fn=ground.reward_fn,
+            prompts=records[:n_training],
+            eval_prompts=records[n_training:],
+            config=config,
+        )

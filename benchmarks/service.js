@@ -1,7 +1,7 @@
-// Visitors of the service at a steady rate, for k6. `bench_service.py` sets what is read from the environment.
+// Visitors of the service at a steady rate, for k6. `bench_service.py` sets the environment variables.
 //
-// An arrival searches for a query, drawn by a Zipf law from those of QUERIES (a JSON list, most popular first). One
-// of three clicks a result, one of five retypes: another query, in the same search session.
+// Each visitor searches a query, drawn by a Zipf law from QUERIES (a JSON list, most popular first). A third of the
+// visitors click the first result. A fifth of the others retype: they search another query in the same search session.
 import exec from 'k6/execution';
 import http from 'k6/http';
 import { SharedArray } from 'k6/data';
@@ -43,7 +43,8 @@ export const options = {
   summaryTrendStats: ['count', 'avg', 'p(50)', 'p(95)', 'p(99)', 'max'],
 };
 
-function drawn() {
+// A query drawn by a Zipf law: binary search in the cumulated weights 1 / rank.
+function drawnQuery() {
   const wanted = Math.random() * bounds[bounds.length - 1];
   let [low, high] = [0, bounds.length - 1];
   while (low < high) {
@@ -65,7 +66,7 @@ function post(path, body, status, trend) {
 }
 
 function search(session) {
-  const response = post('/v1/search', { query: drawn(), session_id: session }, 200, searchMs);
+  const response = post('/v1/search', { query: drawnQuery(), session_id: session }, 200, searchMs);
   const answer = response && response.json();
   if (answer && exec.scenario.name === 'measured') (answer.rewrite.applied ? rewritten : kept).add(1);
   return answer;

@@ -1,10 +1,10 @@
-"""A test collection of search sessions, with the earlier queries of each query in its `metadata.history`.
+"""Writes a test collection of search sessions with the earlier queries of each query in its `metadata.history`.
 
     python -m benchmarks.session_topics FOLDER OUT
 
-FOLDER is in BEIR layout. Earlier queries are taken from `rewrites.jsonl` (`query_id`, `context`: conversations as
-those of TREC CAsT), or else from the order of the queries that name the same `metadata.session` (TREC Session Track).
-OUT has the same documents and judgments, and is a source for `--data`.
+FOLDER is in BEIR layout. Earlier queries come from `rewrites.jsonl` (`query_id` and `context`, as in TREC CAsT), or
+without that file from the order of the queries that have the same `metadata.session` (as in TREC Session Track). OUT
+gets the same documents and judgments, and can be given to `--data`.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ Record = dict[str, object]
 
 
 def histories(folder: Path, queries: Sequence[Record]) -> dict[str, tuple[str, ...]]:
-    """Query id -> the session's earlier queries, oldest first."""
+    """Query id -> the earlier queries of its session, oldest first; queries without a session are missing."""
     conversations = folder / "rewrites.jsonl"
     if conversations.is_file():
-        return {str(one["query_id"]): _texts(one["context"]) for one in read_lines(conversations)}
-    found: dict[str, tuple[str, ...]] = {}
+        return {str(record["query_id"]): _texts(record["context"]) for record in read_lines(conversations)}
+    earlier: dict[str, tuple[str, ...]] = {}
     typed: defaultdict[str, list[str]] = defaultdict(list)
     for query in queries:
         session = _metadata(query).get("session")
         if session is not None:
-            found[str(query["_id"])] = tuple(typed[str(session)])
+            earlier[str(query["_id"])] = tuple(typed[str(session)])
             typed[str(session)].append(str(query["text"]))
-    return found
+    return earlier
 
 
 def with_histories(folder: Path, out: Path) -> Path:
-    """Write the collection; returns its folder."""
+    """Write the collection with histories into `out`, and return that folder."""
     queries = read_lines(folder / "queries.jsonl")
     earlier = histories(folder, queries)
     out.mkdir(parents=True, exist_ok=True)
     lines = [
-        json.dumps({**one, "metadata": {**_metadata(one), "history": earlier.get(str(one["_id"]), ())}})
-        for one in queries
+        json.dumps({**query, "metadata": {**_metadata(query), "history": earlier.get(str(query["_id"]), ())}})
+        for query in queries
     ]
     (out / "queries.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for corpus in folder.glob("corpus.jsonl*"):
@@ -53,23 +53,26 @@ def with_histories(folder: Path, out: Path) -> Path:
 
 
 def needs(folder: Path) -> dict[str, str]:
-    """Query id -> `metadata.topic`, or else the session: queries that must not be parted by a cross-validation."""
-    found = {}
+    """Query id -> need; cross-validation must keep the queries of a need together.
+
+    The need is `metadata.topic`, else `metadata.session`, else the part of the id before its last hyphen.
+    """
+    need_of = {}
     for query in read_lines(folder / "queries.jsonl"):
         metadata = _metadata(query)
         need = metadata.get("topic", metadata.get("session"))
-        found[str(query["_id"])] = str(query["_id"]).rpartition("-")[0] if need is None else str(need)
-    return found
+        need_of[str(query["_id"])] = str(query["_id"]).rpartition("-")[0] if need is None else str(need)
+    return need_of
 
 
 def read_lines(path: Path) -> list[Record]:
-    """The JSON objects of a file."""
+    """Read the JSON objects of a file, one per line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _metadata(query: Record) -> Mapping[str, object]:
-    found = query.get("metadata")
-    return found if isinstance(found, dict) else {}
+    metadata = query.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _texts(value: object) -> tuple[str, ...]:

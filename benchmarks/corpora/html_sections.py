@@ -1,6 +1,6 @@
-"""HTML documentation as sections: what stands under one heading or defines one name, with its links.
+"""Splits HTML documentation into sections: the text under one heading, or the definition of one name, with its links.
 
-Made for what Sphinx and DocBook write; nothing is known here of what a section is good for.
+It reads pages that Sphinx and DocBook write. The modules that call it decide what becomes a document or a topic.
 """
 
 from __future__ import annotations
@@ -10,50 +10,52 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-SILENT = frozenset({"script", "style", "nav", "head"})
-"""Elements whose text is not read."""
+"""Elements without an end tag."""
+SKIPPED = frozenset({"script", "style", "nav", "head"})
+"""Elements whose text is ignored."""
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 BREAKING = HEADINGS | {"p", "br", "li", "td", "dt", "dd", "div", "pre", "tr"}
-"""Elements that part words."""
+"""Elements that separate words."""
 SECTION_CLASSES = frozenset({"chapter", "sect1", "sect2", "sect3", "refentry", "appendix"})
-"""Of DocBook's `div`; Sphinx has `section`."""
+"""Classes of a DocBook `div` that is a section; Sphinx uses the element `section`."""
 ENTRY_CLASSES = frozenset({"sig"})
-"""Of the `dt` that defines a name."""
+"""Classes of a `dt` that defines a name."""
 
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass
 class Section:
-    """One section without those within it."""
+    """One section without its subsections."""
 
     doc_id: str
-    """`page#anchor`."""
+    """Page and anchor, as `page#anchor`."""
     title_parts: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-    """Where its links go, as `page#anchor` or `page`; links out of the documentation are left out."""
+    """Targets of its links, as `page#anchor` or `page`, without links that leave the documentation."""
 
     @property
     def title(self) -> str:
-        """In one line."""
+        """The title as one line."""
         return _SPACE.sub(" ", "".join(self.title_parts)).replace("¶", "").strip()
 
     @property
     def text(self) -> str:
-        """In one line."""
+        """The text as one line."""
         return _SPACE.sub(" ", "".join(self.parts)).replace("¶", "").strip()
 
 
 @dataclass
 class _Open:
-    """An element that is not closed yet."""
+    """An element whose end tag has not been read."""
 
     tag: str
     section: Section | None = None
-    """The section that its text belongs to where it begins one."""
+    """The section that the element begins, if it begins one."""
 
 
 class _Reader(HTMLParser):
@@ -64,14 +66,14 @@ class _Reader(HTMLParser):
         self.anchors: dict[str, Section] = {}
         self._open: list[_Open] = []
         self._heading_of: Section | None = None
-        """The section whose title is being read."""
+        """The section whose title is being read, if any."""
 
     @property
     def _section(self) -> Section | None:
-        return next((one.section for one in reversed(self._open) if one.section), None)
+        return next((element.section for element in reversed(self._open) if element.section), None)
 
     def _within(self, tags: frozenset[str]) -> bool:
-        return any(one.tag in tags for one in self._open)
+        return any(element.tag in tags for element in self._open)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -91,13 +93,13 @@ class _Reader(HTMLParser):
             self.handle_data(" ")
 
     def _begin(self, tag: str, classes: frozenset[str], anchor: str) -> None:
-        """A section of its own, where the element begins one. Names that are defined together share one."""
+        """Begin a new section if the element is one. Names that are defined together share a section."""
         if tag == "section" or (tag == "div" and classes & SECTION_CLASSES):
             self._open[-1].section = self._new(anchor)
         elif tag == "dt" and classes & ENTRY_CLASSES:
-            around = next((one for one in reversed(self._open[:-1]) if one.tag == "dl"), None)
-            if around is not None and (around.section is None or around.section.text):
-                around.section = self._new(anchor)
+            parent = next((element for element in reversed(self._open[:-1]) if element.tag == "dl"), None)
+            if parent is not None and (parent.section is None or parent.section.text):
+                parent.section = self._new(anchor)
 
     def _new(self, anchor: str) -> Section:
         self.sections.append(Section(f"{self.page}#{anchor}"))
@@ -112,28 +114,28 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         section = self._section
-        if section is None or self._within(SILENT):
+        if section is None or self._within(SKIPPED):
             return
-        titled = self._in_name() or (section is self._heading_of and self._within(HEADINGS))
-        (section.title_parts if titled else section.parts).append(data)
+        in_title = self._in_name() or (section is self._heading_of and self._within(HEADINGS))
+        (section.title_parts if in_title else section.parts).append(data)
 
     def _in_name(self) -> bool:
-        """Whether the text is in the `dt` of an entry."""
-        for one in reversed(self._open):
-            if one.section is not None or one.tag == "dd":
+        """True inside the `dt` of a definition."""
+        for element in reversed(self._open):
+            if element.section is not None or element.tag == "dd":
                 return False
-            if one.tag == "dt":
-                return self._defines(one)
+            if element.tag == "dt":
+                return self._defines(element)
         return False
 
     def _defines(self, name: _Open) -> bool:
-        place = next(i for i, one in enumerate(self._open) if one is name)
-        around = next((one for one in reversed(self._open[:place]) if one.tag == "dl"), None)
-        return around is not None and around.section is not None
+        depth = next(i for i, element in enumerate(self._open) if element is name)
+        parent = next((element for element in reversed(self._open[:depth]) if element.tag == "dl"), None)
+        return parent is not None and parent.section is not None
 
 
 def _internal(page: str, href: str) -> list[str]:
-    """The target from the root of the documentation, as a list of one; empty for a link out of it."""
+    """The target of a link, relative to the root of the documentation; an empty list if the link leaves it."""
     if "://" in href or href.startswith("mailto:"):
         return []
     path, _, anchor = href.partition("#")
@@ -148,38 +150,46 @@ def _internal(page: str, href: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Site:
-    """The sections of a folder of pages, and where each anchor leads."""
+    """The sections of a folder of pages."""
 
     sections: tuple[Section, ...]
     targets: Mapping[str, Section]
-    """`page#anchor` and, for its first section, `page`."""
+    """Target of a link -> section; a `page` without an anchor leads to its first section."""
 
-    def wanted(self, links: Iterable[str]) -> dict[str, int]:
-        """The documents that the links lead to, with grade 1; links to elsewhere are left out."""
+    def linked(self, links: Iterable[str]) -> dict[str, int]:
+        """Judgments with grade 1 for the sections that the links lead to; other links are ignored."""
         return {self.targets[link].doc_id: 1 for link in links if link in self.targets}
 
 
-def read_page(page: str, html: str) -> tuple[list[Section], dict[str, Section]]:
-    """The sections of a page with some text, and its targets. A link to a section without text leads nowhere."""
+class PageSections(NamedTuple):
+    """The sections of one page that have text."""
+
+    sections: list[Section]
+    targets: dict[str, Section]
+    """See `Site.targets`; sections without text are not among them."""
+
+
+def read_page(page: str, html: str) -> PageSections:
+    """Read the sections of a page."""
     reader = _Reader(page)
     reader.feed(html)
     reader.close()
     sections = [section for section in reader.sections if section.text]
-    kept = {section.doc_id for section in sections}
-    targets = {f"{page}#{anchor}": one for anchor, one in reader.anchors.items() if one.doc_id in kept}
+    ids = {section.doc_id for section in sections}
+    targets = {f"{page}#{anchor}": each for anchor, each in reader.anchors.items() if each.doc_id in ids}
     if sections:
         targets[page] = sections[0]
-    return sections, targets
+    return PageSections(sections, targets)
 
 
 def read_site(root: Path, pages: Iterable[Path]) -> Site:
-    """All sections of some pages under the root, in their order."""
+    """Read the sections of pages under the root, in their order."""
     sections: list[Section] = []
     targets: dict[str, Section] = {}
     for page, html in _texts(root, pages):
-        own, found = read_page(page, html)
-        sections += own
-        targets |= found
+        read = read_page(page, html)
+        sections += read.sections
+        targets |= read.targets
     return Site(tuple(sections), targets)
 
 

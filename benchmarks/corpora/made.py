@@ -1,16 +1,17 @@
-"""What a builder of a test collection brings, how it is made smaller, and the folder that it becomes.
+"""A test collection made from packages: its records, sampling to a size, and writing it as a folder.
 
-The folder is in BEIR layout, as `search/corpora/beir.py` reads it, with one split, `dev`: nothing is ever trained on
-it. Where documents and queries come from is known to the builders beside this file.
+The folder is in BEIR layout, as `search/corpora/beir.py` reads it. It has the split `dev` alone, because nothing is
+trained on it. The builders beside this file read the documents and queries from the packages.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,93 +21,99 @@ from untilclick.search.files.whole_files import whole_file
 from untilclick.search.records import Document, Topic
 from untilclick.search.text.analysis import terms
 
-_Kept = TypeVar("_Kept")
+_Item = TypeVar("_Item")
 
 SPLIT = "dev"
-"""Name of the one split."""
+"""Name of the only split."""
 
 
 @dataclass(frozen=True)
 class MadeCorpus:
-    """Documents, and topics whose relevant documents are among them."""
+    """Documents, and topics whose relevant documents are all among them."""
 
     documents: tuple[Document, ...]
     topics: tuple[Topic, ...]
 
 
+class KnownItem(NamedTuple):
+    """A query that asks for one document."""
+
+    query: str
+    document: Document
+
+
 @dataclass(frozen=True)
 class Size:
-    """How large a collection may be."""
+    """Maximum size of a collection."""
 
     documents: int = 20_000
-    """At most; documents that a topic wants count and are kept."""
+    """Maximum number of documents, including all relevant ones."""
     topics: int = 500
-    """At most."""
+    """Maximum number of topics."""
     seed: int = 0
-    """Which topics and documents are kept where there are more."""
+    """Seed of the samples of topics and documents, if there are more."""
 
 
 def missing(path: Path | str, packages: str) -> DataError:
-    """What is raised where the packages (Debian's names, separated by spaces) are not installed."""
-    remedy = f"Install it (apt-get install {packages}), or unpack it (dpkg -x) in a folder and name that as --root"
-    return DataError.at(path, None, "is not there", remedy)
-
-
-def required(found: Iterable[Path], pattern: Path, packages: str) -> list[Path]:
-    """The files, sorted; raises DataError with the packages to install where there is none."""
-    files = sorted(found)
-    if not files:
-        raise missing(pattern, packages)
-    return files
+    """The error for packages (Debian's names, separated by spaces) that are not installed."""
+    remedy = f"Install it (apt-get install {packages}), or unpack it (dpkg -x) in a folder and give that as --root"
+    return DataError.at(path, None, "does not exist", remedy)
 
 
 def copied(query: str, text: str) -> bool:
-    """Whether the text contains the query word for word, as index terms; such a topic asks for nothing but itself.
-    An empty query counts as contained."""
-    wanted, present = terms(query), terms(text)
-    return any(present[i : i + len(wanted)] == wanted for i in range(len(present) - len(wanted) + 1))
+    """True if the index terms of the query follow each other in the text; true for an empty query.
+
+    Such a query would be too easy: the text answers it word for word.
+    """
+    query_terms, text_terms = terms(query), terms(text)
+    n = len(query_terms)
+    return any(text_terms[i : i + n] == query_terms for i in range(len(text_terms) - n + 1))
 
 
-def known_items(pairs: Iterable[tuple[str, Document]], fewest_terms: int) -> Iterator[Topic]:
-    """A topic for each pair of query and the document that it means, with the id of the document: queries of fewer
-    different index terms, those that the document contains word for word, and those of several documents are left
-    out."""
-    found = [(query, document) for query, document in pairs if len(set(terms(query))) >= fewest_terms]
-    wanted: dict[str, int] = {}
-    for query, _ in found:
-        wanted[query.lower()] = wanted.get(query.lower(), 0) + 1
-    for query, document in found:
-        if wanted[query.lower()] == 1 and not copied(query, document.content):
+def known_items(items: Iterable[KnownItem], fewest_terms: int) -> Iterator[Topic]:
+    """Topics of known items, whose ids are those of the documents.
+
+    Left out are queries with fewer different index terms than `fewest_terms`, queries that the document contains word
+    for word, and queries that ask for several documents.
+    """
+    long = [item for item in items if len(set(terms(item.query))) >= fewest_terms]
+    count = Counter(item.query.lower() for item in long)
+    for query, document in long:
+        if count[query.lower()] == 1 and not copied(query, document.content):
             yield Topic(document.doc_id, query, {document.doc_id: 1})
 
 
 def thinned(made: MadeCorpus, size: Size) -> MadeCorpus:
-    """A sample of topics, the documents that they want, and a sample of the others, all in their order.
+    """A sample of topics, all documents relevant to them, and a sample of the other documents, in their order.
 
-    Raises DataError where the topics alone want more documents than there may be.
+    Raises DataError if more documents are relevant than the collection may have.
     """
     rng = np.random.default_rng(size.seed)
     topics = _sample(made.topics, size.topics, rng)
-    wanted = {doc_id for topic in topics for doc_id in topic.relevance}
-    if len(wanted) > size.documents:
-        raise DataError(f"{len(topics)} topics want {len(wanted)} documents, more than {size.documents}; raise that")
-    others = [document.doc_id for document in made.documents if document.doc_id not in wanted]
-    kept = wanted.union(_sample(others, size.documents - len(wanted), rng))
-    return MadeCorpus(tuple(one for one in made.documents if one.doc_id in kept), tuple(topics))
+    relevant = {doc_id for topic in topics for doc_id in topic.relevance}
+    if len(relevant) > size.documents:
+        raise DataError(
+            f"{len(topics)} topics have {len(relevant)} relevant documents, more than the {size.documents} allowed; "
+            "raise --documents"
+        )
+    others = [document.doc_id for document in made.documents if document.doc_id not in relevant]
+    sampled_ids = relevant.union(_sample(others, size.documents - len(relevant), rng))
+    documents = tuple(document for document in made.documents if document.doc_id in sampled_ids)
+    return MadeCorpus(documents, tuple(topics))
 
 
-def _sample(found: Sequence[_Kept], most: int, rng: np.random.Generator) -> list[_Kept]:
-    """At most so many, in their order."""
-    if len(found) <= most:
-        return list(found)
-    return [found[i] for i in sorted(rng.choice(len(found), size=most, replace=False))]
+def _sample(items: Sequence[_Item], most: int, rng: np.random.Generator) -> list[_Item]:
+    """A sample of at most `most` items, in their order."""
+    if len(items) <= most:
+        return list(items)
+    return [items[i] for i in sorted(rng.choice(len(items), size=most, replace=False))]
 
 
 def write_beir(made: MadeCorpus, folder: Path) -> Path:
-    """Write `corpus.jsonl`, `queries.jsonl` and `qrels/dev.tsv`; returns the folder."""
+    """Write `corpus.jsonl`, `queries.jsonl` and `qrels/dev.tsv` into a folder, and return it."""
     with whole_file(folder / "corpus.jsonl") as file:
-        for one in made.documents:
-            file.write(_line({"_id": one.doc_id, "title": one.title, "text": one.text}))
+        for document in made.documents:
+            file.write(_line({"_id": document.doc_id, "title": document.title, "text": document.text}))
     with whole_file(folder / "queries.jsonl") as file:
         for topic in made.topics:
             file.write(_line({"_id": topic.topic_id, "text": topic.query}))

@@ -1,7 +1,7 @@
-"""The Linux manual pages: the line that says what a page is about asks for the rest of the page.
+"""The Linux manual pages: the one-line description of a page asks for the rest of the page.
 
-Only pages of the Linux man-pages project, so that a machine with more of them makes the same collection. Their
-source is read as plain text, roughly: formatting goes, words stay.
+Only pages of the Linux man-pages project are read, so that the collection does not depend on other installed pages.
+The roff source becomes plain text: words are kept, formatting is mostly removed.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from pathlib import Path
 
 from untilclick.search.records import Document
 
-from benchmarks.corpora.made import MadeCorpus, known_items, missing
+from benchmarks.corpora.made import KnownItem, MadeCorpus, known_items, missing
 
 PACKAGES = "manpages manpages-dev"
 PROJECT = "Linux man-pages"
-"""In the first line of every page of the project."""
+"""Text in the title line of every page of the project."""
 LEFT_OUT = frozenset({"NAME", "SEE ALSO", "COLOPHON", "AUTHORS", "COPYRIGHT"})
-"""Sections that are not the document's: the first is the query's."""
+"""Sections that are not part of the document; NAME holds the query."""
 FEWEST_TERMS = 2
+"""Shorter descriptions are left out of the topics."""
 
 _SPACED = frozenset({".B", ".I", ".SM", ".IP", ".TP", ".SS"})
 """Macros whose arguments are text."""
 _JOINED = frozenset({".BR", ".BI", ".IR", ".IB", ".RB", ".RI"})
-"""Macros whose arguments are text in alternating fonts, without spaces between."""
+"""Macros whose arguments are text in alternating fonts, joined without spaces."""
 _ARGUMENT = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
 _ESCAPES = (
     (re.compile(r'\\".*'), ""),
@@ -37,19 +38,20 @@ _ESCAPES = (
 
 
 def build(root: Path) -> MadeCorpus:
-    """All pages with text; topics are what their NAME lines say. Raises DataError where the pages are not there."""
+    """Make the collection of all pages with text. Raises DataError if the pages are not installed."""
     folder = root / "usr/share/man"
     files = [path for path in sorted(folder.glob("man[1-8]/*.gz")) if not path.is_symlink()]
     pages = [page for path in files if (page := read_page(path.stem, _source(path)))]
     if not pages:
         raise missing(folder, PACKAGES)
-    documents = tuple(document for document, _ in pages)
-    topics = known_items([(query, document) for document, query in pages], FEWEST_TERMS)
-    return MadeCorpus(documents, tuple(topics))
+    return MadeCorpus(tuple(page.document for page in pages), tuple(known_items(pages, FEWEST_TERMS)))
 
 
-def read_page(name: str, source: str) -> tuple[Document, str] | None:
-    """The document and what its NAME line says of it; None for pages of others, links to pages, and empty ones."""
+def read_page(name: str, source: str) -> KnownItem | None:
+    """The page as a document and its description as a query.
+
+    None for pages of other projects, links to pages, and pages without text.
+    """
     header = next((line for line in source.splitlines() if line.startswith(".TH")), "")
     if PROJECT not in header:
         return None
@@ -58,7 +60,7 @@ def read_page(name: str, source: str) -> tuple[Document, str] | None:
     text = "\n".join(line for title, lines in sections.items() if title not in LEFT_OUT for line in lines)
     if not dash or not text.strip():
         return None
-    return Document(name, names.strip(), text), query.strip()
+    return KnownItem(query.strip(), Document(name, names.strip(), text))
 
 
 def _source(path: Path) -> str:
@@ -67,7 +69,7 @@ def _source(path: Path) -> str:
 
 
 def _sections(source: str) -> dict[str, list[str]]:
-    """Title -> its lines as plain text."""
+    """Title of a section -> its lines as plain text."""
     sections: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in source.splitlines():
@@ -79,7 +81,7 @@ def _sections(source: str) -> dict[str, list[str]]:
 
 
 def plain_line(line: str) -> str:
-    """One line of source as text; empty for what is no text."""
+    """One line of source as text; empty if the line has no text."""
     if not line.startswith((".", "'")):
         return plain(line).strip()
     macro, _, rest = line.partition(" ")
@@ -92,7 +94,7 @@ def plain_line(line: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without roff's escapes."""
-    for pattern, instead in _ESCAPES:
-        text = pattern.sub(instead, text)
+    """Text with roff's escapes replaced or removed."""
+    for pattern, replacement in _ESCAPES:
+        text = pattern.sub(replacement, text)
     return text

@@ -1,7 +1,8 @@
-"""The index at the back of PostgreSQL's manual: what its authors list a section under asks for that section.
+"""The index of PostgreSQL's manual: each entry asks for the sections that it refers to.
 
-Only entries in plain words: the names of functions and settings find themselves. `user-defined` under `aggregate
-function` is asked as "user-defined aggregate function".
+Only entries in plain words become queries, because a search for the name of a function or setting is trivial. An
+entry is joined with those above it: `user-defined` under `aggregate function` becomes "user-defined aggregate
+function".
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from benchmarks.corpora.made import MadeCorpus, copied, missing
 PACKAGES = "postgresql-doc"
 INDEX = "bookindex.html"
 FEWEST_TERMS = 2
+"""Shorter entries are left out."""
 PREPOSITIONS = frozenset({"in", "of", "for", "with", "on", "to", "from", "by", "as", "using"})
-MOST_WANTED = 5
-"""Entries with more sections are left out: they name a subject, not a need."""
+MOST_SECTIONS = 5
+"""Entries that refer to more sections are left out, because they are too general."""
 
 _SETTING = "configuration parameter"
 _PLAIN = re.compile(r"[A-Za-z][a-z]*(?:[ -][A-Za-z]?[a-z]*)*")
@@ -42,7 +44,7 @@ class _IndexReader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.entries: list[Entry] = []
         self._above: list[str] = []
-        """Of each open list, the entry that stands above its present line."""
+        """Last entry of each list that is open, from the outermost list to the innermost."""
         self._line: Entry | None = None
         self._linked = False
 
@@ -61,8 +63,7 @@ class _IndexReader(HTMLParser):
         if tag == "dl" and self._above:
             self._above.pop()
         elif tag == "dt" and self._line is not None:
-            own = " ".join(self._line.words.split()).strip(" ,")
-            self._above[-1] = own
+            self._above[-1] = " ".join(self._line.words.split()).strip(" ,")
             self.entries.append(Entry(spoken(self._above), self._line.links))
             self._line, self._linked = None, False
 
@@ -72,32 +73,35 @@ class _IndexReader(HTMLParser):
 
 
 def build(root: Path) -> MadeCorpus:
-    """Sections of the newest manual that is there. Raises DataError where there is none."""
+    """Make the collection from the newest installed manual. Raises DataError if none is installed."""
     docs = root / "usr/share/doc"
     indices = sorted(docs.glob(f"postgresql-doc-*/html/{INDEX}"), key=lambda path: int(path.parts[-3].split("-")[-1]))
     if not indices:
         raise missing(docs / "postgresql-doc-*/html" / INDEX, PACKAGES)
     html = indices[-1].parent
     site = read_site(html, (path for path in sorted(html.glob("*.html")) if path.name not in {INDEX, "index.html"}))
-    documents = tuple(Document(one.doc_id, one.title, one.text) for one in site.sections)
+    documents = tuple(Document(each.doc_id, each.title, each.text) for each in site.sections)
     entries = read_index(indices[-1].read_text(encoding="utf-8"))
     return MadeCorpus(documents, tuple(_topics(entries, site)))
 
 
 def spoken(levels: list[str]) -> str:
-    """An entry with those that it stands under, the widest first, as one would say it: `syntax of` comes before
-    `key word`, `user-defined` before `function`, `for multirange` after `unnest`."""
-    said = ""
+    """Join an entry with the entries above it, in the order of spoken English.
+
+    `levels` start with the outermost entry. For example, `syntax of` comes before `key word`, `user-defined` before
+    `function`, and `for multirange` after `unnest`.
+    """
+    phrase = ""
     for level in filter(None, levels):
         last_word = level.rpartition(" ")[2]
         before = last_word in PREPOSITIONS or level.endswith("-defined")
-        said = f"{level} {said}" if before else f"{said} {level}"
-        said = said.strip()
-    return said
+        phrase = f"{level} {phrase}" if before else f"{phrase} {level}"
+        phrase = phrase.strip()
+    return phrase
 
 
 def read_index(html: str) -> list[Entry]:
-    """The lines of the index, each with the entries that it stands under."""
+    """Read the lines of the index, each joined with the entries above it."""
     reader = _IndexReader()
     reader.feed(html)
     reader.close()
@@ -105,20 +109,22 @@ def read_index(html: str) -> list[Entry]:
 
 
 def _topics(entries: list[Entry], site: Site) -> Iterator[Topic]:
-    """Entries in plain words that no wanted section contains word for word, each once."""
-    content = {one.doc_id: f"{one.title} {one.text}" for one in site.sections}
+    """Topics of different entries in plain words that no relevant section contains word for word."""
+    content = {each.doc_id: f"{each.title} {each.text}" for each in site.sections}
     seen: set[str] = set()
     for entry in entries:
-        relevance = site.wanted(entry.links)
+        relevance = site.linked(entry.links)
         if entry.words in seen or not _is_plain(entry.words):
             continue
-        if not 0 < len(relevance) <= MOST_WANTED or any(copied(entry.words, content[one]) for one in relevance):
+        if not 0 < len(relevance) <= MOST_SECTIONS or any(
+            copied(entry.words, content[doc_id]) for doc_id in relevance
+        ):
             continue
         seen.add(entry.words)
         yield Topic(f"i{len(seen)}", entry.words, relevance)
 
 
 def _is_plain(entry: str) -> bool:
-    """Whether it is made of usual words, and of enough of them."""
-    usual = _PLAIN.fullmatch(entry) is not None and _SETTING not in entry
-    return usual and len(set(terms(entry))) >= FEWEST_TERMS
+    """True if the entry consists of ordinary words, and of enough of them."""
+    ordinary = _PLAIN.fullmatch(entry) is not None and _SETTING not in entry
+    return ordinary and len(set(terms(entry))) >= FEWEST_TERMS

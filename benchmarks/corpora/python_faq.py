@@ -1,7 +1,7 @@
-"""Python's frequently asked questions: what people asked asks for the sections that the answer links to.
+"""Python's frequently asked questions: each question asks for the sections that its answer links to.
 
-The answers are not among the documents. Their authors linked what they mention, so that a wanted section may be no
-more than a side remark; the questions are real ones.
+The questions are real. The answers are not among the documents. Answers link to everything they mention, so a
+relevant section may be of minor importance to the question.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from benchmarks.corpora.made import MadeCorpus, missing
 
 PACKAGES = "python3-doc"
 FOLDERS = ("library", "reference", "tutorial", "howto", "using", "c-api", "extending", "install", "installing")
-"""Of the documentation; neither news of old versions nor the questions themselves."""
+"""Folders of the documentation that become documents; they exclude release notes and the questions."""
 CONTENTS = "index.html"
-"""Name of the pages that only list others: nobody is answered by them."""
+"""Name of tables of contents, which answer no question."""
 
 
 def build(root: Path) -> MadeCorpus:
-    """Sections and defined names of the newest Python that is documented. Raises DataError where there is none."""
+    """Make the collection from the newest installed documentation. Raises DataError if none is installed."""
     docs = root / "usr/share/doc"
     folders = sorted(docs.glob("python3.*[0-9]/html"), key=lambda path: int(path.parent.name.partition(".")[2]))
     if not folders or not (folders[-1] / "faq").is_dir():
@@ -31,13 +31,13 @@ def build(root: Path) -> MadeCorpus:
     pages = (path for folder in FOLDERS for path in sorted((html / folder).rglob("*.html")))
     site = read_site(html, (path for path in pages if path.name != CONTENTS))
     faq = read_site(html, sorted((html / "faq").glob("*.html")))
-    documents = tuple(Document(one.doc_id, one.title, one.text) for one in site.sections)
+    documents = tuple(Document(each.doc_id, each.title, each.text) for each in site.sections)
     return MadeCorpus(documents, tuple(questions(faq.sections, site)))
 
 
 def questions(sections: Iterable[Section], site: Site) -> Iterable[Topic]:
-    """Those whose answers link to a document."""
+    """Topics of the questions whose answers link to a document of the site."""
     for section in sections:
-        relevance = site.wanted(section.links)
+        relevance = site.linked(section.links)
         if section.title.endswith("?") and relevance:
             yield Topic(section.doc_id, section.title, relevance)

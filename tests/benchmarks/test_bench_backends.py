@@ -1,4 +1,4 @@
-"""What the comparison of both backends reads from folders, and when it refuses them."""
+"""The comparison of both backends: reading finished trainings, and refusing folders of others."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ORIGIN = {"data": "stdlib", "split": "test", "engine": "tantivy", "seed": 0}
 
 @pytest.fixture
 def folder(tmp_path):
-    """A finished training; its comparison is given as warm start - PPO for one measure, the other way for another."""
-    made = tmp_path / "builtin-0"
+    """A finished training whose comparison is warm start - PPO for one measure and PPO - warm start for the other."""
+    training = tmp_path / "builtin-0"
     for part in ("ppo.log", "evaluation", "warm_start"):
-        (made / part).mkdir(parents=True)
+        (training / part).mkdir(parents=True)
     rounds = [
         {"step": step, "reward_mean": 0.1 * step, "kl": kl, "rollout_seconds": 1.0, "update_seconds": 2.0}
         for step, kl in ((1, 0.0), (2, None), (3, 0.4))
     ]
-    (made / "ppo.log" / "metrics.jsonl").write_text("\n".join(map(json.dumps, rounds)), encoding="utf-8")
+    (training / "ppo.log" / "metrics.jsonl").write_text("\n".join(map(json.dumps, rounds)), encoding="utf-8")
     pair = {"difference": -0.02, "ci95": [-0.05, 0.01], "p": 0.3}
     comparisons = [
         {"a": "ppo", "b": "bm25", "measure": "RR@10", "difference": 0.2, "ci95": [0.1, 0.3], "p": 0.0},
@@ -30,28 +30,28 @@ def folder(tmp_path):
     ]
     systems = {"ppo": {"RR@10": 0.52, "nDCG@10": 0.4}, "warm_start": {"RR@10": 0.5, "nDCG@10": 0.42}}
     results = {**ORIGIN, "systems": systems, "comparisons": comparisons}
-    (made / "evaluation" / "results.json").write_text(json.dumps(results), encoding="utf-8")
-    (made / "warm_start" / "model.safetensors").write_bytes(b"weights")
-    return made
+    (training / "evaluation" / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    (training / "warm_start" / "model.safetensors").write_bytes(b"weights")
+    return training
 
 
-def test_the_difference_is_ppo_less_warm_start_whichever_way_it_was_written(folder):
-    turned, straight = (read(folder, "builtin", 0, measure) for measure in ("RR@10", "nDCG@10"))
-    assert turned.difference == 0.02
-    assert turned.interval == (-0.01, 0.05)
-    assert (turned.warm_start, turned.ppo) == (0.5, 0.52)
-    assert straight.difference == -0.02
-    assert straight.interval == (-0.05, 0.01)
+def test_the_difference_is_ppo_less_warm_start_in_whichever_order_the_pair_was_written(folder):
+    reversed_pair, pair = (read(folder, "builtin", 0, measure) for measure in ("RR@10", "nDCG@10"))
+    assert reversed_pair.difference == 0.02
+    assert reversed_pair.interval == (-0.01, 0.05)
+    assert (reversed_pair.warm_start, reversed_pair.ppo) == (0.5, 0.52)
+    assert pair.difference == -0.02
+    assert pair.interval == (-0.05, 0.01)
 
 
 def test_curves_leave_out_rounds_that_were_skipped_and_seconds_add_up(folder):
-    found = read(folder, "builtin", 0, "RR@10")
-    assert found.reward == pytest.approx((0.1, 0.2, 0.3))
-    assert found.kl == (0.0, 0.4)
-    assert found.seconds == 9.0
+    training = read(folder, "builtin", 0, "RR@10")
+    assert training.reward == pytest.approx((0.1, 0.2, 0.3))
+    assert training.kl == (0.0, 0.4)
+    assert training.seconds == 9.0
 
 
-def test_the_table_has_a_line_a_training_and_one_a_backend(folder, capsys):
+def test_the_table_has_a_line_for_each_training_and_each_backend(folder, capsys):
     print_table([read(folder, "builtin", 0, "RR@10"), read(folder, "trlx", 0, "RR@10")])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
@@ -60,8 +60,8 @@ def test_the_table_has_a_line_a_training_and_one_a_backend(folder, capsys):
 
 
 @pytest.mark.parametrize(("name", "value"), [("data", "other"), ("split", "dev"), ("seed", 1)])
-def test_a_training_on_something_else_is_not_taken_for_this_one(folder, name, value):
-    """Results of one collection were once printed under the name of another."""
+def test_a_training_on_other_data_is_refused(folder, name, value):
+    """Results of one collection were once printed under the name of another collection."""
     with pytest.raises(SystemExit, match=name):
         check_origin(folder, folder, {**ORIGIN, name: value})
     check_origin(folder, folder, ORIGIN)
@@ -75,6 +75,6 @@ def test_a_training_from_another_warm_start_is_refused(folder, tmp_path):
         check_origin(folder, tmp_path / "run", ORIGIN)
 
 
-def test_without_runs_one_sentence_says_what_is_missing(capsys):
+def test_without_runs_a_sentence_names_the_missing_option(capsys):
     main([])
     assert "--runs" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The series over log sizes: what it runs, reads and prints."""
+"""The series over log sizes: the commands it runs, the files it reads, and its table."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmarks.bench_log_size import Point, main, means
 
 @pytest.fixture
 def commands(monkeypatch):
-    """The commands that are given; evaluations write results that grow with the log, simulations its length."""
-    given: list[tuple[str, ...]] = []
+    """Records the commands of `untilclick` and writes their output: figures grow with the length of the log."""
+    commands: list[tuple[str, ...]] = []
     length = [0]
 
-    def pretended(*arguments: str) -> None:
-        given.append(arguments)
+    def write_output(*arguments: str) -> None:
+        commands.append(arguments)
         options = dict(pairwise(arguments))
         if arguments[0] == "simulate":
             length[0] = int(options["--sessions"])
@@ -30,8 +30,8 @@ def commands(monkeypatch):
             means = {name: {"nDCG@10": value} for name, value in {"bm25": 0.3, "rm3": 0.32, **learned}.items()}
             write(options["--out"], "results.json", {"seed": int(options["--seed"]), "systems": means})
 
-    monkeypatch.setattr(bench_log_size, "untilclick", pretended)
-    return given
+    monkeypatch.setattr(bench_log_size, "untilclick", write_output)
+    return commands
 
 
 def write(folder, name, content):
@@ -48,7 +48,7 @@ def test_the_smallest_log_comes_first_and_grows(commands, tmp_path, capsys):
     run(tmp_path, "--json", str(tmp_path / "points.json"), "--plot", str(tmp_path / "plot.png"))
     sizes = [options[options.index("--sessions") + 1] for options in commands if options[0] == "simulate"]
     assert sizes == ["1000", "2000"]
-    assert [one[:2] for one in commands if one[0] == "train"] == [
+    assert [command[:2] for command in commands if command[0] == "train"] == [
         ("train", "base"),
         *[("train", "warm-start"), ("train", "ppo")] * 2,
     ]
@@ -60,18 +60,18 @@ def test_the_smallest_log_comes_first_and_grows(commands, tmp_path, capsys):
         ["2,000", "ppo", "0.3200", "+0.0200"],
     ]
     points = json.loads((tmp_path / "points.json").read_text())
-    assert [(one["sessions"], one["system"]) for one in points] == [(0, "base"), (1000, "ppo"), (2000, "ppo")]
+    assert [(point["sessions"], point["system"]) for point in points] == [(0, "base"), (1000, "ppo"), (2000, "ppo")]
     assert points[2]["against_rm3"] == pytest.approx(0.0)
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
-def test_what_is_done_is_not_done_again(commands, tmp_path):
+def test_finished_steps_are_not_repeated(commands, tmp_path):
     run(tmp_path)
     before = len(commands)
     run(tmp_path)
     assert len(commands) == before
     run(tmp_path, "--sizes", "4000")
-    assert [one[0] for one in commands[before:]] == ["simulate", "train", "train", "evaluate"]
+    assert [command[0] for command in commands[before:]] == ["simulate", "train", "train", "evaluate"]
 
 
 def test_means_are_over_seeds():

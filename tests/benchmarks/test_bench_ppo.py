@@ -1,4 +1,4 @@
-"""The clock, the rows and the grounds of the comparison of PPOs; what they time is tested elsewhere."""
+"""The clock, the table and the rewards of the comparison of PPOs; the PPOs themselves are tested elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from untilclick.rewriter.policy.subword import SubwordVocabulary
 from benchmarks.bench_ppo import print_table
 from benchmarks.ppo_clock import EndOfRun, LoopClock, RoundClock, peak_memory
 from benchmarks.ppo_ground import DistinctWords
-from benchmarks.ppo_records import Evaluation, Run, rows
+from benchmarks.ppo_records import Evaluation, Quality, Run, table_of
 from benchmarks.stand_in_t5 import SENTINELS, unigram_tokenizer
 
 
@@ -35,39 +35,40 @@ def test_seconds_to_a_reward_lie_between_the_evaluations_around_it():
     assert math.isnan(run.seconds_to(0.7))
 
 
-def test_rows_are_medians_over_seeds_and_their_target_is_a_reward_that_all_have_reached():
+def test_rows_are_medians_over_seeds_and_the_target_is_a_reward_that_all_have_reached():
     runs = [run_of("builtin", seed, 0.0, 0.5, 0.8, seconds=1.0) for seed in range(3)]
     runs += [run_of("stock", seed, 0.0, 0.1 + 0.1 * seed, 0.4, seconds=2.0 + seed) for seed in range(3)]
-    found, target = rows(runs)
-    assert target == 0.4
-    assert [row.system for row in found] == ["builtin", "stock"]
-    assert found[0].round_seconds == 1.0
-    assert found[1].round_seconds == 3.0
-    assert found[0].rollouts_per_second == 64 / 0.25
-    assert found[1].samples_per_second == pytest.approx(64 * 4 / 2.25)
-    assert found[0].seconds_to_reward == pytest.approx(0.8)
-    assert found[0].limit == pytest.approx(1.0)
-    assert found[1].peak_mebibytes == 2.0
+    table = table_of(runs)
+    builtin, stock = table.rows
+    assert table.target == 0.4
+    assert (builtin.system, stock.system) == ("builtin", "stock")
+    assert builtin.round_seconds == 1.0
+    assert stock.round_seconds == 3.0
+    assert builtin.rollouts_per_second == 64 / 0.25
+    assert stock.samples_per_second == pytest.approx(64 * 4 / 2.25)
+    assert builtin.seconds_to_reward == pytest.approx(0.8)
+    assert builtin.limit == pytest.approx(1.0)
+    assert stock.peak_mebibytes == 2.0
 
 
-def test_a_system_that_never_rises_has_no_say_in_the_target_and_no_ratio(capsys):
-    found, target = rows([run_of("builtin", 0, 0.0, 0.3), run_of("stock", 0, 0.1, 0.05)])
-    assert target == 0.3
-    assert math.isnan(found[1].seconds_to_reward)
-    print_table(found, target)
+def test_a_system_that_never_rises_does_not_set_the_target_and_has_no_ratio(capsys):
+    table = table_of([run_of("builtin", 0, 0.0, 0.3), run_of("stock", 0, 0.1, 0.05)])
+    assert table.target == 0.3
+    assert math.isnan(table.rows[1].seconds_to_reward)
+    print_table(table)
     builtin, stock = capsys.readouterr().out.splitlines()[1:]
     assert builtin.split()[5:7] == ["2.0", "-"]
     assert stock.split()[6] == "never"
 
 
-def test_a_target_is_that_of_all_where_none_rises():
-    assert rows([run_of("builtin", 0, 0.2, 0.1), run_of("stock", 0, 0.3, 0.2)])[1] == 0.2
+def test_all_systems_set_the_target_if_none_rises():
+    assert table_of([run_of("builtin", 0, 0.2, 0.1), run_of("stock", 0, 0.3, 0.2)]).target == 0.2
 
 
-def test_the_median_is_never_where_most_seeds_do_not_get_there():
+def test_the_median_time_counts_seeds_that_never_reach_the_target_as_the_slowest():
     runs = [run_of("builtin", seed, 0.0, 0.5) for seed in range(3)]
     runs += [run_of("stock", seed, 0.0, 0.6 if seed else 0.0) for seed in range(3)]
-    assert rows(runs)[0][1].seconds_to_reward == pytest.approx(2 * 0.5 / 0.6)
+    assert table_of(runs).rows[1].seconds_to_reward == pytest.approx(2 * 0.5 / 0.6)
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
@@ -76,8 +77,8 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert Run.read(json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))) == run
 
 
-def test_a_loop_is_timed_from_rollouts_to_rollouts_and_left_after_its_last_round():
-    clock = RoundClock(lambda: (0.5, 0.1), limit=3, every=2)
+def test_a_loop_is_timed_from_rollouts_to_rollouts_and_ends_after_its_last_round():
+    clock = RoundClock(lambda: Quality(0.5, 0.1), limit=3, every=2)
     loop = LoopClock(clock)
     drawn = []
     for _ in range(4):
@@ -85,22 +86,22 @@ def test_a_loop_is_timed_from_rollouts_to_rollouts_and_left_after_its_last_round
     with pytest.raises(EndOfRun):
         loop.rollouts(lambda: drawn.append(1))
     assert len(clock.rollout_seconds) == len(clock.update_seconds) == 3
-    assert len(drawn) == 4  # one more, whose operations are counted
-    assert [one.rounds for one in clock.evaluations] == [0, 2, 3]
+    assert len(drawn) == 4  # an extra round, whose operations are counted
+    assert [evaluation.rounds for evaluation in clock.evaluations] == [0, 2, 3]
     assert clock.peak_bytes > 2**20
     assert peak_memory() > 2**20
 
 
-def test_different_words_of_the_corpus_are_paid_for_once_each():
+def test_each_different_word_of_the_corpus_is_rewarded_once():
     vocabulary = SubwordVocabulary(unigram_tokenizer(["tree", "walk", "file"] * 3, 200))
-    pays = DistinctWords(vocabulary, frozenset({"tree", "walk"}), 2, 4)
-    assert pays(outputs=["tree walk", "tree tree", "file", ""]) == [0.5, 0.25, 0.0, 0.0]
+    reward = DistinctWords(vocabulary, frozenset({"tree", "walk"}), 2, 4)
+    assert reward(outputs=["tree walk", "tree tree", "file", ""]) == [0.5, 0.25, 0.0, 0.0]
     ids = np.array([vocabulary.prompt("tree walk", 9).ids[:2]])
-    gain = pays.rewards(np.array([0]), ids, np.ones_like(ids, dtype=bool), np.random.default_rng(0)).gain
+    gain = reward.rewards(np.array([0]), ids, np.ones_like(ids, dtype=bool), np.random.default_rng(0)).gain
     assert gain.tolist() == [0.5]
 
 
-def test_the_stand_in_tokenizer_is_of_the_type_of_a_t5():
+def test_the_stand_in_tokenizer_works_like_that_of_a_t5():
     tokenizer = unigram_tokenizer(["remove", "a", "directory", "tree", "recursively"] * 3, 400)
     assert tokenizer("remove tree")["input_ids"][-1] == tokenizer.eos_token_id == 1
     assert (tokenizer.pad_token_id, tokenizer.unk_token_id) == (0, 2)
@@ -109,11 +110,11 @@ def test_the_stand_in_tokenizer_is_of_the_type_of_a_t5():
 
 
 def timed(systems: str, folder: Path) -> str:
-    """What the benchmark prints for two rounds of some systems."""
+    """Output of the benchmark for two rounds of some systems."""
     command = [sys.executable, "-m", "benchmarks.bench_ppo", "--ground", "corpus", "--systems", systems]
-    command += ["--rounds", "2", "--seeds", "1", "--json", str(folder / "found.json")]
+    command += ["--rounds", "2", "--seeds", "1", "--json", str(folder / "runs.json")]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    assert (folder / "found.json").stat().st_size > 100
+    assert (folder / "runs.json").stat().st_size > 100
     return done.stdout
 
 

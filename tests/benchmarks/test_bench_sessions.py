@@ -1,4 +1,4 @@
-"""Histories from sessions and conversations, folds by need, and the table from end to end."""
+"""Histories of sessions and conversations, folds by need, and a whole run of the benchmark."""
 
 from __future__ import annotations
 
@@ -22,38 +22,42 @@ QUERIES = [
 
 def write_lines(path, records):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Toy topics whose decisive word was typed first, two queries a session."""
-    made = tmp_path / "sessions"
-    documents = [{"_id": one.doc_id, "title": one.title, "text": one.text} for one in toy_documents()]
-    write_lines(made / "corpus.jsonl", documents)
+    """A collection of sessions with two queries each, whose decisive word is in the first query."""
+    folder = tmp_path / "sessions"
+    documents = [{"_id": each.doc_id, "title": each.title, "text": each.text} for each in toy_documents()]
+    write_lines(folder / "corpus.jsonl", documents)
     topics, queries, judged = toy_topics()[::3], [], []
     for i, topic in enumerate(topics):
         for step, text in enumerate((topic.topic_id.split("-")[1], topic.query)):
             metadata = {"session": str(i), "topic": f"need {i // 2}"}
             queries.append({"_id": f"{i}-{step}", "text": text, "metadata": metadata})
             judged += [f"{i}-{step}\t{doc_id}\t{grade}" for doc_id, grade in topic.relevance.items()]
-    write_lines(made / "queries.jsonl", queries)
-    (made / "qrels").mkdir()
-    (made / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(judged), encoding="utf-8")
-    return made
+    write_lines(folder / "queries.jsonl", queries)
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\n" + "\n".join(judged), encoding="utf-8")
+    return folder
 
 
-def test_a_session_is_in_the_order_of_its_queries(tmp_path):
-    found = histories(tmp_path, QUERIES)
-    assert found == {"1-1": (), "2-1": (), "1-current": ("oven",), "1-9": ("oven", "oven dough")}
+def test_a_history_has_the_earlier_queries_of_the_session_in_their_order(tmp_path):
+    assert histories(tmp_path, QUERIES) == {
+        "1-1": (),
+        "2-1": (),
+        "1-current": ("oven",),
+        "1-9": ("oven", "oven dough"),
+    }
 
 
-def test_conversations_say_it_themselves(tmp_path):
+def test_the_history_of_a_conversation_is_read_from_its_file(tmp_path):
     write_lines(tmp_path / "rewrites.jsonl", [{"query_id": "1-9", "context": ["moon", "star"]}])
     assert histories(tmp_path, QUERIES) == {"1-9": ("moon", "star")}
 
 
-def test_what_is_written_is_a_source_of_topics_with_history(folder, tmp_path):
+def test_the_written_collection_loads_with_histories(folder, tmp_path):
     collection = load_collection(str(with_histories(folder, tmp_path / "out")))
     topics = {topic.topic_id: topic for topic in collection.topics["train"]}
     assert topics["0-0"].history == ()
@@ -61,27 +65,27 @@ def test_what_is_written_is_a_source_of_topics_with_history(folder, tmp_path):
     assert len(collection.corpus.documents) == len(toy_documents())
 
 
-def test_needs_are_named_or_else_the_part_of_the_id_before_the_turn(tmp_path):
+def test_a_need_is_named_by_the_topic_or_else_by_the_id_without_the_turn(tmp_path):
     write_lines(tmp_path / "queries.jsonl", [*QUERIES, {"_id": "2021-106-3", "text": "why"}])
-    assert needs(tmp_path) == {**{str(one["_id"]): "a" for one in QUERIES}, "2021-106-3": "2021-106"}
+    assert needs(tmp_path) == {**{str(query["_id"]): "a" for query in QUERIES}, "2021-106-3": "2021-106"}
 
 
-def test_folds_never_part_a_need_and_hold_every_query_once():
+def test_folds_keep_a_need_together_and_have_every_query_once():
     groups = [f"need {i % 7}" for i in range(30)]
     parts = folds(groups, 3)
     assert sorted(i for part in parts for i in part) == list(range(30))
     assert sum(len({groups[i] for i in part}) for part in parts) == 7
 
 
-def test_context_helps_where_the_decisive_word_came_first(folder, tmp_path, capsys):
+def test_context_helps_if_the_decisive_word_was_typed_first(folder, tmp_path, capsys):
     path = tmp_path / "outcomes.json"
     main(["--data", str(folder), str(tmp_path / "none"), "--seeds", "1", "--steps", "5", "--json", str(path)])
     default, chosen = json.loads(path.read_text())
     assert (default["setting"], chosen["setting"]) == ("default", "folds")
     assert default["n_queries"] == 2 * default["n_later"] == len(read_lines(folder / "queries.jsonl"))
-    for one in (default, chosen):
-        assert one["later_means"]["rewriter"] > one["later_means"]["rewriter alone"]
-        assert set(one["means"]) == {"bm25", "rm3", "concatenation", "rewriter", "rewriter alone"}
+    for outcome in (default, chosen):
+        assert outcome["later_means"]["rewriter"] > outcome["later_means"]["rewriter alone"]
+        assert set(outcome["means"]) == {"bm25", "rm3", "concatenation", "rewriter", "rewriter alone"}
     output = capsys.readouterr()
     assert "later rewriter - rewriter alone" in output.out
     assert "none is left out" in output.err

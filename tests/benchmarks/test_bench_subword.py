@@ -1,4 +1,4 @@
-"""The benchmark of served subword T5s, at toy size."""
+"""The benchmark of served subword T5s with a tiny model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that makes collections: what it lists, and what it says of absent packages."""
+"""The command that makes collections: its list, and its messages about absent packages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def test_absent_packages_are_named_and_the_others_are_made(tmp_path, capsys):
     (folder / "perlfaq1.pod").write_text("=head2 What is it?\n\nA language\n\n of its own.\n", encoding="utf-8")
     out = tmp_path / "out"
     assert main(["python-faq", "perl-faq", "--root", str(tmp_path), "--out", str(out)]) == 1
-    said = capsys.readouterr()
-    assert "apt-get install python3-doc" in said.err
-    assert said.out.startswith("perl-faq: 1 documents, 1 topics")
+    output = capsys.readouterr()
+    assert "apt-get install python3-doc" in output.err
+    assert output.out.startswith("perl-faq: 1 documents, 1 topics")
     assert (out / "perl-faq" / "qrels" / "dev.tsv").is_file()
 
 
-def test_an_unknown_name_ends_with_the_known_ones(capsys):
-    with pytest.raises(SystemExit) as ended:
+def test_the_message_about_an_unknown_name_lists_all_names(capsys):
+    with pytest.raises(SystemExit) as exit_info:
         main(["perl-fqa"])
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2
     assert "perl-faq" in capsys.readouterr().err

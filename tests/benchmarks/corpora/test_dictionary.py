@@ -35,20 +35,20 @@ NOUNS = """  1 This is the licence | of it; all
 VERBS = "00000003 38 v 01 row 0 000 01 + 02 00 | propel with oars\n"
 
 
-def test_passages_from_wordnet_and_all_marks_are_left_out():
+def test_passages_from_wordnet_and_all_marks_of_sources_are_left_out():
     assert own_words("One. [1913 Webster]\n Two. [WordNet 1.5] Three. [PJC] {Four}") == "One. Three. {Four}"
 
 
-def test_entries_are_those_of_words_that_have_one():
+def test_documents_are_the_entries_of_words_with_one_entry():
     (document,) = entries(GCIDE.splitlines(keepends=True))
     assert (document.doc_id, document.title) == ("peristyle", "Peristyle")
     assert document.text == f"n. [L. peristylum.] (Arch.) {BODY}"
 
 
 def test_definitions_are_those_of_words_with_one_meaning_without_asides_and_examples():
-    found = definitions([NOUNS.splitlines(), VERBS.splitlines()])
-    assert set(found) == {"peristyle", "colonnade"}
-    assert found["peristyle"] == "a structure with tall even columns"
+    definition_of = definitions([NOUNS.splitlines(), VERBS.splitlines()])
+    assert set(definition_of) == {"peristyle", "colonnade"}
+    assert definition_of["peristyle"] == "a structure with tall even columns"
 
 
 def test_both_dictionaries_make_a_collection(tmp_path):

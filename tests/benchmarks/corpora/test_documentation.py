@@ -1,4 +1,4 @@
-"""HTML documentation as sections, and the questions and index entries that lead to them."""
+"""HTML documentation as sections, and topics from the questions and index entries that link to them."""
 
 from __future__ import annotations
 
@@ -49,18 +49,17 @@ def written(folder, **pages: str):
         path.write_text(html, encoding="utf-8")
 
 
-def test_questions_ask_for_what_their_answers_link_to(tmp_path):
+def test_questions_ask_for_the_sections_that_their_answers_link_to(tmp_path):
     written(tmp_path / "usr/share/doc/python3.9/html", faq__old="")
     written(tmp_path / "usr/share/doc/python3.11/html", library__os=OS, library__index=OS, faq__library=FAQ)
     made = python_faq.build(tmp_path)
     assert len(made.documents) == 3
-    wanted = {"library/os.html#os.remove": 1, "library/os.html#module-os": 1}
-    assert made.topics == (Topic("faq/library.html#delete", "How do I delete a file?", wanted),)
+    relevance = {"library/os.html#os.remove": 1, "library/os.html#module-os": 1}
+    assert made.topics == (Topic("faq/library.html#delete", "How do I delete a file?", relevance),)
 
 
-def test_index_entries_carry_what_they_stand_under():
-    found = [(entry.words, entry.links) for entry in read_index(INDEX)]
-    assert found == [
+def test_index_entries_are_joined_with_the_entries_above_them():
+    assert [(entry.words, entry.links) for entry in read_index(INDEX)] == [
         ("lock", ["locks.html#ADVISORY"]),
         ("kinds of lock", ["locks.html"]),
         ("pg_lock", ["locks.html"]),
@@ -76,7 +75,7 @@ def test_index_entries_carry_what_they_stand_under():
         (["", "lock"], "lock"),
     ],
 )
-def test_levels_are_put_in_the_order_in_which_one_would_say_them(levels, expected):
+def test_levels_are_joined_in_the_order_of_spoken_english(levels, expected):
     assert spoken(levels) == expected
 
 

@@ -1,4 +1,4 @@
-"""Sampling, leaving out what asks for itself, and the folder that comes of it."""
+"""Sampling of a collection, queries that are left out, and the written folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from untilclick.search.corpora.load import load_collection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Document, Topic
 
-from benchmarks.corpora.made import MadeCorpus, Size, copied, known_items, thinned, write_beir
+from benchmarks.corpora.made import KnownItem, MadeCorpus, Size, copied, known_items, thinned, write_beir
 
 DOCUMENTS = tuple(Document(f"d{i}", f"title {i}", f"text number {i}") for i in range(20))
 MADE = MadeCorpus(DOCUMENTS, tuple(Topic(f"q{i}", f"query {i}", {f"d{i}": 1}) for i in range(10)))
@@ -24,32 +24,32 @@ MADE = MadeCorpus(DOCUMENTS, tuple(Topic(f"q{i}", f"query {i}", {f"d{i}": 1}) fo
         ("", "anything", True),
     ],
 )
-def test_a_query_is_copied_where_its_terms_follow_each_other(query, text, expected):
+def test_a_query_is_copied_if_its_terms_follow_each_other_in_the_text(query, text, expected):
     assert copied(query, text) is expected
 
 
 def test_known_items_leave_out_short_copied_and_ambiguous_queries():
     one, two, three = DOCUMENTS[:3]
     pairs = [("colour of a room", one), ("room", two), ("text number 2", three), ("twice asked", two)]
-    found = list(known_items([*pairs, ("Twice asked", three)], 2))
-    assert found == [Topic("d0", "colour of a room", {"d0": 1})]
+    items = [KnownItem(*pair) for pair in (*pairs, ("Twice asked", three))]
+    assert list(known_items(items, 2)) == [Topic("d0", "colour of a room", {"d0": 1})]
 
 
-def test_a_sample_keeps_wanted_documents_and_order_and_is_the_same_again():
+def test_a_sample_keeps_relevant_documents_and_order_and_depends_on_the_seed_alone():
     size = Size(documents=8, topics=5, seed=3)
-    found = thinned(MADE, size)
-    assert len(found.documents) == 8
-    assert len(found.topics) == 5
-    ids = [document.doc_id for document in found.documents]
+    sample = thinned(MADE, size)
+    assert len(sample.documents) == 8
+    assert len(sample.topics) == 5
+    ids = [document.doc_id for document in sample.documents]
     assert ids == sorted(ids, key=lambda doc_id: int(doc_id[1:]))
-    assert {doc_id for topic in found.topics for doc_id in topic.relevance} <= set(ids)
-    assert thinned(MADE, size) == found
-    assert thinned(MADE, Size(documents=8, topics=5, seed=4)) != found
+    assert {doc_id for topic in sample.topics for doc_id in topic.relevance} <= set(ids)
+    assert thinned(MADE, size) == sample
+    assert thinned(MADE, Size(documents=8, topics=5, seed=4)) != sample
     assert thinned(MADE, Size()) == MADE
 
 
-def test_more_wanted_documents_than_there_may_be_are_refused():
-    with pytest.raises(DataError, match="10 topics want 10 documents, more than 4"):
+def test_more_relevant_documents_than_allowed_are_refused():
+    with pytest.raises(DataError, match="10 topics have 10 relevant documents, more than the 4 allowed"):
         thinned(MADE, Size(documents=4))
 
 

@@ -1,4 +1,4 @@
-"""Manual pages from their source."""
+"""Manual pages as documents, and their descriptions as queries."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_lines_lose_their_formatting_and_keep_their_words(line, expected):
     assert plain_line(line) == expected
 
 
-def test_a_page_is_its_text_without_what_its_name_line_says():
-    document, query = read_page("hum.3", PAGE)
+def test_a_page_is_its_text_without_its_description():
+    query, document = read_page("hum.3", PAGE)
     assert query == "produce a low tone"
     assert document.title == "hum, humf"
     assert document.text == "double hum(double x);\nThe hum() function makes a sound-one of\nx hertz."
 
 
-def test_pages_of_others_and_links_to_pages_are_left_out():
+def test_pages_of_other_projects_and_links_to_pages_are_left_out():
     assert read_page("hum.3", PAGE.replace("Linux man-pages", "Hummer")) is None
     assert read_page("humf.3", ".so man3/hum.3") is None
 

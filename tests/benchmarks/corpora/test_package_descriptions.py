@@ -1,4 +1,4 @@
-"""Package descriptions from apt's lists."""
+"""Package descriptions in apt's lists."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def test_one_package_of_a_source_is_a_document_and_its_synopsis_the_query():
     assert topic.relevance == {"libkite1": 1}
 
 
-def test_without_descriptions_there_is_nothing():
+def test_without_descriptions_there_are_no_documents():
     assert read(PACKAGES, "").documents == ()

@@ -62,20 +62,20 @@ of Y/X.
         ("C<< a->b >>X<arrow>", "a->b"),
     ],
 )
-def test_formatting_codes_go_and_words_stay(source, expected):
+def test_formatting_codes_are_removed_and_words_kept(source, expected):
     assert plain(source) == expected
 
 
 def test_items_of_functions_are_documents_with_all_their_names():
-    found = list(sections("perlfunc", FUNCTIONS, items=True))
-    assert [(one.title, one.text) for one in found] == [
+    documents = sections("perlfunc", FUNCTIONS, items=True)
+    assert [(document.title, document.text) for document in documents] == [
         ("DESCRIPTION", "These are functions."),
         ("abs VALUE abs", "Absolute value.\nwithin\nof another item"),
         ("atan2 Y,X", "Arctangent, of Y/X."),
     ]
 
 
-def test_an_answer_stands_without_its_question(tmp_path):
+def test_an_answer_is_a_document_without_its_question(tmp_path):
     folder = tmp_path / "usr/share/perl/5.36.0/pod"
     folder.mkdir(parents=True)
     (folder / "perlfaq4.pod").write_text(FAQ, encoding="utf-8")
@@ -84,7 +84,7 @@ def test_an_answer_stands_without_its_question(tmp_path):
     made = build(tmp_path)
     (topic,) = made.topics
     assert topic == Topic("perlfaq4#2", "How do I round a number?", {"perlfaq4#2": 1})
-    answer = next(one for one in made.documents if one.doc_id == "perlfaq4#2")
+    answer = next(document for document in made.documents if document.doc_id == "perlfaq4#2")
     assert answer.title == ""
     assert answer.text == 'Use sprintf().\n    sprintf "%.2f", $x'
 

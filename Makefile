@@ -1,11 +1,11 @@
-# One command each, from a fresh clone: every target first sets up what it needs in .venv.
-# More arguments go in ARGS: make test ARGS='-k session_log', make bench ARGS='engines'.
+# Every target works in a fresh clone: it first installs what it needs into .venv.
+# ARGS passes arguments on: make test ARGS='-k session_log', make bench ARGS='engines'.
 VENV := .venv
 BIN := $(VENV)/bin
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 CANDIDATES := python3 python3.13 python3.12 python3.11
 
-# The first candidate that runs and is a supported version; PYTHON=... chooses another.
+# The first candidate that runs and is a supported version; PYTHON=... selects another.
 ifndef PYTHON
 PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; break; }; done)
 endif
@@ -15,15 +15,15 @@ JOBS ?= 2
 .PHONY: help install demo test check coverage release bench bench-service clean
 
 help:
-	@echo "make install   the package and everything for development, in $(VENV)"
-	@echo "make demo      corpus, simulated sessions, training, evaluation, then the service on http://127.0.0.1:8000"
-	@echo "make test      the default tests, under three minutes"
-	@echo "make check     ruff, format, import rules, types, hadolint, shellcheck"
-	@echo "make coverage  the default tests with their coverage, which has a floor"
-	@echo "make release   source archive and wheel in dist/, checked"
-	@echo "make bench     the list of benchmarks; ARGS=all runs them"
-	@echo "make bench-service  the service under load from k6, with and without its cache"
-	@echo "make clean     remove $(VENV) and everything built"
+	@echo "make install   install the package and all development tools in $(VENV)"
+	@echo "make demo      simulate sessions, train, evaluate, then serve on http://127.0.0.1:8000"
+	@echo "make test      run the default tests, in less than three minutes"
+	@echo "make check     check style, format, import rules, types, Dockerfiles and shell scripts"
+	@echo "make coverage  run the default tests and fail if their coverage is below the floor"
+	@echo "make release   build a source archive and a wheel in dist/, and check them"
+	@echo "make bench     list the benchmarks; ARGS=NAME runs one, ARGS=all runs all"
+	@echo "make bench-service  measure the service under load from k6, with and without its cache"
+	@echo "make clean     remove $(VENV) and all build output"
 
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null || \
@@ -44,7 +44,7 @@ demo: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) $(ARGS)
 
-# mypy, pyright and editors find the packages through this link; `pip install -e` finds them by itself.
+# mypy, pyright and editors find the packages through this link; `pip install -e` does not need it.
 build/names/untilclick:
 	@mkdir -p build/names && ln -sfn ../.. $@
 

@@ -1,8 +1,8 @@
-"""What pyproject.toml cannot say: the packages, found below the three folders at the top, lie below `untilclick`."""
+"""Finds the packages in the three top-level folders and puts them below `untilclick`; pyproject.toml cannot do this."""
 
 from setuptools import find_packages, setup
 
 FOLDERS = ("app", "rewriter", "search")
-FOUND = [name for folder in FOLDERS for name in find_packages(include=(folder, f"{folder}.*"))]
+NAMES = [name for folder in FOLDERS for name in find_packages(include=(folder, f"{folder}.*"))]
 
-setup(packages=[f"untilclick.{name}" for name in FOUND])
+setup(packages=[f"untilclick.{name}" for name in NAMES])

@@ -1,7 +1,7 @@
-"""Visitors for the smoke test: searches and clicks, for some seconds, and what the service acknowledged.
+"""Visitors for the smoke test: they search and click for some seconds.
 
-Standard library alone, so that it runs in the service's own image. Prints one JSON object: the ids of queries and the
-tokens' results that were answered 2xx, and every request that was not.
+It prints one JSON object with the queries and clicks that the service acknowledged with a status 2xx, and with the
+requests that failed. It uses only the standard library, so that it runs in the image of the service.
 """
 
 from __future__ import annotations
@@ -26,50 +26,53 @@ QUERIES = (
 
 
 @dataclass
-class Answered:
-    """What was acknowledged; shared by the visitors."""
+class Acknowledged:
+    """Requests of all visitors, whose threads share this record."""
 
     queries: list[str] = field(default_factory=list)
+    """Ids of the queries."""
     clicks: list[tuple[str, str]] = field(default_factory=list)
-    """Query and document."""
+    """Query id and document id of each click."""
     versions: dict[str, int] = field(default_factory=dict)
-    """Searches by the rewriter that answered."""
+    """Version of the rewriter -> number of searches."""
     failed: list[str] = field(default_factory=list)
+    """Time and error of each failed request."""
 
 
 def main(url: str, seconds: float, pause: float) -> None:
-    """Search and click from several threads, and print what came of it."""
-    answered, end = Answered(), time.monotonic() + seconds
+    """Search and click in several threads, and print the record as JSON."""
+    acknowledged, end = Acknowledged(), time.monotonic() + seconds
     visitors = [
-        threading.Thread(target=_visit, args=(url, end, pause, random.Random(i), answered)) for i in range(VISITORS)
+        threading.Thread(target=_visit, args=(url, end, pause, random.Random(i), acknowledged))
+        for i in range(VISITORS)
     ]
     for visitor in visitors:
         visitor.start()
     for visitor in visitors:
         visitor.join()
-    print(json.dumps(asdict(answered)))
+    print(json.dumps(asdict(acknowledged)))
 
 
-def _visit(url: str, end: float, pause: float, draw: random.Random, answered: Answered) -> None:
+def _visit(url: str, end: float, pause: float, rng: random.Random, acknowledged: Acknowledged) -> None:
     while time.monotonic() < end:
         try:
-            found = _call(f"{url}/v1/search", {"query": draw.choice(QUERIES), "k": 5})
-            answered.queries.append(found["query_id"])
-            version = str(found["rewrite"]["rewriter_version"])
-            answered.versions[version] = answered.versions.get(version, 0) + 1
-            if found["results"] and draw.random() < 0.7:
-                clicked = draw.choice(found["results"])
+            response = _call(f"{url}/v1/search", {"query": rng.choice(QUERIES), "k": 5})
+            acknowledged.queries.append(response["query_id"])
+            version = str(response["rewrite"]["rewriter_version"])
+            acknowledged.versions[version] = acknowledged.versions.get(version, 0) + 1
+            if response["results"] and rng.random() < 0.7:
+                clicked = rng.choice(response["results"])
                 _call(f"{url}/v1/click", {"click_token": clicked["click_token"]})
-                answered.clicks.append((found["query_id"], clicked["doc_id"]))
+                acknowledged.clicks.append((response["query_id"], clicked["doc_id"]))
         except (HTTPError, URLError, OSError, ValueError) as error:
-            answered.failed.append(f"{time.strftime('%H:%M:%S')} {error!r}")
+            acknowledged.failed.append(f"{time.strftime('%H:%M:%S')} {error!r}")
         time.sleep(pause)
 
 
 def _call(url: str, body: dict[str, object]) -> dict:
     request = Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-    with urlopen(request, timeout=30) as answer:
-        content = answer.read()
+    with urlopen(request, timeout=30) as response:
+        content = response.read()
     return json.loads(content) if content else {}
 
 

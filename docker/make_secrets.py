@@ -1,6 +1,7 @@
-"""Makes the secrets that a folder lacks, one a file. Those that are there stay as they are.
+"""Makes the secrets that are missing in a folder, one file for each. Existing secrets are not changed.
 
-Readable by all: each container reads them as a user of its own, and only containers that are given the volume see it.
+All users may read the files, because each container runs as another user. Only containers that mount the volume have
+access to it.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ NAMES = ("postgres_password", "admin_key", "click_key", "opensearch_password", "
 
 
 def main(folder: Path) -> None:
-    """Make what is missing, and say so; never what is in it."""
+    """Make the missing secrets, and print their names but not their values."""
     for name in NAMES:
         path = folder / name
         if path.exists():
             continue
         part = folder / f".{name}.part"
-        # OpenSearch asks for a password with a digit, a capital, a small letter and a sign.
+        # OpenSearch requires a digit, an upper-case letter, a lower-case letter and a special character.
         part.write_text(f"{secrets.token_urlsafe(32)}-aA1\n", encoding="ascii")
         part.chmod(0o444)
         part.rename(path)

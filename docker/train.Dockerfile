@@ -1,16 +1,16 @@
-# Training: everything that `untilclick train`, `evaluate` and `renew` need.
+# The image for training: it runs `untilclick train`, `evaluate` and `renew`.
 #
 #   docker build -f docker/train.Dockerfile -t untilclick-train .
 #
-# PYTHON_IMAGE  base
-# TORCH_INDEX   index of torch's wheels: those for CPUs by default, that of a CUDA version for GPUs; empty: the usual index
-# TRLX          requirement of trlX, such as git+https://...@COMMIT; empty: the built-in backend alone
+# PYTHON_IMAGE  base image
+# TORCH_INDEX   index of torch's wheels; default: wheels for CPUs. For GPUs, the index of a CUDA version; empty: PyPI
+# TRLX          requirement that installs trlX, such as git+https://...@COMMIT; empty: only the built-in backend
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS trainer
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TRLX=""
-# trlX asks git for the state of the folder it runs in, and is installed without its dependencies: they are in the extra.
+# trlX runs git in its working folder. It is installed without dependencies; the extra `trlx` has those it needs.
 # hadolint ignore=DL3008
 RUN if [ -n "${TRLX}" ]; then \
       apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*; \

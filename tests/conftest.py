@@ -1,4 +1,4 @@
-"""Fixtures that several test modules share."""
+"""Fixtures for all tests: session logs, search servers, and a toy collection."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.postgres_server import PostgresServer, running_server
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for the whole run; skips with the reason where there is none."""
+    """A PostgreSQL server for the whole run; skips the test if PostgreSQL is not installed."""
     with running_server() as server:
         yield server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def log_url(request, tmp_path) -> str:
-    """The address of a session log that does not exist yet: a file, or an empty database."""
+    """URL of a new session log: a SQLite file that does not exist, or an empty PostgreSQL database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'log.db'}"
     server: PostgresServer = request.getfixturevalue("postgres_server")
@@ -32,14 +32,14 @@ def log_url(request, tmp_path) -> str:
 
 @pytest.fixture(scope="session")
 def opensearch_url() -> Iterator[str]:
-    """One search server in memory for the whole run; skips with the reason where there is none."""
+    """URL of an osmem-server for the whole run; skips the test if it is not installed."""
     with osmem() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def noida_url() -> Iterator[str]:
-    """One slower search server, which scores as Lucene does; skips likewise."""
+    """URL of a noida-db server, which is slower but scores like Lucene; skips the test if it is not installed."""
     with noida() as url:
         yield url
 
@@ -56,18 +56,18 @@ TOY_TEXTS = {
     "moon": ("The moon", "The moon pulls the sea and makes the tides rise and fall."),
     "stars": ("Stars", "Stars burn hydrogen and shine for billions of years."),
 }
-"""Ten short documents: doc_id -> title, text."""
+"""Ten short documents: doc_id -> (title, text)."""
 
 
 @pytest.fixture(scope="session")
 def toy_corpus() -> Corpus:
-    """Ten hand-made documents in the order of TOY_TEXTS."""
+    """The documents of TOY_TEXTS, in their order."""
     return corpus_of("toy", (Document(doc_id, title, text) for doc_id, (title, text) in TOY_TEXTS.items()))
 
 
 @pytest.fixture(scope="session")
 def toy_collection(toy_corpus) -> Collection:
-    """The toy corpus with a few hand-made topics per split."""
+    """The toy corpus with a few topics for each split."""
     topics = {
         "train": (
             Topic("t1", "sleeping cat", {"cat": 2, "dog": 1}),

@@ -1,4 +1,4 @@
-"""What stands before a cluster in earnest: TLS with a certificate of its own authority, and a password."""
+"""Runs an HTTPS proxy like those in front of real clusters: its own certificate authority, and a password."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import pytest
 import urllib3
@@ -19,8 +19,15 @@ import urllib3
 USER, PASSWORD = "reader", "Grüße"
 
 
+class HttpsFront(NamedTuple):
+    """A running proxy."""
+
+    url: str
+    ca_file: Path
+
+
 class _Front(BaseHTTPRequestHandler):
-    """Hands requests that bring the password on."""
+    """Forwards requests that have the password; answers others with 401."""
 
     protocol_version = "HTTP/1.1"
     behind: ClassVar[str] = ""
@@ -28,13 +35,13 @@ class _Front(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        wanted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if self.headers.get("authorization") != f"Basic {wanted}":
+        credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        if self.headers.get("authorization") != f"Basic {credentials}":
             self._send(401, b"{}")
             return
         headers = {"content-type": self.headers.get("content-type", "application/json")}
-        found = self.pool.request(self.command, self.behind + self.path, body=body, headers=headers)
-        self._send(found.status, found.data)
+        response = self.pool.request(self.command, self.behind + self.path, body=body, headers=headers)
+        self._send(response.status, response.data)
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -50,8 +57,8 @@ class _Front(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def https_front(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Address and CA file of a front before the server at `url`; skips without openssl."""
+def https_front(url: str, folder: Path) -> Iterator[HttpsFront]:
+    """Run a proxy in front of the server at `url` until the block ends; skips the test without openssl."""
     certificate, key = _certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -59,12 +66,12 @@ def https_front(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
         handler = type("Front", (_Front,), {"behind": url, "pool": pool})
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             server.daemon_threads = True
-            server.handle_error = lambda request, address: None  # a client that does not trust us hangs up
+            server.handle_error = lambda request, address: None  # a client without the CA file disconnects
             server.socket = context.wrap_socket(server.socket, server_side=True)
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
             thread.start()
             try:
-                yield f"https://localhost:{server.server_address[1]}", certificate
+                yield HttpsFront(f"https://localhost:{server.server_address[1]}", certificate)
             finally:
                 server.shutdown()
                 thread.join()
@@ -73,7 +80,7 @@ def https_front(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
 def _certificate(folder: Path) -> tuple[Path, Path]:
     program = shutil.which("openssl")
     if program is None:
-        pytest.skip("openssl is not on the path: no certificate can be made")
+        pytest.skip("openssl is not installed: no certificate can be made")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]

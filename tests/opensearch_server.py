@@ -1,7 +1,7 @@
-"""Search servers of our own for the tests: small programs that speak the interface of OpenSearch or Elasticsearch.
+"""Runs search servers for the tests: small programs with the HTTP interface of OpenSearch or Elasticsearch.
 
-`osmem-server` keeps everything in memory and starts in no time, but its scores are its own. `noida-db` scores as
-Lucene does. Both come as packages; where one is missing, or does not run here, its tests are skipped.
+`osmem-server` keeps its index in memory and starts at once, but its scores differ from Lucene's. `noida-db` scores like
+Lucene. Both are packages; tests that need a server are skipped if it is not installed or does not run on this machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SECONDS_TO_START = 20.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A TCP port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def osmem(port: int | None = None) -> Iterator[str]:
-    """An empty osmem-server; gives its address."""
+    """Run an empty osmem-server until the block ends, and yield its URL."""
     program = _program("osmem_server", "bin/osmem-server")
     port = port or free_port()
     words = ["-addr", f"127.0.0.1:{port}", "-no-ja", "-no-stdin-watch", "-parent-pid", str(os.getpid())]
@@ -44,7 +44,10 @@ def osmem(port: int | None = None) -> Iterator[str]:
 
 @contextmanager
 def noida(folder: Path | None = None, port: int | None = None) -> Iterator[str]:
-    """A noida-db with its Elasticsearch interface alone; gives its address. What it holds outlives it in `folder`."""
+    """Run noida-db with its Elasticsearch interface until the block ends, and yield its URL.
+
+    Its data stays in `folder`; without one it is deleted.
+    """
     program = _program("noida_db", "noida-db")
     port = port or free_port()
     with tempfile.TemporaryDirectory() as temporary:
@@ -53,15 +56,15 @@ def noida(folder: Path | None = None, port: int | None = None) -> Iterator[str]:
             yield url
 
 
-def _program(package: str, place: str) -> str:
-    """The program inside a package; skips without it."""
+def _program(package: str, relative_path: str) -> str:
+    """Path of a program inside a package; skips the test without it."""
     try:
-        found = files(importlib.import_module(package)).joinpath(place)
+        program = files(importlib.import_module(package)).joinpath(relative_path)
     except ModuleNotFoundError:
         pytest.skip(f"The package {package} is not installed: pip install 'untilclick[dev]'")
-    path = Path(str(found))
+    path = Path(str(program))
     if not path.is_file():
-        pytest.skip(f"The package {package} brings no program for this machine")
+        pytest.skip(f"The package {package} has no program for this machine")
     if not os.access(path, os.X_OK):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
@@ -85,7 +88,7 @@ def _wait(process: subprocess.Popen[bytes], url: str, program: str) -> None:
     end = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < end:
         if process.poll() is not None:
-            pytest.skip(f"{program} does not run on this machine (status {process.returncode})")
+            pytest.skip(f"{program} does not run on this machine (exit status {process.returncode})")
         try:
             with urllib.request.urlopen(url, timeout=1):
                 return

@@ -1,4 +1,4 @@
-"""Code blocks of the pages in docs/, for tests that run them."""
+"""Reads the code blocks of the pages in docs/, for tests that run them."""
 
 from __future__ import annotations
 

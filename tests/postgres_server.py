@@ -1,6 +1,6 @@
-"""A PostgreSQL server of our own for the tests: in a temporary folder, on a Unix socket only, stopped at the end.
+"""Runs a PostgreSQL server for the tests in a temporary folder, reachable by a Unix socket only.
 
-The server refuses to run as root. Where the tests run as root, its programs run as `postgres` or `nobody`.
+PostgreSQL refuses to run as root. If the tests run as root, the server runs under the account `postgres` or `nobody`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import sqlalchemy as sa
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server."""
+    """A server in a temporary folder."""
 
     socket_folder: Path
     user: str
     programs: Path
     account: str | None
-    """The account it runs under, None for our own."""
+    """Account that runs the server; None: the account that runs the tests."""
 
     def start(self) -> None:
         options = f"-c listen_addresses='' -c unix_socket_directories={self.socket_folder} -c fsync=off"
@@ -35,11 +35,11 @@ class PostgresServer:
         self._control("-l", self.socket_folder / "server.log", "-t", "60", "-o", options, "start")
 
     def stop(self) -> None:
-        """As a crash does: connections break, and what was committed is found at the next start."""
+        """Stop like a crash: connections break, and committed data is there after the next start."""
         self._control("-m", "immediate", "stop")
 
     def database(self, name: str) -> ServerDatabase:
-        """An empty database that can be cut."""
+        """Create an empty database whose server can be stopped."""
         return ServerDatabase(self, self.new_database(name))
 
     def _control(self, *arguments: object) -> None:
@@ -49,7 +49,7 @@ class PostgresServer:
         return f"postgresql+psycopg://{self.user}@/{database}?host={self.socket_folder}"
 
     def new_database(self, name: str) -> str:
-        """Create an empty database and return its address."""
+        """Create an empty database and return its URL."""
         engine = sa.create_engine(self.url(), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
@@ -68,6 +68,7 @@ class ServerDatabase:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
+        """Stop the server, and start it again at the end of the block."""
         self.server.stop()
         try:
             yield
@@ -76,34 +77,34 @@ class ServerDatabase:
 
 
 def server_programs() -> Path:
-    """The folder with `initdb` and `pg_ctl`; skips the test where there is none, or no psycopg."""
+    """The folder with `initdb` and `pg_ctl`; skips the test without these programs or without psycopg."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'untilclick[postgres]'")
     pg_config = shutil.which("pg_config")
     if pg_config is None:
-        pytest.skip("PostgreSQL server programs not found: pg_config is not on the path")
-    found = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
-    folder = Path(found.stdout.strip())
+        pytest.skip("PostgreSQL is not installed: pg_config is not on the path")
+    result = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+    folder = Path(result.stdout.strip())
     if not (folder / "initdb").exists():
-        pytest.skip(f"PostgreSQL server programs not found: no initdb in {folder}")
+        pytest.skip(f"The PostgreSQL server is not installed: {folder} has no initdb")
     return folder
 
 
 def _account() -> str | None:
-    """The account to run the server under, None for our own."""
+    """Account to run the server; None: the account that runs the tests."""
     if os.geteuid() != 0:
         return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
+    accounts = {entry.pw_name for entry in pwd.getpwall()}
     for name in ("postgres", "nobody"):
-        if name in known and shutil.which("runuser"):
+        if name in accounts and shutil.which("runuser"):
             return name
-    pytest.skip("Running as root, and there is no runuser or no account postgres or nobody to run PostgreSQL under")
+    pytest.skip("PostgreSQL refuses to run as root, and there is no runuser or no account `postgres` or `nobody`")
 
 
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
-    """Start a server, yield it, stop it and remove its files."""
+    """Run a server until the block ends; then remove its files."""
     programs, account = server_programs(), _account()
-    # Not pytest's tmp_path: only its owner may enter that, and a socket's path must stay below 108 characters.
+    # Only its owner may enter pytest's tmp_path, and the path of a socket must have fewer than 108 characters.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     try:
         if account:

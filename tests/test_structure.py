@@ -1,6 +1,6 @@
-"""Rules that no linter checks: sizes, docstrings, annotations, names, and nothing done at import.
+"""Rules that no linter checks: sizes, docstrings, annotations, names, and imports without side effects.
 
-Which way imports point is checked by import-linter (`[tool.importlinter]` in pyproject.toml, run by `make check`).
+import-linter checks the direction of imports (`[tool.importlinter]` in pyproject.toml, run by `make check`).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 MAX_LOOP_LINES = 90
 TRAINING_LOOPS = {"rewriter/training/ppo/trainer.py", "rewriter/trlx/trainer.py"}
-"""Files whose functions may have MAX_LOOP_LINES: a training loop reads better whole."""
+"""Files whose functions may have MAX_LOOP_LINES, because a training loop is easier to read as a whole."""
 
 HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboard", "matplotlib"}
-"""What the serving install lacks, or does not want in memory."""
+"""Packages that an installation for serving does not have, or must not load."""
 
 LOOP = "untilclick.app.loop"
-"""The room that trains and evaluates: its modules import torch."""
+"""The package for training and evaluation, whose modules may import torch."""
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "tools"}
 PRINTING_ALLOWED = "app/cli/"
@@ -56,7 +56,7 @@ def _functions(path: Path):
 
 
 def _public_definitions(tree: ast.Module):
-    """Public functions and classes of a module, and the public methods of its public classes."""
+    """Public functions and classes of a module, and public methods of its public classes."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     for node in tree.body:
         if isinstance(node, kinds) and not node.name.startswith("_"):
@@ -105,47 +105,48 @@ def test_every_argument_and_result_is_annotated():
     assert missing == []
 
 
-def test_module_names_say_what_is_inside():
+def test_no_module_has_a_vague_name():
     assert [_name(path) for path in MODULES if path.stem in VAGUE_NAMES] == []
 
 
-def test_packages_are_packages():
+def test_every_folder_with_modules_is_a_package():
     folders = {path.parent for path in MODULES}
     assert [_name(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
 def test_only_the_command_line_prints():
-    wrong = [
+    violations = [
         f"{_name(path)}:{node.lineno}"
         for path in MODULES
         if not _name(path).startswith(PRINTING_ALLOWED)
         for node in ast.walk(_tree(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
-    assert wrong == []
+    assert violations == []
 
 
-def test_nobody_leaves_a_bare_except():
-    wrong = [
+def test_no_except_is_bare():
+    violations = [
         f"{_name(path)}:{node.lineno}"
         for path in MODULES
         for node in ast.walk(_tree(path))
         if isinstance(node, ast.ExceptHandler) and node.type is None
     ]
-    assert wrong == []
+    assert violations == []
 
 
 POLICY_KINDS = {"TermLanguage", "SubwordLanguage", "TermModel", "SubwordModel", "TermVocabulary", "SubwordVocabulary"}
-"""Classes of which a policy has the one for index terms or the one for subwords."""
+"""Classes that exist for both kinds of policy: over index terms and over subwords."""
 KIND_LITERALS = {"kind": {"terms", "subwords"}, "decoding": {"tokens"}}
-"""Attribute or variable -> the values that name a kind of policy."""
+"""Attribute or variable -> its values that name a kind of policy."""
 KIND_QUESTIONS = {"is_subword_stage", "is_term_model"}
+"""Functions that return the kind of a policy."""
 KIND_ROOMS = ("rewriter/language/", "rewriter/policy/", "rewriter/serving/bundle.py", "rewriter/serving/runtime.py")
-"""The rooms that know the kinds; elsewhere `Language` and `RewriterModel` carry what differs between them."""
+"""Packages and modules that may distinguish the kinds; all others use `Language` and `RewriterModel`."""
 
 
 def _names(node: ast.AST) -> set[str]:
-    """Names and attributes in an expression."""
+    """Names of the variables and attributes in an expression."""
     inside = list(ast.walk(node))
     return {each.id for each in inside if isinstance(each, ast.Name)} | {
         each.attr for each in inside if isinstance(each, ast.Attribute)
@@ -157,7 +158,7 @@ def _literals(node: ast.AST) -> set[object]:
 
 
 def _names_a_kind(subject: ast.AST, values: ast.AST) -> bool:
-    """True if the values hold a literal that names a kind, and the subject is compared by it."""
+    """True if comparing the subject with the values distinguishes kinds of policies."""
     literals = _literals(values)
     subjects = _names(subject)
     return "subwords" in literals or any(
@@ -179,11 +180,11 @@ def _asks_for_a_kind(node: ast.AST) -> bool:
 
 
 def _kind_questions(tree: ast.Module) -> list[int]:
-    """Lines that ask whether a policy is one over index terms or over subwords."""
+    """Lines that distinguish policies over index terms from policies over subwords."""
     return [node.lineno for node in ast.walk(tree) if _asks_for_a_kind(node)]
 
 
-def test_no_module_outside_the_language_and_policy_rooms_asks_for_the_kind_of_a_policy():
+def test_only_the_packages_for_languages_and_policies_distinguish_the_kinds_of_policies():
     paths = [path for path in MODULES if not _name(path).startswith(KIND_ROOMS)]
     paths += (ROOT / "benchmarks").rglob("*.py")
     assert [f"{_name(path)}:{line}" for path in paths for line in _kind_questions(_tree(path))] == []
@@ -227,7 +228,7 @@ for name in json.loads(sys.argv[1]):
             raise
         result.setdefault("skipped", []).append(name)
 result["heavy"] = sorted(set(json.loads(sys.argv[2])) & set(sys.modules))
-# A library may start threads of its own (a native pool does not show here); ours start none.
+# Libraries may start native threads, which are not listed here; our modules must not start any.
 result["threads"] = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
 result["files"] = sorted(str(path) for path in Path.cwd().rglob("*"))
 result["handlers"] = len(logging.getLogger().handlers) - handlers
@@ -236,7 +237,7 @@ print(json.dumps(result))
 
 
 def _import_in_a_fresh_interpreter(names: list[str], folder: Path) -> dict[str, object]:
-    """What importing these modules leaves behind, in an empty working folder."""
+    """Import modules in an empty working folder, and return the side effects: packages, threads, files and handlers."""
     lists = [json.dumps(each) for each in (names, sorted(HEAVY))]
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -259,22 +260,22 @@ def _importable(prefix: str) -> list[str]:
     ]
 
 
-def test_importing_search_and_the_rooms_that_serve_loads_nothing_heavy_and_leaves_nothing_behind(tmp_path):
+def test_importing_search_and_the_packages_that_serve_loads_no_heavy_package_and_has_no_side_effect(tmp_path):
     names = _importable("search/") + [name for name in _importable("app/") if not name.startswith(LOOP)]
-    left = _import_in_a_fresh_interpreter(names, tmp_path)
-    skipped = left.pop("skipped", [])
-    assert left == {"heavy": [], "threads": [], "files": [], "handlers": 0}
+    effects = _import_in_a_fresh_interpreter(names, tmp_path)
+    skipped = effects.pop("skipped", [])
+    assert effects == {"heavy": [], "threads": [], "files": [], "handlers": 0}
     optional = ("untilclick.search.engines.", "untilclick.app.observe.otel_tracing")
     assert [name for name in skipped if not name.startswith(optional)] == []
 
 
-def test_importing_the_rewriter_and_what_trains_it_leaves_nothing_behind(tmp_path):
-    left = _import_in_a_fresh_interpreter(_importable("rewriter/") + _importable("app/loop/"), tmp_path)
-    assert (left["threads"], left["files"], left["handlers"]) == ([], [], 0)
+def test_importing_the_rewriter_and_its_training_has_no_side_effect(tmp_path):
+    effects = _import_in_a_fresh_interpreter(_importable("rewriter/") + _importable("app/loop/"), tmp_path)
+    assert (effects["threads"], effects["files"], effects["handlers"]) == ([], [], 0)
 
 
 _OLD_NAME = re.compile(
-    r"^\s*(?:from|import)\s+(?:app|rewriter|search)\b(?=[. ])"  # statements, also inside strings and documents
+    r"^\s*(?:from|import)\s+(?:app|rewriter|search)\b(?=[. ])"  # statements, also in strings and documents
     r"|[\"'`; ](?:from|import) (?:app|rewriter|search)(?:\.[a-z_]+)* import "
     r"|\bimport (?:app|rewriter|search)\."
     r"|[\"'`](?:app|rewriter|search)(?:\.[a-z_]+)*[.:](?P<last>[a-z_]+)"  # dotted names in quotes
@@ -292,13 +293,13 @@ def _files_with_names():
 
 
 def test_the_packages_are_imported_below_untilclick_only():
-    """From a checkout `import app` would work as well, and load every module a second time under another name."""
+    """In a checkout `import app` works too, but loads every module a second time under another name."""
     modules = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
-    wrong = [
+    violations = [
         f"{_name(path)}: {match.group().strip()}"
         for path in _files_with_names()
         if path != Path(__file__)
         for match in _OLD_NAME.finditer(path.read_text(encoding="utf-8"))
         if match["last"] is None or match["last"] in modules
     ]
-    assert wrong == []
+    assert violations == []

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Of the stand-in for the official image of PostgreSQL: the part of its interface that compose.yaml uses.
+# Entry point of the stand-in for the official image of PostgreSQL. It supports what compose.yaml uses.
 set -eu
 data=/var/lib/postgresql/data
-bin=$(dirname "$(command -v initdb)") # stand_ins.sh puts it into PATH
+bin=$(dirname "$(command -v initdb)") # stand_ins.sh sets PATH
 as() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
 mkdir -p "$data" /run/postgresql
 chown postgres:postgres "$data" /run/postgresql

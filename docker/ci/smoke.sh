@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# docker/smoke.sh with podman on a Debian machine that reaches neither a Docker engine nor a registry of images: installs
-# what is missing, makes stand-ins for the official images, and gives builds what pip uses here. With --skip, a machine
-# on which podman cannot be installed within five minutes is no failure. Needs root, and make install.
+# Runs docker/smoke.sh with podman on a Debian machine without a Docker engine and without access to an image registry.
+# It installs missing packages, makes stand-ins for the official images, and gives the pip settings of this machine to
+# the builds. With --skip it exits with status 0 if podman cannot be installed within five minutes. It needs root and
+# `make install`.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -10,13 +11,13 @@ if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
   # shellcheck disable=SC2016
   timeout 300 sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"' \
     sh "${packages[@]}" >/dev/null || {
-    echo "podman cannot be installed here within five minutes: images are neither built nor started."
+    echo "podman was not installed within five minutes: images are neither built nor started."
     [[ ${1:-} == --skip ]] && exit 0
     exit 1
   }
 fi
 
-# Debian's crun fails where cgroups are of both kinds; limits of open files must be those that a container may have.
+# Debian's crun fails on machines with both versions of cgroups. The limits must be ones that a container may set.
 CONTAINERS_CONF=$(mktemp)
 export CONTAINERS_CONF
 cat >"$CONTAINERS_CONF" <<'CONF'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Images of the names that docker/ asks for, made from Debian's packages where no registry of images can be reached.
-# They test what is built and run here, not the official images. Needs root, mmdebstrap and podman.
+# Makes images with the names that docker/ uses from Debian's packages, for machines without access to an image
+# registry. They serve to test the files in docker/, not the official images. It needs root, mmdebstrap and podman.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 
 have() { podman image exists "$1"; }
 
-# Debian's Python under the names of python:3.11-slim, with this machine's certificates and settings of pip.
+# Debian's Python with the paths of python:3.11-slim, and with the certificates and pip settings of this machine.
 if ! have docker.io/library/python:3.11-slim; then
   root=$work/python
   mmdebstrap --quiet --variant=minbase --include=python3.11,python3-pip,python3-venv,ca-certificates bookworm "$root"

@@ -1,4 +1,4 @@
-"""docker/: the stack as it is written. That it runs is shown by docker/smoke.sh."""
+"""The files in docker/ are consistent with each other, with the settings and with the docs; docker/smoke.sh runs them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DOCKER = ROOT / "docker"
 COMPOSE = DOCKER / "compose.yaml"
 DOCKERFILES = (DOCKER / "Dockerfile", DOCKER / "train.Dockerfile")
 OF_COMMANDS = {"UNTILCLICK_SERVICE", "UNTILCLICK_BACKEND", "UNTILCLICK_SOURCE", "UNTILCLICK_OUT"}
-"""Options of `untilclick renew` that are no settings of the service."""
+"""Options of `untilclick renew` that are not settings of the service."""
 
 
 def compose(**environment: str):
-    """The stack with the variables filled in."""
+    """The content of compose.yaml with its variables replaced."""
     return rec_subs(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")), environment)
 
 
@@ -39,14 +39,14 @@ def services():
 def test_the_stack_is_valid():
     stack = compose()
     deploy = stack["services"]["app"]["deploy"]
-    deploy["replicas"] = int(deploy["replicas"])  # compose makes numbers of variables where it wants numbers
+    deploy["replicas"] = int(deploy["replicas"])  # compose converts variables to numbers
     checked = PyCompose.from_yaml(yaml.safe_dump(stack))
     checked.validate()
     assert set(checked.service_names()) == set(compose()["services"])
     assert checked.to_spec().name == "untilclick"
 
 
-def test_every_mounted_file_and_volume_is_there(services):
+def test_every_mounted_file_and_volume_exists(services):
     declared = set(compose()["volumes"])
     for service in services.values():
         for volume in service.get("volumes", ()):
@@ -55,7 +55,7 @@ def test_every_mounted_file_and_volume_is_there(services):
 
 
 def variables_of(text: str) -> dict[str, str]:
-    """Variables with their defaults, as the stack or the example writes them."""
+    """Name of a variable -> its default in compose.yaml."""
     return dict(re.findall(r"\$\{([A-Z_]+):?-((?:[^{}]|\{[^}]*\})*)\}", text))
 
 
@@ -68,16 +68,16 @@ def test_the_example_explains_every_variable_with_its_default():
     assert "# " in paragraphs[0]
 
 
-def test_containers_get_settings_that_there_are(services):
-    known = {variable_of(name) for name in setting_places()} | OF_COMMANDS
-    given = {name for service in services.values() for name in service.get("environment", {})}
+def test_containers_get_settings_that_exist(services):
+    existing = {variable_of(name) for name in setting_places()} | OF_COMMANDS
+    used = {name for service in services.values() for name in service.get("environment", {})}
     for file in DOCKERFILES:
-        given |= set(re.findall(r"UNTILCLICK_[A-Z_]+(?==)", file.read_text(encoding="utf-8")))
-    assert {name for name in given if name.startswith("UNTILCLICK_")} <= known
+        used |= set(re.findall(r"UNTILCLICK_[A-Z_]+(?==)", file.read_text(encoding="utf-8")))
+    assert {name for name in used if name.startswith("UNTILCLICK_")} <= existing
 
 
-def test_the_service_starts_from_what_the_stack_gives_it(services, tmp_path):
-    """Every value is one that its setting takes."""
+def test_the_service_accepts_the_environment_of_the_stack(services, tmp_path):
+    """Every value is valid for its setting."""
     environment = {name: str(value) for name, value in services["app"]["environment"].items()}
     password = tmp_path / "postgres_password"
     password.write_text("secret\n", encoding="utf-8")
@@ -91,22 +91,22 @@ def test_the_service_starts_from_what_the_stack_gives_it(services, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["app", "proxy", "train"])
-def test_what_visitors_reach_may_do_little(services, name):
+def test_containers_that_visitors_reach_are_restricted(services, name):
     service = services[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_only_this_machine_reaches_the_stack_unless_told_otherwise(services):
+def test_ports_are_published_to_this_machine_only_by_default(services):
     published = [port for service in services.values() for port in service.get("ports", ())]
     assert len(published) == 3
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert compose(LISTEN="0.0.0.0:80")["services"]["proxy"]["ports"] == ["0.0.0.0:80:8080"]
 
 
-def test_secrets_stand_in_files_alone(services):
-    """Whatever is named after a secret is the path of one, and the stack makes every file that it names."""
+def test_secrets_are_in_files_only(services):
+    """Every variable with the name of a secret holds a path, and the stack makes every file that it names."""
     text = COMPOSE.read_text(encoding="utf-8")
     named = set(re.findall(r"/run/secrets/([a-z_]+)", text))
     made = re.search(r"NAMES = \((.*?)\)", (DOCKER / "make_secrets.py").read_text(encoding="utf-8")).group(1)
@@ -128,14 +128,14 @@ def stage(dockerfile: Path, name: str) -> list[str]:
 
 
 def test_both_images_install_torch_with_the_same_lines():
-    """So that whoever builds both does it once."""
+    """Equal lines are built once for both images."""
     first, second = (stage(file, "trainer") for file in DOCKERFILES)
     assert len(first) > 10
     assert first == second
 
 
 def metric_names() -> set[str]:
-    """All that a process counts, with the endings that Prometheus sees."""
+    """Names of all metrics of a process, with the endings that Prometheus adds."""
     metrics = Metrics()
     metrics.registry.register(ModelMetrics(FixedModel(None, RewriteLimits()), lambda: ShadowFigures("candidate")))
     names = set()
@@ -145,15 +145,15 @@ def metric_names() -> set[str]:
     return names
 
 
-def test_dashboard_and_alerts_ask_for_metrics_that_there_are():
+def test_dashboard_and_alerts_use_all_metrics_that_exist():
     board = json.loads((DOCKER / "observe/grafana/dashboards/untilclick.json").read_text(encoding="utf-8"))
     rules = yaml.safe_load((DOCKER / "observe/alerts.yml").read_text(encoding="utf-8"))
-    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    asked += [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
-    found = {name for expression in asked for name in re.findall(r"untilclick_[a-z_]+", expression)}
-    assert found - metric_names() == set()
-    unseen = {name for name in metric_names() if not name.endswith(("_sum", "_count"))} - found
-    assert unseen == set()
+    expressions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    expressions += [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    used = {name for expression in expressions for name in re.findall(r"untilclick_[a-z_]+", expression)}
+    assert used - metric_names() == set()
+    unused = {name for name in metric_names() if not name.endswith(("_sum", "_count"))} - used
+    assert unused == set()
 
 
 def test_every_alert_is_explained():
@@ -163,10 +163,10 @@ def test_every_alert_is_explained():
     assert {name for name in names if f"| `{name}` |" not in operations} == set()
 
 
-def test_the_page_names_files_services_and_variables_that_there_are(services):
+def test_the_page_names_files_services_and_variables_that_exist(services):
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     for path in re.findall(r"(?<![\w/.])docker/[\w./-]+", page):
-        if path != "docker/.env":  # made by the reader
+        if path != "docker/.env":  # the reader makes it
             assert (ROOT / path).exists(), path
     used = variables_of(COMPOSE.read_text(encoding="utf-8"))
     named = re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", page) + re.findall(r"^echo ([A-Z_]+)=", page, re.MULTILINE)

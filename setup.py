@@ -1,4 +1,4 @@
-"""Finds the packages in the three top-level folders and puts them below `untilclick`; pyproject.toml cannot do this."""
+"""Finds the packages of the three top-level folders and puts them below `untilclick`, which pyproject.toml cannot."""
 
 from setuptools import find_packages, setup
 

@@ -1,7 +1,8 @@
 """Runs search servers for the tests: small programs with the HTTP interface of OpenSearch or Elasticsearch.
 
-`osmem-server` keeps its index in memory and starts at once, but its scores differ from Lucene's. `noida-db` scores like
-Lucene. Both are packages; tests that need a server are skipped if it is not installed or does not run on this machine.
+`osmem-server` keeps its index in memory and starts at once, but its scores differ from Lucene's. `noida-db` scores
+like Lucene. Both are packages; tests that need a server are skipped if it is not installed or does not run on this
+machine.
 """
 
 from __future__ import annotations

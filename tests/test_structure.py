@@ -237,7 +237,7 @@ print(json.dumps(result))
 
 
 def _import_in_a_fresh_interpreter(names: list[str], folder: Path) -> dict[str, object]:
-    """Import modules in an empty working folder, and return the side effects: packages, threads, files and handlers."""
+    """Import modules in an empty working folder; return the side effects: packages, threads, files and handlers."""
     lists = [json.dumps(each) for each in (names, sorted(HEAVY))]
     environment = {
         "PATH": "/usr/bin:/bin",

@@ -1,4 +1,4 @@
-"""The files in docker/ are consistent with each other, with the settings and with the docs; docker/smoke.sh runs them."""
+"""The files in docker/ agree with each other, the settings, the metrics and the docs. docker/smoke.sh runs them."""
 
 from __future__ import annotations
 

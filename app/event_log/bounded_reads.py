@@ -1,9 +1,9 @@
 """Reads of a database that may hang, within a time budget.
 
 A read cannot be stopped. If it exceeds its budget, its caller gets LogAwayError and the read continues in a thread of
-its own. At most so many reads run at a time: while all of them hang, a further read waits for one to end, within its
-own budget. The threads are daemons, so that a service can end while its database hangs; the threads of a
-`ThreadPoolExecutor` would keep it from ending.
+its own. The number of simultaneous reads is limited: while all of them hang, a further read waits for the end of
+another, within its own budget. The threads are daemons, so that a service can end while its database hangs; the
+threads of a `ThreadPoolExecutor` would keep it from ending.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Event = LiveTurn | Click
 
 @dataclass(frozen=True, slots=True)
 class _SpooledEvent:
-    """What the bytes hold: one of the two."""
+    """The JSON object: either field is set."""
 
     turn: LiveTurn | None = None
     click: Click | None = None

@@ -106,15 +106,15 @@ for thread in range(4):
 
 def test_what_was_appended_outlives_the_process(path):
     with subprocess.Popen([sys.executable, "-c", _KILLED, str(path)], stdout=subprocess.PIPE) as process:
-        told = [process.stdout.readline() for _ in range(200)]
+        lines = [process.stdout.readline() for _ in range(200)]
         process.kill()
-        told += process.stdout.readlines()
+        lines += process.stdout.readlines()
     with closing(SpoolFile(path)) as file:
-        kept = bodies(file)
-    whole = {line.strip() for line in told if line.endswith(b"\n")}
+        events = bodies(file)
+    whole = {line.strip() for line in lines if line.endswith(b"\n")}
     assert len(whole) >= 200
-    assert whole <= set(kept)
-    assert len(kept) == len(set(kept))
+    assert whole <= set(events)
+    assert len(events) == len(set(events))
 
 
 def crashed(path, tmp_path, n):
@@ -245,7 +245,7 @@ def test_entries_are_restored_together_or_not_at_all(path):
 
 
 def test_the_time_of_the_first_event_is_known(path):
-    """It is kept in memory: a scrape of the metrics waits neither for a checkpoint nor for a removal."""
+    """It is events in memory: a scrape of the metrics waits neither for a checkpoint nor for a removal."""
     with closing(SpoolFile(path)) as file:
         for event_time in (7.0, 9.0, 8.0):
             file.append(b"event", event_time)

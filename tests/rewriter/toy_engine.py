@@ -64,8 +64,8 @@ class ToyEngine:
         for row, score in rows:
             total += score * counts[row] / counts[row].sum()
         order = np.argsort(-total, kind="stable")[:n]
-        found = [(self.index.surfaces[i], float(total[i] / total[order].sum())) for i in order]
-        return Feedback(found, [score for _, score in rows])
+        terms = [(self.index.surfaces[i], float(total[i] / total[order].sum())) for i in order]
+        return Feedback(terms, [score for _, score in rows])
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         return [self._documents[doc_id] for doc_id in doc_ids]

@@ -59,7 +59,7 @@ OPTIONS = {
 
 
 class PlantedTexts:
-    """A `reward_fn` that pays 1 for a text with the right term of its prompt, and keeps what it was told."""
+    """A `reward_fn` that pays 1 for a text with the right term of its prompt, and keeps its arguments."""
 
     def __init__(self, right: list[str]) -> None:
         self.right = right
@@ -102,7 +102,7 @@ def starter(opened, folder: Path) -> Callable:
         trainer = RewriterPPOTrainer(
             config=config, reward_fn=reward(right), stop_sequences=[], log_folder=log_folder and str(log_folder)
         )
-        records = [prompt_record(one, row, TermLanguage(vocabulary)) for row, one in enumerate(prompts)]
+        records = [prompt_record(prompt, row, TermLanguage(vocabulary)) for row, prompt in enumerate(prompts)]
         trainer.add_prompt_pipeline(RewriterPromptPipeline(records, 64, trainer.tokenizer))
         trainer.add_eval_pipeline(RewriterPromptPipeline(records, 64, trainer.tokenizer))
         return trainer
@@ -162,10 +162,10 @@ def start_script(
     command = [sys.executable, *(launcher or []), "-m", "untilclick.rewriter.stages.train_trlx"]
     command += ["--data", str(world / "documents.jsonl"), "--log-url", str(world / "log.db"), "--out", str(run)]
     command += [json.dumps({**OPTIONS, **options})]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE_")}
-    own = environment if environment is not None else {"ACCELERATE_USE_CPU": "true"}
-    kept |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **own}
-    return subprocess.Popen(command, cwd=run, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("ACCELERATE_")}
+    device = environment if environment is not None else {"ACCELERATE_USE_CPU": "true"}
+    variables |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **device}
+    return subprocess.Popen(command, cwd=run, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -175,10 +175,10 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
-def kill_once(found: Callable[[], object], process: subprocess.Popen) -> None:
-    """End the processes as soon as something is found."""
+def kill_once(condition: Callable[[], object], process: subprocess.Popen) -> None:
+    """End the processes as soon as a condition holds."""
     for _ in range(2400):
-        if found():
+        if condition():
             process.terminate()  # a launcher ends its workers in turn
             process.communicate(timeout=60)
             return

@@ -48,8 +48,8 @@ def mean(opened, runs, tmp_path_factory):
 
 def test_probabilities_are_averaged_whatever_the_logits_are_scaled_by():
     members = [np.log([[0.5, 0.25, 0.25]]) + 3, np.log([[0.1, 0.1, 0.8]]) - 5]
-    found = MeanLogits([lambda _, logits=logits: logits for logits in members])([Prompt((1,), ())])
-    assert np.exp(found) == pytest.approx(np.array([[0.3, 0.175, 0.525]]), abs=1e-6)
+    mean = MeanLogits([lambda _, logits=logits: logits for logits in members])([Prompt((1,), ())])
+    assert np.exp(mean) == pytest.approx(np.array([[0.3, 0.175, 0.525]]), abs=1e-6)
 
 
 def test_the_stage_answers_with_the_mean_of_its_models(mean, runs, opened):

@@ -69,8 +69,8 @@ def taught(opened, tmp_path_factory):
 
 def cost(policy, language, examples) -> float:
     with torch.no_grad():
-        batch = policy.batch([one.prompt for one in examples])
-        return float(text_loss(policy, batch, [target_ids(one.target, language) for one in examples]))
+        batch = policy.batch([example.prompt for example in examples])
+        return float(text_loss(policy, batch, [target_ids(example.target, language) for example in examples]))
 
 
 def test_warm_start_makes_the_targets_likely(taught):
@@ -82,18 +82,18 @@ def test_warm_start_makes_the_targets_likely(taught):
 
 def test_a_target_text_is_the_best_words_heaviest_first_and_no_longer_than_an_answer(taught):
     _, language, examples, _ = taught
-    for one in examples:
-        heaviest = one.target.ids[np.argsort(-one.target.weights, kind="stable")][: SETTINGS.target_words]
-        ids = target_ids(one.target, language)
+    for example in examples:
+        heaviest = example.target.ids[np.argsort(-example.target.weights, kind="stable")][: SETTINGS.target_words]
+        ids = target_ids(example.target, language)
         assert ids[-1] == 1
         assert len(ids) <= SETTINGS.length
         assert set(language.terms(language.texts([ids])[0])) <= set(heaviest.tolist()) or len(ids) == SETTINGS.length
 
 
 def environment(opened, language) -> tuple[GenerationEnvironment, list]:
-    logged = [JudgedQuery(RewriteRequest(one.query), one.relevance) for one in toy_topics()]
-    queries = [training_query(one, None) for one in logged]
-    prompts = [language.prompt(one.request) for one in logged]
+    logged = [JudgedQuery(RewriteRequest(topic.query), topic.relevance) for topic in toy_topics()]
+    queries = [training_query(query, None) for query in logged]
+    prompts = [language.prompt(query.request) for query in logged]
     scorer = CorpusScorer.of(opened, language.vocabulary)
     rewards = RewardEnvironment(scorer, queries, NdcgReward(), RolloutBlend(0.5))
     return GenerationEnvironment(rewards, prompts, language), prompts
@@ -220,7 +220,7 @@ def test_the_bundle_rewrites_as_the_stage_does(served, opened, engine):
         assert (theirs.applied, theirs.text, theirs.context) == (ours.applied, ours.text, ours.context)
         assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)
         assert dict(theirs.terms) == pytest.approx(dict(ours.terms), abs=1e-3)
-    assert any(one.applied and one.terms for one in trained)
+    assert any(rewrite.applied and rewrite.terms for rewrite in trained)
 
 
 def test_the_bundle_says_its_kind_and_older_builds_refuse_it(served, tmp_path, engine):
@@ -242,7 +242,9 @@ def test_without_tokenizers_the_bundle_says_what_to_install(served, engine, monk
 
 
 def test_the_service_serves_it_and_says_that_its_budget_is_small(served, tmp_path, caplog):
-    documents = [{"_id": one.doc_id, "title": one.title, "text": one.text} for one in toy_documents()]
+    documents = [
+        {"_id": document.doc_id, "title": document.title, "text": document.text} for document in toy_documents()
+    ]
     (tmp_path / "documents.jsonl").write_text("\n".join(map(json.dumps, documents)))
     places = {"data": str(tmp_path / "documents.jsonl"), "log": f"{tmp_path}/log.db"}
     settings = Settings.from_environment(
@@ -251,12 +253,12 @@ def test_the_service_serves_it_and_says_that_its_budget_is_small(served, tmp_pat
     with caplog.at_level("WARNING", logger="untilclick.app"):
         service = open_service(settings, Metrics())
     try:
-        found = service.search(SearchCommand("oven dough"))
+        answer = service.search(SearchCommand("oven dough"))
     finally:
         service.close()
     assert "UNTILCLICK_REWRITE_BUDGET_MS" in caplog.text
-    assert found.rewrite.reason in ("applied", "empty_rewrite", "gated")
-    assert found.results
+    assert answer.rewrite.reason in ("applied", "empty_rewrite", "gated")
+    assert answer.results
 
 
 def test_serving_a_subword_bundle_loads_neither_torch_nor_transformers(served):

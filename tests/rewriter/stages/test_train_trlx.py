@@ -72,7 +72,7 @@ def test_the_command_line_prints_one_json_object_and_nothing_else_on_stdout(worl
         "--json",
     ]
     command += ["--data", str(world / "documents.jsonl"), "--log", str(world / "log.db"), "--out", str(run)]
-    command += [part for one in sets for part in ("--set", f"ppo.{one}")]
+    command += [part for setting in sets for part in ("--set", f"ppo.{setting}")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     ended = subprocess.run(
         command, cwd=run, env=environment, capture_output=True, text=True, timeout=240, check=False
@@ -120,7 +120,7 @@ def test_two_processes_learn_as_much_as_one(world, tmp_path):
 
 @in_trlx
 @pytest.mark.parametrize(
-    ("given", "problem"),
+    ("overrides", "problem"),
     [
         ('{"method.nonsense": 1}', "method.nonsense in the overrides is not an option"),
         ("{", "The overrides are not JSON"),
@@ -137,9 +137,9 @@ def test_two_processes_learn_as_much_as_one(world, tmp_path):
         ('{"train.batch_size": 500}', "train.batch_size is 500: give a multiple of method.samples_per_prompt"),
     ],
 )
-def test_overrides_that_cannot_be_are_one_sentence(world, run, capsys, given, problem):
+def test_overrides_that_cannot_be_are_one_sentence(world, run, capsys, overrides, problem):
     with pytest.raises(typer.Exit) as ended:
-        main(run, str(world / "log.db"), given, data=str(world / "documents.jsonl"))
+        main(run, str(world / "log.db"), overrides, data=str(world / "documents.jsonl"))
     assert ended.value.exit_code == 2
     said = capsys.readouterr().err
     assert problem in said
@@ -159,11 +159,11 @@ def test_a_log_with_nothing_to_evaluate_on_is_said_before_training(world, run, c
 def test_the_seed_decides_topics_and_training_unless_training_has_its_own(world, run, monkeypatch):
     from untilclick.rewriter.stages import ppo_trlx
 
-    told = []
-    monkeypatch.setattr(ppo_trlx, "main", lambda stage: told.append((stage.run.seed, stage.trlx.train.seed)))
+    stages_run = []
+    monkeypatch.setattr(ppo_trlx, "main", lambda stage: stages_run.append((stage.run.seed, stage.trlx.train.seed)))
     for overrides in ("{}", '{"train.seed": 9}'):
         main(run, str(world / "log.db"), overrides, data="stdlib", seed=4)
-    assert told == [(4, 4), (4, 9)]
+    assert stages_run == [(4, 4), (4, 9)]
 
 
 @in_trlx
@@ -171,11 +171,11 @@ def test_the_options_that_are_shipped_state_the_defaults_and_leave_the_seed_open
     from untilclick.rewriter.stages import ppo_trlx
     from untilclick.rewriter.trlx.config import ppo_config
 
-    told = []
-    monkeypatch.setattr(ppo_trlx, "main", lambda stage: told.append(ppo_config(stage.trlx)))
+    stages_run = []
+    monkeypatch.setattr(ppo_trlx, "main", lambda stage: stages_run.append(ppo_config(stage.trlx)))
     shipped = ROOT / "rewriter" / "configs" / "ppo.yaml"
     main(run, str(world / "log.db"), data=str(world / "documents.jsonl"), config=shipped, seed=3)
-    assert told == [PPOConfig(seed=3)]
+    assert stages_run == [PPOConfig(seed=3)]
 
 
 @in_trlx
@@ -183,16 +183,16 @@ def test_options_of_the_libraries_reach_them_dotted_or_in_sections(world, run, t
     """trlX's own merging drops what its defaults do not name."""
     from untilclick.rewriter.stages import ppo_trlx
 
-    told = []
-    monkeypatch.setattr(ppo_trlx, "main", lambda stage: told.append(stage.trlx))
+    stages_run = []
+    monkeypatch.setattr(ppo_trlx, "main", lambda stage: stages_run.append(stage.trlx))
     path = tmp_path / "options.yaml"
     path.write_text("optimizer: {kwargs: {betas: [0.8, 0.9]}}\ntrain: {tracker: tensorboard}\n", encoding="utf-8")
-    given = {"scheduler.kwargs.total_iters": 3, "optimizer": {"kwargs": {"eps": 1e-6}}}
+    overrides = {"scheduler.kwargs.total_iters": 3, "optimizer": {"kwargs": {"eps": 1e-6}}}
     data = str(world / "documents.jsonl")
-    main(run, str(world / "log.db"), json.dumps(given), data=data, config=path)
-    assert told[0].scheduler.kwargs == {"total_iters": 3}
-    assert told[0].optimizer.kwargs == {"lr": 3e-4, "weight_decay": 0.0, "betas": [0.8, 0.9], "eps": 1e-6}
-    assert told[0].train.tracker == "tensorboard"
+    main(run, str(world / "log.db"), json.dumps(overrides), data=data, config=path)
+    assert stages_run[0].scheduler.kwargs == {"total_iters": 3}
+    assert stages_run[0].optimizer.kwargs == {"lr": 3e-4, "weight_decay": 0.0, "betas": [0.8, 0.9], "eps": 1e-6}
+    assert stages_run[0].train.tracker == "tensorboard"
 
 
 @pytest.mark.skipif(find_spec("trlx") is not None, reason="trlX is installed")

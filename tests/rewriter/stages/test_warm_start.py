@@ -39,9 +39,9 @@ def examples(maker, opened, vocabulary):
 
 
 def loss_of(policy, examples, vocabulary) -> float:
-    goal = target_batch([one.target for one in examples], [one.documents for one in examples])
+    goal = target_batch([example.target for example in examples], [example.documents for example in examples])
     with torch.no_grad():
-        batch = collate([one.prompt for one in examples], len(vocabulary))
+        batch = collate([example.prompt for example in examples], len(vocabulary))
         return float(SupervisedLoss(t5=0.0, mixture=1.0)(policy, batch, goal))
 
 
@@ -70,17 +70,17 @@ def test_training_lowers_the_loss(opened, vocabulary, examples):
 
 
 def test_the_best_epochs_weights_are_left(opened, vocabulary, examples):
-    scores, kept = iter([0.1, 0.2, 0.9, 0.3]), []
+    scores, validated = iter([0.1, 0.2, 0.9, 0.3]), []
 
     def validation(policy) -> float:
-        kept.append({name: tensor.clone() for name, tensor in policy.state_dict().items()})
+        validated.append({name: tensor.clone() for name, tensor in policy.state_dict().items()})
         return next(scores)
 
     policy = toy_policy(opened)[0]
     best, _ = train_warm_start(policy, examples, TOY_WARM_START, validation, teach)
     assert best == 2
-    assert all(torch.equal(kept[2][name], tensor) for name, tensor in policy.state_dict().items())
-    assert not torch.equal(kept[2]["t5.shared.weight"], kept[3]["t5.shared.weight"])
+    assert all(torch.equal(validated[2][name], tensor) for name, tensor in policy.state_dict().items())
+    assert not torch.equal(validated[2]["t5.shared.weight"], validated[3]["t5.shared.weight"])
 
 
 def test_a_start_that_no_epoch_improves_on_is_left_as_it_was(opened, examples):
@@ -130,9 +130,9 @@ def test_words_are_dropped_but_never_all_and_never_the_end():
     rng = np.random.default_rng(0)
     for share in (0.0, 0.5, 1.0):
         for _ in range(50):
-            found = drop_words(prompt, share, rng)
-            assert found.ids[-1] == EOS_ID
-            assert 1 < len(found.ids) <= 4
-            assert [i for i in (7, 8, 9) if i in found.ids] == list(found.ids[:-1])
-            assert found.query_ids == prompt.query_ids
+            dropped = drop_words(prompt, share, rng)
+            assert dropped.ids[-1] == EOS_ID
+            assert 1 < len(dropped.ids) <= 4
+            assert [i for i in (7, 8, 9) if i in dropped.ids] == list(dropped.ids[:-1])
+            assert dropped.query_ids == prompt.query_ids
     assert drop_words(prompt, 0.0, rng) == prompt

@@ -29,15 +29,15 @@ def teacher(student):
 @pytest.fixture
 def prompts(vocabulary):
     words = (("oven",), ("moon", "star"), ("boat",), ("soil", "seed", "water"), ("train",))
-    return [prompt_of(vocabulary, *one) for one in words]
+    return [prompt_of(vocabulary, *terms) for terms in words]
 
 
 def test_a_student_learns_the_first_step_of_its_teacher(student, teacher, prompts):
     before, passes, scores = mean_divergence(student, teacher, prompts, 8), [], iter(range(100))
-    best, found = distil(
-        student, teacher, prompts, CONFIG, lambda _: float(next(scores)), lambda *told: passes.append(told)
+    best, validation_scores = distil(
+        student, teacher, prompts, CONFIG, lambda _: float(next(scores)), lambda *report: passes.append(report)
     )
-    assert (best, found) == (30, tuple(float(number) for number in range(31)))
+    assert (best, validation_scores) == (30, tuple(float(number) for number in range(31)))
     assert mean_divergence(student, teacher, prompts, 8) < 0.2 * before
     assert [(done, total) for done, total, _ in passes] == [(number, 30) for number in range(1, 31)]
     assert passes[-1][2] < 0.2 * passes[0][2]
@@ -54,9 +54,9 @@ def test_the_weights_of_the_best_pass_are_left_and_not_those_of_the_last(student
 
 
 def test_the_mean_divergence_weighs_every_prompt_alike_however_they_are_batched(student, teacher, prompts):
-    one_by_one = [float(divergence(student, teacher, student.batch([one])).detach()) for one in prompts]
+    one_by_one = [float(divergence(student, teacher, student.batch([prompt])).detach()) for prompt in prompts]
     for size in (1, 2, 8):
-        found = mean_divergence(student, teacher, prompts, size)
-        assert found == pytest.approx(sum(one_by_one) / len(prompts), rel=1e-4)
+        mean = mean_divergence(student, teacher, prompts, size)
+        assert mean == pytest.approx(sum(one_by_one) / len(prompts), rel=1e-4)
     assert mean_divergence(teacher, teacher, prompts, 2) == pytest.approx(0, abs=1e-6)
     assert mean_divergence(student, teacher, [], 2) == 0.0

@@ -36,8 +36,8 @@ def policy(opened):
 
 
 def test_simulated_sessions_are_judged_by_their_topics_and_live_ones_by_their_clicks(opened):
-    judged = {one.request.query: one.relevance for one in wanted_queries(opened, NAMED)}
-    clicked = {one.request.query: one.relevance for one in wanted_queries(opened, LIVE)}
+    judged = {query.request.query: query.relevance for query in wanted_queries(opened, NAMED)}
+    clicked = {query.request.query: query.relevance for query in wanted_queries(opened, LIVE)}
     for topic in TOPICS:
         assert judged[topic.query] == topic.relevance
         assert clicked[topic.query] == {next(iter(topic.relevance)): 1.0}
@@ -50,7 +50,7 @@ def test_a_log_that_keeps_nothing_back_is_a_data_error(opened, scorer, language)
 
 def test_validation_holds_the_queries_of_the_sessions_kept_back(opened, scorer, language):
     queries = wanted_queries(opened, NAMED)
-    first = [one for one in queries if not one.request.history]
+    first = [query for query in queries if not query.request.history]
     assert len(first) < len(queries) < language.validation_limit
     assert len(open_validation(opened, held_out_queries(opened, NAMED), scorer, language)) == len(first) + math.ceil(
         LATER_SHARE * len(first)
@@ -59,7 +59,9 @@ def test_validation_holds_the_queries_of_the_sessions_kept_back(opened, scorer, 
 
 def test_the_score_is_that_of_the_better_sharpness(opened, scorer, language, policy):
     validation, blend = open_validation(opened, held_out_queries(opened, NAMED), scorer, language), BlendSettings()
-    scores = [validation.score(PolicyLogits(policy), replace(blend, sharpness=one)) for one in GRID_SHARPNESS]
+    scores = [
+        validation.score(PolicyLogits(policy), replace(blend, sharpness=sharpness)) for sharpness in GRID_SHARPNESS
+    ]
     assert sharpened_score(validation, PolicyLogits(policy), blend) == max(scores)
 
 
@@ -70,9 +72,9 @@ def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(opened
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
     assert never_worse(validation, PolicyLogits(policy), poor) == grid
     validation.choose_blend = lambda read: replace(grid, ndcg=-1.0)
-    kept = never_worse(validation, PolicyLogits(policy), poor)
-    assert kept.settings == replace(poor, min_confidence=0.0)
-    assert kept.ndcg == validation.score(PolicyLogits(policy), kept.settings)
+    choice = never_worse(validation, PolicyLogits(policy), poor)
+    assert choice.settings == replace(poor, min_confidence=0.0)
+    assert choice.ndcg == validation.score(PolicyLogits(policy), choice.settings)
 
 
 def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(opened, scorer, language):

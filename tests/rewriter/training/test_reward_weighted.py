@@ -74,12 +74,12 @@ def action(vocabulary, query: str, terms: str, mean_return: float = 1.0, count: 
 
 def decisive_probability(policy, vocabulary, opened) -> float:
     """Mean probability of the decisive word after the first queries of `SESSIONS`."""
-    found = []
+    probs = []
     for topic in toy_topics()[:18]:
         batch = collate([render(RewriteRequest(topic.query), vocabulary, opened.spelling)], policy.vocabulary_size)
         token = vocabulary.token_ids[term_of(topic.topic_id.split("-")[1])]
-        found.append(float(policy.first_step_log_probs(batch)[0, token].detach().exp()))
-    return float(np.mean(found))
+        probs.append(float(policy.first_step_log_probs(batch)[0, token].detach().exp()))
+    return float(np.mean(probs))
 
 
 def test_a_log_alone_raises_the_probability_of_the_decisive_terms(run, opened):
@@ -116,15 +116,15 @@ def test_it_starts_from_the_warm_start_where_there_is_one(run, opened):
 
 
 def test_the_same_seed_gives_the_same_weights(run, opened):
-    one, other = (load_policy(run_offline(opened, run, SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2))
-    assert all(torch.equal(first, second) for first, second in zip(one.parameters(), other.parameters(), strict=True))
+    first, second = (load_policy(run_offline(opened, run, SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("kept", [0, 1])
-def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, opened, kept):
+@pytest.mark.parametrize("last_turn", [0, 1])
+def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, opened, last_turn):
     """Sessions of one query, and sessions that were all given up."""
-    log = [replace(one, turns=one.turns[: kept + 1]) for one in SESSIONS]
-    log = [replace(one, turns=tuple(replace(turn, clicks=()) for turn in one.turns)) for one in log]
+    log = [replace(session, turns=session.turns[: last_turn + 1]) for session in SESSIONS]
+    log = [replace(session, turns=tuple(replace(turn, clicks=()) for turn in session.turns)) for session in log]
     with pytest.raises(DataError, match="no click after a query was rewritten"):
         run_offline(opened, run, log, CONFIG)
 
@@ -140,7 +140,7 @@ def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_ou
         action(vocabulary, "moon", "star", 0.0, 1),
         action(vocabulary, "moon", "comet", 1.0, 1),
     ]
-    assert [(one.action, one.weight) for one in weigh(actions, CONFIG)] == [
+    assert [(weighted.action, weighted.weight) for weighted in weigh(actions, CONFIG)] == [
         (actions[0], pytest.approx(0.5 * 4 / 2.5)),
         (actions[2], pytest.approx(1.0 * 4 / 2.5)),
     ]
@@ -150,10 +150,10 @@ def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_ou
 def test_advantage_weights_tell_the_actions_of_a_prompt_apart_and_are_bounded(vocabulary):
     config = changed(CONFIG, weighting="advantage", temperature=0.5)
     actions = [action(vocabulary, "oven", "dough", 1.0), action(vocabulary, "oven", "flour", 0.0)]
-    good, poor = (one.weight for one in weigh(actions, config))
+    good, poor = (weighted.weight for weighted in weigh(actions, config))
     assert good / poor == pytest.approx(math.exp(1 / 0.5))
     assert (good + poor) / 2 == pytest.approx(1)
-    good, poor = (one.weight for one in weigh(actions, changed(config, temperature=0.01, max_weight=2.0)))
+    good, poor = (weighted.weight for weighted in weigh(actions, changed(config, temperature=0.01, max_weight=2.0)))
     assert good / poor == pytest.approx(2 / math.exp(-0.5 / 0.01), rel=1e-6)
 
 
@@ -163,22 +163,22 @@ def test_logged_sequences_have_the_probability_that_decoding_gives_them(opened, 
     policy, vocabulary = toy_policy(opened, decoding)
     shaken(policy)
     actions = [action(vocabulary, "oven", "dough flour star"), action(vocabulary, "moon", "star")]
-    batch = collate([one.prompt for one in actions], policy.vocabulary_size)
+    batch = collate([action.prompt for action in actions], policy.vocabulary_size)
     rollouts = as_rollouts(policy, batch, actions, 3)
-    found = (score(policy, batch, rollouts).log_probs * rollouts.mask).sum(1).detach()
-    assert torch.isfinite(found).all()
+    log_probs = (score(policy, batch, rollouts).log_probs * rollouts.mask).sum(1).detach()
+    assert torch.isfinite(log_probs).all()
     first = policy.first_step_log_probs(batch).detach()
     if decoding == "parallel":
         p = first[0, list(actions[0].terms)]
         left = 1 - torch.stack([p.exp()[:0].sum(), p.exp()[:1].sum(), p.exp()[:2].sum()])
-        assert float(found[0]) == pytest.approx(float((p - left.log()).sum()), abs=1e-4)
-        assert float(found[1]) == pytest.approx(float(first[1, actions[1].terms[0]]), abs=1e-4)
+        assert float(log_probs[0]) == pytest.approx(float((p - left.log()).sum()), abs=1e-4)
+        assert float(log_probs[1]) == pytest.approx(float(first[1, actions[1].terms[0]]), abs=1e-4)
     else:
         assert rollouts.ids[1].tolist()[:2] == [actions[1].terms[0], EOS_ID]
         assert rollouts.mask.sum(1).tolist() == [3, 2]
         assert (rollouts.candidates[:, -1] == EOS_ID).all()
-        for row, one in enumerate(actions):
-            assert set(one.terms) <= set(rollouts.candidates[row, :-1].tolist())
+        for row, logged in enumerate(actions):
+            assert set(logged.terms) <= set(rollouts.candidates[row, :-1].tolist())
             assert not batch.banned[row, rollouts.candidates[row]][:-1].any()
 
 
@@ -208,6 +208,6 @@ def test_the_best_epoch_is_kept_and_training_stops_without_a_new_one(opened, voc
     start = copy.deepcopy(policy.state_dict())
     scores = iter([1.0, 0.5, 0.9, 0.8])
     actions = [WeightedAction(action(vocabulary, "oven", "star"), 1.0)]
-    best, found = train_reward_weighted(policy, actions, changed(CONFIG, patience=3), lambda _: next(scores))
-    assert (best, found) == (0, (1.0, 0.5, 0.9, 0.8))
+    best, scores_seen = train_reward_weighted(policy, actions, changed(CONFIG, patience=3), lambda _: next(scores))
+    assert (best, scores_seen) == (0, (1.0, 0.5, 0.9, 0.8))
     assert all(torch.equal(start[name], weight) for name, weight in policy.state_dict().items())

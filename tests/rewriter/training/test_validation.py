@@ -63,9 +63,9 @@ def steer(policy, scorer, topics, term_of_topic) -> None:
 def decisive(topic: Topic) -> str:
     from untilclick.search.text.analysis import term_of
 
-    found = term_of(topic.topic_id.split("-")[1])
-    assert found is not None
-    return found
+    term = term_of(topic.topic_id.split("-")[1])
+    assert term is not None
+    return term
 
 
 def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer, engine):
@@ -90,7 +90,8 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
 def later_validation(opened, scorer, topics) -> ValidationSet:
     """The topics' first words typed after the decisive ones."""
     logged = [
-        JudgedQuery(RewriteRequest(one.query.split()[0], (decisive(one), "tree")), one.relevance) for one in topics
+        JudgedQuery(RewriteRequest(topic.query.split()[0], (decisive(topic), "tree")), topic.relevance)
+        for topic in topics
     ]
     return validation_set(opened, logged, scorer, TermLanguage(scorer.vocabulary))
 
@@ -101,8 +102,8 @@ def test_later_queries_are_scored_as_they_are_served(policy, opened, scorer, eng
     topics = toy_topics()[:8]
     settings = BlendSettings(0.4, feedback, 0.6 - feedback, expansion_terms=10, sharpness=0.5, full_gap=full_gap)
     served = model_rewriter(TermModel(policy, TermLanguage(scorer.vocabulary)), opened.spelling, engine, settings)
-    requests = [RewriteRequest(one.query.split()[0], (decisive(one), "tree")) for one in topics]
-    rankings = engine.search([one.blend for one in served.rewrite(requests)], 10)
+    requests = [RewriteRequest(topic.query.split()[0], (decisive(topic), "tree")) for topic in topics]
+    rankings = engine.search([rewrite.blend for rewrite in served.rewrite(requests)], 10)
     reported = evaluate_rankings(topics, rankings, ["nDCG@10"]).mean("nDCG@10")
     validation = later_validation(opened, scorer, topics)
     assert validation.score(PolicyLogits(policy), settings) == pytest.approx(reported, abs=0.01)
@@ -112,12 +113,12 @@ def test_later_queries_are_scored_as_they_are_served(policy, opened, scorer, eng
 def test_the_share_of_the_context_is_chosen(policy, opened, scorer):
     """Earlier queries that hold the decisive word deserve more than those of another topic."""
     topics = toy_topics()[::4]
-    others = [replace(one, topic_id=other.topic_id) for one, other in zip(topics, topics[::-1], strict=True)]
-    own, foreign = (
+    others = [replace(topic, topic_id=other.topic_id) for topic, other in zip(topics, topics[::-1], strict=True)]
+    matching, foreign = (
         later_validation(opened, scorer, some).choose_blend(PolicyLogits(policy)).settings
         for some in (topics, others)
     )
-    assert own.context > foreign.context
+    assert matching.context > foreign.context
 
 
 def test_the_limit_of_the_context_keeps_its_default_without_later_queries(policy, scorer):

@@ -116,7 +116,7 @@ def test_a_t5_of_pytorch_weights_has_a_hash_of_its_own(tmp_path):
 def test_a_hash_tells_prompts_and_their_order_apart():
     first, second, named = Prompt((5, 1), ()), Prompt((6, 1), ()), Prompt((5, 1), (5,))
     lists = [[[first, second]], [[second, first]], [[first], [second]], [[first]], [[named, second]], [[], []]]
-    assert len({prompts_hash(*one) for one in lists}) == len(lists)
+    assert len({prompts_hash(*prompts) for prompts in lists}) == len(lists)
     assert prompts_hash([first]) == prompts_hash((Prompt((5, 1), ()),))
 
 
@@ -162,7 +162,7 @@ def test_a_resumed_run_continues_bit_for_bit(start, tmp_path, reward, at):
     assert resumed.scheduler.scheduler.last_epoch == whole.scheduler.scheduler.last_epoch
     assert equal(weights(resumed._policy), weights(whole._policy))
     assert equal(weights(resumed.average.module), weights(whole.average.module))
-    ours, theirs = (one.opt.optimizer.state_dict()["state"] for one in (resumed, whole))
+    ours, theirs = (trainer.opt.optimizer.state_dict()["state"] for trainer in (resumed, whole))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key]["exp_avg"], theirs[key]["exp_avg"]) for key in theirs)
     assert rows_of(tmp_path / "cut") == rows_of(tmp_path / "whole")
@@ -223,18 +223,18 @@ def test_a_run_that_patience_has_ended_trains_no_step_more(start, tmp_path):
 def test_a_worse_evaluation_after_a_resume_leaves_the_best_weights(start, tmp_path):
     trainer = start()
     trainer.learn()
-    kept = weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0])
+    best = weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0])
     resumed = start(iterations=5)
     resumed.load(str(tmp_path / "checkpoints" / "checkpoint_8"))
     resumed.progress.best.score = 2.0
     resumed.learn()
     assert resumed.iter_count == 10
-    assert equal(kept, weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0]))
+    assert equal(best, weights(load_policy(tmp_path / "checkpoints" / "best_checkpoint")[0]))
 
 
 @in_trlx
-@pytest.mark.parametrize(("last", "kept"), [(0.4, Evaluation(0.9, 6)), (0.95, Evaluation(0.95, 8))])
-def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(start, tmp_path, last, kept):
+@pytest.mark.parametrize(("last", "saved"), [(0.4, Evaluation(0.9, 6)), (0.95, Evaluation(0.95, 8))])
+def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(start, tmp_path, last, saved):
     """Evaluated at 6 steps after the checkpoint at 4: those weights stay unless better ones come."""
     best, changes = tmp_path / "checkpoints" / "best_checkpoint", {"checkpoint_every": 1, "validate_every": 1}
     earning(start(**changes), 0.1, 0.2, 0.3, 0.9, 0.4).learn()
@@ -243,8 +243,8 @@ def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(
     resumed = earning(start(**changes), 0.3, 0.5, last)
     resumed.load(str(tmp_path / "checkpoints" / "checkpoint_4"))
     resumed.learn()
-    assert saved_evaluation(best) == kept
-    assert (best / "of the first run").exists() == (kept.step == 6)
+    assert saved_evaluation(best) == saved
+    assert (best / "of the first run").exists() == (saved.step == 6)
     assert resumed.progress.best.score == max(0.5, last)
 
 
@@ -293,14 +293,14 @@ def test_a_run_killed_while_saving_leaves_no_checkpoint(start, tmp_path, monkeyp
 
 @in_trlx
 def test_the_marker_is_written_after_everything_else(start, tmp_path, monkeypatch):
-    trainer, found = start(), []
+    trainer, files = start(), []
     monkeypatch.setattr(
         "untilclick.rewriter.trlx.checkpoint.write",
-        lambda content, path: (found.append(sorted(p.name for p in path.parent.iterdir())), write(content, path)),
+        lambda content, path: (files.append(sorted(p.name for p in path.parent.iterdir())), write(content, path)),
     )
     trainer.save(str(tmp_path / "checkpoint_1"))
-    assert f"0.{MARKER}" in found[-1]
-    assert any(name.startswith("optimizer") for name in found[0])
+    assert f"0.{MARKER}" in files[-1]
+    assert any(name.startswith("optimizer") for name in files[0])
 
 
 # --- what does not fit ---
@@ -400,7 +400,7 @@ def test_a_folder_that_is_not_there_is_no_checkpoint(start, tmp_path):
 @in_trlx
 def test_a_reward_without_random_numbers_is_resumed_too(start, tmp_path):
     def length(samples, **kwargs):
-        return [float(len(one)) for one in samples]
+        return [float(len(sample)) for sample in samples]
 
     whole = start(reward=lambda right: length)
     whole.learn()

@@ -85,7 +85,7 @@ def test_training_under_zero_is_training_without_it(world, plain, tmp_path, stag
     finish(start_script(world, run, options, launched(stage, processes), ON_CPU))
     assert read_stage(run / "ppo").figures["processes"] == processes
     assert_same_rows(run, plain[processes])
-    ours, theirs = (load_file(one / "ppo" / "model.safetensors") for one in (run, plain[processes]))
+    ours, theirs = (load_file(folder / "ppo" / "model.safetensors") for folder in (run, plain[processes]))
     start = load_file(run / "warm_start" / "model.safetensors")
     assert max(float((ours[name] - start[name]).abs().max()) for name in ours) > 0.005
     for name, weight in theirs.items():
@@ -119,8 +119,8 @@ def test_a_killed_run_under_zero_goes_on_as_if_nothing_had_happened(world, plain
 def test_deepspeed_is_told_what_it_cannot_know():
     plugin = Plugin(2, {"gradient_accumulation_steps": "auto"})
     configure(plugin, 16, 0.5)
-    told = {"gradient_accumulation_steps": 1, "train_micro_batch_size_per_gpu": 16, "gradient_clipping": 0.5}
-    assert plugin.deepspeed_config == told
+    expected = {"gradient_accumulation_steps": 1, "train_micro_batch_size_per_gpu": 16, "gradient_clipping": 0.5}
+    assert plugin.deepspeed_config == expected
 
 
 def test_stage_3_and_accumulation_of_deepspeeds_own_are_refused():

@@ -96,7 +96,7 @@ def start(opened, tmp_path):
         actions = actions_of(vocabulary) * repeats
         config = ilql_config(changed(CONFIG, **changes), folder, tmp_path / "checkpoints", len(actions))
         trainer = RewriterILQLTrainer(config=config, validation=lambda policy: 0.0, stop_sequences=[])
-        trainer.make_experience(actions, [one.mean_return for one in actions])
+        trainer.make_experience(actions, [action.mean_return for action in actions])
         trainer.iter_count = 0
         return trainer
 
@@ -115,15 +115,15 @@ def test_the_logits_are_those_of_the_t5(start):
     batch = batch_of(trainer)
     with torch.no_grad():
         logits = trainer.policy(batch)[0]
-        own = trainer.policy.t5(
+        of_t5 = trainer.policy.t5(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
             decoder_input_ids=batch.decoder_input_ids,
         ).logits
     allowed = ~batch.banned
-    assert torch.allclose(logits[allowed], own[allowed], atol=1e-4)
+    assert torch.allclose(logits[allowed], of_t5[allowed], atol=1e-4)
     assert trainer.policy.t5.config.tie_word_embeddings
-    assert float(own[allowed].abs().max()) > 1e-2
+    assert float(of_t5[allowed].abs().max()) > 1e-2
 
 
 @with_trlx
@@ -231,10 +231,10 @@ def test_good_actions_are_preferred_to_frequent_ones(start, decoding):
     trainer.add_eval_pipeline(None)
     trainer.learn()
     actions = [trainer.store[row][0] for row in range(4)]
-    batch = collate([one.prompt for one in actions], trainer.policy.vocabulary_size)
+    batch = collate([action.prompt for action in actions], trainer.policy.vocabulary_size)
     with torch.no_grad():
-        found = trainer.policy.first_step_log_probs(batch)
-    good, poor = (float(found[row, list(actions[row].terms)].logsumexp(0)) for row in (0, 1))
+        log_probs = trainer.policy.first_step_log_probs(batch)
+    good, poor = (float(log_probs[row, list(actions[row].terms)].logsumexp(0)) for row in (0, 1))
     assert good > poor + 1
     cloned = plain_log_probs(trainer.policy, batch)
     assert float(cloned[0, actions[0].terms[0]] - cloned[1, actions[1].terms[0]]) < good - poor
@@ -251,9 +251,9 @@ def test_what_it_proposes_is_log_pi_and_scaled_advantage(start):
         qs = [head(state) for head in policy.ilql_heads.target_q_heads]
         advantage = torch.minimum(*qs) - policy.ilql_heads.v_head(state)
         expected = torch.softmax(plain_log_probs(policy, prompt) + 1.5 * advantage, dim=-1)
-        found = policy.first_step_log_probs(prompt).exp()
-    assert torch.allclose(found, expected, atol=1e-6)
-    assert (found[prompt.banned] == 0).all()
+        probs = policy.first_step_log_probs(prompt).exp()
+    assert torch.allclose(probs, expected, atol=1e-6)
+    assert (probs[prompt.banned] == 0).all()
 
 
 @with_trlx
@@ -265,8 +265,8 @@ def test_what_is_saved_loads_as_a_t5_with_no_missing_key(start, tmp_path):
     t5, report = T5ForConditionalGeneration.from_pretrained(tmp_path / "saved", output_loading_info=True)
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]
-    own = trainer.policy.t5.state_dict()
-    assert all(torch.equal(weight, own[name]) for name, weight in t5.state_dict().items())
+    trained = trainer.policy.t5.state_dict()
+    assert all(torch.equal(weight, trained[name]) for name, weight in t5.state_dict().items())
 
 
 @with_trlx
@@ -294,12 +294,12 @@ def test_figures_are_of_the_weights_that_are_left(opened, tmp_path, monkeypatch,
 
     run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
     start, actions = read_actions(Sources(opened, SESSIONS), tmp_path, CONFIG)
-    before, seen, own = copy.deepcopy(start.policy), {}, ilql.distil
+    before, seen, distil = copy.deepcopy(start.policy), {}, ilql.distil
     scores = iter(range(100) if better else range(0, -100, -1))
 
     def spied(student, teacher, prompts, *rest):
         seen.update(teacher=teacher, prompts=prompts)
-        return own(student, teacher, prompts, *rest)
+        return distil(student, teacher, prompts, *rest)
 
     monkeypatch.setattr(ilql, "distil", spied)
     monkeypatch.setattr(StageInput, "score", lambda self, policy: float(next(scores)))
@@ -307,7 +307,7 @@ def test_figures_are_of_the_weights_that_are_left(opened, tmp_path, monkeypatch,
     assert figures["kept_start"] == float(not better)
     assert figures["validation_best"] == figures["validation_distilled" if better else "validation_start"]
     unchanged = all(
-        torch.equal(one, other) for one, other in zip(before.parameters(), start.policy.parameters(), strict=True)
+        torch.equal(old, new) for old, new in zip(before.parameters(), start.policy.parameters(), strict=True)
     )
     assert unchanged != better
     left = mean_divergence(start.policy, seen["teacher"], seen["prompts"], CONFIG.batch_size)
@@ -342,8 +342,8 @@ def test_a_plain_policy_is_a_copy_that_learns(start):
 
     policy = start().policy.requires_grad_(False)
     plain = plain_policy(policy)
-    own = policy.state_dict()
-    assert all(torch.equal(weight, own[name]) for name, weight in plain.state_dict().items())
+    original = policy.state_dict()
+    assert all(torch.equal(weight, original[name]) for name, weight in plain.state_dict().items())
     assert torch.equal(plain.banned_ids, policy.banned_ids)
     assert all(weight.requires_grad for weight in plain.parameters())
     assert not {weight.data_ptr() for weight in plain.parameters()} & {w.data_ptr() for w in policy.parameters()}
@@ -352,11 +352,11 @@ def test_a_plain_policy_is_a_copy_that_learns(start):
 @with_trlx
 def test_the_same_seed_gives_the_same_weights(opened, tmp_path):
     run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
-    found = []
+    trained = []
     for _ in range(2):
         run_offline(opened, tmp_path, SESSIONS, changed(CONFIG, epochs=2))
-        found.append(copy.deepcopy(load_policy(tmp_path / "offline")[0].state_dict()))
-    assert all(torch.equal(weight, found[1][name]) for name, weight in found[0].items())
+        trained.append(copy.deepcopy(load_policy(tmp_path / "offline")[0].state_dict()))
+    assert all(torch.equal(weight, trained[1][name]) for name, weight in trained[0].items())
     assert np.isfinite(read_stage(tmp_path / "offline").figures["validation_heads"])
 
 

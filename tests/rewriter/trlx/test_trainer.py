@@ -54,9 +54,11 @@ def test_the_reward_reads_the_sampled_ids_and_no_end_token(start, decoding):
     trainer = start(decoding, prepare=favour_the_end, terms=4)
     trainer.make_experience(32)
     rollouts = trainer._chunks[-1].rollouts
-    told = [[trainer.vocabulary.tokens.index(word) for word in text.split()] for text in trainer.reward_fn.outputs]
-    kept = [ids[real].tolist() for ids, real in zip(rollouts.ids, rollouts.terms, strict=True)]
-    assert told == kept
+    rewarded = [
+        [trainer.vocabulary.tokens.index(word) for word in text.split()] for text in trainer.reward_fn.outputs
+    ]
+    sampled = [ids[real].tolist() for ids, real in zip(rollouts.ids, rollouts.terms, strict=True)]
+    assert rewarded == sampled
     assert not any("</s>" in text or "<pad>" in text for text in trainer.reward_fn.outputs)
 
 
@@ -182,16 +184,16 @@ def test_the_pipeline_leaves_the_callers_prompts_alone_and_passes_metadata_on(st
 
     trainer = start()
     records = [{"prompt": "oven", "query_terms": "oven", "position": 3, "session": "s1"}, "moon"]
-    kept = copy.deepcopy(records)
+    before = copy.deepcopy(records)
     pipeline = RewriterPromptPipeline(records, 64, trainer.tokenizer)
-    assert records == kept
+    assert records == before
     assert pipeline.metadata == [{"position": 3, "session": "s1"}, {"position": None, "session": None}]
     assert pipeline.reward_arguments([1, 0]) == (["moon", "oven"], {"position": [None, 3], "session": [None, "s1"]})
     assert RewriterPromptPipeline(["moon", {"prompt": "oven", "a": 1}], 64, trainer.tokenizer).reward_arguments(
         [0, 1]
     )[1] == {"a": [None, 1]}
     assert pipeline[0].query_ids == pipeline[0].ids[:1]
-    assert [one.ids[-1] for one in pipeline.prompts] == [EOS_ID, EOS_ID]
+    assert [prompt.ids[-1] for prompt in pipeline.prompts] == [EOS_ID, EOS_ID]
 
 
 @pytest.mark.parametrize("cuts", [{}, {"minibatches": 3, "micro_batches": 3}, {"kl_target": 0.05, "kl_horizon": 50}])
@@ -364,9 +366,9 @@ def test_the_tracker_tensorboard_gets_rounds_steps_and_evaluations(start, tmp_pa
     trainer = start(options={"train": {"tracker": "tensorboard"}, "optimizer": {"name": optimizer}})
     trainer.learn()
     assert "betas" not in trainer.config.optimizer.kwargs
-    found = EventAccumulator(str(tmp_path / "checkpoints.log" / "trlx"))
-    found.Reload()
-    steps = {name: [event.step for event in found.Scalars(name)] for name in found.Tags()["scalars"]}
+    events = EventAccumulator(str(tmp_path / "checkpoints.log" / "trlx"))
+    events.Reload()
+    steps = {name: [event.step for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
     assert steps["rollouts/reward_mean"] == [0, 2, 4, 6]
     assert steps["losses/approx_kl"] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert steps["reward/mean"] == [0, 4, 8]
@@ -395,7 +397,7 @@ def test_prompts_that_are_cut_are_counted_and_the_reward_gets_them_whole(start, 
         caplog.clear()
         RewriterPromptPipeline(texts, 4, trainer.tokenizer)
     assert not caplog.records
-    assert [len(one.ids) for one in pipeline.prompts] == [3, 2, 3]
+    assert [len(prompt.ids) for prompt in pipeline.prompts] == [3, 2, 3]
     assert pipeline.reward_arguments([2])[0] == ["moon orbit star"]
 
 

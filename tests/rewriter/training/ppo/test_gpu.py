@@ -49,15 +49,15 @@ def policy_and_prompts(opened, decoding: str) -> tuple[T5Policy, list[Prompt]]:
 @pytest.mark.parametrize("decoding", ["parallel", "autoregressive", "tokens"])
 def test_a_round_on_the_accelerator_is_that_of_the_cpu(opened, decoding, placement):
     policy, prompts = policy_and_prompts(opened, decoding)
-    found = []
+    metrics_by_device = []
     for device in ("cpu", "cuda"):
-        own = copy.deepcopy(policy).to(device)
+        on_device = copy.deepcopy(policy).to(device)
         config = changed(SETTINGS, kl_placement=placement)
-        trainer = PPOTrainer(own, prompts, EvenTokens(), config, lambda _: 0.0)
+        trainer = PPOTrainer(on_device, prompts, EvenTokens(), config, lambda _: 0.0)
         metrics = [trainer.run_round() for _ in range(2)]
-        assert all(weight.device.type == device for weight in own.parameters())
-        found.append(metrics)
-    for name, value in found[0][0].items():
+        assert all(weight.device.type == device for weight in on_device.parameters())
+        metrics_by_device.append(metrics)
+    for name, value in metrics_by_device[0][0].items():
         if not name.endswith("_seconds") and not math.isnan(value):
-            assert found[1][0][name] == pytest.approx(value, rel=1e-2, abs=1e-4), name
-    assert all(math.isfinite(row["policy_loss"]) for row in found[1])
+            assert metrics_by_device[1][0][name] == pytest.approx(value, rel=1e-2, abs=1e-4), name
+    assert all(math.isfinite(row["policy_loss"]) for row in metrics_by_device[1])

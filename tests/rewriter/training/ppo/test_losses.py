@@ -22,8 +22,8 @@ def tables(low: float = -3, high: float = 3):
     return st.lists(row, min_size=N, max_size=N).map(torch.tensor)
 
 
-def close(found: Tensor, wanted: Tensor | list, tolerance: float = 1e-5) -> bool:
-    return torch.allclose(found, torch.as_tensor(wanted), atol=tolerance, rtol=tolerance)
+def close(computed: Tensor, expected: Tensor | list, tolerance: float = 1e-5) -> bool:
+    return torch.allclose(computed, torch.as_tensor(expected), atol=tolerance, rtol=tolerance)
 
 
 def test_whitened_real_tokens_have_mean_0_and_deviation_1_and_padding_is_0():
@@ -106,10 +106,10 @@ def test_policy_loss_by_hand_with_clipping_on_both_sides():
     ratio = torch.tensor([[1.5, 0.5, 1.1], [1.5, 0.5, 4.0]])
     advantages = torch.tensor([[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0]])
     mask = torch.tensor([[True, True, True], [True, True, False]])
-    found = losses.clipped_policy_loss(ratio.log(), torch.zeros(2, 3), advantages, mask, 0.2)
-    assert float(found.loss) == pytest.approx(-(1.2 + 0.5 + 1.1 - 1.5 - 0.8) / 5)
-    assert float(found.clip_share) == pytest.approx(4 / 5)
-    assert float(found.approx_kl) == pytest.approx(sum(r - 1 - math.log(r) for r in (1.5, 0.5, 1.1, 1.5, 0.5)) / 5)
+    loss = losses.clipped_policy_loss(ratio.log(), torch.zeros(2, 3), advantages, mask, 0.2)
+    assert float(loss.loss) == pytest.approx(-(1.2 + 0.5 + 1.1 - 1.5 - 0.8) / 5)
+    assert float(loss.clip_share) == pytest.approx(4 / 5)
+    assert float(loss.approx_kl) == pytest.approx(sum(r - 1 - math.log(r) for r in (1.5, 0.5, 1.1, 1.5, 0.5)) / 5)
 
 
 @settings(deadline=None, max_examples=40)
@@ -121,9 +121,9 @@ def test_policy_loss_equals_a_plain_loop(log_probs, old, advantages, clip_range)
             ratio = math.exp(float(log_probs[n, t]) - float(old[n, t]))
             clipped = min(max(ratio, 1 - clip_range), 1 + clip_range)
             total -= min(ratio * float(advantages[n, t]), clipped * float(advantages[n, t]))
-    found = losses.clipped_policy_loss(log_probs, old, advantages, MASK, clip_range)
-    assert float(found.loss) == pytest.approx(total / int(MASK.sum()), abs=1e-4)
-    assert float(found.approx_kl) >= -1e-6
+    loss = losses.clipped_policy_loss(log_probs, old, advantages, MASK, clip_range)
+    assert float(loss.loss) == pytest.approx(total / int(MASK.sum()), abs=1e-4)
+    assert float(loss.approx_kl) >= -1e-6
 
 
 def test_a_clipped_token_has_no_gradient_and_an_unclipped_one_has():
@@ -140,8 +140,8 @@ def test_value_loss_by_hand():
     for return 3 has 1 and 6.25; the larger counts."""
     values, returns = torch.tensor([[2.0, 0.2, 2.0, 9.0]]), torch.tensor([[1.0, 1.0, 3.0, 0.0]])
     mask = torch.tensor([[True, True, True, False]])
-    found = losses.clipped_value_loss(values, torch.zeros(1, 4), returns, mask, 0.5)
-    assert float(found) == pytest.approx(0.5 * (1 + 0.64 + 6.25) / 3)
+    loss = losses.clipped_value_loss(values, torch.zeros(1, 4), returns, mask, 0.5)
+    assert float(loss) == pytest.approx(0.5 * (1 + 0.64 + 6.25) / 3)
 
 
 @settings(deadline=None, max_examples=40)
@@ -153,8 +153,8 @@ def test_value_loss_equals_a_plain_loop(values, old, returns, clip_range):
             value, before, wanted = (float(table[n, t]) for table in (values, old, returns))
             clipped = before + min(max(value - before, -clip_range), clip_range)
             total += 0.5 * max((value - wanted) ** 2, (clipped - wanted) ** 2)
-    found = losses.clipped_value_loss(values, old, returns, MASK, clip_range)
-    assert float(found) == pytest.approx(total / int(MASK.sum()), abs=1e-3, rel=1e-4)
+    loss = losses.clipped_value_loss(values, old, returns, MASK, clip_range)
+    assert float(loss) == pytest.approx(total / int(MASK.sum()), abs=1e-3, rel=1e-4)
 
 
 @pytest.mark.parametrize(

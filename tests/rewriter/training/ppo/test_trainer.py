@@ -113,7 +113,7 @@ def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(opened, 
     before = weights_of(trainer.policy)
     metrics = [trainer.run_round() for _ in range(3)]
     assert equal(before, weights_of(trainer.policy))
-    assert [one["skipped"] for one in metrics] == [1.0, 1.0, 1.0]
+    assert [row["skipped"] for row in metrics] == [1.0, 1.0, 1.0]
     assert trainer.state.round == 3
     assert trainer.kl.coefficient == TOY_PPO.kl.coef
     assert make_trainer(opened, vocabulary).run_round()["skipped"] == 0.0
@@ -361,7 +361,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(opened, vocabular
     whole = make_trainer(opened, vocabulary, decoding, **changes)
     expected = run(whole, 2 * ROUNDS)
     half = make_trainer(opened, vocabulary, decoding, **changes)
-    found = run(half, ROUNDS)
+    metrics = run(half, ROUNDS)
     half.best.score, half.best.step, half.best.stale = 0.75, 2, 1
     half.best.weights = copy.deepcopy(half.policy.state_dict())
     checkpoint.save_checkpoint(half, tmp_path / "checkpoint")
@@ -371,8 +371,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(opened, vocabular
     assert resumed.state == half.state
     assert resumed.best == half.best
     assert equal(resumed.best.weights, half.best.weights)
-    found += run(resumed, ROUNDS)
-    assert found == expected
+    metrics += run(resumed, ROUNDS)
+    assert metrics == expected
     assert equal(weights_of(resumed.policy), weights_of(whole.policy))
     assert equal(weights_of(resumed.reference), weights_of(whole.reference))
     assert equal(weights_of(resumed.average.module), weights_of(whole.average.module))
@@ -388,10 +388,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(opened, vocabular
 def test_the_best_weights_are_left_and_patience_ends_the_run(opened, vocabulary, tmp_path):
     """Validation rises, then falls: the weights of the best round come back."""
     values = iter([0.1, 0.5, 0.4, 0.3, 0.2])
-    kept = []
+    validated = []
 
     def validation(policy: T5Policy) -> float:
-        kept.append(weights_of(policy))
+        validated.append(weights_of(policy))
         return next(values)
 
     policy = toy_policy(opened)[0]
@@ -400,7 +400,7 @@ def test_the_best_weights_are_left_and_patience_ends_the_run(opened, vocabulary,
     with TrainingLog(tmp_path) as log:
         trainer.train(log)
     assert (trainer.state.round, trainer.best.step, trainer.best.score) == (4, 1, 0.5)
-    assert equal(weights_of(trainer.policy), kept[1])
+    assert equal(weights_of(trainer.policy), validated[1])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert [line["validation"] for line in lines] == [0.5, 0.4, 0.3, 0.2]
@@ -446,13 +446,13 @@ def test_found_documents_draw_the_memory_s_attention(opened, vocabulary, decodin
     trainer = make_trainer(
         opened, vocabulary, decoding, reward=FindingReward, learning_rate=1e-5, memory_learning_rate=0.03
     )
-    own = torch.arange(len(trainer.prompts)) % 8
+    found_rows = torch.arange(len(trainer.prompts)) % 8
 
     def attention() -> torch.Tensor:
         policy = trainer.policy
         assert policy.memory is not None
         states = policy.first_states(policy.batch(trainer.prompts)).detach()
-        return policy.memory.log_attention(states).detach().gather(1, own[:, None]).exp().mean()
+        return policy.memory.log_attention(states).detach().gather(1, found_rows[:, None]).exp().mean()
 
     before = attention()
     losses = [trainer.run_round()["found_loss"] for _ in range(15)]
@@ -461,9 +461,9 @@ def test_found_documents_draw_the_memory_s_attention(opened, vocabulary, decodin
 
 
 def test_without_its_weight_what_is_found_teaches_nothing(opened, vocabulary):
-    told, untold = (
+    finding, planted = (
         make_trainer(opened, vocabulary, reward=reward, found_weight=0.0) for reward in (FindingReward, PlantedReward)
     )
-    for trainer in (told, untold):
+    for trainer in (finding, planted):
         assert "found_loss" not in trainer.run_round()
-    assert equal(weights_of(told.policy), weights_of(untold.policy))
+    assert equal(weights_of(finding.policy), weights_of(planted.policy))

@@ -207,7 +207,7 @@ def _load_of(metrics: dict, rate: int, seconds: int) -> Load:
     def value(name: str, key: str) -> float:
         return metrics.get(name, {}).get("values", {}).get(key, 0.0)
 
-    rewritten, unchanged = value("rewritten", "count"), value("kept", "count")
+    rewritten, unchanged = value("rewritten", "count"), value("unchanged", "count")
     return Load(
         rate=rate,
         requests_per_s=value("measured_requests", "count") / seconds,

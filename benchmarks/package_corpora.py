@@ -67,9 +67,9 @@ def make(name: str, root: Path, out: Path, size: Size) -> Path:
 
     Raises DataError if the packages of the collection are not installed.
     """
-    made = thinned(SOURCES[name].build(root), size)
-    folder = write_beir(made, out / name)
-    print(f"{name}: {len(made.documents):,} documents, {len(made.topics):,} topics in {folder}", flush=True)
+    corpus = thinned(SOURCES[name].build(root), size)
+    folder = write_beir(corpus, out / name)
+    print(f"{name}: {len(corpus.documents):,} documents, {len(corpus.topics):,} topics in {folder}", flush=True)
     return folder
 
 

@@ -22,7 +22,7 @@ const clickMs = new Trend('click_ms', true);
 const requests = new Counter('measured_requests');
 const failures = new Counter('failures');
 const rewritten = new Counter('rewritten');
-const kept = new Counter('kept');
+const unchanged = new Counter('unchanged');
 
 const stage = (startTime, duration) => ({
   executor: 'constant-arrival-rate',
@@ -68,7 +68,7 @@ function post(path, body, status, trend) {
 function search(session) {
   const response = post('/v1/search', { query: drawnQuery(), session_id: session }, 200, searchMs);
   const answer = response && response.json();
-  if (answer && exec.scenario.name === 'measured') (answer.rewrite.applied ? rewritten : kept).add(1);
+  if (answer && exec.scenario.name === 'measured') (answer.rewrite.applied ? rewritten : unchanged).add(1);
   return answer;
 }
 

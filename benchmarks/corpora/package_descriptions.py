@@ -41,11 +41,11 @@ def build(_root: Path) -> MadeCorpus:
     Raises DataError if apt is not installed or its lists have no long descriptions.
     """
     packages, descriptions = _lists("Packages"), _lists("Translations")
-    made = read(packages, descriptions)
-    if not made.documents:
+    corpus = read(packages, descriptions)
+    if not corpus.documents:
         remedy = "Fetch them: apt-get update -o Acquire::Languages=en"
         raise DataError.at("apt", None, "has no long descriptions of packages", remedy)
-    return made
+    return corpus
 
 
 def _lists(kind: str) -> str:

@@ -109,8 +109,8 @@ def test_secrets_are_in_files_only(services):
     """Every variable with the name of a secret holds a path, and the stack makes every file that it names."""
     text = COMPOSE.read_text(encoding="utf-8")
     named = set(re.findall(r"/run/secrets/([a-z_]+)", text))
-    made = re.search(r"NAMES = \((.*?)\)", (DOCKER / "make_secrets.py").read_text(encoding="utf-8")).group(1)
-    assert named == set(re.findall(r'"([a-z_]+)"', made))
+    secret_names = re.search(r"NAMES = \((.*?)\)", (DOCKER / "make_secrets.py").read_text(encoding="utf-8")).group(1)
+    assert named == set(re.findall(r'"([a-z_]+)"', secret_names))
     for service in services.values():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|KEY|SECRET", name):

@@ -58,8 +58,8 @@ def test_both_dictionaries_make_a_collection(tmp_path):
     for part, lines in (("noun", NOUNS), ("verb", VERBS), ("adj", ""), ("adv", "")):
         (wordnet / f"data.{part}").write_text(lines, encoding="utf-8")
     (dictd / "gcide.dict.dz").write_bytes(gzip.compress(GCIDE.encode()))
-    made = build(tmp_path)
-    assert made.topics == (Topic("peristyle", "a structure with tall even columns", {"peristyle": 1}),)
+    corpus = build(tmp_path)
+    assert corpus.topics == (Topic("peristyle", "a structure with tall even columns", {"peristyle": 1}),)
 
 
 def test_without_a_dictionary_the_packages_are_named(tmp_path):

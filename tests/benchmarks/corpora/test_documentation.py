@@ -52,10 +52,10 @@ def written(folder, **pages: str):
 def test_questions_ask_for_the_sections_that_their_answers_link_to(tmp_path):
     written(tmp_path / "usr/share/doc/python3.9/html", faq__old="")
     written(tmp_path / "usr/share/doc/python3.11/html", library__os=OS, library__index=OS, faq__library=FAQ)
-    made = python_faq.build(tmp_path)
-    assert len(made.documents) == 3
+    corpus = python_faq.build(tmp_path)
+    assert len(corpus.documents) == 3
     relevance = {"library/os.html#os.remove": 1, "library/os.html#module-os": 1}
-    assert made.topics == (Topic("faq/library.html#delete", "How do I delete a file?", relevance),)
+    assert corpus.topics == (Topic("faq/library.html#delete", "How do I delete a file?", relevance),)
 
 
 def test_index_entries_are_joined_with_the_entries_above_them():
@@ -81,9 +81,9 @@ def test_levels_are_joined_in_the_order_of_spoken_english(levels, expected):
 
 def test_index_entries_in_plain_words_become_topics(tmp_path):
     written(tmp_path / "usr/share/doc/postgresql-doc-15/html", bookindex=INDEX, locks=LOCKS)
-    made = postgresql_index.build(tmp_path)
-    assert [document.title for document in made.documents] == ["Locks", "Advice"]
-    assert made.topics == (Topic("i1", "kinds of lock", {"locks.html#LOCKS": 1}),)
+    corpus = postgresql_index.build(tmp_path)
+    assert [document.title for document in corpus.documents] == ["Locks", "Advice"]
+    assert corpus.topics == (Topic("i1", "kinds of lock", {"locks.html#LOCKS": 1}),)
 
 
 @pytest.mark.parametrize(("source", "package"), [(python_faq, "python3-doc"), (postgresql_index, "postgresql-doc")])

@@ -54,8 +54,8 @@ def test_more_relevant_documents_than_allowed_are_refused():
 
 
 def test_the_folder_is_read_as_a_collection_with_one_split(tmp_path):
-    made = MadeCorpus(DOCUMENTS, (*MADE.topics, Topic("q#?", "a “quoted” one", {"d11": 2, "d12": 1})))
-    read = load_collection(str(write_beir(made, tmp_path / "made")))
-    assert read.corpus.documents == made.documents
-    assert read.topics == {"dev": made.topics}
+    corpus = MadeCorpus(DOCUMENTS, (*MADE.topics, Topic("q#?", "a “quoted” one", {"d11": 2, "d12": 1})))
+    read = load_collection(str(write_beir(corpus, tmp_path / "made")))
+    assert read.corpus.documents == corpus.documents
+    assert read.topics == {"dev": corpus.topics}
     assert read.queries == "real"

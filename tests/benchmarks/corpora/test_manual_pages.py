@@ -58,9 +58,9 @@ def test_a_folder_of_pages_becomes_documents_and_topics(tmp_path):
     folder.mkdir(parents=True)
     (folder / "hum.3.gz").write_bytes(gzip.compress(PAGE.encode()))
     (folder / "humf.3.gz").symlink_to("hum.3.gz")
-    made = build(tmp_path)
-    assert [document.doc_id for document in made.documents] == ["hum.3"]
-    assert made.topics == (Topic("hum.3", "produce a low tone", {"hum.3": 1}),)
+    corpus = build(tmp_path)
+    assert [document.doc_id for document in corpus.documents] == ["hum.3"]
+    assert corpus.topics == (Topic("hum.3", "produce a low tone", {"hum.3": 1}),)
 
 
 def test_without_pages_the_packages_are_named(tmp_path):

@@ -31,8 +31,8 @@ def test_one_package_of_a_source_is_a_document_and_its_synopsis_the_query():
         described("kite-old", "high flying old thing, transitional package"),
         described("unknown", "nobody has such a package"),
     ]
-    made = read(PACKAGES, "\n".join(lists))
-    (document,), (topic,) = made.documents, made.topics
+    corpus = read(PACKAGES, "\n".join(lists))
+    (document,), (topic,) = corpus.documents, corpus.topics
     assert document.doc_id == document.title == "libkite1"
     assert document.text.strip() == f"{TEXT}\n\nAnd more."
     assert topic.query == "high flying paper thing"

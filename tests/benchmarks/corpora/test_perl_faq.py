@@ -81,10 +81,10 @@ def test_an_answer_is_a_document_without_its_question(tmp_path):
     (folder / "perlfaq4.pod").write_text(FAQ, encoding="utf-8")
     (folder / "perl5360delta.pod").write_text(FAQ, encoding="utf-8")
     (folder / "perlfunc.pod").write_text(FUNCTIONS, encoding="utf-8")
-    made = build(tmp_path)
-    (topic,) = made.topics
+    corpus = build(tmp_path)
+    (topic,) = corpus.topics
     assert topic == Topic("perlfaq4#2", "How do I round a number?", {"perlfaq4#2": 1})
-    answer = next(document for document in made.documents if document.doc_id == "perlfaq4#2")
+    answer = next(document for document in corpus.documents if document.doc_id == "perlfaq4#2")
     assert answer.title == ""
     assert answer.text == 'Use sprintf().\n    sprintf "%.2f", $x'
 

@@ -144,7 +144,8 @@ class WarmStartConfig:
     """Largest number of distinct inputs; the most clicked ones are used."""
     harm_limit: float | None = None
     """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
-    .065, or .12 if clicks serve as grades, since clicks also show harm where there is none."""
+    `HARM_LIMIT`, or `CLICKED_HARM_LIMIT` if clicks are the grades, because clicks also report harm that is not
+    real."""
     seed: int = 0
     """Seed of order, word dropout and dropout."""
 
@@ -277,7 +278,7 @@ class UpdateConfig:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """When PPO validates, and what it decides by that."""
+    """When PPO validates, and when it stops."""
 
     every: int = 25
     """Rounds between validations."""
@@ -285,7 +286,8 @@ class ValidationConfig:
     """Number of validations without a new best after which training stops."""
     harm_limit: float | None = None
     """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
-    .065, or .12 if clicks serve as grades, since clicks also show harm where there is none."""
+    `HARM_LIMIT`, or `CLICKED_HARM_LIMIT` if clicks are the grades, because clicks also report harm that is not
+    real."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -305,7 +307,7 @@ class PPOConfig(Grouped):
     rollout: RolloutConfig = RolloutConfig()
     advantage: AdvantageConfig = AdvantageConfig()
     loss: LossConfig = LossConfig()
-    found: FoundDocumentsConfig = FoundDocumentsConfig()
+    found_documents: FoundDocumentsConfig = FoundDocumentsConfig()
     kl: KLConfig = KLConfig()
     update: UpdateConfig = UpdateConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -334,8 +336,8 @@ class PPOConfig(Grouped):
         "value_clip_range": "loss.value_clip_range",
         "value_coef": "loss.value_coef",
         "entropy_coef": "loss.entropy_coef",
-        "found_weight": "found.weight",
-        "found_depth": "found.depth",
+        "found_weight": "found_documents.weight",
+        "found_depth": "found_documents.depth",
         "kl_coef": "kl.coef",
         "kl_placement": "kl.placement",
         "kl_target": "kl.target",
@@ -423,7 +425,8 @@ class OfflineConfig(Grouped):
     """Share of the prompt's terms that are left out at random, so that the policy relies on no single word."""
     harm_limit: float | None = None
     """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
-    .065, or .12 if clicks serve as grades, since clicks also show harm where there is none."""
+    `HARM_LIMIT`, or `CLICKED_HARM_LIMIT` if clicks are the grades, because clicks also report harm that is not
+    real."""
     seed: int = 0
     """Seed of order, word dropout and heads."""
     rwft: RWFTConfig = RWFTConfig()

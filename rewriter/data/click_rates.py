@@ -1,9 +1,9 @@
 """Grades for rankings that no searcher was shown, from the clicks of a log alone.
 
 Clicks fall on documents that were shown, most of them on the first ranks: plain counts prefer rankings that resemble
-the logged one. Two remedies are used. The grade of a document is its clicks per look ("clicks over expected clicks",
-Zhang & Jones, WWW 2007). And rankings are compared only on documents that searchers with this input were shown, as if
-there were no others (condensed lists: Sakai, "Alternatives to Bpref", SIGIR 2007).
+the logged one. Two remedies are used. The grade of a document is its clicks per examination ("clicks over expected
+clicks", Zhang & Jones, WWW 2007). And rankings are compared only on documents that searchers with this input were
+shown, as if there were no others (condensed lists: Sakai, "Alternatives to Bpref", SIGIR 2007).
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from untilclick.search.records import Session, Turn
 
 
 def rated_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
-    """The distinct inputs of a log with the clicks per look of each document that was shown at any turn of their
-    sessions, the most clicked input first. Inputs whose sessions have no click are left out. If the log records no
-    shown documents besides the clicked ones, rankings of these inputs are compared on all documents."""
+    """The distinct inputs of a log, the most clicked first, with the clicks per examination of each document that was
+    shown at any turn of their sessions. Inputs whose sessions have no click are left out. If the log records no shown
+    documents besides the clicked ones, rankings of these inputs are compared on all documents."""
     clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
-    looks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
+    examinations: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
     for session in sessions:
         typed = tuple(turn.query for turn in session.turns)
-        session_looks: Counter[str] = Counter()
+        session_examinations: Counter[str] = Counter()
         for turn in session.turns:
-            session_looks.update(look_probs(turn))
+            session_examinations.update(examination_probs(turn))
         for step, query in enumerate(typed):
             request = RewriteRequest(query, typed[:step])
             clicks[request].update(session.clicked)
-            looks[request].update(session_looks)
-    rated = [(clicks[request].total(), _rated(request, clicks[request], looks[request])) for request in clicks]
+            examinations[request].update(session_examinations)
+    rated = [(clicks[request].total(), _rated(request, clicks[request], examinations[request])) for request in clicks]
     return [query for total, query in sorted(rated, key=lambda pair: -pair[0]) if total]
 
 
-def look_probs(turn: Turn) -> dict[str, float]:
-    """Probability that the searcher looked at each shown document, by its id: 1 down to the last click (Joachims et
+def examination_probs(turn: Turn) -> dict[str, float]:
+    """Probability that the searcher examined each shown document, by its id: 1 down to the last click (Joachims et
     al., "Accurately Interpreting Clickthrough Data as Implicit Feedback", SIGIR 2005), below it 1 / distance."""
     last = max((click.rank for click in turn.clicks), default=0)
     return {doc_id: 1.0 / max(rank - last, 1) for rank, doc_id in enumerate(turn.shown, start=1)}
 
 
-def _rated(request: RewriteRequest, clicks: Counter[str], looks: Counter[str]) -> JudgedQuery:
-    # At least one look: a document that was clicked, or hardly looked at, must not get a grade beyond its clicks.
-    grades = {doc_id: n / max(looks[doc_id], 1.0) for doc_id, n in clicks.items()}
-    shown = looks.keys() | clicks.keys()
+def _rated(request: RewriteRequest, clicks: Counter[str], examinations: Counter[str]) -> JudgedQuery:
+    # At least one examination: a clicked or rarely examined document must not get a grade above its clicks.
+    grades = {doc_id: n / max(examinations[doc_id], 1.0) for doc_id, n in clicks.items()}
+    shown = examinations.keys() | clicks.keys()
     return JudgedQuery(request, grades, frozenset(shown) if len(shown) > len(clicks) else None)

@@ -56,7 +56,7 @@ class RewardBatch(NamedTuple):
     """(N,) worth of the rewritten query's ranking; None if the environment knows the gain alone."""
     original: NDArray[np.float64] | None = None
     """(N,) worth of the original query's ranking; None if the environment knows the gain alone."""
-    found: FoundDocuments | None = None
+    found_documents: FoundDocuments | None = None
     """The found documents of each prompt; None if the environment does not look for them."""
 
     def of(self, rows: NDArray[np.int64]) -> RewardBatch:
@@ -128,10 +128,10 @@ class RewardEnvironment:
         repeated = np.repeat(rows, group)  # (N,)
         grades = self._graded(repeated, ranked)  # (N, k)
         rewritten = self._reward(grades[:, : self._reward.depth], self._ideal[repeated], rng)  # (N,)
-        found = None
+        documents = None
         if self._found_depth:
-            found = found_documents(ranked[:, : self._found_depth], grades[:, : self._found_depth], rows.size)
-        return RewardBatch(rewritten - original, rewritten, original, found)
+            documents = found_documents(ranked[:, : self._found_depth], grades[:, : self._found_depth], rows.size)
+        return RewardBatch(rewritten - original, rewritten, original, documents)
 
     def _original_scores(self, rows: NDArray[np.int64]) -> Tensor:
         """(B, D) scores of the original queries at positions `rows` (B,), with their context."""
@@ -173,11 +173,11 @@ def found_documents(ranked: NDArray[np.int64], grades: NDArray[np.float32], n_pr
     ranked, grades = ranked.reshape(n_prompts, -1), grades.reshape(n_prompts, -1)  # (B, G x k)
     sums = [_summed(row[graded > 0], graded[graded > 0]) for row, graded in zip(ranked, grades, strict=True)]
     width = max(1, *(documents.rows.size for documents in sums))
-    found = FoundDocuments(np.zeros((n_prompts, width), np.int64), np.zeros((n_prompts, width), np.float32))
+    padded = FoundDocuments(np.zeros((n_prompts, width), np.int64), np.zeros((n_prompts, width), np.float32))
     for row, (documents, total) in enumerate(sums):
-        found.rows[row, : documents.size] = documents
-        found.weights[row, : documents.size] = total / max(float(total.sum()), 1e-9)
-    return found
+        padded.rows[row, : documents.size] = documents
+        padded.weights[row, : documents.size] = total / max(float(total.sum()), 1e-9)
+    return padded
 
 
 class _GradeSums(NamedTuple):

@@ -112,9 +112,9 @@ class TargetMaker:
 
     def _gains(self, terms: Sequence[str], ids: NDArray[np.int64], clicked: _Clicked) -> NDArray[np.float64]:
         """(C,) change of the clicked documents' discounted gain if the query gets one of the tokens `ids` (C,)."""
-        known = [term for term in terms if term in self._scorer.index.term_ids]
-        original = self._scorer.originals([known]).numpy()  # (1, D)
-        share = len(known) / (len(known) + 1.0)  # the new term weighs as much as one of the query
+        indexed = [term for term in terms if term in self._scorer.index.term_ids]
+        original = self._scorer.originals([indexed]).numpy()  # (1, D)
+        share = len(indexed) / (len(indexed) + 1.0)  # the new term weighs as much as one of the query
         extended = share * original + (1.0 - share) * self._scorer.token_rows(ids)  # (C, D)
         before = discounted_gain(ranks_of(original, clicked.rows), clicked.clicks)  # (1,)
         return discounted_gain(ranks_of(extended, clicked.rows), clicked.clicks) - before

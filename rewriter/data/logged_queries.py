@@ -28,7 +28,7 @@ class JudgedQuery:
 
     request: RewriteRequest
     relevance: Mapping[str, float]
-    """doc_id -> grade: that of the simulated user's topic, the number of clicks, or the clicks per look."""
+    """doc_id -> grade: that of the simulated user's topic, the number of clicks, or the clicks per examination."""
     shown: frozenset[str] | None = None
     """Documents on which rankings are compared; None for all."""
 

@@ -122,7 +122,7 @@ class HindsightReward(RankReward):
 
 class NdcgReward:
     """Normalised discounted cumulative gain with the grade as the gain. Grades need not be whole numbers: they may
-    be clicks per look, for instance."""
+    be clicks per examination, for instance."""
 
     depth = 10
 

@@ -116,7 +116,7 @@ def _rows_by_need(judged: Sequence[JudgedQuery]) -> list[list[int]]:
 
 
 def _grades(query: JudgedQuery) -> dict[str, int]:
-    """Grades as whole numbers: those of a topic as they are; clicks per look, which are below 1, become 1."""
+    """Grades as whole numbers: those of a topic as they are; clicks per examination, which are below 1, become 1."""
     return {doc_id: max(1, int(grade)) for doc_id, grade in query.relevance.items() if grade > 0}
 
 

@@ -163,18 +163,20 @@ def _clicked_at(sessions: Sequence[Session], longest: int) -> tuple[int, ...]:
     return (*(until_click.count(n) for n in range(1, longest + 1)), until_click.count(None))
 
 
-def paired_by_topic(ours: Sequence[Session], theirs: Sequence[Session], measure: str) -> NDArray[np.float64]:
+def paired_by_topic(
+    sessions_a: Sequence[Session], sessions_b: Sequence[Session], measure: str
+) -> NDArray[np.float64]:
     """(topics, 2) a session measure of two systems, each the mean over a topic's sessions; topics stand in the order
     of their first session.
 
     The test counts topics and not sessions, because sessions of one topic are not independent.
     """
     by_topic: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    for our, their in zip(ours, theirs, strict=True):
-        assert our.session_id == their.session_id
-        mine, other = queries_until_click(our), queries_until_click(their)
-        if measure != QUERIES_SAVED or (mine is not None and other is not None):
-            by_topic[_topic_of(our)].append((_value(mine, measure), _value(other, measure)))
+    for a, b in zip(sessions_a, sessions_b, strict=True):
+        assert a.session_id == b.session_id
+        until_a, until_b = queries_until_click(a), queries_until_click(b)
+        if measure != QUERIES_SAVED or (until_a is not None and until_b is not None):
+            by_topic[_topic_of(a)].append((_value(until_a, measure), _value(until_b, measure)))
     means = [np.mean(pairs, axis=0) for pairs in by_topic.values()]
     return np.array(means, dtype=np.float64).reshape(-1, 2)  # (0, 2) without pairs
 

@@ -90,7 +90,7 @@ def compare(
         p=randomisation_p(difference, rng, resamples),
         wins=int((difference > 0).sum()),
         losses=int((difference < 0).sum()),
-        # a loss of exactly the margin is no harm, whichever way the subtraction rounded it
+        # a loss of exactly the margin is not harm, whichever way the subtraction rounded it
         harmed_share=float((difference < -HARM_MARGIN - TIE_TOLERANCE).mean()) if n else 0.0,
         n=n,
     )

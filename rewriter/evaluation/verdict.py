@@ -13,9 +13,9 @@ HEADLINE_MEASURE = "nDCG@10"
 """The measure of the verdict, of the gain bars and of the choice of examples."""
 
 FEW_TOPICS = 50
-"""With fewer topics a sentence warns the reader. Test collections usually have as many; how often smaller sets
-contradict each other: Voorhees & Buckley, "The Effect of Topic Set Size on Retrieval Experiment Error", SIGIR
-2002."""
+"""A sentence warns the reader if there are fewer topics. Test collections usually have this number. Voorhees &
+Buckley ("The Effect of Topic Set Size on Retrieval Experiment Error", SIGIR 2002) measure how often smaller sets
+contradict each other."""
 
 
 def subject_of(results: Results) -> str | None:
@@ -67,8 +67,8 @@ def spelling_alone(results: Results, subject: str) -> str:
     if not gain.significant or gain.difference <= 0 or beyond.significant:
         return ""
     return (
-        "On these documents the spelling correction inside the rewriter is what helps; "
-        "that the words it learned add anything could not be shown."
+        "On these documents the spelling correction inside the rewriter explains the gain; "
+        "the test shows no further gain from the words that the rewriter learned."
     )
 
 

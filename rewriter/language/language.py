@@ -238,7 +238,7 @@ class SubwordLanguage:
             if ids:
                 probs[ids] += np.exp(hypothesis.log_prob) / len(ids)
         probs[UNK_ID] = max(1.0 - probs.sum(), TINY)  # rounding can take the sum slightly above 1
-        with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+        with np.errstate(divide="ignore"):  # log 0 = -inf is intended
             return np.log(probs).astype(np.float32)
 
 

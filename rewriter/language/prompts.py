@@ -45,7 +45,7 @@ MAX_PROMPT_TOKENS = 64
 class SpellingCandidates(Protocol):
     """The part of `untilclick.search.text.spelling.SpellingCorrector` that prompts use."""
 
-    def known(self, word: str) -> bool:
+    def is_known(self, word: str) -> bool:
         """True if the corpus contains the word's index term."""
 
     def candidates(self, word: str, n: int) -> list[str]:
@@ -116,7 +116,7 @@ def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCand
             continue
         token = vocabulary.token_ids.get(term, UNK_ID)
         tokens.append(token)
-        if token == UNK_ID and spelling is not None and not spelling.known(word):
+        if token == UNK_ID and spelling is not None and not spelling.is_known(word):
             tokens += _candidate_tokens(word, vocabulary, spelling)
     return tokens
 

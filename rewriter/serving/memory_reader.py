@@ -73,7 +73,7 @@ class MemoryReader:
         generated[banned] = 0.0
         generated /= max(float(generated.sum()), TINY)
         n = min(self.neighbours, cosines.size)
-        nearest = np.argpartition(-cosines, n - 1)[:n]  # (n,)
+        nearest = np.argpartition(-cosines, n - 1)[:n]  # (n,) in any order: the terms of all n are summed
         # The softmax over documents needs no denominator: `recalled` is scaled to sum 1 below.
         attention = np.exp(self.sharpness * (cosines[nearest] - cosines.max()))  # (n,)
         shares = attention[:, None] * self.weights[nearest]  # (n, K)

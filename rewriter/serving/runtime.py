@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import ctranslate2
 import numpy as np
@@ -139,16 +140,23 @@ def _term_logits(folder: Path, vocabulary: TermVocabulary) -> NextTermLogits:
     return MeanLogits([CTranslate2Logits.of_bundle(member, vocabulary) for member in members])
 
 
-def _open_terms(folder: Path, vocabulary: TermVocabulary) -> tuple[Language, NextTermLogits]:
-    return TermLanguage(vocabulary), _term_logits(folder, vocabulary)
+class OpenedLanguage(NamedTuple):
+    """The language of a bundle, and the model that reads its prompts."""
+
+    language: Language
+    logits: NextTermLogits
 
 
-def _open_subwords(folder: Path, vocabulary: TermVocabulary) -> tuple[Language, NextTermLogits]:
+def _open_terms(folder: Path, vocabulary: TermVocabulary) -> OpenedLanguage:
+    return OpenedLanguage(TermLanguage(vocabulary), _term_logits(folder, vocabulary))
+
+
+def _open_subwords(folder: Path, vocabulary: TermVocabulary) -> OpenedLanguage:
     language = open_language(folder, vocabulary)
-    return language, CTranslate2Texts(folder / MODEL_FOLDER, language)
+    return OpenedLanguage(language, CTranslate2Texts(folder / MODEL_FOLDER, language))
 
 
-_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], tuple[Language, NextTermLogits]]] = {
+_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], OpenedLanguage]] = {
     "terms": _open_terms,
     "mean": _open_terms,
     "subwords": _open_subwords,
@@ -160,11 +168,11 @@ def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
     the bundle."""
     manifest = read_manifest(folder)
     vocabulary = TermVocabulary.load(folder)
-    language, logits = _OPENERS[manifest.kind](folder, vocabulary)
+    opened = _OPENERS[manifest.kind](folder, vocabulary)
     return TermRewriter(
         version=manifest.version,
-        logits=logits,
-        language=language,
+        logits=opened.logits,
+        language=opened.language,
         spelling=SpellingCorrector.load(folder / SPELLING_FILE),
         engine=engine,
         settings=manifest.blend,

@@ -131,7 +131,7 @@ class TermRewriter:
         """Words of earlier queries that the query lacks and the corpus contains."""
         if self._settings.context <= 0:
             return ()
-        return tuple(word for word in context_words(request) if self._spelling.known(word))
+        return tuple(word for word in context_words(request) if self._spelling.is_known(word))
 
     def _typed(self, query: str, corrections: Sequence[str], context: Sequence[str]) -> Clauses:
         """Query, corrections and context as the clauses of `BlendSettings.original`."""
@@ -141,7 +141,7 @@ class TermRewriter:
 
     def _n_known(self, query: str) -> int:
         """Number of words of the query that are index terms of the corpus."""
-        return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.known(word))
+        return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.is_known(word))
 
     def _feedback(self, original: Clauses) -> _Feedback:
         """The relevance model of the first ranking, and the blend for that ranking's score gap."""

@@ -87,7 +87,7 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
 
 
 def _opened(data: str, fingerprint: str) -> OpenedCollection:
-    """The documents of a source. Raises ModelError if their fingerprint is another one."""
+    """The documents of a source. Raises ModelError if their fingerprint differs."""
     opened = OpenedCollection.load(data)
     present = opened.collection.corpus.fingerprint
     if present != fingerprint:

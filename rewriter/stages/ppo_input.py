@@ -77,7 +77,7 @@ class PPOInput:
     def environment(self, queries: Sequence[RenderedQuery] | None = None) -> GenerationEnvironment:
         """The rewards for rewrites of these queries, by their position; by default of the training queries."""
         queries = self.training if queries is None else queries
-        reward, rollout, found = self.config.reward, self.config.rollout, self.config.found
+        reward, rollout, found_documents = self.config.reward, self.config.rollout, self.config.found_documents
         opened = self.start.opened
         corrector = opened.spelling if self.start.blend.corrections else None
         grades = (grade for topic in opened.collection.all_topics for grade in topic.relevance.values())
@@ -87,7 +87,7 @@ class PPOInput:
             [training_query(rendered.query, corrector) for rendered in queries],
             make_reward(reward.name, clicks, reward.click_credit),
             RolloutBlend(rollout.rewrite_weight, rollout.feedback_weight, rollout.context_weight),
-            found.depth if found.weight else 0,
+            found_documents.depth if found_documents.weight else 0,
         )
         prompts = [rendered.prompt for rendered in queries]
         return GenerationEnvironment(rewards, prompts, self.start.language)

@@ -108,7 +108,7 @@ def main(
 def _fit_to_language(trlx: TRLConfig, ppo_input: PPOInput) -> None:
     """Set the options that the language of the policy decides: lengths, and whether found documents teach it."""
     trlx.method.terms = ppo_input.config.rollout.terms
-    trlx.method.found_weight = ppo_input.config.found.weight
+    trlx.method.found_weight = ppo_input.config.found_documents.weight
     trlx.train.seq_length = max(trlx.train.seq_length, ppo_input.start.language.prompt_length)
 
 

@@ -113,13 +113,13 @@ def _sections(options: dict[str, Any]) -> dict[str, Any]:  # Any: options are of
     return nested
 
 
-def _check_names(sections: dict[str, Any], known: dict[str, Any], source: str) -> None:
+def _check_names(sections: dict[str, Any], valid_options: dict[str, Any], source: str) -> None:
     """Raises UntilclickError for unknown sections and options; names inside `kwargs` are free."""
     for section, options in sections.items():
         names = options if isinstance(options, dict) else {"": options}
         for name in names:
             dotted = f"{section}.{name}".rstrip(".")
-            if not isinstance(options, dict) or name not in known.get(section, {}):
+            if not isinstance(options, dict) or name not in valid_options.get(section, {}):
                 raise UntilclickError(f"{dotted} in {source} is not an option of this trainer's trlX configuration")
             if dotted == "train.epochs":
                 raise UntilclickError(

@@ -42,7 +42,7 @@ class WarmStartStage:
 
 
 @dataclass(frozen=True)
-class Example:
+class HindsightExample:
     """A hindsight pair as the model reads it."""
 
     prompt: Prompt
@@ -94,7 +94,7 @@ def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
     return queries[: config.max_pairs]
 
 
-def _examples(config: WarmStartConfig, start: StageInput, pairs: Sequence[JudgedQuery]) -> list[Example]:
+def _examples(config: WarmStartConfig, start: StageInput, pairs: Sequence[JudgedQuery]) -> list[HindsightExample]:
     opened, language = start.opened, start.language
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
     maker = TargetMaker(start.scorer, term_weights(opened.index, language.vocabulary), settings)
@@ -108,20 +108,20 @@ def make_examples(
     language: Language,
     spelling: Spelling,
     corrector: Spelling | None,
-) -> list[Example]:
+) -> list[HindsightExample]:
     """Render pairs and make their targets; pairs whose documents no term raises are left out."""
     examples = []
     for pair in pairs:
         prompt = language.prompt(pair.request, spelling)
         target = maker.target(pair, retrieval_terms(pair.request.query, corrector), prompt.query_ids)
         if target is not None and target.ids.size and not prompt.empty:
-            examples.append(Example(prompt, target, maker.documents(pair)))
+            examples.append(HindsightExample(prompt, target, maker.documents(pair)))
     return examples
 
 
 def train_warm_start(
     policy: T5Policy,
-    examples: Sequence[Example],
+    examples: Sequence[HindsightExample],
     config: WarmStartConfig,
     validation: Validation,
     loss: TargetLoss,

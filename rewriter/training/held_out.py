@@ -46,8 +46,8 @@ def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> l
 
 
 def held_out_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
-    """Queries to validate on: with the grades of simulated users' topics, or with clicks per look if no session names
-    a topic."""
+    """Queries to validate on: with the grades of simulated users' topics, or with clicks per examination if no
+    session names a topic."""
     return simulated_queries(sessions, opened.collection.all_topics) or rated_queries(sessions)
 
 

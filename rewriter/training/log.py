@@ -13,6 +13,8 @@ from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
+from untilclick.search.files.whole_files import write_whole
+
 
 class TrainingLog:
     """Appends metrics to the files of a folder."""
@@ -21,7 +23,7 @@ class TrainingLog:
         """Rounds of an earlier, interrupted run are kept up to round `resume_at`; later ones are dropped."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.jsonl"
-        path.write_text("".join(_lines_until(path, resume_at)), encoding="utf-8")
+        write_whole(path, "".join(_lines_until(path, resume_at)))  # a crash loses no earlier round
         self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_at + 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +42,8 @@ CLICKED_HARM_LIMIT = 0.12
 GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
 GRID_GAPS = (0.0, 0.5)
-"""Values of `BlendSettings.full_gap`. The first of equally good ones is chosen, which does without."""
+"""Values of `BlendSettings.full_gap`. The first of equally good values is chosen; the first value
+turns the shares off."""
 GATE_MARGIN = 1e-3
 """Smallest gain in mean nDCG@10 for which a gate is used."""
 
@@ -87,7 +88,7 @@ class _Expansions(NamedTuple):
     """(B,) probability mass of the expansion terms, by which the gate decides."""
 
 
-class Candidate(NamedTuple):
+class BlendCandidate(NamedTuple):
     """A blend and what it reaches on each of B queries."""
 
     settings: BlendSettings
@@ -98,11 +99,18 @@ class Candidate(NamedTuple):
 
 
 class _Worth(NamedTuple):
-    """What blends are compared by, the larger the better: less harm above the limit first, then the mean."""
+    """Key by which blends are compared; larger is better: less harm above the limit first, then the mean."""
 
     negative_harm: float
     """-1 times the share of harmed queries; every share within the limit counts as the limit."""
     ndcg: float
+
+
+class RankedBlend(NamedTuple):
+    """A blend of the grid with the key that ranks it."""
+
+    worth: _Worth
+    settings: BlendSettings
 
 
 class ValidationSet:
@@ -171,7 +179,7 @@ class ValidationSet:
         if not self._prompts:
             return BlendChoice(COLD_START, 0.0, 0.0)
         logits = read(self._prompts)  # (B, V)
-        ranked: list[tuple[_Worth, BlendSettings]] = []
+        ranked: list[RankedBlend] = []
         for shape in _expansion_shapes():
             expansions = self._expansions(logits, shape).scores
             ranked += self._ranked(expansions, _weighted(shape))
@@ -185,13 +193,13 @@ class ValidationSet:
         """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` below that of their originals, 0..1."""
         return float((ndcg < self._original_ndcg - HARM_MARGIN).mean())
 
-    def _ranked(self, expansions: Tensor, blends: Iterable[BlendSettings]) -> list[tuple[_Worth, BlendSettings]]:
-        return [(self._worth(self._ndcg(self._blend(expansions, blend))), blend) for blend in blends]
+    def _ranked(self, expansions: Tensor, blends: Iterable[BlendSettings]) -> list[RankedBlend]:
+        return [RankedBlend(self._worth(self._ndcg(self._blend(expansions, blend))), blend) for blend in blends]
 
     def _worth(self, ndcg: Floats) -> _Worth:
         return _Worth(-max(self.harmed_share(ndcg), self._harm_limit), float(ndcg.mean()))
 
-    def _unless_by_chance(self, best: BlendSettings, logits: NDArray[np.float32]) -> Candidate:
+    def _unless_by_chance(self, best: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
         """The best blend, or `COLD_START` if its harm is acceptable and the best blend leads by at most one standard
         error (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand settings tried
         on few queries, one always looks good."""
@@ -202,11 +210,11 @@ class ValidationSet:
             return default
         return chosen
 
-    def _candidate(self, blend: BlendSettings, logits: NDArray[np.float32]) -> Candidate:
+    def _candidate(self, blend: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
         expansions = self._expansions(logits, blend)
-        return Candidate(blend, self._ndcg(self._blend(expansions.scores, blend)), expansions.confidence)
+        return BlendCandidate(blend, self._ndcg(self._blend(expansions.scores, blend)), expansions.confidence)
 
-    def _with_gate(self, candidate: Candidate) -> BlendChoice:
+    def _with_gate(self, candidate: BlendCandidate) -> BlendChoice:
         """The blend with the confidence threshold of the best mean; without a gate if none gains `GATE_MARGIN`."""
         ndcg, confidence = candidate.ndcg, candidate.confidence
         floor = float(ndcg.mean()) + GATE_MARGIN
@@ -285,6 +293,6 @@ def _weighted(shape: BlendSettings) -> Iterator[BlendSettings]:
             yield replace(shape, original=original, feedback=feedback, rewrite=rewrite, full_gap=gap)
 
 
-def _first_best(ranked: Sequence[tuple[_Worth, BlendSettings]]) -> BlendSettings:
+def _first_best(ranked: Sequence[RankedBlend]) -> BlendSettings:
     """The blend of the largest worth, the first of equals."""
-    return max(ranked, key=itemgetter(0))[1]
+    return max(ranked, key=attrgetter("worth")).settings

@@ -44,9 +44,10 @@ class BestFolder:
 
     def read(self, processes: Processes) -> Evaluation:
         """The evaluation of the weights in the folder, for a run that continues from a checkpoint; the same in all
-        processes. They may have won it after the checkpoint: `keep` replaces them only by better ones."""
-        own = saved_evaluation(self._folder) if self._main else Evaluation(0.0, 0)  # the others add 0 to the sum
-        reward, step = processes.total(torch.tensor(own, dtype=torch.float64)).tolist()
+        processes. The weights may be newer than the checkpoint: `keep` replaces them only by better ones."""
+        # All processes but the main one add 0 to the sum.
+        evaluation = saved_evaluation(self._folder) if self._main else Evaluation(0.0, 0)
+        reward, step = processes.total(torch.tensor(evaluation, dtype=torch.float64)).tolist()
         self._later = Evaluation(reward, int(step))
         return self._later
 

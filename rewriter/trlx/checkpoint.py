@@ -82,7 +82,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a checkpoint must have in common with the run that continues from it."""
+    """Properties that a checkpoint and the run that resumes it must share."""
 
     settings: PPOConfig
     processes: int
@@ -114,8 +114,9 @@ class Origin:
             )
         if content["warm_start"] != self.warm_start:
             raise ModelError(f"{folder} started from another warm start than there is now; start over with --anew")
-        ours = {**flat(self.settings), **self.options, "iterations": 0}
-        differing = _differing({**content["settings"], **content["options"], "iterations": 0}, ours)
+        current = {**flat(self.settings), **self.options, "iterations": 0}
+        saved = {**content["settings"], **content["options"], "iterations": 0}
+        differing = _differing(saved, current)
         if differing:
             raise ModelError(
                 f"{folder} belongs to a run with other settings ({', '.join(differing)}); repeat those, or start "
@@ -128,14 +129,14 @@ class Origin:
             )
 
 
-def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], section: str = "") -> list[str]:
+def _differing(saved: Mapping[str, Any], current: Mapping[str, Any], section: str = "") -> list[str]:
     """Dotted names of the options that differ."""
     names: list[str] = []
-    for name in sorted(theirs.keys() | ours.keys()):
-        their_value, our_value = theirs.get(name), ours.get(name)
-        if isinstance(their_value, Mapping) and isinstance(our_value, Mapping):
-            names += _differing(their_value, our_value, f"{section}{name}.")
-        elif their_value != our_value:
+    for name in sorted(saved.keys() | current.keys()):
+        saved_value, current_value = saved.get(name), current.get(name)
+        if isinstance(saved_value, Mapping) and isinstance(current_value, Mapping):
+            names += _differing(saved_value, current_value, f"{section}{name}.")
+        elif saved_value != current_value:
             names.append(f"{section}{name}")
     return names
 

@@ -54,7 +54,7 @@ UNUSED = {
     "num_value_layers_unfrozen": 0,
     "gen_kwargs": {"max_new_tokens": 0},
 }
-"""Options of trlX's PPO that ours does not use, with the value that stands for unused. `terms` is the length of
+"""Options of trlX's PPO that ours does not use, with the value that turns each off. `terms` is the length of
 sequences, and sequences are always drawn at temperature 1 from all candidates. `max_new_tokens` must exist, because
 trlX subtracts it from `train.seq_length`."""
 LONGEST_PROMPT = 64
@@ -83,8 +83,8 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     value_learning_rate: float = PPOConfig.update.value_learning_rate
     memory_learning_rate: float = PPOConfig.update.memory_learning_rate
     entropy_coef: float = PPOConfig.loss.entropy_coef
-    found_weight: float = PPOConfig.found.weight
-    found_depth: int = PPOConfig.found.depth
+    found_weight: float = PPOConfig.found_documents.weight
+    found_depth: int = PPOConfig.found_documents.depth
     kl_placement: str = PPOConfig.kl.placement
     center_groups: bool = PPOConfig.advantage.center_groups
     whiten_advantages: bool = PPOConfig.advantage.whiten
@@ -217,12 +217,12 @@ def course_options(config: TRLConfig) -> dict[str, Any]:
 def _check_names(config: TRLConfig) -> None:
     """Raises UntilclickError unless trainer and pipeline are ours or registered subclasses of ours, in upper or lower
     case as in trlX, and the tracker is one that trlX supports."""
-    for option, ours, registry in (("trainer", TRAINER, _TRAINERS), ("pipeline", PIPELINE, _DATAPIPELINE)):
+    for option, default, registry in (("trainer", TRAINER, _TRAINERS), ("pipeline", PIPELINE, _DATAPIPELINE)):
         name = getattr(config.train, option)
         registered = registry.get(str(name).lower())
         bases = {base.__name__ for base in getattr(registered, "__mro__", ())}
-        if str(name).lower() != ours.lower() and ours not in bases:
-            raise UntilclickError(f"train.{option} is {name!r}: these are the options of {ours}; leave it at that")
+        if str(name).lower() != default.lower() and default not in bases:
+            raise UntilclickError(f"train.{option} is {name!r}: these are the options of {default}; leave it at that")
     if config.train.tracker not in TRACKERS:
         raise UntilclickError(f"train.tracker is {config.train.tracker!r}; give null, tensorboard or wandb")
 

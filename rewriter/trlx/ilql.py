@@ -160,7 +160,8 @@ class ActionCollator:
         return [*terms, EOS_ID] if self._ends and len(terms) < self._length else terms
 
     def _banned(self, banned: Tensor, width: int) -> Tensor:
-        """(B, T + 1, V) the tokens `banned` (B, V) by the prompt at every step; the end token at the first alone."""
+        """(B, T + 1, V) the tokens `banned` (B, V) by the prompt at every step and, at the first step only, the end
+        token."""
         steps = banned[:, None].repeat(1, width + 1, 1)
         if self._ends:
             steps[:, 1:, EOS_ID] = False

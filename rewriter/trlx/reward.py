@@ -35,7 +35,7 @@ def prompt_record(prompt: Prompt, position: int, language: Language) -> dict[str
 class RewriteReward:
     """A `reward_fn` for trlX: the gain of each rewrite over its original query."""
 
-    found: FoundDocuments | None
+    found_documents: FoundDocuments | None
     """Relevant documents in the rankings of the last call, by group of samples; a `reward_fn` can only return
     numbers."""
 
@@ -43,7 +43,7 @@ class RewriteReward:
         """`rng` draws simulated clicks; each process needs its own."""
         self._environment = environment
         self.rng = rng
-        self.found = None
+        self.found_documents = None
 
     def __call__(
         self,
@@ -58,7 +58,7 @@ class RewriteReward:
         del samples, prompts, metadata
         rows = _grouped(np.asarray(position, dtype=np.int64))
         rewards = self._environment.rewards_of_texts(rows, outputs, self.rng)
-        self.found = rewards.found
+        self.found_documents = rewards.found_documents
         gain: list[float] = rewards.gain.tolist()
         return gain
 

@@ -348,7 +348,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             policy.batch(prompts),
             lambda drawn: RewardBatch(
                 self._rewards.of(self.prompts, rows, drawn),
-                found=getattr(self.reward_fn, "found", None),
+                found_documents=getattr(self.reward_fn, "found_documents", None),
             ),
             AdvantageEstimator(self.settings, self.kl.coefficient, self._processes.total),
             self.generator,
@@ -472,7 +472,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         return RandomNumbers(self.generator, self.rng, rng_of(self.reward_fn))
 
     def _present_origin(self) -> Origin:
-        """What a checkpoint of this run has in common with it, the prompts included."""
+        """The properties that a checkpoint of this run and a run that resumes it must share, with the prompts."""
         return replace(self._origin, prompts=prompts_hash(self.prompts.prompts, self.eval_pipeline.prompts))
 
     # --- small parts ---

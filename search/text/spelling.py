@@ -78,7 +78,7 @@ class SpellingCorrector:
         """The corrector for the corpus of a term index."""
         return cls(index.word_counts, min_count=1 if len(index.doc_ids) < SMALL_CORPUS else 2)
 
-    def known(self, word: str) -> bool:
+    def is_known(self, word: str) -> bool:
         """Whether the index can match the word. True for stop words, which the index leaves out on purpose."""
         term = term_of(word.lower())
         return term is None or term in self._terms
@@ -120,7 +120,7 @@ class SpellingCorrector:
 
     def _joined(self, typed: list[str], i: int) -> str | None:
         """The corpus word that the i-th and the next word make together; None if both are known by themselves."""
-        if i + 1 >= len(typed) or (self.known(typed[i]) and self.known(typed[i + 1])):
+        if i + 1 >= len(typed) or (self.is_known(typed[i]) and self.is_known(typed[i + 1])):
             return None
         joined = typed[i] + typed[i + 1]
         return joined if joined in self._word_counts else None
@@ -128,7 +128,7 @@ class SpellingCorrector:
     def _corrected(self, word: str) -> str:
         """A corpus word one edit away, else the two corpus words it consists of, else a corpus word two edits away,
         else the word itself."""
-        if self.known(word) or not word.isalpha() or word in self._common_words:
+        if self.is_known(word) or not word.isalpha() or word in self._common_words:
             return word
         nearest = next(iter(self.candidates(word, 1)), None)
         if nearest is not None and self._lookup.lookup(word, Verbosity.TOP, max_edit_distance=1):

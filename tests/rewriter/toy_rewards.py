@@ -52,5 +52,5 @@ class FindingReward(PlantedReward):
     """Pays as planted, and finds one document for each prompt, its own."""
 
     def rewards(self, rows, ids, mask, rng) -> RewardBatch:
-        found = FoundDocuments(rows[:, None] % 8, np.ones((rows.size, 1), dtype=np.float32))
-        return super().rewards(rows, ids, mask, rng)._replace(found=found)
+        documents = FoundDocuments(rows[:, None] % 8, np.ones((rows.size, 1), dtype=np.float32))
+        return super().rewards(rows, ids, mask, rng)._replace(found_documents=documents)

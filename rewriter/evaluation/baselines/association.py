@@ -78,8 +78,8 @@ class WordAssociations:
         """
         topics = (query_vectors(self.word_ids, queries) @ self.topics_of_word).tocsr()  # (B, n)
         strengths: csr_array = (topics @ self.terms_of_topic).tocsr()  # (B, V)
-        # What is left of a word's P(t) after smoothing and subtraction is - s / (s + SMOOTHING) x P(t), and
-        # s / (s + SMOOTHING) is the sum of the word's row of `topics_of_word`.
+        # After smoothing and subtraction, a word contributes - s / (s + SMOOTHING) x P(t); s / (s + SMOOTHING) is the
+        # sum of the word's row of `topics_of_word`.
         mass = np.asarray(topics.sum(axis=1), dtype=np.float64).ravel()  # (B,)
         rows = np.repeat(np.arange(strengths.shape[0]), np.diff(strengths.indptr))  # (entries,)
         strengths.data = strengths.data - mass[rows] * self.prior[strengths.indices]
@@ -133,11 +133,13 @@ def association_of(
     Its parameters are the best for at most `most` topics of the share `HELD_BACK`, with an estimate on the rest.
     """
     n = ceil(HELD_BACK * len(topics))
-    rest = WordAssociations.estimate([typed.topic for typed in topics[n:]], index, vectors)
+    partial = WordAssociations.estimate([typed.topic for typed in topics[n:]], index, vectors)
     choice = ParameterChoice(engine, topics[:n][:most])
-    settings = choice.best(ASSOCIATION_GRID, lambda tried: Association(index, rest, tried), AssociationSettings())
-    whole = WordAssociations.estimate([typed.topic for typed in topics], index, vectors)
-    return Association(index, whole, settings)
+    settings = choice.best(
+        ASSOCIATION_GRID, lambda settings: Association(index, partial, settings), AssociationSettings()
+    )
+    complete = WordAssociations.estimate([typed.topic for typed in topics], index, vectors)
+    return Association(index, complete, settings)
 
 
 def _shares(words: Weights) -> Weights:

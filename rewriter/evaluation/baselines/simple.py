@@ -99,9 +99,9 @@ def mix(query: str, added: Sequence[tuple[str, float]], original_weight: float) 
 class Oracle:
     """The typed query with the one word of the relevant documents that helps most: the head-room of a single word.
 
-    The oracle reads the judgments, so it is no competitor. For each topic it tries the heaviest words of the relevant
-    documents one by one with the typed query, at each of the weights. The best by nDCG@10, then by RR@10, wins; if no
-    word helps, the typed query stays. A rewriter that adds several words can pass this bound.
+    The oracle reads the judgments and is therefore not a competitor. For each topic it tries the heaviest words of
+    the relevant documents one by one with the typed query, at each of the weights. The best by nDCG@10, then by
+    RR@10, wins; if no word helps, the typed query stays. A rewriter that adds several words can pass this bound.
     """
 
     engine: SearchEngine

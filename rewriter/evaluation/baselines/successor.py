@@ -100,7 +100,7 @@ def successor_of(sessions: Iterable[Session], reported: Collection[str], choice:
     if left_out:
         logger.warning("successor: left out %d sessions of the log, which belong to reported topics", left_out)
     successors = counts_for_choice.most_frequent()
-    settings = choice.best(SUCCESSOR_GRID, lambda tried: Successor(successors, tried), SuccessorSettings())
+    settings = choice.best(SUCCESSOR_GRID, lambda settings: Successor(successors, settings), SuccessorSettings())
     return Successor(counts.most_frequent(), settings)
 
 

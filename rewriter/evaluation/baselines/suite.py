@@ -73,7 +73,7 @@ class BaselineInput:
 
 def usual_baselines(data: BaselineInput) -> dict[str, System]:
     """The baselines that every evaluation has: bm25, rm3 and spelling."""
-    settings = data.choice().best(RM3_GRID, lambda tried: Rm3(data.opened.engine, tried), Rm3Settings())
+    settings = data.choice().best(RM3_GRID, lambda settings: Rm3(data.opened.engine, settings), Rm3Settings())
     logger.info("rm3 uses %s", settings)
     return {
         "bm25": Bm25(),

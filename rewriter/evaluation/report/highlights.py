@@ -28,7 +28,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Example:
+class RewriteExample:
     """One rewritten query with the results before and after."""
 
     row: TopicRow
@@ -50,10 +50,10 @@ def headline_cards(results: Results, subject: str) -> tuple[Card, ...]:
     return (*cards, session_card) if session_card else tuple(cards)
 
 
-def examples_of(results: Results, subject: str) -> list[Example]:
+def examples_of(results: Results, subject: str) -> list[RewriteExample]:
     """All topics whose query the subject rewrote, largest gain first; ties by recall, then by the topic's id."""
     examples = [
-        Example(row, row.outcomes[BASELINE], after, gain_on(row, subject, HEADLINE_MEASURE))
+        RewriteExample(row, row.outcomes[BASELINE], after, gain_on(row, subject, HEADLINE_MEASURE))
         for row in results.topics
         if (after := row.outcomes.get(subject)) is not None and after.applied and BASELINE in row.outcomes
     ]

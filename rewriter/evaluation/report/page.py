@@ -14,7 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves, read_training
-from untilclick.rewriter.evaluation.report.highlights import Card, Example, examples_of, gain_on, headline_cards
+from untilclick.rewriter.evaluation.report.highlights import (
+    Card,
+    RewriteExample,
+    examples_of,
+    gain_on,
+    headline_cards,
+)
 from untilclick.rewriter.evaluation.report.plots import (
     ClickedAt,
     Interval,
@@ -69,8 +75,8 @@ class Page:
     remarks: str
     """Sentences that qualify the verdict; empty if there are none."""
     cards: tuple[Card, ...]
-    best: tuple[Example, ...]
-    worst: tuple[Example, ...]
+    best: tuple[RewriteExample, ...]
+    worst: tuple[RewriteExample, ...]
     plots: Mapping[str, str]
     """Name -> inline SVG."""
     kept_weights: str

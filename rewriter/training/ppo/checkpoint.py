@@ -32,7 +32,7 @@ _AVERAGED = "averaged.safetensors"
 
 
 @dataclass(frozen=True)
-class _Progress:
+class _TrainerRecord:
     """How far a run has come, `trainer` in `state.json`."""
 
     round: int
@@ -56,7 +56,7 @@ class _State:
     config: Mapping[str, Any]  # Any: the flat form of `PPOConfig`
     prompts: str
     """Digest of the prompts, see `prompts_digest`."""
-    trainer: _Progress
+    trainer: _TrainerRecord
     kl_coef: float
     rng: Mapping[str, Any]  # Any: the state of NumPy's generator
     """State of the random numbers that draw prompts, left-out words, minibatches and clicks."""
@@ -81,7 +81,7 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
         content = _State(
             config=flat(trainer.config),
             prompts=prompts_digest(trainer.prompts),
-            trainer=_Progress(state.round, state.rollouts, best.score, best.step, best.stale, state.order),
+            trainer=_TrainerRecord(state.round, state.rollouts, best.score, best.step, best.stale, state.order),
             kl_coef=trainer.kl.coefficient,
             rng=trainer.rng.bit_generator.state,
         )

@@ -42,7 +42,7 @@ class Experience:
     """(N, T)"""
     returns: Tensor
     """(N, T)"""
-    found: RememberedDocuments | None = None
+    found_documents: RememberedDocuments | None = None
     """(B, M) relevant documents in the rankings of each prompt's rewrites; None without a memory, and if the
     environment does not report them."""
 
@@ -59,6 +59,7 @@ class Experience:
         """The part of the prompts at positions `rows`."""
         samples = self.rollouts.ids.shape[0] // len(self)
         sequences = member_positions(rows, samples)
+        documents = self.found_documents
         return Experience(
             self.prompts.rows(rows),
             self.rollouts.of_prompts(rows, samples),
@@ -67,7 +68,7 @@ class Experience:
             self.reference_log_probs[sequences],
             self.advantages[sequences],
             self.returns[sequences],
-            None if self.found is None else RememberedDocuments(*(part[rows] for part in self.found)),
+            None if documents is None else RememberedDocuments(*(part[rows] for part in documents)),
         )
 
     def _reference_of(self, rows: Tensor) -> Tensor | None:
@@ -100,15 +101,15 @@ def collect(
         expected.log_probs,
         estimates.advantages,
         estimates.returns,
-        _remembered(rewards.found, policy),
+        _remembered(rewards.found_documents, policy),
     )
 
 
-def _remembered(found: FoundDocuments | None, policy: T5Policy) -> RememberedDocuments | None:
+def _remembered(documents: FoundDocuments | None, policy: T5Policy) -> RememberedDocuments | None:
     """The documents that rankings contained, as the policy's memory knows them."""
-    if found is None or policy.memory is None:
+    if documents is None or policy.memory is None:
         return None
-    rows, weights = (torch.from_numpy(part).to(policy.device) for part in found)  # (B, M)
+    rows, weights = (torch.from_numpy(part).to(policy.device) for part in documents)  # (B, M)
     return policy.memory.remembered(rows, weights)
 
 

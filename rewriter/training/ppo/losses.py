@@ -53,7 +53,7 @@ def terminal_rewards(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 class AdvantageEstimates(NamedTuple):
-    """What the tokens of N sequences were worth."""
+    """Advantages and returns of the tokens of N sequences."""
 
     advantages: Tensor
     """(N, T) how much better each token was than expected, 0 outside the mask; the policy's target."""

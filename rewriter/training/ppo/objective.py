@@ -44,16 +44,16 @@ def ppo_objective(scores: SequenceScores, batch: Experience, config: PPOConfig, 
         )
         loss = loss + config.loss.value_coef * value_loss
         parts["value_loss"] = value_loss
-    if config.found.weight and batch.found is not None and scores.log_attention is not None:
-        parts["found_loss"] = _found_loss(scores.log_attention, batch.found, batch.tokens)
-        loss = loss + config.found.weight * parts["found_loss"]
+    if config.found_documents.weight and batch.found_documents is not None and scores.log_attention is not None:
+        parts["found_loss"] = _found_loss(scores.log_attention, batch.found_documents, batch.tokens)
+        loss = loss + config.found_documents.weight * parts["found_loss"]
     return Objective(loss, {**parts, "kl": drift.kl, "entropy": drift.entropy})
 
 
-def _found_loss(log_attention: Tensor, found: RememberedDocuments, tokens: Tensor) -> Tensor:
+def _found_loss(log_attention: Tensor, documents: RememberedDocuments, tokens: Tensor) -> Tensor:
     """() -sum over documents of weight x log p(document | prompt), from log p (B, D). The mean over prompts weighs
     each by its number of tokens (B,), because all other parts of the loss are means over tokens."""
-    losses_of_prompts = -(log_attention.gather(1, found.positions) * found.weights).sum(1)  # (B,)
+    losses_of_prompts = -(log_attention.gather(1, documents.positions) * documents.weights).sum(1)  # (B,)
     return (losses_of_prompts * tokens).sum() / tokens.sum()
 
 

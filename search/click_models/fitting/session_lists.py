@@ -68,8 +68,8 @@ def session_lists(sessions: Iterable[Session], ranks: int = RANKS) -> SessionLis
         raise DataError("No result list to fit click models to. Choose sessions whose queries found something")
     numbers = {pair: i for i, pair in enumerate(dict.fromkeys(pair for entry in training for pair in entry.pairs))}
     width = max(len(entry.pairs) for entry in training)
-    known = [part for entry in held_out if (part := _known_part(entry, numbers, width)).pairs]
-    return SessionLists(_click_log(training, numbers, width), _click_log(known, numbers, width), tuple(numbers))
+    known_lists = [part for entry in held_out if (part := _known_part(entry, numbers, width)).pairs]
+    return SessionLists(_click_log(training, numbers, width), _click_log(known_lists, numbers, width), tuple(numbers))
 
 
 def normalised(query: str) -> str:

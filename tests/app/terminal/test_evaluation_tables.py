@@ -35,7 +35,7 @@ GAIN = "nDCG@10 went from 0.300 to 0.420 on 50 held-out topics (p = 0.010)."
         (
             0.41,
             f"Rewriting helps, but not measurably more than spelling correction alone: {GAIN}",
-            "On these documents the spelling correction inside the rewriter is what helps",
+            "On these documents the spelling correction inside the rewriter explains the gain",
         ),
     ],
 )

@@ -1,10 +1,10 @@
-"""Grades from clicks per look, and rankings of shown documents alone."""
+"""Grades from clicks per examination, and rankings of shown documents alone."""
 
 from __future__ import annotations
 
 import pytest
 
-from untilclick.rewriter.data.click_rates import look_probs, rated_queries
+from untilclick.rewriter.data.click_rates import examination_probs, rated_queries
 from untilclick.rewriter.data.environment import TrainingQuery
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.training.validation import ValidationSet
@@ -24,9 +24,9 @@ def session(*turns: Turn) -> Session:
 
 
 def test_ranks_down_to_the_last_click_are_looked_at_and_those_below_ever_less():
-    assert look_probs(turn("oven", "abcd", "b")) == {"a": 1, "b": 1, "c": 1, "d": 1 / 2}
-    assert look_probs(turn("oven", "abc")) == {"a": 1, "b": 1 / 2, "c": 1 / 3}
-    assert look_probs(turn("oven", "")) == {}
+    assert examination_probs(turn("oven", "abcd", "b")) == {"a": 1, "b": 1, "c": 1, "d": 1 / 2}
+    assert examination_probs(turn("oven", "abc")) == {"a": 1, "b": 1 / 2, "c": 1 / 3}
+    assert examination_probs(turn("oven", "")) == {}
 
 
 def test_a_document_shown_seldom_and_clicked_always_has_the_best_grade():

@@ -159,10 +159,10 @@ def test_documents_are_noticed_down_to_the_depth_that_is_asked_for(scorer):
     query = QUERIES[0]
     ids, mask = sequences(scorer, ("sourdough", "oven"), ("sail", "rope"))
     everything = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(0.3), found_depth=100)
-    found = everything.rewards(np.array([0]), ids, mask, rng()).found
-    assert found is not None
+    documents = everything.rewards(np.array([0]), ids, mask, rng()).found_documents
+    assert documents is not None
     relevant = {scorer.index.doc_rows[doc_id] for doc_id, grade in query.relevance.items() if grade > 0}
-    assert set(found.rows[found.weights > 0].tolist()) <= relevant
-    assert float(found.weights.sum()) == pytest.approx(1.0)
+    assert set(documents.rows[documents.weights > 0].tolist()) <= relevant
+    assert float(documents.weights.sum()) == pytest.approx(1.0)
     blind = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(0.3))
-    assert blind.rewards(np.array([0]), ids, mask, rng()).found is None
+    assert blind.rewards(np.array([0]), ids, mask, rng()).found_documents is None

@@ -63,7 +63,9 @@ def test_the_spelling_correction_gets_the_credit_where_nothing_else_earned_it(sp
     beyond = Comparison("ppo", "spelling", "nDCG@10", 0.0, (-0.1, 0.1), p_beyond, 2, 2, 0.0, 4)
     kept = tuple(one for one in evaluated.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
     evaluated = dataclasses.replace(evaluated, comparisons=(*kept, beyond))
-    assert ("spelling correction inside the rewriter is what helps" in spelling_alone(evaluated, "ppo")) is sentence
+    assert (
+        "spelling correction inside the rewriter explains the gain" in spelling_alone(evaluated, "ppo")
+    ) is sentence
 
 
 def test_a_few_topics_bring_a_warning():

@@ -20,7 +20,7 @@ VOCABULARY = TermVocabulary(
 class Spelling:
     """Knows the vocabulary and the word `rare`, which is in the corpus but outside the vocabulary."""
 
-    def known(self, word: str) -> bool:
+    def is_known(self, word: str) -> bool:
         return term_of(word) in (*VOCABULARY.terms, "rare")
 
     def candidates(self, word: str, n: int) -> list[str]:

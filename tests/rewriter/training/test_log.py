@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from untilclick.rewriter.training.log import TrainingLog
 
 
@@ -32,6 +34,21 @@ def test_a_resumed_log_drops_rounds_after_the_checkpoint_and_a_torn_line(tmp_pat
     with TrainingLog(tmp_path, resume_at=3) as log:
         log.write(4, {"kl": 40.0})
     assert [(row["step"], row["kl"]) for row in rows(tmp_path)] == [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0)]
+
+
+def test_a_resumed_log_is_replaced_as_a_whole_so_that_a_crash_loses_no_earlier_round(tmp_path, monkeypatch):
+    with TrainingLog(tmp_path) as log:
+        for step in range(1, 4):
+            log.write(step, {"kl": float(step)})
+
+    def crash(descriptor: int) -> None:
+        raise OSError("the process ends before the new content is on disk")
+
+    monkeypatch.setattr("os.fsync", crash)
+    with pytest.raises(OSError, match="before the new content"):
+        TrainingLog(tmp_path, resume_at=2)
+    assert [row["step"] for row in rows(tmp_path)] == [1, 2, 3]
+    assert [path.name for path in tmp_path.glob(".*")] == []
 
 
 def test_a_new_run_starts_an_empty_log(tmp_path):

@@ -24,7 +24,7 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
 )
 from untilclick.rewriter.training.held_out import validation_set
-from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, Candidate, ValidationSet
+from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, BlendCandidate, ValidationSet
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Topic
 
@@ -214,7 +214,7 @@ def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
     harmful = original.copy()
     harmful[2:] += 0.1
     harmful[:2] -= 0.5
-    choice = validation._with_gate(Candidate(BlendSettings(), harmful, confidence))
+    choice = validation._with_gate(BlendCandidate(BlendSettings(), harmful, confidence))
     assert confidence[1] < choice.settings.min_confidence <= confidence[2]
     assert choice.ndcg == pytest.approx(float(original.mean()) + 0.08)
 
@@ -222,13 +222,13 @@ def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
 def test_the_gate_stays_open_where_it_brings_nothing(scorer):
     validation = validation_of(scorer, toy_topics()[:10])
     better = validation._original_ndcg + 0.1
-    choice = validation._with_gate(Candidate(BlendSettings(), better, np.linspace(0, 1, 10)))
+    choice = validation._with_gate(BlendCandidate(BlendSettings(), better, np.linspace(0, 1, 10)))
     assert choice.settings.min_confidence == 0.0
     assert choice.ndcg == pytest.approx(float(better.mean()))
     barely = validation._original_ndcg.copy()
     barely[0] -= GATE_MARGIN
     assert (
-        validation._with_gate(Candidate(BlendSettings(), barely, np.linspace(0, 1, 10))).settings.min_confidence
+        validation._with_gate(BlendCandidate(BlendSettings(), barely, np.linspace(0, 1, 10))).settings.min_confidence
         == 0.0
     )
 

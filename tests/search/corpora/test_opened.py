@@ -17,7 +17,7 @@ def test_a_source_is_loaded_and_indexed(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     opened = OpenedCollection.load(str(path), "tantivy")
     assert len(opened.index.doc_ids) == 5
-    assert opened.spelling.known("alpha")
+    assert opened.spelling.is_known("alpha")
     assert opened.engine_name == "tantivy"
 
 

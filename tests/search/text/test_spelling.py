@@ -60,7 +60,7 @@ def test_the_first_letter_counts_before_the_frequency():
 def test_common_english_words_are_no_mistakes_whatever_the_corpus_lacks(word):
     """On medical abstracts `during` became `curing`, and `how` became `hot`."""
     spelling = SpellingCorrector({"regency": 5, "jest": 5, "any": 5, "one": 5, "place": 5})
-    assert not spelling.known(word)
+    assert not spelling.is_known(word)
     assert spelling.correct(word) is None
     assert spelling.candidates(word, 3) == []
 
@@ -76,13 +76,13 @@ def test_what_is_no_plain_word_has_no_candidates(spelling, word):
 
 
 def test_inflections_and_stop_words_are_known(spelling):
-    assert all(spelling.known(word) for word in ("tree", "Trees", "FILES", "the", "utf8"))
-    assert not any(spelling.known(word) for word in ("direcotry", "utf9"))
+    assert all(spelling.is_known(word) for word in ("tree", "Trees", "FILES", "the", "utf8"))
+    assert not any(spelling.is_known(word) for word in ("direcotry", "utf9"))
 
 
 def test_rare_words_are_known_but_no_candidates():
     spelling = SpellingCorrector(COUNTS, min_count=2)
-    assert spelling.known("rare")
+    assert spelling.is_known("rare")
     assert spelling.candidates("rore", 3) == []
 
 
@@ -94,7 +94,7 @@ def test_a_corpus_gives_its_own_words(toy_corpus):
 def test_an_empty_corpus_corrects_nothing():
     spelling = SpellingCorrector.from_index(TermIndex.from_documents([Document("1", "", "")]))
     assert spelling.correct("anything at all") is None
-    assert not spelling.known("anything")
+    assert not spelling.is_known("anything")
 
 
 def test_a_saved_corrector_answers_alike(spelling, tmp_path):

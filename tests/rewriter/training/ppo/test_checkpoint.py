@@ -1,4 +1,4 @@
-"""Checkpoints that do not fit. That a resumed run goes on bit for bit is shown in `test_ppo_trainer.py`."""
+"""Checkpoints that do not fit. `test_trainer.py` shows that a resumed run continues bit for bit."""
 
 from __future__ import annotations
 

@@ -107,22 +107,6 @@ def ideal_dcg(relevance: Sequence[Mapping[str, int]], k: int) -> Floats:
     return dcg(ranks_to(k), best)
 
 
-def expected_reciprocal_rank(relevance: Grades, max_grade: int) -> Floats:
-    """(B,) expected reciprocal rank, 0..1, of grades (B, k) in rank order: the mean of 1 / rank of the document at
-    which a user stops who reads from the top.
-
-    A document of grade g satisfies with probability (2^g - 1) / 2^max_grade; grade 1 of at most 1 gives .5.
-    Source: Chapelle, Metzler, Zhang & Grinspan, "Expected reciprocal rank for graded relevance", CIKM 2009, eq. 4
-    and algorithm 2.
-    """
-    # (B, k) probability that a user who reaches the document stops there
-    satisfied = (np.exp2(np.clip(relevance, 0, max_grade)) - 1.0) / 2.0**max_grade
-    none_so_far = np.cumprod(1.0 - satisfied, axis=1)  # (B, k) not satisfied down to the rank
-    reached = np.concatenate([np.ones_like(none_so_far[:, :1]), none_so_far[:, :-1]], axis=1)  # (B, k)
-    ranks = ranks_to(relevance.shape[1])
-    return np.asarray((reached * satisfied / ranks).sum(axis=1), dtype=np.float64)
-
-
 def reciprocal_rank(relevance: Grades) -> Floats:
     """(B,) 1 / rank of the first relevant document of grades (B, k) in rank order; 0 without a relevant document.
 

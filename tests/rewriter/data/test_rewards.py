@@ -19,6 +19,8 @@ from untilclick.search.click_models.cm import CascadeModel
 from untilclick.search.click_models.pbm import PositionBasedModel
 from untilclick.search.measures import metrics
 
+from tests.reference_formulas import expected_reciprocal_rank
+
 GRADES = np.array([[0, 2, 1, 0, 0], [1, 0, 0, 0, 2], [0, 0, 0, 0, 0], [2, 2, 1, 1, 1]], dtype=np.float32)
 IDEAL = np.array([[2, 1, 0, 0, 0], [2, 2, 1, 0, 0], [0, 0, 0, 0, 0], [2, 2, 1, 1, 1]], dtype=np.float32)
 
@@ -63,7 +65,7 @@ def test_ndcg_of_the_ideal_order_is_1_and_without_relevant_documents_0():
 def test_expected_click_under_the_cascade_model_is_err():
     """Attractiveness (2^g - 1) / 2^max makes the cascade user the one of Chapelle et al."""
     reward = ExpectedClickReward(CascadeModel((0.0, 1 / 4, 3 / 4)), "first")
-    wanted = metrics.expected_reciprocal_rank(GRADES.astype(int), max_grade=2)
+    wanted = expected_reciprocal_rank(GRADES.astype(int).tolist(), max_grade=2)
     assert reward(GRADES, IDEAL, rng()) == pytest.approx(wanted)
 
 

@@ -16,6 +16,8 @@ from untilclick.search.click_models.sdbn import SimplifiedDynamicBayesianNetwork
 from untilclick.search.click_models.ubm import UserBrowsingModel
 from untilclick.search.errors import UntilclickError
 
+from tests.reference_formulas import expected_reciprocal_rank
+
 ATTRACTION = (0.1, 0.5, 0.8)
 STOP = (0.2, 0.4, 0.9)
 MODELS = [
@@ -173,18 +175,10 @@ def test_every_cascade_click_satisfies():
 
 
 def test_cascade_first_click_over_rank_is_expected_reciprocal_rank():
-    """ERR by the loop of Chapelle, Metzler, Zhang & Grinspan, CIKM 2009, algorithm 2, with R = (2^g - 1) / 2^max."""
     gains = tuple((2.0**grade - 1) / 2**4 for grade in range(5))
     lists = np.random.default_rng(6).integers(0, 5, (50, 10))
-    err = []
-    for row in lists:
-        unsatisfied, total = 1.0, 0.0
-        for rank, grade in enumerate(row, start=1):
-            total += unsatisfied * gains[grade] / rank
-            unsatisfied *= 1 - gains[grade]
-        err.append(total)
-    ours = CascadeModel(gains).first_click_prob(lists) @ (1 / np.arange(1, 11))
-    np.testing.assert_allclose(ours, err)
+    first_click_over_rank = CascadeModel(gains).first_click_prob(lists) @ (1 / np.arange(1, 11))
+    np.testing.assert_allclose(first_click_over_rank, expected_reciprocal_rank(lists.tolist(), max_grade=4))
 
 
 def test_ubm_with_examination_by_rank_alone_is_pbm():

@@ -11,7 +11,6 @@ from untilclick.search.measures.metrics import (
     MEASURES,
     dcg,
     evaluate_rankings,
-    expected_reciprocal_rank,
     grades_in_rank_order,
     ideal_dcg,
     ndcg,
@@ -62,25 +61,6 @@ def test_dcg_takes_ranks_in_any_order_and_counts_nothing_below_the_depth():
     assert dcg(ranks, gains) == pytest.approx([1 / 2 + 2, 1 / math.log2((1 << 30) + 1) + 2 / math.log2(5)])
     assert dcg(ranks, gains, depth=3) == pytest.approx([1 / 2 + 2, 0.0])
     assert dcg(ranks[:, :0], gains[:0]).tolist() == [0.0, 0.0]
-
-
-def test_expected_reciprocal_rank_matches_a_hand_computed_row():
-    """Grades 2, 0, 1 of at most 2 satisfy with probability 3/4, 0, 1/4: .75 / 1 + .25 * .25 / 3."""
-    assert expected_reciprocal_rank(np.array([[2, 0, 1]]), max_grade=2) == pytest.approx([0.75 + 0.0625 / 3])
-
-
-def test_expected_reciprocal_rank_equals_a_plain_loop():
-    rng = np.random.default_rng(3)
-    relevance = rng.integers(-1, 4, size=(50, 10))
-    expected = []
-    for row in relevance:
-        reach, total = 1.0, 0.0
-        for rank, grade in enumerate(row, start=1):
-            satisfied = (2.0 ** max(int(grade), 0) - 1) / 2**3
-            total += reach * satisfied / rank
-            reach *= 1 - satisfied
-        expected.append(total)
-    assert expected_reciprocal_rank(relevance, max_grade=3) == pytest.approx(expected)
 
 
 def test_formulas_equal_ir_measures_on_random_rankings():

@@ -4,7 +4,7 @@ How an event travels:
 
  1. A search or an accepted click becomes an event, a `LiveTurn` or a `Click`.
  2. `EventLog` remembers the query of a search (`recent_sessions.py`) and hands the event to `Spool.append`.
- 3. The spool encodes it as JSON (`events.py`), and refuses it if as many bytes wait as may wait.
+ 3. The spool encodes it as JSON (`events.py`), and refuses it if the waiting events have reached the limit in bytes.
  4. `SpoolFile.append` writes it into the process's own file, together with the events of other threads, and syncs.
  5. The request is answered. From now on the event outlives the process and a power failure of the machine.
  6. The thread of `Delivery` reads a batch of events from the file and decodes them.

@@ -15,7 +15,7 @@ Event = LiveTurn | Click
 
 @dataclass(frozen=True, slots=True)
 class _SpooledEvent:
-    """The JSON object: either field is set."""
+    """The content of the bytes: a turn or a click."""
 
     turn: LiveTurn | None = None
     click: Click | None = None

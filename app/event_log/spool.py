@@ -2,8 +2,8 @@
 
 The file is a SQLite database in WAL mode with `synchronous = FULL`. After a crash SQLite drops what is half-written
 in the WAL; no request was answered for such an event. SQLite does not check the pages of its main file: therefore
-every event carries a CRC-32 (`Entry.intact`), and a file is checked when it is opened. `readable_entries` reads what
-is left of a damaged file.
+every event carries a CRC-32 (`SpoolEntry.intact`), and a file is checked when it is opened. `readable_entries` reads
+what is left of a damaged file.
 
 Requests that arrive while another request is being written are written together, by the first of their threads that
 is free. Whatever their number, no request waits for more than two syncs of the disk.
@@ -68,10 +68,10 @@ class SpoolError(UntilclickError):
 
 
 class DamagedSpoolError(SpoolError):
-    """A spool file that is not intact, or is no SQLite database."""
+    """A spool file that is not intact, or not a SQLite database."""
 
 
-class Entry(NamedTuple):
+class SpoolEntry(NamedTuple):
     """One waiting event: a row of the file."""
 
     event_id: int
@@ -137,7 +137,7 @@ class SpoolFile:
         if event.error is not None:
             raise event.error
 
-    def restore(self, entries: Iterable[Entry]) -> None:
+    def restore(self, entries: Iterable[SpoolEntry]) -> None:
         """Add entries of a damaged file to a new file: all of them or none."""
         with spool_errors(self.path), self._changing:
             with self._appender:
@@ -145,13 +145,13 @@ class SpoolFile:
                 self._appender.executemany(_INSERT, entries)
             self._count()
 
-    def read(self, after: int, n: int) -> list[Entry]:
+    def read(self, after: int, n: int) -> list[SpoolEntry]:
         """The first `n` events whose id is above `after`, in the order of ids."""
         with spool_errors(self.path):
             rows = self._reader.execute(f"{_SELECT} > ? ORDER BY event_id LIMIT ?", (after, n))
-            return [Entry(*row) for row in rows]
+            return [SpoolEntry(*row) for row in rows]
 
-    def remove(self, entries: Sequence[Entry]) -> None:
+    def remove(self, entries: Sequence[SpoolEntry]) -> None:
         """Remove events that `read` gave."""
         with spool_errors(self.path), self._changing:
             with self._reader:
@@ -199,7 +199,7 @@ class SpoolFile:
 
     def _insert(self, batch: Sequence[_Pending]) -> None:
         entries = [
-            Entry(event_id, event.time, zlib.crc32(event.body), event.body)
+            SpoolEntry(event_id, event.time, zlib.crc32(event.body), event.body)
             for event_id, event in enumerate(batch, start=self._next_id)
         ]
         self._next_id += len(batch)  # also if the transaction fails: an error may come after the commit
@@ -235,7 +235,7 @@ class _Pending:
     """Why the settled event is not written; None if it is."""
 
 
-def readable_entries(damaged: sqlite3.Connection) -> Iterator[Entry]:
+def readable_entries(damaged: sqlite3.Connection) -> Iterator[SpoolEntry]:
     """The intact entries of a damaged file.
 
     Every entry needs a query of its own, because an error ends a query. The ids are read upwards, and an id that
@@ -255,7 +255,7 @@ def readable_entries(damaged: sqlite3.Connection) -> Iterator[Entry]:
         else:
             if row is None:
                 return
-            entry = Entry(*row)
+            entry = SpoolEntry(*row)
             event_id = entry.event_id
             if entry.intact:
                 yield entry

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from untilclick.app.event_log.events import Event, encode, time_of
 from untilclick.app.event_log.spool import (
     DamagedSpoolError,
-    Entry,
+    SpoolEntry,
     SpoolError,
     SpoolFile,
     readable_entries,
@@ -39,7 +39,7 @@ SET_ASIDE = "set-aside.jsonl"
 
 
 class SpoolFullError(SpoolError):
-    """The spool holds as many bytes as it may."""
+    """The spool is full: its events reach the limit in bytes."""
 
 
 class Spool:
@@ -56,9 +56,9 @@ class Spool:
             raise SpoolError(
                 f"Cannot make the spool's folder {folder} ({error.strerror}); set UNTILCLICK_SPOOL."
             ) from error
-        self._own = next(file for number in count() if (file := self._take(number)))
+        self._file = next(file for number in count() if (file := self._take(number)))
         if self.waiting:
-            _log.info("%d events wait in %s since the last start", self.waiting, self._own.path)
+            _log.info("%d events wait in %s since the last start", self.waiting, self._file.path)
 
     @property
     def waiting(self) -> int:
@@ -83,8 +83,11 @@ class Spool:
         """Keep an event; when this returns, it outlives process and machine. Raises SpoolError if it is not kept."""
         body = encode(event)
         if self.n_bytes + len(body) > self._max_bytes:
-            raise SpoolFullError(f"{self._folder} holds {self.n_bytes} bytes of events, as many as it may.")
-        self._own.append(body, time_of(event))
+            raise SpoolFullError(
+                f"{self._folder} holds {self.n_bytes} bytes of events, which is its limit; "
+                "see UNTILCLICK_SPOOL_MAX_BYTES."
+            )
+        self._file.append(body, time_of(event))
 
     def adopt(self) -> None:
         """Take the files of ended processes in which events wait, and release adopted files that are empty."""
@@ -96,10 +99,10 @@ class Spool:
                 except SpoolError as error:  # the other files are adopted all the same
                     _log.error("A file of a process that ended cannot be taken over: %s", error)
         for file in self.files():
-            if file is not self._own and not file.waiting:
+            if file is not self._file and not file.waiting:
                 self._release(file)
 
-    def set_aside(self, entry: Entry, reason: str) -> None:
+    def set_aside(self, entry: SpoolEntry, reason: str) -> None:
         """Append an event that will never be delivered to SET_ASIDE; when this returns, it is on the disk."""
         line = json.dumps({"reason": reason, "event": entry.body.decode("utf-8", "replace")}) + "\n"
         try:

@@ -127,9 +127,9 @@ def test_a_click_that_comes_before_its_turn_waits_for_it(spool, away, metrics, d
     assert counted(metrics, "spool_set_aside_total") == 0
 
 
-def test_the_end_looks_once_more_at_clicks_whose_query_another_host_delivered(spool, away, deliver, monkeypatch):
+def test_the_end_tries_once_more_clicks_whose_query_another_host_delivered(spool, away, deliver, monkeypatch):
     """They stayed in the spool of a host that went away, where looks had become rare."""
-    monkeypatch.setattr(module, "LOOK_AGAIN_S", 1000.0)
+    monkeypatch.setattr(module, "PASS_INTERVAL_S", 1000.0)
     delivery = deliver()
     put(spool, delivery, click(0))
     assert delivery.drain(60)
@@ -144,7 +144,7 @@ def test_a_click_for_a_query_that_never_comes_is_set_aside(spool, away, metrics,
     delivery = deliver(patience_s=10.0)
     put(spool, delivery, click(0), turn(1), click(1))
     wait_until(lambda: spool.waiting == 0)
-    assert set_aside(tmp_path) == ["There is no query of this click in the log."]
+    assert set_aside(tmp_path) == ["The log does not hold the query of this click."]
     assert counted(metrics, "spool_set_aside_total") == 1
     assert counted(metrics, "spool_delivered_total") == 2
 
@@ -258,7 +258,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_one_waiting(spool, away, metr
             raise SpoolError("disk I/O error")
         return read(file, *given)
 
-    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(module, "PASS_INTERVAL_S", 0.02)
     with monkeypatch.context() as patch:
         patch.setattr(SpoolFile, "read", read_some)
         delivery = deliver()
@@ -275,7 +275,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_one_waiting(spool, away, metr
 
 def test_what_is_written_and_cannot_be_removed_keeps_nothing_waiting(spool, away, metrics, deliver, monkeypatch):
     """On a full disk the first batch was written again and again, and nothing after it."""
-    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(module, "PASS_INTERVAL_S", 0.02)
     tidied, written = [], []
     tidy, append = SpoolFile.tidy, SessionLog.append_events
     monkeypatch.setattr(SpoolFile, "tidy", lambda file: tidied.append(file) or tidy(file))
@@ -301,7 +301,7 @@ def test_what_is_written_and_cannot_be_removed_keeps_nothing_waiting(spool, away
 def test_an_event_that_cannot_even_be_set_aside_keeps_no_other_one(
     spool, away, metrics, deliver, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(module, "PASS_INTERVAL_S", 0.02)
     (tmp_path / "spool" / SET_ASIDE).mkdir()
     spool.files()[0].append(b"no event", 1.0)
     spool.append(turn(0))
@@ -385,9 +385,9 @@ def test_the_size_of_an_event_is_that_of_its_text():
     assert 150 < len(encode(turn(0))) < 400
 
 
-def test_a_click_whose_query_never_comes_is_looked_at_ever_more_rarely(spool, away, deliver, monkeypatch):
+def test_a_click_whose_query_never_comes_is_tried_ever_more_rarely(spool, away, deliver, monkeypatch):
     """One such click cost a transaction a second for a day."""
-    monkeypatch.setattr(module, "LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr(module, "PASS_INTERVAL_S", 0.02)
     looks = []
     append = SessionLog.append_events
     monkeypatch.setattr(SessionLog, "append_events", lambda *given: looks.append(given) or append(*given))

@@ -14,7 +14,7 @@ import pytest
 from untilclick.app.event_log.spool import (
     FREE_PAGES,
     DamagedSpoolError,
-    Entry,
+    SpoolEntry,
     SpoolError,
     SpoolFile,
     readable_entries,
@@ -226,17 +226,17 @@ def test_what_is_read_of_a_damaged_file_matches_its_checksum(path):
 
 
 def test_entries_are_restored_with_their_ids_and_new_ones_come_after(path):
-    entries = [Entry(event_id, 7.0, zlib.crc32(b"saved"), b"saved") for event_id in (3, 5)]
+    entries = [SpoolEntry(event_id, 7.0, zlib.crc32(b"saved"), b"saved") for event_id in (3, 5)]
     with closing(SpoolFile(path)) as file:
         file.restore(entries)
         assert (file.waiting, file.n_bytes, file.oldest) == (2, 10, 7.0)
         file.append(b"new", 8.0)
-        assert file.read(0, 10) == [*entries, Entry(6, 8.0, zlib.crc32(b"new"), b"new")]
+        assert file.read(0, 10) == [*entries, SpoolEntry(6, 8.0, zlib.crc32(b"new"), b"new")]
 
 
 def test_entries_are_restored_together_or_not_at_all(path):
     """A disk that fills up while events are saved."""
-    entries = [Entry(event_id, 7.0, 0, b"x" * 3000) for event_id in range(1, 100)]
+    entries = [SpoolEntry(event_id, 7.0, 0, b"x" * 3000) for event_id in range(1, 100)]
     with closing(SpoolFile(path)) as file:
         file._appender.execute("PRAGMA max_page_count = 10")
         with pytest.raises(SpoolError, match="full"):

@@ -180,7 +180,7 @@ def test_a_full_spool_refuses(opened):
     spool = opened(len(encode(CLICK)) * 2)
     spool.append(CLICK)
     spool.append(CLICK)
-    with pytest.raises(SpoolFullError, match="as many as it may"):
+    with pytest.raises(SpoolFullError, match="which is its limit; see UNTILCLICK_SPOOL_MAX_BYTES"):
         spool.append(CLICK)
     file = spool.files()[0]
     file.remove(file.read(0, 1))

@@ -11,14 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, Host, Overrides, Port, Seed, Sessions, given
+from untilclick.app.cli.options import (
+    AsJson,
+    Config,
+    Data,
+    Engine,
+    Host,
+    Overrides,
+    Port,
+    Seed,
+    Sessions,
+    read_settings,
+)
 from untilclick.app.cli.serve import check_port, service_settings, start_service
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.config import RunConfig
 
 if TYPE_CHECKING:
     from untilclick.app.loop.demo.run import DemoOutcome
-    from untilclick.app.settings.commands import Given
+    from untilclick.app.settings.commands import CommandSettings
 
 PROGRAM = "untilclick"
 
@@ -57,7 +68,7 @@ def demo(
     from untilclick.app.loop.demo.config import demo_config  # noqa: PLC0415  numpy, for settings of simulated users
 
     terminal = Terminal(as_json=as_json)
-    settings = given(context, overrides)
+    settings = read_settings(context, overrides)
     place = RunConfig(out or Path("runs") / folder_name(data), data, None, engine, seed)
     demo_settings = demo_config(settings, place, sessions)
     if serve:
@@ -102,10 +113,10 @@ def program_name(called: str) -> str:
     return called if Path(called).name == PROGRAM and shutil.which(PROGRAM) is None else PROGRAM
 
 
-def _serve(terminal: Terminal, outcome: DemoOutcome, given: Given, host: str, port: int) -> None:
+def _serve(terminal: Terminal, outcome: DemoOutcome, settings: CommandSettings, host: str, port: int) -> None:
     config = outcome.config
-    settings = service_settings(
-        given,
+    service = service_settings(
+        settings,
         data=config.data,
         engine=config.engine,
         log=str(config.log),
@@ -119,4 +130,4 @@ def _serve(terminal: Terminal, outcome: DemoOutcome, given: Given, host: str, po
     terminal.line(f"\n[bold]http://{host}:{port}[/bold]  [dim]{stop}[/dim]")
     for query in outcome.examples:
         terminal.line(f"  {escape(query)}")
-    start_service(settings)
+    start_service(service)

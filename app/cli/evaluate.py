@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, Overrides, Seed, given
+from untilclick.app.cli.options import AsJson, Config, Data, Engine, Overrides, Seed, read_settings
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.search.errors import UntilclickError
 
@@ -66,7 +66,7 @@ def evaluate(
     from untilclick.rewriter.evaluation.evaluate import EvaluateConfig  # noqa: PLC0415  numpy and scipy, but not torch
 
     terminal = Terminal(as_json=as_json)
-    settings = given(context, overrides).stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE)
+    settings = read_settings(context, overrides).stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE)
     settings = replace(settings, data=data, split=split, engine=engine, out=out, seed=seed)
 
     from untilclick.app.loop import evaluation  # noqa: PLC0415  torch, once the settings are right

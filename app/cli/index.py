@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Overrides, given
+from untilclick.app.cli.options import AsJson, Config, Data, Overrides, read_settings
 from untilclick.app.cli.serve import service_settings
 from untilclick.app.terminal.terminal import Terminal, escape
 
@@ -27,7 +27,7 @@ def index(
     --set service.opensearch_url=http://localhost:9200 or UNTILCLICK_OPENSEARCH_URL.
     """
     terminal = Terminal(as_json=as_json)
-    settings = service_settings(given(context, overrides), data=data, engine="opensearch")
+    settings = service_settings(read_settings(context, overrides), data=data, engine="opensearch")
 
     from untilclick.app.loop.indexing import index_documents  # noqa: PLC0415  its OpenSearch client may be missing
 

@@ -112,7 +112,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def untilclick(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to stderr what the program does.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log the program's actions to stderr.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from untilclick.app.settings.commands import Given, SettingsFile, read_settings_file
+from untilclick.app.settings.commands import CommandSettings, SettingsFile, read_settings_file
 
 _FILE = "untilclick.settings_file"
 """Key of the settings file among the notes of a parser context."""
@@ -36,10 +36,10 @@ def _option_names(command: Any) -> Iterator[str]:  # noqa: ANN401  (the parser's
         yield from _option_names(child)
 
 
-def given(context: typer.Context, overrides: list[str] | None) -> Given:
+def read_settings(context: typer.Context, overrides: list[str] | None) -> CommandSettings:
     """The settings that `--set`, the environment and the settings file give for the stages."""
     file = context.meta.get(_FILE)
-    return Given.of(overrides or (), os.environ, file if isinstance(file, SettingsFile) else None)
+    return CommandSettings.of(overrides or (), os.environ, file if isinstance(file, SettingsFile) else None)
 
 
 Config = Annotated[

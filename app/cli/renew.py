@@ -17,10 +17,10 @@ from untilclick.app.cli.options import (
     Overrides,
     RunFolder,
     Seed,
-    given,
+    read_settings,
 )
 from untilclick.app.loop.renewal.config import RenewalConfig
-from untilclick.app.loop.renewal.service_client import ServiceAccess
+from untilclick.app.loop.renewal.service_client import ServiceClient
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from untilclick.search.errors import UntilclickError
@@ -98,9 +98,9 @@ def renew(
     30 needs show it, by confidence interval and by significance test. With fewer than 200 sessions with a click, the
     version is trained on the documents alone.
     """
-    access = _service_access(service, admin_key_file)
+    access = _service_client(service, admin_key_file)
     terminal = Terminal(as_json=as_json)
-    settings = given(context, overrides)
+    settings = read_settings(context, overrides)
     renewal_config = RenewalConfig(
         data=data,
         log=log,
@@ -126,15 +126,15 @@ def renew(
         raise outcome.fault
 
 
-def _service_access(service: str | None, key_file: Path | None) -> ServiceAccess | None:
+def _service_client(service: str | None, key_file: Path | None) -> ServiceClient | None:
     """The service to call and its key, checked before the training. Raises UntilclickError."""
     if service is None:
         return None
     if key_file is None:
         raise UntilclickError("--service needs the admin key of the service: --admin-key-file FILE")
-    access = ServiceAccess(service, key_file)
-    access.check()
-    return access
+    client = ServiceClient(service, key_file)
+    client.check()
+    return client
 
 
 def _show(terminal: Terminal, outcome: RenewalOutcome) -> None:

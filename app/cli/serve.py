@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untilclick.app.cli.options import Config, Data, Host, LogUrl, Overrides, Port, ServiceEngine, given
-from untilclick.app.settings.commands import Given, nearest
+from untilclick.app.cli.options import Config, Data, Host, LogUrl, Overrides, Port, ServiceEngine, read_settings
+from untilclick.app.settings.commands import CommandSettings, nearest
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.search.errors import UntilclickError
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     )(serve)
 
 
-def service_settings(given: Given, **options: object) -> Settings:
+def service_settings(settings: CommandSettings, **options: object) -> Settings:
     """The service's settings, the strongest first: `--set service.*`, options, environment, the file's `[service]`.
 
     Raises UntilclickError for an unknown setting, SettingsError for a wrong value.
@@ -44,7 +44,7 @@ def service_settings(given: Given, **options: object) -> Settings:
         variable_of,
     )
 
-    file, _, overrides = given.layers("service")
+    file, _, overrides = settings.layers("service")
     for layer in (file, overrides):
         for name in layer.values:
             if name not in setting_places():
@@ -54,7 +54,7 @@ def service_settings(given: Given, **options: object) -> Settings:
         variable_of(name): value if isinstance(value, str) else json.dumps(value)
         for name, value in file.values.items()
     }
-    return Settings.from_environment({**from_file, **given.environment}, **{**options, **overrides.values})
+    return Settings.from_environment({**from_file, **settings.environment}, **{**options, **overrides.values})
 
 
 def check_port(host: str, port: int, remedy: str = "choose another address with --host and --port") -> None:
@@ -113,7 +113,7 @@ def serve(
         "host": host,
         "port": port,
     }
-    settings = service_settings(given(context, overrides), workers=workers, **options)
+    settings = service_settings(read_settings(context, overrides), workers=workers, **options)
     check_port(host, port)
     Terminal().line(f"[bold]http://{host}:{port}[/bold]  [dim]Ctrl-C stops the service.[/dim]")
     start_service(settings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, Sessions, given
+from untilclick.app.cli.options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, Sessions, read_settings
 from untilclick.app.terminal.terminal import Terminal
 
 
@@ -47,12 +47,12 @@ def simulate(
     from untilclick.app.loop import simulation  # noqa: PLC0415  users draw with numpy, and search in tantivy
 
     terminal = Terminal(as_json=as_json)
-    settings = simulation.simulation_config(given(context, overrides), sessions, split, seed, click_model)
+    settings = simulation.simulation_config(read_settings(context, overrides), sessions, split, seed, click_model)
     outcome = simulation.simulate(settings, data, engine, log, terminal)
     added = outcome.added
-    before = f" ({outcome.there:,} of {sessions:,} were there)" if outcome.there else ""
+    before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
     terminal.line(
         f"{added.sessions:,} sessions logged{before}: {added.queries:,} queries, {added.clicked_at_first_query:,} "
         f"sessions clicked at the first query, {added.abandoned:,} gave up."
     )
-    terminal.answer({"log": log, "there_before": outcome.there, **asdict(added)})
+    terminal.answer({"log": log, "there_before": outcome.n_present, **asdict(added)})

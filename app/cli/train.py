@@ -17,7 +17,7 @@ from untilclick.app.cli.options import (
     Overrides,
     RunFolder,
     Seed,
-    given,
+    read_settings,
 )
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PolicyConfig, RunConfig
@@ -107,7 +107,7 @@ def base(
 
     With --base, a pretrained T5 is trained instead; the later stages continue from it with the same commands.
     """
-    run, settings = RunConfig(out, data, None, engine, seed), given(context, overrides)
+    run, settings = RunConfig(out, data, None, engine, seed), read_settings(context, overrides)
     if base == "corpus":
         policy = settings.stage(PolicyConfig, "policy", seed=seed)
         stage = settings.stage(BaseConfig, "base", seed=seed)
@@ -134,7 +134,7 @@ def warm_start(
     """Train on the log: which terms would have found the document that was finally clicked. Needs a trained base."""
     configs = stage_configs(out / "base")
     usable = configs.usable(configs.warm_start)
-    stage = given(context, overrides).stage(configs.warm_start, "warm_start", usable, seed=seed)
+    stage = read_settings(context, overrides).stage(configs.warm_start, "warm_start", usable, seed=seed)
     _training(RunConfig(out, data, log, engine, seed), as_json=as_json).warm_start(stage)
 
 
@@ -153,7 +153,7 @@ def ppo(
 ) -> None:
     """Train by reinforcement learning with clicks as the reward. Needs a warm start; continues an interrupted run."""
     configs = stage_configs(out / "warm_start")
-    stage = given(context, overrides).stage(configs.ppo, "ppo", configs.usable(configs.ppo), seed=seed)
+    stage = read_settings(context, overrides).stage(configs.ppo, "ppo", configs.usable(configs.ppo), seed=seed)
     _training(RunConfig(out, data, log, engine, seed), as_json=as_json).ppo(stage, resume=resume, backend=backend)
 
 
@@ -172,7 +172,7 @@ def offline(
     """Train on the log alone, without a simulator: on the queries that visitors and the service tried and the clicks
     that followed. Starts from the warm start, or from the base if there is none."""
     allowed = [name for name in setting_names(OfflineConfig) if name != "method"]
-    stage = given(context, overrides).stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
+    stage = read_settings(context, overrides).stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
     _training(RunConfig(out, data, log, engine, seed), as_json=as_json).offline(stage)
 
 

@@ -83,7 +83,7 @@ class PreferenceOut(ResponseBody):
     wins_a: int = Field(description="Visitors who clicked more documents of a than of b.")
     wins_b: int = Field(description="Visitors who clicked more documents of b than of a.")
     ties: int = Field(description="Visitors who clicked as many of both.")
-    share_b: float | None = Field(description="Share of b in the wins; 0.5 is no preference; null without wins.")
+    share_b: float | None = Field(description="Share of b in the wins; 0.5 means no preference; null without wins.")
     ci95: tuple[float, float] = Field(description="95 % confidence interval of that share (Wilson).")
     p: float = Field(description="p-value of the two-sided sign test against no preference.")
 

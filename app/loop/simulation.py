@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from untilclick.app.settings.commands import Given
+from untilclick.app.settings.commands import CommandSettings
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
@@ -48,14 +48,14 @@ class SimulationConfig:
 class SimulationOutcome:
     """What a run did."""
 
-    there: int
+    n_present: int
     """Number of the sessions that the log held before."""
     added: SimulateSummary
     """What this run added."""
 
 
 def simulation_config(
-    given: Given, sessions: int, split: str, seed: int, click_model: str | None = None
+    settings: CommandSettings, sessions: int, split: str, seed: int, click_model: str | None = None
 ) -> SimulationConfig:
     """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
 
@@ -63,10 +63,10 @@ def simulation_config(
     half: a rewriter is evaluated on misspellings that it has not seen. Raises UntilclickError for an unknown setting
     or a wrong value.
     """
-    user = given.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
+    user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
     if click_model is not None:
         user = replace(user, click_model=click_model)
-    return SimulationConfig(sessions, split, seed, user, given.stage(SimulateConfig, "simulate"))
+    return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
 
 
 def simulate(config: SimulationConfig, data: str, engine: str, log: str, terminal: Terminal) -> SimulationOutcome:
@@ -74,7 +74,8 @@ def simulate(config: SimulationConfig, data: str, engine: str, log: str, termina
     collection = load_collection(data, seed=config.seed)
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
         outcome = fill_log(opened, collection, open_engine(engine, collection.corpus), config, update)
-    _record_run(log, {"data": data, "settings": asdict(config), "figures": asdict(outcome)})
+    figures = {"there": outcome.n_present, "added": asdict(outcome.added)}
+    _record_run(log, {"data": data, "settings": asdict(config), "figures": figures})
     return outcome
 
 
@@ -106,10 +107,10 @@ def fill_log(
     def numbered(first: int, n: int) -> Iterator[Session]:
         return simulate_sessions(topics, engine, user, n, config.seed, replace(config.simulate, first_number=first))
 
-    there = _logged(log, next(numbered(0, 1)).session_id, config.sessions)
-    tally = Tally(lambda done: progress(there + done, config.sessions) if progress else None)
-    log.append(tally.count(numbered(there, config.sessions - there)))
-    return SimulationOutcome(there, tally.summary)
+    n_present = _logged(log, next(numbered(0, 1)).session_id, config.sessions)
+    tally = Tally(lambda done: progress(n_present + done, config.sessions) if progress else None)
+    log.append(tally.count(numbered(n_present, config.sessions - n_present)))
+    return SimulationOutcome(n_present, tally.summary)
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:

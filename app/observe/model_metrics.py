@@ -46,9 +46,9 @@ class ModelMetrics(Collector):
 
 def _of_candidate(figures: ShadowFigures) -> Iterator[Metric]:
     values = (("queries", figures.queries), ("passed_over", figures.passed_over), ("faults", figures.faults))
-    tried = CounterMetricFamily(
+    family = CounterMetricFamily(
         "untilclick_shadow", "Queries of the candidate in the shadow.", labels=["version", "what"]
     )
-    for what, value in values:
-        tried.add_metric([figures.version, what], value)
-    yield tried
+    for outcome, value in values:
+        family.add_metric([figures.version, outcome], value)
+    yield family

@@ -19,8 +19,8 @@ class Tracing(Protocol):
     """Records the time that requests and their stages take."""
 
     def request(self, method: str, headers: Mapping[str, str], /) -> AbstractContextManager[RecordAnswer]:
-        """A block for a request; `headers` may continue the caller's trace. The block calls what it gets once, with
-        the route and the status of the answer."""
+        """A block for a request; `headers` may continue the caller's trace. The caller calls the yielded function
+        once, with the route and the status of the answer."""
 
     def stage(self, name: str, /) -> AbstractContextManager[None]:
         """A block for a stage of the current request."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from untilclick.app.service.ranking import Mode, takes_part
-from untilclick.app.versions.models import NO_REWRITER, InUse, Loaded
+from untilclick.app.versions.models import NO_REWRITER, InUse, LoadedVersion
 from untilclick.app.versions.store import Experiment
 from untilclick.search.log.experiments import EXPERIMENT_ATTRIBUTE, TEAMS_ATTRIBUTE
 from untilclick.search.measures.interleaving import Team
@@ -17,14 +17,14 @@ class ShadowCandidate(NamedTuple):
     """The version in the shadow."""
 
     version: str
-    loaded: Loaded
+    loaded: LoadedVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The rewriters of one search."""
 
-    sides: tuple[Loaded, ...]
+    sides: tuple[LoadedVersion, ...]
     """One rewriter, or sides a and b of the experiment."""
     version: str | None
     """The version for the log and the answer; `A+B` in an experiment, None without a rewriter."""

@@ -60,21 +60,21 @@ def ranked(engine: SearchEngine, rewrite: Rewrite, mode: Mode, k: int, *, compar
 
 
 def interleaved(
-    engine: SearchEngine, sides: tuple[Rewrite, Rewrite], k: int, draw: random.Random, *, compare: bool
+    engine: SearchEngine, a: Rewrite, b: Rewrite, k: int, draw: random.Random, *, compare: bool
 ) -> Ranked:
-    """Search with the rewrites of two sides, and interleave their lists by team draft.
+    """Search with the rewrites of sides a and b, and interleave their lists by team draft.
 
     Two equal lists have no teams: a click on them tells nothing about the sides. Raises EngineError if the engine
     fails.
     """
-    queries = [side.blend for side in sides]
-    rankings = engine.search([*queries, WeightedQuery.of(sides[0].query)] if compare else queries, k)
-    a, b, *plain = rankings
-    shown_plain = plain[0] if plain else None
-    if [entry.doc_id for entry in a] == [entry.doc_id for entry in b]:
-        return Ranked(a, shown_plain)
-    mixed = team_draft(a, b, k, draw)
-    return Ranked(mixed.ranking, shown_plain, mixed.teams)
+    queries = [a.blend, b.blend]
+    rankings = engine.search([*queries, WeightedQuery.of(a.query)] if compare else queries, k)
+    ranking_a, ranking_b = rankings[:2]
+    plain = rankings[2] if compare else None
+    if [entry.doc_id for entry in ranking_a] == [entry.doc_id for entry in ranking_b]:
+        return Ranked(ranking_a, plain)
+    mixed = team_draft(ranking_a, ranking_b, k, draw)
+    return Ranked(mixed.ranking, plain, mixed.teams)
 
 
 def takes_part(experiment: Experiment, session_id: str) -> bool:

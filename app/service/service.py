@@ -35,7 +35,7 @@ from untilclick.app.service.plan import plan_of
 from untilclick.app.service.ranking import Mode, Ranked, interleaved, ranked
 from untilclick.app.service.snippets import Searched, snippet
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel, Loaded, Models
+from untilclick.app.versions.models import FixedModel, LoadedVersion, Models
 from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite
@@ -49,8 +49,15 @@ WARM_UP_QUERY = "how to search"
 """The query that is searched once at the start; any words serve."""
 
 MAX_TURNS = 100
-"""A session with so many queries is full, and its next query begins a new session: no person types so many, and each
-query costs a look at all queries before it."""
+"""Limit of queries per session; the next query begins a new session. People do not reach it, and each query reads all
+queries before it."""
+
+
+class _StoredResult(NamedTuple):
+    """An entry of a ranking with its document, which the engine still holds."""
+
+    entry: ScoredDoc
+    document: Document
 
 
 class _Query(NamedTuple):
@@ -120,9 +127,8 @@ class SearchService:
         with self.metrics.timed(Stage.LOG) as writing:
             turn = self._turn(query, command, rewrite, shown, plan.attributes(_teams_of(lists, shown)))
             if not self._log.turn(query.session_id, turn, command.client_id):
-                results = tuple(
-                    replace(result, click_token=None) for result in results
-                )  # no query to log a click for
+                # the query is not logged, so its results get no click token
+                results = tuple(replace(result, click_token=None) for result in results)
         if plan.shadow is not None:
             list_shown = ShownList(query.query_id, command.query, query.history, shown)
             self._shadow.run(plan.shadow.loaded, plan.shadow.version, list_shown)
@@ -222,7 +228,7 @@ class SearchService:
                 return _Query(command.session_id, query_id, history)
         return _Query(str(uuid.uuid4()), query_id, ())
 
-    def _rewrite(self, side: Loaded, command: SearchCommand, history: tuple[str, ...]) -> Rewrite:
+    def _rewrite(self, side: LoadedVersion, command: SearchCommand, history: tuple[str, ...]) -> Rewrite:
         if command.mode is Mode.OFF:
             rewrite = Rewrite.keep(command.query, Reason.MODE_OFF)
         else:
@@ -233,7 +239,7 @@ class SearchService:
     def _rank(self, sides: Sequence[Rewrite], command: SearchCommand) -> Ranked:
         if len(sides) == 1:
             return ranked(self._engine, sides[0], command.mode, command.k, compare=command.compare)
-        return interleaved(self._engine, (sides[0], sides[1]), command.k, self._draw, compare=command.compare)
+        return interleaved(self._engine, sides[0], sides[1], command.k, self._draw, compare=command.compare)
 
     def _present(
         self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None
@@ -252,15 +258,16 @@ class SearchService:
             for rank, (entry, document) in enumerate(self._stored(ranking), start=1)
         )
 
-    def _stored(self, ranking: Sequence[ScoredDoc]) -> list[tuple[ScoredDoc, Document]]:
+    def _stored(self, ranking: Sequence[ScoredDoc]) -> list[_StoredResult]:
         """The ranking with its documents, without those that have been deleted since the search."""
         try:
-            return list(zip(ranking, self._engine.documents([entry.doc_id for entry in ranking]), strict=True))
+            documents = self._engine.documents([entry.doc_id for entry in ranking])
+            return [_StoredResult(*pair) for pair in zip(ranking, documents, strict=True)]
         except UnknownDocumentError:
             stored = []
             for entry in ranking:
                 with suppress(UnknownDocumentError):
-                    stored.append((entry, self._engine.documents([entry.doc_id])[0]))
+                    stored.append(_StoredResult(entry, self._engine.documents([entry.doc_id])[0]))
             return stored
 
     def _turn(

@@ -67,7 +67,8 @@ class Searched:
     def __init__(self, query: str, rewritten: str) -> None:
         """Take the words of a query as typed, and of the readable text of its rewrite.
 
-        That text lacks the lightest words of the rewrite: to mark words that the visitor has not seen would puzzle.
+        That text lacks the lightest words of the rewrite. Marking words that the visitor has not seen would be
+        confusing.
         """
         self.weights = dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
         """Index term -> weight."""

@@ -42,7 +42,7 @@ class SettingsFile:
 
     path: Path
     options: Mapping[str, Any]  # Any: TOML values, checked by the parser of the command line
-    tables: Mapping[str, Mapping[str, Any]]  # Any: TOML values, checked by `Given.stage`
+    tables: Mapping[str, Mapping[str, Any]]  # Any: TOML values, checked by `CommandSettings.stage`
 
 
 def read_settings_file(path: Path, known_options: Collection[str]) -> SettingsFile:
@@ -56,24 +56,24 @@ def read_settings_file(path: Path, known_options: Collection[str]) -> SettingsFi
         raise DataError.at(path, None, f"is not TOML ({error})", "Correct the file there") from None
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     options = {name: value for name, value in content.items() if name not in tables}
-    for names, known, what in ((tables, TABLES, "table"), (options, known_options, "option")):
+    for names, allowed, noun in ((tables, TABLES, "table"), (options, known_options, "option")):
         for name in names:
-            if name not in known:
-                raise DataError.at(path, None, f"no {what} is called {name!r}", nearest(name, known))
+            if name not in allowed:
+                raise DataError.at(path, None, f"no {noun} is called {name!r}", nearest(name, allowed))
     return SettingsFile(path, options, tables)
 
 
 class Layer(NamedTuple):
     """The settings of one table from one source."""
 
-    values: Mapping[str, Any]  # Any: texts and TOML values, checked by `Given.stage`
+    values: Mapping[str, Any]  # Any: texts and TOML values, checked by `CommandSettings.stage`
     place: Callable[[str], str]
     """Turns the name of a setting into the place that an error message names, such as `--set ppo.iterations`."""
 
 
 @dataclass(frozen=True)
-class Given:
-    """The settings that were given to one command for its stages."""
+class CommandSettings:
+    """The settings of one command for its stages, as its user wrote them."""
 
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Table -> setting -> text of `--set`."""
@@ -82,7 +82,9 @@ class Given:
     file: SettingsFile | None = None
 
     @classmethod
-    def of(cls, overrides: Sequence[str], environment: Mapping[str, str], file: SettingsFile | None) -> Given:
+    def of(
+        cls, overrides: Sequence[str], environment: Mapping[str, str], file: SettingsFile | None
+    ) -> CommandSettings:
         """Read the `TABLE.FIELD=VALUE` texts of `--set`. Raises UntilclickError for any other text."""
         tables: dict[str, dict[str, str]] = {}
         for text in overrides:
@@ -103,21 +105,22 @@ class Given:
         UntilclickError, which names the source, for an unknown setting and for a value of the wrong type.
         """
         names = setting_names(kind)
-        known = [name for name in names if allowed is None or name in allowed]
+        allowed_names = [name for name in names if allowed is None or name in allowed]
         values: dict[str, Any] = dict(defaults)  # Any: texts and TOML values, checked below
         places: dict[str, str] = {}
         for layer in self.layers(table):
             for name, value in layer.values.items():
-                if name not in known:
-                    raise UntilclickError(f"{layer.place(name)}: {table} has no such setting. {nearest(name, known)}")
+                if name not in allowed_names:
+                    hint = nearest(name, allowed_names)
+                    raise UntilclickError(f"{layer.place(name)}: {table} has no such setting. {hint}")
                 values[name], places[name] = value, layer.place(name)
         try:
             return TypeAdapter(kind).validate_python(nested(kind, values))
         except ValidationError as error:
             # pydantic reports the errors of a group together; name the first in the order of the settings.
             order = {name: position for position, name in enumerate(names)}
-            named = [(flat_name(kind, details["loc"]), details) for details in error.errors()]
-            name, first = min(named, key=lambda pair: order.get(pair[0], len(order)))
+            errors = [(flat_name(kind, details["loc"]), details) for details in error.errors()]
+            name, first = min(errors, key=lambda pair: order.get(pair[0], len(order)))
             problem = first["msg"][:1].lower() + first["msg"][1:]
             raise UntilclickError(f"{places.get(name, name)} is {first['input']!r}: {problem}") from None
 
@@ -137,7 +140,7 @@ class Given:
         ]
 
 
-def nearest(name: str, known: Collection[str]) -> str:
+def nearest(name: str, choices: Collection[str]) -> str:
     """A hint for an unknown name: `Did you mean ...?`, or if no name is close, all names."""
-    close = get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Choose one of: {', '.join(known)}"
+    close = get_close_matches(name, choices, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Choose one of: {', '.join(choices)}"

@@ -64,7 +64,7 @@ class Settings(BaseModel):
         groups: dict[str, dict[str, object]] = {}
         for name, value in values.items():
             if name not in setting_places():
-                raise SettingsError(f"{variable_of(name)}: there is no such setting.")
+                raise SettingsError(f"{variable_of(name)} is not a setting of the service.")
             groups.setdefault(setting_places()[name].group, {})[name] = value
         try:
             return cls.model_validate(groups)

@@ -57,18 +57,18 @@ def remarks(results: Results) -> str:
     return " ".join(filter(None, (spelling_alone(results, subject) if subject else "", caution(results))))
 
 
-def main_rivals(results: Results) -> tuple[str, ...]:
+def main_opponents(results: Results) -> tuple[str, ...]:
     """Names of BM25, the strongest other baseline, and the warm start that later training started from."""
     return tuple(dict.fromkeys((BASELINE, best_baseline(results), "warm_start")))
 
 
-def differences_table(results: Results, rivals: Sequence[str] | None = None) -> Table | None:
-    """The best-trained system compared with each of `rivals` (None: all systems), one row each.
+def differences_table(results: Results, opponents: Sequence[str] | None = None) -> Table | None:
+    """The best-trained system compared with each of `opponents` (None: all systems), one row each.
 
     None if nothing was trained or no comparison was made.
     """
     subject = subject_of(results)
-    names = SYSTEM_TITLES if rivals is None else rivals
+    names = SYSTEM_TITLES if opponents is None else opponents
     comparisons = [
         comparison
         for name in names

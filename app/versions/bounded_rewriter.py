@@ -169,7 +169,7 @@ class BoundedRewriter:
 def _work(rewriter: Rewriter, waiting: deque[_Waiting], calls: SimpleQueue[bool]) -> None:
     """The loop of a thread.
 
-    It has no reference to its `BoundedRewriter`, so that the last reference to that one elsewhere ends the thread.
+    It does not refer to its `BoundedRewriter`; the thread ends when nothing else refers to it.
     """
     while calls.get():
         _answer_waiting(rewriter, waiting)

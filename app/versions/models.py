@@ -44,14 +44,14 @@ class NoModelFolderError(UntilclickError):
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedVersion:
     """A loaded version."""
 
     rewriter: BoundedRewriter
     manifest: BundleManifest | None = None
 
 
-NO_REWRITER = Loaded(BoundedRewriter(None, RewriteLimits()))
+NO_REWRITER = LoadedVersion(BoundedRewriter(None, RewriteLimits()))
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class InUse:
     """The loaded versions and their roles. A change replaces the whole record."""
 
     state: ModelState = field(default_factory=ModelState)
-    loaded: Mapping[str, Loaded] = field(default_factory=dict)
+    loaded: Mapping[str, LoadedVersion] = field(default_factory=dict)
 
     @property
-    def active(self) -> Loaded:
+    def active(self) -> LoadedVersion:
         """The active version."""
         return self.version(self.state.active)
 
-    def version(self, name: str | None) -> Loaded:
+    def version(self, name: str | None) -> LoadedVersion:
         """The loaded version of this name; for None and for `original`, one that keeps every query as typed."""
         return NO_REWRITER if name is None or name == ORIGINAL else self.loaded[name]
 
@@ -92,7 +92,7 @@ class FixedModel:
         if rewriter is None:
             self.in_use = InUse()
             return
-        loaded = Loaded(BoundedRewriter(rewriter, limits), manifest)
+        loaded = LoadedVersion(BoundedRewriter(rewriter, limits), manifest)
         self.in_use = InUse(ModelState(active=rewriter.version), {rewriter.version: loaded})
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class StoredModels:
         Raises UnknownVersionError, and RefusedVersionError if the version fails its trial.
         """
         with self._changing:
-            loaded = self._tried(version)
+            loaded = self._load_and_test(version)
             stamp = self.store.stamp
             state = self.store.activate(version)
             self._use(state, {version: loaded}, stamp)
@@ -144,7 +144,7 @@ class StoredModels:
         """Reactivate the previous version, after the same checks. Raises as `activate`."""
         with self._changing:
             previous = self.store.state.previous
-            ready = {previous[-1]: self._tried(previous[-1])} if previous and previous[-1] else {}
+            ready = {previous[-1]: self._load_and_test(previous[-1])} if previous and previous[-1] else {}
             stamp = self.store.stamp
             state = self.store.roll_back()
             self._use(state, ready, stamp)
@@ -153,7 +153,7 @@ class StoredModels:
     def shadow(self, version: str | None) -> ModelState:
         """Put a version into the shadow; None takes out the one that is there. Raises as `activate`."""
         with self._changing:
-            ready = {version: self._tried(version)} if version else {}
+            ready = {version: self._load_and_test(version)} if version else {}
             stamp = self.store.stamp
             state = self.store.shadow(version)
             self._use(state, ready, stamp)
@@ -169,7 +169,7 @@ class StoredModels:
             if experiment and current and replace(experiment, started=current.started) == current:
                 return self.in_use.state
             sides = {experiment.a, experiment.b} - {ORIGINAL} if experiment else set()
-            ready = {side: self._tried(side) for side in sides}
+            ready = {side: self._load_and_test(side) for side in sides}
             stamp = self.store.stamp
             state = self.store.experiment(experiment)
             self._use(state, ready, stamp)
@@ -186,10 +186,10 @@ class StoredModels:
         with self._changing:
             stamp = self.store.stamp
             try:
-                named = self.store.state
-                loadable = self._loadable(named)
+                state = self.store.state
+                loadable = self._loadable(state)
                 self._use(loadable.state, loadable.loaded, stamp)
-                failed = loadable.state != named
+                failed = loadable.state != state
             except UntilclickError as error:
                 _log.error("The change of models is not followed: %s", error)
                 self._stamp, failed = stamp, True
@@ -212,7 +212,7 @@ class StoredModels:
 
     def _loadable(self, state: ModelState) -> InUse:
         """The state without the versions that cannot be loaded. Raises the UntilclickError of the active version."""
-        ready: dict[str, Loaded] = {}
+        ready: dict[str, LoadedVersion] = {}
         lost = set()
         for version in state.used:
             try:
@@ -228,7 +228,7 @@ class StoredModels:
             state = replace(state, experiment=None)
         return InUse(state, ready)
 
-    def _tried(self, version: str) -> Loaded:
+    def _load_and_test(self, version: str) -> LoadedVersion:
         """A version that passes its trial, loaded now or already in use."""
         folder = self.store.folder_of(version)
         try:
@@ -246,11 +246,11 @@ class StoredModels:
             ) from error
         return loaded
 
-    def _load(self, version: str) -> Loaded:
+    def _load(self, version: str) -> LoadedVersion:
         folder = self.store.folder_of(version)
-        return Loaded(BoundedRewriter(self._open(folder), self._limits), read_manifest(folder, verify=False))
+        return LoadedVersion(BoundedRewriter(self._open(folder), self._limits), read_manifest(folder, verify=False))
 
-    def _use(self, state: ModelState, ready: Mapping[str, Loaded], stamp: Stamp) -> None:
+    def _use(self, state: ModelState, ready: Mapping[str, LoadedVersion], stamp: Stamp) -> None:
         """Load the versions of the state that are not loaded yet, then replace what is in use.
 
         A version that is no longer used is not closed: requests may still use it, and its threads end with the last

@@ -18,7 +18,7 @@ from time import perf_counter
 
 from cachetools import FIFOCache
 
-from untilclick.app.versions.models import Loaded
+from untilclick.app.versions.models import LoadedVersion
 from untilclick.rewriter.rewrite import Reason
 from untilclick.search.engines.protocol import SearchEngine
 
@@ -102,7 +102,7 @@ class Shadow:
         """Figures of the latest candidate; None before the first one."""
         return self._figures
 
-    def run(self, candidate: Loaded, version: str, shown: ShownList) -> None:
+    def run(self, candidate: LoadedVersion, version: str, shown: ShownList) -> None:
         """Let the candidate rewrite and search a query later. Does not wait for it and raises none of its errors."""
         with self._lock:
             if self._figures is None or self._figures.version != version:
@@ -135,7 +135,7 @@ class Shadow:
         """Release the thread without waiting for it."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _try(self, candidate: Loaded, version: str, shown: ShownList) -> None:
+    def _try(self, candidate: LoadedVersion, version: str, shown: ShownList) -> None:
         started = perf_counter()
         try:
             rewrite = candidate.rewriter.rewrite(shown.query, shown.history)

@@ -216,7 +216,7 @@ class ModelStore:
 
         def change(state: ModelState) -> ModelState:
             if not state.previous:
-                raise UnknownVersionError("Nothing answered before this version")
+                raise UnknownVersionError("No earlier version to roll back to; GET /v1/models lists the versions")
             active = state.previous[-1]
             shadow = _unless_active(state.shadow, active)
             return replace(state, active=active, previous=state.previous[:-1], shadow=shadow)

@@ -1,8 +1,8 @@
 """Whether a newly trained rewriter, the challenger, is better than the active one, the champion.
 
 Both are judged on sessions that every renewal keeps apart. A hash of the need decides which sessions these are, and
-does not change from version to version: a version made from `kept_for_judging` has never learned from the sessions
-that later versions are judged by. (`untilclick train` reads whole logs.)
+does not change from version to version: a version trained on one side of `split_for_comparison` has never learned
+from the sessions that later versions are judged by. (`untilclick train` reads whole logs.)
 
 If sessions name a simulated user's topic, the topic's judgments are the grades. Otherwise a clicked document is
 relevant, and only documents that searchers were shown are ranked, because nobody could click on others (condensed
@@ -59,8 +59,8 @@ def is_worse(comparison: Comparison) -> bool:
     return comparison.n >= MIN_JUDGED and comparison.ci95[1] < 0 and comparison.significant
 
 
-def kept_for_judging(sessions: Iterable[Session]) -> SplitLog:
-    """Split sessions into those to learn from (`training`) and those to judge by (`validation`)."""
+def split_for_comparison(sessions: Iterable[Session]) -> SplitLog:
+    """Split sessions into those to learn from (`training`) and those to compare versions on (`validation`)."""
     return split_sessions(sessions, JUDGED_SHARE, purpose="judge")
 
 

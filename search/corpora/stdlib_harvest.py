@@ -47,7 +47,7 @@ _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DocEntry:
     """A documented object under its public name."""
 
     name: str
@@ -58,7 +58,7 @@ class Entry:
     """The object's own docstring without indentation, never an inherited one."""
 
 
-def harvest() -> list[Entry]:
+def harvest() -> list[DocEntry]:
     """All entries in alphabetical order of their names.
 
     The same interpreter gives the same entries if the hash seed is fixed, because some default values are sets.
@@ -68,7 +68,7 @@ def harvest() -> list[Entry]:
         names = _public_names(_modules())
         entries = [_entry(name, value) for name, value in names.items()]
     # Of entries with equal last name and docstring the shortest name stays: the others are copies of the object.
-    distinct: dict[tuple[str, str], Entry] = {}
+    distinct: dict[tuple[str, str], DocEntry] = {}
     for entry in sorted(filter(None, entries), key=lambda entry: (len(entry.name), entry.name)):
         distinct.setdefault((entry.name.rpartition(".")[2], entry.docstring), entry)
     return sorted(distinct.values(), key=lambda entry: entry.name)
@@ -151,7 +151,7 @@ def _members_of_class(owner: type) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _entry(name: str, value: object) -> Entry | None:
+def _entry(name: str, value: object) -> DocEntry | None:
     """The entry of an object; None without a docstring that is long enough and not generated."""
     raw = vars(value).get("__doc__") if isinstance(value, type) else getattr(value, "__doc__", None)
     if not isinstance(raw, str):
@@ -159,7 +159,7 @@ def _entry(name: str, value: object) -> Entry | None:
     docstring = inspect.cleandoc(raw).strip()
     if len(docstring.split()) < MIN_WORDS or BOILERPLATE.match(docstring.partition("\n")[0]):
         return None
-    return Entry(name, _signature(name, value), _ADDRESS.sub("", docstring))
+    return DocEntry(name, _signature(name, value), _ADDRESS.sub("", docstring))
 
 
 def _signature(name: str, value: object) -> str:

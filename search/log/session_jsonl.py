@@ -1,4 +1,4 @@
-"""Export and import of sessions as JSON lines, one session a line, in the package's own complete format.
+"""Export and import of sessions as JSON lines, one session per line, in the package's own complete format.
 
 Other tools know UBI (`ubi.py`). This format loses nothing, takes a few lines of code to read in any language, and has
 room for what UBI lacks: ids of more than 100 characters, and sessions without a query.
@@ -24,17 +24,17 @@ from untilclick.search.records import Click, Session, Source, Turn
 _REMEDY = "Correct the record, or write the file again with `untilclick log export --format jsonl`"
 
 
-class _Record(BaseModel):
+class _JsonlRecord(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class _Click(_Record):
+class _Click(_JsonlRecord):
     doc_id: str
     rank: Annotated[int, Field(ge=1)]
     time: float
 
 
-class _Turn(_Record):
+class _Turn(_JsonlRecord):
     query_id: str
     step: Annotated[int, Field(ge=0)]
     query: str
@@ -45,7 +45,7 @@ class _Turn(_Record):
     attributes: dict[str, str | int | float | bool | None] = {}
 
 
-class _Session(_Record):
+class _Session(_JsonlRecord):
     session_id: str
     source: Source
     client_id: str | None = None

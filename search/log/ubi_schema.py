@@ -38,11 +38,11 @@ Timestamp = Annotated[str, AfterValidator(_moment)]
 ObjectId = Annotated[str, Field(max_length=256), AfterValidator(_plain)] | int
 
 
-class _Record(BaseModel):
+class _UbiRecord(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False)
 
 
-class OwnAttributes(_Record):
+class OwnAttributes(_UbiRecord):
     """Fields that the session log needs and the standard lacks."""
 
     session_id: Text
@@ -53,7 +53,7 @@ class OwnAttributes(_Record):
     rewritten_query: Text | None = None
 
 
-class UbiQuery(_Record):
+class UbiQuery(_UbiRecord):
     """One line of `ubi_queries`."""
 
     user_query: Text
@@ -67,21 +67,21 @@ class UbiQuery(_Record):
     query_attributes: dict[Text, Any] | None = None  # Any: the standard leaves the values open
 
 
-class UbiObject(_Record):
+class UbiObject(_UbiRecord):
     """The object of an event, such as a clicked document."""
 
     object_id: ObjectId
     object_id_field: Name | None = None
 
 
-class UbiPosition(_Record):
+class UbiPosition(_UbiRecord):
     """The position of an event: a rank in the result list, counted from 1, or a point on the screen."""
 
     ordinal: Annotated[int, Field(ge=1)] | None = None
     xy: dict[str, float] | None = None
 
 
-class UbiEventAttributes(_Record):
+class UbiEventAttributes(_UbiRecord):
     """The details of an event. The standard requires `position`."""
 
     position: UbiPosition
@@ -90,7 +90,7 @@ class UbiEventAttributes(_Record):
     """Exact time in seconds since the epoch, a field of this package; the event's timestamp has milliseconds."""
 
 
-class UbiEvent(_Record):
+class UbiEvent(_UbiRecord):
     """One line of `ubi_events`."""
 
     action_name: Name

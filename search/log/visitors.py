@@ -88,7 +88,7 @@ def _signs(turns: Sequence[Turn]) -> Iterator[str]:
         yield f"{rate} queries within a minute"
     if (pause := _clock(times)) is not None:
         yield f"a query every {pause:.1f} s"
-    # A click before its query was logged by another host, whose clock is behind; it says nothing of the delay.
+    # Clocks of hosts differ, so a click can precede its query; its delay is unknown.
     delays = [delay for turn in turns for click in turn.clicks if (delay := click.time - turn.time) >= 0]
     instant = sum(delay < INSTANT_S for delay in delays)
     if len(delays) >= MIN_CLICKS and instant >= INSTANT_SHARE * len(delays):

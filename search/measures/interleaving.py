@@ -73,7 +73,7 @@ class Preference:
     ties: int
     """Visitors who clicked as many documents of either side."""
     share_b: float | None
-    """Share of b in the wins, 0..1; .5 is no preference; None without a win."""
+    """Share of b in the wins, 0..1; .5 means no preference; None without a win."""
     ci95: tuple[float, float]
     """95 % interval of that share, after Wilson; (0, 1) without a win."""
     p: float

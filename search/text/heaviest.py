@@ -21,7 +21,7 @@ def heaviest(
     n = 2 give [1, 2], and with ties [0, 9, 5] they give [2, 1].
     """
     places = np.arange(weights.size)
-    if 0 < n < weights.size:  # only the n-th largest and what is not smaller needs sorting
+    if 0 < n < weights.size:  # sort only the entries at least as large as the n-th largest
         places = np.flatnonzero(weights >= np.partition(weights, -n)[-n])  # (n or more, with ties,)
     if ties is not None:
         ranks = ties[places] if isinstance(ties, np.ndarray) else np.array([ties[place] for place in places.tolist()])

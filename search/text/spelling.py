@@ -136,8 +136,8 @@ class SpellingCorrector:
         return self._split(word) or nearest or word
 
     def _split(self, word: str) -> str | None:
-        """The word as two candidates. Of several splits the one whose rarer half is most frequent; None if there is
-        no such split."""
+        """The word as two candidates; None without such a split. If several splits are possible, the split with the
+        most frequent rarer half."""
         counts = self._lookup.words
         splits = [(word[:i], word[i:]) for i in range(PART_LENGTH, len(word) - PART_LENGTH + 1)]
         possible = [(min(counts[a], counts[b]), a, b) for a, b in splits if a in counts and b in counts]

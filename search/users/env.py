@@ -50,8 +50,9 @@ class EnvConfig:
 class QuerySessionEnv(gymnasium.Env[Observation, str]):
     """Rewrite each query of a simulated user.
 
-    Observation: `query` as typed, `history` (earlier queries, one a line), `titles` (of the results of the typed
-    query, one a line), `feedback` (words of the typed query's relevance model, heaviest first, separated by spaces).
+    Observation: `query` as typed, `history` (earlier queries, one per line), `titles` (of the results of the typed
+    query, one per line), `feedback` (words of the typed query's relevance model, heaviest first, separated by
+    spaces).
     Action: the query to search instead; an empty or blank text, or the query itself, keeps the typed query.
     Reward: 1 / rank of the first click on the results of the action, 0 without a click, minus the same for the typed
     query; in [-1, 1]. Both lists are clicked with the same random numbers, so keeping the query gives exactly 0.

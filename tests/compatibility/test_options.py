@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from untilclick.app.cli.main import app
 from untilclick.app.cli.serve import service_settings
-from untilclick.app.settings.commands import Given, SettingsFile
+from untilclick.app.settings.commands import CommandSettings, SettingsFile
 from untilclick.rewriter.config import BaseConfig, OfflineConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.flat_settings import flat
@@ -79,14 +79,14 @@ ENOUGH = {
 """Options that a command cannot do without, by command and, where it matters, kind of policy."""
 
 
-def stage_settings(kind: str, given: Given) -> dict[str, object]:
+def stage_settings(kind: str, given: CommandSettings) -> dict[str, object]:
     """What a stage is told, as JSON holds it, by the names that users write."""
     values = flat(given.stage(KINDS[kind], kind.partition(" ")[0]))
     values = {name: asdict(value) if is_dataclass(value) else value for name, value in values.items()}
     return {name: values[name] for name in OPTIONS["settings"][kind]}
 
 
-def settings_of_service(given: Given) -> dict[str, object]:
+def settings_of_service(given: CommandSettings) -> dict[str, object]:
     """The same for the service."""
     settings = service_settings(given).by_name()
     values = {name: settings[name] for name in OPTIONS["settings"]["service"]}
@@ -97,7 +97,7 @@ def _shown(value: object) -> object:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def settings(kind: str, given: Given) -> dict[str, object]:
+def settings(kind: str, given: CommandSettings) -> dict[str, object]:
     """The settings of a stage, or of the service."""
     return settings_of_service(given) if kind == "service" else stage_settings(kind, given)
 
@@ -222,7 +222,7 @@ SETTINGS = [(kind, name) for kind, names in OPTIONS["settings"].items() for name
 @cache
 def defaults(kind: str) -> dict[str, object]:
     """The settings without anything given."""
-    return settings(kind, Given())
+    return settings(kind, CommandSettings())
 
 
 def as_text(value: object) -> str:
@@ -245,7 +245,7 @@ def word_for(kind: str, name: str) -> str:
     """What kind of value a setting wants, by what it says to one that is none."""
     table = kind.partition(" ")[0]
     try:
-        settings(kind, Given.of([f"{table}.{name}=neither of these"], {}, None))
+        settings(kind, CommandSettings.of([f"{table}.{name}=neither of these"], {}, None))
     except UntilclickError as error:
         said = str(error).lower()
     else:
@@ -265,11 +265,11 @@ def test_the_settings_have_their_defaults(kind):
 def test_a_setting_is_read_from_everywhere(kind, name):
     one, table = OPTIONS["settings"][kind][name], kind.partition(" ")[0]
     assert is_kept(word_for(kind, name), one["type"])
-    ways = {"file": Given(file=in_a_file(table, **{name: one["another"]}))}
+    ways = {"file": CommandSettings(file=in_a_file(table, **{name: one["another"]}))}
     if one["type"] != "table":
         text = as_text(one["another"])
-        ways["variable"] = Given.of([], {variable(kind, name): text}, None)
-        ways["--set"] = Given.of([f"{table}.{name}={text}"], {}, None)
+        ways["variable"] = CommandSettings.of([], {variable(kind, name): text}, None)
+        ways["--set"] = CommandSettings.of([f"{table}.{name}={text}"], {}, None)
     for way, given in ways.items():
         assert settings(kind, given) == defaults(kind) | {name: one["another"]}, way
 
@@ -279,7 +279,7 @@ def test_the_defaults_can_be_given(kind):
     """All at once, as texts, where a text can say them."""
     table = kind.partition(" ")[0]
     sayable = {name: value for name, value in defaults(kind).items() if value is not None and name != "shares"}
-    given = Given.of([f"{table}.{name}={as_text(value)}" for name, value in sayable.items()], {}, None)
+    given = CommandSettings.of([f"{table}.{name}={as_text(value)}" for name, value in sayable.items()], {}, None)
     assert settings(kind, given) == defaults(kind)
 
 

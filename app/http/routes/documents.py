@@ -31,8 +31,8 @@ async def get_document(doc_id: str, access: Access) -> DocumentOut:
     responses=problem_responses(401, 409, 413, 422, 503),
 )
 async def put_document(doc_id: DocId, body: DocumentIn, access: Access, _: Admin) -> Response:
-    """Add a document, or replace the one with this id. After the answer this process finds it, within a second every
-    other process does. Refused (409) unless the service runs with `UNTILCLICK_LIVE_DOCUMENTS`."""
+    """Add a document, or replace the one with this id. This process finds it after the answer; other processes
+    find it within a second. Refused (409) unless the service runs with `UNTILCLICK_LIVE_DOCUMENTS`."""
     document = Document(doc_id, body.title, body.text)
     await access.run_slow(lambda: access.service.live_documents.put(document))
     return Response(status_code=204)
@@ -46,6 +46,6 @@ async def put_document(doc_id: DocId, body: DocumentIn, access: Access, _: Admin
     responses=problem_responses(401, 404, 409, 422, 503),
 )
 async def delete_document(doc_id: DocId, access: Access, _: Admin) -> Response:
-    """Delete a document. After the answer no search of this process finds it, within a second none of any other."""
+    """Delete a document. This process no longer finds it after the answer; other processes stop within a second."""
     await access.run_slow(lambda: access.service.live_documents.delete(doc_id))
     return Response(status_code=204)

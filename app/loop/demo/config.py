@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from untilclick.app.loop.simulation import SimulationConfig, simulation_config
-from untilclick.app.settings.commands import Given
+from untilclick.app.settings.commands import CommandSettings
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 
@@ -59,7 +59,7 @@ class DemoConfig:
         return self.out / BUNDLE
 
 
-def demo_config(given: Given, run: RunConfig, sessions: int) -> DemoConfig:
+def demo_config(settings: CommandSettings, run: RunConfig, sessions: int) -> DemoConfig:
     """The configuration for some options and settings; `run.log` is not used. Raises UntilclickError for an unknown
     setting or a wrong value."""
     seed = run.seed
@@ -68,10 +68,10 @@ def demo_config(given: Given, run: RunConfig, sessions: int) -> DemoConfig:
         out=run.out,
         engine=run.engine,
         seed=seed,
-        simulation=simulation_config(given, sessions, "train", seed),
-        policy=given.stage(PolicyConfig, "policy", seed=seed),
-        base=given.stage(BaseConfig, "base", seed=seed),
-        warm_start=given.stage(WarmStartConfig, "warm_start", seed=seed),
-        ppo=given.stage(PPOConfig, "ppo", seed=seed),
-        evaluate=given.stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE, more_baselines=False),
+        simulation=simulation_config(settings, sessions, "train", seed),
+        policy=settings.stage(PolicyConfig, "policy", seed=seed),
+        base=settings.stage(BaseConfig, "base", seed=seed),
+        warm_start=settings.stage(WarmStartConfig, "warm_start", seed=seed),
+        ppo=settings.stage(PPOConfig, "ppo", seed=seed),
+        evaluate=settings.stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE, more_baselines=False),
     )

@@ -10,7 +10,7 @@ from untilclick.app.loop.demo.run import DemoOutcome
 from untilclick.app.terminal.evaluation_tables import (
     differences_table,
     finding,
-    main_rivals,
+    main_opponents,
     remarks,
     systems_table,
 )
@@ -59,7 +59,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     if limits := remarks(results):
         terminal.line(escape(limits))
     terminal.line()
-    if differences := differences_table(results, main_rivals(results)):
+    if differences := differences_table(results, main_opponents(results)):
         terminal.table(differences)
         terminal.line()
     for label, path in (("report", outcome.evaluated.report), ("bundle", config.bundle), ("log", config.log)):

@@ -13,19 +13,20 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from untilclick.app.loop.renewal.config import RenewalConfig
-from untilclick.app.loop.renewal.service_client import ServiceAccess, ServiceCallError
+from untilclick.app.loop.renewal.service_client import ServiceCallError, ServiceClient
 from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.training import train_ppo
 from untilclick.app.terminal.progress import Update, steps
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.logged_queries import simulated_queries
-from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, kept_for_judging
+from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, split_for_comparison
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.bundle import read_manifest
@@ -43,7 +44,8 @@ from untilclick.search.records import Session
 from untilclick.search.version import program_version
 
 MIN_CLICKED = 200
-"""Sessions with a click that a log must hold before it is trained on: fewer teach less than chance takes away."""
+"""Minimum number of sessions with a click for training on the log. With fewer, the result is no better than
+chance."""
 RENEWAL_FILE = "renewal.json"
 BASE_KEY = "base.key"
 """File of the run folder with the key of the documents, settings and program that its base was made of."""
@@ -95,7 +97,7 @@ class OtherChampionError(UntilclickError):
     """The active version is no longer the one that the new version was compared with."""
 
 
-def renew_and_activate(config: RenewalConfig, service: ServiceAccess | None, show: ShowProgress) -> RenewalOutcome:
+def renew_and_activate(config: RenewalConfig, service: ServiceClient | None, show: ShowProgress) -> RenewalOutcome:
     """Make a version, activate it if it is better and a service is named, and write `renewal.json`.
 
     Raises as `renew` does; an activation that fails is returned as `fault`, with everything else recorded.
@@ -160,7 +162,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Renewal:
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
-        split = kept_for_judging(log.sessions(config.source))
+        split = split_for_comparison(log.sessions(config.source))
     opened = OpenedCollection.load(config.data, config.engine, config.seed)
     folder, note = _train_base(opened, config, show), ""
     clicked = _clicked(split.training)
@@ -171,16 +173,18 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
             note = str(error)
     champion = store.state.active
     with show("Exporting"):
-        stage, version = _add(opened, folder, store)
+        added = _add(opened, folder, store)
     comparison = None
-    with show("Judging"):
-        if version != champion:
-            rewriters = _contestant(store, version, opened), _contestant(store, champion, opened)
+    with show("Comparing"):
+        if added.version != champion:
+            rewriters = _contestant(store, added.version, opened), _contestant(store, champion, opened)
             queries = held_out_queries(opened, split.validation)
             rng = np.random.default_rng([config.seed, 3])
             comparison = judge(opened.engine, *rewriters, queries, config.clauses, rng)
     better, worse = (comparison is not None and check(comparison) for check in (is_better, is_worse))
-    return Renewal(version, stage, note, clicked, _clicked(split.validation), champion, comparison, better, worse)
+    return Renewal(
+        added.version, added.stage, note, clicked, _clicked(split.validation), champion, comparison, better, worse
+    )
 
 
 def _clicked(sessions: Sequence[Session]) -> int:
@@ -218,11 +222,18 @@ def _train_on(
     return config.out / PPO
 
 
-def _add(opened: OpenedCollection, folder: Path, store: ModelStore) -> tuple[str, str]:
-    """Export a stage into the folder of versions; returns the names of stage and version."""
+class _AddedVersion(NamedTuple):
+    """A version in the folder of versions, and the stage that it was exported from."""
+
+    stage: str
+    version: str
+
+
+def _add(opened: OpenedCollection, folder: Path, store: ModelStore) -> _AddedVersion:
+    """Export a stage into the folder of versions."""
     with TemporaryDirectory() as temporary:
         bundle = export.main(export.ExportConfig(folder, Path(temporary) / "bundle"), opened)
-        return read_stage(folder).stage, store.add(bundle)
+        return _AddedVersion(read_stage(folder).stage, store.add(bundle))
 
 
 def _contestant(store: ModelStore, version: str | None, opened: OpenedCollection) -> Contestant:

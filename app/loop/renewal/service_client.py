@@ -22,7 +22,7 @@ class ServiceCallError(UntilclickError):
 
 
 @dataclass(frozen=True)
-class ServiceAccess:
+class ServiceClient:
     """A running service, and the file with its admin key. The file is read for each call, since a key may be replaced
     while a long training runs."""
 

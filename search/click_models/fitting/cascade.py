@@ -49,7 +49,7 @@ class CascadeEstimates(NamedTuple):
 def fit_cascade(
     evidence: Evidence, max_iterations: int, tolerance: float, going_on: float | None
 ) -> CascadeEstimates:
-    """The parameters under which the log is most likely. `going_on` is kept as it is; None means that it is
+    """The parameters under which the log is most likely. `going_on` is fixed; None means that it is
     estimated too."""
     attractiveness, satisfaction = np.full(evidence.n_items, 0.5), np.full(evidence.n_satisfiers, 0.5)
     g = 0.9 if going_on is None else going_on

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from untilclick.app.cli.main import COMMANDS as MAIN_COMMANDS
 from untilclick.app.cli.main import EXTRAS, INTERRUPTED, app
 from untilclick.app.cli.serve import service_settings
-from untilclick.app.settings.commands import Given, SettingsFile
+from untilclick.app.settings.commands import CommandSettings, SettingsFile
 from untilclick.search.errors import UntilclickError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Turn
@@ -345,7 +345,7 @@ def test_a_taken_port_is_found_before_anything_is_begun(run, corpus, tmp_path, c
 
 
 def _given(*overrides, file=None, **environment):
-    return Given.of(overrides, environment, file)
+    return CommandSettings.of(overrides, environment, file)
 
 
 def test_the_service_takes_options_before_environment_before_file():

@@ -27,7 +27,7 @@ def fill(log, sessions=40, **settings):
 def test_the_log_holds_the_sessions_that_are_summed_up(log):
     outcome = fill(log, seed=5)
     sessions = list(log.sessions())
-    assert (outcome.there, outcome.added.sessions, len(sessions)) == (0, 40, 40)
+    assert (outcome.n_present, outcome.added.sessions, len(sessions)) == (0, 40, 40)
     assert outcome.added.queries == sum(len(session.turns) for session in sessions)
     assert outcome.added.abandoned == sum(session.abandoned for session in sessions)
 
@@ -35,7 +35,7 @@ def test_the_log_holds_the_sessions_that_are_summed_up(log):
 def test_a_log_that_was_cut_off_is_filled_with_what_it_lacks(log, tmp_path):
     assert fill(log, 15).added.sessions == 15
     outcome = fill(log)
-    assert (outcome.there, outcome.added.sessions) == (15, 25)
+    assert (outcome.n_present, outcome.added.sessions) == (15, 25)
     with SessionLog.open(str(tmp_path / "other.db")) as other:
         fill(other)
         assert list(other.sessions()) == list(log.sessions())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from untilclick.app.settings.commands import Given, SettingsFile, nearest, read_settings_file
+from untilclick.app.settings.commands import CommandSettings, SettingsFile, nearest, read_settings_file
 from untilclick.search.errors import DataError, UntilclickError
 
 
@@ -19,22 +19,22 @@ class Stage:
     rate: float = 0.5
 
 
-def given(file=None, environment=None, overrides=()):
+def command_settings(file=None, environment=None, overrides=()):
     tables = SettingsFile(Path("some.toml"), {}, {"ppo": file}) if file else None
-    return Given.of(overrides, environment or {}, tables)
+    return CommandSettings.of(overrides, environment or {}, tables)
 
 
 def test_set_wins_over_the_environment_over_the_file_over_defaults():
     file, environment, overrides = {"steps": 2}, {"UNTILCLICK_PPO_STEPS": "3"}, ["ppo.steps=4"]
-    assert given().stage(Stage, "ppo").steps == 1
-    assert given().stage(Stage, "ppo", steps=5) == Stage(5)
-    assert given(file).stage(Stage, "ppo", steps=5) == Stage(2)
-    assert given(file, environment).stage(Stage, "ppo") == Stage(3)
-    assert given(file, environment, overrides).stage(Stage, "ppo") == Stage(4)
+    assert command_settings().stage(Stage, "ppo").steps == 1
+    assert command_settings().stage(Stage, "ppo", steps=5) == Stage(5)
+    assert command_settings(file).stage(Stage, "ppo", steps=5) == Stage(2)
+    assert command_settings(file, environment).stage(Stage, "ppo") == Stage(3)
+    assert command_settings(file, environment, overrides).stage(Stage, "ppo") == Stage(4)
 
 
 def test_other_tables_are_not_read():
-    assert given({"steps": 2}, {"UNTILCLICK_BASE_STEPS": "3"}).stage(Stage, "offline") == Stage()
+    assert command_settings({"steps": 2}, {"UNTILCLICK_BASE_STEPS": "3"}).stage(Stage, "offline") == Stage()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_other_tables_are_not_read():
 )
 def test_an_unknown_setting_is_named_with_its_source(settings, place):
     with pytest.raises(UntilclickError) as refused:
-        given(**settings).stage(Stage, "ppo")
+        command_settings(**settings).stage(Stage, "ppo")
     assert str(refused.value) == f"{place}: ppo has no such setting. Did you mean steps?"
 
 
@@ -61,19 +61,19 @@ def test_an_unknown_setting_is_named_with_its_source(settings, place):
 )
 def test_a_wrong_value_is_named_with_its_source(settings, place):
     with pytest.raises(UntilclickError) as refused:
-        given(**settings).stage(Stage, "ppo")
+        command_settings(**settings).stage(Stage, "ppo")
     assert str(refused.value).startswith(f"{place} is 'many': input should be a valid integer")
 
 
 def test_settings_that_have_no_use_are_unknown():
     with pytest.raises(UntilclickError, match=r"ppo has no such setting\. Choose one of: steps"):
-        given({"rate": 1}).stage(Stage, "ppo", ("steps",))
+        command_settings({"rate": 1}).stage(Stage, "ppo", ("steps",))
 
 
 @pytest.mark.parametrize("text", ["ppo.steps", "steps=3", "=3", "nothing.steps=3", "ppo.=3"])
 def test_an_override_has_a_table_a_setting_and_a_value(text):
     with pytest.raises(UntilclickError, match=r"is not TABLE\.FIELD=VALUE"):
-        given(overrides=[text])
+        command_settings(overrides=[text])
 
 
 def test_a_settings_file_has_options_and_tables(tmp_path):

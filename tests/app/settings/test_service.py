@@ -65,7 +65,7 @@ def test_a_setting_is_called_by_its_full_name():
 @pytest.mark.parametrize("name", ["nothing", "opensearch", "timeout_ms"])
 def test_a_name_that_no_setting_has_is_refused(name):
     """Names of groups and short names are unknown, too."""
-    with pytest.raises(SettingsError, match=f"UNTILCLICK_{name.upper()}: there is no such setting"):
+    with pytest.raises(SettingsError, match=f"UNTILCLICK_{name.upper()} is not a setting of the service"):
         Settings.of(**{name: {}})
 
 

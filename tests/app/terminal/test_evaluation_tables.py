@@ -8,7 +8,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from untilclick.app.terminal.evaluation_tables import differences_table, finding, main_rivals, remarks, systems_table
+from untilclick.app.terminal.evaluation_tables import (
+    differences_table,
+    finding,
+    main_opponents,
+    remarks,
+    systems_table,
+)
 from untilclick.rewriter.evaluation.results import Results, SystemFigures
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.search.measures.metrics import MEASURES
@@ -50,9 +56,9 @@ def test_few_topics_are_remarked_on():
 
 
 def test_the_differences_that_matter_have_a_line_each():
-    assert main_rivals(results(0.29)) == ("bm25", "warm_start")
-    assert main_rivals(results(0.41)) == ("bm25", "spelling", "warm_start")
-    table = differences_table(results(0.41), main_rivals(results(0.41)))
+    assert main_opponents(results(0.29)) == ("bm25", "warm_start")
+    assert main_opponents(results(0.41)) == ("bm25", "spelling", "warm_start")
+    table = differences_table(results(0.41), main_opponents(results(0.41)))
     page = io.StringIO()
     Console(width=80, file=page).print(table)
     assert [" ".join(line.split()) for line in page.getvalue().splitlines()] == [

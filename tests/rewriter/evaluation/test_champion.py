@@ -7,7 +7,7 @@ import pytest
 
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.logged_queries import JudgedQuery, need_of_query, split_sessions
-from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, kept_for_judging
+from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, split_for_comparison
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
@@ -96,13 +96,13 @@ def test_a_need_is_known_again_in_other_words_for_the_same_terms():
     """Case, spaces and endings; and sessions that come to it later are not learned from either."""
     kinds = ["find thing {}", "Find  things {}", "finding thing {} "]
     sessions = [session(100 * k + i, kind.format(i)) for k, kind in enumerate(kinds) for i in range(100)]
-    kept = {need_of_query(one.turns[0].query) for one in kept_for_judging(sessions).validation}
+    kept = {need_of_query(one.turns[0].query) for one in split_for_comparison(sessions).validation}
     assert 10 <= len(kept) <= 30
     turned = [
         replace(session(1000 + i, "other"), turns=(*_turns(1000 + i, "other"), *_turns(2000 + i, f"find thing {i}")))
         for i in range(100)
     ]
-    training = kept_for_judging([*sessions, *turned]).training
+    training = split_for_comparison([*sessions, *turned]).training
     assert kept.isdisjoint(need_of_query(turn.query) for one in training for turn in one.turns)
     assert len(training) > 200
 
@@ -120,7 +120,7 @@ def session(i, query):
 
 def test_a_need_is_on_the_same_side_for_every_version():
     sessions = [session(i, f"need {i % 100}") for i in range(400)]
-    early, late = kept_for_judging(sessions[:200]), kept_for_judging(sessions)
+    early, late = split_for_comparison(sessions[:200]), split_for_comparison(sessions)
     kept = {one.turns[0].query for one in late.validation}
     assert {one.turns[0].query for one in early.validation} == kept
     assert kept.isdisjoint(one.turns[0].query for one in late.training)
@@ -129,6 +129,6 @@ def test_a_need_is_on_the_same_side_for_every_version():
 
 
 def test_what_is_judged_by_has_nothing_to_do_with_what_a_stage_stops_by():
-    split = kept_for_judging([session(i, f"need {i}") for i in range(2000)])
+    split = split_for_comparison([session(i, f"need {i}") for i in range(2000)])
     again = split_sessions(split.training, 0.1)
     assert 0.07 < len(again.validation) / len(split.training) < 0.13

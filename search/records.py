@@ -59,7 +59,7 @@ class WeightedQuery:
         """The query with only its n heaviest clauses, in their order; of equally heavy clauses the earlier stays."""
         if len(self.clauses) <= n:
             return self
-        # `search.text.heaviest` needs numpy, which this lowest room does not load; a query has few clauses.
+        # `heaviest` of the room `text` needs numpy, which this lowest room does not load; a query has few clauses.
         order = sorted(range(len(self.clauses)), key=lambda i: -self.clauses[i][1])
         return WeightedQuery(tuple(self.clauses[i] for i in sorted(order[:n])))
 

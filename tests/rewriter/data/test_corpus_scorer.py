@@ -35,11 +35,11 @@ def scores_of(engine, query: WeightedQuery, scorer) -> np.ndarray:
     return scores
 
 
-def assert_proportional(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """The same up to one positive factor; gives the factor."""
-    assert ((ours > 0) == (theirs > 0)).all()
-    factor = float(theirs.sum() / ours.sum())
-    assert ours * factor == pytest.approx(theirs, rel=2e-4, abs=1e-5)
+def assert_proportional(scores: np.ndarray, engine_scores: np.ndarray) -> float:
+    """Both (D,) are equal up to one positive factor; returns the factor."""
+    assert ((scores > 0) == (engine_scores > 0)).all()
+    factor = float(engine_scores.sum() / scores.sum())
+    assert scores * factor == pytest.approx(engine_scores, rel=2e-4, abs=1e-5)
     return factor
 
 
@@ -66,10 +66,10 @@ def test_every_named_engine_has_settings():
 def test_scores_of_plain_queries_are_the_engines(pair):
     """Up to one factor for all queries: the engine's (k1 + 1), and the length the original is divided by."""
     engine, scorer = pair
-    ours = scorer.originals([scorer_terms(text) for text in PLAIN]).numpy()
+    scores = scorer.originals([scorer_terms(text) for text in PLAIN]).numpy()
     factors = [
         assert_proportional(row * len(scorer_terms(text)), scores_of(engine, WeightedQuery.of(text), scorer))
-        for row, text in zip(ours, PLAIN, strict=True)
+        for row, text in zip(scores, PLAIN, strict=True)
     ]
     assert factors == pytest.approx([factors[0]] * len(factors), rel=1e-3)
 
@@ -77,8 +77,8 @@ def test_scores_of_plain_queries_are_the_engines(pair):
 def test_scores_of_weighted_queries_are_the_engines(pair):
     engine, scorer = pair
     for clauses in WEIGHTED:
-        ours = scorer.score_terms(term_weights_row(scorer, clauses)).numpy()[0]
-        assert_proportional(ours, scores_of(engine, WeightedQuery(clauses), scorer))
+        scores = scorer.score_terms(term_weights_row(scorer, clauses)).numpy()[0]
+        assert_proportional(scores, scores_of(engine, WeightedQuery(clauses), scorer))
 
 
 def test_token_sequences_score_as_the_same_clauses_in_the_engine(pair):
@@ -101,21 +101,21 @@ def test_rankings_are_the_engines_up_to_ties(pair):
         ranking = [scorer.index.doc_ids[i] for i in ranked[row] if i >= 0]
         assert len(ranking) == len(hits)
         by_id = dict(zip(scorer.index.doc_ids, scores[row].tolist(), strict=True))
-        ours = [by_id[doc_id] for doc_id in ranking]
-        theirs = [by_id[hit.doc_id] for hit in hits]
-        assert ours == pytest.approx(theirs, rel=1e-5)
-        assert ours == sorted(ours, reverse=True)
+        ranked_scores = [by_id[doc_id] for doc_id in ranking]
+        hit_scores = [by_id[hit.doc_id] for hit in hits]
+        assert ranked_scores == pytest.approx(hit_scores, rel=1e-5)
+        assert ranked_scores == sorted(ranked_scores, reverse=True)
 
 
 def test_feedback_terms_are_the_engines(pair):
     engine, scorer = pair
     for text in PLAIN[:4]:
         model = scorer.feedback(scorer.originals([scorer_terms(text)]), 10).toarray()[0]
-        theirs = engine.feedback_terms(WeightedQuery.of(text), 10)
-        ours = sorted(model[model > 0], reverse=True)
-        assert ours == pytest.approx([weight for _, weight in theirs], rel=1e-4)
+        engine_terms = engine.feedback_terms(WeightedQuery.of(text), 10)
+        model_weights = sorted(model[model > 0], reverse=True)
+        assert model_weights == pytest.approx([weight for _, weight in engine_terms], rel=1e-4)
         weights = {scorer.index.terms[i]: model[i] for i in np.flatnonzero(model)}
-        shared = [(scorer_terms(word)[0], weight) for word, weight in theirs]
+        shared = [(scorer_terms(word)[0], weight) for word, weight in engine_terms]
         assert len({term for term, _ in shared} & set(weights)) >= 9  # the last may be one of several of equal weight
         assert sum(weights.values()) == pytest.approx(1, rel=1e-5)
 

@@ -20,7 +20,7 @@ N = 30
 
 @pytest.fixture(scope="module")
 def engine():
-    """For every need two documents with the word that is typed, one of them with the word that was meant, last."""
+    """For every need two documents with the typed word; the one that ranks last also has the word that was meant."""
     documents = [Document(f"b{i:02d}", "", f"typed{i} typed{i} other") for i in range(N)]
     documents += [Document(f"a{i:02d}", "", f"typed{i} meant{i} and more words here") for i in range(N)]
     return open_engine("rank-bm25", corpus_of("needs", documents))
@@ -34,8 +34,10 @@ KNOWING = TableRewriter({f"typed{i}": (f"meant{i}",) for i in range(N)})
 MISLED = TableRewriter({f"typed{i}": (f"typed{i + 1}",) for i in range(N)})
 
 
-def judged(engine, new, old, given):
-    return judge(engine, Contestant("new", new), Contestant("old", old), given, 512, np.random.default_rng(0))
+def judged(engine, new, old, judged_queries):
+    return judge(
+        engine, Contestant("new", new), Contestant("old", old), judged_queries, 512, np.random.default_rng(0)
+    )
 
 
 def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
@@ -49,7 +51,7 @@ def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
 
 
 def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
-    """Whoever puts documents first that nobody was shown is not blamed for their lack of clicks."""
+    """Documents that no searcher was shown have no clicks; a version that ranks them first loses nothing by that."""
     alone = frozenset(f"a{i:02d}" for i in range(N))
     comparison = judged(engine, KNOWING, None, queries(alone))
     assert (comparison.difference, comparison.wins, comparison.losses) == (0, 0, 0)
@@ -72,7 +74,7 @@ def test_queries_of_one_need_count_once(engine):
     """Fifty spellings of one need that is won are one need."""
     shown = frozenset({"a00", "b00"})
     same = [JudgedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
-    knowing = TableRewriter({one.request.query: ("meant0",) for one in same})
+    knowing = TableRewriter({query.request.query: ("meant0",) for query in same})
     comparison = judged(engine, knowing, None, same)
     assert (comparison.n, comparison.wins) == (1, 1)
     topic = [JudgedQuery(RewriteRequest(f"typed{i}"), {"a00": 1, "a01": 1}) for i in range(2)]
@@ -92,18 +94,19 @@ def test_only_the_clauses_that_the_service_searches_are_judged(engine):
     assert first[0].difference > first[1].difference == 0
 
 
-def test_a_need_is_known_again_in_other_words_for_the_same_terms():
-    """Case, spaces and endings; and sessions that come to it later are not learned from either."""
+def test_a_need_is_recognised_in_other_words_for_the_same_terms():
+    """Case, spaces and word endings do not make another need. Sessions that reach a judged need later are not trained
+    on either."""
     kinds = ["find thing {}", "Find  things {}", "finding thing {} "]
     sessions = [session(100 * k + i, kind.format(i)) for k, kind in enumerate(kinds) for i in range(100)]
-    kept = {need_of_query(one.turns[0].query) for one in split_for_comparison(sessions).validation}
-    assert 10 <= len(kept) <= 30
+    judged_needs = {need_of_query(session.turns[0].query) for session in split_for_comparison(sessions).validation}
+    assert 10 <= len(judged_needs) <= 30
     turned = [
         replace(session(1000 + i, "other"), turns=(*_turns(1000 + i, "other"), *_turns(2000 + i, f"find thing {i}")))
         for i in range(100)
     ]
     training = split_for_comparison([*sessions, *turned]).training
-    assert kept.isdisjoint(need_of_query(turn.query) for one in training for turn in one.turns)
+    assert judged_needs.isdisjoint(need_of_query(turn.query) for session in training for turn in session.turns)
     assert len(training) > 200
 
 
@@ -121,11 +124,11 @@ def session(i, query):
 def test_a_need_is_on_the_same_side_for_every_version():
     sessions = [session(i, f"need {i % 100}") for i in range(400)]
     early, late = split_for_comparison(sessions[:200]), split_for_comparison(sessions)
-    kept = {one.turns[0].query for one in late.validation}
-    assert {one.turns[0].query for one in early.validation} == kept
-    assert kept.isdisjoint(one.turns[0].query for one in late.training)
-    assert 10 <= len(kept) <= 30
-    assert all(one.relevance == {"a00": 1.0} for one in rated_queries(late.validation))
+    judged_queries = {session.turns[0].query for session in late.validation}
+    assert {session.turns[0].query for session in early.validation} == judged_queries
+    assert judged_queries.isdisjoint(session.turns[0].query for session in late.training)
+    assert 10 <= len(judged_queries) <= 30
+    assert all(query.relevance == {"a00": 1.0} for query in rated_queries(late.validation))
 
 
 def test_what_is_judged_by_has_nothing_to_do_with_what_a_stage_stops_by():

@@ -24,7 +24,7 @@ class AddsOneWord:
     """A stand-in for a learned system: knows one good word."""
 
     def __call__(self, topics):
-        return [SearchedQuery(WeightedQuery(((one.query, 0.7), ("timezone pool", 0.3)))) for one in topics]
+        return [SearchedQuery(WeightedQuery(((topic.query, 0.7), ("timezone pool", 0.3)))) for topic in topics]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_results_survive_writing_and_reading(results, config):
 
 
 def test_comparisons_are_those_of_the_systems_present_on_three_measures(results):
-    pairs = {(one.a, one.b) for one in results.comparisons}
+    pairs = {(comparison.a, comparison.b) for comparison in results.comparisons}
     assert pairs == {
         ("ppo", "bm25"),
         ("ppo", "rm3"),
@@ -78,13 +78,13 @@ def test_comparisons_are_those_of_the_systems_present_on_three_measures(results)
         ("warm_start", "rm3"),
         ("rm3", "bm25"),
     }
-    assert {one.measure for one in results.comparisons} == {"nDCG@10", "RR@10", "R@100"}
+    assert {comparison.measure for comparison in results.comparisons} == {"nDCG@10", "RR@10", "R@100"}
 
 
 def test_differences_are_differences_of_the_reported_means(results):
-    for one in results.comparisons:
-        means = [results.figures[name].means[one.measure] for name in (one.a, one.b)]
-        assert one.difference == pytest.approx(means[0] - means[1])
+    for comparison in results.comparisons:
+        means = [results.figures[name].means[comparison.measure] for name in (comparison.a, comparison.b)]
+        assert comparison.difference == pytest.approx(means[0] - means[1])
 
 
 def test_equal_systems_differ_by_nothing(results):
@@ -164,11 +164,11 @@ def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
     assert results.settings["corpus fingerprint"] == "0" * 16
     assert results.settings["rm3"].startswith("Rm3Settings(n_terms=")
     assert results.settings["bm25_tuned"].startswith("Bm25Parameters(k1=")
-    assert {(one.a, one.b) for one in results.comparisons} == {
+    assert {(comparison.a, comparison.b) for comparison in results.comparisons} == {
         pair for pair in COMPARED if set(pair) <= {"ppo", *baselines}
     }
     assert not any(str(config.out) in value for value in results.settings.values())
-    assert {one.b for one in results.sessions.comparisons} == {"bm25"}
+    assert {comparison.b for comparison in results.sessions.comparisons} == {"bm25"}
     assert {file.name for file in (config.out / "runs").iterdir()} == {
         "qrels.txt", "oracle.txt", "ppo.txt", *(f"{name}.txt" for name in baselines),
     }  # fmt: skip

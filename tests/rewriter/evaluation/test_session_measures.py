@@ -34,7 +34,7 @@ class KnowsTheWords:
     """A stand-in for a learned system: searches what was meant."""
 
     def __call__(self, topics):
-        return [SearchedQuery(WeightedQuery.of(KNOWN_BEST.get(one.query, one.query))) for one in topics]
+        return [SearchedQuery(WeightedQuery.of(KNOWN_BEST.get(topic.query, topic.query))) for topic in topics]
 
 
 def session(number, topic_id, *clicked):
@@ -65,21 +65,21 @@ def test_figures_of_no_sessions_are_unknown_rather_than_zero():
 
 
 def test_queries_are_counted_up_to_the_first_click():
-    assert [queries_until_click(one) for one in BEFORE] == [3, 2, None, 1]
+    assert [queries_until_click(session) for session in BEFORE] == [3, 2, None, 1]
 
 
 @pytest.mark.parametrize(
-    ("measure", "ours", "theirs"),
+    ("measure", "values_a", "values_b"),
     [
         (FIRST_QUERY_CLICK, [0.5, 0.0, 0.0], [0.0, 0.0, 1.0]),
         (ABANDONMENT_AVOIDED, [0.0, 0.0, -1.0], [0.0, -1.0, 0.0]),
         (QUERIES_SAVED, [-1.5], [-2.5]),  # only topic t was clicked both times
     ],
 )
-def test_sessions_are_paired_and_averaged_by_topic(measure, ours, theirs):
+def test_sessions_are_paired_and_averaged_by_topic(measure, values_a, values_b):
     pairs = paired_by_topic(AFTER, BEFORE, measure)
-    assert pairs[:, 0].tolist() == ours
-    assert pairs[:, 1].tolist() == theirs
+    assert pairs[:, 0].tolist() == values_a
+    assert pairs[:, 1].tolist() == values_b
 
 
 def test_nothing_in_common_gives_empty_pairs():
@@ -108,7 +108,7 @@ def test_better_words_bring_more_first_clicks_and_the_comparison_says_so():
     before, after = results.figures["bm25"], results.figures["ppo"]
     assert before.sessions == after.sessions == 60
     assert after.first_query_click_share > before.first_query_click_share
-    by_measure = {one.measure: one for one in results.comparisons}
+    by_measure = {comparison.measure: comparison for comparison in results.comparisons}
     assert set(by_measure) == {FIRST_QUERY_CLICK, QUERIES_SAVED, ABANDONMENT_AVOIDED}
     first = by_measure[FIRST_QUERY_CLICK]
     assert (first.a, first.b, first.n) == ("ppo", "bm25", results.n_topics)
@@ -123,7 +123,7 @@ def test_the_same_seed_gives_the_same_results():
     systems = {"bm25": Bm25(), "ppo": KnowsTheWords()}
     once, again = (measure_sessions(ENGINE, TOPICS, USER, systems, CONFIG) for _ in range(2))
     assert once == again
-    assert np.isfinite([one.p for one in once.comparisons]).all()
+    assert np.isfinite([comparison.p for comparison in once.comparisons]).all()
 
 
 def test_no_topics_and_no_systems_are_refused():

@@ -15,20 +15,20 @@ def test_topics_people_wrote_are_typed_verbatim_and_unjudged_ones_left_out():
     collection = toy_collection()
     topics = {"dev": (*TOPICS, Topic("unjudged", "x", {"d1": 0}))}
     typed = typed_queries(dataclasses.replace(collection, topics=topics), "dev", seed=0)
-    assert [one.query for one in typed] == [topic.query for topic in TOPICS]
+    assert [topic.query for topic in typed] == [topic.query for topic in TOPICS]
 
 
 def test_the_earlier_queries_of_real_topics_are_handed_on():
     topics = {"dev": (dataclasses.replace(TOPICS[0], history=("order", "order list")), TOPICS[1])}
     typed = typed_queries(dataclasses.replace(toy_collection(), topics=topics), "dev", seed=0)
-    assert [one.history for one in typed] == [("order", "order list"), ()]
+    assert [topic.history for topic in typed] == [("order", "order list"), ()]
 
 
 def test_made_topics_are_typed_with_the_noise_of_a_simulated_user():
     collection = dataclasses.replace(toy_collection(), queries="made")
     typed = typed_queries(collection, "dev", seed=3)
     assert typed == typed_queries(collection, "dev", seed=3)
-    several = [one.query for seed in range(6) for one in typed_queries(collection, "dev", seed)]
+    several = [topic.query for seed in range(6) for topic in typed_queries(collection, "dev", seed)]
     clean = [topic.query for topic in TOPICS] * 6
     assert 0 < sum(a != b for a, b in zip(several, clean, strict=True)) < len(clean)
 

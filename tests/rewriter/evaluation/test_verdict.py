@@ -37,6 +37,12 @@ def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():
     assert "by +0.125" in sentence
 
 
+def comparisons_besides_spelling(evaluated: Results) -> tuple[Comparison, ...]:
+    """All comparisons but those with spelling correction on the headline measure."""
+    headline = ("spelling", "nDCG@10")
+    return tuple(comparison for comparison in evaluated.comparisons if (comparison.b, comparison.measure) != headline)
+
+
 @pytest.mark.parametrize(
     ("p", "difference", "start"),
     [
@@ -46,13 +52,13 @@ def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():
     ],
 )
 def test_a_gain_that_plain_spelling_correction_also_brings_is_not_called_the_rewriters_own(p, difference, start):
-    """The headline once sentence no more than that rewriting helps, while correcting the spelling did as much."""
+    """The headline once said only that rewriting helps, although spelling correction alone helped as much."""
     evaluated = results(spelling=0.4)
     against = Comparison(
         "ppo", "spelling", "nDCG@10", difference, (difference - 0.1, difference + 0.1), p, 2, 1, 0.0, 4
     )
-    kept = tuple(one for one in evaluated.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
-    assert verdict(dataclasses.replace(evaluated, comparisons=(*kept, against)), "ppo").startswith(start)
+    others = comparisons_besides_spelling(evaluated)
+    assert verdict(dataclasses.replace(evaluated, comparisons=(*others, against)), "ppo").startswith(start)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +67,10 @@ def test_a_gain_that_plain_spelling_correction_also_brings_is_not_called_the_rew
 def test_the_spelling_correction_gets_the_credit_where_nothing_else_earned_it(spelling, p_beyond, sentence):
     evaluated = results(spelling=spelling)
     beyond = Comparison("ppo", "spelling", "nDCG@10", 0.0, (-0.1, 0.1), p_beyond, 2, 2, 0.0, 4)
-    kept = tuple(one for one in evaluated.comparisons if (one.b, one.measure) != ("spelling", "nDCG@10"))
-    evaluated = dataclasses.replace(evaluated, comparisons=(*kept, beyond))
-    assert (
-        "spelling correction inside the rewriter explains the gain" in spelling_alone(evaluated, "ppo")
-    ) is sentence
+    others = comparisons_besides_spelling(evaluated)
+    evaluated = dataclasses.replace(evaluated, comparisons=(*others, beyond))
+    explained = "spelling correction inside the rewriter explains the gain"
+    assert (explained in spelling_alone(evaluated, "ppo")) is sentence
 
 
 def test_a_few_topics_bring_a_warning():

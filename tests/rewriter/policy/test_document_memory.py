@@ -61,8 +61,8 @@ def test_what_is_recalled_is_the_attended_documents_terms_without_banned_ones():
 
 
 def test_only_the_nearest_documents_are_read():
-    one = small_memory(neighbours=1).recall(torch.tensor([[0.3, 0.6, 0.1]]).log(), banned())[0]
-    assert torch.allclose(one[5:], torch.tensor([0.0, 0.5, 0.5]))
+    probs = small_memory(neighbours=1).recall(torch.tensor([[0.3, 0.6, 0.1]]).log(), banned())[0]
+    assert torch.allclose(probs[5:], torch.tensor([0.0, 0.5, 0.5]))
 
 
 def test_the_mixture_is_a_distribution_and_the_t5_alone_where_nothing_is_recalled():

@@ -71,19 +71,19 @@ def test_the_untrained_policy_ranks_the_querys_nearest_terms_first(wide_policy, 
 
 @pytest.mark.parametrize("start", ["identity", "shaken"])
 def test_logits_equal_those_of_the_librarys_own_forward(policy, vocabulary, start):
-    """The factor d_model**-0.5 before the output embedding, which others leave out, included."""
+    """Both include the factor d_model**-0.5 before the output embedding."""
     if start == "shaken":
         shaken(policy)
     batch = batch_of(vocabulary, *QUERIES)
     decoder_ids = torch.tensor([[PAD_ID, 9, 12]] * len(QUERIES))
-    whole = policy.t5(
+    library_logits = policy.t5(
         input_ids=batch.input_ids, attention_mask=batch.attention_mask, decoder_input_ids=decoder_ids
     ).logits
     states = policy.decode(policy.encode(batch), batch.attention_mask, decoder_ids)
-    ours = policy.logits(states, torch.zeros(1, dtype=torch.bool))
-    assert torch.allclose(ours, whole, atol=1e-6)
+    logits = policy.logits(states, torch.zeros(1, dtype=torch.bool))
+    assert torch.allclose(logits, library_logits, atol=1e-6)
     first = policy.logits(policy.first_states(batch), torch.zeros(1, dtype=torch.bool))
-    assert torch.allclose(first, whole[:, 0], atol=1e-5)
+    assert torch.allclose(first, library_logits[:, 0], atol=1e-5)
 
 
 def test_banned_tokens_have_probability_exactly_0(policy, vocabulary):

@@ -64,11 +64,11 @@ def test_scores_are_the_library_s_own_log_probs_of_the_same_tokens(batch, tied):
             attention_mask=batch.attention_mask.repeat_interleave(2, 0),
             decoder_input_ids=decoder_inputs(labels),
         ).logits
-        theirs = torch.log_softmax(logits, dim=-1).gather(2, labels[..., None])[..., 0] * rollouts.mask
+        library_log_probs = torch.log_softmax(logits, dim=-1).gather(2, labels[..., None])[..., 0] * rollouts.mask
         for distributions in (True, False):
-            ours = score(policy, batch, rollouts, distributions=distributions).log_probs
-            assert torch.allclose(ours, theirs, atol=1e-4)
-    assert torch.allclose(rollouts.log_probs, theirs, atol=1e-4)
+            log_probs = score(policy, batch, rollouts, distributions=distributions).log_probs
+            assert torch.allclose(log_probs, library_log_probs, atol=1e-4)
+    assert torch.allclose(rollouts.log_probs, library_log_probs, atol=1e-4)
 
 
 def test_decoder_inputs_and_members_by_hand():
@@ -132,16 +132,16 @@ def test_tokens_have_the_frequencies_that_the_policy_states(policy, batch):
 
 def test_greedy_tokens_are_those_of_the_library(policy, batch):
     favour_the_end(policy, batch)
-    ours = sample(policy, batch, 1, LENGTH, None)
-    theirs = policy.t5.generate(
+    greedy = sample(policy, batch, 1, LENGTH, None)
+    generated = policy.t5.generate(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
         max_new_tokens=LENGTH,
         do_sample=False,
         suppress_tokens=policy.banned_ids.tolist(),
     )[:, 1:]
-    assert ours.ids[:, : theirs.shape[1]].tolist() == theirs.tolist()
-    assert not ours.mask[:, theirs.shape[1] :].any()
+    assert greedy.ids[:, : generated.shape[1]].tolist() == generated.tolist()
+    assert not greedy.mask[:, generated.shape[1] :].any()
 
 
 def test_same_seed_same_draws(policy, batch):

@@ -57,12 +57,12 @@ def test_logits_of_the_bundle_are_those_of_the_policy(bundled, model, opened):
     policy, vocabulary = load_policy(model)
     prompts = [render(request, vocabulary, opened.spelling) for request in REQUESTS]
     assert len(prompts) < MAX_BATCH or quantization  # one batch or more alike
-    theirs = PolicyLogits(policy)(prompts)
-    ours = CTranslate2Logits.of_bundle(folder, vocabulary)(prompts)
+    policy_logits = PolicyLogits(policy)(prompts)
+    bundle_logits = CTranslate2Logits.of_bundle(folder, vocabulary)(prompts)
     if quantization == "float32":
-        assert np.allclose(ours, theirs, atol=1e-4)
+        assert np.allclose(bundle_logits, policy_logits, atol=1e-4)
     else:
-        correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(ours, theirs, strict=True)]
+        correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(bundle_logits, policy_logits, strict=True)]
         assert min(correlation) > 0.98
 
 
@@ -82,15 +82,19 @@ def test_the_bundle_rewrites_as_the_torch_policy_does(bundled, model, opened, en
     settings = read_stage(model).blend
     trained = model_rewriter(open_rewriter(model), opened.spelling, engine, settings).rewrite(REQUESTS)
     served = open_bundle(folder, engine).rewrite(REQUESTS)
-    for ours, theirs in zip(served, trained, strict=True):
+    for rewrite, expected in zip(served, trained, strict=True):
         if quantization == "float32":
-            assert [word for word, _ in ours.terms] == [word for word, _ in theirs.terms]
-            assert [w for _, w in ours.terms] == pytest.approx([w for _, w in theirs.terms], abs=1e-4)
-            assert (ours.applied, ours.reason, ours.text) == (theirs.applied, theirs.reason, theirs.text)
-            assert ours.confidence == pytest.approx(theirs.confidence, abs=1e-4)
+            assert [word for word, _ in rewrite.terms] == [word for word, _ in expected.terms]
+            assert [w for _, w in rewrite.terms] == pytest.approx([w for _, w in expected.terms], abs=1e-4)
+            assert (rewrite.applied, rewrite.reason, rewrite.text) == (
+                expected.applied,
+                expected.reason,
+                expected.text,
+            )
+            assert rewrite.confidence == pytest.approx(expected.confidence, abs=1e-4)
         else:
-            shared = {word for word, _ in ours.terms} & {word for word, _ in theirs.terms}
-            assert len(shared) >= 0.7 * len(theirs.terms)
+            shared = {word for word, _ in rewrite.terms} & {word for word, _ in expected.terms}
+            assert len(shared) >= 0.7 * len(expected.terms)
 
 
 def test_a_bundle_says_what_it_is(bundled, model):

@@ -19,7 +19,7 @@ def mean_ndcg(settings):
 
 
 def test_the_parameters_with_the_best_mean_are_chosen():
-    chosen = ParameterChoice(ENGINE, TYPED).best(GRID, lambda one: Rm3(ENGINE, one), Rm3Settings())
+    chosen = ParameterChoice(ENGINE, TYPED).best(GRID, lambda settings: Rm3(ENGINE, settings), Rm3Settings())
     assert mean_ndcg(chosen) == max(map(mean_ndcg, GRID))
     assert mean_ndcg(chosen) > min(map(mean_ndcg, GRID))
 
@@ -29,4 +29,6 @@ def test_the_first_of_equals_is_chosen():
 
 
 def test_without_topics_the_default_is_chosen():
-    assert ParameterChoice(ENGINE, []).best(GRID, lambda one: Rm3(ENGINE, one), Rm3Settings()) == Rm3Settings()
+    assert (
+        ParameterChoice(ENGINE, []).best(GRID, lambda settings: Rm3(ENGINE, settings), Rm3Settings()) == Rm3Settings()
+    )

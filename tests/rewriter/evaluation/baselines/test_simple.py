@@ -49,7 +49,7 @@ class UpperCaseRewriter:
 
 def mean_ndcg(system, typed=TYPED):
     rankings = ENGINE.search([answer.query for answer in system(typed)], 10)
-    return evaluate_rankings([one.topic for one in typed], rankings).mean("nDCG@10")
+    return evaluate_rankings([topic.topic for topic in typed], rankings).mean("nDCG@10")
 
 
 def test_bm25_searches_what_was_typed():
@@ -97,8 +97,8 @@ def test_the_oracle_finds_the_word_that_lifts_the_relevant_document():
 
 def test_the_oracle_is_never_below_plain_bm25_on_any_topic():
     oracle, bm25 = Oracle(ENGINE, ENGINE.index), Bm25()
-    for one in TYPED:
-        assert mean_ndcg(oracle, [one]) >= mean_ndcg(bm25, [one])
+    for topic in TYPED:
+        assert mean_ndcg(oracle, [topic]) >= mean_ndcg(bm25, [topic])
     assert mean_ndcg(oracle) > mean_ndcg(bm25)
 
 

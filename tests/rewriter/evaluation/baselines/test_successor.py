@@ -32,8 +32,8 @@ def session(number, *queries, topic_id=None):
 
 def most_frequent_successors(sessions):
     counts = SuccessorCounts()
-    for one in sessions:
-        counts.add(one)
+    for session in sessions:
+        counts.add(session)
     return counts.most_frequent()
 
 

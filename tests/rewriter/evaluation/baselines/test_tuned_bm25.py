@@ -36,7 +36,7 @@ def typed(relevant):
 
 @pytest.mark.parametrize("relevant", ["long", "short"])
 def test_the_chosen_parameters_put_the_relevant_document_first(relevant):
-    """Four occurrences in a long document against one in a short one: what is first depends on k1 and b."""
+    """A long document has the word four times, a short one once: k1 and b decide which of them comes first."""
     chosen = choose_parameters(INDEX, typed(relevant))
     engine = RankBm25Engine(CORPUS, k1=chosen.k1, b=chosen.b)
     assert engine.search([WeightedQuery.of("sort")], 1)[0][0].doc_id == relevant
@@ -44,9 +44,9 @@ def test_the_chosen_parameters_put_the_relevant_document_first(relevant):
 
 def test_the_quick_ranking_of_the_choice_is_that_of_the_engine():
     topics = typed("short")
-    for one in BM25_GRID:
-        quick = module._rankings(INDEX, topics, one)
-        slow = RankBm25Engine(CORPUS, k1=one.k1, b=one.b).search([WeightedQuery.of("sort")], 10)
+    for parameters in BM25_GRID:
+        quick = module._rankings(INDEX, topics, parameters)
+        slow = RankBm25Engine(CORPUS, k1=parameters.k1, b=parameters.b).search([WeightedQuery.of("sort")], 10)
         assert [hit.doc_id for hit in quick[0]] == [hit.doc_id for hit in slow[0]]
 
 

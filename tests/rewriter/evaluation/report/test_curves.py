@@ -23,7 +23,7 @@ def test_curves_are_read_in_order_and_unknown_keys_left_out(metrics):
 
 
 @pytest.mark.parametrize(
-    ("best_round", "corrections", "kept", "dashed"),
+    ("best_round", "corrections", "kept_weights", "dashed"),
     [
         (
             25.0,
@@ -40,7 +40,7 @@ def test_curves_are_read_in_order_and_unknown_keys_left_out(metrics):
     ],
 )
 def test_the_record_beside_the_metrics_says_which_round_was_kept_and_what_is_gained_on(
-    tmp_path, metrics, best_round, corrections, kept, dashed
+    tmp_path, metrics, best_round, corrections, kept_weights, dashed
 ):
     run = tmp_path / "run"
     (run / "ppo.log").mkdir(parents=True)
@@ -53,7 +53,7 @@ def test_the_record_beside_the_metrics_says_which_round_was_kept_and_what_is_gai
     (run / "ppo" / "stage.json").write_text(json.dumps(dataclasses.asdict(record)))
     training = read_training(path)
     assert [curve.level for curve in training.curves] == [None, 0.04, None]
-    assert training.kept_weights.startswith(kept)
+    assert training.kept_weights.startswith(kept_weights)
     assert dashed in training.kept_weights
     assert "stroke-dasharray" in training_curves(training.curves)
 

@@ -20,7 +20,7 @@ from tests.rewriter.toy_trlx import make_world, starter
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Models this small only lose time to threads."""
+    """Threads make models of this size slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

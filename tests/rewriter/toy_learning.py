@@ -48,7 +48,8 @@ def toy_documents() -> list[Document]:
 
 
 def toy_topics() -> tuple[Topic, ...]:
-    """Four topics per theme: typed is a shared word, wanted are the documents about one decisive word."""
+    """Four topics per theme: the query consists of shared words, and the documents about one decisive word are
+    wanted."""
     topics = []
     for theme, text in THEMES.items():
         words = text.split()
@@ -122,7 +123,7 @@ TOY_PPO = changed(
     checkpoint_every=3,
     seed=0,
 )
-"""Every field that decides a result is given, so that tuned defaults change no test."""
+"""States every field that decides a result, so that new defaults change no test."""
 
 
 def toy_policy(
@@ -157,6 +158,6 @@ def scaled(policy: T5Policy, factor: float) -> T5Policy:
 
 
 def favour_the_end(policy: T5Policy) -> None:
-    """Lengths of all kinds: the end token looks like an average term."""
+    """Make the end token as likely as an average term, so that sequences of all lengths are drawn."""
     with torch.no_grad():
         policy.t5.shared.weight[EOS_ID] = policy.t5.shared.weight[5:].mean(0) * 3

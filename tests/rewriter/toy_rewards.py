@@ -33,7 +33,7 @@ class NoReward(PlantedReward):
 
 
 class RewardOfThePrompt(PlantedReward):
-    """Pays by prompt, whatever was drawn."""
+    """Pays by prompt, independently of the drawn sequence."""
 
     def rewards(self, rows, ids, mask, rng) -> RewardBatch:
         gain = np.repeat(0.1 + rows / 7, ids.shape[0] // rows.size)
@@ -49,7 +49,7 @@ class LengthReward(PlantedReward):
 
 
 class FindingReward(PlantedReward):
-    """Pays as planted, and finds one document for each prompt, its own."""
+    """Pays as `PlantedReward`, and finds a different document for each prompt."""
 
     def rewards(self, rows, ids, mask, rng) -> RewardBatch:
         documents = FoundDocuments(rows[:, None] % 8, np.ones((rows.size, 1), dtype=np.float32))

@@ -1,4 +1,4 @@
-"""The stages in one call each, on a collection and sessions that a test has at hand."""
+"""Functions that run each stage on an opened collection and sessions."""
 
 from __future__ import annotations
 

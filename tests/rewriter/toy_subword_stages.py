@@ -1,4 +1,4 @@
-"""The toy world for a subword T5: one that knows the letters and words of the toy corpus, and nothing else yet."""
+"""The toy world for a subword T5, whose tokenizer has the letters and words of the toy corpus."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ OPTIONS = {
     "train.total_steps": 12,
     "optimizer.kwargs.lr": 3e-3,
 }
-"""Of the script, for the toy world; a round is two steps."""
+"""Options of the script for the toy world; a round is two steps."""
 
 
 class PlantedTexts:
@@ -124,7 +124,7 @@ def equal(first, second) -> bool:
 
 
 def rows_of(log_folder: Path) -> list[dict]:
-    """What was logged, without times."""
+    """The logged rows without times."""
     lines = (log_folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return [{name: value for name, value in json.loads(line).items() if "seconds" not in name} for line in lines]
 
@@ -144,21 +144,21 @@ def make_world(folder: Path) -> None:
 
 
 def new_run(world: Path, run: Path) -> Path:
-    """A run folder of its own with the warm start of the toy world."""
+    """Make a new run folder with the warm start of the toy world."""
     run.mkdir()
     (run / "warm_start").symlink_to(world / "run" / "warm_start")
     return run
 
 
 def torchrun(processes: int) -> list[str]:
-    """What stands before the script to start several processes; nothing for one."""
+    """The arguments before the script that start several processes; none for a single process."""
     return ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
 
 
 def start_script(
     world: Path, run: Path, options: dict, launcher: list[str] | None = None, environment: dict | None = None
 ) -> subprocess.Popen:
-    """Start the script on the toy world; `environment` says how, and is for processes on CPUs unless given."""
+    """Start the script on the toy world, with these variables; the default keeps all processes on CPUs."""
     command = [sys.executable, *(launcher or []), "-m", "untilclick.rewriter.stages.train_trlx"]
     command += ["--data", str(world / "documents.jsonl"), "--log-url", str(world / "log.db"), "--out", str(run)]
     command += [json.dumps({**OPTIONS, **options})]
@@ -169,7 +169,7 @@ def start_script(
 
 
 def finish(process: subprocess.Popen) -> str:
-    """What it printed; it must end without an error."""
+    """Wait for the end of a process and return its output; an error fails the test."""
     output = process.communicate(timeout=240)[0].decode(errors="replace")
     assert process.returncode == 0, output[-3000:]
     return output

@@ -51,7 +51,7 @@ def test_inputs_without_a_click_and_logs_without_result_lists_say_nothing_more()
 
 
 def test_validation_ranks_the_shown_documents_alone(scorer):
-    """The wanted one is the best of the shown ones, whatever is above it otherwise."""
+    """The wanted document is the best of the shown ones; documents above it that were not shown do not count."""
     full = scorer.rank(scorer.originals([["oven"]]), 10)[0]
     wanted, above = scorer.index.doc_ids[full[3]], scorer.index.doc_ids[full[0]]
     shown = frozenset({wanted, scorer.index.doc_ids[full[5]]})

@@ -64,7 +64,8 @@ def test_every_named_engine_has_settings():
 
 
 def test_scores_of_plain_queries_are_the_engines(pair):
-    """Up to one factor for all queries: the engine's (k1 + 1), and the length the original is divided by."""
+    """One factor for all queries may differ: the engine multiplies by (k1 + 1), and the scorer divides by the query's
+    length."""
     engine, scorer = pair
     scores = scorer.originals([scorer_terms(text) for text in PLAIN]).numpy()
     factors = [

@@ -146,8 +146,9 @@ def test_repeating_the_query_of_one_term_changes_nothing(scorer, reward):
 
 
 def test_wanted_documents_in_the_rankings_are_counted_by_prompt():
-    """Two prompts of two rankings each; -1 is no document. The first finds document 4 twice with grade 1 and document
-    7 once with grade 2, the second nothing."""
+    """Two prompts have two rankings each; -1 stands for the end of a ranking. The rankings of the first prompt
+    contain document 4 twice, with grade 1, and document 7 once, with grade 2. The second prompt finds no relevant
+    document."""
     ranked = np.array([[4, 9, -1], [7, 4, 9], [9, 8, -1], [8, 9, 1]])
     grades = np.array([[1, 0, 0], [2, 1, 0], [0, 0, 0], [0, 0, 0]], dtype=np.float32)
     documents = found_documents(ranked, grades, n_prompts=2)
@@ -155,7 +156,7 @@ def test_wanted_documents_in_the_rankings_are_counted_by_prompt():
     assert documents.weights.tolist() == [[0.5, 0.5], [0.0, 0.0]]
 
 
-def test_documents_are_noticed_down_to_the_depth_that_is_asked_for(scorer):
+def test_relevant_documents_are_found_down_to_the_depth_that_is_asked_for(scorer):
     query = QUERIES[0]
     ids, mask = sequences(scorer, ("sourdough", "oven"), ("sail", "rope"))
     everything = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(0.3), found_depth=100)

@@ -87,7 +87,7 @@ def test_discounted_gain_by_hand():
 
 
 def test_discounted_gain_is_ndcg_of_whole_rankings():
-    """Five judged documents of thirty, in two hundred rankings; the measure sees grades down the first ten ranks."""
+    """Two hundred rankings of thirty documents, five of which are judged; the measure reads the first ten ranks."""
     rng = np.random.default_rng(4)
     weights = np.array([3, 1, 2, 1, 5], dtype=np.float32)
     ranks = np.stack([1 + rng.permutation(30)[: weights.size] for _ in range(200)])

@@ -1,4 +1,4 @@
-"""From a log to what is learned: the split, inputs with grades, inputs with clicks, retrieval terms."""
+"""Training data from a log: the split, inputs with grades, inputs with clicks, retrieval terms."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_share_is_that_of_the_validation(share, kept_back):
 
 
 def test_a_tiny_log_still_keeps_one_need_back():
-    """Without a held-out query every score was 0, and training ended where it had started, saying nothing."""
+    """Without a held-out query every validation score was 0, and training ended at the start without a warning."""
     few = LOG[:9]
     assert len({topic_of(session) for session in few}) == 3
     split = split_sessions(few, 1e-9)
@@ -99,7 +99,7 @@ def test_simulated_inputs_carry_the_grades_of_their_topic_once():
 
 
 def test_abandoned_simulated_sessions_are_inputs_too():
-    """Their topic is known, so rewards are: what was never found is what most needs a rewrite."""
+    """Their topics give the rewards, and queries that found nothing need a rewrite most."""
     abandoned = [replace(session, turns=session.turns[:1]) for session in LOG]
     assert len(simulated_queries(abandoned, TOPICS)) == len(TOPICS)
     assert clicked_queries(abandoned) == []

@@ -19,8 +19,8 @@ def source_of(opened, vocabulary, title_share=0.5, max_words=4) -> PseudoQuerySo
 
 
 def test_weights_by_hand():
-    """Six documents; `cat` twice in the first of length 4 and in one document: 2/4 x log 6. A term of more than a
-    fifth of the documents weighs nothing."""
+    """`cat` occurs twice in the first of six documents, which has 4 terms, and in no other: 2/4 x log 6. A term that
+    more than a fifth of the documents contain has weight 0."""
     documents = [
         Document("0", "", "cat cat dog fish"),
         *(Document(str(i), "", f"dog filler{i}") for i in range(1, 6)),

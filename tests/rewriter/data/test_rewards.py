@@ -45,7 +45,8 @@ def test_rank_reward_is_that_of_the_first_relevant_document():
 
 
 def test_hindsight_reward_weighs_documents_by_their_clicks():
-    """Three clicks on the document at rank 2, one at rank 5; then the same documents not found at all."""
+    """The first ranking has the document with three clicks at rank 2 and the one with a single click at rank 5; the
+    second ranking contains neither."""
     grades = np.array([[0, 3, 0, 0, 1], [0, 0, 0, 0, 0]], dtype=np.float32)
     ideal = np.array([[3, 1, 0, 0, 0], [3, 1, 0, 0, 0]], dtype=np.float32)
     worth = (3 * (2 - 1 / 9) + (2 - 4 / 9)) / 4

@@ -40,7 +40,7 @@ def judged(engine, new, old, judged_queries):
     )
 
 
-def test_who_finds_more_is_better_and_who_finds_less_is_not(engine):
+def test_the_version_that_finds_more_is_better_and_the_other_is_worse(engine):
     comparison = judged(engine, KNOWING, None, queries())
     assert (comparison.a, comparison.b, comparison.measure, comparison.n) == ("new", "old", "nDCG@10", N)
     assert comparison.difference == pytest.approx(1 - 1 / np.log2(3))
@@ -59,19 +59,19 @@ def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
     assert judged(engine, KNOWING, MISLED, queries(both)).difference > 0.3
 
 
-def test_without_queries_nobody_is_better(engine):
+def test_without_queries_no_version_is_better(engine):
     assert not is_better(judged(engine, KNOWING, None, []))
     assert judged(engine, KNOWING, None, [JudgedQuery(RewriteRequest("typed0"), {"a00": 0})]).n == 0
 
 
 @pytest.mark.parametrize(("n", "better"), [(1, False), (2, False), (3, False), (29, False), (30, True)])
-def test_few_needs_make_nobody_better(engine, n, better):
-    """One won query has the interval (d, d): a version was activated on it."""
+def test_few_needs_make_no_version_better(engine, n, better):
+    """The interval of a single won query is (d, d): a version was once activated because of it."""
     assert is_better(judged(engine, KNOWING, None, queries()[:n])) is better
 
 
 def test_queries_of_one_need_count_once(engine):
-    """Fifty spellings of one need that is won are one need."""
+    """Fifty spellings of a single need count as one win."""
     shown = frozenset({"a00", "b00"})
     same = [JudgedQuery(RewriteRequest("typed0" + " " * i), {"a00": 0.5}, shown) for i in range(50)]
     knowing = TableRewriter({query.request.query: ("meant0",) for query in same})

@@ -42,7 +42,7 @@ def test_p_is_small_for_a_clear_difference_and_large_for_noise():
 
 
 def test_p_values_under_no_difference_are_spread_evenly():
-    """Under the null a p below .25 comes a quarter of the time: 120 draws, four standard errors."""
+    """Without a difference a quarter of the p values are below .25; 120 draws may deviate by four standard errors."""
     draws = np.random.default_rng(5).normal(0, 1, (120, 25))
     share = np.mean([randomisation_p(row, rng(), resamples=400) < 0.25 for row in draws])
     assert abs(share - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 120)

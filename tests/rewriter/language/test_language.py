@@ -48,8 +48,9 @@ def test_a_policy_over_terms_reads_terms(opened, vocabulary):
 
 
 def test_texts_become_terms_by_hand(subwords):
-    """Texts `dough flour` of probability .4, `flour flour` .2, the query's own `oven` .1 and one of no known term .1:
-    half of .4 each, and .2 more for flour; what is left, .4, no term stands for."""
+    """The texts are `dough flour` with probability .4, `flour flour` with .2, the query's own `oven` with .1 and a
+    text without a known term with .1. `dough` and `flour` get half of .4 each, and `flour` another .2. The remaining
+    .4 belongs to no term."""
     prompt = subwords.prompt(RewriteRequest("oven"))
     texts = {"dough flour": 0.4, "flour flour": 0.2, "oven": 0.1, "qq": 0.1}
     answers = [Hypothesis((*subwords.subwords(text), EOS_ID), float(np.log(prob))) for text, prob in texts.items()]

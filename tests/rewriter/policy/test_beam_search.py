@@ -21,7 +21,7 @@ LENGTH = 3
 
 @pytest.fixture(scope="module")
 def policy():
-    """One that may write four tokens only."""
+    """A policy that can generate four tokens only, with its vocabulary."""
     policy, vocabulary = toy_subword()
     favour_the_end(policy, policy.batch([vocabulary.prompt("oven dough", 24)]))
     policy.banned_ids = torch.tensor([token for token in range(policy.vocabulary_size) if token not in ALLOWED])

@@ -40,7 +40,8 @@ def test_padding_never_changes_a_masked_mean(values):
 
 
 def test_kl_by_hand_grows_as_the_policy_leaves_the_reference():
-    """KL((.9, .1) || (.5, .5)) = .9 log 1.8 + .1 log .2. Elsewhere .98 was reported as 3.41, its sign swapped."""
+    """KL((.9, .1) || (.5, .5)) = .9 log 1.8 + .1 log .2. Another implementation reported .98 as 3.41, with the wrong
+    sign."""
     policy, reference = torch.tensor([0.9, 0.1]).log(), torch.tensor([0.5, 0.5]).log()
     assert float(exact_kl(policy, reference)) == pytest.approx(0.9 * math.log(1.8) + 0.1 * math.log(0.2))
     nearer = torch.tensor([0.7, 0.3]).log()

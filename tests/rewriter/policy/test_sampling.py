@@ -51,7 +51,8 @@ def favour_the_end(policy: T5Policy, batch) -> T5Policy:
 
 
 def test_drawn_ids_score_the_same_log_probs_under_unchanged_weights(policy, batch):
-    """Ids are kept as drawn; decoding to text and reading it again elsewhere changed 18.6 % to 99.6 % of them."""
+    """Ids are kept as drawn. Another implementation decoded them to text and read the text again, which changed 18.6
+    % to 99.6 % of them."""
     favour_the_end(policy, batch)
     torch.nn.init.normal_(policy.value_head.weight, generator=generator())
     rollouts = sample(policy, batch, SAMPLES, LENGTH, generator())
@@ -100,7 +101,8 @@ def test_sequences_are_as_long_as_a_tiny_vocabulary_allows(policy, batch):
 
 
 def test_first_draws_have_the_frequencies_that_the_policy_states(policy, batch):
-    """A sampler with top_k 50 beside log-probabilities without it elsewhere differed by .43 nats per sequence."""
+    """In another implementation the sampler used top_k 50 and the log-probabilities did not: they differed by .43
+    nats per sequence."""
     n = 4000
     rollouts = sample(policy, batch, n, 2, generator())
     first = rollouts.ids[:, 0].view(len(QUERIES), n)
@@ -128,7 +130,7 @@ def test_second_draws_have_the_frequencies_that_the_policy_states(policy, batch)
 
 
 def test_sequence_probabilities_sum_to_1_over_all_sequences(policy, batch):
-    """Five candidates, sequences of two terms, the end token where there is one: enumerated whole."""
+    """All sequences of two of five candidates are enumerated, with the end token if the decoding has one."""
     policy.candidates = 5
     drawn = sample(policy, batch, 1, 2, generator())
     for row in range(len(QUERIES)):
@@ -148,7 +150,7 @@ def test_sequence_probabilities_sum_to_1_over_all_sequences(policy, batch):
 
 
 def test_plackett_luce_by_hand():
-    """p = .5, .3 of the rest .5, .2 of the rest .2: .5 * .6 * 1 - the order a, b, c of three."""
+    """Terms with p .5, .3 and .1 are drawn in this order: each has its p divided by the p that is left."""
     log_probs = torch.tensor([0.5, 0.3, 0.1]).log()
     assert without_replacement(log_probs).exp().tolist() == pytest.approx([0.5, 0.3 / 0.5, 0.1 / 0.2], rel=1e-5)
 
@@ -162,7 +164,7 @@ def test_plackett_luce_stays_finite_when_all_mass_is_drawn():
 def test_autoregressive_sequences_end_once_never_first_and_hold_nothing_after_the_end(
     opened, vocabulary, batch, seed
 ):
-    """Elsewhere ended outputs got two end tokens and truncated ones one they never emitted."""
+    """Another implementation gave finished outputs two end tokens, and truncated outputs one that was never drawn."""
     policy = favour_the_end(shaken(toy_policy(opened, "autoregressive")[0]), batch)
     rollouts = sample(policy, batch, SAMPLES, LENGTH, generator(seed))
     lengths = set()

@@ -1,4 +1,4 @@
-"""A T5 of somebody else's making as policy."""
+"""A pretrained subword T5 as policy."""
 
 from __future__ import annotations
 

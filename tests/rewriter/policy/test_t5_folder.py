@@ -29,7 +29,7 @@ def saved(opened, tmp_path_factory):
 
 
 def test_the_library_loads_the_folder_with_no_key_missing_and_none_left_over(saved):
-    """Elsewhere saved models came back with 54 missing keys, that is, as random models."""
+    """Models that another implementation saved loaded with 54 missing keys, that is, as random models."""
     policy, vocabulary, folder = saved
     t5, report = T5ForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
     assert not report["missing_keys"]
@@ -59,7 +59,7 @@ def test_a_loaded_policy_equals_the_saved_one(saved):
 
 
 def test_the_tokenizer_file_gives_the_ids_of_the_vocabulary(saved):
-    """Elsewhere a forced separator outside the vocabulary grew the saved tokenizer beyond the model."""
+    """In another implementation a separator outside the vocabulary made the saved tokenizer larger than the model."""
     policy, vocabulary, folder = saved
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     text = " ".join([*vocabulary.terms, *SPECIAL_TOKENS, "neverseen"])
@@ -136,7 +136,7 @@ def test_loading_shows_no_progress_bar_and_leaves_the_setting_as_it_was(saved, c
 
 
 def test_a_model_over_terms_that_claims_to_generate_subwords_is_refused(opened, tmp_path):
-    """Its end token and its query's terms are banned otherwise than a subword T5's."""
+    """A policy over terms bans the end token and the terms of the query by other rules than a subword T5."""
     policy, vocabulary = toy_policy(opened)
     policy.decoding = "tokens"
     save_policy(policy, vocabulary, tmp_path)

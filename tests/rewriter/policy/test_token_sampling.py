@@ -50,7 +50,7 @@ def batch(policy):
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_scores_are_the_library_s_own_log_probs_of_the_same_tokens(batch, tied):
-    """A T5 with an output layer of its own does not scale its states; ours once did, and flattened such models."""
+    """A T5 with a separate output layer does not scale its states; scaling them would flatten its distribution."""
     policy, _ = toy_subword()
     if not tied:
         policy.t5.config.scale_decoder_outputs = False

@@ -39,7 +39,8 @@ PROMPT = Prompt((6, EOS_ID), (6,))
 
 
 def logits(**probs: float) -> np.ndarray:
-    """(V,) log of the given probabilities; what no term stands for none, other specials 50, which must not count."""
+    """(V,) logs of the given probabilities. UNK_ID has probability 0; other special tokens have logit 50, which must
+    not count."""
     values = np.full(len(VOCABULARY), 50.0, dtype=np.float32)
     values[UNK_ID] = -np.inf
     for term, prob in probs.items():
@@ -48,7 +49,7 @@ def logits(**probs: float) -> np.ndarray:
 
 
 def test_expansion_by_hand():
-    """Of .5 .3 .2 for three terms, two are read; specials and the query's own term never count."""
+    """Two of three terms with .5, .3 and .2 are read; special tokens and the query's own term never count."""
     expansion = expand(
         logits(delet=0.5, folder=9.0, list=0.2, sort=0.3), PROMPT, BlendSettings(expansion_terms=2, sharpness=1.0)
     )
@@ -183,7 +184,7 @@ def test_a_blend_retrieves_everything_that_the_original_does(engine: TantivyEngi
 
 
 def test_a_close_race_leaves_feedback_and_rewrite_less():
-    """By hand: a quarter of the full gap is half the weight."""
+    """At a quarter of the full gap feedback and rewrite have half their weights."""
     settings = BlendSettings(original=0.6, feedback=0.1, rewrite=0.3, full_gap=0.4, least_share=0.25)
     half = settings.scaled(0.1)
     assert (half.original, half.feedback, half.rewrite) == pytest.approx((0.8, 0.05, 0.15))

@@ -1,4 +1,4 @@
-"""Bundles: what is exported answers as what was trained, and what does not fit is refused."""
+"""Bundles: an exported model answers as the trained one, and a bundle that does not fit is refused."""
 
 from __future__ import annotations
 

@@ -127,7 +127,8 @@ def test_a_gated_misspelt_query_is_corrected_and_nothing_else(make):
 
 
 def test_the_rewrite_alone_weighs_each_term_of_the_corrected_query_as_the_blend_does(make):
-    """It was divided by the known terms of the misspelt query: corrected terms weighed twice as much."""
+    """The weight was once divided by the number of known words of the misspelt query, which doubled the weight of
+    corrected terms."""
     (rewrite,) = make().rewrite([RewriteRequest("duogh oven")])
     assert rewrite.replace.clauses[0] == ("dough oven", pytest.approx(0.25))
     assert rewrite.blend.clauses[0] == ("duogh oven", pytest.approx(0.25))
@@ -140,7 +141,8 @@ def test_history_is_shown_to_the_model(make, logits, vocabulary):
 
 
 def test_words_of_earlier_queries_are_searched_too(make, engine):
-    """Known ones, with their share of the original; the relevance model is that of both."""
+    """Known words get their share of the original's weight; the relevance model is that of the query with these
+    words."""
     settings = replace(SETTINGS, context=0.3)
     (rewrite,) = make(settings).rewrite([RewriteRequest("oven", ("dough xyzzy", "the oven flour"))])
     assert rewrite.context == ("dough", "flour")
@@ -197,7 +199,7 @@ def test_serving_modules_leave_torch_out(module, tmp_path):
 
 
 def test_earlier_words_are_not_searched_for_a_query_that_has_none_of_its_own(make):
-    """What they alone find was shown as the answer to "asdkjhqwe"."""
+    """Documents that only the earlier words find were once shown for the query "asdkjhqwe"."""
     (rewrite,) = make(replace(SETTINGS, context=0.3)).rewrite([RewriteRequest("asdkjhqwe", ("dough", "flour"))])
     assert rewrite.context == ()
     assert not rewrite.applied

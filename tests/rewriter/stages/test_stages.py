@@ -130,7 +130,7 @@ def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, opened
 
 
 def test_a_new_warm_start_forgets_the_interrupted_run_that_began_from_the_old_one(opened, trained, tmp_path):
-    """Its reference and weights would silently have replaced those of the new warm start."""
+    """Otherwise the reference and the weights of the old run would silently replace those of the new warm start."""
     for stage in ("base", "warm_start"):
         (tmp_path / stage).symlink_to(trained / stage)
     with pytest.raises(KeyboardInterrupt):
@@ -212,8 +212,8 @@ def left(run) -> list[str]:
     return sorted(path.name for path in run.iterdir())
 
 
-def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(opened, trained, tmp_path, caplog):
-    """The last stage of a run is exported: it used to be a PPO or offline model of a warm start that was no more."""
+def test_a_new_warm_start_removes_the_stages_that_continued_from_the_old_one(opened, trained, tmp_path, caplog):
+    """The last stage of a run is exported; it must not be a PPO or offline model of an earlier warm start."""
     (tmp_path / "base").symlink_to(trained / "base")
     run_warm_start(opened, tmp_path, SESSIONS, TOY_WARM_START)
     run_ppo(opened, tmp_path, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
@@ -230,7 +230,7 @@ def test_a_new_warm_start_takes_what_went_on_from_the_old_one_with_it(opened, tr
     ]
 
 
-def test_a_new_warm_start_takes_an_offline_model_of_the_base_with_it(opened, trained, tmp_path):
+def test_a_new_warm_start_removes_an_offline_model_of_the_base(opened, trained, tmp_path):
     (tmp_path / "base").symlink_to(trained / "base")
     run_offline(opened, tmp_path, SESSIONS, OfflineConfig(epochs=1))
     run_warm_start(opened, tmp_path, SESSIONS, replace(TOY_WARM_START, epochs=1))
@@ -238,7 +238,7 @@ def test_a_new_warm_start_takes_an_offline_model_of_the_base_with_it(opened, tra
 
 
 def test_a_new_base_leaves_the_base_alone(opened, trained, tmp_path):
-    """A link goes, not what it points to."""
+    """A linked folder loses its link only; the folder itself stays."""
     (tmp_path / "warm_start").symlink_to(trained / "warm_start")
     (tmp_path / "log.db").touch()
     run_base(opened, tmp_path, TOY_POLICY, replace(TOY_BASE, steps=1))

@@ -1,4 +1,4 @@
-"""What a log keeps back to stop by and to choose a blend on."""
+"""Queries of a log that are held back for early stopping and for the choice of a blend."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_score_is_that_of_the_better_sharpness(opened, scorer, language, pol
 
 
 def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(opened, scorer, language, policy):
-    """Without a gate: the earlier one was set for the confidences of another model."""
+    """The earlier blend loses its gate, which was chosen for the confidences of another model."""
     validation = open_validation(opened, held_out_queries(opened, NAMED), scorer, language)
     grid = validation.choose_blend(PolicyLogits(policy))
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)

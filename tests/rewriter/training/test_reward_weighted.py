@@ -55,7 +55,7 @@ SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 
 @pytest.fixture(scope="module")
 def trained(opened, tmp_path_factory):
-    """A run folder with a base whose T5 has all to learn, for want of a memory."""
+    """A run folder with a base that has no memory, so that the T5 has to learn everything."""
     run = tmp_path_factory.mktemp("offline")
     run_base(opened, run, replace(TOY_POLICY, memory_documents=0), TOY_BASE)
     return run
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_weights(run, opened):
 
 @pytest.mark.parametrize("last_turn", [0, 1])
 def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, opened, last_turn):
-    """Sessions of one query, and sessions that were all given up."""
+    """The log has sessions of one query, or abandoned sessions, only."""
     log = [replace(session, turns=session.turns[: last_turn + 1]) for session in SESSIONS]
     log = [replace(session, turns=tuple(replace(turn, clicks=()) for turn in session.turns)) for session in log]
     with pytest.raises(DataError, match="no click after a query was rewritten"):

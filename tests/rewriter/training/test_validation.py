@@ -33,7 +33,7 @@ from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topic
 
 @pytest.fixture
 def policy(opened):
-    """Without a memory, so that `steer` decides all."""
+    """A policy without a memory, so that `steer` alone decides its answers."""
     return toy_policy(opened, memory=False)[0]
 
 
@@ -46,8 +46,8 @@ def validation_of(scorer, topics, **options) -> ValidationSet:
 
 
 def steer(policy, scorer, topics, term_of_topic) -> None:
-    """Make one term the policy's overwhelming answer for each topic's prompt: its embedding becomes the decoder state
-    of that prompt, long."""
+    """Make one term the policy's overwhelming answer to each topic's prompt: the term's embedding becomes a large
+    multiple of the decoder state of that prompt."""
     from untilclick.search.text.analysis import terms
 
     with torch.no_grad():
@@ -88,7 +88,7 @@ def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer
 
 
 def later_validation(opened, scorer, topics) -> ValidationSet:
-    """The topics' first words typed after the decisive ones."""
+    """A validation set whose queries are the first words of the topics, typed after the decisive words."""
     logged = [
         JudgedQuery(RewriteRequest(topic.query.split()[0], (decisive(topic), "tree")), topic.relevance)
         for topic in topics
@@ -159,8 +159,8 @@ def test_weights_follow_the_gap_where_that_pays(policy, scorer):
     assert choice.ndcg > validation.score(PolicyLogits(policy), always) + 0.01
 
 
-def test_how_much_harm_is_risked_may_be_said(policy, scorer, monkeypatch):
-    """With a measure of harm that grows as the gain does, a limit on harm is one on gain."""
+def test_the_limit_on_harm_is_a_setting(policy, scorer, monkeypatch):
+    """Harm is measured as the gain here, so the limit on harm bounds the gain."""
     topics = toy_topics()[::4]
     steer(policy, scorer, topics, decisive)
     monkeypatch.setattr(ValidationSet, "harmed_share", lambda self, ndcg: float(ndcg.mean()))
@@ -182,7 +182,7 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
 
 
 def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
-    """Ahead on one query and behind on another: within a standard error, so the defaults stay."""
+    """A blend that gains on one query and loses on another leads by less than a standard error: the default stays."""
     validation = validation_of(scorer, toy_topics()[::4])
     read = PolicyLogits(policy)
     default = validation._ndcg(
@@ -242,7 +242,7 @@ def test_without_queries_there_are_the_defaults(policy, scorer):
 
 
 def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, opened):
-    """Forty terms were read from vocabularies of fewer: rows of different length, which did not stack."""
+    """Forty terms are read from vocabularies with fewer; the rows then have different lengths and need padding."""
     policy = shaken(toy_policy(opened)[0])
     validation = validation_of(scorer, toy_topics()[:2])
     validation._prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]

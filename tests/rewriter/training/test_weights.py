@@ -59,7 +59,7 @@ def test_the_best_epoch_is_left_whatever_came_after_it(opened):
 
 @pytest.mark.parametrize("decay", [0.0, 0.75, 0.99])
 def test_the_average_is_a_linear_interpolation_to_the_last_bit(opened, decay):
-    """Checkpoints of averaged weights of earlier versions go on with the same numbers."""
+    """Runs resumed from averaged weights of earlier versions continue with the same numbers."""
     policy, _ = toy_policy(opened)
     expected = copy.deepcopy(policy)
     average = WeightAverage(policy, decay)

@@ -1,4 +1,5 @@
-"""Checkpoints of PPO in trlX: what is one, what fits, and that a resumed run goes on as if nothing had happened."""
+"""Checkpoints of PPO in trlX: which folders are checkpoints, which fit a run, and that a resumed run continues as if
+it had not stopped."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def changed(folder: Path, **content) -> Path:
 
 
 def earning(trainer, *rewards: float):
-    """The trainer, told these rewards by its evaluations."""
+    """The trainer, whose evaluations return these rewards in turn."""
     coming = iter(rewards)
     trainer._greedy_rewards = lambda: [next(coming)]
     return trainer
@@ -142,7 +143,7 @@ def test_the_random_numbers_of_any_reward_are_found_if_it_has_some():
 @pytest.mark.parametrize("at", [4, 6])
 @pytest.mark.parametrize("reward", [PlantedTexts, RandomReward])
 def test_a_resumed_run_continues_bit_for_bit(start, tmp_path, reward, at):
-    """At 4 steps an evaluation follows the checkpoint, at 6 none does."""
+    """An evaluation follows the checkpoint at 4 steps, but not the one at 6."""
     changes = {"kl_target": 0.05, "kl_horizon": 200, "checkpoint_every": 1, "reward": reward}
     whole = start(log_folder=tmp_path / "whole", **changes)
     whole.learn()
@@ -162,9 +163,9 @@ def test_a_resumed_run_continues_bit_for_bit(start, tmp_path, reward, at):
     assert resumed.scheduler.scheduler.last_epoch == whole.scheduler.scheduler.last_epoch
     assert equal(weights(resumed._policy), weights(whole._policy))
     assert equal(weights(resumed.average.module), weights(whole.average.module))
-    ours, theirs = (trainer.opt.optimizer.state_dict()["state"] for trainer in (resumed, whole))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[key]["exp_avg"], theirs[key]["exp_avg"]) for key in theirs)
+    moments, expected = (trainer.opt.optimizer.state_dict()["state"] for trainer in (resumed, whole))
+    assert moments.keys() == expected.keys()
+    assert all(torch.equal(moments[key]["exp_avg"], expected[key]["exp_avg"]) for key in expected)
     assert rows_of(tmp_path / "cut") == rows_of(tmp_path / "whole")
 
 
@@ -195,7 +196,7 @@ def test_the_steps_of_what_is_logged_go_on_after_a_resume(start, tmp_path, monke
 
 @in_trlx
 def test_a_finished_run_trains_no_step_more(start, tmp_path):
-    """As when a run was killed after its last checkpoint and before its stage was written."""
+    """A run may be killed after its last checkpoint and before its stage is written."""
     whole = start(log_folder=tmp_path / "log")
     whole.learn()
     rows = rows_of(tmp_path / "log")
@@ -235,7 +236,7 @@ def test_a_worse_evaluation_after_a_resume_leaves_the_best_weights(start, tmp_pa
 @in_trlx
 @pytest.mark.parametrize(("last", "saved"), [(0.4, Evaluation(0.9, 6)), (0.95, Evaluation(0.95, 8))])
 def test_after_a_kill_the_best_weights_and_what_is_said_of_them_belong_together(start, tmp_path, last, saved):
-    """Evaluated at 6 steps after the checkpoint at 4: those weights stay unless better ones come."""
+    """The run resumes at the checkpoint of 4 steps; the best weights of step 6 stay unless better ones follow."""
     best, changes = tmp_path / "checkpoints" / "best_checkpoint", {"checkpoint_every": 1, "validate_every": 1}
     earning(start(**changes), 0.1, 0.2, 0.3, 0.9, 0.4).learn()
     assert saved_evaluation(best) == Evaluation(0.9, 6)

@@ -1,4 +1,4 @@
-"""Our settings as a trlX configuration and back, and what cannot be."""
+"""PPO settings as a trlX configuration and back, and options that are refused."""
 
 from __future__ import annotations
 

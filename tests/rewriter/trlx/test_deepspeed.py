@@ -25,12 +25,12 @@ with_deepspeed = pytest.mark.skipif(
 )
 ON_CPU = {"DS_ACCELERATOR": "cpu"}
 QUICK = {"method.average_decay": 0.0, "scheduler.kwargs.total_iters": 1}
-"""Enough learning in twelve steps for the best weights not to be those of the start."""
+"""Options with which twelve steps learn enough that the best weights differ from those of the start."""
 
 
 @dataclass
 class Plugin:
-    """What accelerate knows of DeepSpeed."""
+    """Stands in for accelerate's DeepSpeed plugin."""
 
     zero_stage: int = 1
     deepspeed_config: dict = field(default_factory=dict)
@@ -66,18 +66,18 @@ def plain(world, tmp_path_factory) -> dict[int, Path]:
 
 
 def assert_same_rows(first: Path, second: Path) -> None:
-    """All that was logged is the same but for rounding: losses, KL, norms of gradients, rewards."""
-    ours, theirs = rows_of(first / "ppo.log"), rows_of(second / "ppo.log")
-    assert [row.keys() for row in ours] == [row.keys() for row in theirs]
-    for row, other in zip(ours, theirs, strict=True):
-        assert row == pytest.approx(other, abs=1e-3, rel=1e-3, nan_ok=True)
+    """Both runs logged the same losses, KL, gradient norms and rewards, up to rounding."""
+    first_rows, second_rows = rows_of(first / "ppo.log"), rows_of(second / "ppo.log")
+    assert [row.keys() for row in first_rows] == [row.keys() for row in second_rows]
+    for row, expected in zip(first_rows, second_rows, strict=True):
+        assert row == pytest.approx(expected, abs=1e-3, rel=1e-3, nan_ok=True)
 
 
 @pytest.mark.trlx
 @with_deepspeed
 @pytest.mark.parametrize(("stage", "processes", "minibatch"), [("zero1", 1, 16), ("zero1", 2, 32), ("zero2", 2, 16)])
 def test_training_under_zero_is_training_without_it(world, plain, tmp_path, stage, processes, minibatch):
-    """In micro-batches too; what comes out is a T5 with no missing key."""
+    """Micro-batches change nothing, and the result is a T5 without a missing key."""
     from transformers import T5ForConditionalGeneration
 
     run = new_run(world, tmp_path / "run")
@@ -85,11 +85,11 @@ def test_training_under_zero_is_training_without_it(world, plain, tmp_path, stag
     finish(start_script(world, run, options, launched(stage, processes), ON_CPU))
     assert read_stage(run / "ppo").figures["processes"] == processes
     assert_same_rows(run, plain[processes])
-    ours, theirs = (load_file(folder / "ppo" / "model.safetensors") for folder in (run, plain[processes]))
+    trained, expected = (load_file(folder / "ppo" / "model.safetensors") for folder in (run, plain[processes]))
     start = load_file(run / "warm_start" / "model.safetensors")
-    assert max(float((ours[name] - start[name]).abs().max()) for name in ours) > 0.005
-    for name, weight in theirs.items():
-        assert torch.allclose(ours[name], weight, atol=5e-4), name
+    assert max(float((trained[name] - start[name]).abs().max()) for name in trained) > 0.005
+    for name, weight in expected.items():
+        assert torch.allclose(trained[name], weight, atol=5e-4), name
     report = T5ForConditionalGeneration.from_pretrained(run / "ppo", output_loading_info=True)[1]
     assert not report["missing_keys"]
     load_policy(run / "ppo")
@@ -99,7 +99,7 @@ def test_training_under_zero_is_training_without_it(world, plain, tmp_path, stag
 @with_deepspeed
 @pytest.mark.parametrize(("stage", "processes"), [("zero1", 1), ("zero2", 2)])
 def test_a_killed_run_under_zero_goes_on_as_if_nothing_had_happened(world, plain, tmp_path, stage, processes):
-    """Under the same stage; without DeepSpeed its checkpoint is refused."""
+    """The run resumes under the same ZeRO stage; without DeepSpeed its checkpoint is refused."""
     run = new_run(world, tmp_path / "run")
     first = start_script(world, run, {**QUICK, "train.total_steps": 4000}, launched(stage, processes), ON_CPU)
     kill_once(lambda: newest_checkpoint(run / "ppo.trlx"), first)

@@ -49,7 +49,7 @@ DECODINGS = pytest.mark.parametrize("decoding", ["parallel", "autoregressive"])
 
 
 def with_trlx(test):
-    """Marks a test of what needs trlX."""
+    """Marks a test that needs trlX."""
     for mark in (
         pytest.mark.trlx,
         pytest.mark.filterwarnings("ignore"),
@@ -61,7 +61,7 @@ def with_trlx(test):
 
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
-    """As on a machine without launcher."""
+    """Remove the variables of a launcher, which would announce several processes."""
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
 
@@ -288,7 +288,7 @@ def test_the_stage_is_a_plain_model_that_is_exported(opened, tmp_path):
 @with_trlx
 @pytest.mark.parametrize("better", [True, False])
 def test_figures_are_of_the_weights_that_are_left(opened, tmp_path, monkeypatch, better):
-    """Of the student where it is better than the start, else of the start itself; the divergence as well."""
+    """Figures and divergence are those of the student if it is better than the start, else those of the start."""
     from untilclick.rewriter.stages import ilql
     from untilclick.rewriter.training.distillation import mean_divergence
 

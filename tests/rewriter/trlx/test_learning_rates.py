@@ -1,4 +1,4 @@
-"""Weights with a learning rate of their own."""
+"""Groups of weights with separate learning rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our trainer in trlX on a T5 of somebody else's making, with a reward that reads texts."""
+"""PPO in trlX on a pretrained subword T5, with a reward that reads texts."""
 
 from __future__ import annotations
 

@@ -46,12 +46,12 @@ def test_rocchio_adds_the_mean_of_the_first_documents():
 
 
 def test_rocchio_gives_a_query_of_several_words_unit_length():
-    """Two words once and one twice: the length is sqrt(1 + 1 + 4), unknown words included."""
+    """Two words occur once and one twice. Unknown words count too: the length is sqrt(1 + 1 + 4)."""
     assert rocchio("cat unknown dog dog").clauses[0] == ("cat unknown dog dog", pytest.approx(1 / sqrt(6)))
 
 
 def test_rocchio_keeps_the_heaviest_terms_of_the_first_documents_alone():
-    """d1 alone is first for `cat`, being the shorter one: `dog` is then not seen."""
+    """The shorter document d1 ranks first for `cat`; it does not contain `dog`."""
     assert [word for word, _ in rocchio("cat", n_documents=1).clauses] == ["cat", "cat"]
     assert [word for word, _ in rocchio("cat", n_terms=1).clauses] == ["cat", "cat"]
 

@@ -91,8 +91,8 @@ def test_sessions_of_reported_topics_are_left_out_and_counted(caplog):
 
 @pytest.mark.parametrize(("topic_id", "mode"), [("t", "mix"), ("another", "replace"), (None, "replace")])
 def test_the_choice_knows_no_session_of_the_topics_that_it_is_made_on(topic_id, mode):
-    """The log leads from a misleading query to one that finds d5. Where only sessions of the very topic say so, that
-    means nothing for new needs. All sessions count in the end."""
+    """The log leads from a misleading query to a query that finds d5. If all sessions that do so belong to the topic
+    itself, they prove nothing for new needs, and the choice ignores them. The final table counts all sessions."""
     typed = "socket send bytes server"
     choice = ParameterChoice(ENGINE, [TypedTopic(Topic("t", typed, {"d5": 1}), typed)])
     system = successor_of([session(0, typed, "text*", topic_id=topic_id)], set(), choice)

@@ -55,7 +55,7 @@ def test_one_reported_topic_with_history_brings_session_concatenation():
 
 
 def test_the_weight_of_the_history_is_chosen_on_training_topics_that_have_any():
-    """These earlier words mislead: at any other weight they bring another document to the top."""
+    """The earlier words mislead: with any other weight they bring another document to the top."""
     training = [*TYPED[:3], with_history(TYPED[3], "server bytes send answer socket")]
     reported = [with_history(TYPED[3], "text")]
     system = more_baselines(replace(DATA, training=training, reported=reported))["session_concatenation"]

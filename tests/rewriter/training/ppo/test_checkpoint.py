@@ -49,7 +49,7 @@ def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(op
 
 
 def test_a_checkpoint_on_other_queries_is_refused(opened, folder):
-    """It holds positions among the queries: those of a log that has grown are others."""
+    """A checkpoint stores positions of queries, and the queries of a grown log have other positions."""
     other = trainer_of(opened)
     other.prompts = [*other.prompts, *other.prompts]
     with pytest.raises(ModelError, match="on other queries"):

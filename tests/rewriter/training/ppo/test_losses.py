@@ -27,7 +27,7 @@ def close(computed: Tensor, expected: Tensor | list, tolerance: float = 1e-5) ->
 
 
 def test_whitened_real_tokens_have_mean_0_and_deviation_1_and_padding_is_0():
-    """Whitening over padding as well left the real tokens with mean .47 and deviation .60 elsewhere."""
+    """Another implementation whitened padding too: its real tokens had mean .47 and deviation .60."""
     values = torch.randn(N, T, generator=torch.Generator().manual_seed(0)) * 5 + 3
     white = losses.masked_whiten(torch.where(MASK, values, 1e3), MASK)
     assert float(white[MASK].mean()) == pytest.approx(0, abs=1e-6)
@@ -40,7 +40,8 @@ def test_whitening_equal_values_gives_zeros():
 
 
 def test_the_score_lands_on_the_last_real_token_and_nowhere_else():
-    """A score on a masked position, as 95.9 % of sequences had elsewhere, is never learned from."""
+    """Training ignores a score on a masked position; in another implementation 95.9 % of sequences had theirs
+    there."""
     rewards = losses.terminal_rewards(torch.tensor([5.0, 6.0, 7.0]), MASK)
     assert rewards.tolist() == [[0, 0, 0, 5], [0, 6, 0, 0], [7, 0, 0, 0]]
 
@@ -102,7 +103,8 @@ def test_group_centring_by_hand():
 
 
 def test_policy_loss_by_hand_with_clipping_on_both_sides():
-    """ratios 1.5, .5, 1.1, and 1.5, .5 with the sign turned; the last token is padding."""
+    """The ratios are 1.5, .5 and 1.1 with positive advantages, and 1.5 and .5 with negative ones; the last token is
+    padding."""
     ratio = torch.tensor([[1.5, 0.5, 1.1], [1.5, 0.5, 4.0]])
     advantages = torch.tensor([[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0]])
     mask = torch.tensor([[True, True, True], [True, True, False]])
@@ -136,8 +138,8 @@ def test_a_clipped_token_has_no_gradient_and_an_unclipped_one_has():
 
 
 def test_value_loss_by_hand():
-    """old 0, clip .5: value 2 for return 1 has errors 1 and .25, value .2 for return 1 has .64 both ways, value 2
-    for return 3 has 1 and 6.25; the larger counts."""
+    """The old values are 0 and the clip range is .5. Squared errors without and with clipping, of which the larger
+    counts: 1 and .25 (value 2, return 1), .64 and .64 (value .2, return 1), 1 and 6.25 (value 2, return 3)."""
     values, returns = torch.tensor([[2.0, 0.2, 2.0, 9.0]]), torch.tensor([[1.0, 1.0, 3.0, 0.0]])
     mask = torch.tensor([[True, True, True, False]])
     loss = losses.clipped_value_loss(values, torch.zeros(1, 4), returns, mask, 0.5)
@@ -162,7 +164,7 @@ def test_value_loss_equals_a_plain_loop(values, old, returns, clip_range):
     [(20.0, 1.02), (10.5, 1.005), (10.0, 1.0), (9.0, 0.99), (0.0, 0.98), (-5.0, 0.98)],
 )
 def test_too_much_kl_raises_the_coefficient_and_too_little_lowers_it(kl, factor):
-    """Target 10, horizon 1000, 100 rollouts; the error is clipped to +-.2."""
+    """The target is 10, the horizon 1000 and the number of rollouts 100; the error is clipped to +-.2."""
     controller = losses.KLController(0.5, target=10.0, horizon=1000)
     controller.update(kl, 100)
     assert controller.coefficient == pytest.approx(0.5 * factor)

@@ -61,7 +61,8 @@ def numbers(metrics: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("decoding", DECODINGS)
 def test_kl_to_the_reference_is_exactly_0_at_the_start(opened, vocabulary, decoding):
-    """It was 4.71, 3.08, .147 and .425 nats per token elsewhere, the reference being another model."""
+    """Other implementations started at 4.71, 3.08, .147 and .425 nats per token, because their reference was another
+    model."""
     trainer = make_trainer(opened, vocabulary, decoding)
     shaken(trainer.policy)
     trainer = trainer_of(trainer.policy, trainer.prompts)
@@ -108,7 +109,8 @@ def test_a_strong_kl_penalty_holds_the_policy_at_the_reference(opened, vocabular
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
 @pytest.mark.parametrize("reward", [NoReward, RewardOfThePrompt])
 def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(opened, vocabulary, reward, algorithm):
-    """Whitening turns noise into advantages: elsewhere 9.9 nats per sequence after 16 updates without any reward."""
+    """Whitening turns noise into advantages: another implementation moved by 9.9 nats per sequence in 16 updates
+    without any reward."""
     trainer = make_trainer(opened, vocabulary, reward=reward, algorithm=algorithm, kl_target=0.1)
     before = weights_of(trainer.policy)
     metrics = [trainer.run_round() for _ in range(3)]
@@ -122,8 +124,8 @@ def test_without_reward_variance_nothing_moves_and_the_round_is_skipped(opened, 
 @pytest.mark.parametrize("algorithm", ["ppo", "rloo"])
 @pytest.mark.parametrize("decoding", DECODINGS)
 def test_micro_batches_are_averaged_not_summed(opened, vocabulary, decoding, algorithm):
-    """Four summed micro-batches gave four times the gradient elsewhere. With sequences of different length an
-    average by prompts instead of tokens was still off."""
+    """Another implementation summed four micro-batches and got four times the gradient. Averages over prompts instead
+    of tokens are wrong too if sequences have different lengths."""
     gradients, norms, parts = {}, {}, {}
     for micro_batches in (1, 4):
         trainer = make_trainer(opened, vocabulary, decoding)
@@ -178,7 +180,7 @@ def test_gradients_are_clipped(opened, vocabulary):
 
 @pytest.mark.parametrize("decoding", DECODINGS)
 def test_the_kl_may_be_taken_from_the_reward_instead(opened, vocabulary, decoding):
-    """Then every token's reward is minus the weighted log-ratio, the score on top of the last."""
+    """Then the reward of every token is minus the weighted log-ratio; the last token also gets the score."""
     trainer = make_trainer(opened, vocabulary, decoding, kl_placement="reward", kl_coef=0.5, whiten_advantages=False)
     favour_the_end(trainer.policy)
     shaken(trainer.policy, scale=0.02)
@@ -196,7 +198,7 @@ def test_the_kl_may_be_taken_from_the_reward_instead(opened, vocabulary, decodin
 
 
 def test_the_reward_sees_the_drawn_ids_and_terms_without_the_end_token(opened, vocabulary):
-    """Elsewhere the text given to the reward ended in the end token in training, and exact matches failed."""
+    """In another implementation the text for the reward ended in the end token, and exact matches failed."""
     trainer = make_trainer(opened, vocabulary, "autoregressive")
     favour_the_end(trainer.policy)
     batch = trainer._rollout(np.arange(4))
@@ -237,7 +239,7 @@ def test_leave_one_out_advantages_compare_samples_of_one_prompt(opened, vocabula
     ],
 )
 def test_what_compares_the_samples_of_a_prompt_refuses_a_single_one(opened, vocabulary, changes, problem):
-    """Leave-one-out divided by zero, and centred advantages said nothing of the reward."""
+    """With a single sample, leave-one-out divides by zero, and centred advantages do not depend on the reward."""
     with pytest.raises(UntilclickError, match=problem):
         make_trainer(opened, vocabulary, **{"samples_per_prompt": 1, **changes})
 
@@ -248,7 +250,7 @@ def test_without_centring_one_sample_per_prompt_is_enough(opened, vocabulary):
 
 
 def test_an_adaptive_coefficient_rises_while_the_kl_per_sequence_is_above_the_target(opened, vocabulary):
-    """The statistic is that of whole sequences, as the target is, and has the right sign."""
+    """The measured KL is that of whole sequences, as the target is, and has the right sign."""
     trainer = make_trainer(opened, vocabulary, kl_target=1e-4, kl_horizon=100, kl_coef=0.01)
     first = trainer.run_round()
     assert first["kl_coef"] < 0.01  # no KL yet
@@ -356,7 +358,7 @@ def test_same_seed_same_bytes(opened, vocabulary, decoding):
 
 @pytest.mark.parametrize("decoding", DECODINGS)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(opened, vocabulary, decoding, tmp_path):
-    """Step counter and KL coefficient started again elsewhere, and the best checkpoint was overwritten."""
+    """Another implementation reset the step counter and the KL coefficient, and overwrote the best checkpoint."""
     changes = {"kl_target": 0.01, "kl_horizon": 200}
     whole = make_trainer(opened, vocabulary, decoding, **changes)
     expected = run(whole, 2 * ROUNDS)

@@ -54,9 +54,9 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     with zipfile.ZipFile(wheel) as archive:
-        found = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert found == expected
-    assert {f"untilclick/{folder}/py.typed" for folder in FOLDERS} <= found
+        files = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert files == expected
+    assert {f"untilclick/{folder}/py.typed" for folder in FOLDERS} <= files
 
 
 def _run(environment: dict[str, str], folder: Path, *arguments: str) -> str:

@@ -49,4 +49,4 @@ def alter(page, changes):
 
 
 def titles(page, selector=".result .open"):
-    return page.locator(selector).evaluate_all("all => all.map(one => one.dataset.doc)")
+    return page.locator(selector).evaluate_all("all => all.map(result => result.dataset.doc)")

@@ -34,7 +34,7 @@ def call(place):
 
     def call(*arguments):
         environment = {"UNTILCLICK_CONFIG": "settings.toml"}
-        done = CliRunner(env=environment).invoke(app, [*(str(one) for one in arguments), "--json"])
+        done = CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
         assert done.exit_code == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -47,8 +47,13 @@ def serving(place):
 
     @contextmanager
     def serving(**settings):
-        given = {"data": "documents.jsonl", "log": "new.db", "secret_keys": (SECRET,), "rewrite_budget_ms": 10_000.0}
-        with TestClient(create_app(Settings.of(**given | settings))) as client:
+        defaults = {
+            "data": "documents.jsonl",
+            "log": "new.db",
+            "secret_keys": (SECRET,),
+            "rewrite_budget_ms": 10_000.0,
+        }
+        with TestClient(create_app(Settings.of(**defaults | settings))) as client:
             yield client
 
     return serving

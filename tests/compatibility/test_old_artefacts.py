@@ -16,30 +16,30 @@ from untilclick.app.service.click_tokens import ClickTokens
 ADMIN = {"authorization": "Bearer let me in"}
 
 
-def same(found, expected):
+def same(actual, expected):
     """Equal, numbers nearly so: another processor may round the last digits otherwise."""
     if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
+        assert actual.keys() == expected.keys()
         for name, value in expected.items():
-            same(found[name], value)
+            same(actual[name], value)
     elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            same(one, other)
+        assert len(actual) == len(expected)
+        for actual_item, expected_item in zip(actual, expected, strict=True):
+            same(actual_item, expected_item)
     elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
+        assert actual == pytest.approx(expected, rel=1e-3, abs=1e-6)
     else:
-        assert found == expected
+        assert actual == expected
 
 
 def rewrites(call, bundle, queries):
     """What `search` answers to the queries; the order of terms that weigh the same is left open."""
-    found = {}
+    answers = {}
     for query in queries:
         answer = call("search", query, "--bundle", bundle, "--k", 5)
         rewrite = answer["rewrite"] | {"terms": dict(answer["rewrite"]["terms"])}
-        found[query] = {"rewrite": rewrite, "rewritten": [hit["doc_id"] for hit in answer["rewritten"]]}
-    return found
+        answers[query] = {"rewrite": rewrite, "rewritten": [hit["doc_id"] for hit in answer["rewritten"]]}
+    return answers
 
 
 def test_a_bundle_rewrites_queries_to_the_same_terms(call, expected):
@@ -119,9 +119,9 @@ def test_a_folder_of_versions_answers_with_the_version_that_was_chosen(serving, 
         assert client.get("/v1/models").json() == wanted["versions"]
         same(client.get("/v1/experiments").json(), wanted["experiments"])
         for query, answer in wanted["rewrites"].items():
-            found = client.post("/v1/rewrite", json={"query": query}).json()
-            assert found.pop("timing_ms") > 0
-            same(found, answer)
+            rewrite = client.post("/v1/rewrite", json={"query": query}).json()
+            assert rewrite.pop("timing_ms") > 0
+            same(rewrite, answer)
         back = client.post("/v1/models/rollback", headers=ADMIN).json()
         assert (back["active"], back["previous"]) == (wanted["versions"]["previous"][0], [None])
 

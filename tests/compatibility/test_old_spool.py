@@ -19,16 +19,16 @@ def deliver(serving):
     def deliver(events):
         with serving(engine="rank-bm25", spool="spool", click_patience_s=PATIENCE) as client:
             deadline = time.monotonic() + 60
-            while (found := figures(client))["delivered_total"] < events:
-                assert time.monotonic() < deadline, found
+            while (spool := figures(client))["delivered_total"] < events:
+                assert time.monotonic() < deadline, spool
                 time.sleep(0.05)
-            return found
+            return spool
 
     return deliver
 
 
 def figures(client):
-    """What the metrics say of the spool."""
+    """The metrics of the spool."""
     prefix, lines = "untilclick_spool_", client.get("/metrics").text.splitlines()
     pairs = (line.removeprefix(prefix).split() for line in lines if line.startswith(prefix))
     return {name: float(value) for name, value in pairs}
@@ -45,9 +45,9 @@ def test_a_new_process_delivers_what_three_processes_left(deliver, call, place, 
     """One ended with its database away, one was killed (its file has a WAL), and one file has a bad page: what that
     page held is lost, among it the query of a click on the next page, which goes on waiting."""
     wanted = expected("spool")
-    found = deliver(wanted["delivered"])
-    assert (found["delivered_total"], found["waiting"]) == (wanted["delivered"], wanted["waiting"])
-    assert (found["set_aside_total"], found["refused_total"]) == (1, 0)
+    spool = deliver(wanted["delivered"])
+    assert (spool["delivered_total"], spool["waiting"]) == (wanted["delivered"], wanted["waiting"])
+    assert (spool["set_aside_total"], spool["refused_total"]) == (1, 0)
     assert logged(call) == wanted["sessions"]
     aside = (place / "spool" / "set-aside.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["event"] for line in aside] == [wanted["set_aside"]]

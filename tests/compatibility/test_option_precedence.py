@@ -26,19 +26,19 @@ steps = 1
 
 @pytest.fixture
 def served(place):
-    """Call `serve` with two workers, and stop before they start: the settings that they would find."""
+    """Calls `serve` with two workers and stops before they start; returns the settings in their environment."""
 
     def served(*arguments, file="", **environment):
-        (place / "own.toml").write_text(file, encoding="utf-8")
-        command = ["serve", "--workers", "2", "--port", "0", "--config", "own.toml", *arguments]
+        (place / "test.toml").write_text(file, encoding="utf-8")
+        command = ["serve", "--workers", "2", "--port", "0", "--config", "test.toml", *arguments]
         with mock.patch.dict(os.environ, environment), mock.patch("uvicorn.run") as run:
             done = CliRunner().invoke(app, command)
             assert done.exit_code == 0, done.stderr
-            found = dict(os.environ)
+            environment_of_workers = dict(os.environ)
         module, _, factory = run.call_args.args[0].partition(":")
         assert callable(getattr(importlib.import_module(module), factory))
         assert (run.call_args.kwargs["factory"], run.call_args.kwargs["workers"]) == (True, 2)
-        return {name.removeprefix("UNTILCLICK_").lower(): value for name, value in found.items()}
+        return {name.removeprefix("UNTILCLICK_").lower(): value for name, value in environment_of_workers.items()}
 
     return served
 
@@ -49,8 +49,8 @@ def test_the_service_takes_a_setting_without_an_option_from_set_then_variable_th
     assert served(file=file)["title"] == "of the file"
     variable = {"UNTILCLICK_TITLE": "of the variable"}
     assert served(file=file, **variable)["title"] == "of the variable"
-    told = served("--set", "service.title=of the command", file=file, **variable)
-    assert (told["title"], told["max_k"]) == ("of the command", "20")
+    settings = served("--set", "service.title=of the command", file=file, **variable)
+    assert (settings["title"], settings["max_k"]) == ("of the command", "20")
 
 
 def test_the_service_takes_an_option_from_set_then_flag_then_variable_then_file(served):
@@ -70,8 +70,8 @@ def trained(place):
     """Train a base for one step: the learning rate and the seed that its record tells."""
 
     def trained(*arguments, file="", table="", **environment):
-        (place / "own.toml").write_text(file + TINY + table, encoding="utf-8")
-        command = ["train", "base", "--data", "documents.jsonl", "--out", "new", "--config", "own.toml", *arguments]
+        (place / "test.toml").write_text(file + TINY + table, encoding="utf-8")
+        command = ["train", "base", "--data", "documents.jsonl", "--out", "new", "--config", "test.toml", *arguments]
         done = CliRunner(env=environment).invoke(app, command)
         assert done.exit_code == 0, done.stderr
         config = json.loads((place / "new" / "base" / "stage.json").read_text(encoding="utf-8"))["config"]
@@ -89,7 +89,7 @@ def test_training_takes_a_setting_from_set_then_variable_then_file(trained):
 
 
 def test_training_takes_the_seed_of_a_stage_before_the_seed_of_the_command(trained):
-    """The command's own comes from flag, then variable, then file."""
+    """The seed of the command comes from the flag, then the variable, then the file."""
     assert trained(file="seed = 1\n")[1] == 1
     variables = {"UNTILCLICK_SEED": "2"}
     assert trained(file="seed = 1\n", **variables)[1] == 2

@@ -52,9 +52,12 @@ def test_a_call_with_an_unknown_option_would_be_found():
 
 def test_every_command_is_on_the_page():
     tree = get_command(app)
-    names = {name for name, one in tree.commands.items() if not hasattr(one, "commands")}
+    names = {name for name, command in tree.commands.items() if not hasattr(command, "commands")}
     names |= {
-        f"{name} {child}" for name, one in tree.commands.items() if hasattr(one, "commands") for child in one.commands
+        f"{name} {child}"
+        for name, group in tree.commands.items()
+        if hasattr(group, "commands")
+        for child in group.commands
     }
     assert {name for name in names if f"`{name}`" not in COMMAND_PAGE} == set()
 

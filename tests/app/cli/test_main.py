@@ -88,9 +88,11 @@ def test_the_commands_are_the_documented_ones(run):
     from typer.main import get_command
 
     tree = get_command(app)
-    found = {(name,) for name in tree.commands}
-    found |= {(name, child) for name, one in tree.commands.items() for child in getattr(one, "commands", {})}
-    assert found == set(COMMANDS)
+    commands = {(name,) for name in tree.commands}
+    commands |= {
+        (name, child) for name, command in tree.commands.items() for child in getattr(command, "commands", {})
+    }
+    assert commands == set(COMMANDS)
 
 
 _WITHOUT_TORCH = """
@@ -113,7 +115,8 @@ finally:
 
 def _call_without_torch(*arguments):
     """Call the command line on an install without torch: the process, and the heavy modules that it loaded."""
-    command = [sys.executable, "-W", "ignore", "-c", _WITHOUT_TORCH, json.dumps([str(one) for one in arguments])]
+    arguments_json = json.dumps([str(argument) for argument in arguments])
+    command = [sys.executable, "-W", "ignore", "-c", _WITHOUT_TORCH, arguments_json]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done, json.loads(done.stdout.splitlines()[-1])
 
@@ -216,9 +219,9 @@ def test_simulate_answers_machines_with_one_object_and_goes_on_where_it_was(run,
     at_once = tmp_path / "at_once.db"
     _simulated(run, corpus, at_once, "--sessions", 30)
     exported = []
-    for one in (log, at_once):
-        out = tmp_path / f"{one.stem}.jsonl"
-        assert run("log", "export", "--log", one, "--format", "jsonl", "--out", out).exit_code == 0
+    for source in (log, at_once):
+        out = tmp_path / f"{source.stem}.jsonl"
+        assert run("log", "export", "--log", source, "--format", "jsonl", "--out", out).exit_code == 0
         exported.append(out.read_bytes())
     assert exported[0] == exported[1]
 
@@ -229,6 +232,7 @@ def test_simulate_saves_its_settings_beside_the_log(run, corpus, tmp_path):
     assert saved["settings"]["sessions"] == 5
     assert saved["settings"]["user"]["click_model"] == "cm"
     assert saved["settings"]["user"]["misspellings"] == "train"
+    assert (saved["figures"]["there"], saved["figures"]["added"]["sessions"]) == (0, 5)
 
 
 def test_without_the_option_the_click_model_of_the_settings_is_kept(run, corpus, tmp_path):
@@ -302,8 +306,8 @@ def test_log_audit_lists_programs(run, tmp_path):
             log_turns(opened, f"s{i}", regular, client_id="a program")
             log_turns(opened, f"p{i}", other, client_id=f"person {i}")
     assert "a query every 60.0 s" in run("log", "audit", "--log", log).stdout
-    (found,) = json.loads(run("log", "audit", "--log", log, "--json").stdout)["suspects"]
-    assert (found["visitor"], found["queries"]) == ("a program", 12)
+    (suspect,) = json.loads(run("log", "audit", "--log", log, "--json").stdout)["suspects"]
+    assert (suspect["visitor"], suspect["queries"]) == ("a program", 12)
     with SessionLog.open(str(tmp_path / "empty.db")):
         pass
     assert "No visitor in this log looks automated." in run("log", "audit", "--log", tmp_path / "empty.db").stdout

@@ -53,7 +53,7 @@ def call(place):
 
     def called(*arguments):
         environment = {"UNTILCLICK_CONFIG": f"{place}/toy.toml", "UNTILCLICK_DATA": f"{place}/documents.jsonl"}
-        return CliRunner(env=environment).invoke(app, [*(str(one) for one in arguments), "--json"])
+        return CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
 
     return called
 
@@ -78,8 +78,8 @@ def test_the_same_commands_take_a_pretrained_t5_from_base_to_search(place, call)
     assert {"warm_start", "ppo"} <= results["systems"].keys()
     exported = answer(call("export", "--model", out, "--out", place / "bundle", "--quantization", "float32"))
     assert (exported["kind"], exported["stage"]) == ("subwords", "ppo")
-    found = answer(call("search", "violin concert", "--bundle", place / "bundle"))
-    assert found["rewritten"]
+    results = answer(call("search", "violin concert", "--bundle", place / "bundle"))
+    assert results["rewritten"]
     refused = call("train", "ppo", "--log", log, "--out", out, "--set", "ppo.terms=4")
     assert refused.exit_code == 2
     assert "ppo.terms" in refused.stderr

@@ -31,7 +31,7 @@ def run(place):
             "UNTILCLICK_CONFIG": str(place / "toy.toml"),
             "UNTILCLICK_DATA": str(place / "documents.jsonl"),
         }
-        done = CliRunner(env=environment).invoke(app, [*(str(one) for one in arguments), "--json"])
+        done = CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
         assert done.exit_code == 0, done.stderr
         assert done.stdout.count("\n") == 1
         return json.loads(done.stdout)
@@ -93,7 +93,7 @@ def test_evaluate_compares_with_what_a_log_says_where_one_is_named(place, run, t
 @pytest.mark.slow
 def test_evaluate_refuses_a_log_that_does_not_exist(place, trained):
     arguments = ["evaluate", "--model", place / "run", "--data", place / "documents.jsonl", "--out", place / "z"]
-    failed = CliRunner().invoke(app, [*(str(one) for one in arguments), "--log", str(place / "nowhere.db")])
+    failed = CliRunner().invoke(app, [*(str(argument) for argument in arguments), "--log", str(place / "nowhere.db")])
     assert failed.exit_code == 2
     assert "nowhere.db" in failed.stderr
     assert not (place / "nowhere.db").exists()
@@ -126,6 +126,6 @@ def test_a_model_of_other_documents_is_refused(place, trained):
     other = write_corpus(place / "other.jsonl", seed=1)
     for command in (["evaluate", "--out", place / "x"], ["export", "--out", place / "y"]):
         arguments = [*command, "--model", place / "run", "--data", other]
-        failed = CliRunner().invoke(app, [str(one) for one in arguments])
+        failed = CliRunner().invoke(app, [str(argument) for argument in arguments])
         assert failed.exit_code == 2
         assert "other documents" in failed.stderr

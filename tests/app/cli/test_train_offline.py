@@ -42,7 +42,7 @@ def call(place, *arguments):
         "UNTILCLICK_CONFIG": str(place / "toy.toml"),
         "UNTILCLICK_DATA": str(place / "documents.jsonl"),
     }
-    return CliRunner(env=environment).invoke(app, [str(one) for one in arguments])
+    return CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,9 @@ def test_it_goes_on_from_the_base_with_its_settings(place, trained):
 def test_what_it_trained_is_exported_and_searches(place, trained):
     exported = call(place, "export", "--model", place / "run", "--out", place / "bundle", "--json")
     assert json.loads(exported.stdout)["stage"] == "offline"
-    found = call(place, "search", "oven dough", "--bundle", place / "bundle", "--json")
-    assert found.exit_code == 0, found.stderr
-    assert json.loads(found.stdout)["rewrite"]["applied"]
+    completed = call(place, "search", "oven dough", "--bundle", place / "bundle", "--json")
+    assert completed.exit_code == 0, completed.stderr
+    assert json.loads(completed.stdout)["rewrite"]["applied"]
     added = call(place, "export", "--model", place / "run", "--models", place / "models", "--json")
     version = json.loads(added.stdout)["version"]
     assert json.loads(added.stdout)["bundle"] == str(place / "models" / version)

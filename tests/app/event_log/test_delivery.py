@@ -128,7 +128,7 @@ def test_a_click_that_comes_before_its_turn_waits_for_it(spool, away, metrics, d
 
 
 def test_the_end_tries_once_more_clicks_whose_query_another_host_delivered(spool, away, deliver, monkeypatch):
-    """They stayed in the spool of a host that went away, where looks had become rare."""
+    """They stayed in the spool of a host that went away, where passes had become rare."""
     monkeypatch.setattr(module, "PASS_INTERVAL_S", 1000.0)
     delivery = deliver()
     put(spool, delivery, click(0))
@@ -253,10 +253,10 @@ def test_a_file_that_cannot_be_read_keeps_no_other_one_waiting(spool, away, metr
     """Files after it in the list were never delivered."""
     read = SpoolFile.read
 
-    def read_some(file, *given):
+    def read_some(file, *arguments):
         if file.path.name == "1.db":
             raise SpoolError("disk I/O error")
-        return read(file, *given)
+        return read(file, *arguments)
 
     monkeypatch.setattr(module, "PASS_INTERVAL_S", 0.02)
     with monkeypatch.context() as patch:
@@ -280,7 +280,7 @@ def test_what_is_written_and_cannot_be_removed_keeps_nothing_waiting(spool, away
     tidy, append = SpoolFile.tidy, SessionLog.append_events
     monkeypatch.setattr(SpoolFile, "tidy", lambda file: tidied.append(file) or tidy(file))
     monkeypatch.setattr(
-        SessionLog, "append_events", lambda log, *given: written.extend(given[0]) or append(log, *given)
+        SessionLog, "append_events", lambda log, *events: written.extend(events[0]) or append(log, *events)
     )
     (file,) = spool.files()
     file._reader.execute("PRAGMA query_only = ON")
@@ -388,14 +388,16 @@ def test_the_size_of_an_event_is_that_of_its_text():
 def test_a_click_whose_query_never_comes_is_tried_ever_more_rarely(spool, away, deliver, monkeypatch):
     """One such click cost a transaction a second for a day."""
     monkeypatch.setattr(module, "PASS_INTERVAL_S", 0.02)
-    looks = []
+    attempts = []
     append = SessionLog.append_events
-    monkeypatch.setattr(SessionLog, "append_events", lambda *given: looks.append(given) or append(*given))
+    monkeypatch.setattr(
+        SessionLog, "append_events", lambda *arguments: attempts.append(arguments) or append(*arguments)
+    )
     delivery = deliver()
     put(spool, delivery, click(7))
-    wait_until(lambda: len(looks) >= 3)
+    wait_until(lambda: len(attempts) >= 3)
     time.sleep(0.5)
-    assert len(looks) <= 8, "at .02, .04, .08, ... seconds"
+    assert len(attempts) <= 8, "at .02, .04, .08, ... seconds"
     put(spool, delivery, turn(7))
     assert delivery.drain(5.0)
     wait_until(lambda: away.get().stats().clicks == 1)

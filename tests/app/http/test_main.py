@@ -102,8 +102,8 @@ def test_an_expired_token_is_refused(tmp_path):
 def test_rewrites_say_keep_or_rewrite_and_why(client):
     body = client.post("/v1/rewrite", json={"query": QUERY, "history": ["before"], "n": 2}).json()
     assert (body["decision"], body["reason"], len(body["candidates"])) == ("rewrite", "applied", 2)
-    kept = client.post("/v1/rewrite", json={"query": "sort"}).json()
-    assert (kept["decision"], kept["reason"], kept["candidates"]) == ("keep", "gated", [])
+    rewrite = client.post("/v1/rewrite", json={"query": "sort"}).json()
+    assert (rewrite["decision"], rewrite["reason"], rewrite["candidates"]) == ("keep", "gated", [])
 
 
 def test_documents_are_read(client):
@@ -118,7 +118,7 @@ def test_figures_are_given_by_source_and_version(client):
     live = client.get("/v1/sessions/stats", params={"source": "live"}).json()
     assert (live["sessions"], live["queries"], live["first_query_click_share"]) == (1, 1, 0.0)
     assert live["mean_queries_until_click"] is None
-    assert [one["rewriter_version"] for one in live["by_rewriter_version"]] == ["table-1"]
+    assert [figures["rewriter_version"] for figures in live["by_rewriter_version"]] == ["table-1"]
     assert client.get("/v1/sessions/stats", params={"source": "simulated"}).json()["sessions"] == 0
 
 

@@ -11,8 +11,8 @@ import uvicorn
 @pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not for Windows")
 def test_answers_of_several_processes_are_sent_at_once():
     """With `--workers` uvicorn binds the socket without naming its protocol; asyncio's own loop then leaves Nagle's
-    algorithm on, and every second answer of a connection waits 40 ms for an acknowledgement
-    (Kludex/uvicorn issue 3149). uvloop does not look at the protocol."""
+    algorithm on, and every second answer of a connection waits 40 ms for an acknowledgement, a known fault of
+    uvicorn. uvloop does not look at the protocol."""
     config = uvicorn.Config("untilclick.app.http.main:app_from_environment", factory=True, port=0, log_config=None)
     make_loop = config.get_loop_factory()
     assert make_loop is not None

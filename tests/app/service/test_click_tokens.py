@@ -53,7 +53,7 @@ def test_a_signature_that_is_written_otherwise_is_refused():
     tokens = ClickTokens(["key"], 60)
     token = tokens.sign(SHOWN)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    others = {token[:-1] + one for one in alphabet} - {token}
+    others = {token[:-1] + character for character in alphabet} - {token}
     for altered in (*others, token + "=", token[:-3] + "!" + token[-3:], token[:-3] + "\n" + token[-3:]):
         with pytest.raises(ClickTokenError):
             tokens.read(altered)

@@ -59,13 +59,13 @@ def test_a_document_is_searchable_when_it_is_put_and_gone_when_it_is_deleted(cli
 
 
 def test_another_process_follows_within_a_second(clients):
-    with clients[0] as one, clients[1] as two:
-        assert one.put("/v1/documents/z", json=NEW, headers=KEY).status_code == 204
+    with clients[0] as first, clients[1] as second:
+        assert first.put("/v1/documents/z", json=NEW, headers=KEY).status_code == 204
         started = time.monotonic()
-        wait_until(lambda: ids_for(two, "zebra") == ["z"])
+        wait_until(lambda: ids_for(second, "zebra") == ["z"])
         assert time.monotonic() - started < 10  # a second, on a machine that is not busy
-        assert two.delete("/v1/documents/z", headers=KEY).status_code == 204
-        wait_until(lambda: ids_for(one, "zebra") == [])
+        assert second.delete("/v1/documents/z", headers=KEY).status_code == 204
+        wait_until(lambda: ids_for(first, "zebra") == [])
 
 
 @pytest.mark.parametrize(("headers", "body", "status"), [({}, NEW, 401), (KEY, {"title": "no text"}, 422)])

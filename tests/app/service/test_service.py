@@ -191,7 +191,7 @@ def test_a_full_spool_refuses_events_and_searches_go_on(tmp_path):
     first = service.search(SearchCommand(QUERY))
     refused = service.search(SearchCommand(QUERY))
     assert refused.results
-    assert {one.click_token for one in refused.results} == {None}, "a click would wait for its query in vain"
+    assert {result.click_token for result in refused.results} == {None}, "a click would wait for its query in vain"
     service.click(first.results[0].click_token)
     text = service.metrics.text().decode()
     assert "untilclick_spool_waiting 1.0" in text

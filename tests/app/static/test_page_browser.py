@@ -168,7 +168,8 @@ def test_an_answer_is_kept_for_half_an_hour(open_page, site):
     page.wait_for_selector(".result")
     page.evaluate(
         "sessionStorage.setItem('answers', JSON.stringify("
-        "JSON.parse(sessionStorage.getItem('answers')).map(one => ({ ...one, time: one.time - 30 * 60 * 1000 }))))"
+        "JSON.parse(sessionStorage.getItem('answers'))"
+        ".map(answer => ({ ...answer, time: answer.time - 30 * 60 * 1000 }))))"
     )
     page.reload()
     page.wait_for_selector(".result")
@@ -250,7 +251,7 @@ def test_words_that_weigh_alike_are_no_headline(open_page):
     says(page, "#showing", "Showing results for delete folder")
     assert "related words" not in page.text_content("#showing")
     page.click("#why summary")
-    widths = page.locator("#terms .bar i").evaluate_all("all => all.map(one => one.style.width)")
+    widths = page.locator("#terms .bar i").evaluate_all("all => all.map(bar => bar.style.width)")
     assert widths == ["100%"] * 6
     search(page, "wait until a thread terminates")
     says(page, "#showing", "With related words: word0, …")

@@ -46,16 +46,16 @@ def test_what_cannot_be_json_is_a_mistake_of_the_program():
 
 def test_records_of_the_log_appear_above_the_bar_each_on_lines_of_its_own(monkeypatch):
     """A record once began in the middle of the bar's line: the log wrote past the console that shows the bar."""
-    terminal, own = Terminal(), _console()
+    terminal, log_console = Terminal(), _console()
     terminal._err = _console(force_terminal=True)
-    handler = RichHandler(console=own, show_time=False, show_path=False)
+    handler = RichHandler(console=log_console, show_time=False, show_path=False)
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])  # others may have been left by commands
     with terminal.progress("Base") as update:
         update(1, 2)
         logging.getLogger("untilclick.search").error("something to know")
-    assert handler.console is own
-    assert own.file.getvalue() == ""
-    (line,) = [one for one in terminal._err.file.getvalue().splitlines() if "something to know" in one]
+    assert handler.console is log_console
+    assert log_console.file.getvalue() == ""
+    (line,) = [line for line in terminal._err.file.getvalue().splitlines() if "something to know" in line]
     assert "Base" not in line
 
 

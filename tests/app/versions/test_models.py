@@ -250,8 +250,8 @@ def test_without_a_key_nobody_may_change_anything(add, tmp_path, opened):
     version = add("tree")
     service = make_service(tmp_path, models=opened())
     with TestClient(create_app(Settings(), service)) as client:
-        for given in ("", "Bearer ", "Bearer None"):
-            answer = client.post(f"/v1/models/{version}/activate", headers={"authorization": given})
+        for header in ("", "Bearer ", "Bearer None"):
+            answer = client.post(f"/v1/models/{version}/activate", headers={"authorization": header})
             assert answer.status_code == 401
     service.close()
 
@@ -299,7 +299,7 @@ def searched(client, session_id, **more):
 def sessions_of(name, share, n, *, taking_part):
     experiment = Experiment(name, "a", "b", share, 0.0)
     ids = (f"00000000-0000-4000-8000-{i:012d}" for i in range(10**6))
-    return list(islice((one for one in ids if takes_part(experiment, one) == taking_part), n))
+    return list(islice((session_id for session_id in ids if takes_part(experiment, session_id) == taking_part), n))
 
 
 def test_an_experiment_credits_clicks_to_who_found_the_document(add, served):
@@ -370,12 +370,12 @@ def test_versions_are_changed_while_all_who_ask_for_figures_wait(add, served, mo
     version, waiting = add("thread"), threading.Event()
     monkeypatch.setattr(service, "stats", lambda source: waiting.wait(30) and service._log.stats(source))
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(client.get, "/v1/sessions/stats") for _ in range(4)]
+        requests = [pool.submit(client.get, "/v1/sessions/stats") for _ in range(4)]
         assert client.post(f"/v1/models/{version}/activate", headers=KEY).json()["active"] == version
         assert client.get("/metrics").status_code == 200
-        assert not any(one.done() for one in asked)
+        assert not any(request.done() for request in requests)
         waiting.set()
-        assert {one.result(30).status_code for one in asked} == {200}
+        assert {request.result(30).status_code for request in requests} == {200}
 
 
 def test_only_mode_auto_takes_part(add, served):

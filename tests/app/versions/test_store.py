@@ -178,10 +178,10 @@ def test_a_state_that_cannot_be_read_says_so_and_is_written_anew(store, add, tmp
 
 
 def test_a_version_that_cannot_be_read_is_not_listed(store, add, tmp_path):
-    kept, spoilt = add("tree"), add("directory")
-    (tmp_path / "models" / spoilt / "bundle.json").write_text("{}")
-    assert [manifest.version for manifest in store.versions()] == [kept]
-    shutil.rmtree(tmp_path / "models" / kept)
+    intact, damaged = add("tree"), add("directory")
+    (tmp_path / "models" / damaged / "bundle.json").write_text("{}")
+    assert [manifest.version for manifest in store.versions()] == [intact]
+    shutil.rmtree(tmp_path / "models" / intact)
     assert store.versions() == []
 
 

@@ -29,9 +29,14 @@ def test_a_query_is_copied_if_its_terms_follow_each_other_in_the_text(query, tex
 
 
 def test_known_items_leave_out_short_copied_and_ambiguous_queries():
-    one, two, three = DOCUMENTS[:3]
-    pairs = [("colour of a room", one), ("room", two), ("text number 2", three), ("twice asked", two)]
-    items = [KnownItem(*pair) for pair in (*pairs, ("Twice asked", three))]
+    first, second, third = DOCUMENTS[:3]
+    pairs = [
+        ("colour of a room", first),
+        ("room", second),
+        ("text number 2", third),
+        ("twice asked", second),
+    ]
+    items = [KnownItem(*pair) for pair in (*pairs, ("Twice asked", third))]
     assert list(known_items(items, 2)) == [Topic("d0", "colour of a room", {"d0": 1})]
 
 

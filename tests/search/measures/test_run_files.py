@@ -23,10 +23,10 @@ def test_ir_measures_reads_our_files_and_gets_our_figures(tmp_path):
     write_run(tmp_path / "bm25.txt", "bm25", [t.topic_id for t in TOPICS], RANKINGS)
     qrels = list(ir_measures.read_trec_qrels(str(tmp_path / "qrels.txt")))
     run = list(ir_measures.read_trec_run(str(tmp_path / "bm25.txt")))
-    ours = evaluate_rankings(TOPICS, RANKINGS)
-    theirs = ir_measures.calc_aggregate([nDCG @ 10, RR @ 10, R @ 100], qrels, run)
-    for measure, value in theirs.items():
-        assert ours.mean(str(measure)) == pytest.approx(value)
+    measures = evaluate_rankings(TOPICS, RANKINGS)
+    reference = ir_measures.calc_aggregate([nDCG @ 10, RR @ 10, R @ 100], qrels, run)
+    for measure, value in reference.items():
+        assert measures.mean(str(measure)) == pytest.approx(value)
 
 
 def test_a_run_file_has_six_columns_and_keeps_the_order_of_tied_documents(tmp_path):

@@ -12,10 +12,10 @@ from untilclick.search.users.misspellings import MIN_SLIP_LENGTH, Misspellings, 
 
 
 def test_the_list_knows_the_classics():
-    known = load_misspellings()
-    assert "definately" in known.of("definitely")
-    assert "recieve" in known.of("receive")
-    assert known.of("qqqq") == ()
+    misspellings = load_misspellings()
+    assert "definately" in misspellings.of("definitely")
+    assert "recieve" in misspellings.of("receive")
+    assert misspellings.of("qqqq") == ()
 
 
 def test_train_and_test_halves_share_nothing_and_make_the_whole():

@@ -98,13 +98,13 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     (tmp_path / "toy.toml").write_text(TOY, encoding="utf-8")
     out = tmp_path / "run"
     arguments = ["demo", "--data", corpus, "--out", out, "--config", tmp_path / "toy.toml", "--no-serve", "--json"]
-    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(one) for one in arguments])
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.stderr
     answer = json.loads(done.stdout)
     assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", "warm_start", "ppo"]
     assert answer["sessions"].keys() == answer["systems"].keys() - {"oracle"}
     assert "held-out topics" in answer["verdict"]
-    assert {"ppo", "warm_start"} <= {one["a"] for one in answer["comparisons"]}
+    assert {"ppo", "warm_start"} <= {comparison["a"] for comparison in answer["comparisons"]}
     assert len(answer["examples"]) == 3
     assert json.loads((out / "bundle" / "bundle.json").read_text())["data"] == str(corpus)
     assert "<html" in (out / "evaluation" / "report.html").read_text()
@@ -138,7 +138,9 @@ def test_interrupted_after_and_within_every_step_it_goes_on_and_ends_the_same(tm
     run_demo(config, last)
     assert (last.fresh, last.before) == (["Documents"], STEPS[1:])
     assert _systems(broken) == _systems(whole)
-    assert sorted(one.name for one in config.out.iterdir()) == sorted(one.name for one in (whole / "run").iterdir())
+    assert sorted(path.name for path in config.out.iterdir()) == sorted(
+        path.name for path in (whole / "run").iterdir()
+    )
 
 
 @pytest.mark.slow
@@ -169,7 +171,7 @@ def test_changed_settings_or_documents_start_the_affected_steps_anew(tmp_path):
 def test_documents_that_are_not_there_leave_no_folder_and_no_title(tmp_path):
     """A mistyped name once left an empty folder and the title of a run that had not begun."""
     arguments = ["demo", "--data", tmp_path / "nosuch.jsonl", "--out", tmp_path / "run", "--no-serve"]
-    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 2
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []

@@ -36,16 +36,16 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What a service was told to activate."""
+def activations(monkeypatch):
+    """The calls of `activate` that a service got."""
     calls = []
-    monkeypatch.setattr(service_client, "activate", lambda *given: calls.append(given))
+    monkeypatch.setattr(service_client, "activate", lambda *arguments: calls.append(arguments))
     return calls
 
 
 @pytest.fixture
 def call(place):
-    """Run a command on the place; what it ended with."""
+    """Run a command in the folder; the result of the call."""
 
     def run(*arguments):
         environment = {
@@ -55,7 +55,7 @@ def call(place):
             "UNTILCLICK_MODELS": str(place / "models"),
             "UNTILCLICK_OUT": str(place / "run"),
         }
-        return CliRunner(env=environment).invoke(app, [str(one) for one in arguments])
+        return CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
 
     return run
 
@@ -66,7 +66,7 @@ def answer_of(done):
 
 
 def live_log(place):
-    """The simulated sessions as if visitors had made them: nothing says what they wanted."""
+    """The simulated sessions as if visitors had made them: the turns do not name their topics."""
     with SessionLog.open(str(place / "log.db")) as log, SessionLog.open(str(place / "live.db")) as live:
         for session in log.sessions():
             turns = tuple(replace(turn, attributes={}) for turn in session.turns)
@@ -74,15 +74,15 @@ def live_log(place):
     (place / "live.db").replace(place / "log.db")
 
 
-def test_from_few_sessions_a_version_knows_the_documents_alone(place, call, told):
+def test_from_few_sessions_a_version_knows_the_documents_alone(place, call, activations):
     call("simulate")
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
     first = answer_of(call("renew", "--source", "simulated", *service, "--json"))
     assert (first["stage"], first["champion"]) == ("base", None)
     assert 0 < first["clicked_sessions"] < renewal.MIN_CLICKED
     assert first["comparison"]["b"] == "as typed"
-    assert [one.version for one in ModelStore(place / "models").versions()] == [first["version"]]
-    assert (first["activated"], first["better"], told) == (False, False, []), "too few needs to say so"
+    assert [manifest.version for manifest in ModelStore(place / "models").versions()] == [first["version"]]
+    assert (first["activated"], first["better"], activations) == (False, False, []), "too few needs to say so"
     made = (place / "run" / "base" / "stage.json").stat().st_mtime_ns
     ModelStore(place / "models").activate(first["version"])
     again = call("renew", "--source", "simulated")
@@ -91,12 +91,12 @@ def test_from_few_sessions_a_version_knows_the_documents_alone(place, call, told
 
 
 @pytest.mark.parametrize("better", [True, False])
-def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, call, told, monkeypatch, better):
+def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, call, activations, monkeypatch, better):
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
-    seen = []
+    comparisons = []
 
     def judged(engine, challenger, champion, queries, clauses, rng):
-        seen.append((challenger, queries))
+        comparisons.append((challenger, queries))
         a = TopicValues(challenger.name, rng.normal(0.9 if better else 0.1, 0.01, 50))
         b = TopicValues(champion.name, rng.normal(0.5, 0.01, 50))
         return compare(a, b, "nDCG@10", rng)
@@ -107,27 +107,29 @@ def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, cal
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
     done = call("renew", *service, "--set", "ppo.iterations=1")
     assert done.exit_code == 0, done.stderr
-    found = json.loads((place / "run" / "renewal.json").read_text())
-    assert (found["stage"], found["better"]) == ("ppo", better)
-    ((challenger, queries),) = seen
-    assert challenger.rewriter.version == found["version"]
-    assert all(one.shown for one in queries), "clicks are the grades"
-    record = json.loads((place / "run" / "ppo" / "stage.json").read_text())
-    assert record["config"]["reward"] == "hindsight"
-    assert told == ([("http://service:8000", found["version"], "let me in")] if better else [])
+    record = json.loads((place / "run" / "renewal.json").read_text())
+    assert (record["stage"], record["better"]) == ("ppo", better)
+    ((challenger, queries),) = comparisons
+    assert challenger.rewriter.version == record["version"]
+    assert all(query.shown for query in queries), "clicks are the grades"
+    stage = json.loads((place / "run" / "ppo" / "stage.json").read_text())
+    assert stage["config"]["reward"] == "hindsight"
+    assert activations == ([("http://service:8000", record["version"], "let me in")] if better else [])
     assert ("It is better and now active." if better else "It is worse") in done.stdout
 
 
-def test_what_is_judged_by_is_not_learned_from_and_the_champion_is_a_version(place, call, told, monkeypatch):
-    """Two versions of one log, the second of other settings: judged against the first, on needs kept from both."""
+def test_versions_are_compared_on_needs_that_neither_was_trained_on(place, call, activations, monkeypatch):
+    """Two versions of one log with different settings: the second is compared with the first, the champion."""
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
-    learned, judges = [], []
+    sessions_learned, comparisons = [], []
     train, judge = renewal._train_on, renewal.judge
-    monkeypatch.setattr(renewal, "_train_on", lambda *given: learned.append(given[2]) or train(*given))
+    monkeypatch.setattr(
+        renewal, "_train_on", lambda *arguments: sessions_learned.append(arguments[2]) or train(*arguments)
+    )
 
-    def judged(*given):
-        judges.append(given[1:4])
-        return judge(*given)
+    def judged(*arguments):
+        comparisons.append(arguments[1:4])
+        return judge(*arguments)
 
     monkeypatch.setattr(renewal, "judge", judged)
     call("simulate")
@@ -136,19 +138,19 @@ def test_what_is_judged_by_is_not_learned_from_and_the_champion_is_a_version(pla
     ModelStore(place / "models").activate(first["version"])
     second = answer_of(call("renew", "--set", "ppo.iterations=1", "--seed", "1", "--json"))
     assert second["champion"] == first["version"] != second["version"]
-    challenger, champion, queries = judges[1]
+    challenger, champion, queries = comparisons[1]
     assert (challenger.rewriter.version, champion.rewriter.version) == (second["version"], first["version"])
-    needs = {need_of_query(one.request.query) for one in queries}
+    needs = {need_of_query(query.request.query) for query in queries}
     assert needs
-    assert needs.isdisjoint(need_of_query(turn.query) for one in learned[1] for turn in one.turns)
+    assert needs.isdisjoint(need_of_query(turn.query) for session in sessions_learned[1] for turn in session.turns)
 
 
-def test_what_fails_when_the_service_is_told_is_said_after_the_judgement(place, call, monkeypatch):
-    def refuse(*given):
+def test_a_failed_activation_is_reported_after_the_comparison(place, call, monkeypatch):
+    def refuse(*arguments):
         raise service_client.ServiceCallError("the service refused")
 
     monkeypatch.setattr(service_client, "activate", refuse)
-    monkeypatch.setattr(renewal, "is_better", lambda found: True)
+    monkeypatch.setattr(renewal, "is_better", lambda comparison: True)
     call("simulate")
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
     done = call("renew", "--source", "simulated", *service, "--json")
@@ -157,29 +159,31 @@ def test_what_fails_when_the_service_is_told_is_said_after_the_judgement(place, 
     assert json.loads((place / "run" / "renewal.json").read_text())["better"] is True
 
 
-def test_a_version_is_not_activated_over_another_champion_than_it_was_judged_against(place, call, told, monkeypatch):
-    """An operator may roll back or activate while a renewal judges."""
-    monkeypatch.setattr(renewal, "is_better", lambda found: True)
+def test_a_version_is_not_activated_if_the_champion_changed_during_the_comparison(
+    place, call, activations, monkeypatch
+):
+    """An operator may roll back or activate a version during a renewal."""
+    monkeypatch.setattr(renewal, "is_better", lambda comparison: True)
     call("simulate")
     first = answer_of(call("renew", "--source", "simulated", "--json"))
     run = renewal.renew
 
-    def renewed(*given):
-        found = run(*given)
+    def renewed(*arguments):
+        outcome = run(*arguments)
         ModelStore(place / "models").activate(first["version"])
-        return found
+        return outcome
 
     monkeypatch.setattr(renewal, "renew", renewed)
     service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
     done = call("renew", "--source", "simulated", "--seed", "1", *service)
-    assert (done.exit_code, told) == (2, [])
+    assert (done.exit_code, activations) == (2, [])
     assert f"{first['version']} is active now" in done.stderr
 
 
 def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
 
-    def too_few(*given):
+    def too_few(*arguments):
         raise DataError("too few needs")
 
     monkeypatch.setattr(renewal, "_train_on", too_few)
@@ -211,7 +215,7 @@ def test_versions_are_judged_by_as_many_clauses_as_the_service_searches():
     assert default == setting_places()["rewrite_clauses"].field.default
 
 
-def test_a_service_needs_its_key_before_anything_is_trained(place, call, told):
+def test_a_service_needs_its_key_before_anything_is_trained(place, call, activations):
     call("simulate")
     assert "--admin-key-file" in call("renew", "--service", "http://service:8000").stderr
     absent = call("renew", "--service", "http://service:8000", "--admin-key-file", place / "absent")

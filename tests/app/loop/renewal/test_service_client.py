@@ -11,41 +11,41 @@ from untilclick.app.loop.renewal.service_client import ServiceCallError, activat
 
 @pytest.fixture
 def service():
-    """A service that takes one key and refuses one version: (address, paths that were asked for)."""
-    asked = []
+    """A service that takes one key and refuses one version: (address, requested paths)."""
+    paths = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            asked.append(self.path)
-            known = self.headers["authorization"] == "Bearer let me in"
+            paths.append(self.path)
+            authorized = self.headers["authorization"] == "Bearer let me in"
             kinds = {"broken": 409, "odd": 500, "away": 302}
-            status = next((kind for name, kind in kinds.items() if name in self.path), 200) if known else 401
-            told = {401: {"detail": "Send the admin key."}, 409: {"detail": "Version broken is refused."}}
-            told[200] = {"active": "v0" if "late" in self.path else "v1"}
+            status = next((kind for name, kind in kinds.items() if name in self.path), 200) if authorized else 401
+            bodies = {401: {"detail": "Send the admin key."}, 409: {"detail": "Version broken is refused."}}
+            bodies[200] = {"active": "v0" if "late" in self.path else "v1"}
             self.send_response(status)
             if status == 302:
                 self.send_header("location", "http://other.example/login")
             self.end_headers()
             self.wfile.write(
-                json.dumps(told[status]).encode() if status in told and "page" not in self.path else b"<html>"
+                json.dumps(bodies[status]).encode() if status in bodies and "page" not in self.path else b"<html>"
             )
 
-        def log_message(self, *given):
+        def log_message(self, *arguments):
             """Quiet."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
+    yield f"http://127.0.0.1:{server.server_port}", paths
     server.shutdown()
     thread.join()
     server.server_close()
 
 
 def test_a_version_is_activated(service):
-    address, asked = service
+    address, paths = service
     activate(f"{address}/", "v1", "let me in")
-    assert asked == ["/v1/models/v1/activate"]
+    assert paths == ["/v1/models/v1/activate"]
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,9 @@ from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
-from untilclick.rewriter.language.language import TermLanguage
-from untilclick.rewriter.policy.models import TermModel, model_rewriter
+from untilclick.rewriter.policy.models import model_rewriter
 from untilclick.rewriter.serving.blend import COLD_START
-from untilclick.rewriter.stages.base import new_policy, train_base
+from untilclick.rewriter.stages.base import new_model, train_base
 from untilclick.search.corpora.load import STDLIB
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import ENGINE_NAMES, open_engine
@@ -146,11 +145,9 @@ def run_trial(name: str, source: str, seed: int, options: argparse.Namespace) ->
 
 def base_system(opened: OpenedCollection, engine: SearchEngine, steps: int, seed: int) -> RewriterSystem:
     """Train a base and use it in the default blend."""
-    model, vocabulary = new_policy(opened.index, PolicyConfig(seed=seed))
-    train_base(model, opened.collection.corpus, opened.index, vocabulary, BaseConfig(steps=steps, seed=seed))
-    return RewriterSystem(
-        model_rewriter(TermModel(model, TermLanguage(vocabulary)), opened.spelling, engine, COLD_START)
-    )
+    model = new_model(opened.index, PolicyConfig(seed=seed))
+    train_base(model, opened.collection.corpus, opened.index, BaseConfig(steps=steps, seed=seed))
+    return RewriterSystem(model_rewriter(model, opened.spelling, engine, COLD_START))
 
 
 def _topics(opened: OpenedCollection, split: str, options: argparse.Namespace) -> list[TypedTopic]:

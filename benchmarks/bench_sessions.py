@@ -48,11 +48,10 @@ from untilclick.rewriter.evaluation.baselines.simple import (
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
-from untilclick.rewriter.language.language import TermLanguage
-from untilclick.rewriter.policy.models import TermModel, model_rewriter
+from untilclick.rewriter.policy.models import model_rewriter
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import COLD_START, BlendSettings
-from untilclick.rewriter.stages.base import new_policy, train_base
+from untilclick.rewriter.stages.base import new_model, train_base
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import latest_stage
 from untilclick.rewriter.training.held_out import validation_set
@@ -137,10 +136,9 @@ class BaseRewriter:
     def __init__(self, searched: SearchedCollection, steps: int, seed: int) -> None:
         opened = searched.opened
         self._searched = searched
-        policy, vocabulary = new_policy(opened.index, PolicyConfig(seed=seed))
+        self._model = new_model(opened.index, PolicyConfig(seed=seed))
         config = BaseConfig(steps=steps, seed=seed)
-        train_base(policy, opened.collection.corpus, opened.index, vocabulary, config)
-        self._model = TermModel(policy, TermLanguage(vocabulary))
+        train_base(self._model, opened.collection.corpus, opened.index, config)
 
     def system(self, blend: BlendSettings) -> System:
         """The base in a given blend."""

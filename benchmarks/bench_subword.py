@@ -19,16 +19,15 @@ from pathlib import Path
 import numpy as np
 
 from untilclick.rewriter.config import BaseConfig, PolicyConfig
-from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.language.subword_settings import SubwordConfig
-from untilclick.rewriter.policy.models import RewriterModel, SubwordModel, TermModel
+from untilclick.rewriter.policy.models import RewriterModel, SubwordModel
 from untilclick.rewriter.policy.subword import SubwordVocabulary
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.rewriter.stages import export
-from untilclick.rewriter.stages.base import new_policy
+from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.validation import BlendChoice
 from untilclick.search.corpora.opened import OpenedCollection
@@ -70,8 +69,10 @@ CHOICE = BlendChoice(BlendSettings(feedback=0.0, original=0.8), 0.0, 0.0)
 
 def systems(opened: OpenedCollection) -> Iterator[tuple[str, RewriterModel]]:
     """Name and model of each system: the corpus policy, then the T5 with several settings of beam search."""
-    policy, vocabulary = new_policy(opened.index, PolicyConfig())
-    yield "corpus", TermModel(policy.eval(), TermLanguage(vocabulary))
+    corpus_model = new_model(opened.index, PolicyConfig())
+    corpus_model.policy.eval()
+    yield "corpus", corpus_model
+    vocabulary = corpus_model.language.vocabulary
     subwords = SubwordVocabulary(unigram_tokenizer(_words(opened), SUBWORDS))
     t5 = T5Policy(stand_in_t5(T5_SMALL, 0), "tokens", 0, subwords.banned_ids(T5_SMALL.rows)).eval()
     for reading in READINGS:

@@ -56,7 +56,7 @@ from untilclick.rewriter.policy.subword import SubwordVocabulary, load_subword
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.stages.base import new_policy, train_base
+from untilclick.rewriter.stages.base import new_model, train_base
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.corpora.opened import OpenedCollection
@@ -183,9 +183,9 @@ def write_start(ground: GroundName, folder: Path, seed: int) -> None:
         _continue_texts(policy, vocabulary, _texts(opened), seed)
         save_model(policy.eval(), vocabulary, folder)
         return
-    policy, terms = new_policy(opened.index, PolicyConfig(seed=seed))
-    train_base(policy, opened.collection.corpus, opened.index, terms, BaseConfig(steps=BASE_STEPS, seed=seed))
-    save_model(policy.eval(), terms, folder)
+    model = new_model(opened.index, PolicyConfig(seed=seed))
+    train_base(model, opened.collection.corpus, opened.index, BaseConfig(steps=BASE_STEPS, seed=seed))
+    save_model(model.policy.eval(), model.language.vocabulary, folder)
 
 
 def open_ground(ground: GroundName, folder: Path, seed: int) -> Ground:

@@ -24,7 +24,7 @@ from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.policy.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
 from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
-from untilclick.rewriter.policy.t5 import T5Policy, build_policy, parameter_groups
+from untilclick.rewriter.policy.t5 import build_policy, parameter_groups
 from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.callbacks import Progress
@@ -52,15 +52,15 @@ def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Pr
     Raises DataError for documents that cannot be read."""
     run = config.run
     opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
-    policy, vocabulary = new_policy(opened.index, config.policy)
-    loss = train_base(policy, opened.collection.corpus, opened.index, vocabulary, config.training, progress)
-    figures = {"loss": loss, "vocabulary": float(len(vocabulary))}
+    model = new_model(opened.index, config.policy)
+    loss = train_base(model, opened.collection.corpus, opened.index, config.training, progress)
+    figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
     outcome = StageOutcome(config.training, BlendChoice(COLD_START, 0.0, 0.0), figures)
-    return write_stage(opened, run.out / BASE, TermModel(policy, TermLanguage(vocabulary)), outcome)
+    return write_stage(opened, run.out / BASE, model, outcome)
 
 
-def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[T5Policy, TermVocabulary]:
-    """The untrained policy of a corpus and its vocabulary."""
+def new_model(index: TermIndex, config: PolicyConfig) -> TermModel:
+    """The untrained policy of a corpus and its language."""
     vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
     vectors = torch.from_numpy(term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed)))
     policy = build_policy(config, vectors)
@@ -68,7 +68,7 @@ def new_policy(index: TermIndex, config: PolicyConfig) -> tuple[T5Policy, TermVo
         settings = MemorySettings(neighbours=config.memory_neighbours)
         terms = remember(term_weights(index, vocabulary), config.memory_terms, config.memory_documents)
         policy.memory = DocumentMemory(terms, semantic_keys(terms, vectors), settings)
-    return policy, vocabulary
+    return TermModel(policy, TermLanguage(vocabulary))
 
 
 def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
@@ -78,18 +78,17 @@ def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
 
 
 def train_base(
-    policy: T5Policy,
+    model: TermModel,
     corpus: Corpus,
     index: TermIndex,
-    vocabulary: TermVocabulary,
     config: BaseConfig,
     progress: Progress | None = None,
 ) -> float:
     """Train on pseudo-queries; returns the mean loss of the last tenth of the steps, in nats. If the corpus has no
     usable document, the policy stays as it is and the loss is NaN."""
-    source = PseudoQuerySource(
-        corpus, index, vocabulary, PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
-    )
+    policy = model.policy
+    settings = PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
+    source = PseudoQuerySource(corpus, index, model.language.vocabulary, settings)
     if not len(source):
         return float("nan")
     rng = np.random.default_rng(config.seed)

@@ -14,12 +14,11 @@ import torch
 
 from untilclick.rewriter.config import PolicyConfig, RunConfig
 from untilclick.rewriter.data.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
-from untilclick.rewriter.language.language import SubwordLanguage
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.policy.models import SubwordModel
 from untilclick.rewriter.policy.subword import load_subword
-from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
+from untilclick.rewriter.policy.t5 import parameter_groups
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import COLD_START
@@ -60,24 +59,23 @@ def main(config: SubwordBaseStage, opened: OpenedCollection | None = None, progr
     already. Raises ModelError if the T5 cannot be loaded, DataError for documents that cannot be read."""
     run = config.run
     opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
-    policy, language = new_subword(config.start, opened.index)
-    loss = train_subword_base(policy, language, opened.collection.corpus, opened.index, config.training, progress)
-    figures = {"loss": loss, "vocabulary": float(len(language.vocabulary))}
+    model = new_subword_model(config.start, opened.index)
+    loss = train_subword_base(model, opened.collection.corpus, opened.index, config.training, progress)
+    figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
     outcome = StageOutcome(config.training, BlendChoice(COLD_START, 0.0, 0.0), figures)
-    return write_stage(opened, run.out / BASE, SubwordModel(policy, language), outcome)
+    return write_stage(opened, run.out / BASE, model, outcome)
 
 
-def new_subword(start: SubwordStart, index: TermIndex) -> tuple[T5Policy, SubwordLanguage]:
+def new_subword_model(start: SubwordStart, index: TermIndex) -> SubwordModel:
     """A pretrained T5 and its language over a corpus. Raises ModelError if it cannot be loaded."""
-    model, subwords = load_subword(start.source)
+    policy, subwords = load_subword(start.source)
     limits = start.policy
     vocabulary = TermVocabulary.from_index(index, limits.min_document_frequency, limits.max_terms)
-    return model.float(), subwords.language(vocabulary, start.settings)
+    return SubwordModel(policy.float(), subwords.language(vocabulary, start.settings))
 
 
 def train_subword_base(
-    policy: T5Policy,
-    language: SubwordLanguage,
+    model: SubwordModel,
     corpus: Corpus,
     index: TermIndex,
     config: SubwordBaseConfig,
@@ -85,6 +83,7 @@ def train_subword_base(
 ) -> float:
     """Train on pseudo-queries; returns the mean loss of the last tenth of the steps, in nats per token. If the corpus
     has no usable document or `steps` is 0, the policy stays as it is and the loss is NaN."""
+    policy, language = model.policy, model.language
     settings = PseudoQuerySettings(config.title_share, config.max_words, config.target_terms)
     source = PseudoQuerySource(corpus, index, language.vocabulary, settings)
     if not len(source) or not config.steps:

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.data.logged_actions import LoggedAction
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.policy.t5 import T5Policy
-from untilclick.rewriter.stages.base import new_policy
+from untilclick.rewriter.stages.base import new_model
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Click, Collection, Corpus, Document, Session, Topic, Turn
@@ -84,6 +85,9 @@ def toy_sessions(topics: Sequence[Topic], *, each: int = 2, name_topics: bool = 
             yield Session(name, "simulated", turns)
 
 
+VISITOR_SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
+"""Two sessions of each training topic, as visitors log them: no session names its topic."""
+
 TOY_POLICY = PolicyConfig(d_model=32, d_kv=8, d_ff=32, encoder_layers=1, dropout=0.1, candidates=16)
 TOY_BASE = BaseConfig(steps=25, batch_size=32, learning_rate=2e-3, target_terms=10)
 TOY_WARM_START = WarmStartConfig(
@@ -131,14 +135,22 @@ def toy_policy(
 ) -> tuple[T5Policy, TermVocabulary]:
     """An untrained policy of the toy corpus, in evaluation mode."""
     documents = TOY_POLICY.memory_documents if memory else 0
-    policy, vocabulary = new_policy(opened.index, replace(TOY_POLICY, decoding=decoding, memory_documents=documents))
-    return policy.eval(), vocabulary
+    model = new_model(opened.index, replace(TOY_POLICY, decoding=decoding, memory_documents=documents))
+    return model.policy.eval(), model.language.vocabulary
 
 
 def prompt_of(vocabulary: TermVocabulary, *terms: str) -> Prompt:
     """A prompt of index terms."""
     ids = tuple(vocabulary.token_ids[term] for term in terms)
     return Prompt((*ids, EOS_ID), ids)
+
+
+def action_of(
+    vocabulary: TermVocabulary, query: str, terms: str, mean_return: float = 1.0, count: int = 1
+) -> LoggedAction:
+    """A logged action: terms that were added to a query, both given as index terms."""
+    tokens = tuple(vocabulary.token_ids[term] for term in terms.split())
+    return LoggedAction(prompt_of(vocabulary, *query.split()), tokens, mean_return, count)
 
 
 def shaken(policy: T5Policy, seed: int = 1, scale: float = 0.05) -> T5Policy:

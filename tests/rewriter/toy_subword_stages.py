@@ -15,7 +15,7 @@ from untilclick.rewriter.language.subword_settings import (
 )
 from untilclick.rewriter.policy.subword import SubwordVocabulary, save_subword
 from untilclick.rewriter.policy.t5 import T5Policy
-from untilclick.rewriter.stages.subword_base import SubwordStart, new_subword
+from untilclick.rewriter.stages.subword_base import SubwordStart, new_subword_model
 from untilclick.search.corpora.opened import OpenedCollection
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
@@ -54,4 +54,5 @@ def pretrained(folder: Path) -> Path:
 
 def toy_language(opened: OpenedCollection, folder: Path, **changes) -> tuple[T5Policy, SubwordLanguage]:
     """That T5 and its language over the toy corpus."""
-    return new_subword(SubwordStart(pretrained(folder), replace(SETTINGS, **changes)), opened.index)
+    model = new_subword_model(SubwordStart(pretrained(folder), replace(SETTINGS, **changes)), opened.index)
+    return model.policy, model.language

@@ -11,7 +11,7 @@ from untilclick.rewriter.language.latent_semantics import term_vectors
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 from untilclick.rewriter.policy.t5 import collate
-from untilclick.rewriter.stages.base import new_policy
+from untilclick.rewriter.stages.base import new_model
 
 from tests.rewriter.toy_learning import THEMES, TOY_POLICY, prompt_of, shaken, toy_policy
 
@@ -24,7 +24,7 @@ WIDE = PolicyConfig(d_model=192, d_kv=32, d_ff=384, encoder_layers=2, identity_s
 
 @pytest.fixture(scope="module")
 def wide_policy(opened):
-    return new_policy(opened.index, WIDE)[0].eval()
+    return new_model(opened.index, WIDE).policy.eval()
 
 
 @pytest.fixture
@@ -116,6 +116,6 @@ def test_same_seed_same_weights_and_the_global_generator_is_left_alone(opened):
     torch.manual_seed(123)
     expected = torch.rand(1)
     torch.manual_seed(123)
-    first, second = (new_policy(opened.index, TOY_POLICY)[0].state_dict() for _ in range(2))
+    first, second = (new_model(opened.index, TOY_POLICY).policy.state_dict() for _ in range(2))
     assert torch.rand(1) == expected
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from untilclick.rewriter.language.language import TermLanguage
+from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.t5 import collate
-from untilclick.rewriter.stages.base import new_policy, prior_offset, train_base
+from untilclick.rewriter.stages.base import new_model, prior_offset, train_base
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
@@ -21,7 +23,7 @@ from tests.rewriter.toy_learning import THEMES, TOY_BASE, TOY_POLICY, prompt_of,
 def train(opened, config=TOY_BASE, progress=None):
     policy, vocabulary = toy_policy(opened)
     corpus, index = opened.collection.corpus, opened.index
-    return policy, train_base(policy, corpus, index, vocabulary, config, progress)
+    return policy, train_base(TermModel(policy, TermLanguage(vocabulary)), corpus, index, config, progress)
 
 
 def test_training_lowers_the_loss_and_calls_progress(opened):
@@ -65,18 +67,18 @@ def test_same_seed_same_weights(opened):
 def test_a_corpus_without_usable_documents_leaves_the_policy_as_it_started():
     corpus = corpus_of("short", [Document(str(i), "", "alpha beta") for i in range(4)])
     index = TermIndex.build(corpus)
-    policy, vocabulary = new_policy(index, TOY_POLICY)
-    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
-    assert math.isnan(train_base(policy, corpus, index, vocabulary, TOY_BASE))
-    assert all(torch.equal(before[name], tensor) for name, tensor in policy.state_dict().items())
+    model = new_model(index, TOY_POLICY)
+    before = {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+    assert math.isnan(train_base(model, corpus, index, TOY_BASE))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.policy.state_dict().items())
 
 
 def test_terms_of_few_documents_are_left_out_where_that_is_asked_for(opened):
-    _, every = new_policy(opened.index, TOY_POLICY)
-    assert every.terms == opened.index.terms
-    least = min(every.document_frequencies) + 1
-    _, fewer = new_policy(opened.index, replace(TOY_POLICY, min_document_frequency=least))
-    assert min(fewer.document_frequencies) >= least
+    complete = new_model(opened.index, TOY_POLICY).language.vocabulary
+    assert complete.terms == opened.index.terms
+    least = min(complete.document_frequencies) + 1
+    config = replace(TOY_POLICY, min_document_frequency=least)
+    assert min(new_model(opened.index, config).language.vocabulary.document_frequencies) >= least
 
 
 def test_the_adjustment_by_the_prior_follows_the_log_of_the_shares_and_stays_finite():

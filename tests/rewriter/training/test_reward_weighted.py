@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.config import OfflineConfig
-from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions
+from untilclick.rewriter.data.logged_actions import ActionSettings, logged_actions
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import render
 from untilclick.rewriter.language.vocabulary import EOS_ID
@@ -39,10 +39,10 @@ from tests.rewriter.toy_learning import (
     TOY_BASE,
     TOY_POLICY,
     TOY_WARM_START,
-    prompt_of,
+    VISITOR_SESSIONS,
+    action_of,
     shaken,
     toy_policy,
-    toy_sessions,
     toy_topics,
 )
 from tests.rewriter.toy_stages import run_base, run_offline, run_warm_start
@@ -50,7 +50,6 @@ from tests.rewriter.toy_stages import run_base, run_offline, run_warm_start
 CONFIG = changed(
     OfflineConfig(), epochs=20, patience=100, batch_size=8, learning_rate=3e-3, kl_coef=0.01, word_dropout=0.0
 )
-SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +66,8 @@ def run(trained, tmp_path):
     return tmp_path
 
 
-def action(vocabulary, query: str, terms: str, mean_return: float = 1.0, count: int = 1) -> LoggedAction:
-    tokens = tuple(vocabulary.token_ids[term] for term in terms.split())
-    return LoggedAction(prompt_of(vocabulary, *query.split()), tokens, mean_return, count)
-
-
 def decisive_probability(policy, vocabulary, opened) -> float:
-    """Mean probability of the decisive word after the first queries of `SESSIONS`."""
+    """Mean probability of the decisive word after the first queries of `VISITOR_SESSIONS`."""
     probs = []
     for topic in toy_topics()[:18]:
         batch = collate([render(RewriteRequest(topic.query), vocabulary, opened.spelling)], policy.vocabulary_size)
@@ -84,7 +78,7 @@ def decisive_probability(policy, vocabulary, opened) -> float:
 
 def test_a_log_alone_raises_the_probability_of_the_decisive_terms(run, opened):
     policy, vocabulary = load_policy(run / "base")
-    actions = logged_actions(SESSIONS, vocabulary, opened.spelling, ActionSettings())
+    actions = logged_actions(VISITOR_SESSIONS, vocabulary, opened.spelling, ActionSettings())
     before, scores = decisive_probability(policy, vocabulary, opened), count()
     train_reward_weighted(policy, weigh(actions, CONFIG), CONFIG, lambda _: float(next(scores)))  # the last is best
     after = decisive_probability(policy, vocabulary, opened)
@@ -93,7 +87,7 @@ def test_a_log_alone_raises_the_probability_of_the_decisive_terms(run, opened):
 
 def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, opened):
     steps = []
-    folder = run_offline(opened, run, SESSIONS, CONFIG, lambda done, total, loss: steps.append((done, total)))
+    folder = run_offline(opened, run, VISITOR_SESSIONS, CONFIG, lambda done, total, loss: steps.append((done, total)))
     record = read_stage(folder)
     assert (folder, record.stage) == (run / "offline", "offline")
     assert record.config == json.loads(json.dumps(record.config))
@@ -110,20 +104,22 @@ def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, 
 
 def test_it_starts_from_the_warm_start_where_there_is_one(run, opened):
     assert start_folder(run) == run / "base"
-    run_warm_start(opened, run, SESSIONS, replace(TOY_WARM_START, epochs=1))
-    start, _ = read_actions(Sources(opened, SESSIONS), run, CONFIG)
+    run_warm_start(opened, run, VISITOR_SESSIONS, replace(TOY_WARM_START, epochs=1))
+    start, _ = read_actions(Sources(opened, VISITOR_SESSIONS), run, CONFIG)
     assert start.start == run / "warm_start"
 
 
 def test_the_same_seed_gives_the_same_weights(run, opened):
-    first, second = (load_policy(run_offline(opened, run, SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2))
+    first, second = (
+        load_policy(run_offline(opened, run, VISITOR_SESSIONS, changed(CONFIG, epochs=1)))[0] for _ in range(2)
+    )
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("last_turn", [0, 1])
 def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, opened, last_turn):
     """The log has sessions of one query, or abandoned sessions, only."""
-    log = [replace(session, turns=session.turns[: last_turn + 1]) for session in SESSIONS]
+    log = [replace(session, turns=session.turns[: last_turn + 1]) for session in VISITOR_SESSIONS]
     log = [replace(session, turns=tuple(replace(turn, clicks=()) for turn in session.turns)) for session in log]
     with pytest.raises(DataError, match="no click after a query was rewritten"):
         run_offline(opened, run, log, CONFIG)
@@ -131,14 +127,14 @@ def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, open
 
 def test_a_run_without_a_base_is_a_model_error(opened, tmp_path):
     with pytest.raises(ModelError, match="base"):
-        run_offline(opened, tmp_path, SESSIONS, CONFIG)
+        run_offline(opened, tmp_path, VISITOR_SESSIONS, CONFIG)
 
 
 def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_out(vocabulary):
     actions = [
-        action(vocabulary, "oven", "dough", 0.5, 3),
-        action(vocabulary, "moon", "star", 0.0, 1),
-        action(vocabulary, "moon", "comet", 1.0, 1),
+        action_of(vocabulary, "oven", "dough", 0.5, 3),
+        action_of(vocabulary, "moon", "star", 0.0, 1),
+        action_of(vocabulary, "moon", "comet", 1.0, 1),
     ]
     assert [(weighted.action, weighted.weight) for weighted in weigh(actions, CONFIG)] == [
         (actions[0], pytest.approx(0.5 * 4 / 2.5)),
@@ -149,7 +145,7 @@ def test_weights_are_returns_scaled_to_mean_1_and_what_earned_nothing_is_left_ou
 
 def test_advantage_weights_tell_the_actions_of_a_prompt_apart_and_are_bounded(vocabulary):
     config = changed(CONFIG, weighting="advantage", temperature=0.5)
-    actions = [action(vocabulary, "oven", "dough", 1.0), action(vocabulary, "oven", "flour", 0.0)]
+    actions = [action_of(vocabulary, "oven", "dough", 1.0), action_of(vocabulary, "oven", "flour", 0.0)]
     good, poor = (weighted.weight for weighted in weigh(actions, config))
     assert good / poor == pytest.approx(math.exp(1 / 0.5))
     assert (good + poor) / 2 == pytest.approx(1)
@@ -162,7 +158,7 @@ def test_logged_sequences_have_the_probability_that_decoding_gives_them(opened, 
     """By hand: drawing without replacement from the first step, or term by term until the end token."""
     policy, vocabulary = toy_policy(opened, decoding)
     shaken(policy)
-    actions = [action(vocabulary, "oven", "dough flour star"), action(vocabulary, "moon", "star")]
+    actions = [action_of(vocabulary, "oven", "dough flour star"), action_of(vocabulary, "moon", "star")]
     batch = collate([action.prompt for action in actions], policy.vocabulary_size)
     rollouts = as_rollouts(policy, batch, actions, 3)
     log_probs = (score(policy, batch, rollouts).log_probs * rollouts.mask).sum(1).detach()
@@ -184,7 +180,7 @@ def test_logged_sequences_have_the_probability_that_decoding_gives_them(opened, 
 
 def test_the_kl_to_the_start_is_0_at_the_start_and_holds_the_policy_back(opened, vocabulary):
     policy = shaken(toy_policy(opened)[0])
-    actions = [WeightedAction(action(vocabulary, "oven", "star"), 1.0)]
+    actions = [WeightedAction(action_of(vocabulary, "oven", "star"), 1.0)]
     reference = copy.deepcopy(policy)
 
     def loss(kl_coef):
@@ -207,7 +203,7 @@ def test_the_best_epoch_is_kept_and_training_stops_without_a_new_one(opened, voc
     policy = toy_policy(opened)[0]
     start = copy.deepcopy(policy.state_dict())
     scores = iter([1.0, 0.5, 0.9, 0.8])
-    actions = [WeightedAction(action(vocabulary, "oven", "star"), 1.0)]
+    actions = [WeightedAction(action_of(vocabulary, "oven", "star"), 1.0)]
     best, scores_seen = train_reward_weighted(policy, actions, changed(CONFIG, patience=3), lambda _: next(scores))
     assert (best, scores_seen) == (0, (1.0, 0.5, 0.9, 0.8))
     assert all(torch.equal(start[name], weight) for name, weight in policy.state_dict().items())

@@ -26,11 +26,11 @@ from untilclick.search.errors import UntilclickError
 from tests.rewriter.toy_learning import (
     TOY_BASE,
     TOY_POLICY,
+    VISITOR_SESSIONS,
+    action_of,
     prompt_of,
     shaken,
     toy_policy,
-    toy_sessions,
-    toy_topics,
 )
 from tests.rewriter.toy_stages import run_base, run_offline
 
@@ -44,7 +44,6 @@ CONFIG = changed(
     word_dropout=0.0,
     terms=3,
 )
-SESSIONS = tuple(toy_sessions(toy_topics()[:18], each=2, name_topics=False))
 DECODINGS = pytest.mark.parametrize("decoding", ["parallel", "autoregressive"])
 
 
@@ -69,9 +68,7 @@ def one_process(monkeypatch):
 def actions_of(vocabulary) -> list[LoggedAction]:
     """Two prompts with a good and a poor action each, of three terms and of one."""
     return [
-        LoggedAction(
-            prompt_of(vocabulary, query), tuple(vocabulary.token_ids[term] for term in terms.split()), value, 1
-        )
+        action_of(vocabulary, query, terms, value)
         for query, terms, value in [
             ("oven", "star", 1.0),
             ("oven", "rail", 0.0),
@@ -272,7 +269,7 @@ def test_what_is_saved_loads_as_a_t5_with_no_missing_key(start, tmp_path):
 @with_trlx
 def test_the_stage_is_a_plain_model_that_is_exported(opened, tmp_path):
     run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
-    folder = run_offline(opened, tmp_path, SESSIONS, CONFIG)
+    folder = run_offline(opened, tmp_path, VISITOR_SESSIONS, CONFIG)
     record = read_stage(folder)
     assert latest_stage(tmp_path) == folder == tmp_path / "offline"
     assert record.config["method"] == "ilql"
@@ -293,7 +290,7 @@ def test_figures_are_of_the_weights_that_are_left(opened, tmp_path, monkeypatch,
     from untilclick.rewriter.training.distillation import mean_divergence
 
     run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
-    start, actions = read_actions(Sources(opened, SESSIONS), tmp_path, CONFIG)
+    start, actions = read_actions(Sources(opened, VISITOR_SESSIONS), tmp_path, CONFIG)
     before, seen, distil = copy.deepcopy(start.policy), {}, ilql.distil
     scores = iter(range(100) if better else range(0, -100, -1))
 
@@ -318,7 +315,7 @@ def test_figures_are_of_the_weights_that_are_left(opened, tmp_path, monkeypatch,
 def test_no_pass_over_the_actions_is_a_mistake_of_the_settings(opened, tmp_path):
     run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
     with pytest.raises(UntilclickError, match=r"offline\.epochs is 0"):
-        run_offline(opened, tmp_path, SESSIONS, changed(CONFIG, epochs=0))
+        run_offline(opened, tmp_path, VISITOR_SESSIONS, changed(CONFIG, epochs=0))
 
 
 @with_trlx
@@ -354,7 +351,7 @@ def test_the_same_seed_gives_the_same_weights(opened, tmp_path):
     run_base(opened, tmp_path, TOY_POLICY, TOY_BASE)
     trained = []
     for _ in range(2):
-        run_offline(opened, tmp_path, SESSIONS, changed(CONFIG, epochs=2))
+        run_offline(opened, tmp_path, VISITOR_SESSIONS, changed(CONFIG, epochs=2))
         trained.append(copy.deepcopy(load_policy(tmp_path / "offline")[0].state_dict()))
     assert all(torch.equal(weight, trained[1][name]) for name, weight in trained[0].items())
     assert np.isfinite(read_stage(tmp_path / "offline").figures["validation_heads"])
@@ -363,4 +360,4 @@ def test_the_same_seed_gives_the_same_weights(opened, tmp_path):
 @pytest.mark.skipif(find_spec("trlx") is not None, reason="trlX is installed")
 def test_without_trlx_one_sentence_says_how_to_get_it(opened, tmp_path):
     with pytest.raises(UntilclickError, match=r"pip install 'untilclick\[trlx\]'.*--method rwft"):
-        run_offline(opened, tmp_path, SESSIONS, CONFIG)
+        run_offline(opened, tmp_path, VISITOR_SESSIONS, CONFIG)

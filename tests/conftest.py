@@ -44,6 +44,22 @@ def noida_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def trlx_config():
+    """The function that turns PPO settings into options of trlX; for tests that are skipped without trlX."""
+    from untilclick.rewriter.trlx.config import trlx_config
+
+    return trlx_config
+
+
+@pytest.fixture
+def ppo_config():
+    """The function that turns options of trlX into PPO settings; for tests that are skipped without trlX."""
+    from untilclick.rewriter.trlx.config import ppo_config
+
+    return ppo_config
+
+
 TOY_TEXTS = {
     "cat": ("Cats", "A cat sleeps on the warm mat. Cats purr when they sleep."),
     "dog": ("Dogs", "A dog barks at the postman and chases cats."),

@@ -19,20 +19,6 @@ pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
 CONFIGS = {"terms": PPOConfig(), "subwords": SubwordPPOConfig()}
 
 
-@pytest.fixture
-def trlx_config():
-    from untilclick.rewriter.trlx.config import trlx_config
-
-    return trlx_config
-
-
-@pytest.fixture
-def ppo_config():
-    from untilclick.rewriter.trlx.config import ppo_config
-
-    return ppo_config
-
-
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_every_option_keeps_its_name_and_default(trlx_config, expected, kind):
     options = trlx_config(CONFIGS[kind], Path("run/warm_start"), Path("run/ppo.trlx")).to_dict()

@@ -74,9 +74,11 @@ def test_its_bundle_rewrites_as_it_does(mean, opened, engine, tmp_path):
     assert read_manifest(tmp_path / "bundle").kind == "mean"
     served = open_bundle(tmp_path / "bundle", engine).rewrite(REQUESTS)
     trained = stage_rewriter(mean, opened.spelling, engine).rewrite(REQUESTS)
-    for ours, theirs in zip(served, trained, strict=True):
-        assert [word for word, _ in ours.terms] == [word for word, _ in theirs.terms]
-        assert [weight for _, weight in ours.terms] == pytest.approx([weight for _, weight in theirs.terms], abs=1e-4)
+    for rewrite, expected in zip(served, trained, strict=True):
+        assert [word for word, _ in rewrite.terms] == [word for word, _ in expected.terms]
+        assert [weight for _, weight in rewrite.terms] == pytest.approx(
+            [weight for _, weight in expected.terms], abs=1e-4
+        )
 
 
 def test_an_evaluation_takes_it_as_a_system(mean, opened):

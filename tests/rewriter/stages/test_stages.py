@@ -124,8 +124,8 @@ def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, opened
     assert rounds == [4, 5, 6]
     assert not (run / "ppo.checkpoint").exists()
     assert [row["step"] for row in lines(run)] == [1, 2, 3, 4, 5, 6]
-    ours, theirs = (load_policy(folder / "ppo")[0].state_dict() for folder in (run, whole))
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    resumed_weights, expected_weights = (load_policy(folder / "ppo")[0].state_dict() for folder in (run, whole))
+    assert all(torch.equal(resumed_weights[name], expected_weights[name]) for name in expected_weights)
     assert read_stage(run / "ppo").figures == read_stage(whole / "ppo").figures
 
 

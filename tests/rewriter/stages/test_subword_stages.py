@@ -178,8 +178,10 @@ def test_an_interrupted_run_of_a_subword_t5_goes_on(run, opened, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_ppo(opened, tmp_path, SESSIONS, config, stop)
     run_ppo(opened, tmp_path, SESSIONS, config)
-    ours, theirs = (open_rewriter(folder / "ppo").policy.state_dict() for folder in (tmp_path, run))
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    resumed_weights, expected_weights = (
+        open_rewriter(folder / "ppo").policy.state_dict() for folder in (tmp_path, run)
+    )
+    assert all(torch.equal(resumed_weights[name], expected_weights[name]) for name in expected_weights)
 
 
 def test_offline_learning_says_what_to_do_instead(run, opened, tmp_path):
@@ -205,21 +207,25 @@ def test_the_bundle_reads_as_torch_does(served, opened):
     stage, bundle = served
     model = open_rewriter(stage)
     prompts = [model.language.prompt(request) for request in REQUESTS]
-    theirs = CTranslate2Texts(bundle / "model", open_language(bundle, TermVocabulary.load(bundle)))(prompts)
-    ours = model.reader()(prompts)
-    assert np.isfinite(ours).sum(1).min() >= 2  # some term besides what no term stands for
-    assert np.array_equal(np.isfinite(ours), np.isfinite(theirs))
-    assert np.allclose(np.exp(ours), np.exp(theirs), atol=1e-4)
+    bundle_log_probs = CTranslate2Texts(bundle / "model", open_language(bundle, TermVocabulary.load(bundle)))(prompts)
+    stage_log_probs = model.reader()(prompts)
+    assert np.isfinite(stage_log_probs).sum(1).min() >= 2  # a term besides UNK_ID
+    assert np.array_equal(np.isfinite(stage_log_probs), np.isfinite(bundle_log_probs))
+    assert np.allclose(np.exp(stage_log_probs), np.exp(bundle_log_probs), atol=1e-4)
 
 
 def test_the_bundle_rewrites_as_the_stage_does(served, opened, engine):
     stage, bundle = served
     blend = read_manifest(bundle).blend
     trained = model_rewriter(open_rewriter(stage), opened.spelling, engine, blend).rewrite(REQUESTS)
-    for ours, theirs in zip(trained, open_bundle(bundle, engine).rewrite(REQUESTS), strict=True):
-        assert (theirs.applied, theirs.text, theirs.context) == (ours.applied, ours.text, ours.context)
-        assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)
-        assert dict(theirs.terms) == pytest.approx(dict(ours.terms), abs=1e-3)
+    for of_stage, of_bundle in zip(trained, open_bundle(bundle, engine).rewrite(REQUESTS), strict=True):
+        assert (of_bundle.applied, of_bundle.text, of_bundle.context) == (
+            of_stage.applied,
+            of_stage.text,
+            of_stage.context,
+        )
+        assert of_bundle.confidence == pytest.approx(of_stage.confidence, abs=1e-3)
+        assert dict(of_bundle.terms) == pytest.approx(dict(of_stage.terms), abs=1e-3)
     assert any(rewrite.applied and rewrite.terms for rewrite in trained)
 
 

@@ -18,20 +18,6 @@ if find_spec("trlx") is None:
 pytestmark = [pytest.mark.trlx, pytest.mark.filterwarnings("ignore")]
 
 
-@pytest.fixture
-def trlx_config():
-    from untilclick.rewriter.trlx.config import trlx_config
-
-    return trlx_config
-
-
-@pytest.fixture
-def ppo_config():
-    from untilclick.rewriter.trlx.config import ppo_config
-
-    return ppo_config
-
-
 @pytest.mark.parametrize(
     "changes",
     [

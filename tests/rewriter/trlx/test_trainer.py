@@ -164,10 +164,10 @@ def test_what_is_saved_loads_as_a_t5_with_no_missing_key(start, tmp_path):
         t5, report = T5ForConditionalGeneration.from_pretrained(path, output_loading_info=True)
         assert not report["missing_keys"]
         assert not report["unexpected_keys"]
-        ours, vocabulary = load_policy(path)
-        assert equal(weights(t5), weights(ours.t5))
+        loaded, vocabulary = load_policy(path)
+        assert equal(weights(t5), weights(loaded.t5))
         assert isinstance(vocabulary, TermVocabulary)
-    assert equal(weights(ours.t5), weights(trainer.average.module.t5))
+    assert equal(weights(loaded.t5), weights(trainer.average.module.t5))
 
 
 def test_the_saved_tokenizer_has_no_token_outside_the_model(start, tmp_path):
@@ -215,21 +215,21 @@ def test_both_backends_do_the_same_to_the_same_policy(start, opened, vocabulary,
             wanted = np.repeat(right[rows], ids.shape[0] // rows.size)
             return RewardBatch(((ids == wanted[:, None]) & mask).any(1).astype(np.float64))
 
-    ours = PPOTrainer(policy, prompts, Environment(), changed(CONFIG, **changes), lambda policy: 0.0)
-    ours.schedule.step = lambda: None  # a schedule of its own: compare at one learning rate
-    for group in ours.optimizer.param_groups:
+    ppo_trainer = PPOTrainer(policy, prompts, Environment(), changed(CONFIG, **changes), lambda policy: 0.0)
+    ppo_trainer.schedule.step = lambda: None  # a schedule of its own: compare at one learning rate
+    for group in ppo_trainer.optimizer.param_groups:
         group["lr"] = CONFIG.update.learning_rate
     trainer.scheduler.step = lambda: None
     for group in trainer.opt.optimizer.param_groups:
         group["lr"] = CONFIG.update.learning_rate
     trainer.rng = trainer.shared_rng  # the built-in trainer has one source of random numbers
-    expected = [ours.run_round() for _ in range(3)]
+    expected = [ppo_trainer.run_round() for _ in range(3)]
     trainer.learn()
     first, second = weights(policy), weights(trainer._policy)
     tolerance = 1e-4 if "micro_batches" in cuts else 1e-5  # Adam enlarges what gradients near 0 differ by
     for name in first:
         assert torch.allclose(first[name], second[name], atol=tolerance), name
-    assert ours.state.rollouts == trainer.progress.rollouts
+    assert ppo_trainer.state.rollouts == trainer.progress.rollouts
     for row, metrics in zip(rows_of(tmp_path / "log"), expected, strict=True):
         assert {"step", "held_out_reward"} >= row.keys() - metrics.keys()
         assert {name for name in metrics.keys() - row.keys() if "seconds" not in name} == set()
@@ -259,7 +259,7 @@ def test_advantages_and_loss_equal_those_of_trlx_where_trlx_is_right(start):
     assert torch.allclose(estimated[1], returns, atol=1e-5)
     shaken(trainer._policy, seed=3, scale=0.01)
     scores = score(trainer._policy, chunk.prompts, rollouts)
-    theirs, _ = method.loss(
+    trlx_loss, _ = method.loss(
         scores.log_probs,
         scores.values,
         rollouts.log_probs,
@@ -268,10 +268,12 @@ def test_advantages_and_loss_equal_those_of_trlx_where_trlx_is_right(start):
         returns,
         rollouts.mask.long(),
     )
-    ours = ppo_objective(scores, chunk, trainer.settings, trainer.kl.coefficient).loss
-    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), abs=1e-5)
+    loss = ppo_objective(scores, chunk, trainer.settings, trainer.kl.coefficient).loss
+    assert float(loss.detach()) == pytest.approx(float(trlx_loss.detach()), abs=1e-5)
     named = list(trainer._policy.parameters())
-    gradients = [torch.autograd.grad(loss, named, retain_graph=True, allow_unused=True) for loss in (ours, theirs)]
+    gradients = [
+        torch.autograd.grad(scalar, named, retain_graph=True, allow_unused=True) for scalar in (loss, trlx_loss)
+    ]
     for first, second in zip(*gradients, strict=True):
         assert (first is None) == (second is None)
         assert first is None or torch.allclose(first, second, atol=1e-5)

@@ -382,9 +382,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(opened, vocabular
     assert torch.equal(resumed.generator.get_state(), whole.generator.get_state())
     assert resumed.rng.bit_generator.state == whole.rng.bit_generator.state
     assert resumed.schedule.state_dict() == whole.schedule.state_dict()
-    ours, theirs = resumed.optimizer.state_dict(), whole.optimizer.state_dict()
-    assert ours["param_groups"] == theirs["param_groups"]
-    assert all(equal(ours["state"][key], theirs["state"][key]) for key in theirs["state"])
+    resumed_state, expected_state = resumed.optimizer.state_dict(), whole.optimizer.state_dict()
+    assert resumed_state["param_groups"] == expected_state["param_groups"]
+    assert all(equal(resumed_state["state"][key], expected_state["state"][key]) for key in expected_state["state"])
 
 
 def test_the_best_weights_are_left_and_patience_ends_the_run(opened, vocabulary, tmp_path):

@@ -133,10 +133,10 @@ class EventLog:
 
     def click(self, click: Click) -> bool:
         """Take a click; False if the spool refuses it. Its delivery counts it as new or repeated."""
-        taken = self._take(click)
-        if not taken:
+        accepted = self._take(click)
+        if not accepted:
             self._metrics.click(ClickOutcome.UNLOGGED)
-        return taken
+        return accepted
 
     def stats(self, source: Source | None) -> LogStats:
         """Figures of the log, after waiting a moment for events on their way. Raises LogError if the log fails."""

@@ -182,10 +182,10 @@ def _current_revision(connection: sa.Connection, script: ScriptDirectory) -> str
 def _refuse_tables_of_others(connection: sa.Connection) -> None:
     """Raise LogError if tables with our names exist. Call this under the lock; without it, another process may have
     just made the tables."""
-    taken = sorted(set(sa.inspect(connection).get_table_names()) & set(METADATA.tables))
-    if taken:
+    foreign_tables = sorted(set(sa.inspect(connection).get_table_names()) & set(METADATA.tables))
+    if foreign_tables:
         raise LogError(
-            f"Database {connection.engine.url.database} has tables {', '.join(taken)} of another program. "
+            f"Database {connection.engine.url.database} has tables {', '.join(foreign_tables)} of another program. "
             "Give the session log a database of its own."
         )
 

@@ -25,13 +25,13 @@ def read_credits(connection: sa.Connection, name: str, versions: str, since: flo
     `since` (seconds since the epoch) are left out too.
     """
     visitor = sa.func.coalesce(SESSIONS.c.client_id, SESSIONS.c.session_id).label("visitor")
-    named = json.dumps({EXPERIMENT_ATTRIBUTE: name}, separators=(",", ":"))[1:-1]
+    attribute = json.dumps({EXPERIMENT_ATTRIBUTE: name}, separators=(",", ":"))[1:-1]
     query = (
         sa.select(visitor, TURNS.c.attributes, CLICKS.c.doc_id, CLICKS.c.rank)
         .join_from(TURNS, SESSIONS)
         .join(CLICKS, CLICKS.c.query_id == TURNS.c.query_id)
         .where(SESSIONS.c.time >= since, TURNS.c.rewriter_version == versions)
-        .where(TURNS.c.attributes.contains(named, autoescape=True))
+        .where(TURNS.c.attributes.contains(attribute, autoescape=True))
     )
     clicked: dict[str, dict[str, set[str]]] = defaultdict(lambda: {"a": set(), "b": set()})
     for row in connection.execute(query):

@@ -48,20 +48,25 @@ def ubi_turn(record: UbiQuery) -> UbiTurn:
     """The turn of a query record, without clicks. Raises ValueError, with the problem as its text, for a record
     without query_id or time, or with broken attributes under this package's key."""
     attributes = dict(record.query_attributes or {})
-    ours = _own_attributes(attributes.pop(OWN, None))
+    extension = _own_attributes(attributes.pop(OWN, None))
     if record.query_id is None:
         raise ValueError("query_id is missing, found None")
     turn = Turn(
         query_id=record.query_id,
-        step=ours.step if ours else 0,
+        step=extension.step if extension else 0,
         query=record.user_query,
-        rewrite=ours.rewritten_query if ours else None,
+        rewrite=extension.rewritten_query if extension else None,
         shown=tuple(record.query_response_hit_ids or ()),
         clicks=(),
-        time=_time(record.timestamp, ours.time if ours else None),
+        time=_time(record.timestamp, extension.time if extension else None),
         attributes={name: _scalar(value) for name, value in attributes.items()},
     )
-    return UbiTurn(turn, record.client_id, ours.session_id if ours else None, ours.source if ours else None)
+    return UbiTurn(
+        turn,
+        record.client_id,
+        extension.session_id if extension else None,
+        extension.source if extension else None,
+    )
 
 
 def click_of(record: UbiEvent, shown: tuple[str, ...]) -> Click | None:
@@ -82,14 +87,14 @@ def click_of(record: UbiEvent, shown: tuple[str, ...]) -> Click | None:
 def sessions_of(queries: Iterable[UbiTurn], source: Source) -> Iterator[Session]:
     """The sessions of these queries; queries without a source get `source`. The input is consumed before the first
     session is yielded."""
-    named: dict[str, list[UbiTurn]] = defaultdict(list)
+    queries_by_session: dict[str, list[UbiTurn]] = defaultdict(list)
     clients: dict[_Visitor, list[UbiTurn]] = defaultdict(list)
     for query in queries:
         if query.session_id is not None:
-            named[query.session_id].append(query)
+            queries_by_session[query.session_id].append(query)
         else:
             clients[_visitor(query)].append(query)
-    for session_id, members in named.items():
+    for session_id, members in queries_by_session.items():
         members.sort(key=lambda query: (query.turn.step, query.turn.time))
         yield _session(session_id, members, source)
     for visits in clients.values():

@@ -58,11 +58,11 @@ def strictly_decreasing(ranking: Sequence[ScoredDoc]) -> list[ScoredDoc]:
     return lowered
 
 
-def _check_id(path: Path, what: str, value: str) -> None:
+def _check_id(path: Path, noun: str, value: str) -> None:
     if not value or value.split() != [value]:
         raise DataError.at(
             path,
             None,
-            f"the {what} {value!r} is empty or contains white space, which separates the columns of a TREC file",
+            f"the {noun} {value!r} is empty or contains white space, which separates the columns of a TREC file",
             "Rename it, for instance with underscores.",
         )

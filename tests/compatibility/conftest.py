@@ -21,7 +21,7 @@ SECRET = "the key of an example: 32 letters or more"
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def examples(tmp_path, monkeypatch):
     """A copy of the examples as the working folder: what reads them may change them, and their paths are relative."""
     shutil.copytree(DATA, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
@@ -29,20 +29,20 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def call(place):
-    """Call a command with the settings of the examples; the one JSON object of its answer."""
+def call(examples):
+    """Calls a command with the settings of the examples; returns the JSON object of its answer."""
 
     def call(*arguments):
         environment = {"UNTILCLICK_CONFIG": "settings.toml"}
-        done = CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
-        assert done.exit_code == 0, done.stderr
-        return json.loads(done.stdout)
+        result = CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
 
     return call
 
 
 @pytest.fixture
-def serving(place):
+def serving(examples):
     """Serve the documents of the examples in process, with these settings besides."""
 
     @contextmanager

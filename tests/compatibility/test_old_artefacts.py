@@ -43,45 +43,45 @@ def rewrites(call, bundle, queries):
 
 
 def test_a_bundle_rewrites_queries_to_the_same_terms(call, expected):
-    wanted = expected("artefacts")["bundle"]
-    same(rewrites(call, "bundle", wanted), wanted)
+    reference = expected("artefacts")["bundle"]
+    same(rewrites(call, "bundle", reference), reference)
 
 
 def test_a_run_is_exported_to_a_bundle_that_rewrites_to_the_same_terms(call, expected):
     exported = call("export", "--model", "run", "--out", "exported")
     assert (exported["stage"], exported["kind"], exported["format"]) == ("ppo", "terms", 2)
-    wanted = expected("artefacts")["bundle"]
-    same(rewrites(call, "exported", wanted), wanted)
+    reference = expected("artefacts")["bundle"]
+    same(rewrites(call, "exported", reference), reference)
 
 
-def test_a_run_is_evaluated_to_the_same_figures(call, place, expected):
+def test_a_run_is_evaluated_to_the_same_figures(call, examples, expected):
     answer = call("evaluate", "--model", "run", "--split", "train", "--log", "sessions.db", "--out", "evaluation")
     same(answer["systems"], expected("artefacts")["evaluation"])
-    assert (place / "evaluation" / "report.html").is_file()
+    assert (examples / "evaluation" / "report.html").is_file()
 
 
-def test_an_interrupted_training_goes_on_where_it_was(call, place):
+def test_an_interrupted_training_goes_on_where_it_was(call, examples):
     """It was killed after 4 of 12 rounds; the second was the best, as in the run that was not stopped."""
     for stage in ("base", "warm_start"):
         shutil.copytree(f"run/{stage}", f"interrupted/{stage}")
-    metrics = place / "interrupted" / "ppo.log" / "metrics.jsonl"
+    metrics = examples / "interrupted" / "ppo.log" / "metrics.jsonl"
     before = metrics.read_text(encoding="utf-8").splitlines()
     assert len(before) == 4
     answer = call("train", "ppo", "--log", "sessions.db", "--out", "interrupted", "--seed", 3)
-    whole = json.loads((place / "run" / "ppo" / "stage.json").read_text(encoding="utf-8"))
+    whole = json.loads((examples / "run" / "ppo" / "stage.json").read_text(encoding="utf-8"))
     assert answer["config"] == whole["config"]
     same(answer["figures"], whole["figures"])
     after = metrics.read_text(encoding="utf-8").splitlines()
     assert after[:4] == before, "the rounds before, with the seconds that they took"
     assert [json.loads(line)["step"] for line in after] == list(range(1, 13))
-    assert not (place / "interrupted" / "ppo.checkpoint").exists()
-    weights, wanted = (load_file(f"{run}/ppo/model.safetensors") for run in ("interrupted", "run"))
-    assert weights.keys() == wanted.keys()
-    for name, array in wanted.items():
+    assert not (examples / "interrupted" / "ppo.checkpoint").exists()
+    weights, reference = (load_file(f"{run}/ppo/model.safetensors") for run in ("interrupted", "run"))
+    assert weights.keys() == reference.keys()
+    for name, array in reference.items():
         assert weights[name] == pytest.approx(array, abs=1e-4), name
 
 
-def test_an_interrupted_training_is_not_continued_with_other_settings(place):
+def test_an_interrupted_training_is_not_continued_with_other_settings(examples):
     for stage in ("base", "warm_start"):
         shutil.copytree(f"run/{stage}", f"interrupted/{stage}")
     arguments = ["train", "ppo", "--log", "sessions.db", "--out", "interrupted", "--seed", "3"]
@@ -92,12 +92,12 @@ def test_an_interrupted_training_is_not_continued_with_other_settings(place):
 
 
 @pytest.mark.parametrize("log", ["sessions.db", "served.db"])
-def test_a_session_log_is_read_whole(call, place, expected, log):
-    wanted = expected("artefacts")["logs"][log]
-    same(call("log", "stats", "--log", log), wanted["stats"])
+def test_a_session_log_is_read_whole(call, examples, expected, log):
+    reference = expected("artefacts")["logs"][log]
+    same(call("log", "stats", "--log", log), reference["stats"])
     call("log", "export", "--log", log, "--out", "sessions.jsonl", "--format", "jsonl")
-    content = (place / "sessions.jsonl").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == wanted["sha256_of_jsonl"]
+    content = (examples / "sessions.jsonl").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == reference["sha256_of_jsonl"]
 
 
 def test_a_session_log_is_written_on(serving, call, expected):
@@ -114,16 +114,16 @@ def test_a_session_log_is_written_on(serving, call, expected):
 
 
 def test_a_folder_of_versions_answers_with_the_version_that_was_chosen(serving, expected):
-    wanted = expected("artefacts")["models"]
+    reference = expected("artefacts")["models"]
     with serving(models="models", admin_key="let me in", log="served.db") as client:
-        assert client.get("/v1/models").json() == wanted["versions"]
-        same(client.get("/v1/experiments").json(), wanted["experiments"])
-        for query, answer in wanted["rewrites"].items():
+        assert client.get("/v1/models").json() == reference["versions"]
+        same(client.get("/v1/experiments").json(), reference["experiments"])
+        for query, answer in reference["rewrites"].items():
             rewrite = client.post("/v1/rewrite", json={"query": query}).json()
             assert rewrite.pop("timing_ms") > 0
             same(rewrite, answer)
         back = client.post("/v1/models/rollback", headers=ADMIN).json()
-        assert (back["active"], back["previous"]) == (wanted["versions"]["previous"][0], [None])
+        assert (back["active"], back["previous"]) == (reference["versions"]["previous"][0], [None])
 
 
 def test_a_click_token_is_accepted(expected):

@@ -20,18 +20,18 @@ def found(client, query):
 
 
 def test_documents_are_as_they_were_left(client, expected):
-    wanted = expected("live_index")
-    for query, results in wanted["results"].items():
+    reference = expected("live_index")
+    for query, results in reference["results"].items():
         shown = client.post("/v1/search", json={"query": query}).json()["results"]
         assert [result["doc_id"] for result in shown] == [doc_id for doc_id, _ in results]
         assert [result["score"] for result in shown] == pytest.approx([score for _, score in results], rel=1e-5)
-    for document in wanted["documents"]:
+    for document in reference["documents"]:
         assert client.get(f"/v1/documents/{document['doc_id']}").json() == document
-    assert client.get(f"/v1/documents/{wanted['deleted']}").status_code == 404
+    assert client.get(f"/v1/documents/{reference['deleted']}").status_code == 404
 
 
-def test_the_index_is_opened_and_not_built_anew_beside(client, place):
-    (folder,) = (place / "live").iterdir()
+def test_the_index_is_opened_and_not_built_anew_beside(client, examples):
+    (folder,) = (examples / "live").iterdir()
     assert folder.name == "live-tantivy-1-d7f06194-55806b193c646254"
 
 

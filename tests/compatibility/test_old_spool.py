@@ -41,21 +41,21 @@ def logged(call):
     return sorted((json.loads(line) for line in lines), key=lambda session: session["session_id"])
 
 
-def test_a_new_process_delivers_what_three_processes_left(deliver, call, place, expected):
+def test_a_new_process_delivers_what_three_processes_left(deliver, call, examples, expected):
     """One ended with its database away, one was killed (its file has a WAL), and one file has a bad page: what that
     page held is lost, among it the query of a click on the next page, which goes on waiting."""
-    wanted = expected("spool")
-    spool = deliver(wanted["delivered"])
-    assert (spool["delivered_total"], spool["waiting"]) == (wanted["delivered"], wanted["waiting"])
+    reference = expected("spool")
+    spool = deliver(reference["delivered"])
+    assert (spool["delivered_total"], spool["waiting"]) == (reference["delivered"], reference["waiting"])
     assert (spool["set_aside_total"], spool["refused_total"]) == (1, 0)
-    assert logged(call) == wanted["sessions"]
-    aside = (place / "spool" / "set-aside.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["event"] for line in aside] == [wanted["set_aside"]]
-    assert len(list((place / "spool").glob("2.db.damaged-*"))) == 1
+    assert logged(call) == reference["sessions"]
+    aside = (examples / "spool" / "set-aside.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in aside] == [reference["set_aside"]]
+    assert len(list((examples / "spool").glob("2.db.damaged-*"))) == 1
 
 
 def test_a_second_start_delivers_nothing_twice(deliver, call, expected):
-    wanted = expected("spool")
-    deliver(wanted["delivered"])
-    assert deliver(0)["waiting"] == wanted["waiting"]
-    assert logged(call) == wanted["sessions"]
+    reference = expected("spool")
+    deliver(reference["delivered"])
+    assert deliver(0)["waiting"] == reference["waiting"]
+    assert logged(call) == reference["sessions"]

@@ -16,9 +16,9 @@ FOLDERS = [
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_record_loads_with_every_value(place, folder):
-    content = json.loads((place / folder / "stage.json").read_text(encoding="utf-8"))
-    record = read_stage(place / folder)
+def test_a_record_loads_with_every_value(examples, folder):
+    content = json.loads((examples / folder / "stage.json").read_text(encoding="utf-8"))
+    record = read_stage(examples / folder)
     assert record.stage == folder.rpartition("/")[2].removeprefix("subword-")
     assert dict(record.config) == content["config"]
     assert dict(record.figures) == content["figures"]
@@ -27,6 +27,6 @@ def test_a_record_loads_with_every_value(place, folder):
     assert {name: getattr(record, name) for name in others} == {name: content[name] for name in others}
 
 
-def test_the_latest_stage_of_a_run_is_found_by_its_folder(place):
-    assert latest_stage(place / "run") == place / "run" / "ppo"
-    assert latest_stage(place / "run" / "warm_start") == place / "run" / "warm_start"
+def test_the_latest_stage_of_a_run_is_found_by_its_folder(examples):
+    assert latest_stage(examples / "run") == examples / "run" / "ppo"
+    assert latest_stage(examples / "run" / "warm_start") == examples / "run" / "warm_start"

@@ -25,15 +25,15 @@ steps = 1
 
 
 @pytest.fixture
-def served(place):
+def served(examples):
     """Calls `serve` with two workers and stops before they start; returns the settings in their environment."""
 
     def served(*arguments, file="", **environment):
-        (place / "test.toml").write_text(file, encoding="utf-8")
+        (examples / "test.toml").write_text(file, encoding="utf-8")
         command = ["serve", "--workers", "2", "--port", "0", "--config", "test.toml", *arguments]
         with mock.patch.dict(os.environ, environment), mock.patch("uvicorn.run") as run:
-            done = CliRunner().invoke(app, command)
-            assert done.exit_code == 0, done.stderr
+            result = CliRunner().invoke(app, command)
+            assert result.exit_code == 0, result.stderr
             environment_of_workers = dict(os.environ)
         module, _, factory = run.call_args.args[0].partition(":")
         assert callable(getattr(importlib.import_module(module), factory))
@@ -66,15 +66,15 @@ def test_the_service_takes_an_option_from_set_then_flag_then_variable_then_file(
 
 
 @pytest.fixture
-def trained(place):
+def trained(examples):
     """Train a base for one step: the learning rate and the seed that its record tells."""
 
     def trained(*arguments, file="", table="", **environment):
-        (place / "test.toml").write_text(file + TINY + table, encoding="utf-8")
+        (examples / "test.toml").write_text(file + TINY + table, encoding="utf-8")
         command = ["train", "base", "--data", "documents.jsonl", "--out", "new", "--config", "test.toml", *arguments]
-        done = CliRunner(env=environment).invoke(app, command)
-        assert done.exit_code == 0, done.stderr
-        config = json.loads((place / "new" / "base" / "stage.json").read_text(encoding="utf-8"))["config"]
+        result = CliRunner(env=environment).invoke(app, command)
+        assert result.exit_code == 0, result.stderr
+        config = json.loads((examples / "new" / "base" / "stage.json").read_text(encoding="utf-8"))["config"]
         return config["learning_rate"], config["seed"]
 
     return trained
@@ -100,8 +100,8 @@ def test_training_takes_the_seed_of_a_stage_before_the_seed_of_the_command(train
     assert trained("--seed", "3", "--set", "base.seed=6", table="seed = 4\n", **variables)[1] == 6
 
 
-def test_a_settings_file_may_be_named_by_a_variable(place):
-    (place / "named.toml").write_text('[service]\ntitle = "named"\n', encoding="utf-8")
+def test_a_settings_file_may_be_named_by_a_variable(examples):
+    (examples / "named.toml").write_text('[service]\ntitle = "named"\n', encoding="utf-8")
     with mock.patch.dict(os.environ, {"UNTILCLICK_CONFIG": "named.toml"}), mock.patch("uvicorn.run"):
         assert CliRunner().invoke(app, ["serve", "--workers", "2", "--port", "0"]).exit_code == 0
         assert os.environ["UNTILCLICK_TITLE"] == "named"

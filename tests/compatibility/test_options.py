@@ -175,9 +175,9 @@ def refused(tmp_path, monkeypatch):
 
     def refused(command, *arguments, **environment):
         words = command.removesuffix(" of subwords").split()
-        done = CliRunner(env=environment).invoke(app, [*words, *ENOUGH.get(command, ()), *arguments])
-        assert done.exit_code == 2, done.output
-        return done.stderr
+        result = CliRunner(env=environment).invoke(app, [*words, *ENOUGH.get(command, ()), *arguments])
+        assert result.exit_code == 2, result.output
+        return result.stderr
 
     return refused
 

@@ -108,9 +108,9 @@ def test_ports_are_published_to_this_machine_only_by_default(services):
 def test_secrets_are_in_files_only(services):
     """Every variable with the name of a secret holds a path, and the stack makes every file that it names."""
     text = COMPOSE.read_text(encoding="utf-8")
-    named = set(re.findall(r"/run/secrets/([a-z_]+)", text))
+    mounted = set(re.findall(r"/run/secrets/([a-z_]+)", text))
     secret_names = re.search(r"NAMES = \((.*?)\)", (DOCKER / "make_secrets.py").read_text(encoding="utf-8")).group(1)
-    assert named == set(re.findall(r'"([a-z_]+)"', secret_names))
+    assert mounted == set(re.findall(r'"([a-z_]+)"', secret_names))
     for service in services.values():
         for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|KEY|SECRET", name):
@@ -169,9 +169,11 @@ def test_the_page_names_files_services_and_variables_that_exist(services):
         if path != "docker/.env":  # the reader makes it
             assert (ROOT / path).exists(), path
     used = variables_of(COMPOSE.read_text(encoding="utf-8"))
-    named = re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", page) + re.findall(r"^echo ([A-Z_]+)=", page, re.MULTILINE)
-    assert len(named) > 8
-    assert set(named) - set(used) == set()
+    documented = re.findall(r"`([A-Z][A-Z_]+)(?:=[^`]*)?`", page) + re.findall(
+        r"^echo ([A-Z_]+)=", page, re.MULTILINE
+    )
+    assert len(documented) > 8
+    assert set(documented) - set(used) == set()
     called = re.findall(r"docker compose [^\n]*?(?:exec|run --rm|build) ([a-z]+)", page)
     assert len(called) > 4
     assert set(called) <= set(services)

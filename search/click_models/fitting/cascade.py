@@ -119,5 +119,5 @@ def _going_on(posterior: Posterior, shown: Mask) -> float:
     below was examined."""
     has_next = shown[:, 1:]  # (N, k - 1)
     chances = ((posterior.examined - posterior.satisfied)[:, :-1] * has_next).sum()
-    taken = (posterior.examined[:, 1:] * has_next).sum()
-    return float((taken + PRIOR_CLICKS) / (chances + PRIOR_VIEWS))
+    continued = (posterior.examined[:, 1:] * has_next).sum()
+    return float((continued + PRIOR_CLICKS) / (chances + PRIOR_VIEWS))

@@ -117,15 +117,15 @@ def _call_without_torch(*arguments):
     """Call the command line on an install without torch: the process, and the heavy modules that it loaded."""
     arguments_json = json.dumps([str(argument) for argument in arguments])
     command = [sys.executable, "-W", "ignore", "-c", _WITHOUT_TORCH, arguments_json]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done, json.loads(done.stdout.splitlines()[-1])
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result, json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("command", [(), ("train", "ppo"), ("demo",), ("renew",), ("serve",)])
 def test_help_needs_no_torch_and_loads_neither_numpy_nor_an_engine(command):
-    done, loaded = _call_without_torch(*command, "--help")
-    assert (done.returncode, loaded) == (0, [])
-    assert "Usage:" in done.stdout
+    result, loaded = _call_without_torch(*command, "--help")
+    assert (result.returncode, loaded) == (0, [])
+    assert "Usage:" in result.stdout
 
 
 def test_help_lists_the_commands_in_the_order_of_their_work(run):
@@ -147,7 +147,7 @@ def test_an_unknown_option_is_status_2(run):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("log", "stats", "--log", "missing.db"), "There is no session log at missing.db"),
         pytest.param(
@@ -163,11 +163,11 @@ def test_an_unknown_option_is_status_2(run):
         (("demo", "--set", "evaluate.split=train"), "evaluate has no such setting"),
     ],
 )
-def test_mistakes_name_what_is_wrong_and_what_to_do(run, arguments, said, tmp_path, monkeypatch):
+def test_mistakes_name_what_is_wrong_and_what_to_do(run, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     failed = run(*arguments)
     assert (failed.exit_code, failed.stdout) == (2, "")
-    assert said in failed.stderr
+    assert message in failed.stderr
 
 
 @pytest.mark.parametrize(
@@ -180,17 +180,17 @@ def test_mistakes_name_what_is_wrong_and_what_to_do(run, arguments, said, tmp_pa
     ],
 )
 def test_a_missing_extra_says_how_to_install_it(command):
-    done, _ = _call_without_torch(*command)
-    assert done.returncode == 2
-    assert done.stderr == (
+    result, _ = _call_without_torch(*command)
+    assert result.returncode == 2
+    assert result.stderr == (
         "untilclick: The package torch is not installed. Install it with: pip install 'untilclick[train]'\n"
     )
 
 
 def test_a_mistake_in_the_settings_is_named_before_torch_is_loaded():
-    done, loaded = _call_without_torch("train", "ppo", "--log", "a.db", "--out", "a", "--set", "ppo.iteratons=3")
-    assert (done.returncode, loaded) == (2, [])
-    assert "Did you mean iterations?" in done.stderr
+    result, loaded = _call_without_torch("train", "ppo", "--log", "a.db", "--out", "a", "--set", "ppo.iteratons=3")
+    assert (result.returncode, loaded) == (2, [])
+    assert "Did you mean iterations?" in result.stderr
 
 
 def test_every_extra_named_is_one_of_the_package():
@@ -252,8 +252,8 @@ def test_options_come_before_environment_before_file_before_default(run, corpus,
         saved = log.with_name("log.db.simulated.jsonl")
         for old in tmp_path.glob("log.db*"):
             old.unlink()
-        done = _simulated(run, corpus, log, "--config", file, *options, **environment)
-        assert done.exit_code == 0, done.stderr
+        result = _simulated(run, corpus, log, "--config", file, *options, **environment)
+        assert result.exit_code == 0, result.stderr
         settings = json.loads(saved.read_text())["settings"]
         user = settings["user"]
         return settings["sessions"], settings["seed"], user["max_queries"], user["give_up_prob"]
@@ -265,7 +265,7 @@ def test_options_come_before_environment_before_file_before_default(run, corpus,
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("sesions = 3", "no option is called 'sesions'. Did you mean sessions?"),
         ("[pop]\niterations = 3", "no table is called 'pop'. Did you mean ppo?"),
@@ -274,11 +274,11 @@ def test_options_come_before_environment_before_file_before_default(run, corpus,
         ("[user]\npatience = 3", "settings.toml: user.patience: user has no such setting"),
     ],
 )
-def test_a_wrong_settings_file_is_named_with_what_is_wrong(run, corpus, tmp_path, content, said):
+def test_a_wrong_settings_file_is_named_with_what_is_wrong(run, corpus, tmp_path, content, message):
     (tmp_path / "settings.toml").write_text(content, encoding="utf-8")
     failed = _simulated(run, corpus, tmp_path / "log.db", "--config", tmp_path / "settings.toml")
     assert failed.exit_code == 2
-    assert said in failed.stderr
+    assert message in failed.stderr
 
 
 def test_log_stats_export_and_import_agree(run, corpus, tmp_path):
@@ -325,9 +325,9 @@ def test_search_without_a_bundle_shows_what_the_engine_finds(run, corpus):
 
 
 def test_progress_goes_to_stderr_and_stdout_holds_one_object(run, corpus, tmp_path):
-    done = _simulated(run, corpus, tmp_path / "log.db", "--sessions", 5)
-    assert done.stdout.count("\n") == 1
-    assert "5 sessions logged" in done.stderr
+    result = _simulated(run, corpus, tmp_path / "log.db", "--sessions", 5)
+    assert result.stdout.count("\n") == 1
+    assert "5 sessions logged" in result.stderr
 
 
 def test_a_place_that_cannot_be_written_is_a_users_mistake(run, corpus, tmp_path):
@@ -339,8 +339,8 @@ def test_a_place_that_cannot_be_written_is_a_users_mistake(run, corpus, tmp_path
 
 @pytest.mark.parametrize("command", ["demo", "serve"])
 def test_a_taken_port_is_found_before_anything_is_begun(run, corpus, tmp_path, command):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         failed = run(command, "--data", corpus, "--port", port, UNTILCLICK_OUT=str(tmp_path / "run"))
     assert failed.exit_code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in failed.stderr

@@ -33,7 +33,7 @@ resamples = 50
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workspace(tmp_path_factory):
     """A folder with documents, a settings file and a T5 as if it had been downloaded."""
     pytest.importorskip("torch")
     from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
@@ -48,37 +48,40 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def call(place):
-    """Call a command on the place; what it left."""
+def call(workspace):
+    """Calls a command in the workspace; returns the result of the call."""
 
     def called(*arguments):
-        environment = {"UNTILCLICK_CONFIG": f"{place}/toy.toml", "UNTILCLICK_DATA": f"{place}/documents.jsonl"}
+        environment = {
+            "UNTILCLICK_CONFIG": f"{workspace}/toy.toml",
+            "UNTILCLICK_DATA": f"{workspace}/documents.jsonl",
+        }
         return CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
 
     return called
 
 
-def answer(done):
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout)
+def answer(result):
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 @pytest.mark.slow
-def test_the_same_commands_take_a_pretrained_t5_from_base_to_search(place, call):
-    out, log = place / "run", place / "log.db"
+def test_the_same_commands_take_a_pretrained_t5_from_base_to_search(workspace, call):
+    out, log = workspace / "run", workspace / "log.db"
     answer(call("simulate", "--log", log))
-    base = answer(call("train", "base", "--base", place / "t5", "--out", out))
+    base = answer(call("train", "base", "--base", workspace / "t5", "--out", out))
     assert base["config"]["steps"] == 4
     warm = answer(call("train", "warm-start", "--log", log, "--out", out))
     assert (warm["config"]["epochs"], warm["config"]["learning_rate"]) == (2, 5e-4)
     ppo = answer(call("train", "ppo", "--log", log, "--out", out))
     assert (ppo["config"]["terms"], ppo["config"]["kl_placement"]) == (10, "reward")
     assert ppo["figures"]["rollouts"] == 2 * 8 * 4
-    results = answer(call("evaluate", "--split", "dev", "--model", out, "--out", place / "dev"))
+    results = answer(call("evaluate", "--split", "dev", "--model", out, "--out", workspace / "dev"))
     assert {"warm_start", "ppo"} <= results["systems"].keys()
-    exported = answer(call("export", "--model", out, "--out", place / "bundle", "--quantization", "float32"))
+    exported = answer(call("export", "--model", out, "--out", workspace / "bundle", "--quantization", "float32"))
     assert (exported["kind"], exported["stage"]) == ("subwords", "ppo")
-    results = answer(call("search", "violin concert", "--bundle", place / "bundle"))
+    results = answer(call("search", "violin concert", "--bundle", workspace / "bundle"))
     assert results["rewritten"]
     refused = call("train", "ppo", "--log", log, "--out", out, "--set", "ppo.terms=4")
     assert refused.exit_code == 2
@@ -86,8 +89,8 @@ def test_the_same_commands_take_a_pretrained_t5_from_base_to_search(place, call)
     assert call("train", "offline", "--log", log, "--out", out).exit_code == 2
 
 
-def test_a_base_that_is_no_t5_is_refused_in_one_sentence(place, call):
-    refused = call("train", "base", "--base", place / "nothing", "--out", place / "other")
+def test_a_base_that_is_no_t5_is_refused_in_one_sentence(workspace, call):
+    refused = call("train", "base", "--base", workspace / "nothing", "--out", workspace / "other")
     assert refused.exit_code == 2
     assert "not a T5 that can be loaded" in refused.stderr
-    assert not (place / "other").exists()
+    assert not (workspace / "other").exists()

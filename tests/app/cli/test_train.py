@@ -14,7 +14,7 @@ from tests.app.toy_settings import TOY
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workspace(tmp_path_factory):
     """A folder with documents and a settings file."""
     folder = tmp_path_factory.mktemp("by-hand")
     write_corpus(folder / "documents.jsonl")
@@ -23,27 +23,27 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(place):
-    """Call a command on the place; the one JSON object of its answer."""
+def run(workspace):
+    """Calls a command in the workspace; returns the JSON object of its answer."""
 
     def call(*arguments):
         environment = {
-            "UNTILCLICK_CONFIG": str(place / "toy.toml"),
-            "UNTILCLICK_DATA": str(place / "documents.jsonl"),
+            "UNTILCLICK_CONFIG": str(workspace / "toy.toml"),
+            "UNTILCLICK_DATA": str(workspace / "documents.jsonl"),
         }
-        done = CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
-        assert done.exit_code == 0, done.stderr
-        assert done.stdout.count("\n") == 1
-        return json.loads(done.stdout)
+        result = CliRunner(env=environment).invoke(app, [*(str(argument) for argument in arguments), "--json"])
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.count("\n") == 1
+        return json.loads(result.stdout)
 
     return call
 
 
 @pytest.fixture(scope="module")
-def trained(place, run):
+def trained(workspace, run):
     """A run folder with all stages, trained command by command; the answers of the commands."""
     pytest.importorskip("torch")
-    log, out = place / "log.db", place / "run"
+    log, out = workspace / "log.db", workspace / "run"
     return {
         "simulate": run("simulate", "--log", log),
         "base": run("train", "base", "--out", out, "--seed", 3),
@@ -53,10 +53,10 @@ def trained(place, run):
 
 
 @pytest.mark.slow
-def test_every_stage_answers_with_its_folder_settings_and_figures(place, trained):
+def test_every_stage_answers_with_its_folder_settings_and_figures(workspace, trained):
     assert trained["simulate"]["sessions"] == 60
     for stage in ("base", "warm_start", "ppo"):
-        assert trained[stage]["folder"] == str(place / "run" / stage)
+        assert trained[stage]["folder"] == str(workspace / "run" / stage)
         assert trained[stage]["stage"] == stage
     assert trained["base"]["config"]["seed"] == 3
     assert trained["base"]["config"]["steps"] == 4
@@ -65,44 +65,56 @@ def test_every_stage_answers_with_its_folder_settings_and_figures(place, trained
 
 
 @pytest.mark.slow
-def test_evaluate_writes_results_report_and_settings(place, run, trained):
-    answer = run("evaluate", "--split", "dev", "--model", place / "run", "--out", place / "dev")
+def test_evaluate_writes_results_report_and_settings(workspace, run, trained):
+    answer = run("evaluate", "--split", "dev", "--model", workspace / "run", "--out", workspace / "dev")
     assert answer["systems"].keys() == {
         "bm25", "rm3", "spelling", "rocchio", "association", "bm25_tuned", "oracle", "warm_start", "ppo",
     }  # fmt: skip
     assert answer["split"] == "dev"
-    assert (place / "dev" / "report.html").is_file()
-    assert (place / "dev" / "runs" / "ppo.txt").is_file()
-    assert json.loads((place / "dev" / "settings.json").read_text())["model"] == str(place / "run")
-    alone = run("evaluate", "--model", place / "run" / "warm_start", "--out", place / "one", "--engine", "rank-bm25")
+    assert (workspace / "dev" / "report.html").is_file()
+    assert (workspace / "dev" / "runs" / "ppo.txt").is_file()
+    assert json.loads((workspace / "dev" / "settings.json").read_text())["model"] == str(workspace / "run")
+    alone = run(
+        "evaluate", "--model", workspace / "run" / "warm_start", "--out", workspace / "one", "--engine", "rank-bm25"
+    )
     assert "warm_start" in alone["systems"]
     assert "ppo" not in alone["systems"]
 
 
 @pytest.mark.slow
-def test_evaluate_compares_with_what_a_log_says_where_one_is_named(place, run, trained):
-    options = ("--model", place / "run" / "warm_start", "--set", "evaluate.sessions=5")
-    answer = run("evaluate", *options, "--out", place / "logged", "--log", place / "log.db")
+def test_evaluate_compares_with_what_a_log_says_where_one_is_named(workspace, run, trained):
+    options = ("--model", workspace / "run" / "warm_start", "--set", "evaluate.sessions=5")
+    answer = run("evaluate", *options, "--out", workspace / "logged", "--log", workspace / "log.db")
     assert "successor" in answer["systems"]
     assert answer["settings"]["successor"].startswith("SuccessorSettings(mode=")
-    assert json.loads((place / "logged" / "settings.json").read_text())["log"].endswith("log.db")
-    few = run("evaluate", *options, "--out", place / "few", "--set", "evaluate.more_baselines=false")
+    assert json.loads((workspace / "logged" / "settings.json").read_text())["log"].endswith("log.db")
+    few = run("evaluate", *options, "--out", workspace / "few", "--set", "evaluate.more_baselines=false")
     assert few["systems"].keys() == {"bm25", "rm3", "spelling", "oracle", "warm_start"}
 
 
 @pytest.mark.slow
-def test_evaluate_refuses_a_log_that_does_not_exist(place, trained):
-    arguments = ["evaluate", "--model", place / "run", "--data", place / "documents.jsonl", "--out", place / "z"]
-    failed = CliRunner().invoke(app, [*(str(argument) for argument in arguments), "--log", str(place / "nowhere.db")])
+def test_evaluate_refuses_a_log_that_does_not_exist(workspace, trained):
+    arguments = [
+        "evaluate",
+        "--model",
+        workspace / "run",
+        "--data",
+        workspace / "documents.jsonl",
+        "--out",
+        workspace / "z",
+    ]
+    failed = CliRunner().invoke(
+        app, [*(str(argument) for argument in arguments), "--log", str(workspace / "nowhere.db")]
+    )
     assert failed.exit_code == 2
     assert "nowhere.db" in failed.stderr
-    assert not (place / "nowhere.db").exists()
+    assert not (workspace / "nowhere.db").exists()
 
 
 @pytest.mark.slow
-def test_an_exported_bundle_rewrites_in_the_terminal(place, run, trained):
-    bundle = place / "bundle"
-    exported = run("export", "--model", place / "run", "--out", bundle, "--quantization", "float32")
+def test_an_exported_bundle_rewrites_in_the_terminal(workspace, run, trained):
+    bundle = workspace / "bundle"
+    exported = run("export", "--model", workspace / "run", "--out", bundle, "--quantization", "float32")
     assert (exported["stage"], exported["quantization"]) == ("ppo", "float32")
     answer = run("search", "violin conzert", "--bundle", bundle)
     assert answer["rewrite"]["applied"]
@@ -112,20 +124,20 @@ def test_an_exported_bundle_rewrites_in_the_terminal(place, run, trained):
 
 
 @pytest.mark.slow
-def test_two_stages_answer_as_one(place, run, trained):
+def test_two_stages_answer_as_one(workspace, run, trained):
     """Those of one run here; seeds would differ otherwise."""
-    stages = ("--of", place / "run" / "warm_start", "--of", place / "run" / "ppo")
-    answer = run("train", "mean", *stages, "--log", place / "log.db", "--out", place / "both")
+    stages = ("--of", workspace / "run" / "warm_start", "--of", workspace / "run" / "ppo")
+    answer = run("train", "mean", *stages, "--log", workspace / "log.db", "--out", workspace / "both")
     assert (answer["stage"], answer["figures"]["members"]) == ("mean", 2)
-    assert run("export", "--model", place / "both", "--out", place / "mean-bundle")["kind"] == "mean"
-    assert run("search", "violin concert", "--bundle", place / "mean-bundle")["rewrite"]["applied"]
+    assert run("export", "--model", workspace / "both", "--out", workspace / "mean-bundle")["kind"] == "mean"
+    assert run("search", "violin concert", "--bundle", workspace / "mean-bundle")["rewrite"]["applied"]
 
 
 @pytest.mark.slow
-def test_a_model_of_other_documents_is_refused(place, trained):
-    other = write_corpus(place / "other.jsonl", seed=1)
-    for command in (["evaluate", "--out", place / "x"], ["export", "--out", place / "y"]):
-        arguments = [*command, "--model", place / "run", "--data", other]
+def test_a_model_of_other_documents_is_refused(workspace, trained):
+    other = write_corpus(workspace / "other.jsonl", seed=1)
+    for command in (["evaluate", "--out", workspace / "x"], ["export", "--out", workspace / "y"]):
+        arguments = [*command, "--model", workspace / "run", "--data", other]
         failed = CliRunner().invoke(app, [str(argument) for argument in arguments])
         assert failed.exit_code == 2
         assert "other documents" in failed.stderr

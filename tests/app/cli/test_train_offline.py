@@ -26,7 +26,7 @@ patience = 5
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def workspace(tmp_path_factory):
     """A folder with documents, settings and a log of sessions that name no topic."""
     folder = tmp_path_factory.mktemp("offline")
     lines = [json.dumps({"_id": d.doc_id, "title": d.title, "text": d.text}) for d in toy_documents()]
@@ -37,58 +37,58 @@ def place(tmp_path_factory):
     return folder
 
 
-def call(place, *arguments):
+def call(workspace, *arguments):
     environment = {
-        "UNTILCLICK_CONFIG": str(place / "toy.toml"),
-        "UNTILCLICK_DATA": str(place / "documents.jsonl"),
+        "UNTILCLICK_CONFIG": str(workspace / "toy.toml"),
+        "UNTILCLICK_DATA": str(workspace / "documents.jsonl"),
     }
     return CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
-def trained(place):
+def trained(workspace):
     """The answers of `train base` and `train offline` with a run folder in between."""
     pytest.importorskip("torch")
     answers = []
-    for arguments in (("base",), ("offline", "--log", place / "log.db", "--set", "offline.discount=0.5")):
-        done = call(place, "train", *arguments, "--out", place / "run", "--json")
-        assert done.exit_code == 0, done.stderr
-        answers.append(json.loads(done.stdout.splitlines()[-1]))  # DeepSpeed, where it is, prints at its import
+    for arguments in (("base",), ("offline", "--log", workspace / "log.db", "--set", "offline.discount=0.5")):
+        result = call(workspace, "train", *arguments, "--out", workspace / "run", "--json")
+        assert result.exit_code == 0, result.stderr
+        answers.append(json.loads(result.stdout.splitlines()[-1]))  # DeepSpeed, where it is, prints at its import
     return answers
 
 
-def test_it_goes_on_from_the_base_with_its_settings(place, trained):
+def test_it_goes_on_from_the_base_with_its_settings(workspace, trained):
     answer = trained[1]
-    assert (answer["stage"], answer["folder"]) == ("offline", str(place / "run" / "offline"))
+    assert (answer["stage"], answer["folder"]) == ("offline", str(workspace / "run" / "offline"))
     assert (answer["config"]["method"], answer["config"]["discount"], answer["config"]["epochs"]) == ("rwft", 0.5, 2)
     assert answer["figures"]["actions"] > 10
 
 
-def test_what_it_trained_is_exported_and_searches(place, trained):
-    exported = call(place, "export", "--model", place / "run", "--out", place / "bundle", "--json")
+def test_what_it_trained_is_exported_and_searches(workspace, trained):
+    exported = call(workspace, "export", "--model", workspace / "run", "--out", workspace / "bundle", "--json")
     assert json.loads(exported.stdout)["stage"] == "offline"
-    completed = call(place, "search", "oven dough", "--bundle", place / "bundle", "--json")
+    completed = call(workspace, "search", "oven dough", "--bundle", workspace / "bundle", "--json")
     assert completed.exit_code == 0, completed.stderr
     assert json.loads(completed.stdout)["rewrite"]["applied"]
-    added = call(place, "export", "--model", place / "run", "--models", place / "models", "--json")
+    added = call(workspace, "export", "--model", workspace / "run", "--models", workspace / "models", "--json")
     version = json.loads(added.stdout)["version"]
-    assert json.loads(added.stdout)["bundle"] == str(place / "models" / version)
+    assert json.loads(added.stdout)["bundle"] == str(workspace / "models" / version)
     assert version == json.loads(exported.stdout)["version"]
-    nowhere = call(place, "export", "--model", place / "run")
+    nowhere = call(workspace, "export", "--model", workspace / "run")
     assert (nowhere.exit_code, "Name where to write" in nowhere.stderr) == (2, True)
 
 
-def test_a_run_without_a_model_is_one_sentence(place, tmp_path):
+def test_a_run_without_a_model_is_one_sentence(workspace, tmp_path):
     pytest.importorskip("torch")
-    failed = call(place, "train", "offline", "--log", place / "log.db", "--out", tmp_path / "run")
+    failed = call(workspace, "train", "offline", "--log", workspace / "log.db", "--out", tmp_path / "run")
     assert failed.exit_code == 2
     assert "train it first" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
-def test_the_method_is_an_option_and_no_setting(place, tmp_path):
-    arguments = ("train", "offline", "--log", place / "log.db", "--out", tmp_path, "--set", "offline.method=ilql")
-    failed = call(place, *arguments)
+def test_the_method_is_an_option_and_no_setting(workspace, tmp_path):
+    arguments = ("train", "offline", "--log", workspace / "log.db", "--out", tmp_path, "--set", "offline.method=ilql")
+    failed = call(workspace, *arguments)
     assert failed.exit_code == 2
     assert "offline has no such setting" in failed.stderr
 
@@ -96,16 +96,25 @@ def test_the_method_is_an_option_and_no_setting(place, tmp_path):
 @pytest.mark.trlx
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(find_spec("trlx") is None, reason="trlX is not installed; it comes from its repository")
-def test_ilql_leaves_stdout_to_the_answer(place, trained):
-    done = call(
-        place, "train", "offline", "--log", place / "log.db", "--out", place / "run", "--method", "ilql", "--json"
+def test_ilql_leaves_stdout_to_the_answer(workspace, trained):
+    result = call(
+        workspace,
+        "train",
+        "offline",
+        "--log",
+        workspace / "log.db",
+        "--out",
+        workspace / "run",
+        "--method",
+        "ilql",
+        "--json",
     )
-    assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout)["config"]["method"] == "ilql"
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["config"]["method"] == "ilql"
 
 
 @pytest.mark.skipif(find_spec("trlx") is not None, reason="trlX is installed")
-def test_ilql_without_trlx_says_how_to_get_it_and_what_does_without(place, tmp_path):
-    failed = call(place, "train", "offline", "--log", place / "log.db", "--out", tmp_path, "--method", "ilql")
+def test_ilql_without_trlx_says_how_to_get_it_and_what_does_without(workspace, tmp_path):
+    failed = call(workspace, "train", "offline", "--log", workspace / "log.db", "--out", tmp_path, "--method", "ilql")
     assert failed.exit_code == 2
     assert "--method rwft" in failed.stderr

@@ -31,11 +31,11 @@ def test_the_spools_fill_is_told_in_bytes(tmp_path, away):
     spool = Spool(tmp_path / "spool", MAX_BYTES)
     event_log = EventLog(away, spool, metrics, replace(ROOMY, max_spool_bytes=MAX_BYTES))
     assert metrics.registry.get_sample_value("untilclick_spool_full_share") == 0
-    taken = sum(event_log.turn("session", turn(i), None) for i in range(50))
-    assert 0 < taken < 50
+    n_accepted = sum(event_log.turn("session", turn(i), None) for i in range(50))
+    assert 0 < n_accepted < 50
     share = metrics.registry.get_sample_value("untilclick_spool_full_share")
     assert share == spool.n_bytes / MAX_BYTES
-    assert 1 - 1 / taken < share <= 1
+    assert 1 - 1 / n_accepted < share <= 1
     away.back = True
     assert event_log.drain(30)
     assert metrics.registry.get_sample_value("untilclick_spool_full_share") == 0

@@ -55,12 +55,12 @@ def test_a_search_has_the_promised_shape(client):
 
 
 def test_get_searches_as_post_does(client):
-    got = client.get("/v1/search", params={"q": QUERY, "k": 2, "mode": "fuse", "compare": True}).json()
-    posted = client.post("/v1/search", json={"query": QUERY, "k": 2, "mode": "fuse", "compare": True}).json()
-    for answer in (got, posted):
+    by_get = client.get("/v1/search", params={"q": QUERY, "k": 2, "mode": "fuse", "compare": True}).json()
+    by_post = client.post("/v1/search", json={"query": QUERY, "k": 2, "mode": "fuse", "compare": True}).json()
+    for answer in (by_get, by_post):
         for result in answer["results"]:
             result.pop("click_token")
-    assert (got["results"], got["original_results"]) == (posted["results"], posted["original_results"])
+    assert (by_get["results"], by_get["original_results"]) == (by_post["results"], by_post["original_results"])
 
 
 @pytest.mark.parametrize("request_", [SearchRequest(query="x", client_id=""), SearchParameters(q="x", client_id="")])

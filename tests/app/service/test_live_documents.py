@@ -136,7 +136,9 @@ def test_teams_are_those_of_the_documents_that_were_shown():
     assert _teams_of(Ranked(ranking), ("x", "y")) is None
 
 
-@pytest.mark.parametrize(("name", "folder", "said"), [("rank-bm25", "index", "tantivy"), ("tantivy", None, "folder")])
-def test_what_cannot_be_changed_is_said(tmp_path, name, folder, said):
-    with pytest.raises(EngineError, match=said):
+@pytest.mark.parametrize(
+    ("name", "folder", "message"), [("rank-bm25", "index", "tantivy"), ("tantivy", None, "folder")]
+)
+def test_what_cannot_be_changed_is_said(tmp_path, name, folder, message):
+    with pytest.raises(EngineError, match=message):
         open_live_engine(name, corpus_of("toy", DOCUMENTS), folder and tmp_path / folder)

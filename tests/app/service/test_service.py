@@ -58,9 +58,9 @@ def test_off_is_plain_bm25(service, engine):
 @pytest.mark.parametrize("mode", [Mode.AUTO, Mode.BLEND, Mode.REPLACE])
 def test_modes_search_the_clauses_of_the_rewrite(service, engine, rewriter, mode):
     rewrite = rewriter._one(QUERY)
-    wanted = rewrite.replace if mode is Mode.REPLACE else rewrite.blend
+    weighted_query = rewrite.replace if mode is Mode.REPLACE else rewrite.blend
     answer = service.search(SearchCommand(QUERY, mode=mode))
-    assert ids(answer.results) == ranking(engine, wanted)
+    assert ids(answer.results) == ranking(engine, weighted_query)
     assert answer.rewrite.applied
     assert "shutil.rmtree" in ids(answer.results)
 

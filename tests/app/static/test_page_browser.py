@@ -29,9 +29,9 @@ def test_the_start_page_offers_examples_and_figures(open_page):
 def test_a_search_says_what_was_searched_and_why(open_page):
     page = open_page()
     search(page, "delete folder")
-    said = page.text_content("#showing")
-    assert said.startswith("Showing results for delete folder")
-    assert "With related words: directory, tree, remove" in said
+    message = page.text_content("#showing")
+    assert message.startswith("Showing results for delete folder")
+    assert "With related words: directory, tree, remove" in message
     page.click("#why summary")
     assert page.locator("#terms .term").all_text_contents() == ["directory", "tree", "remove"]
     assert page.locator(".result mark").count() > 0

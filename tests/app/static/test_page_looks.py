@@ -139,13 +139,13 @@ def test_controls_have_names(open_page):
 def test_only_this_host_is_asked(browser, site):
     context = browser.new_context()
     page = context.new_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(site[0])
     search(page, "delete folder")
     page.locator(".result .open").first.click()
     page.wait_for_selector("#reader[open]")
     page.goto(site[0] + "/docs")
     page.wait_for_selector(".opblock")
-    assert [url for url in asked if not url.startswith((site[0], "data:"))] == []
+    assert [url for url in urls if not url.startswith((site[0], "data:"))] == []
     context.close()

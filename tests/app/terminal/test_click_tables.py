@@ -37,8 +37,8 @@ def test_the_best_measures_are_bold():
 
 
 def test_measures_without_held_out_lists_are_dashes():
-    nothing = {"cm": ModelFigures(None, None, 0.5, None, (1.0,), {})}
-    assert _lines(models_table(nothing))[-1].split() == ["CM", "-", "-", "0.500", "-", "-"]
+    unmeasured = {"cm": ModelFigures(None, None, 0.5, None, (1.0,), {})}
+    assert _lines(models_table(unmeasured))[-1].split() == ["CM", "-", "-", "0.500", "-", "-"]
 
 
 def test_a_rank_has_a_row_with_a_column_for_each_model():

@@ -35,7 +35,7 @@ GAIN = "nDCG@10 went from 0.300 to 0.420 on 50 held-out topics (p = 0.010)."
 
 
 @pytest.mark.parametrize(
-    ("spelling", "said", "remarked"),
+    ("spelling", "sentence", "remark"),
     [
         (0.29, f"Rewriting helps: {GAIN}", ""),
         (
@@ -45,10 +45,10 @@ GAIN = "nDCG@10 went from 0.300 to 0.420 on 50 held-out topics (p = 0.010)."
         ),
     ],
 )
-def test_the_finding_names_a_remedy_that_does_as_much_without_training(spelling, said, remarked):
-    assert finding(results(spelling)) == said
-    assert remarks(results(spelling)).startswith(remarked)
-    assert bool(remarks(results(spelling))) is bool(remarked)
+def test_the_finding_names_a_remedy_that_does_as_much_without_training(spelling, sentence, remark):
+    assert finding(results(spelling)) == sentence
+    assert remarks(results(spelling)).startswith(remark)
+    assert bool(remarks(results(spelling))) is bool(remark)
 
 
 def test_few_topics_are_remarked_on():

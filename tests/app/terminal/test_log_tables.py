@@ -16,12 +16,12 @@ def _console(**options) -> Console:
 
 
 def test_an_empty_log_shows_dashes_and_versions_have_rows_of_their_own():
-    nothing = SessionFigures(0, 0, 0, None, None, None)
+    no_sessions = SessionFigures(0, 0, 0, None, None, None)
     some = SessionFigures(10, 15, 8, 0.5, 1.25, 0.2)
     console = _console()
-    console.print(stats_table(LogStats(nothing)))
+    console.print(stats_table(LogStats(no_sessions)))
     assert console.file.getvalue().splitlines()[-1].split() == ["all", "0", "0", "0", "-", "-", "-"]
-    console.print(stats_table(LogStats(some, (VersionFigures(None, nothing), VersionFigures("v1", some)))))
+    console.print(stats_table(LogStats(some, (VersionFigures(None, no_sessions), VersionFigures("v1", some)))))
     rows = [line.split() for line in console.file.getvalue().splitlines()[-3:]]
     assert [row[0] for row in rows] == ["none", "v1", "all"]
     assert rows[1] == ["v1", "10", "15", "8", "50.0", "%", "1.25", "20.0", "%"]

@@ -18,15 +18,15 @@ from tests.app.stand_ins import BrokenRewriter, StuckRewriter, TableRewriter
 
 @pytest.fixture
 def bounded():
-    made = []
+    rewriters = []
 
     def make(rewriter, **limits):
-        made.append(BoundedRewriter(rewriter, RewriteLimits(**{"budget_ms": 5000.0, **limits})))
-        return made[-1]
+        rewriters.append(BoundedRewriter(rewriter, RewriteLimits(**{"budget_ms": 5000.0, **limits})))
+        return rewriters[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for rewriter in rewriters:
+        rewriter.close()
 
 
 def test_the_rewriter_answers(bounded):
@@ -96,11 +96,11 @@ def test_a_rewriter_that_hangs_keeps_no_process_from_ending(bounded):
 def test_threads_end_with_the_rewriter_that_nobody_has_any_more():
     before = set(threading.enumerate())
     rewriter = BoundedRewriter(TableRewriter(), RewriteLimits(threads=3))
-    made = set(threading.enumerate()) - before
-    assert len(made) == 3
+    rewrite_threads = set(threading.enumerate()) - before
+    assert len(rewrite_threads) == 3
     del rewriter
     gc.collect()
-    for thread in made:
+    for thread in rewrite_threads:
         thread.join(30)
         assert not thread.is_alive()
 

@@ -43,15 +43,15 @@ def add(store, tmp_path):
 def opened(store, monkeypatch):
     """Opens models on the store; each stands for another process."""
     monkeypatch.setattr(module, "FOLLOW_S", 3600.0)
-    made = []
+    opened_models = []
 
     def make():
-        made.append(StoredModels(store, open_toy, RewriteLimits(budget_ms=5000.0)))
-        return made[-1]
+        opened_models.append(StoredModels(store, open_toy, RewriteLimits(budget_ms=5000.0)))
+        return opened_models[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for models in opened_models:
+        models.close()
 
 
 @pytest.fixture

@@ -18,15 +18,15 @@ VERBS = [
 
 def documents(n=300):
     """n documents of one distinctive sentence each, a few of them alike."""
-    made = []
+    generated = []
     for i in range(n):
         a, b, c = NOUNS[i % 14], VERBS[i // 14 % 14], NOUNS[(i * 5 + i // 14) % 14]
-        made.append(
+        generated.append(
             Document(
                 f"doc{i}", f"{a}.{b}_{i}", f"{b}_{i}(x)\n\nThe {a} {b} some {c} quickly and softly. More follows."
             )
         )
-    return made
+    return generated
 
 
 def test_each_topic_is_a_few_clean_words_of_its_document():
@@ -64,7 +64,10 @@ def test_the_seed_decides_the_wording_and_not_the_split():
     first, again, other = (topics_from_documents(documents(), seed) for seed in (0, 0, 1))
     assert first == again
     assert first != other
-    ids = [{name: [topic.topic_id for topic in split] for name, split in made.items()} for made in (first, other)]
+    ids = [
+        {name: [topic.topic_id for topic in split] for name, split in topics_by_split.items()}
+        for topics_by_split in (first, other)
+    ]
     assert ids[0] == ids[1]
 
 

@@ -12,12 +12,12 @@ DOCS = ("a", "b", "c")
 
 def session(name, turns, client=None):
     """Turns are (time, query, [(doc, delay)])."""
-    made = []
+    logged_turns = []
     for step, (time, query, clicks) in enumerate(turns):
         query_id = f"{name}-{step}"
         clicked = tuple(Click(query_id, doc, DOCS.index(doc) + 1, time + delay) for doc, delay in clicks)
-        made.append(Turn(query_id, step, query, None, DOCS, clicked, time))
-    return Session(name, "live", tuple(made), client)
+        logged_turns.append(Turn(query_id, step, query, None, DOCS, clicked, time))
+    return Session(name, "live", tuple(logged_turns), client)
 
 
 def test_a_client_counts_once_for_a_query_and_a_document():

@@ -100,9 +100,9 @@ def test_tied_scores_keep_the_order_that_was_shown():
 
 def test_no_topics_and_nothing_retrieved_give_zeros():
     assert evaluate_rankings([], []).mean("nDCG@10") == 0.0
-    nothing = evaluate_rankings([Topic("t", "", {"a": 1})], [[]])
-    assert nothing.mean("nDCG@10") == 0.0
-    assert nothing.n_empty == 1
+    empty = evaluate_rankings([Topic("t", "", {"a": 1})], [[]])
+    assert empty.mean("nDCG@10") == 0.0
+    assert empty.n_empty == 1
     assert reciprocal_rank(np.zeros((2, 0), dtype=np.int64)).tolist() == [0.0, 0.0]
 
 

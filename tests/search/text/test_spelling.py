@@ -130,6 +130,6 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 
 def test_all_that_a_first_correction_needs_is_loaded_before_it(monkeypatch):
     """The list of common words was read at the first misspelt query, which was then too late to be rewritten."""
-    made = SpellingCorrector(COUNTS)
+    corrector = SpellingCorrector(COUNTS)
     monkeypatch.setattr("untilclick.search.text.spelling._common_words", lambda: pytest.fail("read too late"))
-    assert made.correct("direcotry") == "directory"
+    assert corrector.correct("direcotry") == "directory"

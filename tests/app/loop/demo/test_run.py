@@ -43,8 +43,8 @@ class Recorder:
 
     @contextmanager
     def progress(self, label):
-        def update(done, total):
-            if label == self._stop_within and done >= total / 2:
+        def update(result, total):
+            if label == self._stop_within and result >= total / 2:
                 raise KeyboardInterrupt
 
         yield update
@@ -98,9 +98,9 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     (tmp_path / "toy.toml").write_text(TOY, encoding="utf-8")
     out = tmp_path / "run"
     arguments = ["demo", "--data", corpus, "--out", out, "--config", tmp_path / "toy.toml", "--no-serve", "--json"]
-    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == 0, done.stderr
-    answer = json.loads(done.stdout)
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
     assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", "warm_start", "ppo"]
     assert answer["sessions"].keys() == answer["systems"].keys() - {"oracle"}
     assert "held-out topics" in answer["verdict"]
@@ -110,7 +110,7 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     assert "<html" in (out / "evaluation" / "report.html").read_text()
     with SessionLog.open(answer["log"], create=False) as log:
         assert log.stats("simulated").sessions == 60
-    assert [line.split()[1] for line in done.stderr.splitlines() if line.startswith("✓")] == [
+    assert [line.split()[1] for line in result.stderr.splitlines() if line.startswith("✓")] == [
         f"{number}/7" for number in range(1, 8)
     ]
 
@@ -171,9 +171,9 @@ def test_changed_settings_or_documents_start_the_affected_steps_anew(tmp_path):
 def test_documents_that_are_not_there_leave_no_folder_and_no_title(tmp_path):
     """A mistyped name once left an empty folder and the title of a run that had not begun."""
     arguments = ["demo", "--data", tmp_path / "nosuch.jsonl", "--out", tmp_path / "run", "--no-serve"]
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == 2
-    assert done.stdout == ""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 2
+    assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
 
 

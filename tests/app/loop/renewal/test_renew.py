@@ -28,7 +28,7 @@ pytest.importorskip("torch")
 
 
 @pytest.fixture
-def place(tmp_path):
+def workspace(tmp_path):
     write_corpus(tmp_path / "documents.jsonl")
     (tmp_path / "toy.toml").write_text(TOY, encoding="utf-8")
     (tmp_path / "key").write_text("let me in\n", encoding="utf-8")
@@ -44,54 +44,56 @@ def activations(monkeypatch):
 
 
 @pytest.fixture
-def call(place):
-    """Run a command in the folder; the result of the call."""
+def call(workspace):
+    """Calls a command in the workspace; returns the result of the call."""
 
     def run(*arguments):
         environment = {
-            "UNTILCLICK_CONFIG": str(place / "toy.toml"),
-            "UNTILCLICK_DATA": str(place / "documents.jsonl"),
-            "UNTILCLICK_LOG": str(place / "log.db"),
-            "UNTILCLICK_MODELS": str(place / "models"),
-            "UNTILCLICK_OUT": str(place / "run"),
+            "UNTILCLICK_CONFIG": str(workspace / "toy.toml"),
+            "UNTILCLICK_DATA": str(workspace / "documents.jsonl"),
+            "UNTILCLICK_LOG": str(workspace / "log.db"),
+            "UNTILCLICK_MODELS": str(workspace / "models"),
+            "UNTILCLICK_OUT": str(workspace / "run"),
         }
         return CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
 
     return run
 
 
-def answer_of(done):
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout)
+def answer_of(result):
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
 
 
-def live_log(place):
+def live_log(workspace):
     """The simulated sessions as if visitors had made them: the turns do not name their topics."""
-    with SessionLog.open(str(place / "log.db")) as log, SessionLog.open(str(place / "live.db")) as live:
+    with SessionLog.open(str(workspace / "log.db")) as log, SessionLog.open(str(workspace / "live.db")) as live:
         for session in log.sessions():
             turns = tuple(replace(turn, attributes={}) for turn in session.turns)
             live.append([replace(session, source="live", turns=turns)])
-    (place / "live.db").replace(place / "log.db")
+    (workspace / "live.db").replace(workspace / "log.db")
 
 
-def test_from_few_sessions_a_version_knows_the_documents_alone(place, call, activations):
+def test_from_few_sessions_a_version_knows_the_documents_alone(workspace, call, activations):
     call("simulate")
-    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
+    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
     first = answer_of(call("renew", "--source", "simulated", *service, "--json"))
     assert (first["stage"], first["champion"]) == ("base", None)
     assert 0 < first["clicked_sessions"] < renewal.MIN_CLICKED
     assert first["comparison"]["b"] == "as typed"
-    assert [manifest.version for manifest in ModelStore(place / "models").versions()] == [first["version"]]
+    assert [manifest.version for manifest in ModelStore(workspace / "models").versions()] == [first["version"]]
     assert (first["activated"], first["better"], activations) == (False, False, []), "too few needs to say so"
-    made = (place / "run" / "base" / "stage.json").stat().st_mtime_ns
-    ModelStore(place / "models").activate(first["version"])
+    time_made = (workspace / "run" / "base" / "stage.json").stat().st_mtime_ns
+    ModelStore(workspace / "models").activate(first["version"])
     again = call("renew", "--source", "simulated")
     assert "It is the active version already." in again.stdout
-    assert (place / "run" / "base" / "stage.json").stat().st_mtime_ns == made, "the base is used again"
+    assert (workspace / "run" / "base" / "stage.json").stat().st_mtime_ns == time_made, "the base is used again"
 
 
 @pytest.mark.parametrize("better", [True, False])
-def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, call, activations, monkeypatch, better):
+def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(
+    workspace, call, activations, monkeypatch, better
+):
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
     comparisons = []
 
@@ -103,22 +105,22 @@ def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(place, cal
 
     monkeypatch.setattr(renewal, "judge", judged)
     call("simulate")
-    live_log(place)
-    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
-    done = call("renew", *service, "--set", "ppo.iterations=1")
-    assert done.exit_code == 0, done.stderr
-    record = json.loads((place / "run" / "renewal.json").read_text())
+    live_log(workspace)
+    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
+    result = call("renew", *service, "--set", "ppo.iterations=1")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads((workspace / "run" / "renewal.json").read_text())
     assert (record["stage"], record["better"]) == ("ppo", better)
     ((challenger, queries),) = comparisons
     assert challenger.rewriter.version == record["version"]
     assert all(query.shown for query in queries), "clicks are the grades"
-    stage = json.loads((place / "run" / "ppo" / "stage.json").read_text())
+    stage = json.loads((workspace / "run" / "ppo" / "stage.json").read_text())
     assert stage["config"]["reward"] == "hindsight"
     assert activations == ([("http://service:8000", record["version"], "let me in")] if better else [])
-    assert ("It is better and now active." if better else "It is worse") in done.stdout
+    assert ("It is better and now active." if better else "It is worse") in result.stdout
 
 
-def test_versions_are_compared_on_needs_that_neither_was_trained_on(place, call, activations, monkeypatch):
+def test_versions_are_compared_on_needs_that_neither_was_trained_on(workspace, call, activations, monkeypatch):
     """Two versions of one log with different settings: the second is compared with the first, the champion."""
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
     sessions_learned, comparisons = [], []
@@ -133,9 +135,9 @@ def test_versions_are_compared_on_needs_that_neither_was_trained_on(place, call,
 
     monkeypatch.setattr(renewal, "judge", judged)
     call("simulate")
-    live_log(place)
+    live_log(workspace)
     first = answer_of(call("renew", "--set", "ppo.iterations=1", "--json"))
-    ModelStore(place / "models").activate(first["version"])
+    ModelStore(workspace / "models").activate(first["version"])
     second = answer_of(call("renew", "--set", "ppo.iterations=1", "--seed", "1", "--json"))
     assert second["champion"] == first["version"] != second["version"]
     challenger, champion, queries = comparisons[1]
@@ -145,22 +147,22 @@ def test_versions_are_compared_on_needs_that_neither_was_trained_on(place, call,
     assert needs.isdisjoint(need_of_query(turn.query) for session in sessions_learned[1] for turn in session.turns)
 
 
-def test_a_failed_activation_is_reported_after_the_comparison(place, call, monkeypatch):
+def test_a_failed_activation_is_reported_after_the_comparison(workspace, call, monkeypatch):
     def refuse(*arguments):
         raise service_client.ServiceCallError("the service refused")
 
     monkeypatch.setattr(service_client, "activate", refuse)
     monkeypatch.setattr(renewal, "is_better", lambda comparison: True)
     call("simulate")
-    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
-    done = call("renew", "--source", "simulated", *service, "--json")
-    assert (done.exit_code, "the service refused" in done.stderr) == (2, True)
-    assert json.loads(done.stdout)["activated"] is False
-    assert json.loads((place / "run" / "renewal.json").read_text())["better"] is True
+    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
+    result = call("renew", "--source", "simulated", *service, "--json")
+    assert (result.exit_code, "the service refused" in result.stderr) == (2, True)
+    assert json.loads(result.stdout)["activated"] is False
+    assert json.loads((workspace / "run" / "renewal.json").read_text())["better"] is True
 
 
 def test_a_version_is_not_activated_if_the_champion_changed_during_the_comparison(
-    place, call, activations, monkeypatch
+    workspace, call, activations, monkeypatch
 ):
     """An operator may roll back or activate a version during a renewal."""
     monkeypatch.setattr(renewal, "is_better", lambda comparison: True)
@@ -170,17 +172,17 @@ def test_a_version_is_not_activated_if_the_champion_changed_during_the_compariso
 
     def renewed(*arguments):
         outcome = run(*arguments)
-        ModelStore(place / "models").activate(first["version"])
+        ModelStore(workspace / "models").activate(first["version"])
         return outcome
 
     monkeypatch.setattr(renewal, "renew", renewed)
-    service = ("--service", "http://service:8000", "--admin-key-file", place / "key")
-    done = call("renew", "--source", "simulated", "--seed", "1", *service)
-    assert (done.exit_code, activations) == (2, [])
-    assert f"{first['version']} is active now" in done.stderr
+    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
+    result = call("renew", "--source", "simulated", "--seed", "1", *service)
+    assert (result.exit_code, activations) == (2, [])
+    assert f"{first['version']} is active now" in result.stderr
 
 
-def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
+def test_a_log_of_few_needs_gives_a_base_and_says_why(workspace, call, monkeypatch):
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
 
     def too_few(*arguments):
@@ -188,26 +190,26 @@ def test_a_log_of_few_needs_gives_a_base_and_says_why(place, call, monkeypatch):
 
     monkeypatch.setattr(renewal, "_train_on", too_few)
     call("simulate")
-    done = call("renew", "--source", "simulated")
-    assert (done.exit_code, "trained on the documents alone (too few needs)" in done.stdout) == (0, True)
+    result = call("renew", "--source", "simulated")
+    assert (result.exit_code, "trained on the documents alone (too few needs)" in result.stdout) == (0, True)
 
 
-def test_a_run_folder_is_used_by_one_renewal_and_for_nothing_else(place, call):
+def test_a_run_folder_is_used_by_one_renewal_and_for_nothing_else(workspace, call):
     call("simulate")
-    (place / "run").mkdir()
-    with FileLock(place / "run" / renewal.LOCK):
+    (workspace / "run").mkdir()
+    with FileLock(workspace / "run" / renewal.LOCK):
         assert "Another renewal is using" in call("renew").stderr
-    (place / "run" / "base").mkdir()
+    (workspace / "run" / "base").mkdir()
     assert "not made by" in call("renew").stderr
 
 
-def test_a_changed_policy_gets_a_base_of_its_own(place, call):
+def test_a_changed_policy_gets_a_base_of_its_own(workspace, call):
     call("simulate")
-    stage = place / "run" / "base" / "stage.json"
+    stage = workspace / "run" / "base" / "stage.json"
     call("renew", "--source", "simulated")
-    made = stage.stat().st_mtime_ns
+    time_made = stage.stat().st_mtime_ns
     call("renew", "--source", "simulated", "--set", "policy.memory_documents=0")
-    assert stage.stat().st_mtime_ns != made
+    assert stage.stat().st_mtime_ns != time_made
 
 
 def test_versions_are_judged_by_as_many_clauses_as_the_service_searches():
@@ -215,9 +217,9 @@ def test_versions_are_judged_by_as_many_clauses_as_the_service_searches():
     assert default == setting_places()["rewrite_clauses"].field.default
 
 
-def test_a_service_needs_its_key_before_anything_is_trained(place, call, activations):
+def test_a_service_needs_its_key_before_anything_is_trained(workspace, call, activations):
     call("simulate")
     assert "--admin-key-file" in call("renew", "--service", "http://service:8000").stderr
-    absent = call("renew", "--service", "http://service:8000", "--admin-key-file", place / "absent")
+    absent = call("renew", "--service", "http://service:8000", "--admin-key-file", workspace / "absent")
     assert (absent.exit_code, "cannot be read" in absent.stderr) == (2, True)
-    assert not (place / "run").exists()
+    assert not (workspace / "run").exists()

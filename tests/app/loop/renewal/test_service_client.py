@@ -49,7 +49,7 @@ def test_a_version_is_activated(service):
 
 
 @pytest.mark.parametrize(
-    ("version", "key", "said"),
+    ("version", "key", "message"),
     [
         ("v1", "x", "Send the admin key."),
         ("broken", "let me in", "is refused"),
@@ -59,8 +59,8 @@ def test_a_version_is_activated(service):
         ("page", "let me in", "not an untilclick service"),
     ],
 )
-def test_a_refusal_is_told_in_the_words_of_the_service(service, version, key, said):
-    with pytest.raises(ServiceCallError, match=said):
+def test_a_refusal_is_told_in_the_words_of_the_service(service, version, key, message):
+    with pytest.raises(ServiceCallError, match=message):
         activate(service[0], version, key)
 
 

@@ -51,6 +51,14 @@ def test_the_picture_shows_every_room_of_the_first_level():
     assert shown == {room for package in PACKAGES for room in _rooms(package) if "/" not in room}
 
 
+def test_the_picture_numbers_as_many_steps_as_the_tables_have():
+    picture = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    for journey, mark in (("A query", "q"), ("A click", "c"), ("A session into PPO", "l")):
+        section = ARCHITECTURE.split(f"## {journey}\n")[1].split("\n## ")[0]
+        steps = len(re.findall(r"^\| \d+ \|", section, re.MULTILINE))
+        assert picture.count(f'<circle class="{mark}"') == steps + 1, journey  # and one in the legend
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_rooms_are_few_and_small(package):
     files = {

@@ -22,9 +22,13 @@ SECRET = "the key of an example: 32 letters or more"
 
 @pytest.fixture
 def examples(tmp_path, monkeypatch):
-    """A copy of the examples as the working folder: what reads them may change them, and their paths are relative."""
+    """A copy of the examples as the working folder: what reads them may change them, and their paths are relative.
+
+    The examples were made without WordNet, whose synonyms would change the queries of simulated users.
+    """
     shutil.copytree(DATA, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path / "no-wordnet"))
     return tmp_path
 
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 THRESHOLD = 0.8
 """Minimum Jaccard similarity of the term sets of near duplicates."""
@@ -38,6 +37,8 @@ def near_duplicate_groups(term_sets: Sequence[Set[str]], keys: Sequence[Hashable
     if not pairs:
         return list(range(n))
     first, second = np.array(pairs).T
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415  10 MB that a service has no use for
+
     likeness = csr_array((np.ones(len(pairs), dtype=np.bool_), (first, second)), shape=(n, n))
     _, groups = connected_components(likeness, directed=False)  # (n,), numbers 0..G-1
     _, firsts = np.unique(groups, return_index=True)  # (G,), the first document of each group

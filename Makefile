@@ -60,7 +60,7 @@ coverage: install
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --cov $(ARGS)
 
 release: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt '.[release]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[release]'
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/twine check --strict dist/*

@@ -1,8 +1,12 @@
 """Finds the packages of the three top-level folders and puts them below `untilclick`, which pyproject.toml cannot."""
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 FOLDERS = ("app", "rewriter", "search")
-NAMES = [name for folder in FOLDERS for name in find_packages(include=(folder, f"{folder}.*"))]
+NAMES = [
+    name
+    for folder in FOLDERS
+    for name in find_namespace_packages(include=(folder, f"{folder}.*"), exclude=("*__pycache__*",))
+]
 
 setup(packages=[f"untilclick.{name}" for name in NAMES])

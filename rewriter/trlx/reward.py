@@ -35,15 +35,15 @@ def prompt_record(prompt: Prompt, position: int, language: Language) -> dict[str
 class RewriteReward:
     """A `reward_fn` for trlX: the gain of each rewrite over its original query."""
 
-    found_documents: FoundDocuments | None
-    """Relevant documents in the rankings of the last call, by group of samples; a `reward_fn` can only return
-    numbers."""
+    found: FoundDocuments | None
+    """Relevant documents in the rankings of the last call, by group of samples: a `reward_fn` can only return
+    numbers. The trainer reads the attribute from any `reward_fn`, so its name is part of the interface."""
 
     def __init__(self, environment: GenerationEnvironment, rng: np.random.Generator) -> None:
         """`rng` draws simulated clicks; each process needs its own."""
         self._environment = environment
         self.rng = rng
-        self.found_documents = None
+        self.found = None
 
     def __call__(
         self,
@@ -58,7 +58,7 @@ class RewriteReward:
         del samples, prompts, metadata
         rows = _grouped(np.asarray(position, dtype=np.int64))
         rewards = self._environment.rewards_of_texts(rows, outputs, self.rng)
-        self.found_documents = rewards.found_documents
+        self.found = rewards.found_documents
         gain: list[float] = rewards.gain.tolist()
         return gain
 

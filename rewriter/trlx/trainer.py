@@ -348,7 +348,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             policy.batch(prompts),
             lambda drawn: RewardBatch(
                 self._rewards.of(self.prompts, rows, drawn),
-                found_documents=getattr(self.reward_fn, "found_documents", None),
+                found_documents=getattr(self.reward_fn, "found", None),
             ),
             AdvantageEstimator(self.settings, self.kl.coefficient, self._processes.total),
             self.generator,

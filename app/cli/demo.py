@@ -71,7 +71,8 @@ def demo(
     settings = read_settings(context, overrides)
     place = RunConfig(out or Path("runs") / folder_name(data), data, None, engine, seed)
     demo_settings = demo_config(settings, place, sessions)
-    if serve:
+    if serve:  # mistakes that would stop the service are reported before the training
+        service_settings(settings, host=host, port=port)
         check_port(host, port, _other_port(port))
     with terminal.progress("Starting"):
         from untilclick.app.loop.demo import run, view  # noqa: PLC0415  torch takes seconds, hence the progress

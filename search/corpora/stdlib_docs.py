@@ -23,7 +23,7 @@ from untilclick.search.errors import DataError
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.records import Document
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the harvest's output, part of the cache file's name. Raise it with every change of the output."""
 
 TIMEOUT_SECONDS = 120.0
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def load_documents(cache: Path | None = None) -> tuple[Document, ...]:
-    """The documents of the running interpreter's standard library, about 4,000, in alphabetical order of their ids.
+    """The documents of the running interpreter's standard library, about 6,000, in alphabetical order of their ids.
 
     The id and the title are the public dotted name (`shutil.rmtree`, `str.split`). The text is the signature, the
     docstring, and the words inside a CamelCase name. `cache` is the cache directory; None means `cache_directory`.

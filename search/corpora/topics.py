@@ -48,8 +48,8 @@ FUNCTION_WORDS = frozenset({
 """Words that say nothing about a need. The stop words of the index are a shorter list."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
-_CALL = re.compile(r"^[\w.]+\(.*|^module [\w.]+$|^[\w.]+$")
-"""Matches a line that is a name or a call signature instead of prose."""
+_CALL = re.compile(r"^[\w.]+\(.*|^(?:class|function|module) [\w.]+(?:\(.*)?$|^[\w.]+$")
+"""Matches a line that is a name, a call signature or a list of base classes instead of prose."""
 
 
 @dataclass(frozen=True, slots=True)

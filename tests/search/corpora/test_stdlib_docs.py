@@ -15,6 +15,9 @@ from untilclick.search.corpora.stdlib_harvest import _signature, spoken_name
 from untilclick.search.corpora.topics import topics_from_documents
 from untilclick.search.errors import DataError
 
+COPIES = ("cProfile.run", "secrets.choice", "socket.socket.", "random.Random.")
+"""Names of functions that two modules define with one docstring, and of classes whose C half is public elsewhere."""
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
@@ -29,7 +32,7 @@ def documents(cache):
 
 
 def test_there_are_some_thousand_documents_with_distinct_ids(documents):
-    assert 3000 < len(documents) < 5500
+    assert 4500 < len(documents) < 7500
     assert len({document.doc_id for document in documents}) == len(documents)
 
 
@@ -53,6 +56,7 @@ def test_an_object_has_one_document_under_its_shortest_public_name(documents):
 
 def test_a_docstring_is_never_inherited(documents):
     """`inspect.getdoc` would give every undocumented override the text of its base."""
+    documents = [document for document in documents if not document.doc_id.startswith(COPIES)]
     bodies = [(d.doc_id.rpartition(".")[2], d.text.partition("\n\n")[2]) for d in documents]
     assert len(set(bodies)) == len(bodies)
 
@@ -141,6 +145,7 @@ def test_without_a_home_directory_the_cache_lies_among_temporary_files(monkeypat
 
 
 def test_most_documents_get_a_topic(documents):
-    topics = topics_from_documents(documents[:1000], 0)
-    assert sum(map(len, topics.values())) > 900
+    described = [document for document in documents if len(document.text.split()) > 8][:1000]
+    topics = topics_from_documents(described, 0)
+    assert sum(map(len, topics.values())) > 950
     assert len(topics["test"]) > 60

@@ -1,13 +1,16 @@
 """BM25 by the library rank-bm25: in memory, for small corpora, a textbook reference with adjustable k1 and b.
 
-The scores of a plain query equal BM25Okapi's to the last bit. The library replaces a negative idf (of a term in more
-than half of the documents) by a small positive value. Documents with a score of 0 or less are not returned.
+The scores of a plain query equal BM25Okapi's to the last bit where its idf is positive. The library replaces the
+negative idf of a term in more than half of the documents by a share of the mean idf. That leaves an idf of 0 for a
+term in exactly half of them, and a negative one where the mean is negative, as in a corpus of one document. Such a
+term would match nothing, so it gets a small positive idf here. Every document with a term of the query is returned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import log1p
 from operator import attrgetter
 from threading import Lock
 
@@ -27,6 +30,20 @@ CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of recent query terms, in bytes."""
 
 
+class PositiveOkapi(BM25Okapi):
+    """BM25Okapi with an idf above 0 for every term."""
+
+    def _calc_idf(self, nd: Mapping[str, int]) -> None:
+        """Set the idf of each term from its document frequency `nd`, as the library does, and lift those up to 0.
+
+        They become epsilon times the idf of Lucene, log(1 + (N - n + 0.5) / (n + 0.5)), with n of N documents.
+        """
+        super()._calc_idf(nd)
+        for term, n in nd.items():
+            if self.idf[term] <= 0:
+                self.idf[term] = self.epsilon * log1p((self.corpus_size - n + 0.5) / (n + 0.5))
+
+
 class RankBm25Engine:
     """`SearchEngine` over BM25Okapi. A search reads the whole corpus once for each term that is not in the cache.
 
@@ -44,7 +61,7 @@ class RankBm25Engine:
             raise EngineError(f"The corpus {corpus.source!r} has no indexable word. {remedy}")
         self._documents = corpus.documents
         self._rows = {document.doc_id: row for row, document in enumerate(corpus.documents)}
-        self._bm25 = BM25Okapi(bags, k1=k1, b=b)
+        self._bm25 = PositiveOkapi(bags, k1=k1, b=b)
         self._vectors = LRUCache[str, NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
         self._lock = Lock()
         self._analysed = AnalysedDocuments(self.documents)

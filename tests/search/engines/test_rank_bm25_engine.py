@@ -10,6 +10,7 @@ from rank_bm25 import BM25Okapi
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import rank_bm25_engine
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
+from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import Document, WeightedQuery
 from untilclick.search.text.analysis import terms
 
@@ -30,13 +31,41 @@ def test_k1_and_b_default_to_those_of_published_baselines(toy_corpus):
     )
 
 
-def test_documents_of_negative_score_are_not_returned():
-    """The library's floor for frequent terms is itself negative where most terms are frequent."""
-    corpus = corpus_of("frequent", (Document(str(i), "", "alpha beta gamma") for i in range(5)))
-    engine = RankBm25Engine(corpus)
-    assert (engine.scores(WeightedQuery.of("alpha")) < 0).all()
-    assert engine.search([WeightedQuery.of("alpha")], 5) == [[]]
-    assert engine.rank_of(WeightedQuery.of("alpha"), ["0"]) == {"0": None}
+SMALL_CORPORA = {
+    "one document": ["harbour lights"],
+    "equal documents": ["harbour lights"] * 3,
+    "a term in half of the documents": ["harbour", "ferry harbour", "gulls over the quay", "quay"],
+    "terms in all documents": ["harbour crane crane", "harbour harbour crane", "crane harbour ferry"],
+}
+"""Corpora for which the library's idf of `harbour` is 0 or negative."""
+
+
+@pytest.mark.parametrize("texts", SMALL_CORPORA.values(), ids=SMALL_CORPORA)
+def test_a_term_in_half_or_all_of_the_documents_finds_those_that_tantivy_finds(texts):
+    """The library's floor for frequent terms is 0 or negative in small corpora, and such a term matched nothing."""
+    corpus = corpus_of("small", (Document(str(i), "", text) for i, text in enumerate(texts)))
+    library = BM25Okapi([terms(text) for text in texts])
+    assert library.idf["harbour"] <= 0
+    engine, tantivy = RankBm25Engine(corpus), TantivyEngine.open(corpus)
+    for text in ["harbour", "ferry harbour", "quay", "unknown"]:
+        query = WeightedQuery.of(text)
+        [ranking], [expected] = engine.search([query], 10), tantivy.search([query], 10)
+        assert {entry.doc_id for entry in ranking} == {entry.doc_id for entry in expected}
+        assert all(entry.score > 0 for entry in ranking)
+        ranks = {entry.doc_id: place for place, entry in enumerate(ranking, 1)}
+        doc_ids = [document.doc_id for document in corpus.documents]
+        assert engine.rank_of(query, doc_ids) == {doc_id: ranks.get(doc_id) for doc_id in doc_ids}
+
+
+def test_the_librarys_positive_idf_stays_as_it_is_beside_a_lifted_one():
+    """`harbour` is in half of the documents; `quay`, in most, has the library's own floor, and `ferry` its idf."""
+    texts = ["harbour quay", "harbour quay ferry", "quay gulls", "tower bells lamp"]
+    engine = RankBm25Engine(corpus_of("mixed", (Document(str(i), "", text) for i, text in enumerate(texts))))
+    library = BM25Okapi([terms(text) for text in texts], k1=0.9, b=0.4)
+    assert library.idf["quay"] > 0
+    for word in ["quay", "ferry", "gulls"]:
+        assert engine.scores(WeightedQuery.of(word)).tolist() == library.get_scores(terms(word)).tolist()
+    assert (engine.scores(WeightedQuery.of("harbour"))[:2] > 0).all()
 
 
 def test_threads_may_share_an_engine_whose_cache_is_full(toy_corpus, monkeypatch):

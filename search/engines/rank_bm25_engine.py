@@ -8,8 +8,9 @@ term would match nothing, so it gets a small positive idf here. Every document w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import log1p
 from operator import attrgetter
 from threading import Lock
@@ -30,20 +31,6 @@ CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of recent query terms, in bytes."""
 
 
-class PositiveOkapi(BM25Okapi):
-    """BM25Okapi with an idf above 0 for every term."""
-
-    def _calc_idf(self, nd: Mapping[str, int]) -> None:
-        """Set the idf of each term from its document frequency `nd`, as the library does, and lift those up to 0.
-
-        They become epsilon times the idf of Lucene, log(1 + (N - n + 0.5) / (n + 0.5)), with n of N documents.
-        """
-        super()._calc_idf(nd)
-        for term, n in nd.items():
-            if self.idf[term] <= 0:
-                self.idf[term] = self.epsilon * log1p((self.corpus_size - n + 0.5) / (n + 0.5))
-
-
 class RankBm25Engine:
     """`SearchEngine` over BM25Okapi. A search reads the whole corpus once for each term that is not in the cache.
 
@@ -61,7 +48,8 @@ class RankBm25Engine:
             raise EngineError(f"The corpus {corpus.source!r} has no indexable word. {remedy}")
         self._documents = corpus.documents
         self._rows = {document.doc_id: row for row, document in enumerate(corpus.documents)}
-        self._bm25 = PositiveOkapi(bags, k1=k1, b=b)
+        self._bm25 = BM25Okapi(bags, k1=k1, b=b)
+        _lift_idf(self._bm25)
         self._vectors = LRUCache[str, NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
         self._lock = Lock()
         self._analysed = AnalysedDocuments(self.documents)
@@ -117,6 +105,16 @@ class RankBm25Engine:
         if row is None:
             raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
         return row
+
+
+def _lift_idf(bm25: BM25Okapi) -> None:
+    """Give each term with an idf of 0 or less epsilon times the idf of Lucene, which is above 0.
+
+    For a term in n of N documents that is epsilon * log(1 + (N - n + 0.5) / (n + 0.5)).
+    """
+    low = {term for term, idf in bm25.idf.items() if idf <= 0}
+    for term, n in Counter(term for counts in bm25.doc_freqs for term in low.intersection(counts)).items():
+        bm25.idf[term] = bm25.epsilon * log1p((bm25.corpus_size - n + 0.5) / (n + 0.5))
 
 
 def _rank(scores: NDArray[np.float64], row: int) -> int | None:

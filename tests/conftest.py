@@ -10,6 +10,7 @@ import pytest
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.records import Collection, Corpus, Document, Topic
 
+from tests.opensearch_cluster import OpenSearchCluster, SecureCluster, running_cluster, running_secure_cluster
 from tests.opensearch_server import noida, osmem
 from tests.postgres_server import PostgresServer, running_server
 
@@ -42,6 +43,32 @@ def noida_url() -> Iterator[str]:
     """URL of a noida-db server, which is slower but scores like Lucene; skips the test if it is not installed."""
     with noida() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def opensearch_cluster() -> Iterator[OpenSearchCluster]:
+    """A real OpenSearch of three nodes for the whole run; skips the test if there is none."""
+    with running_cluster(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster_urls(opensearch_cluster) -> str:
+    """Addresses of the real nodes, separated by bars."""
+    return opensearch_cluster.joined_urls
+
+
+@pytest.fixture(scope="session", params=["osmem", pytest.param("cluster", marks=pytest.mark.opensearch)])
+def any_opensearch_urls(request) -> str:
+    """Addresses of an osmem-server and of the real nodes, one after the other, separated by bars."""
+    return request.getfixturevalue("opensearch_url" if request.param == "osmem" else "cluster_urls")
+
+
+@pytest.fixture(scope="session")
+def secure_cluster() -> Iterator[SecureCluster]:
+    """A real OpenSearch with TLS, users and roles for the whole run; skips the test if there is none."""
+    with running_secure_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ it. If a connection turns out to be closed, the client sends the request again. 
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from untilclick.search.errors import EngineError, MissingDependencyError
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
+
+_ACTION = re.compile(r"\b(?:indices|cluster):[\w/-]+(?:\[[\w/]+\])?")
+"""The name of an action, such as `indices:admin/create` or `indices:data/write/bulk[s]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,32 @@ def _quieten() -> None:
         library.setLevel(logging.ERROR)
 
 
+def missing_permissions(answer: object) -> str:
+    """The permissions that a refused user lacks, sorted and separated by commas; empty if the answer names none.
+
+    `answer` is the cluster's answer, or the error of one document or search in it. OpenSearch writes `no permissions
+    for [indices:admin/create] and User [...]`, Elasticsearch `action [indices:admin/create] is unauthorized for user
+    [...]`. The names of the actions are all that is taken from these texts.
+    """
+    return ", ".join(sorted(set(_ACTION.findall(str(answer)))))
+
+
+def cause(error: object) -> str:
+    """The cause in the error of one document or search of an answer: permissions that the user lacks, or type and
+    reason."""
+    if not isinstance(error, dict):
+        return str(error)
+    if error.get("type") == "security_exception" and (missing := missing_permissions(error)):
+        return f"the user lacks the permission {missing}"
+    return f"{error.get('type')}, {error.get('reason')}"
+
+
 @contextmanager
 def cluster_failures(address: str) -> Iterator[None]:
     """Turn the exceptions of the client into EngineError with a remedy.
 
-    The text names the address of the cluster, but neither password nor document.
+    The text names the address of the cluster and the permissions that the user lacks, but neither password nor
+    document.
     """
     from opensearchpy.exceptions import (  # noqa: PLC0415 - optional
         AuthenticationException,
@@ -116,6 +141,9 @@ def cluster_failures(address: str) -> Iterator[None]:
         yield
     except (AuthenticationException, AuthorizationException) as error:
         problem = f"OpenSearch at {address} refused the request ({error.status_code})"
+        if missing := missing_permissions(error.info):
+            remedy = "Add it to a role of the user, or choose another user"
+            raise EngineError(f"{problem}: the user lacks the permission {missing}. {remedy}") from error
         raise EngineError(f"{problem}. Check user, password and the user's rights") from error
     except SSLError as error:
         problem = f"OpenSearch at {address} has no trusted certificate ({error.error})"

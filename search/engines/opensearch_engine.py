@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from untilclick.search.engines.clauses import term_weights
 from untilclick.search.engines.deepening import ranks_in
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
-from untilclick.search.engines.opensearch_client import Cluster, cluster_failures, connect
+from untilclick.search.engines.opensearch_client import Cluster, cause, cluster_failures, connect
 from untilclick.search.engines.opensearch_index import (
     BODY,
     EXACT,
@@ -38,6 +38,9 @@ WINDOW = 10_000
 
 SEARCHES_AT_ONCE = 20
 """Number of queries in one request. The time limit of a request applies to all of them together."""
+
+SEARCH_RETRIES = 2
+"""Number of further attempts for a search during which shards were lost."""
 
 DEFAULT_OPTIONS = IndexOptions()
 
@@ -152,20 +155,41 @@ class OpenSearchEngine:
         return _ranking(hits)
 
     def _hits(self, requests: Sequence[Json]) -> list[list[Json]]:
-        """The hits of each request. A search fails if a shard does not answer, so no ranking is partial."""
+        """The hits of each request. A search fails if a shard does not answer, so no ranking is partial.
+
+        A search that has lost shards is sent again. It takes two steps, and the cluster cannot take the second one on
+        another copy of a shard: if a node breaks down between them, the search fails although there is a copy.
+        """
+        responses = self._responses(requests)
+        for _ in range(SEARCH_RETRIES):
+            lost = [i for i, response in enumerate(responses) if _has_lost_shards(response)]
+            for i, response in zip(lost, self._responses([requests[i] for i in lost]), strict=True):
+                responses[i] = response
+        for response in responses:
+            if "error" in response:
+                problem = f"{response.get('status')}: {cause(response['error'])}"
+                raise EngineError(f"OpenSearch at {self._address} could not search {self._index} ({problem})")
+        return [response["hits"]["hits"] for response in responses]
+
+    def _responses(self, requests: Sequence[Json]) -> list[Json]:
+        """The response to each search."""
         if not requests:
             return []
         # dfs: the idf of the whole corpus, instead of each shard's own
         header = {"search_type": "dfs_query_then_fetch", "allow_partial_search_results": False}
         lines = [line for request in requests for line in (header, request)]
         with cluster_failures(self._address):
-            responses = self._client.msearch(body=lines, index=self._index)["responses"]
-        for response in responses:
-            if "error" in response:
-                error = response["error"]
-                problem = f"{response.get('status')}: {error.get('type')}, {error.get('reason')}"
-                raise EngineError(f"OpenSearch at {self._address} could not search {self._index} ({problem})")
-        return [response["hits"]["hits"] for response in responses]
+            return list(self._client.msearch(body=lines, index=self._index)["responses"])
+
+
+def _has_lost_shards(response: Json) -> bool:
+    """Whether a search failed because shards did not answer, and not because of the query."""
+    error = response.get("error")
+    return (
+        isinstance(error, dict)
+        and error.get("type") == "search_phase_execution_exception"
+        and int(response.get("status", 0)) >= 500
+    )
 
 
 def _scored(weights: Mapping[str, float]) -> Json:

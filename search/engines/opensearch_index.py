@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from untilclick.search.engines.opensearch_client import cluster_failures
+from untilclick.search.engines.opensearch_client import cause, cluster_failures, missing_permissions
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
 from untilclick.search.text.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, terms
@@ -82,8 +82,8 @@ def open_index(
 ) -> str:
     """Open the index of the corpus and return its name. An index that is missing or incomplete is loaded first.
 
-    `address` is the cluster's address for messages. Raises EngineError if the cluster fails or refuses documents, or
-    if the number of documents in the index was changed since it was complete.
+    `address` is the cluster's address for messages. Raises EngineError if the cluster fails or refuses documents, if
+    shards of the index are away, or if the number of documents in the index was changed since it was complete.
     """
     name = index_name(corpus, options)
     with cluster_failures(address):
@@ -92,7 +92,10 @@ def open_index(
             _create(client, name, options)
             _load(client, name, corpus.documents, progress or _silent)
             _complete(client, name, len(corpus.documents))
-        n_indexed = _count(client, name)
+        n_indexed, n_away = _count(client, name)
+    if n_indexed != len(corpus.documents) and n_away:
+        problem = f"The index {name} at {address} answers without {n_away} of its shards"
+        raise EngineError(f"{problem}. Try again when the cluster has them back")
     if n_indexed != len(corpus.documents):
         problem = f"The index {name} at {address} holds {n_indexed} documents, the corpus {len(corpus.documents)}"
         raise EngineError(f"{problem}. Delete the index to have it built again")
@@ -149,9 +152,16 @@ def document_of(doc_id: str, source: Json) -> Document:
 
 
 def known_ids(client: OpenSearch, name: str, doc_ids: Sequence[str]) -> set[str]:
-    """The ids of `doc_ids` that the index holds."""
-    stored = sources(client, name, doc_ids, fields=False)
-    return {doc_id for doc_id, source in stored.items() if source is not None}
+    """The ids of `doc_ids` that the index holds.
+
+    Ids whose shard is away are left out: the shards of an index that another process has just created are away for a
+    moment. Raises EngineError if the user may not read.
+    """
+    documents = list(_read(client, name, doc_ids, fields=False))
+    for document in documents:
+        if missing_permissions(document.get("error")):
+            raise _unreadable(name, document)
+    return {document["_id"] for document in documents if document.get("found")}
 
 
 def sources(
@@ -159,17 +169,30 @@ def sources(
 ) -> dict[str, Json | None]:
     """doc_id -> its stored fields; None for an id that the index does not hold.
 
-    `fields` names the fields; False requests none, and every stored document then has an empty dict.
+    `fields` names the fields; False requests none, and every stored document then has an empty dict. Raises
+    EngineError for a document that the cluster could not read, for instance because its shard is away.
     """
     stored: dict[str, Json | None] = dict.fromkeys(doc_ids)
-    requested = [doc_id for doc_id in stored if doc_id]  # clusters refuse an empty id
+    for document in _read(client, name, list(stored), fields):
+        if "error" in document:
+            raise _unreadable(name, document)
+        if document.get("found"):
+            stored[document["_id"]] = document.get("_source", {})
+    return stored
+
+
+def _read(client: OpenSearch, name: str, doc_ids: Sequence[str], fields: Sequence[str] | bool) -> Iterator[Json]:
+    """What the cluster says about each document. Clusters refuse an empty id, so it is left out."""
+    requested = [doc_id for doc_id in doc_ids if doc_id]
     for start in range(0, len(requested), LOAD_CHUNK):
         body = {"ids": requested[start : start + LOAD_CHUNK]}
-        response = client.mget(body=body, index=name, params={"_source": _listed(fields)})
-        for document in response["docs"]:
-            if document.get("found"):
-                stored[document["_id"]] = document.get("_source", {})
-    return stored
+        yield from client.mget(body=body, index=name, params={"_source": _listed(fields)})["docs"]
+
+
+def _unreadable(name: str, document: Json) -> EngineError:
+    """The error about a document that the cluster could not read."""
+    problem = f"A document of the index {name} could not be read ({cause(document['error'])})"
+    return EngineError(f"{problem}. See the log of the cluster, and the rights of the user")
 
 
 def _listed(fields: Sequence[str] | bool) -> str:
@@ -222,9 +245,12 @@ def _load(client: OpenSearch, name: str, documents: Sequence[Document], progress
     refused = [item["create"] for success, item in outcomes if not success and item["create"]["status"] != 409]
     if refused:
         first = refused[0]
-        reason = first["error"].get("reason") if isinstance(first["error"], dict) else first["error"]
-        problem = f"{len(refused)} of {len(documents)} documents were refused, first {first['_id']!r} ({reason})"
-        raise EngineError(f"Index {name}: {problem}. Correct them, or load again if the cluster was busy")
+        counts = f"{len(refused)} of {len(documents)} documents were refused"
+        problem = f"{counts}, first {first['_id']!r} ({cause(first['error'])})"
+        remedy = "Correct them, or load again if the cluster was busy"
+        if first["status"] == 403:
+            remedy = "Add the permission to a role of the user, then load again"
+        raise EngineError(f"Index {name}: {problem}. {remedy}")
     progress(len(documents), len(documents))
 
 
@@ -245,11 +271,13 @@ def _operations(
 def _complete(client: OpenSearch, name: str, expected: int) -> None:
     """Make the documents searchable, and mark the index as complete if it holds as many as expected."""
     client.indices.refresh(index=name, params={"request_timeout": LOAD_SECONDS})
-    if _count(client, name) == expected:
+    if _count(client, name)[0] == expected:
         client.indices.put_settings(index=name, body={"index": {"refresh_interval": None}})
         client.indices.put_mapping(index=name, body={"_meta": {"complete": True}})
 
 
-def _count(client: OpenSearch, name: str) -> int:
-    """Number of documents that searches see."""
-    return int(client.count(index=name)["count"])
+def _count(client: OpenSearch, name: str) -> tuple[int, int]:
+    """Number of documents that searches see, and number of shards that did not answer."""
+    answer = client.count(index=name)
+    shards = answer["_shards"]
+    return int(answer["count"]), int(shards["total"]) - int(shards["successful"])

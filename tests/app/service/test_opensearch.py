@@ -45,8 +45,8 @@ def search(client: TestClient, query: str = "bicycle wheel"):
     return client.post("/v1/search", json={"query": query})
 
 
-def test_the_service_loads_its_documents_and_searches_them(opensearch_url, documents):
-    with TestClient(create_app(settings_for(opensearch_url, documents))) as client:
+def test_the_service_loads_its_documents_and_searches_them(any_opensearch_urls, documents):
+    with TestClient(create_app(settings_for(any_opensearch_urls, documents))) as client:
         results = search(client).json()["results"]
         assert len(results) == 10
         assert client.get("/v1/info").json()["engine"] == "opensearch"
@@ -111,15 +111,15 @@ def test_a_service_does_not_start_without_its_cluster(documents):
     assert "Traceback" not in outcome.stderr
 
 
-def test_the_command_loads_documents_and_the_service_finds_them(opensearch_url, documents):
+def test_the_command_loads_documents_and_the_service_finds_them(any_opensearch_urls, documents):
     prefix = "from-command"
     call = ["index", "--data", str(documents), "--json", "--set", f"service.opensearch_index={prefix}"]
-    outcome = CliRunner().invoke(app, call, env={variable_of("opensearch_url"): opensearch_url})
+    outcome = CliRunner().invoke(app, call, env={variable_of("opensearch_url"): any_opensearch_urls})
     assert outcome.exit_code == 0, outcome.stderr
     answer = json.loads(outcome.stdout)
     assert answer["documents"] == 80
     assert answer["index"].startswith(f"{prefix}-")
-    settings = settings_for(opensearch_url, documents, opensearch_index=prefix)
+    settings = settings_for(any_opensearch_urls, documents, opensearch_index=prefix)
     with closing(open_opensearch(settings, load_corpus(settings.search.data), pytest.fail)) as engine:
         assert engine.index == answer["index"]
 

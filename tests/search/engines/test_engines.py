@@ -36,13 +36,22 @@ def random_corpus() -> Corpus:
     return zipf_corpus()
 
 
-CLUSTERS = {"opensearch": "opensearch_url", "opensearch-scored-as-lucene": "noida_url"}
-"""Test parameter -> the fixture with the server's address."""
+CLUSTERS = {
+    "opensearch": "opensearch_url",
+    "opensearch-scored-as-lucene": "noida_url",
+    "opensearch-real": "cluster_urls",
+}
+"""Test parameter -> the fixture with the addresses of the server's nodes."""
 
 
 @pytest.fixture(
     scope="module",
-    params=[*ENGINE_NAMES, "opensearch", pytest.param("opensearch-scored-as-lucene", marks=pytest.mark.slow)],
+    params=[
+        *ENGINE_NAMES,
+        "opensearch",
+        pytest.param("opensearch-scored-as-lucene", marks=pytest.mark.slow),
+        pytest.param("opensearch-real", marks=pytest.mark.opensearch),
+    ],
 )
 def opener(request) -> Iterator[Callable[[Corpus], SearchEngine]]:
     """Opens an engine of each kind."""
@@ -53,7 +62,8 @@ def opener(request) -> Iterator[Callable[[Corpus], SearchEngine]]:
     from untilclick.search.engines.opensearch_client import Cluster
     from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 
-    cluster = Cluster((request.getfixturevalue(CLUSTERS[request.param]),), timeout_ms=60_000)
+    urls = request.getfixturevalue(CLUSTERS[request.param]).split("|")
+    cluster = Cluster(tuple(urls), timeout_ms=60_000)
     with ExitStack() as opened:
         yield lambda corpus: opened.enter_context(closing(OpenSearchEngine.open(corpus, cluster)))
 

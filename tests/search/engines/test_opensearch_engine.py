@@ -32,8 +32,8 @@ CRANFIELD = Path(__file__).parents[4] / "shared" / "data" / "cranfield"
 
 
 @pytest.fixture
-def cluster(opensearch_url) -> Cluster:
-    return Cluster((opensearch_url,))
+def cluster(any_opensearch_urls) -> Cluster:
+    return Cluster(tuple(any_opensearch_urls.split("|")), timeout_ms=20_000)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@
 
 Each collection becomes a folder DIR/NAME in BEIR layout with topics in the split `dev`. Its judgments follow from the
 text: a query is a description of a document by its authors, or a question that people asked and the document answers.
-The document does not contain the query. The packages must be installed, or unpacked (`dpkg -x`) under --root. A
-message names absent packages, and the other collections are made; the exit status is then 1.
+The document does not contain the query. The collections in several languages have documents alone, from which readers
+make topics. The packages must be installed, or unpacked (`dpkg -x`) under --root. A message names absent packages;
+other collections are made, and the exit status is then 1.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from untilclick.search.errors import DataError
 
 from benchmarks.corpora import (
+    applications,
     dictionary,
     manual_pages,
     package_descriptions,
     perl_faq,
     postgresql_index,
     python_faq,
+    translated_descriptions,
 )
 from benchmarks.corpora.made import MadeCorpus, Size, thinned, write_beir
 
@@ -58,6 +62,22 @@ SOURCES: dict[str, Source] = {
         package_descriptions.PACKAGES, "synopses: the long description", package_descriptions.build
     ),
     "dictionary": Source(dictionary.PACKAGES, "definitions: the entry of another dictionary", dictionary.build),
+    **{
+        f"descriptions-{language}": Source(
+            translated_descriptions.PACKAGES,
+            f"none; descriptions of packages in the language {language}",
+            partial(translated_descriptions.build, language=language),
+        )
+        for language in translated_descriptions.LANGUAGES
+    },
+    **{
+        f"applications-{language}": Source(
+            applications.PACKAGES,
+            f"none; summaries of applications in the language {language}",
+            partial(applications.build, language=language),
+        )
+        for language in applications.LANGUAGES
+    },
 }
 """Name of a collection -> its source."""
 

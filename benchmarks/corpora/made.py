@@ -110,10 +110,15 @@ def _sample(items: Sequence[_Item], most: int, rng: np.random.Generator) -> list
 
 
 def write_beir(made: MadeCorpus, folder: Path) -> Path:
-    """Write `corpus.jsonl`, `queries.jsonl` and `qrels/dev.tsv` into a folder, and return it."""
+    """Write `corpus.jsonl`, `queries.jsonl` and `qrels/dev.tsv` into a folder, and return it.
+
+    Without topics only `corpus.jsonl` is written, so that readers make topics from the documents.
+    """
     with whole_file(folder / "corpus.jsonl") as file:
         for document in made.documents:
             file.write(_line({"_id": document.doc_id, "title": document.title, "text": document.text}))
+    if not made.topics:
+        return folder
     with whole_file(folder / "queries.jsonl") as file:
         for topic in made.topics:
             file.write(_line({"_id": topic.topic_id, "text": topic.query}))

@@ -33,14 +33,22 @@ def search(
     bundle: Annotated[Path | None, BundleOption] = None,
     engine: Engine = "tantivy",
     k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="Number of results to show.")] = 10,
+    exact_titles: Annotated[
+        bool,
+        typer.Option(
+            "--exact-titles/--no-exact-titles",
+            envvar="UNTILCLICK_EXACT_TITLES",
+            help="Whether a document comes first if its whole title is the query.",
+        ),
+    ] = True,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Search once. With a bundle, show the results of the query as typed and as rewritten side by side."""
-    from untilclick.app.loop.single_search import search_once  # noqa: PLC0415  tantivy and CTranslate2
+    from untilclick.app.loop.single_search import SingleSearch, search_once  # noqa: PLC0415  tantivy and CTranslate2
 
     terminal = Terminal(as_json=as_json)
-    results = search_once(query, data, engine, k, bundle, terminal.progress)
+    results = search_once(query, SingleSearch(data, engine, k, bundle, exact_titles), terminal.progress)
     _show(terminal, results)
     terminal.answer(
         {

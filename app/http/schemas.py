@@ -166,7 +166,10 @@ class ResultOut(ResponseBody):
     snippet: list[SnippetPiece] = Field(
         description="The passage with the most searched words, in pieces of plain text."
     )
-    score: float = Field(description="BM25 score; comparable within one answer only.")
+    score: float = Field(
+        description="BM25 score, or that of the first other result for a document put first by its title; comparable "
+        "within one answer only."
+    )
     click_token: str | None = Field(
         description="The token to send when the result is clicked; null in `original_results`, and if the search was "
         "not logged."

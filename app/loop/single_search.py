@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.records import WeightedQuery
 
 
@@ -39,13 +40,23 @@ class SearchResults:
     """Results of the rewritten query; None without a bundle."""
 
 
+@dataclass(frozen=True)
+class SingleSearch:
+    """What is searched, and how."""
+
+    data: str
+    """Source of the documents, see `untilclick.search.corpora.load.load_collection`."""
+    engine: str = "tantivy"
+    k: int = 10
+    """Number of results."""
+    bundle: Path | None = None
+    """Exported rewriter; None searches the query only as typed."""
+    exact_titles: bool = True
+    """Whether a document whose title is the query comes first, as in the service."""
+
+
 def search_once(
-    query: str,
-    data: str,
-    engine: str,
-    k: int,
-    bundle: Path | None,
-    show: Callable[[str], AbstractContextManager[object]],
+    query: str, search: SingleSearch, show: Callable[[str], AbstractContextManager[object]]
 ) -> SearchResults:
     """The first k results of a query and, with a bundle, those of its rewrite.
 
@@ -53,16 +64,18 @@ def search_once(
     ModelError for a bundle that cannot be used.
     """
     with show("Opening the collection"):
-        opened = open_engine(engine, load_collection(data).corpus)
-    original = _hits(opened, WeightedQuery.of(query), k)
-    if bundle is None:
+        engine = open_engine(search.engine, load_collection(search.data).corpus)
+    titled = engine.with_title(query) if search.exact_titles else ()
+    original = _hits(engine, WeightedQuery.of(query), titled, search.k)
+    if search.bundle is None:
         return SearchResults(query, original)
-    rewrite = open_bundle(bundle, opened).rewrite([RewriteRequest(query)])[0]
-    return SearchResults(query, original, rewrite, _hits(opened, rewrite.blend, k))
+    rewrite = open_bundle(search.bundle, engine).rewrite([RewriteRequest(query)])[0]
+    return SearchResults(query, original, rewrite, _hits(engine, rewrite.blend, titled, search.k))
 
 
-def _hits(engine: SearchEngine, query: WeightedQuery, k: int) -> list[Hit]:
-    ranking = engine.search([query], k)[0]
+def _hits(engine: SearchEngine, query: WeightedQuery, titled: Sequence[str], k: int) -> list[Hit]:
+    """The results of a query, first of them the documents `titled`."""
+    ranking = exact_titles_first(engine.search([query], k)[0], titled, k)
     documents = engine.documents([entry.doc_id for entry in ranking])
     return [
         Hit(rank, document.doc_id, document.title or document.doc_id) for rank, document in enumerate(documents, 1)

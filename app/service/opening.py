@@ -46,6 +46,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
             tokens=tokens,
             models=models,
             live=live,
+            titles=engine if search.exact_titles else None,
             metrics=metrics,
         )
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Rewrite
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.fusion import reciprocal_rank_fusion
 from untilclick.search.measures.interleaving import Team, team_draft
 from untilclick.search.records import ScoredDoc, WeightedQuery
@@ -35,6 +36,23 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What a search shows of its rankings."""
+
+    mode: Mode
+    k: int
+    """Number of results."""
+    compare: bool = False
+    """Whether the list for the query as typed is requested too."""
+    titled: Sequence[str] = ()
+    """Ids of documents whose title is the query as typed: they come first in every list."""
+
+    def of(self, ranking: Sequence[ScoredDoc]) -> list[ScoredDoc]:
+        """The result list of a ranking."""
+        return exact_titles_first(ranking, self.titled, self.k)
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """The result list of a search."""
 
@@ -45,35 +63,34 @@ class Ranked:
     """The side that each document was taken from; None unless two different lists were interleaved."""
 
 
-def ranked(engine: SearchEngine, rewrite: Rewrite, mode: Mode, k: int, *, compare: bool) -> Ranked:
-    """Search with one rewrite for `k` results. Raises EngineError if the engine fails."""
+def ranked(engine: SearchEngine, rewrite: Rewrite, listing: Listing) -> Ranked:
+    """Search with one rewrite. Raises EngineError if the engine fails."""
     plain = WeightedQuery.of(rewrite.query)
     if not rewrite.applied:
-        ranking = engine.search([plain], k)[0]
-        return Ranked(ranking, ranking if compare else None)
-    if mode is Mode.FUSE:
-        original, replaced = engine.search([plain, rewrite.replace], max(k, FUSION_DEPTH))
-        return Ranked(reciprocal_rank_fusion([original, replaced], k), original[:k] if compare else None)
-    query = rewrite.replace if mode is Mode.REPLACE else rewrite.blend
-    rankings = engine.search([query, plain] if compare else [query], k)
-    return Ranked(rankings[0], rankings[1] if compare else None)
+        ranking = listing.of(engine.search([plain], listing.k)[0])
+        return Ranked(ranking, ranking if listing.compare else None)
+    if listing.mode is Mode.FUSE:
+        original, replaced = engine.search([plain, rewrite.replace], max(listing.k, FUSION_DEPTH))
+        fused = reciprocal_rank_fusion([original, replaced], listing.k)
+        return Ranked(listing.of(fused), listing.of(original) if listing.compare else None)
+    query = rewrite.replace if listing.mode is Mode.REPLACE else rewrite.blend
+    rankings = engine.search([query, plain] if listing.compare else [query], listing.k)
+    return Ranked(listing.of(rankings[0]), listing.of(rankings[1]) if listing.compare else None)
 
 
-def interleaved(
-    engine: SearchEngine, a: Rewrite, b: Rewrite, k: int, draw: random.Random, *, compare: bool
-) -> Ranked:
+def interleaved(engine: SearchEngine, a: Rewrite, b: Rewrite, listing: Listing, draw: random.Random) -> Ranked:
     """Search with the rewrites of sides a and b, and interleave their lists by team draft.
 
     Two equal lists have no teams: a click on them tells nothing about the sides. Raises EngineError if the engine
     fails.
     """
     queries = [a.blend, b.blend]
-    rankings = engine.search([*queries, WeightedQuery.of(a.query)] if compare else queries, k)
-    ranking_a, ranking_b = rankings[:2]
-    plain = rankings[2] if compare else None
+    searched = engine.search([*queries, WeightedQuery.of(a.query)] if listing.compare else queries, listing.k)
+    ranking_a, ranking_b, *others = (listing.of(ranking) for ranking in searched)
+    plain = others[0] if listing.compare else None
     if [entry.doc_id for entry in ranking_a] == [entry.doc_id for entry in ranking_b]:
         return Ranked(ranking_a, plain)
-    mixed = team_draft(ranking_a, ranking_b, k, draw)
+    mixed = team_draft(ranking_a, ranking_b, listing.k, draw)
     return Ranked(mixed.ranking, plain, mixed.teams)
 
 

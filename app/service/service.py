@@ -32,14 +32,14 @@ from untilclick.app.service.candidates import candidates
 from untilclick.app.service.click_tokens import ClickTokenError, ClickTokens, ShownResult
 from untilclick.app.service.live_documents import FixedDocumentsError, LiveDocuments
 from untilclick.app.service.plan import plan_of
-from untilclick.app.service.ranking import Mode, Ranked, interleaved, ranked
+from untilclick.app.service.ranking import Listing, Mode, Ranked, interleaved, ranked
 from untilclick.app.service.snippets import Searched, snippet
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel, LoadedVersion, Models
 from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite
-from untilclick.search.engines.protocol import LiveEngine, SearchEngine
+from untilclick.search.engines.protocol import LiveEngine, SearchEngine, TitleLookup
 from untilclick.search.errors import UnknownDocumentError, UntilclickError
 from untilclick.search.log.stats import LogStats
 from untilclick.search.measures.interleaving import Team, preference
@@ -79,6 +79,8 @@ class ServiceParts:
     models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
     live: LiveEngine | None = None
     """The engine, if its documents may be changed."""
+    titles: TitleLookup | None = None
+    """Finds the documents whose title is the query: they come first. None keeps the engine's order."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     metrics: Metrics = field(default_factory=Metrics)
@@ -91,6 +93,7 @@ class SearchService:
         self.metrics = parts.metrics
         self.models = parts.models
         self._engine = parts.engine
+        self._titles = parts.titles
         self._tokens = parts.tokens
         self._clock = parts.clock
         self._log = parts.log
@@ -119,7 +122,8 @@ class SearchService:
             sides = [self._rewrite(side, command, query.history) for side in plan.sides]
         rewrite = next((side for side in reversed(sides) if side.applied), sides[-1])
         with self.metrics.timed(Stage.SEARCH) as searching:
-            lists = self._rank(sides, command)
+            listing = Listing(command.mode, command.k, command.compare, self._titled(command.query))
+            lists = self._rank(sides, listing)
             results = self._present(rewrite, lists.ranking, query)
             plain = Rewrite.keep(command.query, rewrite.reason)
             original = None if lists.plain is None else self._present(plain, lists.plain)
@@ -130,7 +134,7 @@ class SearchService:
                 # the query is not logged, so its results get no click token
                 results = tuple(replace(result, click_token=None) for result in results)
         if plan.shadow is not None:
-            list_shown = ShownList(query.query_id, command.query, query.history, shown)
+            list_shown = ShownList(query.query_id, command.query, query.history, shown, listing.titled)
             self._shadow.run(plan.shadow.loaded, plan.shadow.version, list_shown)
         total = (perf_counter() - started) * 1000
         timings = Timings(rewriting.ms, searching.ms, reading.ms + writing.ms, total)
@@ -236,10 +240,14 @@ class SearchService:
         self.metrics.rewrite(rewrite.reason.value)
         return rewrite
 
-    def _rank(self, sides: Sequence[Rewrite], command: SearchCommand) -> Ranked:
+    def _rank(self, sides: Sequence[Rewrite], listing: Listing) -> Ranked:
         if len(sides) == 1:
-            return ranked(self._engine, sides[0], command.mode, command.k, compare=command.compare)
-        return interleaved(self._engine, sides[0], sides[1], command.k, self._draw, compare=command.compare)
+            return ranked(self._engine, sides[0], listing)
+        return interleaved(self._engine, sides[0], sides[1], listing, self._draw)
+
+    def _titled(self, query: str) -> tuple[str, ...]:
+        """Ids of the documents whose title is the query; none if the engine's order stays as it is."""
+        return tuple(self._titles.with_title(query)) if self._titles else ()
 
     def _present(
         self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None

@@ -55,6 +55,9 @@ class SearchSettings(Group):
     live_documents: bool = Field(
         default=False, description="Whether documents may be changed over HTTP; needs an index folder."
     )
+    exact_titles: bool = Field(
+        default=True, description="Whether a document comes first if its whole title is the query."
+    )
     threads: int = Field(
         default=8,
         alias="search_threads",

@@ -21,6 +21,7 @@ from cachetools import FIFOCache
 from untilclick.app.versions.models import LoadedVersion
 from untilclick.rewriter.rewrite import Reason
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.exact_titles import exact_titles_first
 
 DEPTH = 10
 """Number of ranks that are compared; fewer if fewer were shown."""
@@ -66,6 +67,8 @@ class ShownList:
     query: str
     history: tuple[str, ...]
     doc_ids: tuple[str, ...]
+    titled: Sequence[str] = ()
+    """Ids of the documents whose title is the query: they come first in the candidate's list too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,8 @@ class Shadow:
         started = perf_counter()
         try:
             rewrite = candidate.rewriter.rewrite(shown.query, shown.history)
-            ranking = [entry.doc_id for entry in self._engine.search([rewrite.blend], DEPTH)[0]]
+            retrieved = self._engine.search([rewrite.blend], DEPTH)[0]
+            ranking = [entry.doc_id for entry in exact_titles_first(retrieved, shown.titled, DEPTH)]
             fault = rewrite.reason in _FAULTS
         except Exception:  # any error of a candidate is only counted: no visitor waits for its answer
             _log.exception("Version %s failed in the shadow", version)

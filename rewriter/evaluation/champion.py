@@ -25,6 +25,7 @@ from untilclick.rewriter.data.logged_queries import JudgedQuery, SplitLog, need_
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import ScoredDoc, Session, Topic, WeightedQuery
 
@@ -128,7 +129,7 @@ def _rankings(
     for start in range(0, len(judged), _BATCH):
         batch = judged[start : start + _BATCH]
         searched = _searched(rewriter, batch, clauses)
-        rankings += [_ranking(engine, query, logged.shown) for logged, query in zip(batch, searched, strict=True)]
+        rankings += [_ranking(engine, query, logged) for logged, query in zip(batch, searched, strict=True)]
     return rankings
 
 
@@ -139,8 +140,13 @@ def _searched(rewriter: Rewriter | None, batch: Sequence[JudgedQuery], clauses: 
     return [rewrite.blend.heaviest(clauses) for rewrite in rewrites]
 
 
-def _ranking(engine: SearchEngine, query: WeightedQuery, shown: frozenset[str] | None) -> list[ScoredDoc]:
-    return engine.search([query], _DEPTH)[0] if shown is None else _condensed(engine, query, shown)
+def _ranking(engine: SearchEngine, query: WeightedQuery, logged: JudgedQuery) -> list[ScoredDoc]:
+    """The first documents for a rewritten query, and first of all, as in the service, those whose title is the typed
+    query."""
+    shown = logged.shown
+    ranking = engine.search([query], _DEPTH)[0] if shown is None else _condensed(engine, query, shown)
+    titled = [doc_id for doc_id in engine.with_title(logged.request.query) if shown is None or doc_id in shown]
+    return exact_titles_first(ranking, titled, _DEPTH)
 
 
 def _condensed(engine: SearchEngine, query: WeightedQuery, shown: frozenset[str]) -> list[ScoredDoc]:

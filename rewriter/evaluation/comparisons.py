@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
+from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER
 from untilclick.search.measures.metrics import TopicScores
 
 COMPARED: tuple[tuple[str, str], ...] = (
@@ -33,6 +34,7 @@ COMPARED: tuple[tuple[str, str], ...] = (
         ("mean", "ppo", "offline", "warm_start"),
         ("rocchio", "session_concatenation", "successor", "association", "bm25_tuned"),
     ),
+    (BASELINE, ENGINE_ORDER),
 )
 """Pairs (a, b) that are tested if both systems were evaluated. The order decides which random numbers a pair gets."""
 

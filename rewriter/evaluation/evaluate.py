@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,8 +18,8 @@ from untilclick.rewriter.evaluation.comparisons import compare_systems
 from untilclick.rewriter.evaluation.results import Results, SessionResults, write_results
 from untilclick.rewriter.evaluation.session_measures import SessionsConfig, measure_sessions
 from untilclick.rewriter.evaluation.statistics import RESAMPLES
-from untilclick.rewriter.evaluation.system_names import ORACLE
-from untilclick.rewriter.evaluation.system_runs import SystemRun, run_system, topic_rows
+from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER, ORACLE
+from untilclick.rewriter.evaluation.system_runs import SystemRun, in_engine_order, run_system, topic_rows
 from untilclick.rewriter.evaluation.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_queries
 from untilclick.search.corpora.opened import OpenedCollection
@@ -64,10 +64,20 @@ class EvaluateConfig:
     """Whether to compare with more baselines than BM25, RM3 and spelling correction, see
     `untilclick.rewriter.evaluation.baselines.suite`."""
 
+    exact_titles: bool = True
+    """Whether a document whose title is the query as typed comes first in every system's rankings, as in the
+    service. If there are such queries, a further row shows BM25 without this step."""
+
     SETTABLE: ClassVar[tuple[str, ...]] = (
-        "max_topics", "resamples", "sessions", "oracle", "context", "more_baselines",
+        "max_topics", "resamples", "sessions", "oracle", "context", "more_baselines", "exact_titles",
     )  # fmt: skip
     """The fields that the table `evaluate` of a settings file may hold; commands have options for the others."""
+
+    def __repr__(self) -> str:
+        """The settings as text. `exact_titles` appears only if it is off: the keys of a demo's steps are hashes of
+        this text, and a demo that was begun before there was the setting goes on."""
+        names = [each.name for each in fields(self) if each.name != "exact_titles" or not self.exact_titles]
+        return f"EvaluateConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
 Progress = Callable[[int, int], None]
@@ -125,11 +135,14 @@ def evaluate_systems(
     """Search every system's queries and score them on the same topics; writes run files and judgments to
     `config.out / "runs"`. `step_done` is called after every system."""
     write_qrels(config.out / "runs" / "qrels.txt", [typed.topic for typed in topics])
+    titled = [engine.with_title(typed.query) if config.exact_titles else () for typed in topics]
     runs: dict[str, SystemRun] = {}
     for name, system in systems.items():
-        runs[name] = run_system(engine, topics, name, system)
+        runs[name] = run_system(engine, topics, name, system, titled)
         if step_done is not None:
             step_done()
+    if any(titled) and BASELINE in runs:
+        runs[ENGINE_ORDER] = in_engine_order(runs[BASELINE], topics)
     _write_run_files(config.out / "runs", topics, runs)
     return Results(
         data=config.data,
@@ -141,7 +154,7 @@ def evaluate_systems(
         figures={name: run.figures for name, run in runs.items()},
         comparisons=compare_systems({name: run.scores for name, run in runs.items()}, config.seed, config.resamples),
         topics=topic_rows(engine, topics, runs),
-        settings=_settings(systems, config),
+        settings={**_settings(systems, config), "queries that are a title": str(sum(map(bool, titled)))},
     )
 
 
@@ -184,7 +197,7 @@ def _sessions(
     """Simulated sessions with every system but those of `WITHOUT_SESSIONS`."""
     user = simulated_user(opened.collection, config.split, opened.index)
     serving = {name: system for name, system in systems.items() if name not in WITHOUT_SESSIONS}
-    settings = SessionsConfig(config.sessions, config.seed, config.resamples)
+    settings = SessionsConfig(config.sessions, config.seed, config.resamples, config.exact_titles)
     return measure_sessions(opened.engine, [typed.topic for typed in topics], user, serving, settings, step_done)
 
 

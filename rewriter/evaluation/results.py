@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from untilclick.rewriter.evaluation.statistics import Comparison
-from untilclick.rewriter.evaluation.system_names import ORACLE
+from untilclick.rewriter.evaluation.system_names import APART
 from untilclick.search.errors import DataError
 from untilclick.search.files.json_records import read_record, record_of
 from untilclick.search.files.whole_files import write_whole
@@ -118,8 +118,8 @@ class Results:
         return _comparison_of(self.comparisons, a, b, measure)
 
     def best_systems(self) -> dict[str, set[str]]:
-        """Measure -> the systems with the highest mean, without the oracle."""
-        figures = {name: system for name, system in self.figures.items() if name != ORACLE}
+        """Measure -> the systems with the highest mean, without the rows that do not compete."""
+        figures = {name: system for name, system in self.figures.items() if name not in APART}
         top = {m: max((system.means[m] for system in figures.values()), default=0.0) for m in MEASURES}
         return {m: {name for name, system in figures.items() if system.means[m] >= top[m]} for m in MEASURES}
 

@@ -20,6 +20,7 @@ from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, Top
 from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.log.stats import SessionFigures
+from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.records import TOPIC_ATTRIBUTE, Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser
@@ -45,6 +46,8 @@ class SessionsConfig:
     """Seed of the users and of the statistics."""
     resamples: int = RESAMPLES
     """Sign flips and bootstrap samples of each comparison."""
+    exact_titles: bool = True
+    """Whether a document whose title is the query comes first, as in the service."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class RewritingEngine:
 
     engine: SearchEngine
     system: System
+    exact_titles: bool = True
+    """Whether a document comes first if its title is the plain query."""
 
     @property
     def name(self) -> str:
@@ -64,11 +69,15 @@ class RewritingEngine:
         return self.engine.name
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
-        """The first k documents of each rewritten query, see `SearchEngine`."""
-        return self.engine.search(self._rewritten(queries), k)
+        """The first k documents of each rewritten query, after those whose title is the query as typed."""
+        rankings = self.engine.search(self._rewritten(queries), k)
+        return [
+            exact_titles_first(ranking, self._titled(query), k)
+            for query, ranking in zip(queries, rankings, strict=True)
+        ]
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
-        """Ranks of documents for the rewritten query, see `SearchEngine`."""
+        """Ranks of documents in the engine's ranking of the rewritten query, see `SearchEngine`."""
         return self.engine.rank_of(self._rewritten([query])[0], doc_ids)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
@@ -82,6 +91,14 @@ class RewritingEngine:
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """Documents by id, see `SearchEngine`."""
         return self.engine.documents(doc_ids)
+
+    def with_title(self, title: str) -> Sequence[str]:
+        """Documents by title, see `TitleLookup`."""
+        return self.engine.with_title(title)
+
+    def _titled(self, query: WeightedQuery) -> Sequence[str]:
+        is_plain = len(query.clauses) == 1
+        return self.engine.with_title(query.clauses[0][0]) if self.exact_titles and is_plain else ()
 
     def _rewritten(self, queries: Sequence[WeightedQuery]) -> list[WeightedQuery]:
         plain = [i for i, query in enumerate(queries) if len(query.clauses) == 1]
@@ -110,7 +127,7 @@ def measure_sessions(
         raise ValueError("Sessions cannot be simulated without a system; give at least one, the baseline first")
     runs: dict[str, list[Session]] = {}
     for name, system in systems.items():
-        rewriting = RewritingEngine(engine_of(system, engine), system)
+        rewriting = RewritingEngine(engine_of(system, engine), system, config.exact_titles)
         runs[name] = list(simulate_sessions(topics, rewriting, user, config.sessions, config.seed))
         if step_done is not None:
             step_done()

@@ -24,8 +24,14 @@ BASELINES: tuple[str, ...] = (
 )
 """Systems that need no trained rewriter. A gain that one of them reaches too is not the rewriter's own."""
 
+ENGINE_ORDER = "bm25_engine_order"
+"""The baseline without the step that puts exact titles first: the engine's own ranking of the query as typed."""
+
 ORACLE = "oracle"
 """The system that reads the judgments and is therefore never called best."""
+
+APART: tuple[str, ...] = (ENGINE_ORDER, ORACLE)
+"""Rows that do not compete: the same baseline without a step, and the oracle."""
 
 TRAINED: tuple[str, ...] = ("mean", "ppo", "offline", "warm_start")
 """Models trained on sessions, the one that went through most training first."""
@@ -56,6 +62,9 @@ SYSTEM_TITLES: Mapping[str, SystemTitle] = {
     "offline": SystemTitle("offline", "trained on what was tried and clicked, from the log alone"),
     "ppo": SystemTitle("PPO", "reinforcement learning from clicks"),
     "mean": SystemTitle("mean of models", "the averaged probabilities of several trained models"),
+    ENGINE_ORDER: SystemTitle(
+        "BM25 without exact titles", "the engine's own order; in all other rows a title that is the query comes first"
+    ),
     ORACLE: SystemTitle("oracle (knows the answer)", "head-room: the best single added word; reads the judgments"),
 }
 """System name -> how people read it, in the order of tables."""

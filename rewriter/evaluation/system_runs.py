@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from untilclick.rewriter.evaluation.results import SystemFigures, TopicOutcome, TopicRow
 from untilclick.rewriter.evaluation.systems import SearchedQuery, System, TypedTopic, engine_of
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.metrics import DEPTH, MEASURES, TopicScores, evaluate_rankings
 from untilclick.search.records import ScoredDoc, Topic
 
@@ -24,18 +25,27 @@ class SystemRun:
     """One system on all topics; lists have one entry per topic, in order."""
 
     queries: list[SearchedQuery]
+    retrieved: list[list[ScoredDoc]]
+    """The engine's rankings."""
     rankings: list[list[ScoredDoc]]
+    """What is shown: the same, with exact titles first."""
     scores: TopicScores
     figures: SystemFigures
 
 
-def run_system(engine: SearchEngine, topics: Sequence[TypedTopic], name: str, system: System) -> SystemRun:
-    """Make a system's queries, search them, and score the rankings; the time of the first two is measured."""
+def run_system(
+    engine: SearchEngine, topics: Sequence[TypedTopic], name: str, system: System, titled: Sequence[Sequence[str]]
+) -> SystemRun:
+    """Make a system's queries, search them, and score the rankings; the time of the first two is measured.
+
+    `titled` are the ids of the documents that come first for each topic, because their title is the query as typed.
+    """
     started = time.perf_counter()
     queries = system(topics)
     made = time.perf_counter()
-    rankings = engine_of(system, engine).search([searched.query for searched in queries], DEPTH)
+    retrieved = engine_of(system, engine).search([searched.query for searched in queries], DEPTH)
     searched_at = time.perf_counter()
+    rankings = [exact_titles_first(ranking, first, DEPTH) for ranking, first in zip(retrieved, titled, strict=True)]
     scores = evaluate_rankings([typed.topic for typed in topics], rankings)
     logger.info("%s: nDCG@10 %.4f, %d topics without results", name, scores.mean("nDCG@10"), scores.n_empty)
     figures = SystemFigures(
@@ -45,7 +55,15 @@ def run_system(engine: SearchEngine, topics: Sequence[TypedTopic], name: str, sy
         answer_seconds=made - started,
         search_seconds=searched_at - made,
     )
-    return SystemRun(queries, rankings, scores, figures)
+    return SystemRun(queries, retrieved, rankings, scores, figures)
+
+
+def in_engine_order(run: SystemRun, topics: Sequence[TypedTopic]) -> SystemRun:
+    """The same run without the step that puts exact titles first."""
+    scores = evaluate_rankings([typed.topic for typed in topics], run.retrieved)
+    means = {measure: scores.mean(measure) for measure in MEASURES}
+    figures = replace(run.figures, means=means, n_empty=scores.n_empty)
+    return replace(run, rankings=run.retrieved, scores=scores, figures=figures)
 
 
 def topic_rows(

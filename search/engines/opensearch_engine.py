@@ -29,6 +29,7 @@ from untilclick.search.engines.opensearch_index import (
 )
 from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
+from untilclick.search.text.titles import Titles
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
@@ -48,12 +49,13 @@ DEFAULT_OPTIONS = IndexOptions()
 class OpenSearchEngine:
     """`SearchEngine` over one index of a cluster. Threads may share it."""
 
-    def __init__(self, client: OpenSearch, address: str, index: str) -> None:
+    def __init__(self, client: OpenSearch, address: str, index: str, titles: Titles | None = None) -> None:
         """Use a complete index; callers call `open`. `address` is the cluster's address for messages."""
         self._client = client
         self._address = address
         self._index = index
         self._analysed = AnalysedDocuments(self.documents)
+        self._titles = titles or Titles.of(())
 
     @classmethod
     def open(
@@ -69,10 +71,12 @@ class OpenSearchEngine:
         """
         client = connect(cluster)
         try:
-            return cls(client, cluster.address, open_index(client, cluster.address, corpus, options, progress))
+            index = open_index(client, cluster.address, corpus, options, progress)
         except BaseException:
             client.close()
             raise
+        titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
+        return cls(client, cluster.address, index, titles)
 
     @property
     def name(self) -> str:
@@ -120,6 +124,10 @@ class OpenSearchEngine:
         """See `SearchEngine.documents`."""
         stored = self._sources(doc_ids, fields=(TITLE, TEXT, EXACT))
         return [document_of(doc_id, stored[doc_id]) for doc_id in doc_ids]
+
+    def with_title(self, title: str) -> list[str]:
+        """See `TitleLookup.with_title`. Asks the corpus and not the cluster, which takes a thousand times longer."""
+        return self._titles.with_title(title)
 
     def close(self) -> None:
         """Close the connections. A later request opens them again."""

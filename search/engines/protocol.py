@@ -9,7 +9,17 @@ from typing import Protocol
 from untilclick.search.records import Document, Feedback, ScoredDoc, WeightedQuery
 
 
-class SearchEngine(Protocol):
+class TitleLookup(Protocol):
+    """Finds documents by their whole title."""
+
+    def with_title(self, title: str) -> Sequence[str]:
+        """Ids of the documents whose title this is, compared by `text/titles.py`, in corpus order.
+
+        Empty for a blank title, and for one that too many documents share to name one of them.
+        """
+
+
+class SearchEngine(TitleLookup, Protocol):
     """BM25 over one corpus. `text/analysis.py` analyses the text of every clause; unknown terms match nothing."""
 
     @property

@@ -26,6 +26,7 @@ from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 from untilclick.search.text.analysis import terms
 from untilclick.search.text.heaviest import heaviest
+from untilclick.search.text.titles import Titles
 
 CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of recent query terms, in bytes."""
@@ -53,6 +54,7 @@ class RankBm25Engine:
         self._vectors = LRUCache[str, NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
         self._lock = Lock()
         self._analysed = AnalysedDocuments(self.documents)
+        self._titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
 
     @property
     def name(self) -> str:
@@ -80,6 +82,10 @@ class RankBm25Engine:
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine.documents`."""
         return [self._documents[self._row(doc_id)] for doc_id in doc_ids]
+
+    def with_title(self, title: str) -> list[str]:
+        """See `TitleLookup.with_title`."""
+        return self._titles.with_title(title)
 
     def scores(self, query: WeightedQuery) -> NDArray[np.float64]:
         """(D,) float64, the score of every document in corpus order; zeros for a query without a known term."""

@@ -29,6 +29,7 @@ from untilclick.search.engines.tantivy_index import (
 from untilclick.search.engines.tantivy_snapshot import Snapshot
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
+from untilclick.search.text.titles import Titles
 
 K1, B = 1.2, 0.75
 """The parameters of BM25 in tantivy, which has no option for them."""
@@ -49,6 +50,10 @@ class TantivyEngine:
         self._lock = Lock()
         self._stamp = commit_stamp(path)
         self._snapshot = Snapshot.take(index, self._corpus_ids)
+        may_differ = changeable and path is not None
+        self._titles = (
+            self._stored_titles() if may_differ else Titles.of((d.doc_id, d.title) for d in corpus.documents)
+        )
         schema = index.schema
         self._term_query = lru_cache(maxsize=1 << 16)(
             lambda term: Query.term_query(schema, BODY, term, index_option="freq")
@@ -109,6 +114,10 @@ class TantivyEngine:
         """See `SearchEngine.documents`."""
         return self._snapshot.documents(doc_ids)
 
+    def with_title(self, title: str) -> list[str]:
+        """See `TitleLookup.with_title`."""
+        return self._titles.with_title(title)
+
     def put(self, document: Document) -> None:
         """Add a document or replace the document of the same id. Searches find it when this returns.
 
@@ -132,6 +141,7 @@ class TantivyEngine:
             return False
         with self._lock:
             self._take(stamp)
+            self._titles = self._stored_titles()
         return True
 
     def _change(self, doc_id: str, document: Document | None) -> None:
@@ -141,11 +151,21 @@ class TantivyEngine:
                 f"{self._path}: the documents of this index cannot change. Open it with open_live to change them"
             )
         with self._lock:
-            self._take(commit_stamp(self._path))
+            stamp = commit_stamp(self._path)
+            is_behind = stamp != self._stamp
+            self._take(stamp)
+            if is_behind:
+                self._titles = self._stored_titles()
             if document is None:
                 self._snapshot.check_known([doc_id])
             write_change(self._index, doc_id, document, self._snapshot.place_of(doc_id, len(self._corpus_ids)))
             self._take(commit_stamp(self._path))
+            self._titles = self._titles.with_changes({doc_id: None if document is None else document.title})
+
+    def _stored_titles(self) -> Titles:
+        """The titles of all documents, read from the index: some 10 microseconds a document."""
+        documents = self._snapshot.documents(list(self._snapshot.addresses))
+        return Titles.of((document.doc_id, document.title) for document in documents)
 
     def _take(self, stamp: tuple[int, int] | None) -> None:
         """Replace the snapshot by the last committed state. Called with the lock held."""

@@ -130,13 +130,16 @@ def make_service(
     models=None,
     metrics=None,
     live=None,
+    exact_titles=True,
 ):
     """A service over DOCUMENTS with a log in `folder`."""
+    engine = live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS))
     timed = {} if clock is None else {"clock": clock}
     metrics = metrics or Metrics()
     return SearchService(
         ServiceParts(
-            engine=live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS)),
+            engine=engine,
+            titles=engine if exact_titles and hasattr(engine, "with_title") else None,
             log=EventLog(
                 log or ReconnectingLog.at(f"sqlite:///{folder / 'log.db'}"),
                 Spool(folder / "spool", max_spool_bytes),

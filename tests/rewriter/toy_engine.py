@@ -12,6 +12,7 @@ from untilclick.search.records import Collection, Corpus, Document, Feedback, Sc
 from untilclick.search.text.analysis import terms
 from untilclick.search.text.spelling import SpellingCorrector
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.text.titles import Titles
 
 DOCUMENTS = (
     Document("d0", "Sorting lists", "sort a list in place with key and reverse arguments"),
@@ -69,6 +70,9 @@ class ToyEngine:
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         return [self._documents[doc_id] for doc_id in doc_ids]
+
+    def with_title(self, title: str) -> list[str]:
+        return Titles.of((d.doc_id, d.title) for d in self._documents.values()).with_title(title)
 
     def _rank(self, query: WeightedQuery) -> list[ScoredDoc]:
         scores = np.zeros(len(self.index.doc_ids))

@@ -30,7 +30,7 @@ from untilclick.rewriter.evaluation.report.plots import (
     training_curves,
 )
 from untilclick.rewriter.evaluation.results import Results, read_results
-from untilclick.rewriter.evaluation.system_names import BASELINE, ORACLE, note_of, title_of
+from untilclick.rewriter.evaluation.system_names import APART, BASELINE, ORACLE, note_of, title_of
 from untilclick.rewriter.evaluation.verdict import (
     HEADLINE_MEASURE,
     caution,
@@ -135,6 +135,7 @@ def render(page: Page) -> str:
         measures=MEASURES,
         headline=HEADLINE_MEASURE,
         oracle=ORACLE,
+        apart=APART,
         harm_margin=HARM_MARGIN,
         terms_shown=TERMS_SHOWN,
     )

@@ -18,8 +18,10 @@ def test_a_key_depends_on_the_key_before_and_on_every_setting():
         step_key("b", "ppo", PPOConfig()),
         step_key("a", "base", PPOConfig()),
         step_key("a", "ppo", PPOConfig(iterations=7)),
+        step_key("a", "evaluation", EvaluateConfig()),
+        step_key("a", "evaluation", EvaluateConfig(exact_titles=False)),
     }
-    assert len(keys) == 4
+    assert len(keys) == 6
 
 
 def test_the_steps_of_a_demo_of_version_0_1_0_are_recognised():

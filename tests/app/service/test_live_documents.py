@@ -58,6 +58,23 @@ def test_a_document_is_searchable_when_it_is_put_and_gone_when_it_is_deleted(cli
     assert client.delete("/v1/documents/zoo/1", headers=KEY).json()["type"].endswith("no-such-document")
 
 
+def test_exact_titles_follow_changes_in_this_process_and_in_another(clients):
+    """`wood` is the whole title of one document, and a word that another says more often."""
+    with clients[0] as first, clients[1] as second:
+        for name, title in (("often", "wood wood"), ("named", "Wood")):
+            body = {
+                "title": title,
+                "text": "wood " * 5 if name == "often" else "a long text of many other words " * 9,
+            }
+            assert first.put(f"/v1/documents/{name}", json=body, headers=KEY).status_code == 204
+        assert ids_for(first, "wood") == ["named", "often"]
+        wait_until(lambda: ids_for(second, "wood") == ["named", "often"])
+        body = {"title": "no longer", "text": "a long text with wood and many other words " * 9}
+        assert second.put("/v1/documents/named", json=body, headers=KEY).status_code == 204
+        assert ids_for(second, "wood") == ["often", "named"]
+        wait_until(lambda: ids_for(first, "wood") == ["often", "named"])
+
+
 def test_another_process_follows_within_a_second(clients):
     with clients[0] as first, clients[1] as second:
         assert first.put("/v1/documents/z", json=NEW, headers=KEY).status_code == 204

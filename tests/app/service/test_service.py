@@ -1,9 +1,12 @@
 """The service without HTTP: searches, results, the log, and failures of parts."""
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from untilclick.app.service.answers import SearchCommand
-from untilclick.app.service.ranking import Mode
+from untilclick.app.service.ranking import Listing, Mode, interleaved
 from untilclick.app.service.service import MAX_TURNS
 from untilclick.rewriter.rewrite import Reason
 from untilclick.search.corpora.load import corpus_of
@@ -13,7 +16,15 @@ from untilclick.search.log.session_log import SessionLog
 from untilclick.search.measures.fusion import reciprocal_rank_fusion
 from untilclick.search.records import WeightedQuery
 
-from tests.app.stand_ins import DOCUMENTS, AwayLog, BrokenRewriter, StuckRewriter, make_service, wait_until
+from tests.app.stand_ins import (
+    DOCUMENTS,
+    AwayLog,
+    BrokenRewriter,
+    StuckRewriter,
+    TableRewriter,
+    make_service,
+    wait_until,
+)
 
 QUERY = "delete folder"
 
@@ -78,6 +89,42 @@ def test_compare_adds_the_plain_results_without_tokens(service, engine, mode):
     assert ids(answer.original_results) == ranking(engine, WeightedQuery.of(QUERY), 4)
     assert {result.click_token for result in answer.original_results} == {None}
     assert all(result.click_token for result in answer.results)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_document_whose_title_is_the_query_comes_first_in_every_list(tmp_path, mode):
+    """`STR.split` is the title of a document; the rewrite asks for others."""
+    rewriter = TableRewriter({"STR.split": ("directory", "remove", "empty")})
+    service = make_service(tmp_path, rewriter)
+    answer = service.search(SearchCommand("STR.split", mode=mode, compare=True, k=3))
+    assert ids(answer.results)[0] == ids(answer.original_results)[0] == "str.split"
+    assert len(set(ids(answer.results))) == len(answer.results) <= 3
+    scores = [result.score for result in answer.results]
+    assert scores == sorted(scores, reverse=True)
+    assert service.click(answer.results[0].click_token).rank == 1
+    assert service._log.drain(60)
+    with SessionLog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        assert list(log.session(answer.session_id).turns[0].shown) == ids(answer.results)
+    service.close()
+
+
+def test_the_step_can_be_switched_off(tmp_path, engine):
+    rewrite = TableRewriter({"str.split": ("directory", "remove", "empty")})
+    service = make_service(tmp_path, rewrite, exact_titles=False)
+    answer = service.search(SearchCommand("str.split", mode=Mode.REPLACE))
+    assert ids(answer.results) == ranking(engine, rewrite._one("str.split").replace)
+    service.close()
+
+
+def test_both_sides_of_an_experiment_begin_with_the_exact_title(engine):
+    sides = [
+        TableRewriter({"str.split": words})._one("str.split") for words in (("directory", "remove"), ("temporary",))
+    ]
+    listing = Listing(Mode.AUTO, 4, titled=["str.split"])
+    mixed = interleaved(engine, *sides, listing, random.Random(1))
+    assert mixed.ranking[0].doc_id == "str.split"
+    assert len(mixed.teams) == len(mixed.ranking) > 1
+    assert interleaved(engine, *sides, replace(listing, k=1), random.Random(1)).teams is None
 
 
 def test_without_compare_there_are_no_plain_results(service):

@@ -6,6 +6,7 @@ import pytest
 
 from untilclick.app.versions.shadow import Shadow, ShownList, overlap
 from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.search.records import ScoredDoc
 
 TEN = tuple("abcdefghij")
 
@@ -17,7 +18,7 @@ class FixedList:
         self.doc_ids = doc_ids
 
     def search(self, queries, k):
-        return [[SimpleNamespace(doc_id=doc_id) for doc_id in self.doc_ids[:k]] for _ in queries]
+        return [[ScoredDoc(doc_id, 1.0) for doc_id in self.doc_ids[:k]] for _ in queries]
 
 
 class KeepingRewriter:
@@ -25,9 +26,9 @@ class KeepingRewriter:
         return Rewrite.keep(query, Reason.GATED)
 
 
-def figures_of(shown, candidate):
+def figures_of(shown, candidate, titled=()):
     shadow = Shadow(FixedList(candidate))
-    shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList("q", "query", (), tuple(shown)))
+    shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList("q", "query", (), tuple(shown), titled))
     shadow._pool.shutdown(wait=True)
     return shadow.figures
 
@@ -50,6 +51,11 @@ def test_as_many_ranks_are_compared_as_were_shown(shown, candidate, changed, sha
     """Once short lists were compared with ten ranks, and two empty lists had an overlap of 0."""
     figures = figures_of(shown, candidate)
     assert (figures.queries, figures.faults, figures.changed, figures.overlap) == (1, 0, changed, share)
+
+
+def test_an_exact_title_comes_first_in_the_candidates_list_as_in_the_list_shown():
+    figures = figures_of(("c", "a", "b"), TEN, titled=("c",))
+    assert (figures.changed, figures.overlap) == (0, 1.0)
 
 
 def test_an_empty_list_is_like_another_empty_one_only():

@@ -50,6 +50,16 @@ def test_the_version_that_finds_more_is_better_and_the_other_is_worse(engine):
     assert judged(engine, KNOWING, KNOWING, queries()).difference == 0
 
 
+def test_an_exact_title_comes_first_for_both_versions_as_in_the_service():
+    """Rewrites cannot differ on a query that is a title."""
+    documents = [Document(f"b{i:02d}", "", f"typed{i} typed{i} other") for i in range(N)]
+    documents += [Document(f"a{i:02d}", f"Typed{i}", "meant") for i in range(N)]
+    engine = open_engine("rank-bm25", corpus_of("needs", documents))
+    for shown in (None, frozenset(document.doc_id for document in documents)):
+        comparison = judged(engine, KNOWING, None, queries(shown))
+        assert (comparison.difference, comparison.wins, comparison.losses) == (0, 0, 0)
+
+
 def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
     """Documents that no searcher was shown have no clicks; a version that ranks them first loses nothing by that."""
     alone = frozenset(f"a{i:02d}" for i in range(N))

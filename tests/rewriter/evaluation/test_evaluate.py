@@ -11,9 +11,9 @@ from untilclick.rewriter.evaluation.baselines.simple import Bm25, Oracle
 from untilclick.rewriter.evaluation.comparisons import COMPARED
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, evaluate_systems, main
 from untilclick.rewriter.evaluation.results import read_results, write_results
-from untilclick.rewriter.evaluation.systems import SearchedQuery, SystemWithEngine
+from untilclick.rewriter.evaluation.systems import SearchedQuery, SystemWithEngine, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
-from untilclick.search.records import WeightedQuery
+from untilclick.search.records import Document, Topic, WeightedQuery
 
 from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy, toy_collection
 
@@ -141,6 +141,32 @@ def test_systems_see_the_history_unless_it_is_switched_off(config, context, seen
     main(settings, lambda _: {"ppo": Watching()}, opened)
     assert Watching.history == seen
     assert ("session_concatenation" in read_results(config.out).figures) == context
+
+
+def test_an_exact_title_comes_first_for_every_system_and_one_row_shows_bm25_without_the_step(config):
+    """BM25 prefers a document that says `sort` in title and text."""
+    heaps = Document("d9", "Sort", "a heap queue keeps the smallest first, push and pop in order")
+    engine = ToyEngine([*DOCUMENTS[:9], heaps])
+    topics = [TypedTopic(Topic("t0", "sort", {"d9": 1}), "SORT"), TypedTopic(TOPICS[1], "timestamp")]
+    systems = {"bm25": Bm25(), "ppo": AddsOneWord(), "oracle": Oracle(engine, engine.index)}
+    results = evaluate_systems(engine, topics, systems, config)
+    assert engine.search([WeightedQuery.of("SORT")], 1)[0][0].doc_id == "d0"
+    means = {name: figures.means["RR@10"] for name, figures in results.figures.items()}
+    first = {name: outcome.titles[0] for name, outcome in results.topics[0].outcomes.items()}
+    assert list(means) == [*systems, "bm25_engine_order"]
+    assert first == {**dict.fromkeys(systems, "Sort"), "bm25_engine_order": "Sorting lists"}
+    assert means["bm25"] - means["bm25_engine_order"] == 0.25
+    assert results.topics[1].outcomes["bm25"] == results.topics[1].outcomes["bm25_engine_order"]
+    assert results.comparison("bm25", "bm25_engine_order", "RR@10").difference == 0.25
+    assert results.settings["queries that are a title"] == "1"
+    assert "bm25_engine_order" not in set().union(*results.best_systems().values())
+
+
+def test_exact_titles_can_be_switched_off(config):
+    topics = [TypedTopic(Topic("t0", "threads", {"d6": 1}), "threads")]
+    plain = evaluate_systems(ENGINE, topics, {"bm25": Bm25()}, dataclasses.replace(config, exact_titles=False))
+    assert list(plain.figures) == ["bm25"]
+    assert list(evaluate_systems(ENGINE, topics, {"bm25": Bm25()}, config).figures) == ["bm25", "bm25_engine_order"]
 
 
 def test_a_system_with_an_engine_of_its_own_is_searched_there(config):

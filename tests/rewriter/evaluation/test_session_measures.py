@@ -46,6 +46,13 @@ def session(number, topic_id, *clicked):
     return Session(f"s{number}", "simulated", turns)
 
 
+class MisledToSockets:
+    """A system that always searches for sockets."""
+
+    def __call__(self, topics):
+        return [SearchedQuery(WeightedQuery.of("sockets"))] * len(topics)
+
+
 BEFORE = [session(0, "t", 0, 0, 1), session(1, "t", 0, 1), session(2, "u", 0, 0), session(3, "v", 1)]
 AFTER = [session(0, "t", 1), session(1, "t", 0, 1), session(2, "u", 0, 1), session(3, "v", 0)]
 
@@ -96,6 +103,12 @@ def test_the_rewriting_engine_searches_rewritten_queries_and_leaves_weighted_one
     assert engine.name == "toy"
     assert engine.documents(["d1"]) == ENGINE.documents(["d1"])
     assert engine.feedback_terms(typed, 3) == []
+
+
+def test_simulated_visitors_see_exact_titles_first_as_the_service_shows_them():
+    typed = WeightedQuery.of("reading FILES")
+    assert RewritingEngine(ENGINE, MisledToSockets()).search([typed], 2)[0][0].doc_id == "d1"
+    assert RewritingEngine(ENGINE, MisledToSockets(), exact_titles=False).search([typed], 1)[0][0].doc_id == "d8"
 
 
 def test_a_system_that_changes_nothing_leaves_every_session_as_it_was():

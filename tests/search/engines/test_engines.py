@@ -283,3 +283,10 @@ def test_scores_and_order_agree_with_a_third_library(name, method, k1, b, factor
         assert len(rows) == np.count_nonzero(expected) > 2
         assert [score for _, score in ranking] == pytest.approx(expected[rows].tolist(), rel=1e-5)
         assert (np.diff(expected[rows]) < 1e-5).all()
+
+
+def test_documents_are_found_by_their_whole_title(opener):
+    documents = [Document("m", "The Moon", "tides"), Document("s", "Stars", "the moon"), Document("n", "", "moon")]
+    engine = opener(corpus_of("sky", documents))
+    assert engine.with_title("the moon") == ["m"]
+    assert engine.with_title("moon") == engine.with_title("") == []

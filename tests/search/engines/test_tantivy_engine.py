@@ -215,3 +215,19 @@ def test_a_new_document_never_gets_the_place_of_a_deleted_one(toy_corpus):
     engine.put(Document("stars", "", "Stars are back."))
     assert ids(engine, "stars") == ["stars"]
     assert ids(engine, "comet") == ["new"]
+
+
+def test_titles_follow_the_changes_of_this_process_and_of_others(toy_corpus, tmp_path):
+    """The other process replaces a document in a segment of its own, and then changes what this process just put."""
+    first, second = (TantivyEngine.open_live(toy_corpus, tmp_path) for _ in range(2))
+    first.put(Document("new", "Comet", "A tail."))
+    assert (first.with_title("comet"), second.with_title("comet")) == (["new"], [])
+    second.refresh()
+    assert second.with_title("comet") == ["new"]
+    second.put(Document("new", "Meteor", "A tail."))
+    second.delete("cat")
+    first.put(Document("newer", "Comet", "Another tail."))  # takes over the changes of the other process
+    assert first.with_title("comet") == ["newer"]
+    assert first.with_title("meteor") == ["new"]
+    assert first.with_title(toy_corpus.documents[0].title) == second.with_title(toy_corpus.documents[0].title)
+    assert TantivyEngine.open_live(toy_corpus, tmp_path).with_title("COMET") == ["newer"]

@@ -23,7 +23,7 @@ from untilclick.search.errors import DataError
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.records import Document
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the harvest's output, part of the cache file's name. Raise it with every change of the output."""
 
 TIMEOUT_SECONDS = 120.0

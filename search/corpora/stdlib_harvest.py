@@ -83,8 +83,8 @@ class _Named:
     value: object
     is_declared: bool = False
     """Whether it is a class or function that belongs to the interface of its module, or a module."""
-    is_of_half: bool = False
-    """Whether it belongs to the C half of its class: `connect` of `socket.socket` is that of `_socket.socket`."""
+    is_inherited: bool = False
+    """Whether it is a member of a base without a public name: `connect` of `socket.socket` is `_socket.socket`'s."""
 
     @property
     def rank(self) -> tuple[bool, bool, int, str]:
@@ -143,7 +143,7 @@ def _public_names(modules: Iterator[types.ModuleType]) -> list[_Named]:
     best: dict[tuple[int, bool], _Named] = {}
 
     def offer(named: _Named) -> None:
-        key = (id(named.value), named.is_of_half)
+        key = (id(named.value), named.is_inherited)
         if key not in best or named.rank < best[key].rank:
             best[key] = named
 
@@ -157,8 +157,8 @@ def _public_names(modules: Iterator[types.ModuleType]) -> list[_Named]:
             if isinstance(value, type):
                 for member, function in _members_of_class(value):
                     offer(_Named(f"{qualified}.{member}", function))
-                for member, function in _members_of_half(value):
-                    offer(_Named(f"{qualified}.{member}", function, is_of_half=True))
+                for member, function in _members_of_hidden_bases(value):
+                    offer(_Named(f"{qualified}.{member}", function, is_inherited=True))
     return list(best.values())
 
 
@@ -192,23 +192,35 @@ def _members_of_class(owner: type) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _members_of_half(owner: type) -> Iterator[tuple[str, object]]:
-    """What a class inherits from a private class of the same name in C, as `io.IOBase` does from `_io._IOBase`."""
-    for base in owner.__mro__[1:]:
-        if base.__module__.startswith("_") and base.__name__.lstrip("_") == owner.__name__:
-            yield from ((name, value) for name, value in _members_of_class(base) if name not in vars(owner))
+def _members_of_hidden_bases(owner: type) -> Iterator[tuple[str, object]]:
+    """What a class inherits from classes without a public name, and overrides nowhere."""
+    own: set[str] = set()
+    for base in owner.__mro__:
+        if _is_hidden(base, owner):
+            yield from ((name, value) for name, value in _members_of_class(base) if name not in own)
+        own |= vars(base).keys()
+
+
+def _is_hidden(base: type, owner: type) -> bool:
+    """Whether a base is the half of its class in C, as `_io._IOBase` of `io.IOBase`, or belongs to a private module
+    of a package that does not export it, as `pathlib._abc.PathBase`."""
+    package, is_inner, _ = base.__module__.rpartition("._")
+    if is_inner:
+        return getattr(sys.modules.get(package), base.__name__, None) is not base
+    is_half = base.__name__.lstrip("_") == owner.__name__
+    return is_half and base is not owner and base.__module__.startswith("_")
 
 
 def _without_copies(entries: Iterable[tuple[_Named, DocEntry]]) -> Iterator[DocEntry]:
     """The entries but for copies. Of entries with equal last name and docstring that with the shortest name stays.
 
-    Functions of several modules are no copies (`random.choice`, `secrets.choice`), and the members of a class stay
-    beside those of its C half: `_socket.socket` is public as `socket.SocketType`.
+    Functions of several modules are no copies (`random.choice`, `secrets.choice`), and inherited members stay beside
+    those of a base that has a public name after all: `_socket.socket` is `socket.SocketType` too.
     """
     originals: dict[tuple[str, str, bool], str] = {}
     for named, entry in sorted(entries, key=lambda pair: (len(pair[0].name), pair[0].name)):
         module, _, leaf = named.name.rpartition(".")
-        original = originals.setdefault((leaf, entry.docstring, named.is_of_half), entry.name)
+        original = originals.setdefault((leaf, entry.docstring, named.is_inherited), entry.name)
         is_foreign = named.is_declared and module.partition(".")[0] != original.partition(".")[0]
         if original == named.name or is_foreign:
             yield entry
@@ -252,7 +264,8 @@ def _outline(name: str, value: object) -> str | None:
     line = f"class {name}({shown})" if shown else f"class {name}"
     package = value.__module__.partition(".")[0]
     ancestors = [base for base in value.__mro__[1:] if base.__module__.partition(".")[0] == package != "builtins"]
-    docstrings = (_docstring("", each) for each in (vars(value).get("__init__"), *ancestors))
+    constructor = [vars(value)["__init__"]] if "__init__" in vars(value) else []
+    docstrings = (_docstring("", each) for each in (*constructor, *ancestors))
     return "\n\n".join((line, *itertools.islice(filter(None, docstrings), 1)))
 
 

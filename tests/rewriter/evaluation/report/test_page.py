@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 
@@ -46,6 +47,19 @@ def read(html):
     reader.feed(html)
     assert reader.open == []
     return reader
+
+
+def test_bm25_without_exact_titles_stands_apart_and_gets_no_star():
+    """The row may tie with the best system, of which it is a part."""
+    evaluation = results()
+    best = max(system.means["nDCG@10"] for system in evaluation.figures.values())
+    alone = dataclasses.replace(evaluation.figures["bm25"], means=dict.fromkeys(MEASURES, best))
+    evaluation = dataclasses.replace(evaluation, figures={**evaluation.figures, "bm25_engine_order": alone})
+    html = render(make_page(evaluation, TrainingCurves(), ReportConfig(Path())))
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", html, re.DOTALL)
+    row = next(row for row in rows if "BM25 without exact titles" in row)
+    assert row.startswith('<tr class="apart">')
+    assert "best" not in row
 
 
 def test_the_page_is_whole_and_loads_nothing_from_anywhere(tmp_path, metrics):

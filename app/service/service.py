@@ -84,6 +84,9 @@ class ServiceParts:
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     metrics: Metrics = field(default_factory=Metrics)
+    corpus_language: str | None = None
+    """BCP 47 tag of the documents' language; None if it is unknown or if there are several. The page marks results
+    with it, and uses it for visitors whose languages have no messages."""
 
 
 class SearchService:
@@ -92,6 +95,7 @@ class SearchService:
     def __init__(self, parts: ServiceParts) -> None:
         self.metrics = parts.metrics
         self.models = parts.models
+        self.corpus_language = parts.corpus_language
         self._engine = parts.engine
         self._titles = parts.titles
         self._tokens = parts.tokens

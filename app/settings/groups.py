@@ -243,12 +243,22 @@ class KeySettings(Group):
         _ = self.admin_secret
 
 
+PageLanguage = Literal["auto", "ar", "de", "en", "es", "fr", "he", "ja", "ru", "zh"]
+"""The languages that `app/static/messages` has, and `auto`."""
+
+
 class PageSettings(Group):
     """The search page."""
 
     title: str = Field(default="untilclick", min_length=1, max_length=60, description="Name on the page.")
     examples: Annotated[tuple[str, ...], Items] = Field(
         default=(), description="Queries that the page offers: a JSON list, or separated by bars."
+    )
+    language: PageLanguage = Field(
+        default="auto",
+        alias="page_language",
+        description="Language of the page: `ar`, `de`, `en`, `es`, `fr`, `he`, `ja`, `ru` or `zh`; `auto` follows "
+        "the visitor's browser.",
     )
 
 

@@ -1,4 +1,4 @@
-// The search page. Whatever comes from visitors or documents is inserted as text, never as markup.
+// The search page. Whatever comes from visitors or documents is inserted as text, never as markup, and keeps its own direction.
 
 const IDLE_MS = 30 * 60 * 1000; // a session ends after so long without a query
 const RESULTS = 10;
@@ -8,25 +8,78 @@ const NAMED = 4; // number of words of a rewrite in the headline
 const VERSIONS = 5; // number of versions with figures, those with most sessions
 const TIMES = 40; // number of searches in the plot of latencies
 
-const REASONS = {
-  applied: "These words are searched, too, each with little weight; your own words count most.",
-  mode_off: "You asked for the query exactly as typed.",
-  no_model: "No rewriter is loaded, so queries are searched as typed.",
-  empty_query: "The query has no searchable word.",
-  query_too_long: "The query is too long to be rewritten.",
-  empty_rewrite: "The rewriter knows none of these words.",
-  gated: "The rewriter expects no gain from other words.",
-  over_budget: "Rewriting would have taken too long, so the query was searched as typed.",
-  error: "Rewriting failed, so the query was searched as typed.",
-  breaker_open: "The rewriter failed several times and pauses for a moment, so the query was searched as typed.",
-};
 const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may not apply to the next try
 
+const PROBLEMS = { 404: "missing", 413: "refused", 422: "refused", 429: "busy", 503: "unavailable" }; // status of an answer -> its message
+const NONE = "–"; // stands for a figure that does not exist
+
 const $ = (id) => document.getElementById(id);
+const MESSAGES = JSON.parse($("messages").textContent);
+const TITLE = document.title;
+const { lang: LANGUAGE } = document.documentElement;
+const LOCALE = localeOf(LANGUAGE);
+const { corpusLanguage: CORPUS_LANGUAGE, corpusDirection: CORPUS_DIRECTION } = document.body.dataset; // empty if unknown
 const state = {
   answer: null, kept: recall("answers") ?? [], session: loadSession(), latest: 0, opened: 0, pending: null,
   source: "live", info: null, from: null, seen: new Set(), times: [],
 };
+
+// ---- texts: messages of the page's language, and numbers and lists as it writes them
+
+/* The visitor's own variant of a language, whose region decides on digits and separators. */
+function localeOf(language) {
+  const tag = navigator.languages.find((preferred) => preferred.toLowerCase().split("-")[0] === language) ?? language;
+  try { return Intl.getCanonicalLocales(tag)[0]; } catch { return language; } // some systems have tags such as en-US@posix
+}
+
+/* A message with its values as text. */
+function text(key, values = {}) {
+  return MESSAGES[key].replace(/\{\{(\w+)\}\}/g, (_, name) => values[name]);
+}
+
+/* A message in pieces for an element. A value is an element, a list of pieces, or a text, which is isolated from the direction around it. */
+function pieces(key, values) {
+  return MESSAGES[key].split(/\{\{(\w+)\}\}/).flatMap((piece, i) => {
+    const value = i % 2 ? values[piece] : piece;
+    return i % 2 && typeof value === "string" ? [element("bdi", {}, value)] : value;
+  });
+}
+
+/* The plural form of a message for a number. */
+function counted(key, count, digits = 0) {
+  const form = new Intl.PluralRules(LOCALE, fixed(digits)).select(count);
+  return text(`${key}_${form}`, { count: number(count, fixed(digits)) });
+}
+
+function fixed(digits) {
+  return { minimumFractionDigits: digits, maximumFractionDigits: digits };
+}
+
+function number(value, options) {
+  return new Intl.NumberFormat(LOCALE, options).format(value);
+}
+
+function percent(share) {
+  return share === null ? NONE : number(share, { style: "percent", maximumFractionDigits: 1 });
+}
+
+function milliseconds(value) {
+  return number(value, { style: "unit", unit: "millisecond", ...fixed(1) });
+}
+
+/* Words as a list, each isolated from the direction around it; a list that goes on ends in dots. */
+function listed(words, goesOn = false) {
+  const format = new Intl.ListFormat(LOCALE, { style: "narrow", type: "conjunction" });
+  const separator = format.formatToParts(["a", "b", "c"])[1].value;
+  const isolated = (word) => ofCorpus("bdi", {}, word);
+  if (goesOn) return [...words.flatMap((word) => [isolated(word), separator]), "…"];
+  return format.formatToParts(words).map(({ type, value }) => (type === "element" ? isolated(value) : value));
+}
+
+/* An element with text from documents or queries, in the language of the documents if it is known. */
+function ofCorpus(tag, attributes, ...children) {
+  return element(tag, { lang: CORPUS_LANGUAGE || undefined, ...attributes }, ...children);
+}
 
 // ---- elements, calls and storage
 
@@ -40,8 +93,8 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-function linkButton(text, act) {
-  return element("button", { type: "button", class: "link", onclick: act }, text);
+function linkButton(label, act) {
+  return element("button", { type: "button", class: "link", onclick: act }, label);
 }
 
 async function call(path, body) {
@@ -50,8 +103,13 @@ async function call(path, body) {
   };
   const response = await fetch(path, options);
   if (response.ok) return response.status === 204 ? null : response.json();
-  const problem = await response.json().catch(() => ({}));
-  throw new Error(problem.detail || problem.title || `The service answered ${response.status}.`);
+  throw Object.assign(new Error(`status ${response.status}`), { status: response.status });
+}
+
+/* What an error means, in the page's language. One without a status comes from the network. */
+function meaningOf({ status }) {
+  if (status === undefined) return text("error.unreachable");
+  return status in PROBLEMS ? text(`error.${PROBLEMS[status]}`) : text("error.status", { status });
 }
 
 function remember(key, value) {
@@ -101,11 +159,11 @@ function showSession() {
   const { turns } = state.session;
   $("session").hidden = turns.length === 0;
   $("session").querySelector("ol").replaceChildren(...turns.map((turn) => {
-    const again = element("button", { type: "button", onclick: () => go(turn.query, turn.mode) }, turn.query || "(empty)");
+    const again = element("button", { type: "button", onclick: () => go(turn.query, turn.mode) }, turn.query ? typed("bdi", turn.query) : text("session.empty"));
     const item = element("li", { class: turn.clicked ? "clicked" : undefined }, again);
-    if (turn.clicked) item.append(element("span", {}, "clicked"));
-    else if (turn.mode === "off") item.append(element("span", {}, "as typed"));
-    else if (turn.correction) item.append(element("span", {}, turn.correction));
+    if (turn.clicked) item.append(element("span", {}, text("session.clicked")));
+    else if (turn.mode === "off") item.append(element("span", {}, text("session.typed")));
+    else if (turn.correction) item.append(ofCorpus("span", { dir: "auto" }, turn.correction));
     return item;
   }));
 }
@@ -187,9 +245,8 @@ function show(answer) {
 }
 
 function showView(name, query) {
-  const title = state.info?.title ?? "untilclick";
   document.body.dataset.view = name;
-  document.title = query ? `${query} · ${title}` : title;
+  document.title = query ? `${query} · ${TITLE}` : TITLE;
 }
 
 function showStart() {
@@ -218,7 +275,7 @@ function showAnswer() {
   const n = answer.results.length;
   $("message").hidden = n > 0;
   if (n === 0) showNothing(answer);
-  $("status").textContent = n === 0 ? "No results" : `${n} results`;
+  $("status").textContent = n === 0 ? text("results.none") : counted("results", n);
 }
 
 function showNotice(answer) {
@@ -227,42 +284,51 @@ function showNotice(answer) {
   $("notice").hidden = reason === "empty_query";
   $("compare").parentElement.hidden = !applied;
   const showing = applied
-    ? ["Showing results for ", ...searched(query, rewrite), ...earlier(query, rewrite), instead(query, rewrite)]
-    : [reason === "mode_off" ? "Results for " : "Results as typed for ", element("strong", {}, query)];
-  if (reason === "mode_off" && state.info?.rewriter_version) showing.push(also("exactly as typed. ", linkButton("Let it be rewritten", () => go(query))));
-  if (LATE.includes(reason) && results.length) showing.push(also("It could not be rewritten this time. ", searchAgain(query)));
+    ? [...pieces("notice.rewritten", { query: readable(query, rewrite.correction ?? query) }), ...related(query, rewrite), ...earlier(query, rewrite), instead(query, rewrite)]
+    : pieces(reason === "mode_off" ? "notice.off" : "notice.kept", { query: typed("strong", query) });
+  if (reason === "mode_off" && state.info?.rewriter_version) showing.push(also(text("notice.exactly"), " ", linkButton(text("notice.let_rewrite"), () => go(query))));
+  if (LATE.includes(reason) && results.length) showing.push(also(text("notice.late"), " ", searchAgain(query)));
   $("showing").replaceChildren(...showing);
   showWhy(answer);
 }
 
 function showWhy({ query, rewrite, timings_ms: timings }) {
   const { applied, correction, context, n_terms: n, reason, terms } = rewrite;
-  $("why").querySelector("summary").textContent = applied ? "Why was it rewritten?" : "Why was it not rewritten?";
+  $("why").querySelector("summary").textContent = text(applied ? "why.rewritten" : "why.kept");
   $("corrected").hidden = !correction;
-  $("corrected").replaceChildren("Words that no document contains were corrected: ", ...(correction ? corrections(query, correction) : []));
+  $("corrected").replaceChildren(...(correction ? pieces("why.corrected", { words: corrections(query, correction) }) : []));
   $("reason").hidden = applied && n === 0;
-  $("reason").textContent = REASONS[reason] ?? reason;
+  $("reason").textContent = reasonText(reason);
   showTerms(terms, n);
   $("context").hidden = context.length === 0;
-  $("context").textContent = `Words of your earlier searches count a little: ${context.join(", ")}.`;
-  const version = rewrite.rewriter_version ? ` · rewriter ${rewrite.rewriter_version}` : "";
-  $("timings").textContent = `${timings.total.toFixed(1)} ms, of which rewriting ${timings.rewrite.toFixed(1)} ms${version}`;
+  $("context").replaceChildren(...pieces("why.context", { words: listed(context) }));
+  const version = rewrite.rewriter_version ? [" · ", ...pieces("why.rewriter", { version: rewrite.rewriter_version })] : [];
+  $("timings").replaceChildren(text("why.time", { total: milliseconds(timings.total), rewrite: milliseconds(timings.rewrite) }), ...version);
+}
+
+function reasonText(reason) {
+  return MESSAGES[`reason.${reason}`] ?? reason;
 }
 
 function showTerms(terms, n) {
-  const listed = terms.slice(0, TERMS);
-  const heaviest = Math.max(...listed.map(({ weight }) => weight));
-  $("terms").replaceChildren(...listed.map(({ term, weight }) =>
-    element("li", {}, element("span", { class: "term" }, term), bar(weight / heaviest))));
-  if (n > listed.length) $("terms").append(element("li", {}, element("span", { class: "small" }, `and ${n - listed.length} lighter`)));
+  const heaviest = terms.slice(0, TERMS);
+  const most = Math.max(...heaviest.map(({ weight }) => weight));
+  $("terms").replaceChildren(...heaviest.map(({ term, weight }) =>
+    element("li", {}, ofCorpus("span", { class: "term", dir: "auto" }, term), bar(weight / most))));
+  if (n > heaviest.length) $("terms").append(element("li", {}, element("span", { class: "small" }, counted("why.lighter", n - heaviest.length))));
 }
 
 /* Each misspelt word with its correction; the whole query if words were split or joined. */
 function corrections(query, correction) {
-  const [typed, meant] = [query, correction].map((text) => text.trim().split(/\s+/));
-  const pairs = typed.length === meant.length ? typed.map((word, i) => [word, meant[i]]) : [[query.trim(), correction]];
-  const changed = pairs.filter(([before, after]) => before.toLowerCase() !== after.toLowerCase());
-  return changed.flatMap(([before, after], i) => [i ? ", " : "", `${before} → `, element("strong", {}, after)]);
+  const [before, after] = [query, correction].map((words) => words.trim().split(/\s+/));
+  const pairs = before.length === after.length ? before.map((word, i) => [word, after[i]]) : [[query.trim(), correction]];
+  const changed = pairs.filter(([word, meant]) => folded(word) !== folded(meant));
+  return changed.flatMap(([word, meant], i) => [i ? " · " : "", ...pieces("why.correction", { before: word, after: typed("strong", meant) })]);
+}
+
+/* The same for all ways to write a word: large and small letters, composed and decomposed, full and half width. */
+function folded(word) {
+  return word.normalize("NFKC").toLowerCase().normalize("NFKC");
 }
 
 function bar(share) {
@@ -271,32 +337,38 @@ function bar(share) {
   return element("span", { class: "bar", "aria-hidden": "true" }, filled);
 }
 
-/* The headline: the query or its correction, then the added words, if any of them has much weight. */
-function searched(query, rewrite) {
-  const meant = rewrite.correction ?? query;
-  const words = outstanding(rewrite.terms, meant);
-  if (!words.length) return [readable(query, meant)];
-  const more = rewrite.n_terms > words.length ? ", …" : "";
-  return [readable(query, meant), also("With related words: ", element("span", { class: "added" }, words.join(", ") + more))];
+/* The added words, if any of them has much weight. */
+function related(query, rewrite) {
+  const words = outstanding(rewrite.terms, rewrite.correction ?? query);
+  return words.length ? [also(...pieces("notice.related", { words: added(words, rewrite.n_terms > words.length) }))] : [];
 }
 
 /* Words with a tenth of the weight, or twice the median weight. If hundreds of words weigh alike, none is named. */
 function outstanding(terms, meant) {
   const median = terms[terms.length >> 1]?.weight; // terms come heaviest first
-  const present = new Set(meant.toLowerCase().split(/\s+/));
+  const present = new Set(folded(meant).split(/\s+/));
   const large = terms.filter(({ term, weight }) => !present.has(term) && (weight >= 0.1 || weight >= 2 * median));
   return large.slice(0, NAMED).map(({ term }) => term);
 }
 
 function earlier(query, { context }) {
   if (!context.length) return [];
-  const words = element("span", { class: "added" }, context.slice(0, TERMS).join(", ") + (context.length > TERMS ? ", …" : "."));
-  return [also("With words of your earlier searches: ", words, " ", linkButton("Leave them out", () => anew(query)))];
+  const words = added(context.slice(0, TERMS), context.length > TERMS);
+  return [also(...pieces("notice.earlier", { words }), " ", linkButton(text("notice.leave_out"), () => anew(query)))];
 }
 
-function instead(query, rewrite) {
-  const label = rewrite.correction ? query : "exactly as typed";
-  return also(rewrite.correction ? "Search instead for " : "Search ", linkButton(label, () => go(query, "off")));
+function instead(query, { correction }) {
+  const asTyped = (label) => linkButton(label, () => go(query, "off"));
+  return also(...(correction ? pieces("notice.instead", { query: asTyped(typed("bdi", query)) }) : [asTyped(text("notice.search_exactly"))]));
+}
+
+function added(words, goesOn) {
+  return element("span", { class: "added" }, ...listed(words, goesOn));
+}
+
+/* Text of a visitor, which may run in another direction than the page. */
+function typed(tag, words) {
+  return ofCorpus(tag, { dir: "auto" }, words);
 }
 
 function also(...parts) {
@@ -304,34 +376,37 @@ function also(...parts) {
 }
 
 function searchAgain(query) {
-  return linkButton("Search again", () => search(query, "auto"));
+  return linkButton(text("notice.again"), () => search(query, "auto"));
 }
 
-function readable(query, text) {
-  const typed = new Set(query.toLowerCase().split(/\s+/));
-  const parts = text.split(/\s+/).flatMap((word, i) => {
-    const shown = typed.has(word.toLowerCase()) ? word : element("span", { class: "added" }, word);
+/* A query, in which words that were not typed stand out. */
+function readable(query, meant) {
+  const present = new Set(folded(query).split(/\s+/));
+  const parts = meant.split(/\s+/).flatMap((word, i) => {
+    const shown = present.has(folded(word)) ? word : element("span", { class: "added" }, word);
     return i ? [" ", shown] : [shown];
   });
-  return element("strong", {}, ...parts);
+  return ofCorpus("strong", { dir: "auto" }, ...parts);
 }
 
 function columns({ query, rewrite, results, original_results: original }) {
   const before = new Map(original.map((entry) => [entry.doc_id, entry.rank]));
   const after = new Map(results.map((entry) => [entry.doc_id, entry.rank]));
+  const meant = typed("bdi", rewrite.correction ?? query);
+  const words = rewrite.n_terms ? [" · ", counted("compare.related", rewrite.n_terms)] : [];
   return element("div", { class: "columns" },
-    element("section", { "aria-label": "As typed" },
-      element("h2", {}, "As typed", element("small", {}, query)),
-      list(original, (entry) => (after.has(entry.doc_id) ? null : ["gone", "only here"]))),
-    element("section", { "aria-label": "Rewritten" },
-      element("h2", {}, "Rewritten", element("small", {}, rewrite.correction ?? query, rewrite.n_terms ? `, ${rewrite.n_terms} related words` : "")),
-      list(results, (entry) => move(before.get(entry.doc_id), entry.rank))));
+    column("compare.typed", [typed("bdi", query)], list(original, (entry) => (after.has(entry.doc_id) ? null : ["gone", text("compare.gone")]))),
+    column("compare.rewritten", [meant, ...words], list(results, (entry) => move(before.get(entry.doc_id), entry.rank))));
+}
+
+function column(key, searched, results) {
+  return element("section", { "aria-label": text(key) }, element("h2", {}, text(key), element("small", {}, ...searched)), results);
 }
 
 function move(before, after) {
-  if (before === undefined) return ["new", "new"];
-  if (before > after) return ["up", `▲ ${before - after}`];
-  return before < after ? ["down", `▼ ${after - before}`] : null;
+  if (before === undefined) return ["new", text("compare.new")];
+  if (before > after) return ["up", `▲ ${number(before - after)}`];
+  return before < after ? ["down", `▼ ${number(after - before)}`] : null;
 }
 
 function list(results, note) {
@@ -343,29 +418,53 @@ function breakable(name) {
   return name.split(/(?<=[^._/][._/]+)(?=[^._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
 }
 
+/* A result runs in the direction of the documents, or else of its title. */
 function result(entry, note) {
   const title = entry.title || entry.doc_id;
-  const open = element("button", { type: "button", class: "open", "data-doc": entry.doc_id }, ...breakable(title));
-  const heading = element("h3", {}, open);
-  const item = element("li", { class: "result" }, element("span", { class: "rank", "aria-hidden": "true" }, String(entry.rank)), heading);
+  const open = ofCorpus("button", { type: "button", class: "open", "data-doc": entry.doc_id }, ...breakable(title));
+  const heading = element("h3", { dir: CORPUS_DIRECTION ? "auto" : undefined }, open);
+  const item = element("li", { class: "result", dir: CORPUS_DIRECTION || "auto" });
+  item.append(element("span", { class: "rank", "aria-hidden": "true" }, number(entry.rank)), heading);
   if (state.seen.has(entry.doc_id)) item.classList.add("seen");
-  if (note) open.append(" ", element("span", { class: `move ${note[0]}` }, note[1]));
-  if (title !== entry.doc_id) item.append(element("p", { class: "id" }, ...breakable(entry.doc_id)));
-  item.append(element("p", { class: "snippet" }, ...entry.snippet.map((piece) => (piece.hit ? element("mark", {}, piece.text) : piece.text))));
-  item.addEventListener("click", () => { if (!String(getSelection())) openDocument(entry, open); });
+  if (note) open.append(" ", element("bdi", { class: `move ${note[0]}`, lang: LANGUAGE }, note[1]));
+  if (title !== entry.doc_id) item.append(element("p", { class: "id", dir: "auto" }, ...breakable(entry.doc_id)));
+  item.append(ofCorpus("p", { class: "snippet", dir: "auto" }, ...marked(entry.snippet)));
+  item.addEventListener("click", () => { if (!selects(item)) openDocument(entry, open); });
   return item;
+}
+
+/* Whether text of a result is selected. The search box has a selection of its own, which does not matter here. */
+function selects(item) {
+  const selection = getSelection();
+  return !selection.isCollapsed && item.contains(selection.anchorNode);
+}
+
+/* The pieces of a snippet with searched words marked. A mark does not cut a character that a reader sees as one: a letter and its accents, an emoji. */
+function marked(snippet) {
+  const hits = snippet.flatMap(({ text: part, hit }) => Array(part.length).fill(hit)); // by UTF-16 unit, as the segmenter counts
+  const runs = [];
+  for (const { segment, index } of characters(snippet.map(({ text: part }) => part).join(""))) {
+    const hit = hits.slice(index, index + segment.length).includes(true);
+    if (runs.at(-1)?.hit === hit) runs.at(-1).text += segment;
+    else runs.push({ hit, text: segment });
+  }
+  return runs.map((run) => (run.hit ? element("mark", {}, run.text) : run.text));
+}
+
+function characters(whole) {
+  return new Intl.Segmenter(CORPUS_LANGUAGE || LANGUAGE, { granularity: "grapheme" }).segment(whole);
 }
 
 function showNothing({ query, rewrite }) {
   const offer = $("message").querySelector(".actions");
   if (rewrite.reason === "empty_query") {
-    message("No word to search for", `“${query.trim()}” has no word that can be searched for. Add a word that says what you mean.`);
+    message("nothing.no_word", pieces("nothing.add_word", { query: query.trim() }));
   } else if (LATE.includes(rewrite.reason)) {
-    message("Nothing found for the words as typed", `${REASONS[rewrite.reason]} Misspelt words were not corrected.`);
+    message("nothing.as_typed", [text("nothing.not_corrected", { reason: reasonText(rewrite.reason) })]);
     offer.append(searchAgain(query));
   } else {
-    message("Nothing found", "No document matches these words. Other words for the same thing may find one.");
-    if (rewrite.applied) offer.append(linkButton("Search exactly as typed", () => go(query, "off")));
+    message("nothing.found", [text("nothing.other_words")]);
+    if (rewrite.applied) offer.append(linkButton(text("notice.search_exactly"), () => go(query, "off")));
   }
 }
 
@@ -373,16 +472,16 @@ function showFailure(error, retry) {
   settle();
   $("notice").hidden = true;
   $("results").replaceChildren();
-  const away = error instanceof TypeError;
-  message(away ? "The service cannot be reached" : "That did not work", away ? "Is it still running, and are you online?" : error.message);
-  $("message").querySelector(".actions").append(linkButton("Try again", retry));
-  $("status").textContent = "The search failed";
+  const away = error.status === undefined;
+  message(away ? "error.unreachable" : "error.title", [away ? text("error.is_it_running") : meaningOf(error)]);
+  if (PROBLEMS[error.status] !== "refused") $("message").querySelector(".actions").append(linkButton(text("error.again"), retry));
+  $("status").textContent = text("results.failed");
 }
 
-function message(title, text) {
+function message(key, content) {
   const box = $("message");
-  box.querySelector("h2").textContent = title;
-  box.querySelector("p").textContent = text;
+  box.querySelector("h2").textContent = text(key);
+  box.querySelector("p").replaceChildren(...content);
   box.querySelector(".actions").replaceChildren();
   box.hidden = false;
 }
@@ -401,12 +500,12 @@ async function openDocument(entry, opener) {
   $("reader").showModal();
   $("reader-text").focus();
   try {
-    const { text } = await call(`/v1/documents/${pathOf(entry.doc_id)}`);
+    const stored = await call(`/v1/documents/${pathOf(entry.doc_id)}`);
     if (turn !== state.opened) return;
-    $("reader-text").textContent = text;
+    $("reader-text").textContent = stored.text;
     $("reader-text").scrollTop = 0;
   } catch (error) {
-    if (turn === state.opened) $("reader-text").textContent = `This document cannot be shown. ${error.message}`;
+    if (turn === state.opened) $("reader-text").textContent = `${text("reader.failed")}\n${meaningOf(error)}`;
   }
 }
 
@@ -437,12 +536,12 @@ async function showFigures() {
   try {
     const stats = await call(`/v1/sessions/stats?source=${source}`);
     if (source !== state.source) return;
-    const percent = (value) => (value === null ? "–" : `${(value * 100).toFixed(value === 1 || value === 0 ? 0 : 1)} %`);
-    $("n-sessions").textContent = stats.sessions.toLocaleString("en");
-    $("n-clicks").textContent = stats.clicks.toLocaleString("en");
+    const mean = stats.mean_queries_until_click;
+    $("n-sessions").textContent = number(stats.sessions);
+    $("n-clicks").textContent = number(stats.clicks);
     $("first-share").textContent = percent(stats.first_query_click_share);
-    $("mean-queries").textContent = stats.mean_queries_until_click?.toFixed(2) ?? "–";
-    showVersions(stats.by_rewriter_version, percent);
+    $("mean-queries").textContent = mean === null ? NONE : number(mean, fixed(2));
+    showVersions(stats.by_rewriter_version);
   } catch {
     clearFigures();
   }
@@ -450,21 +549,21 @@ async function showFigures() {
 
 function clearFigures() {
   $("versions").hidden = true;
-  for (const id of ["n-sessions", "n-clicks", "first-share", "mean-queries"]) $(id).textContent = "–";
+  for (const id of ["n-sessions", "n-clicks", "first-share", "mean-queries"]) $(id).textContent = NONE;
 }
 
-function showVersions(all, percent) {
+function showVersions(all) {
   const listed = all.filter((version) => version.sessions > 0).sort((a, b) => b.sessions - a.sessions).slice(0, VERSIONS);
   $("versions").hidden = listed.length < 2; // with one version its figure is the one above
   $("versions").querySelector("ul").replaceChildren(...listed.map((version) => element("li", {},
-    element("span", { class: "version" }, version.rewriter_version ?? "as typed"),
+    element("span", { class: "version", dir: "auto" }, version.rewriter_version ?? text("figures.no_rewriter")),
     bar(version.first_query_click_share ?? 0),
     element("span", { class: "share" }, percent(version.first_query_click_share)),
-    element("span", { class: "small" }, `${version.sessions.toLocaleString("en")} ${version.sessions === 1 ? "session" : "sessions"}, ${untilClick(version)}`))));
+    element("span", { class: "small" }, text("figures.version", { sessions: counted("figures.n_sessions", version.sessions), queries: untilClick(version) })))));
 }
 
 function untilClick({ mean_queries_until_click: mean }) {
-  return mean === null ? "no click yet" : `${mean.toFixed(2)} queries until the click`;
+  return mean === null ? text("figures.no_click") : counted("figures.n_queries", mean, 2);
 }
 
 function showLatency(ms) {
@@ -474,8 +573,8 @@ function showLatency(ms) {
   const top = Math.max(...times);
   const place = (i) => (times.length < 2 ? 0 : (i * 240) / (times.length - 1));
   $("latency").hidden = false;
-  $("latency-now").textContent = `${ms.toFixed(1)} ms`;
-  $("latency-median").textContent = times.length < 2 ? "" : `median of ${times.length}: ${median.toFixed(1)} ms`;
+  $("latency-now").textContent = milliseconds(ms);
+  $("latency-median").textContent = times.length < 2 ? "" : text("latency.median", { count: number(times.length), median: milliseconds(median) });
   $("latency").querySelector("svg").toggleAttribute("hidden", times.length < 2);
   $("latency").querySelector("polyline").setAttribute("points", times.map((ms, i) => `${place(i)},${42 - (ms / top) * 38}`).join(" "));
 }
@@ -557,13 +656,12 @@ async function start() {
   showFigures();
   state.info = await info;
   if (!state.info) return;
-  $("title").textContent = state.info.title;
-  if (document.body.dataset.view === "start") document.title = state.info.title;
   const { data, engine, rewriter_version: version, examples } = state.info;
-  $("about").textContent = `${data} · BM25 by ${engine} · ${version ? `rewriter ${version}` : "no rewriter loaded"}`;
+  const rewriter = version ? pieces("why.rewriter", { version }) : [text("about.no_rewriter")];
+  $("about").replaceChildren(element("bdi", {}, data), " · ", ...pieces("about.engine", { engine }), " · ", ...rewriter);
   $("examples").hidden = examples.length === 0;
   $("examples").querySelector("ul").replaceChildren(...examples.map((query) =>
-    element("li", {}, element("button", { type: "button", onclick: () => { beginSession(); go(query); } }, query))));
+    element("li", {}, element("button", { type: "button", onclick: () => { beginSession(); go(query); } }, typed("bdi", query)))));
 }
 
 start();

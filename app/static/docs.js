@@ -9,12 +9,11 @@ function followScheme() {
 dark.addEventListener("change", followScheme);
 followScheme();
 
-const ui = SwaggerUIBundle({
+SwaggerUIBundle({
   dom_id: "#interface",
   url: "/openapi.json",
   validatorUrl: null, // it would send the document to another host
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  onComplete: () => { document.title = `${ui.specSelectors.info().get("title")}: interface`; },
 });

@@ -83,8 +83,9 @@ def open_page(browser, site):
     """Opens pages; an error in the browser's console fails the test."""
     complaints, contexts = [], []
 
-    def open_(path="/", *, width=1280, height=860, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def open_(path="/", *, width=1280, height=860, scheme="light", locale="en-US"):
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, locale=locale)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)

@@ -131,6 +131,7 @@ def make_service(
     metrics=None,
     live=None,
     exact_titles=True,
+    corpus_language=None,
 ):
     """A service over DOCUMENTS with a log in `folder`."""
     engine = live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS))
@@ -151,6 +152,7 @@ def make_service(
             models=models or FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)),
             metrics=metrics,
             live=live,
+            corpus_language=corpus_language,
             **timed,
         )
     )

@@ -126,8 +126,8 @@ def test_figures_by_version_and_the_time_of_searches(open_page, site, tmp_path):
     page = open_page()
     says(page, "#versions", "table-0")
     assert [" ".join(text.split()) for text in page.locator("#versions li").all_inner_texts()] == [
-        "table-0 25.0 % 4 sessions, 1.00 queries until the click",
-        "table-1 100 % 4 sessions, 1.00 queries until the click",
+        "table-0 25% 4 sessions, 1.00 queries until the click",
+        "table-1 100% 4 sessions, 1.00 queries until the click",
     ]
     shot(page, "start-with-figures")
     for query, shown in (

@@ -163,7 +163,7 @@ function showSession() {
     const item = element("li", { class: turn.clicked ? "clicked" : undefined }, again);
     if (turn.clicked) item.append(element("span", {}, text("session.clicked")));
     else if (turn.mode === "off") item.append(element("span", {}, text("session.typed")));
-    else if (turn.correction) item.append(ofCorpus("span", { dir: "auto" }, turn.correction));
+    else if (turn.correction) item.append(element("span", {}, typed("bdi", turn.correction)));
     return item;
   }));
 }
@@ -303,7 +303,7 @@ function showWhy({ query, rewrite, timings_ms: timings }) {
   $("context").hidden = context.length === 0;
   $("context").replaceChildren(...pieces("why.context", { words: listed(context) }));
   const version = rewrite.rewriter_version ? [" · ", ...pieces("why.rewriter", { version: rewrite.rewriter_version })] : [];
-  $("timings").replaceChildren(text("why.time", { total: milliseconds(timings.total), rewrite: milliseconds(timings.rewrite) }), ...version);
+  $("timings").replaceChildren(...pieces("why.time", { total: milliseconds(timings.total), rewrite: milliseconds(timings.rewrite) }), ...version);
 }
 
 function reasonText(reason) {
@@ -418,17 +418,17 @@ function breakable(name) {
   return name.split(/(?<=[^._/][._/]+)(?=[^._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
 }
 
-/* A result runs in the direction of the documents, or else of its title. */
+/* A result runs in the direction of the documents, or else of its snippet, or else of its title; the title keeps its own order. */
 function result(entry, note) {
   const title = entry.title || entry.doc_id;
-  const open = ofCorpus("button", { type: "button", class: "open", "data-doc": entry.doc_id }, ...breakable(title));
-  const heading = element("h3", { dir: CORPUS_DIRECTION ? "auto" : undefined }, open);
+  const own = CORPUS_DIRECTION || entry.snippet.length ? "auto" : undefined;
+  const open = ofCorpus("button", { type: "button", class: "open", dir: own, "data-doc": entry.doc_id }, ...breakable(title));
   const item = element("li", { class: "result", dir: CORPUS_DIRECTION || "auto" });
-  item.append(element("span", { class: "rank", "aria-hidden": "true" }, number(entry.rank)), heading);
+  item.append(element("span", { class: "rank", "aria-hidden": "true" }, number(entry.rank)), element("h3", {}, open));
   if (state.seen.has(entry.doc_id)) item.classList.add("seen");
   if (note) open.append(" ", element("bdi", { class: `move ${note[0]}`, lang: LANGUAGE }, note[1]));
-  if (title !== entry.doc_id) item.append(element("p", { class: "id", dir: "auto" }, ...breakable(entry.doc_id)));
-  item.append(ofCorpus("p", { class: "snippet", dir: "auto" }, ...marked(entry.snippet)));
+  if (title !== entry.doc_id) item.append(element("p", { class: "id" }, element("bdi", {}, ...breakable(entry.doc_id))));
+  item.append(ofCorpus("p", { class: "snippet", dir: CORPUS_DIRECTION ? "auto" : undefined }, ...marked(entry.snippet)));
   item.addEventListener("click", () => { if (!selects(item)) openDocument(entry, open); });
   return item;
 }
@@ -574,7 +574,8 @@ function showLatency(ms) {
   const place = (i) => (times.length < 2 ? 0 : (i * 240) / (times.length - 1));
   $("latency").hidden = false;
   $("latency-now").textContent = milliseconds(ms);
-  $("latency-median").textContent = times.length < 2 ? "" : text("latency.median", { count: number(times.length), median: milliseconds(median) });
+  const several = times.length < 2 ? [] : pieces("latency.median", { count: number(times.length), median: milliseconds(median) });
+  $("latency-median").replaceChildren(...several);
   $("latency").querySelector("svg").toggleAttribute("hidden", times.length < 2);
   $("latency").querySelector("polyline").setAttribute("points", times.map((ms, i) => `${place(i)},${42 - (ms / top) * 38}`).join(" "));
 }

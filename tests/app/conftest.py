@@ -14,8 +14,8 @@ from untilclick.app.settings.service import Settings
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 
-from tests.app.page import DOTTED, EXAMPLES, TABLE
-from tests.app.stand_ins import DOCUMENTS, TableRewriter, make_service
+from tests.app.page import Content
+from tests.app.stand_ins import TableRewriter, make_service
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -59,13 +59,16 @@ def browser():
 
 
 @pytest.fixture
-def site(tmp_path):
-    """A server on a free port: its address, and its service."""
-    engine = open_engine("rank-bm25", corpus_of("toy", (*DOCUMENTS, DOTTED)))
-    service = make_service(tmp_path, TableRewriter(TABLE), engine=engine)
+def site(tmp_path, request):
+    """A server on a free port: its address, and its service. The parameter is its Content."""
+    content = getattr(request, "param", Content())
+    engine = open_engine("rank-bm25", corpus_of("toy", content.documents))
+    rewriter, language = TableRewriter(content.table), content.corpus_language
+    service = make_service(tmp_path, rewriter, engine=engine, corpus_language=language)
+    settings = Settings.of(data="ten documents", examples=content.examples, title=content.title)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        app = create_app(Settings.of(data="ten documents", examples=EXAMPLES), service)
+        app = create_app(settings, service)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

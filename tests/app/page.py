@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from untilclick.search.records import Document
 
-from tests.app.stand_ins import INJECTED
+from tests.app.stand_ins import DOCUMENTS, INJECTED
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 DOTTED = Document("./notes/../c.md", "", "Ampersands, of which no other document speaks.")
@@ -16,6 +18,18 @@ TABLE = {
     "wait until a thread terminates": ("join",),
     INJECTED: ("markup",),
 }
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a site holds."""
+
+    documents: tuple[Document, ...] = (*DOCUMENTS, DOTTED)
+    table: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TABLE)
+    """Query -> the words that the rewriter adds."""
+    examples: tuple[str, ...] = EXAMPLES
+    corpus_language: str | None = None
+    title: str = "untilclick"
 
 
 def search(page, query):

@@ -48,8 +48,8 @@ class SpellingCandidates(Protocol):
     def is_known(self, word: str) -> bool:
         """True if the corpus contains the word's index term."""
 
-    def candidates(self, word: str, n: int) -> list[str]:
-        """At most n words of the corpus that may have been meant, best first."""
+    def candidates(self, word: str, n: int, query: str | None = None) -> list[str]:
+        """At most n words of the corpus that may have been meant by a word of the query, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCand
         token = vocabulary.token_ids.get(term, UNK_ID)
         tokens.append(token)
         if token == UNK_ID and spelling is not None and not spelling.is_known(word):
-            tokens += _candidate_tokens(word, vocabulary, spelling)
+            tokens += _candidate_tokens(word, query, vocabulary, spelling)
     return tokens
 
 
-def _candidate_tokens(word: str, vocabulary: TermVocabulary, spelling: SpellingCandidates) -> list[int]:
-    candidates = (term_of(candidate) for candidate in spelling.candidates(word, MAX_CANDIDATES))
+def _candidate_tokens(word: str, query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates) -> list[int]:
+    candidates = (term_of(candidate) for candidate in spelling.candidates(word, MAX_CANDIDATES, query))
     tokens = [vocabulary.token_ids[term] for term in candidates if term in vocabulary.token_ids]
     return [ALT_ID, *dict.fromkeys(tokens)] if tokens else []

@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 
 from untilclick.search.errors import MissingDependencyError
+from untilclick.search.text.keyboard import neighbours
 from untilclick.search.users.draws import pick
 
 Part = Literal["all", "train", "test"]
@@ -25,8 +26,6 @@ Part = Literal["all", "train", "test"]
 MIN_SLIP_LENGTH = 4
 """Letters of the shortest word that gets a slip: shorter words cannot be recognised with a wrong letter."""
 
-_KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_ROW_OFFSETS = (0.0, 0.25, 0.75)
 _SOUNDS = (
     ("ph", "f"), ("ie", "ei"), ("ei", "ie"), ("ck", "k"), ("qu", "kw"), ("ce", "se"), ("ci", "si"), ("tion", "sion"),
     ("able", "ible"), ("ible", "able"), ("ance", "ence"), ("ence", "ance"), ("ant", "ent"), ("ent", "ant"),
@@ -110,7 +109,7 @@ def _place(word: str, rng: np.random.Generator) -> int:
 
 def _neighbour_key(word: str, rng: np.random.Generator) -> str:
     i = _place(word, rng)
-    keys = _neighbours().get(word[i])
+    keys = neighbours().get(word[i])
     return word[:i] + pick(keys, rng) + word[i + 1 :] if keys else word
 
 
@@ -121,7 +120,7 @@ def _leave_out(word: str, rng: np.random.Generator) -> str:
 
 def _put_in(word: str, rng: np.random.Generator) -> str:
     i = _place(word, rng)
-    keys = (*_neighbours().get(word[i], ()), word[i])
+    keys = (*neighbours().get(word[i], ()), word[i])
     return word[: i + 1] + pick(keys, rng) + word[i + 1 :]
 
 
@@ -139,13 +138,3 @@ def _sound_alike(word: str, rng: np.random.Generator) -> str:
 
 
 _SLIPS = (_neighbour_key, _leave_out, _put_in, _swap, _sound_alike)
-
-
-@lru_cache(maxsize=1)
-def _neighbours() -> dict[str, tuple[str, ...]]:
-    """Each letter's neighbours: the letters at most 1.3 key widths away on a QWERTY keyboard."""
-    places = {key: (x + _ROW_OFFSETS[y], y) for y, row in enumerate(_KEY_ROWS) for x, key in enumerate(row)}
-    return {
-        a: tuple(b for b, (u, v) in places.items() if b != a and (u - x) ** 2 + (v - y) ** 2 <= 1.3**2)
-        for a, (x, y) in places.items()
-    }

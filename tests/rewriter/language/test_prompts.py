@@ -23,7 +23,7 @@ class Spelling:
     def is_known(self, word: str) -> bool:
         return term_of(word) in (*VOCABULARY.terms, "rare")
 
-    def candidates(self, word: str, n: int) -> list[str]:
+    def candidates(self, word: str, n: int, query: str | None = None) -> list[str]:
         table = {
             "rmtre": ["rmtree", "rare"],
             "lsit": ["list", "lists", "sort"],

@@ -131,5 +131,5 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 def test_all_that_a_first_correction_needs_is_loaded_before_it(monkeypatch):
     """The list of common words was read at the first misspelt query, which was then too late to be rewritten."""
     corrector = SpellingCorrector(COUNTS)
-    monkeypatch.setattr("untilclick.search.text.spelling._common_words", lambda: pytest.fail("read too late"))
+    monkeypatch.setattr("untilclick.search.text.correction_rules._common_words", lambda: pytest.fail("read too late"))
     assert corrector.correct("direcotry") == "directory"

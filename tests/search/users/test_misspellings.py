@@ -8,6 +8,7 @@ import pytest
 from symspellpy.editdistance import DistanceAlgorithm, EditDistance
 
 from untilclick.search.errors import MissingDependencyError
+from untilclick.search.text.keyboard import neighbours
 from untilclick.search.users.misspellings import MIN_SLIP_LENGTH, Misspellings, load_misspellings, part_of, slip
 
 
@@ -66,9 +67,7 @@ def test_words_too_short_for_a_slip_stay(word):
 
 
 def test_letters_slip_to_keys_next_to_them():
-    from untilclick.search.users.misspellings import _neighbours
-
-    keys = _neighbours()
+    keys = neighbours()
     assert set(keys) == set(string.ascii_lowercase)
     assert set(keys["s"]) == set("awedxz")
     assert all(a in keys[b] for a in keys for b in keys[a])

@@ -3,8 +3,9 @@
 The environment variable UNTILCLICK_TEST_OPENSEARCH names a folder with the program `cluster.py`, which has these
 commands:
 
-    cluster.py start FOLDER --nodes N [--secure]   start a cluster, print {"urls": [...], "pids": [...]} as JSON; with
-                                                   --secure also "ca", "user", "password", "admin_cert", "admin_key"
+    cluster.py start FOLDER --nodes N [--secure]   start a cluster and write FOLDER/cluster.json: {"urls": [...], "pids":
+                                                   [...]}, with --secure "ca", "user", "password", "admin_cert" and
+                                                   "admin_key" besides
     cluster.py node FOLDER NUMBER                  start one of its nodes again
     cluster.py stop FOLDER                         stop all nodes
 
@@ -48,7 +49,7 @@ class OpenSearchCluster:
         return "|".join(self.urls)
 
     def facts(self) -> dict[str, Any]:
-        """What the program has printed, with the processes of the nodes as they are now."""
+        """The contents of cluster.json, with the processes of the nodes as they are now."""
         return json.loads((self.folder / "cluster.json").read_text(encoding="utf-8"))
 
     @contextmanager

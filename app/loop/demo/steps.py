@@ -17,6 +17,7 @@ from untilclick.app.loop.trained_systems import TrainedSystems
 from untilclick.app.terminal.progress import Update, steps
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.rewriter.evaluation.system_names import ENGINE_ORDER
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, PPO, WARM_START, drop_checkpoint, read_stage
@@ -125,7 +126,7 @@ class DemoSteps:
         evaluated = evaluate(config, systems, self._collections.held_out, settings=settings, progress=update)
         results = evaluated.results
         topics = counted(results.n_topics, "held-out topic", "held-out topics")
-        return f"{topics} ({results.split}), {len(results.figures)} systems"
+        return f"{topics} ({results.split}), {len(results.figures.keys() - {ENGINE_ORDER})} systems"
 
     def _export(self, _update: Update) -> str:
         config = export.ExportConfig(self._config.out / PPO, self._config.bundle)

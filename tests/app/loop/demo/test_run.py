@@ -101,8 +101,8 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.stderr
     answer = json.loads(result.stdout)
-    assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", "warm_start", "ppo"]
-    assert answer["sessions"].keys() == answer["systems"].keys() - {"oracle"}
+    assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", "warm_start", "ppo", "bm25_engine_order"]
+    assert answer["sessions"].keys() == answer["systems"].keys() - {"oracle", "bm25_engine_order"}
     assert "held-out topics" in answer["verdict"]
     assert {"ppo", "warm_start"} <= {comparison["a"] for comparison in answer["comparisons"]}
     assert len(answer["examples"]) == 3

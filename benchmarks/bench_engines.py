@@ -22,11 +22,11 @@ from typing import NamedTuple
 import numpy as np
 import tantivy
 
+from untilclick.search.analysis.english_v1 import TANTIVY_NAME, text_analyzer
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import Corpus, Document, WeightedQuery
-from untilclick.search.text.analysis import ANALYZER_NAME, text_analyzer
 
 K = 10
 """Number of results per query."""
@@ -87,10 +87,10 @@ def zipf_queries(n_queries: int, n_words: int, seed: int) -> list[str]:
 def raw_tantivy(corpus: Corpus) -> RawTantivy:
     """Index a corpus with tantivy's own interface."""
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field("body", stored=False, tokenizer_name=ANALYZER_NAME, index_option="freq")
+    builder.add_text_field("body", stored=False, tokenizer_name=TANTIVY_NAME, index_option="freq")
     builder.add_text_field("doc_id", stored=True, tokenizer_name="raw", index_option="basic")
     index = tantivy.Index(builder.build())
-    index.register_tokenizer(ANALYZER_NAME, text_analyzer())
+    index.register_tokenizer(TANTIVY_NAME, text_analyzer())
     writer = index.writer(heap_size=256 * 2**20, num_threads=1)
     for document in corpus.documents:
         writer.add_document(tantivy.Document(body=document.text, doc_id=document.doc_id))

@@ -30,12 +30,14 @@ from untilclick.rewriter.stages import export
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.validation import BlendChoice
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.text.analysis import words
 
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
+
+words = english().words
 
 T5_SMALL = T5Shape(rows=32_128, d_model=512, d_kv=64, d_ff=2048, layers=6)
 SUBWORDS = 32_100

@@ -58,13 +58,16 @@ from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.stages.base import new_model, train_base
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
+from untilclick.search.analysis.by_name import english
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.text.analysis import term_of, words
-from untilclick.search.text.analysis import terms as analyse
 
 from benchmarks.ppo_records import Quality
 from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
+
+term_of = english().term_of
+words = english().words
+analyse = english().terms
 
 GroundName = Literal["subword", "corpus"]
 PROMPT_TOKENS = 24

@@ -38,6 +38,9 @@ class RunConfig:
     """Name of the engine; rewards use its ranking formula."""
     seed: int = 0
     """Seed of topics that are made from documents."""
+    language: str = "auto"
+    """Language of the documents, see `untilclick.search.analysis.guess.analysis_of_language`. It decides for a base;
+    later stages have the analysis of their base."""
 
 
 @dataclass(frozen=True)

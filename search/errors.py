@@ -1,6 +1,7 @@
 """The exceptions that callers may catch.
 
     UntilclickError             base class: whatever a user or a file can cause; the text names the remedy
+    ├── AnalysisError           a language or a text analysis is not known
     ├── DataError               a data file (documents, topics, judgments, log) is broken or cannot be written
     ├── EngineError             an index or search server cannot answer
     │   └── UnknownDocumentError  the index does not hold a document of this id
@@ -23,6 +24,10 @@ from pathlib import Path
 
 class UntilclickError(Exception):
     """Base class of everything this package raises on purpose."""
+
+
+class AnalysisError(UntilclickError):
+    """A language or a text analysis is not known."""
 
 
 class DataError(UntilclickError):

@@ -17,6 +17,7 @@ from untilclick.app.cli.options import (
     Data,
     Engine,
     Host,
+    Language,
     Overrides,
     Port,
     Seed,
@@ -55,6 +56,7 @@ def demo(
     engine: Engine = "tantivy",
     sessions: Sessions = 60_000,
     seed: Seed = 0,
+    language: Language = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
     config: Config = None,
@@ -69,7 +71,7 @@ def demo(
 
     terminal = Terminal(as_json=as_json)
     settings = read_settings(context, overrides)
-    place = RunConfig(out or Path("runs") / folder_name(data), data, None, engine, seed)
+    place = RunConfig(out or Path("runs") / folder_name(data), data, None, engine, seed, language)
     demo_settings = demo_config(settings, place, sessions)
     if serve:  # mistakes that would stop the service are reported before the training
         service_settings(settings, host=host, port=port)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Overrides, read_settings
+from untilclick.app.cli.options import AsJson, Config, Data, Language, Overrides, read_settings
 from untilclick.app.cli.serve import service_settings
 from untilclick.app.terminal.terminal import Terminal, escape
 
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
 def index(
     context: typer.Context,
     data: Data = "stdlib",
+    language: Language = "auto",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -27,7 +28,7 @@ def index(
     --set service.opensearch_url=http://localhost:9200 or UNTILCLICK_OPENSEARCH_URL.
     """
     terminal = Terminal(as_json=as_json)
-    settings = service_settings(read_settings(context, overrides), data=data, engine="opensearch")
+    settings = service_settings(read_settings(context, overrides), data=data, engine="opensearch", language=language)
 
     from untilclick.app.loop.indexing import index_documents  # noqa: PLC0415  its OpenSearch client may be missing
 

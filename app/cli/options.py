@@ -70,6 +70,16 @@ Data = Annotated[
         help="Documents: stdlib, a BEIR folder, a JSONL file, or ir_datasets:ID.",
     ),
 ]
+Language = Annotated[
+    str,
+    typer.Option(
+        "--language",
+        metavar="CODE",
+        envvar="UNTILCLICK_LANGUAGE",
+        help="Language of the documents, such as en, de or ja; auto: it is guessed. Of several scripts: en-ru. With "
+        "options: de+compounds, fr+accents.",
+    ),
+]
 LogUrl = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine
+from untilclick.app.cli.options import AsJson, Config, Data, Engine, Language
 from untilclick.app.cli.serve import BundleOption
 from untilclick.app.terminal.terminal import Terminal, escape
 
@@ -32,6 +32,7 @@ def search(
     data: Data = "stdlib",
     bundle: Annotated[Path | None, BundleOption] = None,
     engine: Engine = "tantivy",
+    language: Language = "auto",
     k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="Number of results to show.")] = 10,
     exact_titles: Annotated[
         bool,
@@ -48,7 +49,8 @@ def search(
     from untilclick.app.loop.single_search import SingleSearch, search_once  # noqa: PLC0415  tantivy and CTranslate2
 
     terminal = Terminal(as_json=as_json)
-    results = search_once(query, SingleSearch(data, engine, k, bundle, exact_titles), terminal.progress)
+    search = SingleSearch(data, engine, k, bundle, exact_titles, language)
+    results = search_once(query, search, terminal.progress)
     _show(terminal, results)
     terminal.answer(
         {

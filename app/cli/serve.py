@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untilclick.app.cli.options import Config, Data, Host, LogUrl, Overrides, Port, ServiceEngine, read_settings
+from untilclick.app.cli.options import (
+    Config,
+    Data,
+    Host,
+    Language,
+    LogUrl,
+    Overrides,
+    Port,
+    ServiceEngine,
+    read_settings,
+)
 from untilclick.app.settings.commands import CommandSettings, nearest
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.search.errors import UntilclickError
@@ -91,6 +101,7 @@ def serve(
         ),
     ] = None,
     engine: ServiceEngine = "tantivy",
+    language: Language = "auto",
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[
@@ -107,6 +118,7 @@ def serve(
     options = {
         "data": data,
         "engine": engine,
+        "language": language,
         "log": log,
         "bundle": bundle,
         "models": models,

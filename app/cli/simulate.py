@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, LogUrl, Overrides, Seed, Sessions, read_settings
+from untilclick.app.cli.options import (
+    AsJson,
+    Config,
+    Data,
+    Engine,
+    Language,
+    LogUrl,
+    Overrides,
+    Seed,
+    Sessions,
+    read_settings,
+)
 from untilclick.app.terminal.terminal import Terminal
 
 
@@ -36,6 +47,7 @@ def simulate(
     ] = "train",
     engine: Engine = "tantivy",
     seed: Seed = 0,
+    language: Language = "auto",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -48,7 +60,7 @@ def simulate(
 
     terminal = Terminal(as_json=as_json)
     settings = simulation.simulation_config(read_settings(context, overrides), sessions, split, seed, click_model)
-    outcome = simulation.simulate(settings, data, engine, log, terminal)
+    outcome = simulation.simulate(settings, simulation.Documents(data, engine, language), log, terminal)
     added = outcome.added
     before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
     terminal.line(

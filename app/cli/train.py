@@ -13,6 +13,7 @@ from untilclick.app.cli.options import (
     Config,
     Data,
     Engine,
+    Language,
     LogUrl,
     Overrides,
     RunFolder,
@@ -99,6 +100,7 @@ def base(
     engine: Engine = "tantivy",
     base: Base = "corpus",
     seed: Seed = 0,
+    language: Language = "auto",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -107,7 +109,7 @@ def base(
 
     With --base, a pretrained T5 is trained instead; the later stages continue from it with the same commands.
     """
-    run, settings = RunConfig(out, data, None, engine, seed), read_settings(context, overrides)
+    run, settings = RunConfig(out, data, None, engine, seed, language), read_settings(context, overrides)
     if base == "corpus":
         policy = settings.stage(PolicyConfig, "policy", seed=seed)
         stage = settings.stage(BaseConfig, "base", seed=seed)

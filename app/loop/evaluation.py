@@ -16,6 +16,7 @@ from untilclick.rewriter.evaluation import evaluate as stage
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.report import page
 from untilclick.rewriter.evaluation.results import Results, read_results
+from untilclick.rewriter.stages.record import analysis_of_run
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.files.whole_files import whole_file
 from untilclick.search.log.session_log import SessionLog
@@ -38,7 +39,8 @@ def evaluate_model(config: EvaluateConfig, model: Path, log: str | None, termina
     set_up_torch()
     systems = TrainedSystems.of(model)
     with terminal.progress("Evaluating") as update, _opened(log) as sessions:
-        evaluated = evaluate(config, systems, log=sessions, settings={"model": str(model)}, progress=update)
+        opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=analysis_of_run(model))
+        evaluated = evaluate(config, systems, opened, log=sessions, settings={"model": str(model)}, progress=update)
         settings = {**asdict(config), "model": model, "log": sessions.url if sessions else None}
         with whole_file(config.out / "settings.json") as file:
             json.dump(settings, file, indent=1, default=str)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from untilclick.app.service.engine import open_opensearch
 from untilclick.app.settings.service import Settings
 from untilclick.app.terminal.terminal import Terminal
+from untilclick.search.analysis.guess import analysis_of_language
 from untilclick.search.corpora.load import load_corpus
 
 
@@ -25,8 +26,9 @@ def index_documents(settings: Settings, data: str, terminal: Terminal) -> Indexe
     or refuses."""
     with terminal.progress("Reading documents"):
         corpus = load_corpus(data)
+        analysis = analysis_of_language(settings.search.language, corpus.documents)
     with (
         terminal.progress("Loading documents") as progress,
-        contextlib.closing(open_opensearch(settings, corpus, progress)) as engine,
+        contextlib.closing(open_opensearch(settings, corpus, analysis, progress)) as engine,
     ):
         return Indexed(engine.index, len(corpus.documents))

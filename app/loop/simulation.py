@@ -13,8 +13,7 @@ from pathlib import Path
 
 from untilclick.app.settings.commands import CommandSettings
 from untilclick.app.terminal.terminal import Terminal
-from untilclick.search.corpora.load import load_collection
-from untilclick.search.engines import open_engine
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError
 from untilclick.search.log.database import parse_log_url
@@ -69,11 +68,25 @@ def simulation_config(
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
 
 
-def simulate(config: SimulationConfig, data: str, engine: str, log: str, terminal: Terminal) -> SimulationOutcome:
+@dataclass(frozen=True)
+class Documents:
+    """The documents that are searched."""
+
+    data: str
+    """Their source, see `untilclick.search.corpora.load.load_collection`."""
+    engine: str
+    """Engine by name."""
+    language: str
+    """See `untilclick.search.analysis.guess.analysis_of_language`."""
+
+
+def simulate(config: SimulationConfig, documents: Documents, log: str, terminal: Terminal) -> SimulationOutcome:
     """Open the collection and the log, add the sessions that the log lacks, and record settings and figures."""
-    collection = load_collection(data, seed=config.seed)
+    data = documents.data
+    opened_collection = OpenedCollection.load(data, documents.engine, config.seed, language=documents.language)
+    collection = opened_collection.collection
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
-        outcome = fill_log(opened, collection, open_engine(engine, collection.corpus), config, update)
+        outcome = fill_log(opened, collection, opened_collection.engine, config, update, opened_collection.index)
     figures = {"there": outcome.n_present, "added": asdict(outcome.added)}
     _record_run(log, {"data": data, "settings": asdict(config), "figures": figures})
     return outcome

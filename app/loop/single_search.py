@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untilclick.rewriter.rewrite import Rewrite, RewriteRequest
+from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.serving.runtime import open_bundle
-from untilclick.search.corpora.load import load_collection
+from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.analysis.guess import AUTO, analysis_of_language
+from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
@@ -53,6 +56,17 @@ class SingleSearch:
     """Exported rewriter; None searches the query only as typed."""
     exact_titles: bool = True
     """Whether a document whose title is the query comes first, as in the service."""
+    language: str = AUTO
+    """Language of the documents; with a bundle, the bundle's analysis decides."""
+
+    def open_engine(self) -> SearchEngine:
+        """The engine over the documents. Raises DataError, ModelError and AnalysisError."""
+        corpus = load_corpus(self.data)
+        if self.bundle is None:
+            analysis = analysis_of_language(self.language, corpus.documents)
+        else:
+            analysis = analysis_by_name(read_manifest(self.bundle, verify=False).analysis)
+        return open_engine(self.engine, corpus, analysis=analysis)
 
 
 def search_once(
@@ -64,7 +78,7 @@ def search_once(
     ModelError for a bundle that cannot be used.
     """
     with show("Opening the collection"):
-        engine = open_engine(search.engine, load_collection(search.data).corpus)
+        engine = search.open_engine()
     titled = engine.with_title(query) if search.exact_titles else ()
     original = _hits(engine, WeightedQuery.of(query), titled, search.k)
     if search.bundle is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from untilclick.app.settings.groups import OpenSearchSettings
 from untilclick.app.settings.service import Settings
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.opensearch_client import Cluster
 from untilclick.search.engines.opensearch_engine import OpenSearchEngine
@@ -14,15 +15,15 @@ from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import Corpus
 
 
-def open_service_engine(settings: Settings, corpus: Corpus) -> SearchEngine:
+def open_service_engine(settings: Settings, corpus: Corpus, analysis: Analysis) -> SearchEngine:
     """The engine over a corpus, which is indexed if it has not been. Raises SettingsError and EngineError."""
     if settings.search.engine == "opensearch":
-        return open_opensearch(settings, corpus)
-    return open_engine(settings.search.engine, corpus, settings.search.index)
+        return open_opensearch(settings, corpus, analysis)
+    return open_engine(settings.search.engine, corpus, settings.search.index, analysis)
 
 
 def open_opensearch(
-    settings: Settings, corpus: Corpus, progress: Callable[[int, int], None] | None = None
+    settings: Settings, corpus: Corpus, analysis: Analysis, progress: Callable[[int, int], None] | None = None
 ) -> OpenSearchEngine:
     """The index of a corpus in the cluster. Missing documents are loaded; `progress` gets the number loaded and all.
 
@@ -31,7 +32,7 @@ def open_opensearch(
     cluster = settings.opensearch
     options = IndexOptions(cluster.index, cluster.shards, cluster.replicas)
     connections = settings.search.threads + settings.rewriting.threads
-    return OpenSearchEngine.open(corpus, cluster_of(cluster, connections), options, progress)
+    return OpenSearchEngine.open(corpus, cluster_of(cluster, connections), options, progress, analysis)
 
 
 def cluster_of(settings: OpenSearchSettings, connections: int) -> Cluster:

@@ -17,9 +17,13 @@ from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel, Models, StoredModels
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.analysis.guess import analysis_of_language
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines import open_live_engine
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.records import Corpus
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +36,9 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     settings.keys.check_admin_key()
     search, rewriting, log = settings.search, settings.rewriting, settings.log
     corpus = load_corpus(search.data)
-    live = open_live_engine(search.engine, corpus, search.index) if search.live_documents else None
-    engine = live or open_service_engine(settings, corpus)
+    analysis = _analysis(settings, corpus)
+    live = open_live_engine(search.engine, corpus, search.index, analysis) if search.live_documents else None
+    engine = live or open_service_engine(settings, corpus, analysis)
     models = _open_models(rewriting, engine, corpus.fingerprint, settings.example_queries)
     for loaded in models.in_use.loaded.values():
         _warn(loaded.manifest, rewriting, corpus.fingerprint)
@@ -52,6 +57,17 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     )
     service.warm_up()
     return service
+
+
+def _analysis(settings: Settings, corpus: Corpus) -> Analysis:
+    """The analysis of the version that answers first; without any, that of the setting `language`."""
+    rewriting = settings.rewriting
+    bundle = rewriting.bundle
+    if rewriting.models is not None and (active := ModelStore(rewriting.models).state.active) is not None:
+        bundle = ModelStore(rewriting.models).folder_of(active)
+    if bundle is not None and bundle.exists():
+        return analysis_by_name(read_manifest(bundle, verify=False).analysis)
+    return analysis_of_language(settings.search.language, corpus.documents)
 
 
 def _open_models(

@@ -165,7 +165,7 @@ class SearchService:
         with self.metrics.timed(Stage.REWRITE) as timer:
             rewrite = in_use.active.rewriter.rewrite(query, tuple(history))
         self.metrics.rewrite(rewrite.reason.value)
-        return RewriteAnswer(rewrite, candidates(rewrite, n), in_use.state.active, timer.ms)
+        return RewriteAnswer(rewrite, candidates(rewrite, n, self._engine.analysis), in_use.state.active, timer.ms)
 
     def document(self, doc_id: str) -> Document:
         """The document of an id. Raises UnknownDocumentError."""
@@ -257,7 +257,7 @@ class SearchService:
         self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None
     ) -> tuple[Result, ...]:
         """Results with title and snippet; with a click token if they are shown for a query that is logged."""
-        searched = Searched(rewrite.query, rewrite.text)
+        searched = Searched(rewrite.query, rewrite.text, self._engine.analysis)
         return tuple(
             Result(
                 rank,

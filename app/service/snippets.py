@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from untilclick.search.text.analysis import term_of, terms
+from untilclick.search.analysis.analysis import Analysis
 
 SNIPPET_CHARACTERS = 240
 """Length that a snippet aims at."""
@@ -26,14 +26,6 @@ TYPED_WEIGHT, ADDED_WEIGHT = 20, 10
 REPEATED = 10
 """Divides the weight of every further occurrence of a word in a window."""
 
-BEGINNING = 3
-"""Number of first letters that the words of an index term share with a term that is longer than this. A shorter term,
-such as "die" for "dying", shares only the first letter."""
-
-MANY = 50
-"""With more beginnings than this it is faster to analyse every word of the text."""
-
-_WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"\s+")
 
 
@@ -64,40 +56,35 @@ class _Window(NamedTuple):
 class Searched:
     """The words of a search that snippets mark."""
 
-    def __init__(self, query: str, rewritten: str) -> None:
+    def __init__(self, query: str, rewritten: str, analysis: Analysis) -> None:
         """Take the words of a query as typed, and of the readable text of its rewrite.
 
         That text lacks the lightest words of the rewrite. Marking words that the visitor has not seen would be
         confusing.
         """
-        self.weights = dict.fromkeys(terms(rewritten), ADDED_WEIGHT) | dict.fromkeys(terms(query), TYPED_WEIGHT)
+        self.weights = dict.fromkeys(_searched_terms(rewritten, analysis), ADDED_WEIGHT)
         """Index term -> weight."""
-        self._beginnings = frozenset(beginning(term) for term in self.weights)
+        self.weights |= dict.fromkeys(_searched_terms(query, analysis), TYPED_WEIGHT)
+        self._analysis = analysis
 
     def hits(self, text: str) -> list[_Hit]:
-        """The searched words in a text, in their order."""
-        lower = text.lower()
-        if len(self._beginnings) > MANY or len(lower) != len(text):  # a letter may have two letters in lower case
-            words: Iterable[re.Match[str]] = _WORD.finditer(text)
-        else:
-            starts = {start for prefix in self._beginnings for start in _word_starts(lower, prefix)}
-            words = (match for start in sorted(starts) if (match := _WORD.match(text, start)))
-        analysed = ((word, term_of(word.group())) for word in words)
-        return [_Hit(word.start(), word.end(), term) for word, term in analysed if term in self.weights and term]
+        """The searched words in a text, in their order. Overlapping words, as bigrams are, make one hit."""
+        hits: list[_Hit] = []
+        for start, end, terms in self._analysis.spans(text):
+            term = next((term for term in terms if term in self.weights), None)
+            if term is None:
+                continue
+            if hits and start < hits[-1].end:
+                hits[-1] = _Hit(hits[-1].start, max(end, hits[-1].end), hits[-1].term)
+            else:
+                hits.append(_Hit(start, end, term))
+        return hits
 
 
-def _word_starts(text: str, prefix: str) -> Iterator[int]:
-    """The positions at which a word with this prefix begins."""
-    position = text.find(prefix)
-    while position >= 0:
-        if not (position and text[position - 1].isalnum()):
-            yield position
-        position = text.find(prefix, position + 1)
-
-
-def beginning(term: str) -> str:
-    """The letters with which all words of an index term begin."""
-    return term[:BEGINNING] if len(term) > BEGINNING else term[:1]
+def _searched_terms(text: str, analysis: Analysis) -> tuple[str, ...]:
+    """All terms that a query reads, in either field."""
+    terms = analysis.query(text)
+    return (*terms.body, *terms.aside) or tuple(terms.stop_words)
 
 
 def snippet(text: str, searched: Searched, length: int = SNIPPET_CHARACTERS) -> tuple[Piece, ...]:

@@ -49,6 +49,11 @@ class SearchSettings(Group):
         default=STDLIB, description="Documents: `stdlib`, a BEIR folder, a JSONL file or `ir_datasets:ID`."
     )
     engine: Literal["tantivy", "rank-bm25", "opensearch"] = Field(default="tantivy", description="BM25 engine.")
+    language: str = Field(
+        default="auto",
+        description="Language of the documents, such as `en`, `de` or `ja`, with options as `de+compounds`; `auto`: "
+        "that of the bundle or of the index, or else it is guessed.",
+    )
     index: OptionalPath = Field(
         default=None, description="Folder that keeps the index; without it the index is in memory."
     )

@@ -13,10 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.records import Document, Topic
-from untilclick.search.text.analysis import term_of, terms
 
 from benchmarks.corpora.made import KnownItem, MadeCorpus, known_items, missing
+
+term_of = english().term_of
+terms = english().terms
 
 PACKAGES = "wordnet-base dict-gcide"
 PARTS = ("noun", "verb", "adj", "adv")

@@ -15,11 +15,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.beir import QRELS_HEADER
 from untilclick.search.errors import DataError
 from untilclick.search.files.whole_files import whole_file
 from untilclick.search.records import Document, Topic
-from untilclick.search.text.analysis import terms
+
+terms = english().terms
 
 _Item = TypeVar("_Item")
 

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from operator import itemgetter
 from pathlib import Path
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import DataError
 from untilclick.search.records import Document
-from untilclick.search.text.analysis import words
 
 from benchmarks.corpora.apt_lists import lists, records
 from benchmarks.corpora.made import KnownItem, MadeCorpus, known_items
 
+words = english().words
 PACKAGES = "apt"
 FEWEST_WORDS = 25
 """Shorter long descriptions are left out."""

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.records import Document, Topic
-from untilclick.search.text.analysis import terms
 
 from benchmarks.corpora.html_sections import Site, read_site
 from benchmarks.corpora.made import MadeCorpus, copied, missing
+
+terms = english().terms
 
 PACKAGES = "postgresql-doc"
 INDEX = "bookindex.html"

@@ -21,7 +21,6 @@ from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates, ren
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.records import Session
-from untilclick.search.text.analysis import terms as analyse
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +146,6 @@ def _attempts(session: Session) -> Iterator[_Attempt]:
 
 def _added_terms(text: str, prompt: Prompt, vocabulary: TermVocabulary, most: int) -> tuple[int, ...]:
     """The first `most` distinct term tokens of a text that the prompt's query lacks."""
-    tokens = (vocabulary.token_ids.get(term) for term in analyse(text))
+    tokens = (vocabulary.token_ids.get(term) for term in vocabulary.analysis.terms(text))
     added = dict.fromkeys(token for token in tokens if token is not None and token not in prompt.query_ids)
     return tuple(added)[:most]

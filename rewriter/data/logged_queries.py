@@ -17,9 +17,10 @@ from untilclick.rewriter.data.environment import TrainingQuery
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import added_words, context_words
 from untilclick.rewriter.serving.term_rewriter import Spelling
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.log.visitors import once_per_client
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
-from untilclick.search.text.analysis import terms as analyse
 
 
 @dataclass(frozen=True)
@@ -119,23 +120,27 @@ def mostly_first(
     return first + (later[: rounding(later_share * len(first))] if first else later[:most])
 
 
-def training_query(logged: JudgedQuery, spelling: Spelling | None) -> TrainingQuery:
+def training_query(logged: JudgedQuery, spelling: Spelling | None, analysis: Analysis) -> TrainingQuery:
     """The query as retrieval searches it, with corrections of unknown words if there is a corrector."""
-    context = analyse(" ".join(context_words(logged.request)))
-    terms = retrieval_terms(logged.request.query, spelling)
+    context = analysis.terms(" ".join(context_words(logged.request, analysis)))
+    terms = retrieval_terms(logged.request.query, spelling, analysis)
     return TrainingQuery(terms, logged.relevance, tuple(context), logged.shown)
 
 
-def retrieval_terms(query: str, spelling: Spelling | None) -> tuple[str, ...]:
+def retrieval_terms(query: str, spelling: Spelling | None, analysis: Analysis) -> tuple[str, ...]:
     """Index terms of a query and of the words that its correction adds."""
-    added = added_words(query, spelling.correct(query) if spelling else None)
-    return tuple(analyse(query)) + tuple(analyse(" ".join(added)))
+    added = added_words(query, spelling.correct(query) if spelling else None, analysis)
+    return (*analysis.terms(query), *analysis.terms(" ".join(added)))
 
 
 def need_of_query(query: str) -> str:
     """Key of the need behind a query, the same for all variants in case, spaces and word endings: its index terms, or
-    its text if it has none."""
-    return "query " + (" ".join(analyse(query)) or query)
+    its text if it has none.
+
+    The key decides on which side of a split a session stands. It therefore comes from one analysis for all corpora,
+    the first, so that a change of a corpus's analysis moves no session into the training side.
+    """
+    return "query " + (" ".join(analysis_by_name(FIRST_NAME).terms(query)) or query)
 
 
 def _need(session: Session) -> str:

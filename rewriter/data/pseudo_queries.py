@@ -18,7 +18,6 @@ from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.sparse_rows import entries_of
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.search.records import Corpus
-from untilclick.search.text.analysis import terms as analyse
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
@@ -28,6 +27,9 @@ MIN_DOCUMENT_TERMS = 8
 """Documents with fewer distinct target terms are not used."""
 TITLE_WORDS = 10
 """Number of words read from the title, or from the start of the text of a document without title."""
+
+TITLE_CHARACTERS = 200
+"""Characters of a text that are read at most; in a script without spaces, no space ends the first words."""
 
 
 class PseudoQuery(NamedTuple):
@@ -129,6 +131,7 @@ def best_terms(
 
 def _title_ids(text: str, vocabulary: TermVocabulary) -> NDArray[np.int64]:
     """Distinct tokens of the first words of a text."""
-    leading = " ".join(text.split()[:TITLE_WORDS])
-    ids = dict.fromkeys(vocabulary.token_ids[term] for term in analyse(leading) if term in vocabulary.token_ids)
+    leading = " ".join(text[:TITLE_CHARACTERS].split()[:TITLE_WORDS])
+    terms = vocabulary.analysis.terms(leading)
+    ids = dict.fromkeys(vocabulary.token_ids[term] for term in terms if term in vocabulary.token_ids)
     return np.array(list(ids), dtype=np.int64)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from untilclick.rewriter.evaluation.results import SessionResults
 from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.log.stats import SessionFigures
 from untilclick.search.measures.exact_titles import exact_titles_first
@@ -67,6 +68,11 @@ class RewritingEngine:
     def name(self) -> str:
         """The name of the engine underneath."""
         return self.engine.name
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis of the engine underneath."""
+        return self.engine.analysis
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
         """The first k documents of each rewritten query, after those whose title is the query as typed."""

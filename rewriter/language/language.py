@@ -24,7 +24,6 @@ from untilclick.rewriter.language.subword_settings import SubwordConfig
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.errors import ModelError
-from untilclick.search.text.analysis import terms as analyse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -174,7 +173,7 @@ class SubwordLanguage:
     def prompt(self, request: RewriteRequest, spelling: SpellingCandidates | None = None) -> Prompt:
         """The subwords of one request, spelt as typed; the end token alone for a query without index terms."""
         del spelling
-        ids = self.subwords(render_text(request))[: self.settings.prompt_length - 1]
+        ids = self.subwords(render_text(request, self.vocabulary))[: self.settings.prompt_length - 1]
         return Prompt((*ids, EOS_ID), known_terms(request.query, self.vocabulary))
 
     def prompt_texts(self, prompt: Prompt) -> PromptTexts:
@@ -225,7 +224,7 @@ class SubwordLanguage:
 
     def terms(self, text: str, excluded: Sequence[int] = ()) -> list[int]:
         """Token ids of the distinct index terms of a text, in order, without the excluded ones."""
-        tokens = (self.vocabulary.token_ids.get(term) for term in analyse(text))
+        tokens = (self.vocabulary.token_ids.get(term) for term in self.vocabulary.analysis.terms(text))
         return list(dict.fromkeys(token for token in tokens if token is not None and token not in excluded))
 
     def term_log_probs(self, hypotheses: Sequence[Hypothesis], prompt: Prompt) -> NDArray[np.float32]:

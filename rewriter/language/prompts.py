@@ -27,7 +27,6 @@ import numpy as np
 
 from untilclick.rewriter.language.vocabulary import ALT_ID, EOS_ID, SEP_ID, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.search.text.analysis import term_of, words
 
 PROMPT_VERSION = 1
 MAX_QUERY_WORDS = 32
@@ -76,9 +75,9 @@ def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: Spelli
     return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known_terms(request.query, vocabulary))
 
 
-def render_text(request: RewriteRequest) -> str:
+def render_text(request: RewriteRequest, vocabulary: TermVocabulary) -> str:
     """The text of one request for a T5 over subwords; empty for a query without index terms."""
-    if not any(term_of(word) is not None for word in words(request.query)):
+    if not vocabulary.analysis.terms(request.query):
         return ""
     queries = (request.query, *request.history[::-1][:MAX_HISTORY])
     return TEXT_SEPARATOR.join(" ".join(query.split()[:MAX_QUERY_WORDS]) for query in queries)
@@ -104,14 +103,16 @@ def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt
 
 def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:
     """Token ids of the query's distinct index terms that the vocabulary contains."""
-    tokens = (vocabulary.token_ids.get(term_of(word) or "") for word in list(words(query))[:MAX_QUERY_WORDS])
+    analysis = vocabulary.analysis
+    words = analysis.words(query)[:MAX_QUERY_WORDS]
+    tokens = (vocabulary.token_ids.get(analysis.term_of(word) or "") for word in words)
     return tuple(dict.fromkeys(token for token in tokens if token is not None))
 
 
 def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates | None) -> list[int]:
     tokens: list[int] = []
-    for word in list(words(query))[:MAX_QUERY_WORDS]:
-        term = term_of(word)
+    for word in vocabulary.analysis.words(query)[:MAX_QUERY_WORDS]:
+        term = vocabulary.analysis.term_of(word)
         if term is None:  # a stop word
             continue
         token = vocabulary.token_ids.get(term, UNK_ID)
@@ -122,6 +123,7 @@ def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCand
 
 
 def _candidate_tokens(word: str, query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates) -> list[int]:
+    term_of = vocabulary.analysis.term_of
     candidates = (term_of(candidate) for candidate in spelling.candidates(word, MAX_CANDIDATES, query))
     tokens = [vocabulary.token_ids[term] for term in candidates if term in vocabulary.token_ids]
     return [ALT_ID, *dict.fromkeys(tokens)] if tokens else []

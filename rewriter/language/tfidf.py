@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from untilclick.rewriter.language.sparse_rows import entries_of
-from untilclick.search.text.analysis import terms
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
@@ -41,9 +41,9 @@ def tfidf_rows(
     return _scaled(vectors, lengths).astype(np.float32)
 
 
-def query_vectors(term_ids: Mapping[str, int], queries: Sequence[str]) -> csr_array:
+def query_vectors(term_ids: Mapping[str, int], queries: Sequence[str], analysis: Analysis) -> csr_array:
     """(B, V) occurrences of each of the V terms in each query; other terms are left out."""
-    rows = [[term_ids[term] for term in terms(query) if term in term_ids] for query in queries]
+    rows = [[term_ids[term] for term in analysis.terms(query) if term in term_ids] for query in queries]
     indptr = np.cumsum([0] + [len(row) for row in rows])
     indices = np.array([term for row in rows for term in row], dtype=np.int64)
     vectors = csr_array((np.ones(indices.size), indices, indptr), shape=(len(queries), len(term_ids)))

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.search.errors import ModelError
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import ENGLISH, FIRST_NAME, analysis_by_name
+from untilclick.search.errors import AnalysisError, ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.text.term_index import TermIndex
@@ -28,6 +30,16 @@ vocabulary; mark before the spelling candidates of the preceding word."""
 _FILE = "vocabulary.json"
 
 
+@dataclass(frozen=True)
+class _Content:
+    """The content of `vocabulary.json`."""
+
+    terms: tuple[str, ...]
+    surfaces: tuple[str, ...]
+    document_frequencies: tuple[int, ...]
+    analysis_name: str = FIRST_NAME
+
+
 @dataclass(frozen=True, eq=False)
 class TermVocabulary:
     """Token ids of index terms: the special tokens come first, then the terms in alphabetical order."""
@@ -38,6 +50,8 @@ class TermVocabulary:
     """A readable word for each term, from which text analysis makes that term again."""
     document_frequencies: tuple[int, ...]
     """Number of documents that contain each term."""
+    analysis_name: str = ENGLISH
+    """Name of the analysis that the terms come from."""
 
     @classmethod
     def from_index(cls, index: TermIndex, min_document_frequency: int, max_terms: int) -> TermVocabulary:
@@ -51,7 +65,13 @@ class TermVocabulary:
             terms=tuple(index.terms[i] for i in columns),
             surfaces=tuple(index.surfaces[i] for i in columns),
             document_frequencies=tuple(int(frequencies[i]) for i in columns),
+            analysis_name=index.analysis.name,
         )
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The analysis that the terms come from."""
+        return analysis_by_name(self.analysis_name)
 
     def __len__(self) -> int:
         """Number of token ids, special tokens included."""
@@ -89,15 +109,20 @@ class TermVocabulary:
     def save(self, folder: Path) -> Path:
         """Write `vocabulary.json` into the folder; returns its path."""
         path = folder / _FILE
-        content = {"terms": self.terms, "surfaces": self.surfaces, "document_frequencies": self.document_frequencies}
-        write_whole(path, json.dumps(content, ensure_ascii=False))
+        write_whole(path, json.dumps(asdict(self), ensure_ascii=False))
         return path
 
     @classmethod
     def load(cls, folder: Path) -> TermVocabulary:
-        """Read `vocabulary.json` from the folder. Raises ModelError if it is missing or broken."""
+        """Read `vocabulary.json` from the folder; a file that names no analysis has the first one, `1-en`. Raises
+        ModelError if it is missing or broken, or names an analysis that this build does not know."""
         path = folder / _FILE
         try:
-            return read_record(cls, path, ignore_unknown=True)
+            content = read_record(_Content, path, ignore_unknown=True)
         except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read as a vocabulary ({error}); train the model again") from error
+        try:
+            analysis = analysis_by_name(content.analysis_name)
+        except AnalysisError as error:
+            raise ModelError(f"{path}: {error}") from error
+        return cls(content.terms, content.surfaces, content.document_frequencies, analysis.name)

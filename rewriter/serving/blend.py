@@ -27,9 +27,8 @@ from pydantic import ConfigDict
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.records import WeightedQuery
-from untilclick.search.text.analysis import term_of, words
-from untilclick.search.text.analysis import terms as analyse
 
 Clause = tuple[str, float]
 """A text of one or more words, and its weight."""
@@ -133,20 +132,20 @@ def expand(logits: NDArray[np.float32], prompt: Prompt, settings: BlendSettings)
     return Expansion(best, (weights / weights.sum()).astype(np.float32), confidence)
 
 
-def added_words(query: str, corrected: str | None) -> tuple[str, ...]:
+def added_words(query: str, corrected: str | None, analysis: Analysis) -> tuple[str, ...]:
     """The words that a correction adds to a query; empty without a correction."""
     if corrected is None:
         return ()
-    return tuple((Counter(words(corrected)) - Counter(words(query))).elements())
+    return tuple((Counter(analysis.words(corrected)) - Counter(analysis.words(query))).elements())
 
 
-def context_words(request: RewriteRequest) -> tuple[str, ...]:
+def context_words(request: RewriteRequest, analysis: Analysis) -> tuple[str, ...]:
     """Words of the session's latest earlier queries that the query lacks, one for each index term, oldest first."""
-    present = set(analyse(request.query))
+    present = set(analysis.terms(request.query))
     word_of: dict[str, str] = {}
     for query in request.history[-MAX_CONTEXT:]:
-        for word in words(query):
-            term = term_of(word)
+        for word in analysis.words(query):
+            term = analysis.term_of(word)
             if term is not None and term not in present:
                 word_of.setdefault(term, word)
     return tuple(word_of.values())
@@ -195,8 +194,8 @@ def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
     return tuple((vocabulary.surface(int(token)), float(weight)) for token, weight in pairs)
 
 
-def readable(corrected: str, expansion: Sequence[tuple[str, float]]) -> str:
+def readable(corrected: str, expansion: Sequence[tuple[str, float]], analysis: Analysis) -> str:
     """The rewritten query as text: the corrected query and the heaviest expansion words that it lacks."""
-    present = set(analyse(corrected))
-    fresh = (word for word, _ in expansion if not present.intersection(analyse(word)))
+    present = set(analysis.terms(corrected))
+    fresh = (word for word, _ in expansion if not present.intersection(analysis.terms(word)))
     return " ".join([corrected.strip(), *islice(fresh, READABLE_TERMS)])

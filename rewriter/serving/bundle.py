@@ -21,6 +21,7 @@ from typing import Literal
 
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import record_of
 from untilclick.search.files.whole_files import write_whole
@@ -64,6 +65,8 @@ class BundleManifest:
     format: int = FORMATS["terms"]
     """See `FORMATS`."""
     kind: Kind = "terms"
+    analysis: str = FIRST_NAME
+    """Name of the analysis of the index that the rewrites are searched in."""
 
     @property
     def needed_budget_ms(self) -> float:

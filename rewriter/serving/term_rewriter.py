@@ -29,9 +29,9 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
     with_context,
 )
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import WeightedQuery
-from untilclick.search.text.analysis import term_of, words
 
 NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
 """Function from B prompts to (B, V) logits of the first generated term."""
@@ -72,6 +72,7 @@ class TermRewriter:
         self._version = version
         self._logits = logits
         self._language = language
+        self._analysis = language.vocabulary.analysis
         self._spelling = spelling
         self._engine = engine
         self._settings = settings
@@ -84,7 +85,7 @@ class TermRewriter:
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
         """One rewrite per request, in order. The model reads all requests in one batch."""
         requests = [self._with_usable_history(request) for request in requests]
-        rewrites: list[Rewrite | None] = [_refused(request.query) for request in requests]
+        rewrites: list[Rewrite | None] = [_refused(request.query, self._analysis) for request in requests]
         open_rows = [row for row, rewrite in enumerate(rewrites) if rewrite is None]
         prompts = [self._language.prompt(requests[row], self._spelling) for row in open_rows]
         if prompts:
@@ -112,11 +113,11 @@ class TermRewriter:
             reason = Reason.EMPTY_REWRITE if empty else Reason.GATED
             return Rewrite.keep(query, reason, expansion.confidence)
         terms = surface_terms(expansion, self._language.vocabulary) if trusted else ()
-        original = self._typed(query, added_words(query, corrected), context)
+        original = self._typed(query, added_words(query, corrected, self._analysis), context)
         feedback = self._feedback(original) if trusted else _Feedback((), settings)
         return Rewrite(
             query=query,
-            text=readable(corrected or query, terms),
+            text=readable(corrected or query, terms, self._analysis),
             terms=terms,
             correction=corrected,
             applied=True,
@@ -131,7 +132,7 @@ class TermRewriter:
         """Words of earlier queries that the query lacks and the corpus contains."""
         if self._settings.context <= 0:
             return ()
-        return tuple(word for word in context_words(request) if self._spelling.is_known(word))
+        return tuple(word for word in context_words(request, self._analysis) if self._spelling.is_known(word))
 
     def _typed(self, query: str, corrections: Sequence[str], context: Sequence[str]) -> Clauses:
         """Query, corrections and context as the clauses of `BlendSettings.original`."""
@@ -141,7 +142,11 @@ class TermRewriter:
 
     def _n_known(self, query: str) -> int:
         """Number of words of the query that are index terms of the corpus."""
-        return sum(1 for word in words(query) if term_of(word) is not None and self._spelling.is_known(word))
+        return sum(1 for word in self._analysis.words(query) if self._is_searched(word))
+
+    def _is_searched(self, word: str) -> bool:
+        """Whether the corpus has the word's index term."""
+        return self._analysis.term_of(word) is not None and self._spelling.is_known(word)
 
     def _feedback(self, original: Clauses) -> _Feedback:
         """The relevance model of the first ranking, and the blend for that ranking's score gap."""
@@ -155,10 +160,10 @@ class TermRewriter:
         return _Feedback(first.terms, settings)
 
 
-def _refused(query: str) -> Rewrite | None:
+def _refused(query: str, analysis: Analysis) -> Rewrite | None:
     """The unchanged query, if it is too long or empty for the model; None if the model can read it."""
     if len(query) > MAX_QUERY_CHARACTERS:
         return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
-    if not any(term_of(word) is not None for word in words(query)):
+    if not analysis.terms(query):
         return Rewrite.keep(query, Reason.EMPTY_QUERY)
     return None

@@ -26,6 +26,7 @@ from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
 from untilclick.rewriter.policy.t5 import build_policy, parameter_groups
 from untilclick.rewriter.serving.blend import COLD_START
+from untilclick.rewriter.stages.input import load_opened
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
@@ -51,7 +52,7 @@ def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Pr
     """Train the base of a collection; returns the stage's folder. Give `opened` if the collection is open already.
     Raises DataError for documents that cannot be read."""
     run = config.run
-    opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
+    opened = opened or load_opened(run)
     model = new_model(opened.index, config.policy)
     loss = train_base(model, opened.collection.corpus, opened.index, config.training, progress)
     figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}

@@ -31,7 +31,7 @@ from untilclick.rewriter.serving.bundle import (
     write_manifest,
 )
 from untilclick.rewriter.serving.memory_reader import MemoryReader
-from untilclick.rewriter.stages.record import latest_stage, member_folders, read_stage
+from untilclick.rewriter.stages.record import StageRecord, latest_stage, member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_folder
@@ -58,7 +58,7 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
     already. Raises ModelError if there is no trained model, or if it was trained on other documents."""
     folder = latest_stage(config.model)
     record = read_stage(folder)
-    spelling = (opened or _opened(config.data or record.data, record.fingerprint)).spelling
+    spelling = (opened or _opened(config.data or record.data, record)).spelling
     with whole_folder(config.bundle) as new:
         members = member_folders(folder)
         for member in members:
@@ -80,19 +80,25 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
             checksums=sums,
         )
         kind: Kind = "mean" if members else language.kind
-        manifest = replace(manifest, kind=kind, format=FORMATS[kind], prompt_version=record.prompt_version)
+        manifest = replace(
+            manifest,
+            kind=kind,
+            format=FORMATS[kind],
+            prompt_version=record.prompt_version,
+            analysis=record.analysis,
+        )
         write_manifest(manifest, new)
     read_manifest(config.bundle)
     return config.bundle
 
 
-def _opened(data: str, fingerprint: str) -> OpenedCollection:
-    """The documents of a source. Raises ModelError if their fingerprint differs."""
-    opened = OpenedCollection.load(data)
+def _opened(data: str, record: StageRecord) -> OpenedCollection:
+    """The documents of a source. Raises ModelError if their fingerprint is not that of the record."""
+    opened = OpenedCollection.load(data, analysis=record.analysis)
     present = opened.collection.corpus.fingerprint
-    if present != fingerprint:
+    if present != record.fingerprint:
         raise ModelError(
-            f"{data} holds other documents ({present}) than the model was trained on ({fingerprint}); "
+            f"{data} holds other documents ({present}) than the model was trained on ({record.fingerprint}); "
             "name those with --data, or train again"
         )
     return opened

@@ -21,7 +21,7 @@ from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.serving.blend import BlendSettings
-from untilclick.rewriter.stages.record import StageOutcome, load_stage, read_stage, write_stage
+from untilclick.rewriter.stages.record import StageOutcome, analysis_of_run, load_stage, read_stage, write_stage
 from untilclick.rewriter.training.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
@@ -37,6 +37,13 @@ class Sources(NamedTuple):
     sessions: Iterable[Session]
 
 
+def load_opened(run: RunConfig, analysis: str | None = None) -> OpenedCollection:
+    """The collection that a run names. `analysis` is the name of that of its models; None: the run's language
+    decides. Raises DataError for documents that cannot be read, and AnalysisError for an unknown language."""
+    language = run.language if analysis is None else None
+    return OpenedCollection.load(run.data, run.engine, run.seed, analysis=analysis, language=language)
+
+
 @contextmanager
 def open_sources(
     run: RunConfig, opened: OpenedCollection | None = None, sessions: Iterable[Session] | None = None
@@ -48,7 +55,7 @@ def open_sources(
             if run.log is None:
                 raise UntilclickError("This stage learns from a session log; name it with --log")
             sessions = stack.enter_context(SessionLog.open(run.log, create=False)).sessions()
-        yield Sources(opened or OpenedCollection.load(run.data, run.engine, run.seed), sessions)
+        yield Sources(opened or load_opened(run, analysis_of_run(run.out)), sessions)
 
 
 @dataclass(frozen=True)

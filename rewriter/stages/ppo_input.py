@@ -84,7 +84,7 @@ class PPOInput:
         clicks = click_model(reward.click_model, reward.click_behaviour, max(grades, default=1))
         rewards = RewardEnvironment(
             self.start.scorer,
-            [training_query(rendered.query, corrector) for rendered in queries],
+            [training_query(rendered.query, corrector, opened.analysis) for rendered in queries],
             make_reward(reward.name, clicks, reward.click_credit),
             RolloutBlend(rollout.rewrite_weight, rollout.feedback_weight, rollout.context_weight),
             found_documents.depth if found_documents.weight else 0,

@@ -30,6 +30,7 @@ from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.training.validation import BlendChoice
+from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
@@ -67,6 +68,8 @@ class StageRecord:
     code_version: str
     """Version of the program that trained the model."""
     prompt_version: int = PROMPT_VERSION
+    analysis: str = FIRST_NAME
+    """Name of the analysis of the documents."""
 
 
 def read_stage(folder: Path) -> StageRecord:
@@ -88,6 +91,14 @@ def latest_stage(run: Path) -> Path:
     raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")
 
 
+def analysis_of_run(run: Path) -> str | None:
+    """Name of the analysis that the models of a run were trained with; None if it has no finished stage."""
+    for stage in STAGES:
+        if (run / stage / STAGE_FILE).is_file():
+            return read_stage(run / stage).analysis
+    return read_stage(run).analysis if (run / STAGE_FILE).is_file() else None
+
+
 def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
     """The model of a stage. Raises ModelError if it was trained on other documents or is not a finished stage."""
     record = read_stage(folder)
@@ -95,6 +106,11 @@ def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
     if record.fingerprint != fingerprint:
         raise ModelError(
             f"{folder} was trained on other documents ({record.fingerprint}, now {fingerprint}); train it again"
+        )
+    if record.analysis != opened.analysis.name:
+        raise ModelError(
+            f"{folder} was trained with the text analysis {record.analysis}, and the documents are opened with "
+            f"{opened.analysis.name}; train the base again"
         )
     return open_rewriter(folder)
 
@@ -135,6 +151,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         blend=choice.settings,
         figures={**outcome.figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
         code_version=program_version(),
+        analysis=opened.analysis.name,
     )
     with whole_folder(folder) as new:
         yield new

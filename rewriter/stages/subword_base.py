@@ -22,6 +22,7 @@ from untilclick.rewriter.policy.t5 import parameter_groups
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import COLD_START
+from untilclick.rewriter.stages.input import load_opened
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
@@ -58,7 +59,7 @@ def main(config: SubwordBaseStage, opened: OpenedCollection | None = None, progr
     """Train a pretrained T5 on pseudo-queries; returns the stage's folder. Give `opened` if the collection is open
     already. Raises ModelError if the T5 cannot be loaded, DataError for documents that cannot be read."""
     run = config.run
-    opened = opened or OpenedCollection.load(run.data, run.engine, run.seed)
+    opened = opened or load_opened(run)
     model = new_subword_model(config.start, opened.index)
     loss = train_subword_base(model, opened.collection.corpus, opened.index, config.training, progress)
     figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}

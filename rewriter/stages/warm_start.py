@@ -111,9 +111,11 @@ def make_examples(
 ) -> list[HindsightExample]:
     """Render pairs and make their targets; pairs whose documents no term raises are left out."""
     examples = []
+    analysis = language.vocabulary.analysis
     for pair in pairs:
         prompt = language.prompt(pair.request, spelling)
-        target = maker.target(pair, retrieval_terms(pair.request.query, corrector), prompt.query_ids)
+        terms = retrieval_terms(pair.request.query, corrector, analysis)
+        target = maker.target(pair, terms, prompt.query_ids)
         if target is not None and target.ids.size and not prompt.empty:
             examples.append(HindsightExample(prompt, target, maker.documents(pair)))
     return examples

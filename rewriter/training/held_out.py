@@ -84,7 +84,7 @@ def validation_set(
         ValidationSet(
             scorer,
             prompts,
-            [training_query(query, spelling) for query in chosen],
+            [training_query(query, spelling, opened.analysis) for query in chosen],
             corrections=spelling is not None,
             harm_limit=harm_limit,
         )

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora import beir, ir_datasets_source, stdlib_docs
 from untilclick.search.corpora.jsonl_docs import read_documents
 from untilclick.search.corpora.topics import topics_from_documents
@@ -24,11 +26,12 @@ IR_DATASETS_PREFIX = "ir_datasets:"
 """A source with this prefix is the id of a data set of ir-datasets."""
 
 
-def load_collection(source: str, *, seed: int = 0) -> Collection:
+def load_collection(source: str, *, seed: int = 0, analysis: str | None = None, language: str = AUTO) -> Collection:
     """The documents of a source and their topics.
 
     `seed` decides the wording of topics that are made from documents (`stdlib`, JSONL files and folders without
-    judgments; `queries == "made"`). Topics with judgments are read as they are.
+    judgments; `queries == "made"`), with the words of the analysis of that name; if
+    it is None, `language` decides, as `analysis_of_language` reads it. Topics with judgments are read as they are.
 
     Raises DataError if the source does not exist or is broken; the text names file, line, value and remedy. Raises
     MissingDependencyError for `ir_datasets:` if that library is not installed.
@@ -40,7 +43,8 @@ def load_collection(source: str, *, seed: int = 0) -> Collection:
     if source != STDLIB and _is_judged(Path(source)):
         topics = beir.read_topics(Path(source), {document.doc_id for document in documents})
         return Collection(corpus_of(source, documents), topics, "real")
-    return Collection(corpus_of(source, documents), topics_from_documents(documents, seed), "made")
+    chosen = analysis_by_name(analysis) if analysis else analysis_of_language(language, documents)
+    return Collection(corpus_of(source, documents), topics_from_documents(documents, seed, chosen), "made")
 
 
 def load_corpus(source: str) -> Corpus:

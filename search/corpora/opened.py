@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
@@ -35,24 +38,44 @@ class OpenedCollection:
 
     @classmethod
     def load(
-        cls, data: str, engine: str = "tantivy", seed: int = 0, index_folder: Path | None = None
+        cls,
+        data: str,
+        engine: str = "tantivy",
+        seed: int = 0,
+        index_folder: Path | None = None,
+        analysis: str | None = None,
+        language: str | None = None,
     ) -> OpenedCollection:
         """Load a source (as `--data` names it) and index it.
 
-        `seed` is used if topics are made from the documents. `index_folder` keeps the engine's index between runs;
-        None keeps it in memory. Raises DataError if the source cannot be read.
+        `analysis` names the analysis. If it is None, `language` decides, as `analysis_of_language` reads it; None
+        means `auto`. `seed` is used if topics are made from the documents. `index_folder` keeps the engine's index
+        between runs; None keeps it in memory. Raises DataError if the source cannot be read.
         """
-        collection = load_collection(data, seed=seed)
-        return cls.of(collection, engine, lambda: open_engine(engine, collection.corpus, index_folder))
+        collection = load_collection(data, seed=seed, analysis=analysis, language=language or AUTO)
+        documents = collection.corpus.documents
+        chosen = analysis_by_name(analysis) if analysis else analysis_of_language(language or AUTO, documents)
+        opener = partial(open_engine, engine, collection.corpus, index_folder, chosen)
+        return cls.of(collection, engine, opener, chosen)
 
     @classmethod
     def of(
-        cls, collection: Collection, engine_name: str, opener: Callable[[], SearchEngine] | None = None
+        cls,
+        collection: Collection,
+        engine_name: str,
+        opener: Callable[[], SearchEngine] | None = None,
+        analysis: Analysis | None = None,
     ) -> OpenedCollection:
-        """Index a loaded collection. `opener` opens its engine; by default that is an engine in memory."""
-        index = TermIndex.build(collection.corpus)
-        opener = opener or (lambda: open_engine(engine_name, collection.corpus))
+        """Index a loaded collection. `opener` opens its engine; by default that is an engine in memory. `analysis` is
+        English's by default."""
+        index = TermIndex.build(collection.corpus, analysis)
+        opener = opener or partial(open_engine, engine_name, collection.corpus, None, index.analysis)
         return cls(collection, index, SpellingCorrector.from_index(index), engine_name, cache(opener))
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis of the documents."""
+        return self.index.analysis
 
     @property
     def engine(self) -> SearchEngine:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.guess import analysis_for
 from untilclick.search.records import Document, Topic
-from untilclick.search.text.analysis import term_of, terms, words
 from untilclick.search.text.near_duplicates import near_duplicate_groups
 
 SPLITS = (("train", 80), ("dev", 10), ("test", 10))
@@ -62,6 +63,7 @@ class _Lead:
     """Words of the first sentence, at most LEAD_WORDS."""
     prose: frozenset[str]
     """Index terms of the whole text, without the signature at its beginning."""
+    analysis: Analysis
 
     @property
     def candidates(self) -> dict[str, float]:
@@ -69,13 +71,15 @@ class _Lead:
         by_term: dict[str, tuple[str, float]] = {}
         for source, weight in ((self.sentence, 1.0), (self.title, TITLE_WEIGHT)):
             for word in source:
-                term = term_of(word)
+                term = self.analysis.term_of(word)
                 if term is not None and len(word) > 2 and word.isalpha() and word not in FUNCTION_WORDS:
                     by_term.setdefault(term, (word, weight))
         return dict(by_term.values())
 
 
-def topics_from_documents(documents: Sequence[Document], seed: int) -> Mapping[str, tuple[Topic, ...]]:
+def topics_from_documents(
+    documents: Sequence[Document], seed: int, analysis: Analysis | None = None
+) -> Mapping[str, tuple[Topic, ...]]:
     """One topic for each document with enough text, in the order of the documents, split 80/10/10.
 
     The topic id is the document id. The seed decides the wording; equal seeds give equal topics. The split follows a
@@ -83,8 +87,10 @@ def topics_from_documents(documents: Sequence[Document], seed: int) -> Mapping[s
     same sentence or have nearly the same content share a split, so that no near copy of a held-out document is seen
     in training. No documents give three empty splits.
     """
-    leads = [_lead(document) for document in documents]
-    document_frequencies = Counter(term for document in documents for term in set(terms(document.content)))
+    analysis = analysis or analysis_for(documents)
+    leads = [_lead(document, analysis) for document in documents]
+    terms = (term for document in documents for term in set(analysis.terms(document.content)))
+    document_frequencies = Counter(terms)
     topics: dict[str, list[Topic]] = {name: [] for name, _ in SPLITS}
     groups = near_duplicate_groups([lead.prose for lead in leads], [lead.sentence for lead in leads])
     for document, lead, first in zip(documents, leads, groups, strict=True):
@@ -95,20 +101,23 @@ def topics_from_documents(documents: Sequence[Document], seed: int) -> Mapping[s
     return {name: tuple(of_split) for name, of_split in topics.items()}
 
 
-def _lead(document: Document) -> _Lead:
+def _lead(document: Document, analysis: Analysis) -> _Lead:
     """The lead of a document. Lines with names and signatures before the prose are skipped."""
     lines = document.text.strip().splitlines()
     while lines and (not lines[0].strip() or _CALL.match(lines[0].strip())):
         lines.pop(0)
     sentence = _SENTENCE_END.split("\n".join(lines).strip(), maxsplit=1)[0]
-    prose = frozenset(terms("\n".join(lines)))
-    return _Lead(tuple(words(document.title)), tuple(words(sentence))[:LEAD_WORDS], prose)
+    prose = frozenset(analysis.terms("\n".join(lines)))
+    words = analysis.words
+    return _Lead(tuple(words(document.title)), tuple(words(sentence))[:LEAD_WORDS], prose, analysis)
 
 
 def _query(lead: _Lead, document_frequencies: Mapping[str, int], n_documents: int, rng: np.random.Generator) -> str:
     """Words drawn without replacement, with probabilities in proportion to weight x idf, in the order of the text."""
     candidates = list(lead.candidates.items())
-    idf = np.array([np.log1p(n_documents / document_frequencies[str(term_of(word))]) for word, _ in candidates])
+    idf = np.array(
+        [np.log1p(n_documents / document_frequencies[str(lead.analysis.term_of(word))]) for word, _ in candidates]
+    )
     weights = idf * np.array([weight for _, weight in candidates])  # (C,)
     size = min(int(rng.choice(LENGTHS, p=LENGTH_PROBS)), len(candidates))
     chosen = rng.choice(len(candidates), size=size, replace=False, p=weights / weights.sum())

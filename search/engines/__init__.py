@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import LiveEngine, SearchEngine
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 from untilclick.search.engines.tantivy_engine import TantivyEngine
@@ -16,20 +17,25 @@ ENGINE_NAMES = ("tantivy", "rank-bm25")
 `OpenSearchEngine.open`."""
 
 
-def open_engine(name: str, corpus: Corpus, directory: Path | None = None) -> SearchEngine:
+def open_engine(
+    name: str, corpus: Corpus, directory: Path | None = None, analysis: Analysis | None = None
+) -> SearchEngine:
     """An engine over a corpus.
 
-    `directory` keeps an index between runs; None keeps it in memory. Only tantivy uses the directory. Raises
-    EngineError for an unknown name and for a corpus that cannot be indexed.
+    `analysis` makes the index terms; by default it is English's. `directory` keeps an index between runs; None keeps
+    it in memory. Only tantivy uses the directory. Raises EngineError for an unknown name and for a corpus that cannot
+    be indexed.
     """
     if name == "tantivy":
-        return TantivyEngine.open(corpus, directory)
+        return TantivyEngine.open(corpus, directory, analysis)
     if name == "rank-bm25":
-        return RankBm25Engine(corpus)
+        return RankBm25Engine(corpus, analysis)
     raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(ENGINE_NAMES)}")
 
 
-def open_live_engine(name: str, corpus: Corpus, directory: Path | None) -> LiveEngine:
+def open_live_engine(
+    name: str, corpus: Corpus, directory: Path | None, analysis: Analysis | None = None
+) -> LiveEngine:
     """An engine whose documents can change, with its index in `directory`. A new index holds the corpus.
 
     Raises EngineError for an engine other than tantivy and without a directory.
@@ -38,4 +44,4 @@ def open_live_engine(name: str, corpus: Corpus, directory: Path | None) -> LiveE
         raise EngineError(f"Documents of the engine {name!r} cannot be changed. Use tantivy")
     if directory is None:
         raise EngineError("Documents that can be changed need a folder for their index")
-    return TantivyEngine.open_live(corpus, directory)
+    return TantivyEngine.open_live(corpus, directory, analysis)

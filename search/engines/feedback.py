@@ -16,8 +16,8 @@ import numpy as np
 from cachetools import FIFOCache
 from numpy.typing import NDArray
 
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.records import Document, Feedback, ScoredDoc
-from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.heaviest import heaviest
 
 FEEDBACK_DOCUMENTS = 10
@@ -41,7 +41,8 @@ class WordIds(NamedTuple):
 class Lexicon:
     """Numbers the words it meets and their index terms. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
         self.words: list[str] = []
         """Words by word id."""
         self.terms: list[str] = []
@@ -60,7 +61,7 @@ class Lexicon:
 
     def _new(self, word: str) -> WordIds | None:
         """Number a word. Called with the lock held; another thread may have numbered the word before."""
-        term = term_of(word)
+        term = self.analysis.term_of(word)
         if term is None or word in self._ids:
             return None
         term_id = self._term_ids.setdefault(term, len(self.terms))
@@ -86,7 +87,7 @@ class AnalysedDocument:
     @classmethod
     def of(cls, document: Document, lexicon: Lexicon) -> AnalysedDocument:
         """Count the words of title and text. An empty document gives empty counts."""
-        counts = Counter(words(document.content)).items()
+        counts = Counter(lexicon.analysis.words(document.content)).items()
         rows = [(*ids, count) for word, count in counts if (ids := lexicon.ids(word))]
         columns = np.array(rows, dtype=np.int32).reshape(-1, 3).T  # (3, W)
         term_ids, places = np.unique(columns[1], return_inverse=True)  # (T,) and (W,), the place of each word's term
@@ -104,13 +105,15 @@ class AnalysedDocuments:
     def __init__(
         self,
         fetch: Callable[[Sequence[str]], list[Document]],
+        analysis: Analysis,
         capacity: int = CAPACITY,
         max_words: int = MAX_WORDS,
     ) -> None:
         """`fetch` reads stored documents by their ids."""
         self._fetch = fetch
         self._max_words = max_words
-        self._lexicon = Lexicon()
+        self._analysis = analysis
+        self._lexicon = Lexicon(analysis)
         self._analysed: FIFOCache[str, AnalysedDocument] = FIFOCache(capacity)
         self._lock = Lock()
 
@@ -118,7 +121,7 @@ class AnalysedDocuments:
         """The analysed documents in the order of the ids, and the lexicon that their numbers belong to."""
         with self._lock:
             if len(self._lexicon.words) > self._max_words:
-                self._lexicon = Lexicon()
+                self._lexicon = Lexicon(self._analysis)
                 self._analysed = FIFOCache(self._analysed.maxsize)
             lexicon, cache = self._lexicon, self._analysed
             analysed = {doc_id: cache[doc_id] for doc_id in doc_ids if doc_id in cache}

@@ -7,14 +7,17 @@ fail because the cluster is unreachable; later requests succeed as soon as the c
 from __future__ import annotations
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from untilclick.search.engines.clauses import term_weights
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import english
+from untilclick.search.engines.clauses import FieldWeights, term_weights
 from untilclick.search.engines.deepening import ranks_in
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
 from untilclick.search.engines.opensearch_client import Cluster, cause, cluster_failures, connect
 from untilclick.search.engines.opensearch_index import (
+    ASIDE,
     BODY,
     EXACT,
     POSITION,
@@ -22,6 +25,7 @@ from untilclick.search.engines.opensearch_index import (
     TITLE,
     IndexOptions,
     Json,
+    Loading,
     Progress,
     document_of,
     open_index,
@@ -49,12 +53,15 @@ DEFAULT_OPTIONS = IndexOptions()
 class OpenSearchEngine:
     """`SearchEngine` over one index of a cluster. Threads may share it."""
 
-    def __init__(self, client: OpenSearch, address: str, index: str, titles: Titles | None = None) -> None:
+    def __init__(
+        self, client: OpenSearch, address: str, index: str, analysis: Analysis, titles: Titles | None = None
+    ) -> None:
         """Use a complete index; callers call `open`. `address` is the cluster's address for messages."""
+        self.analysis = analysis
         self._client = client
         self._address = address
         self._index = index
-        self._analysed = AnalysedDocuments(self.documents)
+        self._analysed = AnalysedDocuments(self.documents, analysis)
         self._titles = titles or Titles.of(())
 
     @classmethod
@@ -64,19 +71,22 @@ class OpenSearchEngine:
         cluster: Cluster,
         options: IndexOptions = DEFAULT_OPTIONS,
         progress: Progress | None = None,
+        analysis: Analysis | None = None,
     ) -> OpenSearchEngine:
         """Open the index of the corpus. An index that is missing or incomplete is created and loaded first.
 
-        Raises EngineError as `open_index` does, and MissingDependencyError if opensearch-py is not installed.
+        `analysis` is English's by default. Raises EngineError as `open_index` does, and MissingDependencyError if
+        opensearch-py is not installed.
         """
+        analysis = analysis or english()
         client = connect(cluster)
         try:
-            index = open_index(client, cluster.address, corpus, options, progress)
+            index = open_index(client, cluster.address, corpus, Loading(analysis, options, progress))
         except BaseException:
             client.close()
             raise
         titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
-        return cls(client, cluster.address, index, titles)
+        return cls(client, cluster.address, index, analysis, titles)
 
     @property
     def name(self) -> str:
@@ -90,7 +100,7 @@ class OpenSearchEngine:
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
         """See `SearchEngine.search`. Raises EngineError if the cluster fails."""
-        weights = [term_weights(query) for query in queries]
+        weights = [term_weights(query, self.analysis) for query in queries]
         rankings: list[list[ScoredDoc]] = [[] for _ in queries]
         searched = [i for i, terms in enumerate(weights) if terms and k > 0]
         if k > WINDOW:
@@ -108,7 +118,7 @@ class OpenSearchEngine:
         """See `SearchEngine.rank_of`. Raises EngineError if the cluster fails."""
         self._sources(list(doc_ids), fields=False)  # raises for an unknown id
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
-        weights = term_weights(query)
+        weights = term_weights(query, self.analysis)
         matching = self._matching(weights, list(doc_ids))
         return ranks | ranks_in(lambda depth: self._deep(weights, depth), matching)
 
@@ -142,7 +152,7 @@ class OpenSearchEngine:
             raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
         return stored
 
-    def _matching(self, weights: Mapping[str, float], doc_ids: Sequence[str]) -> set[str]:
+    def _matching(self, weights: FieldWeights, doc_ids: Sequence[str]) -> set[str]:
         """The documents of `doc_ids` that contain a term of the query."""
         if not weights:
             return set()
@@ -150,7 +160,7 @@ class OpenSearchEngine:
         requests = [_request(_unscored(weights, chunk), len(chunk)) for chunk in chunks]
         return {hit["_id"] for hits in self._hits(requests) for hit in hits}
 
-    def _deep(self, weights: Mapping[str, float], k: int) -> list[ScoredDoc]:
+    def _deep(self, weights: FieldWeights, k: int) -> list[ScoredDoc]:
         """The first k documents, by as many requests as that takes."""
         hits: list[Json] = []
         while len(hits) < k:
@@ -200,17 +210,24 @@ def _has_lost_shards(response: Json) -> bool:
     )
 
 
-def _scored(weights: Mapping[str, float]) -> Json:
+def _scored(weights: FieldWeights) -> Json:
     """A query for documents with any of the terms; each term's score is multiplied by its weight."""
-    return {"bool": {"should": [{"term": {BODY: {"value": term, "boost": weights[term]}}} for term in weights]}}
+    clauses = [
+        {"term": {field: {"value": term, "boost": weight}}}
+        for field, of_field in ((BODY, weights.body), (ASIDE, weights.aside))
+        for term, weight in of_field.items()
+    ]
+    return {"bool": {"should": clauses}}
 
 
-def _unscored(terms: Iterable[str], doc_ids: list[str]) -> Json:
+def _unscored(weights: FieldWeights, doc_ids: list[str]) -> Json:
     """A query for those of the documents that have any of the terms, without scores.
 
-    The terms make up one clause, so their number does not count towards the cluster's limit of clauses.
+    The terms of a field make up one clause, so their number does not count towards the cluster's limit of clauses.
     """
-    return {"bool": {"filter": [{"terms": {BODY: list(terms)}}, {"ids": {"values": doc_ids}}]}}
+    fields = ((BODY, weights.body), (ASIDE, weights.aside))
+    matching = [{"terms": {field: list(of_field)}} for field, of_field in fields if of_field]
+    return {"bool": {"filter": [{"bool": {"should": matching}}, {"ids": {"values": doc_ids}}]}}
 
 
 def _request(query: Json, size: int, after: Sequence[float] | None = None) -> Json:

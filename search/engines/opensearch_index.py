@@ -17,23 +17,29 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS
+from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
 from untilclick.search.engines.opensearch_client import cause, cluster_failures, missing_permissions
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
-from untilclick.search.text.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, terms
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the fields and their meaning. Raise it with every change."""
 
-BODY, TITLE, TEXT, POSITION, EXACT = "body", "title", "text", "position", "exact"
+FIRST_SCHEMA_VERSION = 1
+"""Version of the indexes of the analysis 1-en, which have no field `aside`."""
+
+BODY, ASIDE, TITLE, TEXT, POSITION, EXACT = "body", "aside", "title", "text", "position", "exact"
 
 NO_TERM = "-"
-"""The term of a document that has no other. Lucene counts only documents with a term, the other engines count all
+"""The term of a field that has no other. Lucene counts only documents with a term, the other engines count all
 documents, and idf depends on that number. No query has this term, because it is not a word."""
 
 LOAD_CHUNK = 500
@@ -70,27 +76,45 @@ class IndexOptions:
     b: float = 0.75
 
 
-def index_name(corpus: Corpus, options: IndexOptions) -> str:
+def index_name(corpus: Corpus, analysis: Analysis, options: IndexOptions) -> str:
     """The name of the corpus's index."""
-    parts = (ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, options.k1, options.b)
-    digest = hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:8]
-    return f"{options.prefix}-{SCHEMA_VERSION}-{digest}-{corpus.fingerprint}"
+    if _is_first(analysis):
+        parts: tuple[object, ...] = (FIRST_TOKENIZER, MAX_WORD_LENGTH, STOP_WORDS, options.k1, options.b)
+        return f"{options.prefix}-{FIRST_SCHEMA_VERSION}-{_digest(parts)}-{corpus.fingerprint}"
+    digest = _digest((analysis.name, options.k1, options.b))
+    language = analysis.name.replace("+", "_")  # clusters refuse the sign in a name
+    return f"{options.prefix}-{SCHEMA_VERSION}-{language}-{digest}-{corpus.fingerprint}"
 
 
-def open_index(
-    client: OpenSearch, address: str, corpus: Corpus, options: IndexOptions, progress: Progress | None = None
-) -> str:
+def _digest(parts: tuple[object, ...]) -> str:
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:8]
+
+
+def _is_first(analysis: Analysis) -> bool:
+    return analysis.name == FIRST_NAME
+
+
+class Loading(NamedTuple):
+    """How the index of a corpus is made."""
+
+    analysis: Analysis
+    options: IndexOptions
+    progress: Progress | None = None
+
+
+def open_index(client: OpenSearch, address: str, corpus: Corpus, loading: Loading) -> str:
     """Open the index of the corpus and return its name. An index that is missing or incomplete is loaded first.
 
     `address` is the cluster's address for messages. Raises EngineError if the cluster fails or refuses documents, if
     shards of the index are away, or if the number of documents in the index was changed since it was complete.
     """
-    name = index_name(corpus, options)
+    analysis, options, progress = loading
+    name = index_name(corpus, analysis, options)
     with cluster_failures(address):
         if not _is_complete(client, name):
             _log.info("Loading %d documents into the index %s", len(corpus.documents), name)
-            _create(client, name, options)
-            _load(client, name, corpus.documents, progress or _silent)
+            _create(client, name, index_body(analysis, options))
+            _load(client, name, corpus.documents, analysis, progress or _silent)
             _complete(client, name, len(corpus.documents))
         n_indexed, n_away = _count(client, name)
     if n_indexed != len(corpus.documents) and n_away:
@@ -102,13 +126,23 @@ def open_index(
     return name
 
 
-def index_body(options: IndexOptions) -> Json:
+def index_body(analysis: Analysis, options: IndexOptions) -> Json:
     """Settings and mapping of a new index.
 
-    `body` is indexed but not stored; `title` and `text` are stored but not indexed. `position` is the place in the
-    corpus, which breaks ties. `exact` holds texts that `title` and `text` cannot hold, see `source_of`.
+    `body` and `aside` are indexed but not stored; `title` and `text` are stored but not indexed.
+    `position` is the place in the corpus, which breaks ties. `exact` holds texts that `title` and `text` cannot hold,
+    see `source_of`.
     """
     stored = {"type": "keyword", "index": False, "doc_values": False}
+    fields: Json = {
+        BODY: {"type": "text", "analyzer": "index_terms", "index_options": "freqs"},
+        POSITION: {"type": "integer"},
+        TITLE: stored,
+        TEXT: stored,
+        EXACT: stored,
+    }
+    if not _is_first(analysis):
+        fields[ASIDE] = {"type": "text", "analyzer": "index_terms", "index_options": "docs"}
     return {
         "settings": {
             "number_of_shards": options.shards,
@@ -120,25 +154,22 @@ def index_body(options: IndexOptions) -> Json:
         "mappings": {
             "dynamic": "strict",
             "_meta": {"complete": False},
-            "_source": {"excludes": [BODY]},
-            "properties": {
-                BODY: {"type": "text", "analyzer": "index_terms", "index_options": "freqs"},
-                POSITION: {"type": "integer"},
-                TITLE: stored,
-                TEXT: stored,
-                EXACT: stored,
-            },
+            "_source": {"excludes": [name for name in (BODY, ASIDE) if name in fields]},
+            "properties": fields,
         },
     }
 
 
-def source_of(document: Document, position: int) -> Json:
+def source_of(document: Document, position: int, analysis: Analysis) -> Json:
     """The fields of a document in the index.
 
     JSON between programs cannot carry half of a surrogate pair. If a document has one, `title` and `text` have a
     question mark in its place, and `exact` holds the original title and text, escaped.
     """
-    source: Json = {BODY: " ".join(terms(document.content)) or NO_TERM, POSITION: position}
+    terms = analysis.document(document.content)
+    source: Json = {BODY: terms.body or NO_TERM, POSITION: position}
+    if not _is_first(analysis):
+        source[ASIDE] = terms.aside or NO_TERM
     source |= {TITLE: _encodable(document.title), TEXT: _encodable(document.text)}
     if (source[TITLE], source[TEXT]) != (document.title, document.text):
         source[EXACT] = json.dumps([document.title, document.text])
@@ -215,24 +246,26 @@ def _is_complete(client: OpenSearch, name: str) -> bool:
     return mapping.get(name, {}).get("mappings", {}).get("_meta", {}).get("complete") is True
 
 
-def _create(client: OpenSearch, name: str, options: IndexOptions) -> None:
+def _create(client: OpenSearch, name: str, body: Json) -> None:
     """Create the index, unless an interrupted load or another process has created it."""
     from opensearchpy.exceptions import RequestError  # noqa: PLC0415 - optional
 
     try:
-        client.indices.create(index=name, body=index_body(options), params={"request_timeout": LOAD_SECONDS})
+        client.indices.create(index=name, body=body, params={"request_timeout": LOAD_SECONDS})
     except RequestError as error:
         if error.error != "resource_already_exists_exception":
             raise
 
 
-def _load(client: OpenSearch, name: str, documents: Sequence[Document], progress: Progress) -> None:
+def _load(
+    client: OpenSearch, name: str, documents: Sequence[Document], analysis: Analysis, progress: Progress
+) -> None:
     """Send the documents that the index lacks. Raises EngineError if the cluster refuses documents."""
     from opensearchpy.helpers import streaming_bulk  # noqa: PLC0415 - optional
 
     outcomes = streaming_bulk(
         client,
-        _operations(client, name, documents, progress),
+        _operations(client, name, documents, analysis, progress),
         chunk_size=LOAD_CHUNK,
         max_chunk_bytes=LOAD_CHUNK_BYTES,
         raise_on_error=False,
@@ -255,7 +288,7 @@ def _load(client: OpenSearch, name: str, documents: Sequence[Document], progress
 
 
 def _operations(
-    client: OpenSearch, name: str, documents: Sequence[Document], progress: Progress
+    client: OpenSearch, name: str, documents: Sequence[Document], analysis: Analysis, progress: Progress
 ) -> Iterator[dict[str, object]]:
     """The operations that create the documents which the index lacks."""
     for start in range(0, len(documents), LOAD_CHUNK):
@@ -264,7 +297,7 @@ def _operations(
         stored = known_ids(client, name, [document.doc_id for document in chunk])
         for position, document in enumerate(chunk, start):
             if document.doc_id not in stored:
-                source = source_of(document, position)
+                source = source_of(document, position, analysis)
                 yield {"_op_type": "create", "_index": name, "_id": document.doc_id, "_source": source}
 
 

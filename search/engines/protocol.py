@@ -6,6 +6,7 @@ from collections.abc import Collection as AbstractCollection
 from collections.abc import Sequence
 from typing import Protocol
 
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.records import Document, Feedback, ScoredDoc, WeightedQuery
 
 
@@ -20,7 +21,11 @@ class TitleLookup(Protocol):
 
 
 class SearchEngine(TitleLookup, Protocol):
-    """BM25 over one corpus. `text/analysis.py` analyses the text of every clause; unknown terms match nothing."""
+    """BM25 over one corpus. `analysis` makes the terms of every clause; unknown terms match nothing."""
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis of documents and queries."""
 
     @property
     def name(self) -> str:

@@ -20,13 +20,17 @@ from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.clauses import query_tokens
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
 from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.titles import Titles
+
+NO_TERM = "-"
+"""The term of a document without a term in the field `aside`, so that no document there has length 0."""
 
 CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of recent query terms, in bytes."""
@@ -38,22 +42,27 @@ class RankBm25Engine:
     Threads may share an engine.
     """
 
-    def __init__(self, corpus: Corpus, *, k1: float = 0.9, b: float = 0.4) -> None:
+    def __init__(self, corpus: Corpus, analysis: Analysis | None = None, *, k1: float = 0.9, b: float = 0.4) -> None:
         """Analyse and count the whole corpus. The defaults of k1 and b are those of most published BM25 baselines.
+        `analysis` is English's by default.
 
         Raises EngineError for a corpus without an indexable word.
         """
-        bags = [terms(document.content) for document in corpus.documents]
+        self.analysis = analysis or english()
+        indexed = [self.analysis.document(document.content) for document in corpus.documents]
+        bags = [terms.body.split() for terms in indexed]
         if not any(bags):
             remedy = "Give documents with text, or use the engine tantivy"
             raise EngineError(f"The corpus {corpus.source!r} has no indexable word. {remedy}")
         self._documents = corpus.documents
         self._rows = {document.doc_id: row for row, document in enumerate(corpus.documents)}
-        self._bm25 = BM25Okapi(bags, k1=k1, b=b)
-        _lift_idf(self._bm25)
-        self._vectors = LRUCache[str, NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
+        self._body = BM25Okapi(bags, k1=k1, b=b)
+        self._aside = BM25Okapi([terms.aside.split() or [NO_TERM] for terms in indexed], k1=k1, b=b)
+        _lift_idf(self._body)
+        _lift_idf(self._aside)
+        self._vectors = LRUCache[tuple[BM25Okapi, str], NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
         self._lock = Lock()
-        self._analysed = AnalysedDocuments(self.documents)
+        self._analysed = AnalysedDocuments(self.documents, self.analysis)
         self._titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
 
     @property
@@ -90,15 +99,17 @@ class RankBm25Engine:
     def scores(self, query: WeightedQuery) -> NDArray[np.float64]:
         """(D,) float64, the score of every document in corpus order; zeros for a query without a known term."""
         total = np.zeros(len(self._documents))
-        for term, weight in query_tokens(query):
-            if term in self._bm25.idf:
-                total += weight * self._vector(term)
+        tokens = query_tokens(query, self.analysis)
+        for field, of_field in ((self._body, tokens.body), (self._aside, tokens.aside)):
+            for term, weight in of_field:
+                if term in field.idf:
+                    total += weight * self._vector(field, term)
         return total
 
     @cachedmethod(attrgetter("_vectors"), lock=attrgetter("_lock"))
-    def _vector(self, term: str) -> NDArray[np.float64]:
-        """(D,) float64, the scores of one term."""
-        return np.asarray(self._bm25.get_scores([term]), dtype=np.float64)
+    def _vector(self, field: BM25Okapi, term: str) -> NDArray[np.float64]:
+        """(D,) float64, the scores of one term in a field."""
+        return np.asarray(field.get_scores([term]), dtype=np.float64)
 
     def _top(self, scores: NDArray[np.float64], k: int) -> list[ScoredDoc]:
         """The k documents with the highest scores (D,) above 0; ties in corpus order."""

@@ -14,10 +14,13 @@ from threading import Lock
 
 from tantivy import Index, Occur, Query
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.clauses import term_weights
 from untilclick.search.engines.deepening import ranks_in
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, feedback
 from untilclick.search.engines.tantivy_index import (
+    ASIDE,
     BODY,
     DOC_ID,
     LIVE_PREFIX,
@@ -31,6 +34,9 @@ from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 from untilclick.search.text.titles import Titles
 
+_OPTIONS = {BODY: "freq", ASIDE: "basic"}
+"""What the index keeps of a term in each field."""
+
 K1, B = 1.2, 0.75
 """The parameters of BM25 in tantivy, which has no option for them."""
 
@@ -38,49 +44,57 @@ K1, B = 1.2, 0.75
 class TantivyEngine:
     """`SearchEngine` and `LiveEngine` over one tantivy index. Threads may share it."""
 
-    def __init__(self, index: Index, corpus: Corpus, path: Path | None, *, changeable: bool) -> None:
-        """Use an index that was built from the corpus, in the folder `path` or (None) in memory.
+    def __init__(
+        self, index: Index, corpus: Corpus, path: Path | None, analysis: Analysis, *, changeable: bool
+    ) -> None:
+        """Use an index that was built from the corpus by an analysis, in the folder `path` or (None) in memory.
 
         Callers call `open` or `open_live` instead.
         """
         self._index = index
+        self.analysis = analysis
         self._corpus_ids = tuple(document.doc_id for document in corpus.documents)
         self._path = path
         self._changeable = changeable
         self._lock = Lock()
         self._stamp = commit_stamp(path)
-        self._snapshot = Snapshot.take(index, self._corpus_ids)
+        self._snapshot = Snapshot.take(index, self._corpus_ids, analysis)
         may_differ = changeable and path is not None
         self._titles = (
             self._stored_titles() if may_differ else Titles.of((d.doc_id, d.title) for d in corpus.documents)
         )
         schema = index.schema
         self._term_query = lru_cache(maxsize=1 << 16)(
-            lambda term: Query.term_query(schema, BODY, term, index_option="freq")
+            lambda field, term: Query.term_query(
+                schema, field, term, index_option="freq" if field == BODY else "basic"
+            )
         )
 
     @classmethod
-    def open(cls, corpus: Corpus, directory: Path | None = None) -> TantivyEngine:
+    def open(cls, corpus: Corpus, directory: Path | None = None, analysis: Analysis | None = None) -> TantivyEngine:
         """Open the index of the corpus below `directory`, or build it there; None builds it in memory.
 
-        Raises EngineError if the directory cannot be used, or if its index does not hold the corpus.
+        `analysis` is English's by default. Raises EngineError if the directory cannot be used, or if its index does
+        not hold the corpus.
         """
-        path = None if directory is None else directory / index_name(corpus)
-        engine = cls(open_index(corpus, path), corpus, path, changeable=path is None)
+        analysis = analysis or english()
+        path = None if directory is None else directory / index_name(corpus, analysis)
+        engine = cls(open_index(corpus, path, analysis), corpus, path, analysis, changeable=path is None)
         if (n_indexed := len(engine._snapshot.addresses)) != len(corpus.documents):
             problem = f"{path}: the index holds {n_indexed} documents, the corpus {len(corpus.documents)}"
             raise EngineError(f"{problem}. Delete the folder to have it built again")
         return engine
 
     @classmethod
-    def open_live(cls, corpus: Corpus, directory: Path) -> TantivyEngine:
+    def open_live(cls, corpus: Corpus, directory: Path, analysis: Analysis | None = None) -> TantivyEngine:
         """Open an index that `put` and `delete` can change. If there is none yet, it is built from the corpus.
 
         The index keeps its changes. It has a folder of its own, so the index of `open` stays as it is. Raises
         EngineError if the directory cannot be used.
         """
-        path = directory / f"{LIVE_PREFIX}{index_name(corpus)}"
-        return cls(open_index(corpus, path), corpus, path, changeable=True)
+        analysis = analysis or english()
+        path = directory / f"{LIVE_PREFIX}{index_name(corpus, analysis)}"
+        return cls(open_index(corpus, path, analysis), corpus, path, analysis, changeable=True)
 
     @property
     def name(self) -> str:
@@ -158,7 +172,9 @@ class TantivyEngine:
                 self._titles = self._stored_titles()
             if document is None:
                 self._snapshot.check_known([doc_id])
-            write_change(self._index, doc_id, document, self._snapshot.place_of(doc_id, len(self._corpus_ids)))
+            write_change(
+                self._index, self.analysis, doc_id, document, self._snapshot.place_of(doc_id, len(self._corpus_ids))
+            )
             self._take(commit_stamp(self._path))
             self._titles = self._titles.with_changes({doc_id: None if document is None else document.title})
 
@@ -170,7 +186,7 @@ class TantivyEngine:
     def _take(self, stamp: tuple[int, int] | None) -> None:
         """Replace the snapshot by the last committed state. Called with the lock held."""
         self._index.reload()
-        self._snapshot = Snapshot.take(self._index, self._corpus_ids)
+        self._snapshot = Snapshot.take(self._index, self._corpus_ids, self.analysis)
         self._stamp = stamp
 
     def _query(self, query: WeightedQuery) -> Query | None:
@@ -179,9 +195,11 @@ class TantivyEngine:
         Each term's score is multiplied by its weight.
         """
         clauses: list[tuple[Occur, Query]] = []
-        for term, weight in term_weights(query).items():
-            clause = self._term_query(term)
-            clauses.append((Occur.Should, clause if weight == 1.0 else Query.boost_query(clause, weight)))
+        weights = term_weights(query, self.analysis)
+        for field, of_field in ((BODY, weights.body), (ASIDE, weights.aside)):
+            for term, weight in of_field.items():
+                clause = self._term_query(field, term)
+                clauses.append((Occur.Should, clause if weight == 1.0 else Query.boost_query(clause, weight)))
         if not clauses:
             return None
         return clauses[0][1] if len(clauses) == 1 else Query.boolean_query(clauses)

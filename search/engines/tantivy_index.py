@@ -17,16 +17,31 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tantivy import Document as TantivyDocument
-from tantivy import Index, Query, Schema, SchemaBuilder
+from tantivy import Index, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
+from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
+from untilclick.search.analysis.normal_form import encodable
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
-from untilclick.search.text.analysis import ANALYZER_NAME, MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the fields and their meaning. Raise it with every change."""
 
-BODY, DOC_ID, TITLE, TEXT, POSITION = "body", "doc_id", "title", "text", "position"
+FIRST_SCHEMA_VERSION = 1
+"""Version of the indexes of the analysis 1-en: `body` holds text that tantivy analyses, and there is no field
+`aside`."""
+
+BODY, ASIDE, DOC_ID, TITLE, TEXT, POSITION = "body", "aside", "doc_id", "title", "text", "position"
+
+TERMS = "untilclick_terms"
+"""The name under which an index registers the tokenizer of ready index terms."""
+
+NO_TERM = "-"
+"""The term of a field that has no other. tantivy and Lucene count the documents of a field in different ways unless
+every document has a term there. No query has this term, because it is no word."""
 
 WRITER_HEAP_BYTES = 256 * 2**20
 """Memory of the indexing thread, in bytes. One thread with much memory writes few segments, in corpus order."""
@@ -40,14 +55,18 @@ LIVE_PREFIX = "live-"
 _log = logging.getLogger(__name__)
 
 
-def build_schema() -> Schema:
+def build_schema(analysis: Analysis) -> Schema:
     """The fields of a document.
 
-    `body` is indexed but not stored, `title` and `text` are stored but not indexed, and `doc_id` is both. `position`
-    is the place in the corpus, which breaks ties.
+    `body` and `aside` hold index terms; they are indexed but not stored. `title` and `text` are stored but not indexed, and `doc_id` is both. `position` is the place in the corpus, which breaks
+    ties.
     """
     builder = SchemaBuilder()
-    builder.add_text_field(BODY, stored=False, tokenizer_name=ANALYZER_NAME, index_option="freq")
+    if _is_first(analysis):
+        builder.add_text_field(BODY, stored=False, tokenizer_name=FIRST_TOKENIZER, index_option="freq")
+    else:
+        builder.add_text_field(BODY, stored=False, tokenizer_name=TERMS, index_option="freq")
+        builder.add_text_field(ASIDE, stored=False, tokenizer_name=TERMS, index_option="basic")
     builder.add_text_field(DOC_ID, stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_bytes_field(TITLE, stored=True)
     builder.add_bytes_field(TEXT, stored=True)
@@ -55,25 +74,25 @@ def build_schema() -> Schema:
     return builder.build()
 
 
-def open_index(corpus: Corpus, path: Path | None) -> Index:
+def open_index(corpus: Corpus, path: Path | None, analysis: Analysis) -> Index:
     """The index of the corpus in the folder `path`, which is built first if it does not exist. None builds in memory.
 
     Raises EngineError if the folder cannot be written or holds a damaged index.
     """
     if path is None:
-        return _filled(Index(build_schema()), corpus.documents)
+        return _filled(Index(build_schema(analysis)), corpus.documents, analysis)
     try:
         if not path.exists():
-            _build_at(path, corpus)
+            _build_at(path, corpus, analysis)
         index = Index.open(str(path))
     except (OSError, ValueError) as error:
         remedy = "Delete the folder to have it built again, or choose a directory that can be written"
         raise EngineError(f"{path}: the index cannot be built or opened ({error}). {remedy}") from error
-    index.register_tokenizer(ANALYZER_NAME, text_analyzer())
+    _register(index)
     return index
 
 
-def write_change(index: Index, doc_id: str, document: Document | None, position: int) -> None:
+def write_change(index: Index, analysis: Analysis, doc_id: str, document: Document | None, position: int) -> None:
     """Replace, add or (None) remove one document, and commit. Raises EngineError if another process is writing."""
     try:
         writer = index.writer(heap_size=CHANGE_HEAP_BYTES, num_threads=1)
@@ -81,7 +100,7 @@ def write_change(index: Index, doc_id: str, document: Document | None, position:
         raise EngineError(f"The index is being changed by another process ({error}). Try again") from error
     writer.delete_documents_by_query(Query.term_query(index.schema, DOC_ID, doc_id, index_option="basic"))
     if document is not None:
-        writer.add_document(as_tantivy(document, position))
+        writer.add_document(as_tantivy(document, position, analysis))
     writer.commit()
     writer.wait_merging_threads()
 
@@ -94,16 +113,23 @@ def commit_stamp(path: Path | None) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def index_name(corpus: Corpus) -> str:
+def index_name(corpus: Corpus, analysis: Analysis) -> str:
     """The folder name of the corpus's index."""
-    analysis = hashlib.sha256(f"{ANALYZER_NAME}|{MAX_WORD_LENGTH}|{STOP_WORDS}".encode()).hexdigest()[:8]
-    return f"tantivy-{SCHEMA_VERSION}-{analysis}-{corpus.fingerprint}"
+    if _is_first(analysis):
+        digest = hashlib.sha256(f"{FIRST_TOKENIZER}|{MAX_WORD_LENGTH}|{STOP_WORDS}".encode()).hexdigest()[:8]
+        return f"tantivy-{FIRST_SCHEMA_VERSION}-{digest}-{corpus.fingerprint}"
+    return f"tantivy-{SCHEMA_VERSION}-{analysis.name}-{corpus.fingerprint}"
 
 
-def as_tantivy(document: Document, position: int) -> TantivyDocument:
+def as_tantivy(document: Document, position: int, analysis: Analysis) -> TantivyDocument:
     """The fields of a document. Half of a surrogate pair becomes a question mark in the indexed text only."""
     fields = TantivyDocument()
-    fields.add_text(BODY, document.content.encode("utf-8", "replace").decode("utf-8"))
+    if _is_first(analysis):
+        fields.add_text(BODY, encodable(document.content))
+    else:
+        terms = analysis.document(document.content)
+        fields.add_text(BODY, terms.body or NO_TERM)
+        fields.add_text(ASIDE, terms.aside or NO_TERM)
     fields.add_text(DOC_ID, document.doc_id)
     fields.add_bytes(TITLE, document.title.encode("utf-8", "surrogatepass"))
     fields.add_bytes(TEXT, document.text.encode("utf-8", "surrogatepass"))
@@ -117,13 +143,13 @@ def from_tantivy(stored: TantivyDocument) -> Document:
     return Document(str(stored.get_first(DOC_ID)), title, text)
 
 
-def _build_at(path: Path, corpus: Corpus) -> None:
+def _build_at(path: Path, corpus: Corpus, analysis: Analysis) -> None:
     """Build the index beside `path` and rename it. If another process was faster, its equal index stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".building-"))
     try:
         _log.info("Building the index of %d documents in %s", len(corpus.documents), path)
-        index = _filled(Index(build_schema(), path=str(temporary)), corpus.documents)
+        index = _filled(Index(build_schema(analysis), path=str(temporary)), corpus.documents, analysis)
         del index  # releases its files
         try:
             temporary.rename(path)
@@ -132,6 +158,16 @@ def _build_at(path: Path, corpus: Corpus) -> None:
                 raise
     finally:
         _discard(temporary)
+
+
+def _register(index: Index) -> None:
+    """Make the tokenizers known that the schema may name."""
+    index.register_tokenizer(FIRST_TOKENIZER, text_analyzer())
+    index.register_tokenizer(TERMS, TextAnalyzerBuilder(Tokenizer.whitespace()).build())
+
+
+def _is_first(analysis: Analysis) -> bool:
+    return analysis.name == FIRST_NAME
 
 
 def _discard(folder: Path) -> None:
@@ -147,12 +183,12 @@ def _discard(folder: Path) -> None:
     _log.warning("%s could not be removed. Delete it by hand", folder)
 
 
-def _filled(index: Index, documents: Iterable[Document]) -> Index:
+def _filled(index: Index, documents: Iterable[Document], analysis: Analysis) -> Index:
     """The index with the documents added and committed."""
-    index.register_tokenizer(ANALYZER_NAME, text_analyzer())
+    _register(index)
     writer = index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
     for position, document in enumerate(documents):
-        writer.add_document(as_tantivy(document, position))
+        writer.add_document(as_tantivy(document, position, analysis))
     writer.commit()
     writer.wait_merging_threads()
     index.reload()

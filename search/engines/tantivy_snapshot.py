@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tantivy import DocAddress, Index, Occur, Order, Query, Searcher
 
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.feedback import AnalysedDocuments
 from untilclick.search.engines.tantivy_index import DOC_ID, POSITION, from_tantivy
 from untilclick.search.errors import UnknownDocumentError
@@ -35,7 +36,7 @@ class Snapshot:
     """The cache for feedback terms. It belongs to this state, because a replaced document has other terms."""
 
     @classmethod
-    def take(cls, index: Index, corpus_ids: Sequence[str]) -> Snapshot:
+    def take(cls, index: Index, corpus_ids: Sequence[str], analysis: Analysis) -> Snapshot:
         """The last committed state of an index.
 
         The places 0..len(corpus_ids)-1 belong to the documents of the corpus, whose ids are `corpus_ids`. The ids of
@@ -57,7 +58,7 @@ class Snapshot:
             positions[address.segment_ord][address.doc] = position
             addresses[doc_id] = address
         keys = [(address.segment_ord, address.doc) for _, address in hits]
-        analysed = AnalysedDocuments(lambda requested: _stored(searcher, addresses, requested))
+        analysed = AnalysedDocuments(lambda requested: _stored(searcher, addresses, requested), analysis)
         return cls(searcher, doc_ids, positions, addresses, keys == sorted(keys), analysed)
 
     def check_known(self, doc_ids: Iterable[str]) -> None:

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name, english
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
-from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.corpus_words import CorpusWords
 from untilclick.search.text.correction_rules import CorrectionRules, EvidenceRules, NearestRules, Typed
 from untilclick.search.text.term_index import TermIndex
@@ -48,27 +49,37 @@ class _Dictionary:
     """Surface word -> occurrences in the corpus."""
     rules: Version = 1
     """Version of the rules; files without it were written before there was a second."""
+    analysis: str = FIRST_NAME
+    """Name of the analysis that the words come from."""
 
 
 class SpellingCorrector:
     """Replaces words that the corpus lacks by similar words that it has. Read-only, so threads may share it."""
 
-    def __init__(self, word_counts: Mapping[str, int], min_count: int = 1, rules: Version = 1) -> None:
+    def __init__(
+        self,
+        word_counts: Mapping[str, int],
+        min_count: int = 1,
+        rules: Version = 1,
+        analysis: Analysis | None = None,
+    ) -> None:
         """Index the words of a corpus.
 
         `word_counts` maps every surface word of the corpus except stop words to its number of occurrences. A word
         becomes a candidate if it consists of letters and occurs at least `min_count` times. `rules` is the version of
-        the rules that tell a mistake from a correct word.
+        the rules that tell a mistake from a correct word. `analysis` is the one that the words come from, by default
+        English's.
         """
+        self.analysis = analysis or english()
         self._min_count = min_count
         self._version = rules
-        self._corpus = CorpusWords(word_counts, min_count, term_of)
+        self._corpus = CorpusWords(word_counts, min_count, self.analysis.term_of)
         self._rules: CorrectionRules = NearestRules(self._corpus) if rules == 1 else EvidenceRules(self._corpus)
 
     @classmethod
     def from_index(cls, index: TermIndex, rules: Version = 1) -> SpellingCorrector:
         """The corrector for the corpus of a term index."""
-        return cls(index.word_counts, 1 if len(index.doc_ids) < SMALL_CORPUS else 2, rules)
+        return cls(index.word_counts, 1 if len(index.doc_ids) < SMALL_CORPUS else 2, rules, index.analysis)
 
     def is_known(self, word: str) -> bool:
         """Whether the index can match the word. True for stop words, which the index leaves out on purpose."""
@@ -91,7 +102,7 @@ class SpellingCorrector:
 
         None if nothing was corrected or the query has more than MAX_WORDS words.
         """
-        typed = words(query)
+        typed = self.analysis.words(query)
         if len(typed) > MAX_WORDS or all(self.is_known(word) for word in typed):
             return None
         whole = Typed(typed, deliberate_words(query))
@@ -134,7 +145,9 @@ class SpellingCorrector:
 
     def save(self, path: Path) -> None:
         """Write the word counts as a JSON file."""
-        dictionary = _Dictionary(FORMAT_VERSION, self._min_count, self._corpus.counts, self._version)
+        dictionary = _Dictionary(
+            FORMAT_VERSION, self._min_count, self._corpus.counts, self._version, self.analysis.name
+        )
         write_whole(path, json.dumps(asdict(dictionary), ensure_ascii=False))
 
     @classmethod
@@ -148,7 +161,8 @@ class SpellingCorrector:
         if dictionary.format != FORMAT_VERSION:
             problem = f"spelling dictionary of format {dictionary.format}, this build reads {FORMAT_VERSION}"
             raise ModelError(f"{path}: {problem}. Export the model again")
-        return cls(dictionary.words, dictionary.min_count, dictionary.rules)
+        analysis = analysis_by_name(dictionary.analysis)
+        return cls(dictionary.words, dictionary.min_count, dictionary.rules, analysis)
 
 
 def _typed(query: str | None, word: str) -> Typed:

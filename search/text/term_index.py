@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import english
 from untilclick.search.records import Corpus, Document
-from untilclick.search.text.analysis import term_of, words
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,25 +32,30 @@ class TermIndex:
     terms: tuple[str, ...]
     """(V,) index terms (stems), by term id."""
     surfaces: tuple[str, ...]
-    """(V,) the most frequent surface word of each term; `analysis.term_of(surfaces[i]) == terms[i]`."""
+    """(V,) the most frequent word of each term; `analysis.term_of(surfaces[i]) == terms[i]`."""
     counts: csr_array
     """(D, V) float32, occurrences of each term in each document."""
     word_counts: Mapping[str, int]
     """Surface word -> occurrences in the corpus, without stop words."""
+    analysis: Analysis = field(default_factory=english)
+    """The analysis that the terms come from."""
 
     @classmethod
-    def build(cls, corpus: Corpus) -> TermIndex:
+    def build(cls, corpus: Corpus, analysis: Analysis | None = None) -> TermIndex:
         """Count the terms of every document of a corpus. An empty document becomes an empty row."""
-        return cls.from_documents(corpus.documents)
+        return cls.from_documents(corpus.documents, analysis)
 
     @classmethod
-    def from_documents(cls, documents: Iterable[Document]) -> TermIndex:
-        """Count the terms of documents; the rows have the order of the documents."""
+    def from_documents(cls, documents: Iterable[Document], analysis: Analysis | None = None) -> TermIndex:
+        """Count the terms of documents; the rows have the order of the documents. `analysis` is English's by
+        default."""
+        analysis = analysis or english()
+        term_of = analysis.term_of
         doc_ids: list[str] = []
         bags: list[Counter[str]] = []
         word_counts: Counter[str] = Counter()
         for document in documents:
-            document_words = Counter(words(document.content))
+            document_words = Counter(analysis.words(document.content))
             word_counts.update(document_words)
             bag: Counter[str] = Counter()  # term -> occurrences in this document
             for word, count in document_words.items():
@@ -58,7 +64,7 @@ class TermIndex:
             doc_ids.append(document.doc_id)
             bags.append(bag)
         indexed = {word: count for word, count in word_counts.items() if term_of(word) is not None}
-        surfaces = _surfaces(indexed)
+        surfaces = _surfaces(indexed, analysis)
         terms = tuple(sorted(surfaces))
         return cls(
             doc_ids=tuple(doc_ids),
@@ -66,6 +72,7 @@ class TermIndex:
             surfaces=tuple(surfaces[term] for term in terms),
             counts=_count_matrix(bags, terms),
             word_counts=indexed,
+            analysis=analysis,
         )
 
     @cached_property
@@ -89,11 +96,11 @@ class TermIndex:
         return np.bincount(self.counts.indices, minlength=len(self.terms)).astype(np.int64)
 
 
-def _surfaces(word_counts: Mapping[str, int]) -> dict[str, str]:
+def _surfaces(word_counts: Mapping[str, int], analysis: Analysis) -> dict[str, str]:
     """Term -> its most frequent surface word; of equally frequent words the alphabetically first."""
     best: dict[str, str] = {}
     for word in sorted(word_counts, key=lambda w: (-word_counts[w], w)):
-        term = term_of(word)
+        term = analysis.term_of(word)
         assert term is not None  # only words with a term are counted
         best.setdefault(term, word)
     return best

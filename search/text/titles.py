@@ -1,31 +1,22 @@
 """Documents by exact title: what a query names if it is the whole title of a document.
 
 A table of hashes takes 12 bytes per document beside the ids, where a dictionary of titles would take some 200: an
-engine of a million documents can afford it. Titles are compared as people read them, see `title_key`.
+engine of a million documents can afford it. Titles are compared as people read them, see `text_key`.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.search.analysis.normal_form import text_key
+
 MOST_WITH_TITLE = 100
 """Maximum number of documents that a title may name. One that more documents share, such as `Introduction`, names
 none of them."""
-
-
-def title_key(text: str) -> str:
-    """What equal titles have in common: the text without differences of case, of Unicode form and of white space.
-
-    Empty for a text without a visible character.
-    """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(text.casefold().split())
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +37,14 @@ class Titles:
     @classmethod
     def of(cls, titles: Iterable[tuple[str, str]]) -> Titles:
         """The table of (doc_id, title) pairs in corpus order."""
-        pairs = [(doc_id, hash(title_key(title))) for doc_id, title in titles]
+        pairs = [(doc_id, hash(text_key(title))) for doc_id, title in titles]
         hashes = np.array([each for _, each in pairs], dtype=np.int64)
         rows = np.argsort(hashes, kind="stable")
         return cls(tuple(doc_id for doc_id, _ in pairs), hashes[rows], rows.astype(np.int32))
 
     def with_changes(self, titles: Mapping[str, str | None]) -> Titles:
         """The table after changes: doc_id -> the title that a document has now, or None if it was deleted."""
-        keys = {doc_id: None if title is None else title_key(title) for doc_id, title in titles.items()}
+        keys = {doc_id: None if title is None else text_key(title) for doc_id, title in titles.items()}
         changed = {**self.changed, **keys}
         later: dict[str, tuple[str, ...]] = {}
         for doc_id, key in changed.items():
@@ -66,7 +57,7 @@ class Titles:
 
         Empty for a blank title, and for one that more than `MOST_WITH_TITLE` documents share.
         """
-        key = title_key(title)
+        key = text_key(title)
         if not key:
             return []
         begin = int(self.hashes.searchsorted(hash(key), "left"))

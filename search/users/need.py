@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.bm25 import idf
 from untilclick.search.records import Topic
-from untilclick.search.text.analysis import STOP_WORDS, term_of, words
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
@@ -32,9 +32,9 @@ class Need:
     0."""
 
 
-def content_words(text: str) -> tuple[str, ...]:
+def content_words(text: str, analysis: Analysis) -> tuple[str, ...]:
     """The words of a text in lower case, in order, without stop words."""
-    return tuple(word for word in words(text) if word not in STOP_WORDS)
+    return tuple(word for word in analysis.keywords(text) if not analysis.is_stop_word(word))
 
 
 class NeedReader:
@@ -42,6 +42,7 @@ class NeedReader:
 
     def __init__(self, index: TermIndex) -> None:
         self._index = index
+        self.analysis = index.analysis
         self._idf = idf(index.document_frequencies, len(index.doc_ids))
         self._needs: dict[Topic, Need] = {}
 
@@ -53,8 +54,8 @@ class NeedReader:
         return self._needs[topic]
 
     def _read(self, topic: Topic) -> Need:
-        own_words = content_words(topic.query)
-        own_terms = {term_of(word) for word in own_words}
+        own_words = content_words(topic.query, self.analysis)
+        own_terms = set(self.analysis.terms(topic.query))
         new_ids = [i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms]
         vocabulary = tuple(self._index.surfaces[i] for i in new_ids[:VOCABULARY_SIZE])
         return Need(topic.topic_id, own_words, vocabulary, self._rarity(own_words + vocabulary))
@@ -77,6 +78,10 @@ class NeedReader:
         return [int(term_id) for term_id in term_ids[best]]
 
     def _rarity(self, need_words: tuple[str, ...]) -> dict[str, float]:
-        """The inverse document frequency of each word that the corpus has."""
-        ids = {word: self._index.term_ids.get(term_of(word) or "") for word in need_words}
-        return {word: float(self._idf[i]) for word, i in ids.items() if i is not None}
+        """The inverse document frequency of each word that the corpus has, of its rarest term."""
+        ids = {word: self._ids(word) for word in need_words}
+        return {word: max(float(self._idf[i]) for i in of_word) for word, of_word in ids.items() if of_word}
+
+    def _ids(self, word: str) -> list[int]:
+        """The ids of those terms of a word that the corpus has; a word of a script without spaces has several."""
+        return [self._index.term_ids[term] for term in self.analysis.terms(word) if term in self._index.term_ids]

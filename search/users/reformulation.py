@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from symspellpy.editdistance import DistanceAlgorithm, EditDistance
 
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import english
 from untilclick.search.users.draws import pick, pick_weighted
 from untilclick.search.users.need import Need, content_words
 
@@ -168,14 +170,15 @@ def reformulate(
     return Reformulation(Kind.RESPELL, corrected) if corrected else None
 
 
-def kind_of(before: str, after: str) -> Kind | None:
+def kind_of(before: str, after: str, analysis: Analysis | None = None) -> Kind | None:
     """The kind of change from one query of a real session to the next, by their content words; None if these are the
-    same.
+    same. `analysis` is English's by default.
 
     The kind is RESPELL if as many words are lost as gained, and each lost word has a gained word within one edit per
     four letters (Damerau-Levenshtein distance; at least one edit, at most two).
     """
-    old, new = set(content_words(before)), set(content_words(after))
+    analysis = analysis or english()
+    old, new = set(content_words(before, analysis)), set(content_words(after, analysis))
     lost, gained = old - new, new - old
     if not lost or not gained:
         return Kind.ADD if gained else Kind.DROP if lost else None

@@ -18,15 +18,12 @@ from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Collection, Topic
-from untilclick.search.text.analysis import STOP_WORDS, words
-from untilclick.search.text.synonyms import Synonyms, open_synonyms
+from untilclick.search.text.synonyms import NoSynonyms, Synonyms, open_synonyms
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.draws import pick
 from untilclick.search.users.misspellings import Misspellings, Part, load_misspellings
-from untilclick.search.users.need import NeedReader
+from untilclick.search.users.need import NeedReader, content_words
 from untilclick.search.users.reformulation import ReformulationShares, TypedWord, Words, reformulate
-
-_STOP_WORDS = frozenset(STOP_WORDS)
 
 
 @dataclass(frozen=True)
@@ -96,9 +93,13 @@ class SimulatedUser:
         self.config = config
         self.needs = needs
         self._verbatim = queries == "real"
-        self._synonyms = open_synonyms() if synonyms is None else synonyms
+        self.analysis = needs.analysis
+        self._keywords = lru_cache(maxsize=1 << 16)(lambda query: tuple(needs.analysis.keywords(query)))
+        english = needs.analysis.language == "en"
+        self._synonyms = synonyms or (open_synonyms() if english else NoSynonyms())
         self._scripts = dict(scripted_queries or {})
-        self._misspellings = load_misspellings(config.misspellings) if config.misspell_share > 0 else Misspellings({})
+        listed = english and config.misspell_share > 0
+        self._misspellings = load_misspellings(config.misspellings) if listed else Misspellings({})
 
     @classmethod
     def of(cls, collection: Collection, config: UserConfig | None = None, index: TermIndex | None = None) -> Self:
@@ -114,10 +115,10 @@ class SimulatedUser:
         """The first scripted query if the topic has any; else the topic's query, as it is if queries are real, with
         the user's noise if they are made. It is empty only if the topic's query is."""
         if script := self._scripts.get(topic.topic_id):
-            return _verbatim(script[0], 0, "scripted")
+            return self._as_is(script[0], 0, "scripted")
         if self._verbatim:
-            return _verbatim(topic.query, 0, "first")
-        typed = self._with_noise(_clean_words(topic.query), rng)
+            return self._as_is(topic.query, 0, "first")
+        typed = self._with_noise(self._keywords(topic.query), rng)
         return TypedQuery(_text(typed), typed, 0, "first")
 
     def next_query(self, topic: Topic, last: TypedQuery, rng: np.random.Generator) -> TypedQuery | None:
@@ -128,16 +129,21 @@ class SimulatedUser:
         if gives_up or step >= self.config.max_queries:
             return None
         if step < len(script):
-            return _verbatim(script[step], step, "scripted")
+            return self._as_is(script[step], step, "scripted")
         reformulation = reformulate(last.words, self.needs.need(topic), self.config.shares, rng)
         if reformulation is None:
             return None
         return TypedQuery(_text(reformulation.words), reformulation.words, step, reformulation.kind.value)
 
+    def _as_is(self, text: str, step: int, kind: str) -> TypedQuery:
+        """A query that is typed exactly as it is. Later reformulations start from its content words."""
+        typed = tuple(TypedWord(word, word) for word in content_words(text, self.analysis))
+        return TypedQuery(text, typed, step, kind)
+
     def _with_noise(self, clean: tuple[str, ...], rng: np.random.Generator) -> Words:
         """The words that the user types for a clean query: some left out, some as synonyms, some misspelt."""
         draws = rng.random((len(clean), 3)).tolist()  # for each word: left out, synonym, misspelt
-        content = [i for i, word in enumerate(clean) if word not in _STOP_WORDS]
+        content = [i for i, word in enumerate(clean) if not self.analysis.is_stop_word(word)]
         remaining = {i for i, draw in enumerate(draws) if draw[0] >= self.config.drop_share}
         if content and remaining.isdisjoint(content):
             remaining.add(pick(content, rng))
@@ -153,17 +159,6 @@ class SimulatedUser:
         if draws[1] < self.config.misspell_share:
             return TypedWord(self._misspellings.misspell(meant, self.config.real_misspell_share, rng), meant)
         return TypedWord(meant, meant)
-
-
-@lru_cache(maxsize=1 << 16)
-def _clean_words(query: str) -> tuple[str, ...]:
-    return tuple(words(query))
-
-
-def _verbatim(text: str, step: int, kind: str) -> TypedQuery:
-    """A query that is typed exactly as it is. Later reformulations start from its content words."""
-    typed = tuple(TypedWord(word, word) for word in words(text) if word not in _STOP_WORDS)
-    return TypedQuery(text, typed, step, kind)
 
 
 def _text(typed: Words) -> str:

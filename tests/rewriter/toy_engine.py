@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.records import Collection, Corpus, Document, Feedback, ScoredDoc, Topic, WeightedQuery
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.spelling import SpellingCorrector
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.text.titles import Titles
+
+terms = english().terms
 
 DOCUMENTS = (
     Document("d0", "Sorting lists", "sort a list in place with key and reverse arguments"),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from untilclick.search.corpora.load import load_collection
+from untilclick.rewriter.config import RunConfig
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.corpora.topics import topics_from_documents
-from untilclick.search.engines import open_engine
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection
 
@@ -42,21 +42,19 @@ class TopicChoice(NamedTuple):
     """Sentences about topics that had to be made."""
 
 
-def open_collections(data: str, engine: str, seed: int, index_folder: Path | None) -> DemoCollections:
+def open_collections(run: RunConfig, index_folder: Path | None) -> DemoCollections:
     """Load a collection and open its engine.
 
     Raises DataError, before anything is written, for data that cannot be read and for documents that give no held-out
     topic.
     """
-    collection = load_collection(data, seed=seed)
-    choice = choose_topics(collection, seed)
-    opened = OpenedCollection.of(
-        choice.training, engine, lambda: open_engine(engine, collection.corpus, index_folder)
-    )
+    loaded = OpenedCollection.load(run.data, run.engine, run.seed, index_folder, language=run.language)
+    choice = choose_topics(loaded.collection, run.seed, loaded.analysis)
+    opened = loaded.with_topics(choice.training)
     return DemoCollections(opened, opened.with_topics(choice.held_out), choice.split, choice.notes)
 
 
-def choose_topics(collection: Collection, seed: int) -> TopicChoice:
+def choose_topics(collection: Collection, seed: int, analysis: Analysis | None = None) -> TopicChoice:
     """Choose training topics and held-out topics of a collection, and make what is missing.
 
     Raises DataError if the documents are too few to make the missing topics from.
@@ -66,7 +64,7 @@ def choose_topics(collection: Collection, seed: int) -> TopicChoice:
     split = next((name for name in order if _judged(collection, name)), None)
     if split is not None and _judged(collection, "train"):
         return TopicChoice(collection, collection, split, ())
-    made = Collection(collection.corpus, topics_from_documents(collection.corpus.documents, seed), "made")
+    made = Collection(collection.corpus, topics_from_documents(collection.corpus.documents, seed, analysis), "made")
     if split is not None and _judged(made, "train"):
         note = f"The collection has no training topics: they are made from its documents; {split} stays held out."
         return TopicChoice(made, collection, split, (note,))

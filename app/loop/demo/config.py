@@ -25,6 +25,8 @@ class DemoConfig:
     """Engine by name."""
     seed: int = 0
     """Seed of all random numbers."""
+    language: str = "auto"
+    """Language of the documents, see `untilclick.search.analysis.guess.analysis_of_language`."""
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     base: BaseConfig = field(default_factory=BaseConfig)
@@ -36,7 +38,7 @@ class DemoConfig:
     @property
     def run(self) -> RunConfig:
         """What the training stages read and where they write."""
-        return RunConfig(self.out, self.data, str(self.log), self.engine, self.seed)
+        return RunConfig(self.out, self.data, str(self.log), self.engine, self.seed, self.language)
 
     @property
     def log(self) -> Path:
@@ -68,6 +70,7 @@ def demo_config(settings: CommandSettings, run: RunConfig, sessions: int) -> Dem
         out=run.out,
         engine=run.engine,
         seed=seed,
+        language=run.language,
         simulation=simulation_config(settings, sessions, "train", seed),
         policy=settings.stage(PolicyConfig, "policy", seed=seed),
         base=settings.stage(BaseConfig, "base", seed=seed),

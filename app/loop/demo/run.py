@@ -19,6 +19,7 @@ from untilclick.app.terminal.progress import Update
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
+from untilclick.search.analysis.languages import in_words
 from untilclick.search.text.synonyms import note_on_synonyms
 from untilclick.search.version import program_version
 
@@ -57,16 +58,18 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     set_up_torch()
     started = time.perf_counter()
     with view.progress("Reading documents"):
-        collections = open_collections(config.data, config.engine, config.seed, config.index)
+        collections = open_collections(config.run, config.index)
         config.out.mkdir(parents=True, exist_ok=True)
     planned = DemoSteps(config, collections).in_order()
     corpus = collections.training.collection.corpus
     documents = counted(len(corpus.documents), "document", "documents")
-    line = f"{documents} of {config.data}, searched by {collections.training.engine.name}"
+    analysis = collections.training.analysis
+    language = in_words(analysis.languages)
+    line = f"{documents} of {config.data}, in {language}, searched by {collections.training.engine.name}"
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
     for note in filter(None, (*collections.notes, _note_on_few_topics(collections), note_on_synonyms())):
         view.note(note)
-    origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed))
+    origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed, analysis.name))
     _run_steps(planned, DemoMemory(config.out), origin, view)
     evaluated = read_evaluated(config.evaluation)
     return DemoOutcome(config, evaluated, example_queries(evaluated.results))

@@ -163,7 +163,7 @@ def _locked(out: Path) -> Iterator[None]:
 def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Renewal:
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
         split = split_for_comparison(log.sessions(config.source))
-    opened = OpenedCollection.load(config.data, config.engine, config.seed)
+    opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=_analysis(store))
     folder, note = _train_base(opened, config, show), ""
     clicked = _clicked(split.training)
     if clicked >= MIN_CLICKED:
@@ -187,6 +187,12 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     )
 
 
+def _analysis(store: ModelStore) -> str | None:
+    """Name of the analysis of the active version; None without one."""
+    active = store.state.active
+    return None if active is None else read_manifest(store.folder_of(active), verify=False).analysis
+
+
 def _clicked(sessions: Sequence[Session]) -> int:
     """Number of the sessions with a click."""
     return sum(not session.abandoned for session in sessions)
@@ -195,7 +201,7 @@ def _clicked(sessions: Sequence[Session]) -> int:
 def _train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgress) -> Path:
     """The base for these documents, settings and program; trained only if the run folder holds another."""
     program = f"{program_version()} {PROMPT_VERSION}"
-    key = step_key(opened.collection.corpus.fingerprint, program, (config.policy, config.base))
+    key = step_key(opened.collection.corpus.fingerprint, program, (config.policy, config.base, opened.analysis.name))
     key_file, folder = config.out / BASE_KEY, config.out / BASE
     if not ((folder / STAGE_FILE).is_file() and key_file.is_file() and key_file.read_text(encoding="ascii") == key):
         with whole_file(key_file) as file:

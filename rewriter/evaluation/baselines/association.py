@@ -24,9 +24,9 @@ from untilclick.rewriter.language.tfidf import (
     query_vectors,
     rows_of_sum_one,
 )
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import Topic
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.term_index import TermIndex
 
 SMOOTHING = 0.5
@@ -52,22 +52,24 @@ class WordAssociations:
     """(n, V) P(term | topic): the mean of its relevant documents' tf-idf vectors by grade, scaled to sum 1."""
     prior: NDArray[np.float64]
     """(V,) P(term): the mean over all topics."""
+    analysis: Analysis
+    """The analysis of queries and documents."""
 
     @classmethod
     def estimate(cls, topics: Sequence[Topic], index: TermIndex, vectors: csr_array) -> WordAssociations:
         """Count the words of training topics; `vectors` (D, V) weight the terms of documents. Without topics there
         are no associations."""
         queries = [topic.query for topic in topics]
-        words = sorted({word for query in queries for word in terms(query)})
+        words = sorted({word for query in queries for word in index.analysis.terms(query)})
         word_ids = {word: i for i, word in enumerate(words)}
-        has_word = query_vectors(word_ids, queries)  # (n, W)
+        has_word = query_vectors(word_ids, queries, index.analysis)  # (n, W)
         has_word.data[:] = 1.0  # a word that a query repeats counts once
         n_topics = np.asarray(has_word.sum(axis=0), dtype=np.float64).ravel()  # (W,) topics with the word
         shares = document_shares(index, [topic.relevance for topic in topics])  # (n, D)
         terms_of_topic = rows_of_sum_one((shares @ vectors).tocsr())  # (n, V)
         prior = np.asarray(terms_of_topic.sum(axis=0), dtype=np.float64).ravel() / max(len(topics), 1)  # (V,)
         topics_of_word = (has_word @ diags_array(1.0 / (n_topics + SMOOTHING))).T.tocsr()  # (W, n)
-        return cls(word_ids, topics_of_word, terms_of_topic, prior)
+        return cls(word_ids, topics_of_word, terms_of_topic, prior, index.analysis)
 
     def strengths(self, queries: Sequence[str]) -> csr_array:
         """(B, V) for each query the sum over its words w of P(t | w) - P(t), with
@@ -76,7 +78,7 @@ class WordAssociations:
 
         A term is left out if no topic with a word of the query has it; its strength would be negative.
         """
-        topics = (query_vectors(self.word_ids, queries) @ self.topics_of_word).tocsr()  # (B, n)
+        topics = (query_vectors(self.word_ids, queries, self.analysis) @ self.topics_of_word).tocsr()  # (B, n)
         strengths: csr_array = (topics @ self.terms_of_topic).tocsr()  # (B, V)
         # After smoothing and subtraction, a word contributes - s / (s + SMOOTHING) x P(t); s / (s + SMOOTHING) is the
         # sum of the word's row of `topics_of_word`.
@@ -120,7 +122,7 @@ class Association:
         added = heaviest_words(self.index, strengths, self.settings.n_terms)
         weight = self.settings.original_weight
         return [
-            SearchedQuery(mix(typed.query, _shares(words), weight))
+            SearchedQuery(mix(typed.query, _shares(words), weight, self.index.analysis))
             for typed, words in zip(topics, added, strict=True)
         ]
 

@@ -16,7 +16,6 @@ from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
 from untilclick.rewriter.language.tfidf import Weights, document_shares, heaviest_words
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import ScoredDoc, WeightedQuery
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.term_index import TermIndex
 
 
@@ -51,7 +50,7 @@ class Rm3:
 
     def _expanded(self, query: str) -> WeightedQuery:
         feedback = self.engine.feedback_terms(WeightedQuery.of(query), self.settings.n_terms)
-        return mix(query, feedback, self.settings.original_weight)
+        return mix(query, feedback, self.settings.original_weight, self.engine.analysis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Rocchio:
 
     def _moved(self, query: str, words: Weights) -> WeightedQuery:
         """The query moved towards the mean document."""
-        length = sqrt(sum(count**2 for count in Counter(terms(query)).values()))
+        length = sqrt(sum(count**2 for count in Counter(self.index.analysis.terms(query)).values()))
         if not words or not length:
             return WeightedQuery.of(query)
         beta = self.settings.beta

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.metrics import grades_in_rank_order, ideal_dcg, ndcg, reciprocal_rank
 from untilclick.search.records import WeightedQuery
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
@@ -82,13 +82,13 @@ class SessionConcatenation:
         return WeightedQuery(((typed.query, 1.0), *earlier))
 
 
-def mix(query: str, added: Sequence[tuple[str, float]], original_weight: float) -> WeightedQuery:
+def mix(query: str, added: Sequence[tuple[str, float]], original_weight: float, analysis: Analysis) -> WeightedQuery:
     """The query at weight original_weight / |query| together with the added words, whose weights are multiplied by
     1 - original_weight.
 
     |query| is the query's number of index terms, so that all typed words together weigh original_weight. Without
     added words, or without index terms, the result is the plain query."""
-    length = len(terms(query))
+    length = len(analysis.terms(query))
     if not added or not length:
         return WeightedQuery.of(query)
     expansion = ((word, (1.0 - original_weight) * weight) for word, weight in added)
@@ -124,7 +124,9 @@ class Oracle:
     def _best(self, typed: TypedTopic) -> WeightedQuery:
         words = self._candidates(typed)
         queries = [WeightedQuery.of(typed.query)]
-        queries += [mix(typed.query, [(word, 1.0)], weight) for weight in self.original_weights for word in words]
+        analysis = self.index.analysis
+        added = [(word, weight) for weight in self.original_weights for word in words]
+        queries += [mix(typed.query, [(word, 1.0)], weight, analysis) for word, weight in added]
         relevance = [typed.topic.relevance] * len(queries)
         grades = grades_in_rank_order(self.engine.search(queries, 10), relevance, 10)  # (queries, 10)
         order = np.lexsort((-reciprocal_rank(grades), -ndcg(grades, ideal_dcg(relevance, 10))))
@@ -139,7 +141,9 @@ class Oracle:
         data, rows = np.array(list(grades.values()), dtype=np.float32), np.array(list(grades))
         relevant = csr_array((data, rows, np.array([0, len(rows)])), shape=(1, len(self.index.doc_ids)))  # (1, D)
         weights = (relevant @ self._weights).toarray().ravel()  # (V,)
-        typed_ids = [self.index.term_ids[t] for t in terms(typed.query) if t in self.index.term_ids]
+        typed_ids = [
+            self.index.term_ids[t] for t in self.index.analysis.terms(typed.query) if t in self.index.term_ids
+        ]
         weights[typed_ids] = 0.0
         return [self.index.surfaces[i] for i in heaviest(weights, self.n_candidates) if weights[i] > 0]
 

@@ -15,8 +15,9 @@ from typing import Literal
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import mix
 from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, WeightedQuery
-from untilclick.search.text.analysis import terms, words
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Successor:
 
     successors: Mapping[str, str] = field(repr=False)
     """Query -> successor, from `SuccessorCounts.most_frequent`."""
+    analysis: Analysis
+    """The analysis of the documents."""
     settings: SuccessorSettings = field(default_factory=SuccessorSettings)
 
     def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
@@ -52,12 +55,12 @@ class Successor:
 
     def _searched(self, query: str) -> WeightedQuery:
         successor = self.successors.get(as_words(query), "")
-        length = len(terms(successor))
+        length = len(self.analysis.terms(successor))
         if not length:  # no successor, or one of stop words alone, which would retrieve nothing
             return WeightedQuery.of(query)
         if self.settings.mode == "replace":
             return WeightedQuery.of(successor)
-        return mix(query, [(successor, 1.0 / length)], 0.5)
+        return mix(query, [(successor, 1.0 / length)], 0.5, self.analysis)
 
 
 class SuccessorCounts:
@@ -81,7 +84,9 @@ class SuccessorCounts:
         return {query: _first(after, self._clicked_after[query]) for query, after in self._after.items() if after}
 
 
-def successor_of(sessions: Iterable[Session], reported: Collection[str], choice: ParameterChoice) -> Successor:
+def successor_of(
+    sessions: Iterable[Session], reported: Collection[str], choice: ParameterChoice, analysis: Analysis
+) -> Successor:
     """The baseline counted over all sessions but those of the reported topic ids.
 
     The choice between replacing and mixing is made with counts that also leave out the topics to choose on: replacing
@@ -100,13 +105,15 @@ def successor_of(sessions: Iterable[Session], reported: Collection[str], choice:
     if left_out:
         logger.warning("successor: left out %d sessions of the log, which belong to reported topics", left_out)
     successors = counts_for_choice.most_frequent()
-    settings = choice.best(SUCCESSOR_GRID, lambda settings: Successor(successors, settings), SuccessorSettings())
-    return Successor(counts.most_frequent(), settings)
+    settings = choice.best(
+        SUCCESSOR_GRID, lambda settings: Successor(successors, analysis, settings), SuccessorSettings()
+    )
+    return Successor(counts.most_frequent(), analysis, settings)
 
 
 def as_words(query: str) -> str:
     """The words of a query in lower case, separated by single spaces."""
-    return " ".join(words(query))
+    return " ".join(analysis_by_name(FIRST_NAME).words(query))
 
 
 def _topic_ids(session: Session) -> set[str]:

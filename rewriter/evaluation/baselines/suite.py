@@ -124,7 +124,7 @@ def _successor(data: BaselineInput) -> System | None:
     if data.log is None:
         return None
     reported = {typed.topic.topic_id for typed in data.reported}
-    return successor_of(data.log.sessions(), reported, data.choice())
+    return successor_of(data.log.sessions(), reported, data.choice(), data.opened.analysis)
 
 
 def _association(data: BaselineInput) -> System | None:

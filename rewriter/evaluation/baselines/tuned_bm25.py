@@ -16,7 +16,6 @@ from untilclick.rewriter.evaluation.baselines.simple import Bm25
 from untilclick.rewriter.evaluation.systems import SystemWithEngine, TypedTopic
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Corpus, ScoredDoc
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.term_index import TermIndex
 
 logger = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ def _rankings(index: TermIndex, topics: Sequence[TypedTopic], parameters: Bm25Pa
     settings = Bm25Settings(parameters.k1, parameters.b, quantise=False, idf="okapi")
     scorer = CorpusScorer(index, TermVocabulary((), (), ()), settings)
     rankings = scorer.rank(
-        scorer.originals([terms(typed.query) for typed in topics]), 10
+        scorer.originals([index.analysis.terms(typed.query) for typed in topics]), 10
     )  # (B, 10), -1 is no document
     return [
         [ScoredDoc(index.doc_ids[row], -float(rank)) for rank, row in enumerate(ranking) if row >= 0]

@@ -15,11 +15,11 @@ from zlib import crc32
 
 import numpy as np
 
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.click_models.base import NO_DOCUMENT
 from untilclick.search.click_models.fitting.fit import ClickLog
 from untilclick.search.errors import DataError
 from untilclick.search.records import Session, Turn
-from untilclick.search.text.analysis import words
 
 RANKS = 10
 """Ranks of a list that are read: one page of results."""
@@ -74,7 +74,7 @@ def session_lists(sessions: Iterable[Session], ranks: int = RANKS) -> SessionLis
 
 def normalised(query: str) -> str:
     """The words of a query in lower case with one space between them; the query itself if it has no words."""
-    return " ".join(words(query)) or query
+    return " ".join(analysis_by_name(FIRST_NAME).words(query)) or query
 
 
 def _is_held_out(session: Session) -> bool:

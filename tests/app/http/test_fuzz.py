@@ -16,11 +16,13 @@ from starlette.testclient import TestClient
 
 from untilclick.app.http.main import create_app
 from untilclick.app.settings.service import Settings
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
-from untilclick.search.text.analysis import words
 
 from tests.app.stand_ins import DOCUMENTS, TableRewriter, make_service
+
+words = english().words
 
 FUZZED = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untilclick.app.service.snippets import _WORD, Piece, Searched, beginning, snippet
-from untilclick.search.text.analysis import term_of
+from untilclick.search.analysis.by_name import english
+
+term_of = english().term_of
 
 
 def text_of(pieces):

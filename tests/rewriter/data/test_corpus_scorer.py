@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from untilclick.rewriter.data.corpus_scorer import ENGINE_SETTINGS, CorpusScorer
+from untilclick.search.analysis.by_name import english
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.records import WeightedQuery
 
 from tests.rewriter.toy_learning import toy_opened, toy_policy
+
+terms = english().terms
 
 PLAIN = ["oven", "soil seed", "sourdough dough flour", "train people", "moon moon planet", "often good oven tide"]
 WEIGHTED = [
@@ -54,7 +57,6 @@ def term_weights_row(scorer, clauses):
 
 
 def scorer_terms(text: str) -> list[str]:
-    from untilclick.search.text.analysis import terms
 
     return terms(text)
 

@@ -16,8 +16,10 @@ from untilclick.rewriter.data.hindsight import (
 from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import ideal_dcg, ndcg
-from untilclick.search.text.analysis import terms
+
+terms = english().terms
 
 
 @pytest.fixture(scope="module")

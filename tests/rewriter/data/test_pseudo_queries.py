@@ -7,10 +7,12 @@ import pytest
 
 from untilclick.rewriter.data.pseudo_queries import PseudoQuerySettings, PseudoQuerySource, best_terms, term_weights
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, TermVocabulary
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.records import Document
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.term_index import TermIndex
+
+terms = english().terms
 
 
 def source_of(opened, vocabulary, title_share=0.5, max_words=4) -> PseudoQuerySource:

@@ -8,7 +8,9 @@ from untilclick.rewriter.language import prompts
 from untilclick.rewriter.language.prompts import MAX_PROMPT_TOKENS, MAX_QUERY_WORDS, PROMPT_VERSION, Prompt, render
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.search.text.analysis import term_of
+from untilclick.search.analysis.by_name import english
+
+term_of = english().term_of
 
 VOCABULARY = TermVocabulary(
     ("delet", "directori", "folder", "list", "rmtree", "sort"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, TermVocabulary
+from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import ModelError
 from untilclick.search.records import Document
-from untilclick.search.text.analysis import term_of
 from untilclick.search.text.term_index import TermIndex
+
+term_of = english().term_of
 
 INDEX = TermIndex.from_documents(
     [

@@ -13,11 +13,14 @@ from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.stages.base import new_model, prior_offset, train_base
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
 
 from tests.rewriter.toy_learning import THEMES, TOY_BASE, TOY_POLICY, prompt_of, toy_policy
+
+term_of = english().term_of
 
 
 def train(opened, config=TOY_BASE, progress=None):
@@ -51,7 +54,6 @@ def test_a_trained_base_answers_with_words_of_the_theme(opened, vocabulary):
 
 
 def vocabulary_term(vocabulary, word: str) -> str:
-    from untilclick.search.text.analysis import term_of
 
     term = term_of(word)
     assert term in vocabulary.token_ids

@@ -32,8 +32,8 @@ from untilclick.rewriter.training.reward_weighted import (
     weigh,
     weighted_loss,
 )
+from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import DataError, ModelError
-from untilclick.search.text.analysis import term_of
 
 from tests.rewriter.toy_learning import (
     TOY_BASE,
@@ -46,6 +46,8 @@ from tests.rewriter.toy_learning import (
     toy_topics,
 )
 from tests.rewriter.toy_stages import run_base, run_offline, run_warm_start
+
+term_of = english().term_of
 
 CONFIG = changed(
     OfflineConfig(), epochs=20, patience=100, batch_size=8, learning_rate=3e-3, kl_coef=0.01, word_dropout=0.0

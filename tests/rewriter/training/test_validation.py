@@ -25,10 +25,14 @@ from untilclick.rewriter.serving.blend import (
 )
 from untilclick.rewriter.training.held_out import validation_set
 from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, BlendCandidate, ValidationSet
+from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Topic
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy, toy_topics
+
+analyse = terms = english().terms
+term_of = english().term_of
 
 
 @pytest.fixture
@@ -38,7 +42,6 @@ def policy(opened):
 
 
 def validation_of(scorer, topics, **options) -> ValidationSet:
-    from untilclick.search.text.analysis import terms
 
     prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
     queries = [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics]
@@ -48,7 +51,6 @@ def validation_of(scorer, topics, **options) -> ValidationSet:
 def steer(policy, scorer, topics, term_of_topic) -> None:
     """Make one term the policy's overwhelming answer to each topic's prompt: the term's embedding becomes a large
     multiple of the decoder state of that prompt."""
-    from untilclick.search.text.analysis import terms
 
     with torch.no_grad():
         prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
@@ -61,7 +63,6 @@ def steer(policy, scorer, topics, term_of_topic) -> None:
 
 
 def decisive(topic: Topic) -> str:
-    from untilclick.search.text.analysis import term_of
 
     term = term_of(topic.topic_id.split("-")[1])
     assert term is not None
@@ -71,7 +72,6 @@ def decisive(topic: Topic) -> str:
 def test_the_score_is_the_mean_ndcg_of_what_the_engine_would_rank(policy, scorer, engine):
     topics = toy_topics()[:8]
     settings = BlendSettings(0.4, 0.2, 0.4, expansion_terms=10, sharpness=0.5, feedback_terms=20)
-    from untilclick.search.text.analysis import terms
 
     rankings = []
     for topic in topics:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.topics import FUNCTION_WORDS, MIN_CANDIDATES, topics_from_documents
 from untilclick.search.records import Document
-from untilclick.search.text.analysis import STOP_WORDS, term_of, words
+
+term_of = english().term_of
+words = english().words
 
 NOUNS = [
     *("apple", "bridge", "candle", "desert", "engine", "forest", "guitar"),
@@ -38,7 +41,8 @@ def test_each_topic_is_a_few_clean_words_of_its_document():
         typed = topic.query.split()
         assert 2 <= len(typed) <= 5
         assert set(typed) <= set(words(document.content))
-        assert not set(typed) & (FUNCTION_WORDS | set(STOP_WORDS))
+        assert not set(typed) & FUNCTION_WORDS
+        assert not any(map(english().is_stop_word, typed))
         assert len({term_of(word) for word in typed}) == len(typed)
         assert topic.relevance == {topic.topic_id: 1}
 

@@ -10,12 +10,15 @@ import bm25s
 import numpy as np
 import pytest
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, WeightedQuery
-from untilclick.search.text.analysis import term_of, terms
+
+term_of = english().term_of
+terms = english().terms
 
 SEED = 7
 

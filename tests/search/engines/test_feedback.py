@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.feedback import AnalysedDocument, AnalysedDocuments, Lexicon, relevance_model
 from untilclick.search.records import Document, ScoredDoc, Topic, WeightedQuery
-from untilclick.search.text.analysis import terms
+
+terms = english().terms
 
 NFCORPUS = Path(__file__).parents[4] / "shared" / "data" / "nfcorpus-prep"
 

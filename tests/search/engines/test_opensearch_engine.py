@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of, load_collection
 from untilclick.search.engines import opensearch_engine, opensearch_index
 from untilclick.search.engines.opensearch_client import Cluster, connect
@@ -23,10 +24,11 @@ from untilclick.search.engines.opensearch_index import IndexOptions, index_name
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, WeightedQuery
-from untilclick.search.text.analysis import terms
 
 from tests.https_front import PASSWORD, USER, https_front
 from tests.opensearch_server import free_port, noida, osmem
+
+terms = english().terms
 
 CRANFIELD = Path(__file__).parents[4] / "shared" / "data" / "cranfield"
 

@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rank_bm25 import BM25Okapi
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import rank_bm25_engine
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import Document, WeightedQuery
-from untilclick.search.text.analysis import terms
+
+terms = english().terms
 
 
 @pytest.mark.parametrize(("k1", "b"), [(0.9, 0.4), (1.5, 0.75), (2.0, 0.0)])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import tantivy_index
 from untilclick.search.engines.bm25 import weight_matrix
@@ -14,8 +15,9 @@ from untilclick.search.engines.tantivy_engine import K1, B, TantivyEngine
 from untilclick.search.engines.tantivy_index import index_name
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, WeightedQuery
-from untilclick.search.text.analysis import terms
 from untilclick.search.text.term_index import TermIndex
+
+terms = english().terms
 
 
 def random_text_corpus() -> Corpus:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.records import Document
-from untilclick.search.text.analysis import term_of, terms
 from untilclick.search.text.term_index import TermIndex
+
+term_of = english().term_of
+terms = english().terms
 
 
 def test_counts_are_the_terms_of_each_document(toy_corpus):

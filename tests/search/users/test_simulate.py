@@ -3,16 +3,19 @@
 import numpy as np
 import pytest
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.click_models.by_name import CLICK_MODELS
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.errors import DataError, UntilclickError
 from untilclick.search.records import TOPIC_ATTRIBUTE, Document, ScoredDoc, Topic
-from untilclick.search.text.analysis import term_of, words
 from untilclick.search.text.synonyms import NoSynonyms
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.need import NeedReader
 from untilclick.search.users.simulate import SimulateConfig, Tally, simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
+
+term_of = english().term_of
+words = english().words
 
 DOCUMENTS = [
     Document("copy", "Copy files", "Duplicate a file to another folder with permission bits"),

@@ -1,0 +1,85 @@
+"""The analysis of a corpus: which index terms a text has.
+
+Everything that reads text reads it through one `Analysis`, which an index and a bundle name. Engines get ready terms,
+in two fields. A query searches its terms in `body`. `aside` holds what only some queries read: whole forms such as
+C++ and 3.11.2, which a query with such a form reads beside its pieces; single Chinese and Korean characters, read by
+a query that has one by itself; and stop words, read by a query that consists of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+
+class QueryTerms(NamedTuple):
+    """The terms that a query searches, in order, with repetitions."""
+
+    body: Sequence[str]
+    aside: Sequence[str] = ()
+    """Whole forms, and single characters of scripts without spaces."""
+    stop_words: Sequence[str] = ()
+    """Terms of `aside` that are searched only if the whole query has no other term."""
+
+
+class DocumentTerms(NamedTuple):
+    """The terms under which a document is indexed, separated by single spaces. No term contains white space."""
+
+    body: str
+    aside: str
+    """Each term once."""
+
+
+class Span(NamedTuple):
+    """A word in a text, from the character at `start` to the one before `end`, with the index terms it stands for."""
+
+    start: int
+    end: int
+    terms: Sequence[str]
+
+
+class Analysis(Protocol):
+    """Text to index terms. Threads may share it."""
+
+    @property
+    def name(self) -> str:
+        """Name by which `by_name` gives this analysis again, such as `2-de`."""
+
+    @property
+    def language(self) -> str:
+        """ISO 639-1 code of the main language of the documents; `und` if it is not known."""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Codes of all languages of the documents, the main language first, one for each script."""
+
+    def terms(self, text: str) -> list[str]:
+        """The index terms of a text, in order, with repetitions. An empty text gives an empty list."""
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text in lower case, in order, with stop words and repetitions.
+
+        A word has at most one index term. In scripts without spaces the words are bigrams.
+        """
+
+    def term_of(self, word: str) -> str | None:
+        """The index term of one word. None for a stop word, an overlong word, and a text that is not one word."""
+
+    def query(self, text: str) -> QueryTerms:
+        """The terms that a query searches."""
+
+    def document(self, text: str) -> DocumentTerms:
+        """The terms under which a document is indexed."""
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """The words of a text with their places, in order of their starts; they may overlap."""
+
+    def keywords(self, text: str) -> list[str]:
+        """The words of a text in lower case as a person types them, in order, with stop words and repetitions.
+
+        They are `words`, but a run of a script without spaces is one keyword and not several bigrams. A keyword may
+        have several index terms.
+        """
+
+    def is_stop_word(self, word: str) -> bool:
+        """Whether a word in lower case is left out of `terms`, because it is in most texts of the language."""

@@ -1,0 +1,169 @@
+"""`2-LANGUAGE`, the analysis of texts in any language: Unicode normal forms, words of any script, stems by language.
+
+A word's index term is its form without accents and without its ending (Snowball). Accents go first, so that a query
+without accents always meets a text with them. Each script has at most one language, whose stop words and stemmer its
+words get; words of other scripts keep their endings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from untilclick.search.analysis.analysis import DocumentTerms, QueryTerms, Span
+from untilclick.search.analysis.compounds import Decompounder
+from untilclick.search.analysis.languages import LANGUAGES, is_stop_word, stemmer
+from untilclick.search.analysis.normal_form import case_folded, folded, lowered, normalised
+from untilclick.search.analysis.offsets import aligned
+from untilclick.search.analysis.scripts import Script, script_of
+from untilclick.search.analysis.words import chunks, forms, keywords
+from untilclick.search.analysis.words import spans as word_spans
+
+MAX_TERM_BYTES = 255
+"""Terms of more UTF-8 bytes are not indexed."""
+
+MEMORY = 1 << 19
+"""Number of chunks whose terms are kept, about 600 bytes each; then the memory begins anew."""
+
+
+class _Chunk(NamedTuple):
+    """The words and terms of a chunk."""
+
+    words: tuple[str, ...]
+    terms: tuple[str, ...]
+    """The index terms of the words that have one."""
+    wholes: tuple[str, ...]
+    """Terms of `aside` that a query with this chunk reads."""
+    stop_words: tuple[str, ...]
+    """Terms of `aside` that a query reads if it has no other term."""
+    aside: frozenset[str]
+    """All terms of `aside`."""
+
+
+class _Bodies(dict[str, str]):
+    """Chunk -> its terms, separated by spaces; `asides` holds the terms of `aside` of those that have any."""
+
+    def __init__(self, analysis: UnicodeAnalysis) -> None:
+        super().__init__()
+        self._analysis = analysis
+        self.asides: dict[str, frozenset[str]] = {}
+
+    def __missing__(self, chunk: str) -> str:
+        analysed = self._analysis.chunk(chunk)
+        if analysed.aside:
+            self.asides[chunk] = analysed.aside
+        body = self[chunk] = " ".join(analysed.terms)
+        return body
+
+
+class UnicodeAnalysis:
+    """See the top of this module."""
+
+    def __init__(
+        self,
+        name: str,
+        languages: Sequence[str],
+        *,
+        keep_accents: bool = False,
+        compounds: Decompounder | None = None,
+    ) -> None:
+        """`languages` are codes of `LANGUAGES`, the main language first; each has another script."""
+        self.name = name
+        self.language = languages[0]
+        self.languages = tuple(languages)
+        of_latin: Mapping[Script, str] = {"latin": "en"}  # among words of another script, most Latin ones are English
+        self._by_script = {**of_latin, **{LANGUAGES[code].script: code for code in languages}}
+        self._latin = self._by_script.get("latin", "")
+        self._keep_accents = keep_accents
+        self._compounds = compounds
+        self._chunks: dict[str, _Chunk] = {}
+        self._bodies = _Bodies(self)
+        self.term_of = lru_cache(maxsize=1 << 18)(self._term_of)
+        self._cached_query = lru_cache(maxsize=1 << 13)(self._query)
+
+    def terms(self, text: str) -> list[str]:
+        """See `Analysis.terms`."""
+        return [term for chunk in chunks(normalised(text)) for term in self.chunk(chunk).terms]
+
+    def words(self, text: str) -> list[str]:
+        """See `Analysis.words`."""
+        return [word for chunk in chunks(normalised(text)) for word in self.chunk(chunk).words]
+
+    def query(self, text: str) -> QueryTerms:
+        """See `Analysis.query`."""
+        return self._cached_query(text) if len(text) <= 256 else self._query(text)
+
+    def document(self, text: str) -> DocumentTerms:
+        """See `Analysis.document`."""
+        if len(self._bodies) > MEMORY:
+            self._bodies = _Bodies(self)
+        bodies = self._bodies
+        asides = bodies.asides
+        text_chunks = chunks(normalised(text))
+        body = " ".join(filter(None, map(bodies.__getitem__, text_chunks)))
+        aside = frozenset[str]().union(*(asides[chunk] for chunk in asides.keys() & set(text_chunks)))
+        return DocumentTerms(body, " ".join(sorted(aside)))
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """See `Analysis.spans`."""
+        normal = aligned(text)
+        for start, end in word_spans(normal.text):
+            chunk = self.chunk(normal.text[start:end])
+            if terms := (*chunk.terms, *chunk.wholes):
+                yield Span(*normal.place(start, end), terms)
+
+    def keywords(self, text: str) -> list[str]:
+        """See `Analysis.keywords`."""
+        return [lowered(word, self._latin) for word in keywords(normalised(text))]
+
+    def is_stop_word(self, word: str) -> bool:
+        """See `Analysis.is_stop_word`."""
+        code = self._by_script.get(script_of(word))
+        return code is not None and is_stop_word(code)(word)
+
+    def chunk(self, chunk: str) -> _Chunk:
+        """The words and terms of a chunk of a normalised text."""
+        analysed = self._chunks.get(chunk)
+        if analysed is None:
+            if len(self._chunks) > MEMORY:
+                self._chunks = {}
+            analysed = self._chunks[chunk] = self._analysed(chunk)
+        return analysed
+
+    def _analysed(self, chunk: str) -> _Chunk:
+        of_chunk = forms(chunk)
+        words = [lowered(piece, self._latin) for piece in of_chunk.pieces]
+        if self._compounds is not None:
+            words += [part for word in words for part in self._compounds.parts(word)]
+        wholes = tuple(self._without_accents(whole) for whole in of_chunk.wholes)
+        stop_words = tuple(self._without_accents(word) for word in words if self.is_stop_word(word))
+        terms = tuple(term for word in words if (term := self._word_term(word)) is not None)
+        singles = map(self._without_accents, of_chunk.singles)
+        return _Chunk(tuple(words), terms, wholes, stop_words, frozenset((*wholes, *stop_words, *singles)))
+
+    def _query(self, text: str) -> QueryTerms:
+        analysed = [self.chunk(chunk) for chunk in chunks(normalised(text))]
+        body = tuple(term for chunk in analysed for term in chunk.terms)
+        aside = tuple(whole for chunk in analysed for whole in chunk.wholes)
+        return QueryTerms(body, aside, tuple(word for chunk in analysed for word in chunk.stop_words))
+
+    def _term_of(self, word: str) -> str | None:
+        """See `Analysis.term_of`."""
+        of_word = chunks(normalised(word))
+        if len(of_word) != 1:
+            return None
+        analysed = self.chunk(of_word[0])
+        return analysed.terms[0] if len(analysed.words) == 1 == len(analysed.terms) else None
+
+    def _word_term(self, word: str) -> str | None:
+        """The index term of a word in lower case; None for a stop word and an overlong word."""
+        if self.is_stop_word(word):
+            return None
+        form = self._without_accents(word)
+        code = self._by_script.get(script_of(form))
+        term = stemmer(code)(form) if code is not None else form
+        return term if term and len(term.encode()) <= MAX_TERM_BYTES else None
+
+    def _without_accents(self, word: str) -> str:
+        return case_folded(word, self._latin) if self._keep_accents else folded(word)

@@ -1,0 +1,229 @@
+"""The words of a text, before their endings are cut off: where a word begins, and which further forms it has.
+
+A text falls into chunks at white space and at punctuation that never joins letters. A chunk falls into pieces at its
+other punctuation, and where the script changes. Scripts without spaces (Han, Kana, Thai, Khmer, Lao, Burmese), and
+Korean with its particles, give overlapping bigrams (Lee & Ahn, "Using n-Grams for Korean Text Retrieval", SIGIR
+1996). Beside its pieces a chunk may have
+
+- parts of a camelCase name: getElementById has get, element, by, id
+- a joined form, of letters and digits alone: Wi-Fi has wifi, 6204-2RS has 62042rs, U.S.A. has usa, 128 GB has 128gb
+- whole forms, with their signs: C++, C#, .NET, 3.11.2, os.path.join
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from untilclick.search.analysis.normal_form import IGNORABLE
+from untilclick.search.analysis.scripts import script_name
+
+_HAN = "\u3005\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HIRAGANA, _KATAKANA = "\u3041-\u309f", "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+_HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb"
+_THAI, _LAO = "\u0e01-\u0e3a\u0e40-\u0e4e", "\u0e81-\u0ebd\u0ec0-\u0ecd\u0edc-\u0edf"
+_BURMESE, _KHMER = (
+    "\u1000-\u103f\u1050-\u109d\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa7f",
+    "\u1780-\u17d3\u17d7\u17dc\u17dd",
+)
+_BIGRAM_SCRIPTS = _HAN + _HIRAGANA + _KATAKANA + _HANGUL + _THAI + _LAO + _BURMESE + _KHMER
+
+_EMOJI = "\U0001f000-\U0001f3fa\U0001f400-\U0001faff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u203c\u2049"
+
+JOINERS = "-_./@:+#&"
+"""Punctuation that may stand inside of a chunk."""
+
+_CAMEL = re.compile(r"^[a-z][A-Z][a-z]+|[A-Z]{2,}(?=[A-Z][a-z])|[A-Z][a-z]+|[a-z]{2,}|[A-Z]{2,}|\d+")
+_NUMBERED = re.compile(r"([^\W\d_]{3,})(\d+)")
+_UNIT = re.compile(
+    r"(?<![\w.,])(\d{1,6})[ \u00a0]"
+    r"([kmgtp]?b|[kmgtp]ib|[kmg]?w|kwh|[km]?v|m?ah?|[kmgt]?hz|[nuµμmck]?m|[uµμmk]?g|[mcd]?l|[num]?s|min|px|pt|dpi|rpm|psi|"
+    r"mph|inch|bit)(?![\w-])",
+    re.IGNORECASE,
+)
+_SIGNS = re.compile(r"[.+#/@:&]")
+_HYPHENS = re.compile(r"[-_]+")
+_SEPARATORS = re.compile(r"[/:&@]+")
+_ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")
+
+MAX_FORM = 64
+"""Maximum number of characters of a joined or whole form."""
+
+
+class Forms(NamedTuple):
+    """The forms of a chunk, in the case in which they were typed."""
+
+    pieces: tuple[str, ...]
+    """Its words and bigrams, its camelCase parts and its joined form."""
+    wholes: tuple[str, ...]
+    """Its whole forms, and its runs of a single Han or Hangul character."""
+    singles: tuple[str, ...]
+    """The characters of its longer runs of Han and Hangul characters."""
+
+
+def chunks(text: str) -> list[str]:
+    """The chunks of a normalised text, in order. A number and its unit ("128 GB") give a chunk "128GB" at the end."""
+    units = [f"{number}{unit}" for number, unit in _UNIT.findall(text)] if _has_digit(text) else []
+    return [*text.translate(_spaces_for()).split(), *units] if text.isascii() else [*_split(text), *units]
+
+
+def forms(chunk: str) -> Forms:
+    """The forms of a chunk. A chunk of punctuation alone has none."""
+    pieces: list[str] = []
+    wholes: list[str] = []
+    singles: list[str] = []
+    for match in _pattern().finditer(chunk):
+        part = match.group()
+        if match.lastgroup == "run":
+            bigrams = _bigrams(part)
+            pieces += bigrams
+            if _CHARACTERS.match(part):
+                (wholes if len(part) == 1 else singles).extend(part)
+        elif match.lastgroup == "emoji":
+            pieces.append(part)
+        else:
+            for word in _by_script(part):
+                pieces += (word, *_parts(word))
+    joined, whole = _joined_and_whole(chunk)
+    return Forms((*pieces, *joined), (*wholes, *whole), tuple(dict.fromkeys(singles)))
+
+
+def keywords(text: str) -> list[str]:
+    """The words of a normalised text; a run of a script without spaces is one word."""
+    return [match.group() for match in _pattern().finditer(text)]
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each piece of a normalised text: words, and bigrams of scripts without spaces."""
+    for match in _pattern().finditer(text):
+        if match.lastgroup == "run":
+            yield from _bigram_spans(match.group(), match.start())
+        else:
+            yield match.span()
+
+
+def _joined_and_whole(chunk: str) -> tuple[list[str], list[str]]:
+    """The joined and the whole forms of a chunk, most specific last."""
+    core = chunk.rstrip("-_./@:&").lstrip("-_/@:&+#")
+    if not core or core.isalnum():
+        return [], []
+    if _ACRONYM.fullmatch(chunk):
+        return [chunk.replace(".", "")], []
+    joined: list[str] = []
+    wholes: list[str] = []
+    for part in dict.fromkeys([*_SEPARATORS.split(core), core]):
+        form = _HYPHENS.sub("", part)
+        if not 2 <= len(form) <= MAX_FORM or not any(map(str.isalnum, form)):
+            continue
+        if form.isalnum():
+            if form != part:
+                joined.append(form)
+        elif not form.startswith("..") and _SIGNS.search(form):
+            wholes.append(form)
+    return joined, wholes
+
+
+def _by_script(word: str) -> list[str]:
+    """A word cut where its script changes, if the parts on both sides are longer than a letter: iPhoneдля has iPhone
+    and для, μm stays."""
+    if word.isascii():
+        return [word]
+    parts: list[str] = []
+    script = ""
+    for char in word:
+        of_char = script_name(char)
+        if parts and (not of_char or of_char == script or not script):
+            parts[-1] += char
+        else:
+            parts.append(char)
+        script = of_char or script
+    return parts if all(len(part) > 1 for part in parts) else [word]
+
+
+def _parts(word: str) -> Sequence[str]:
+    """The parts of a camelCase name and of a name with a number (python3), none for another word.
+
+    A part of one letter makes none, as in mRNA and B12; iPhone is one part.
+    """
+    if word.islower() or word.isupper() or word[1:].islower() or not word.isascii():
+        numbered = _NUMBERED.fullmatch(word)
+        return numbered.groups() if numbered else ()
+    parts = _CAMEL.findall(word)
+    return parts if len(parts) > 1 and sum(map(len, parts)) == len(word) else ()
+
+
+def _bigrams(run: str) -> list[str]:
+    """The overlapping bigrams of a run, or the run itself if it has one character."""
+    return [run[start:end] for start, end in _bigram_spans(run, 0)]
+
+
+def _bigram_spans(run: str, offset: int) -> list[tuple[int, int]]:
+    """Start and end of the bigrams of a run that begins at `offset`. A character counts with its marks."""
+    clusters = [match.span() for match in _cluster().finditer(run)]
+    if len(clusters) < 2:
+        return [(offset, offset + len(run))]
+    return [(offset + a[0], offset + b[1]) for a, b in pairwise(clusters)]
+
+
+def _split(text: str) -> list[str]:
+    """The chunks of a text that is not ASCII."""
+    return _chunk_pattern().findall(text.replace("\u2010", "-"))
+
+
+def _has_digit(text: str) -> bool:
+    return _DIGIT.search(text) is not None
+
+
+_DIGIT = re.compile("[0-9]")
+_CHARACTERS = re.compile(f"[{_HAN}{_HANGUL}]")
+
+
+@cache
+def _spaces_for() -> str:
+    """The table for `str.translate` that puts a space for every ASCII character that no chunk has."""
+    return "".join(chr(i) if chr(i).isalnum() or chr(i) in JOINERS else " " for i in range(128))
+
+
+@cache
+def _marks() -> str:
+    """All combining marks that may follow a letter of a word, as the inside of a character class."""
+    points = [i for i in range(0x300, 0x1E94B) if unicodedata.category(chr(i)).startswith("M")]
+    ignorable = re.compile(f"[{IGNORABLE}]")
+    return "".join(chr(i) for i in points if not ignorable.match(chr(i)))
+
+
+@cache
+def _word() -> str:
+    """The pattern of a word of a script with spaces: letters and digits with their marks."""
+    letter = rf"[^\W_{_BIGRAM_SCRIPTS}]"
+    return rf"{letter}+(?:[{_marks()}]+{letter}*)*"
+
+
+@cache
+def _run() -> str:
+    """The pattern of a run of one script that gives bigrams."""
+    thai_like = "|".join(f"(?:[{script}][{_marks()}]*)+" for script in (_THAI, _LAO, _BURMESE, _KHMER))
+    return f"[{_HAN}]+|[{_HIRAGANA}ー]+|[{_KATAKANA}]+|[{_HANGUL}]+|{thai_like}"
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    return re.compile(f"(?P<word>{_word()})|(?P<run>{_run()})|(?P<emoji>[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}])")
+
+
+@cache
+def _chunk_pattern() -> re.Pattern[str]:
+    """Letters with joiners between them, or a run of one script, or an emoji."""
+    joiners = re.escape(JOINERS)
+    spaced = f"[{joiners}]*{_word()}(?:[{joiners}]+{_word()})*[{joiners}]*"
+    return re.compile(f"{spaced}|{_run()}|[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}]")
+
+
+@cache
+def _cluster() -> re.Pattern[str]:
+    """A character of a run with its marks; in Khmer and Burmese a stacked consonant is one."""
+    return re.compile(f"(?:\u17d2|\u1039)?.(?:[{_marks()}]|(?<=[\u17d2\u1039]).)*", re.DOTALL)

@@ -14,8 +14,6 @@ from untilclick.search.text.spelling import SpellingCorrector
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.text.titles import Titles
 
-terms = english().terms
-
 DOCUMENTS = (
     Document("d0", "Sorting lists", "sort a list in place with key and reverse arguments"),
     Document("d1", "Reading files", "open a file and read lines of text with an encoding"),
@@ -42,6 +40,7 @@ class ToyEngine:
     """`SearchEngine` over a handful of documents."""
 
     name = "toy"
+    analysis = english()
 
     def __init__(self, documents: Sequence[Document] = DOCUMENTS) -> None:
         self.index = TermIndex.from_documents(documents)
@@ -79,7 +78,7 @@ class ToyEngine:
     def _rank(self, query: WeightedQuery) -> list[ScoredDoc]:
         scores = np.zeros(len(self.index.doc_ids))
         for text, weight in query.clauses:
-            for term in terms(text):
+            for term in self.analysis.terms(text):
                 if term in self.index.term_ids:
                     scores += weight * self._weights[self.index.term_ids[term]]
         order = np.argsort(-scores, kind="stable")

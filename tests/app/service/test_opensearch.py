@@ -18,6 +18,7 @@ from untilclick.app.http.main import create_app
 from untilclick.app.service.engine import cluster_of, open_opensearch
 from untilclick.app.settings.groups import SettingsError
 from untilclick.app.settings.service import Settings, variable_of
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import load_corpus
 
 from tests.app.small_corpus import write_corpus
@@ -77,7 +78,7 @@ def test_a_cluster_that_is_away_is_a_503_at_once_and_a_200_when_it_is_back(docum
     try:
         check_absence(client)
         with osmem(port):
-            open_opensearch(settings, load_corpus(settings.search.data)).close()
+            open_opensearch(settings, load_corpus(settings.search.data), english()).close()
             after = search(client)
         assert after.status_code == 200
         assert [result["doc_id"] for result in after.json()["results"]] == [result["doc_id"] for result in before]
@@ -120,7 +121,7 @@ def test_the_command_loads_documents_and_the_service_finds_them(any_opensearch_u
     assert answer["documents"] == 80
     assert answer["index"].startswith(f"{prefix}-")
     settings = settings_for(any_opensearch_urls, documents, opensearch_index=prefix)
-    with closing(open_opensearch(settings, load_corpus(settings.search.data), pytest.fail)) as engine:
+    with closing(open_opensearch(settings, load_corpus(settings.search.data), english(), pytest.fail)) as engine:
         assert engine.index == answer["index"]
 
 

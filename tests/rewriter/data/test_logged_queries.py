@@ -177,9 +177,9 @@ def test_without_first_queries_the_later_ones_stand_in():
 
 
 def test_retrieval_sees_the_query_and_what_its_correction_brings_in(opened):
-    assert retrieval_terms("the ovens of doughs", opened.spelling) == ("oven", "dough")
-    assert retrieval_terms("sourdugh oven", opened.spelling) == ("sourdugh", "oven", "sourdough")
-    assert retrieval_terms("", opened.spelling) == ()
+    assert retrieval_terms("the ovens of doughs", opened.spelling, opened.analysis) == ("oven", "dough")
+    assert retrieval_terms("sourdugh oven", opened.spelling, opened.analysis) == ("sourdugh", "oven", "sourdough")
+    assert retrieval_terms("", opened.spelling, opened.analysis) == ()
     logged = JudgedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
-    query = training_query(logged, opened.spelling)
+    query = training_query(logged, opened.spelling, opened.analysis)
     assert (query.terms, query.relevance) == (("oven",), {"kitchen-0": 1})

@@ -28,8 +28,8 @@ def subwords(opened, tmp_path_factory):
         (RewriteRequest("  "), ""),
     ],
 )
-def test_a_request_as_text(request_, text):
-    assert render_text(request_) == text
+def test_a_request_as_text(vocabulary, request_, text):
+    assert render_text(request_, vocabulary) == text
     assert text.count("|") <= MAX_HISTORY
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from untilclick.rewriter.language.tfidf import document_shares, document_vectors, heaviest_words, query_vectors
+from untilclick.search.analysis.by_name import english
 from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
 
@@ -25,7 +26,7 @@ def test_document_vectors_are_tfidf_of_unit_length():
 
 
 def test_query_vectors_count_known_terms():
-    rows = query_vectors(INDEX.term_ids, ["dogs, cat dog?", "the unknown", ""]).toarray()
+    rows = query_vectors(INDEX.term_ids, ["dogs, cat dog?", "the unknown", ""], english()).toarray()
     assert rows[0, [CAT, DOG, FISH]].tolist() == [1.0, 2.0, 0.0]
     assert not rows[1:].any()
 

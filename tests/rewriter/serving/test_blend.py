@@ -30,6 +30,7 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
     with_context,
 )
+from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import WeightedQuery
 
@@ -96,7 +97,7 @@ def test_a_query_of_the_whole_vocabulary_has_no_expansion():
     ],
 )
 def test_added_words_are_those_the_correction_brings_in(query, corrected, added):
-    assert added_words(query, corrected) == added
+    assert added_words(query, corrected, english()) == added
 
 
 def test_each_known_or_corrected_term_weighs_one_part():
@@ -122,12 +123,12 @@ def test_the_original_clauses_alone_rank_as_the_corrected_query(engine):
     ],
 )
 def test_context_words_are_those_that_the_query_lacks_one_for_each_term(history, context):
-    assert context_words(RewriteRequest("sort", history)) == context
+    assert context_words(RewriteRequest("sort", history), english()) == context
 
 
 def test_only_the_latest_earlier_queries_are_context():
-    history = tuple(f"word{i}" for i in range(MAX_CONTEXT + 2))
-    assert context_words(RewriteRequest("sort", history)) == history[2:]
+    history = tuple(f"word{i}x" for i in range(MAX_CONTEXT + 2))
+    assert context_words(RewriteRequest("sort", history), english()) == history[2:]
 
 
 def test_context_takes_its_share_of_the_original():
@@ -173,8 +174,8 @@ def test_surface_terms_are_readable_words():
 
 def test_the_readable_rewrite_keeps_the_query_and_adds_at_most_four_new_words():
     expansion = [(word, 0.1) for word in ("sorting", "delete", "copy", "move", "rename", "link")]
-    assert readable(" sort folders ", expansion) == "sort folders delete copy move rename"
-    assert readable("sort", []) == "sort"
+    assert readable(" sort folders ", expansion, english()) == "sort folders delete copy move rename"
+    assert readable("sort", [], english()) == "sort"
 
 
 def test_a_blend_retrieves_everything_that_the_original_does(engine: TantivyEngine):

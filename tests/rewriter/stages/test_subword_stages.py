@@ -92,7 +92,7 @@ def test_a_target_text_is_the_best_words_heaviest_first_and_no_longer_than_an_an
 
 def environment(opened, language) -> tuple[GenerationEnvironment, list]:
     logged = [JudgedQuery(RewriteRequest(topic.query), topic.relevance) for topic in toy_topics()]
-    queries = [training_query(query, None) for query in logged]
+    queries = [training_query(query, None, opened.analysis) for query in logged]
     prompts = [language.prompt(query.request) for query in logged]
     scorer = CorpusScorer.of(opened, language.vocabulary)
     rewards = RewardEnvironment(scorer, queries, NdcgReward(), RolloutBlend(0.5))

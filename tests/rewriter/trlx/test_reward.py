@@ -23,7 +23,7 @@ def test_a_reward_keeps_the_relevant_documents_of_its_rankings_under_the_name_th
     query = JudgedQuery(RewriteRequest(topic.query), topic.relevance)
     scorer = CorpusScorer.of(opened, language.vocabulary)
     rewards = RewardEnvironment(
-        scorer, [training_query(query, None)], NdcgReward(), RolloutBlend(0.5), found_depth=10
+        scorer, [training_query(query, None, opened.analysis)], NdcgReward(), RolloutBlend(0.5), found_depth=10
     )
     environment = GenerationEnvironment(rewards, [language.prompt(query.request)], language)
     reward = RewriteReward(environment, np.random.default_rng(0))

@@ -98,7 +98,7 @@ def test_parameters_are_chosen_on_topics_that_the_estimate_has_not_seen_and_all_
 
 
 def test_the_product_stays_sparse():
-    topics = [Topic(str(i), f"word{i}", {TOPICS[i % 4].topic_id.replace("t", "d"): 1}) for i in range(2_000)]
+    topics = [Topic(str(i), f"word{i}x", {TOPICS[i % 4].topic_id.replace("t", "d"): 1}) for i in range(2_000)]
     many = WordAssociations.estimate(topics, ENGINE.index, document_vectors(ENGINE.index))
     assert many.topics_of_word.nnz == 2_000
     assert many.strengths([topic.query for topic in topics]).nnz <= 2_000 * np.diff(ENGINE.index.counts.indptr).max()

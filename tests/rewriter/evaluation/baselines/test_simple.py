@@ -12,6 +12,7 @@ from untilclick.rewriter.evaluation.baselines.simple import (
 )
 from untilclick.rewriter.evaluation.systems import RewriterSystem, TypedTopic
 from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Topic, WeightedQuery
 
@@ -60,7 +61,7 @@ def test_bm25_searches_what_was_typed():
 
 def test_mixing_divides_the_query_weight_by_its_number_of_index_terms():
     """`to` is a stop word, so |query| is 2."""
-    assert mix("lists to sort", [("heap", 0.75), ("key", 0.25)], 0.6).clauses == (
+    assert mix("lists to sort", [("heap", 0.75), ("key", 0.25)], 0.6, english()).clauses == (
         ("lists to sort", pytest.approx(0.3)),
         ("heap", pytest.approx(0.3)),
         ("key", pytest.approx(0.1)),
@@ -69,7 +70,7 @@ def test_mixing_divides_the_query_weight_by_its_number_of_index_terms():
 
 @pytest.mark.parametrize(("query", "added"), [("the", [("heap", 1.0)]), ("sort", []), ("", [("heap", 1.0)])])
 def test_mixing_without_terms_keeps_the_plain_query(query, added):
-    assert mix(query, added, 0.5) == WeightedQuery.of(query)
+    assert mix(query, added, 0.5, english()) == WeightedQuery.of(query)
 
 
 def test_the_words_of_earlier_queries_are_searched_at_their_weight():

@@ -12,6 +12,7 @@ from untilclick.rewriter.evaluation.baselines.successor import (
     successor_of,
 )
 from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.search.analysis.by_name import english
 from untilclick.search.records import Click, Session, Topic, Turn, WeightedQuery
 
 from tests.rewriter.toy_engine import ToyEngine
@@ -70,21 +71,21 @@ def test_a_query_does_not_follow_itself_and_the_last_has_no_successor():
 )
 def test_the_successor_is_searched_instead_of_what_was_typed_or_beside_it(mode, clauses):
     """Mixed, typed query and successor weigh 1/2 each, shared by two index terms (`a` is none)."""
-    system = Successor({"order things": "sort a list"}, SuccessorSettings(mode))
+    system = Successor({"order things": "sort a list"}, english(), SuccessorSettings(mode))
     assert system([TypedTopic(Topic("t", "", {}), "Order, things")])[0].query.clauses == clauses
 
 
 @pytest.mark.parametrize("query", ["never seen", "", "goes nowhere"])
 def test_other_queries_are_searched_as_typed(query):
     """A successor of stop words alone would find nothing."""
-    system = Successor({"order things": "sort", "goes nowhere": "the"}, SuccessorSettings("replace"))
+    system = Successor({"order things": "sort", "goes nowhere": "the"}, english(), SuccessorSettings("replace"))
     assert system([TypedTopic(Topic("t", "", {}), query)])[0].query == WeightedQuery.of(query)
 
 
 def test_sessions_of_reported_topics_are_left_out_and_counted(caplog):
     sessions = [session(0, "a", "b", topic_id="t1"), session(1, "c", "d", topic_id="t2"), session(2, "e", "f")]
     with caplog.at_level(logging.WARNING):
-        system = successor_of(sessions, {"t1"}, ParameterChoice(ENGINE, []))
+        system = successor_of(sessions, {"t1"}, ParameterChoice(ENGINE, []), english())
     assert system.successors == {"c": "d", "e": "f"}
     assert "left out 1 sessions of the log" in caplog.text
 
@@ -95,5 +96,5 @@ def test_the_choice_knows_no_session_of_the_topics_that_it_is_made_on(topic_id, 
     itself, they prove nothing for new needs, and the choice ignores them. The final table counts all sessions."""
     typed = "socket send bytes server"
     choice = ParameterChoice(ENGINE, [TypedTopic(Topic("t", typed, {"d5": 1}), typed)])
-    system = successor_of([session(0, typed, "text*", topic_id=topic_id)], set(), choice)
-    assert system == Successor({typed: "text"}, SuccessorSettings(mode))
+    system = successor_of([session(0, typed, "text*", topic_id=topic_id)], set(), choice, english())
+    assert system == Successor({typed: "text"}, english(), SuccessorSettings(mode))

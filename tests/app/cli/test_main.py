@@ -204,7 +204,7 @@ def test_control_c_is_status_130_and_one_sentence(run, monkeypatch, corpus, tmp_
     def interrupted(*_arguments, **_named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("untilclick.app.loop.simulation.load_collection", interrupted)
+    monkeypatch.setattr("untilclick.search.corpora.opened.load_collection", interrupted)
     stopped = _simulated(run, corpus, tmp_path / "log.db")
     assert stopped.exit_code == 130
     assert stopped.stderr == f"untilclick: {INTERRUPTED}\n"

@@ -179,10 +179,20 @@ def test_a_click_is_logged_once(service, log):
     assert 'untilclick_clicks_total{outcome="repeated"} 2.0' in text
 
 
-@pytest.mark.parametrize("query", ["", "   ", "the of and", "zzzzz"])
+@pytest.mark.parametrize("query", ["", "   ", "?! ...", "zzzzz"])
 def test_queries_without_known_words_give_no_results(service, log, query):
     answer = service.search(SearchCommand(query, compare=True))
     assert (answer.results, answer.original_results) == ((), ())
+    assert log.n_turns(answer.session_id) == 1
+
+
+def test_a_query_of_stop_words_finds_the_documents_with_them_and_is_not_rewritten(service, log):
+    answer = service.search(SearchCommand("the of and", compare=True))
+    assert set(ids(answer.results)) == {
+        document.doc_id for document in DOCUMENTS if {"the", "of", "and"} & set(document.content.lower().split())
+    }
+    assert ids(answer.original_results) == ids(answer.results)
+    assert not answer.rewrite.applied
     assert log.n_turns(answer.session_id) == 1
 
 

@@ -16,6 +16,8 @@ class QueryTerms(NamedTuple):
     """The terms that a query searches, in order, with repetitions."""
 
     body: Sequence[str]
+    joined: Sequence[str] = ()
+    """Joined forms of its words, such as `wifi` of Wi-Fi, searched in `body` at a lower weight."""
     aside: Sequence[str] = ()
     """Whole forms, and single characters of scripts without spaces."""
     stop_words: Sequence[str] = ()
@@ -61,6 +63,10 @@ class Analysis(Protocol):
 
         A word has at most one index term. In scripts without spaces the words are bigrams.
         """
+
+    def document_words(self, text: str) -> list[str]:
+        """The words of a document, in any order: those of `words`, and the joined forms under which it is indexed,
+        too, such as `wifi` of Wi-Fi."""
 
     def term_of(self, word: str) -> str | None:
         """The index term of one word. None for a stop word, an overlong word, and a text that is not one word."""

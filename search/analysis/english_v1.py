@@ -85,6 +85,10 @@ class EnglishAnalysisV1:
         """See `Analysis.words`."""
         return _word_splitter().analyze(encodable(text))
 
+    def document_words(self, text: str) -> list[str]:
+        """See `Analysis.document_words`."""
+        return self.words(text)
+
     def term_of(self, word: str) -> str | None:
         """See `Analysis.term_of`."""
         return _term_of(word)

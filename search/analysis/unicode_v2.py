@@ -17,7 +17,7 @@ from untilclick.search.analysis.languages import LANGUAGES, is_stop_word, stemme
 from untilclick.search.analysis.normal_form import case_folded, folded, lowered, normalised
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
-from untilclick.search.analysis.words import chunks, forms, keywords
+from untilclick.search.analysis.words import chunks, forms, keywords, units, unordered_chunks
 from untilclick.search.analysis.words import spans as word_spans
 
 MAX_TERM_BYTES = 255
@@ -27,12 +27,18 @@ MEMORY = 1 << 19
 """Number of chunks whose terms are kept, about 600 bytes each; then the memory begins anew."""
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 class _Chunk(NamedTuple):
     """The words and terms of a chunk."""
 
     words: tuple[str, ...]
     terms: tuple[str, ...]
     """The index terms of the words that have one."""
+    joined: tuple[str, ...]
+    """Its joined forms, as words."""
+    joined_terms: tuple[str, ...]
     wholes: tuple[str, ...]
     """Terms of `aside` that a query with this chunk reads."""
     stop_words: tuple[str, ...]
@@ -53,7 +59,7 @@ class _Bodies(dict[str, str]):
         analysed = self._analysis.chunk(chunk)
         if analysed.aside:
             self.asides[chunk] = analysed.aside
-        body = self[chunk] = " ".join(analysed.terms)
+        body = self[chunk] = " ".join((*analysed.terms, *analysed.joined_terms))
         return body
 
 
@@ -90,6 +96,15 @@ class UnicodeAnalysis:
         """See `Analysis.words`."""
         return [word for chunk in chunks(normalised(text)) for word in self.chunk(chunk).words]
 
+    def document_words(self, text: str) -> list[str]:
+        """See `Analysis.document_words`."""
+        normal = normalised(text)
+        words: list[str] = []
+        for chunk in map(self.chunk, (*unordered_chunks(normal), *units(normal))):
+            words += chunk.words
+            words += chunk.joined
+        return words
+
     def query(self, text: str) -> QueryTerms:
         """See `Analysis.query`."""
         return self._cached_query(text) if len(text) <= 256 else self._query(text)
@@ -100,9 +115,10 @@ class UnicodeAnalysis:
             self._bodies = _Bodies(self)
         bodies = self._bodies
         asides = bodies.asides
-        text_chunks = chunks(normalised(text))
-        body = " ".join(filter(None, map(bodies.__getitem__, text_chunks)))
-        aside = frozenset[str]().union(*(asides[chunk] for chunk in asides.keys() & set(text_chunks)))
+        normal = normalised(text)
+        text_chunks = [*unordered_chunks(normal), *units(normal)]
+        body = " ".join(map(bodies.__getitem__, text_chunks))
+        aside = _NOTHING.union(*map(asides.__getitem__, asides.keys() & text_chunks))
         return DocumentTerms(body, " ".join(sorted(aside)))
 
     def spans(self, text: str) -> Iterator[Span]:
@@ -138,15 +154,22 @@ class UnicodeAnalysis:
             words += [part for word in words for part in self._compounds.parts(word)]
         wholes = tuple(self._without_accents(whole) for whole in of_chunk.wholes)
         stop_words = tuple(self._without_accents(word) for word in words if self.is_stop_word(word))
-        terms = tuple(term for word in words if (term := self._word_term(word)) is not None)
+        joined = tuple(lowered(form, self._latin) for form in of_chunk.joined)
+        terms, joined_terms = (tuple(filter(None, map(self._word_term, of_words))) for of_words in (words, joined))
         singles = map(self._without_accents, of_chunk.singles)
-        return _Chunk(tuple(words), terms, wholes, stop_words, frozenset((*wholes, *stop_words, *singles)))
+        aside = frozenset((*wholes, *stop_words, *singles))
+        return _Chunk(tuple(words), terms, joined, joined_terms, wholes, stop_words, aside)
 
     def _query(self, text: str) -> QueryTerms:
-        analysed = [self.chunk(chunk) for chunk in chunks(normalised(text))]
-        body = tuple(term for chunk in analysed for term in chunk.terms)
-        aside = tuple(whole for chunk in analysed for whole in chunk.wholes)
-        return QueryTerms(body, aside, tuple(word for chunk in analysed for word in chunk.stop_words))
+        normal = normalised(text)
+        analysed = [self.chunk(chunk) for chunk in chunks(normal)]
+        joined = [term for chunk in analysed for term in chunk.joined_terms]
+        return QueryTerms(
+            body=tuple(term for chunk in analysed for term in chunk.terms),
+            joined=(*joined, *(term for unit in units(normal) for term in self.chunk(unit).terms)),
+            aside=tuple(whole for chunk in analysed for whole in chunk.wholes),
+            stop_words=tuple(word for chunk in analysed for word in chunk.stop_words),
+        )
 
     def _term_of(self, word: str) -> str | None:
         """See `Analysis.term_of`."""

@@ -19,6 +19,11 @@ MAX_CLAUSE_CHARACTERS = 65_536
 """Maximum length of a clause. The rest of a longer clause is ignored before it is analysed, for the same reason."""
 
 
+JOINED_WEIGHT = 0.25
+"""Weight of a joined form beside the words that it joins. With their weight, a word with a hyphen would count three
+times."""
+
+
 class FieldTokens(NamedTuple):
     """(index term, weight) of every token of a query in each field, in order, with repetitions."""
 
@@ -53,6 +58,7 @@ def query_tokens(query: WeightedQuery, analysis: Analysis) -> FieldTokens:
         if weight > 0:
             terms = analysis.query(text[:MAX_CLAUSE_CHARACTERS])
             body.extend((term, weight) for term in terms.body)
+            body.extend((term, JOINED_WEIGHT * weight) for term in terms.joined)
             aside.extend((term, weight) for term in terms.aside)
             stop_words.extend((term, weight) for term in terms.stop_words)
     if not body and not aside:

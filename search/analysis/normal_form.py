@@ -94,7 +94,7 @@ def case_folded(word: str, language: str = "") -> str:
 
 def text_key(text: str) -> str:
     """The same key for texts that differ in case, accents, width or white space only."""
-    return " ".join(folded(word) for word in normalised(text).split())
+    return " ".join(" ".join(map(folded, normalised(text).split())).split())
 
 
 def clusters(text: str) -> Iterator[tuple[int, int]]:

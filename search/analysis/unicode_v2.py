@@ -36,9 +36,10 @@ class _Chunk(NamedTuple):
     words: tuple[str, ...]
     terms: tuple[str, ...]
     """The index terms of the words that have one."""
-    joined: tuple[str, ...]
-    """Its joined forms, as words."""
     joined_terms: tuple[str, ...]
+    """The index terms of its joined forms."""
+    document_words: tuple[str, ...]
+    """Further words of a document: joined forms, and the parts of names with a number."""
     wholes: tuple[str, ...]
     """Terms of `aside` that a query with this chunk reads."""
     stop_words: tuple[str, ...]
@@ -59,7 +60,8 @@ class _Bodies(dict[str, str]):
         analysed = self._analysis.chunk(chunk)
         if analysed.aside:
             self.asides[chunk] = analysed.aside
-        body = self[chunk] = " ".join((*analysed.terms, *analysed.joined_terms))
+        further = map(self._analysis.term_of, analysed.document_words)
+        body = self[chunk] = " ".join((*analysed.terms, *filter(None, further)))
         return body
 
 
@@ -102,7 +104,7 @@ class UnicodeAnalysis:
         words: list[str] = []
         for chunk in map(self.chunk, (*unordered_chunks(normal), *units(normal))):
             words += chunk.words
-            words += chunk.joined
+            words += chunk.document_words
         return words
 
     def query(self, text: str) -> QueryTerms:
@@ -117,7 +119,7 @@ class UnicodeAnalysis:
         asides = bodies.asides
         normal = normalised(text)
         text_chunks = [*unordered_chunks(normal), *units(normal)]
-        body = " ".join(map(bodies.__getitem__, text_chunks))
+        body = " ".join(filter(None, map(bodies.__getitem__, text_chunks)))
         aside = _NOTHING.union(*map(asides.__getitem__, asides.keys() & text_chunks))
         return DocumentTerms(body, " ".join(sorted(aside)))
 
@@ -154,11 +156,12 @@ class UnicodeAnalysis:
             words += [part for word in words for part in self._compounds.parts(word)]
         wholes = tuple(self._without_accents(whole) for whole in of_chunk.wholes)
         stop_words = tuple(self._without_accents(word) for word in words if self.is_stop_word(word))
-        joined = tuple(lowered(form, self._latin) for form in of_chunk.joined)
+        joined = [lowered(form, self._latin) for form in of_chunk.joined]
+        parts = [lowered(part, self._latin) for part in of_chunk.parts]
         terms, joined_terms = (tuple(filter(None, map(self._word_term, of_words))) for of_words in (words, joined))
         singles = map(self._without_accents, of_chunk.singles)
         aside = frozenset((*wholes, *stop_words, *singles))
-        return _Chunk(tuple(words), terms, joined, joined_terms, wholes, stop_words, aside)
+        return _Chunk(tuple(words), terms, joined_terms, (*joined, *parts), wholes, stop_words, aside)
 
     def _query(self, text: str) -> QueryTerms:
         normal = normalised(text)

@@ -65,6 +65,8 @@ class Forms(NamedTuple):
     """Its words and bigrams, with camelCase and snake_case names as a whole and in parts."""
     joined: tuple[str, ...]
     """Its joined forms."""
+    parts: tuple[str, ...]
+    """The letters and the number of names such as python3. A query does not search them: a name is one word."""
     wholes: tuple[str, ...]
     """Its whole forms, and its runs of a single Han or Hangul character."""
     singles: tuple[str, ...]
@@ -111,6 +113,7 @@ def forms(chunk: str) -> Forms:
     pieces: list[str] = []
     wholes: list[str] = []
     singles: list[str] = []
+    parts: list[str] = []
     for match in _pattern().finditer(chunk):
         part = match.group()
         if match.lastgroup == "run":
@@ -122,12 +125,13 @@ def forms(chunk: str) -> Forms:
             pieces.append(part)
         else:
             for word in _by_script(part):
-                pieces += (word, *_parts(word))
+                pieces += (word, *_camel_parts(word))
+                parts += _letters_and_number(word)
     joined, whole = _joined_and_whole(chunk)
     if "-" not in chunk:  # snake_case, U.S.A.
         pieces += joined
         joined = []
-    return Forms(tuple(pieces), tuple(joined), (*wholes, *whole), tuple(dict.fromkeys(singles)))
+    return Forms(tuple(pieces), tuple(joined), tuple(parts), (*wholes, *whole), tuple(dict.fromkeys(singles)))
 
 
 def keywords(text: str) -> list[str]:
@@ -182,16 +186,19 @@ def _by_script(word: str) -> list[str]:
     return parts if all(len(part) > 1 for part in parts) else [word]
 
 
-def _parts(word: str) -> Sequence[str]:
-    """The parts of a camelCase name and of a name with a number (python3), none for another word.
-
-    A part of one letter makes none, as in mRNA and B12; iPhone is one part.
-    """
+def _camel_parts(word: str) -> list[str]:
+    """The parts of a camelCase name, none for another word. Parts of one letter, as in mRNA, make none; iPhone is one
+    part."""
     if word.islower() or word.isupper() or word[1:].islower() or not word.isascii():
-        numbered = _NUMBERED.fullmatch(word)
-        return numbered.groups() if numbered else ()
+        return []
     parts = _CAMEL.findall(word)
-    return parts if len(parts) > 1 and sum(map(len, parts)) == len(word) else ()
+    return parts if len(parts) > 1 and sum(map(len, parts)) == len(word) else []
+
+
+def _letters_and_number(word: str) -> Sequence[str]:
+    """The two parts of a name such as python3, none for another word."""
+    numbered = _NUMBERED.fullmatch(word)
+    return numbered.groups() if numbered else ()
 
 
 def _bigrams(run: str) -> list[str]:

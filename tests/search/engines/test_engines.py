@@ -117,12 +117,39 @@ def test_each_query_of_a_batch_has_its_own_ranking(engine):
     assert engine.search([], 3) == []
 
 
-@pytest.mark.parametrize("text", ["", "the of and", "zzzz", "!?", "\x00"])
+@pytest.mark.parametrize("text", ["", "zzzz", "!?", "\x00", "-", "- -"])
 def test_a_query_without_known_terms_finds_nothing(engine, text):
     query = WeightedQuery.of(text)
     assert engine.search([query], 5) == [[]]
     assert engine.rank_of(query, ["cat"]) == {"cat": None}
     assert engine.feedback_terms(query, 5) == []
+
+
+def test_a_query_of_stop_words_alone_searches_them(opener):
+    """People look for songs and bands, too."""
+    documents = (
+        Document("who", "The Who", "A band of London"),
+        Document("be", "To be or not to be", "The question"),
+        Document("other", "Cats", "Nothing but cats"),
+    )
+    engine = opener(corpus_of("names", documents))
+    assert [entry.doc_id for entry in engine.search([WeightedQuery.of("the who")], 5)[0]] == ["who", "be"]
+    assert [entry.doc_id for entry in engine.search([WeightedQuery.of("to be or not to be")], 5)[0]] == ["be"]
+    assert engine.rank_of(WeightedQuery.of("The"), ["be", "other"])["other"] is None
+    with_a_word = WeightedQuery((("the", 1.0), ("cat", 1.0)))
+    assert [entry.doc_id for entry in engine.search([with_a_word], 5)[0]] == ["other"]
+
+
+def test_a_form_with_signs_ranks_its_documents_first(opener):
+    documents = (
+        Document("c", "C", "The language C"),
+        Document("cpp", "C++", "The language C++"),
+        Document("old", "Release 2.11.3", "Notes of version 2.11.3"),
+        Document("new", "Release 3.11.2", "Notes of version 3.11.2"),
+    )
+    engine = opener(corpus_of("signs", documents))
+    for query, first in (("c++", "cpp"), ("3.11.2", "new"), ("release 2.11.3", "old"), ("language c++", "cpp")):
+        assert engine.search([WeightedQuery.of(query)], 5)[0][0].doc_id == first
 
 
 @pytest.mark.parametrize("k", [0, -1])

@@ -21,7 +21,7 @@ NFCORPUS = Path(__file__).parents[4] / "shared" / "data" / "nfcorpus-prep"
 
 def test_the_model_of_two_documents_by_hand():
     """Scores 3 and 1 weigh 3/4 and 1/4: cat 3/4 x 1/2, dog 3/4 x 1/2 + 1/4 x 1, so 3/8 and 5/8."""
-    lexicon = Lexicon()
+    lexicon = Lexicon(english())
     documents = [
         AnalysedDocument.of(Document("1", "", "cats dog"), lexicon),
         AnalysedDocument.of(Document("2", "", "the dogs"), lexicon),
@@ -34,7 +34,7 @@ def test_the_model_of_two_documents_by_hand():
 
 
 def test_a_document_counts_terms_and_words_without_stop_words():
-    lexicon = Lexicon()
+    lexicon = Lexicon(english())
     analysed = AnalysedDocument.of(Document("1", "The Cats", "a cat and cats"), lexicon)
     assert [lexicon.terms[i] for i in analysed.term_ids] == ["cat"]
     assert (analysed.term_counts.tolist(), analysed.length) == ([3], 3)
@@ -45,14 +45,14 @@ def test_a_document_counts_terms_and_words_without_stop_words():
 
 
 def test_an_empty_document_has_no_terms():
-    lexicon = Lexicon()
+    lexicon = Lexicon(english())
     analysed = AnalysedDocument.of(Document("1", "", "the"), lexicon)
     assert (analysed.term_ids.tolist(), analysed.words.shape, analysed.length) == ([], (3, 0), 1)
     assert relevance_model([ScoredDoc("1", 1.0)], [analysed], lexicon, 3) == []
 
 
 def test_a_lexicon_is_the_same_for_all_threads():
-    lexicon = Lexicon()
+    lexicon = Lexicon(english())
     words = [f"word{i}s" for i in range(500)] + ["the"]
     with ThreadPoolExecutor(8) as pool:
         by_thread = list(pool.map(lambda _: [lexicon.ids(word) for word in words], range(8)))
@@ -70,7 +70,7 @@ def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
         fetched.extend(doc_ids)
         return [Document(doc_id, "", doc_id) for doc_id in doc_ids]
 
-    cache = AnalysedDocuments(fetch, capacity=2)
+    cache = AnalysedDocuments(fetch, english(), capacity=2)
     analysed, lexicon = cache.get(["x1", "x2"])
     assert [lexicon.words[a.words[0, 0]] for a in analysed] == ["x1", "x2"]
     cache.get(["x2", "x1"])
@@ -81,7 +81,7 @@ def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
 
 
 def test_a_lexicon_that_has_grown_large_is_replaced():
-    cache = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], max_words=2)
+    cache = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], english(), max_words=2)
     first = cache.get(["x1", "x2", "x3"])[1]
     analysed, second = cache.get(["x3"])
     assert (len(first.words), second.words) == (3, ["x3"])
@@ -90,7 +90,7 @@ def test_a_lexicon_that_has_grown_large_is_replaced():
 
 def test_threads_may_share_a_cache_while_it_drops_documents_and_is_replaced():
     documents = AnalysedDocuments(
-        lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], capacity=3, max_words=20
+        lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], english(), capacity=3, max_words=20
     )
 
     def words_of(start):

@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip install 'untilclick[opensearch]'")
 
+from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of, load_collection
 from untilclick.search.engines import opensearch_engine, opensearch_index
@@ -27,8 +28,6 @@ from untilclick.search.records import Corpus, Document, WeightedQuery
 
 from tests.https_front import PASSWORD, USER, https_front
 from tests.opensearch_server import free_port, noida, osmem
-
-terms = english().terms
 
 CRANFIELD = Path(__file__).parents[4] / "shared" / "data" / "cranfield"
 
@@ -62,7 +61,7 @@ def ids(engine: OpenSearchEngine, text: str, k: int = 10) -> list[str]:
 def test_an_index_is_loaded_once_and_then_opened(toy_corpus, cluster, options, small_chunks):
     first, second = [], []
     with closing(OpenSearchEngine.open(toy_corpus, cluster, options, lambda *step: first.append(step))) as engine:
-        assert engine.index == index_name(toy_corpus, options)
+        assert engine.index == index_name(toy_corpus, english(), options)
         assert ids(engine, "moon") == ["moon"]
     with closing(OpenSearchEngine.open(toy_corpus, cluster, options, lambda *step: second.append(step))) as engine:
         assert ids(engine, "moon") == ["moon"]
@@ -72,12 +71,12 @@ def test_an_index_is_loaded_once_and_then_opened(toy_corpus, cluster, options, s
 
 def test_another_corpus_or_parameter_has_an_index_of_its_own(toy_corpus):
     names = {
-        index_name(corpus, options)
+        index_name(corpus, english(), options)
         for corpus in (toy_corpus, corpus_of("toy", toy_corpus.documents[:5]))
         for options in (IndexOptions(), IndexOptions(k1=0.9), IndexOptions(b=0.4), IndexOptions(prefix="other"))
     }
     assert len(names) == 8
-    assert index_name(toy_corpus, IndexOptions(shards=3, replicas=0)) in names
+    assert index_name(toy_corpus, english(), IndexOptions(shards=3, replicas=0)) in names
 
 
 def test_an_interrupted_load_continues_where_it_stopped(toy_corpus, cluster, options, client, small_chunks):
@@ -87,7 +86,7 @@ def test_an_interrupted_load_continues_where_it_stopped(toy_corpus, cluster, opt
 
     with pytest.raises(KeyboardInterrupt):
         OpenSearchEngine.open(toy_corpus, cluster, options, cut_off)
-    name = index_name(toy_corpus, options)
+    name = index_name(toy_corpus, english(), options)
     client.indices.refresh(index=name)
     sent = client.count(index=name)["count"]
     assert 0 < sent < 10
@@ -118,8 +117,8 @@ def test_processes_may_load_the_same_documents_at_once(cluster, options, small_c
 def test_documents_that_the_cluster_refuses_are_reported(toy_corpus, cluster, options, monkeypatch):
     source_of = opensearch_index.source_of
 
-    def broken(document: Document, position: int):
-        source = source_of(document, position)
+    def broken(document: Document, position: int, analysis: Analysis):
+        source = source_of(document, position, analysis)
         return source | {"position": "nowhere"} if position in (2, 5) else source
 
     with monkeypatch.context() as patch:
@@ -132,7 +131,7 @@ def test_documents_that_the_cluster_refuses_are_reported(toy_corpus, cluster, op
 
 def test_an_index_that_was_changed_is_not_opened(toy_corpus, cluster, options, client):
     OpenSearchEngine.open(toy_corpus, cluster, options).close()
-    client.delete(index=index_name(toy_corpus, options), id="moon", params={"refresh": "true"})
+    client.delete(index=index_name(toy_corpus, english(), options), id="moon", params={"refresh": "true"})
     with pytest.raises(EngineError, match=r"holds 9 documents, the corpus 10\. Delete the index"):
         OpenSearchEngine.open(toy_corpus, cluster, options)
 
@@ -140,13 +139,14 @@ def test_an_index_that_was_changed_is_not_opened(toy_corpus, cluster, options, c
 def test_the_cluster_has_the_index_terms_and_parameters_that_were_asked_for(toy_corpus, cluster, client, options):
     options = IndexOptions(prefix=options.prefix, replicas=0, shards=2, k1=0.9, b=0.4)
     OpenSearchEngine.open(toy_corpus, cluster, options).close()
-    name = index_name(toy_corpus, options)
+    name = index_name(toy_corpus, english(), options)
     settings = client.indices.get_settings(index=name)[name]["settings"]["index"]
     assert settings["similarity"]["default"] == {"type": "BM25", "k1": "0.9", "b": "0.4"}
     assert (settings["number_of_shards"], settings["number_of_replicas"]) == ("2", "0")
-    text = toy_corpus.documents[2].content
-    analysis = client.indices.analyze(index=name, body={"field": "body", "text": " ".join(terms(text))})
-    assert [token["token"] for token in analysis["tokens"]] == terms(text)
+    terms = english().document(toy_corpus.documents[2].content)
+    for field, text in (("body", terms.body), ("aside", terms.aside)):
+        analysis = client.indices.analyze(index=name, body={"field": field, "text": text})
+        assert [token["token"] for token in analysis["tokens"]] == text.split()
 
 
 def test_documents_without_terms_count_as_documents(cluster, client, options):
@@ -160,15 +160,15 @@ def test_documents_without_terms_count_as_documents(cluster, client, options):
 
 
 def test_rankings_deeper_than_a_window_are_put_together(cluster, options, monkeypatch):
-    corpus = corpus_of("deep", (Document(f"d{i}", "", "same " * (i + 1)) for i in range(30)))
+    corpus = corpus_of("deep", (Document(f"d{i}", "", "equal " * (i + 1)) for i in range(30)))
     with closing(OpenSearchEngine.open(corpus, cluster, options)) as engine:
-        whole = engine.search([WeightedQuery.of("same")], 30)[0]
+        whole = engine.search([WeightedQuery.of("equal")], 30)[0]
         calls = []
         monkeypatch.setattr(opensearch_engine, "WINDOW", 7)
         monkeypatch.setattr(
             engine, "_hits", lambda requests, hits=engine._hits: calls.append(requests) or hits(requests)
         )
-        deep = engine.search([WeightedQuery.of("same")], 30)[0]
+        deep = engine.search([WeightedQuery.of("equal")], 30)[0]
     assert [request["size"] for (request,) in calls] == [7, 7, 7, 7, 2]
     assert [request.get("search_after") is None for (request,) in calls] == [True] + [False] * 4
     assert {entry.doc_id for entry in deep} <= {entry.doc_id for entry in whole}
@@ -176,7 +176,7 @@ def test_rankings_deeper_than_a_window_are_put_together(cluster, options, monkey
 
 def test_a_large_batch_is_sent_in_parts(toy_corpus, cluster, options, monkeypatch):
     monkeypatch.setattr(opensearch_engine, "SEARCHES_AT_ONCE", 2)
-    queries = [WeightedQuery.of(text) for text in ("moon", "the", "cat", "tea", "stars", "nothing-known", "bread")]
+    queries = [WeightedQuery.of(text) for text in ("moon", "zzzz", "cat", "tea", "stars", "nothing-known", "bread")]
     with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
         rankings = engine.search(queries, 1)
     assert [[entry.doc_id for entry in ranking] for ranking in rankings] == [
@@ -222,7 +222,7 @@ def test_a_load_goes_on_when_the_cluster_is_back(toy_corpus, options, tmp_path, 
         with pytest.raises(EngineError, match="cannot be reached"):
             OpenSearchEngine.open(toy_corpus, cluster, options, lambda done, _: server.close() if done >= 6 else None)
     with noida(folder, port), closing(connect(cluster)) as client:
-        name = index_name(toy_corpus, options)
+        name = index_name(toy_corpus, english(), options)
         assert 0 < client.count(index=name)["count"] < 10
         with closing(OpenSearchEngine.open(toy_corpus, cluster, options)) as engine:
             assert ids(engine, "moon") == ["moon"]

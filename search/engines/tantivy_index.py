@@ -58,8 +58,8 @@ _log = logging.getLogger(__name__)
 def build_schema(analysis: Analysis) -> Schema:
     """The fields of a document.
 
-    `body` and `aside` hold index terms; they are indexed but not stored. `title` and `text` are stored but not indexed, and `doc_id` is both. `position` is the place in the corpus, which breaks
-    ties.
+    `body` and `aside` hold index terms; they are indexed but not stored. `title` and `text` are stored but not
+    indexed, and `doc_id` is both. `position` is the place in the corpus, which breaks ties.
     """
     builder = SchemaBuilder()
     if _is_first(analysis):

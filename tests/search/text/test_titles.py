@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untilclick.search.text.titles import MOST_WITH_TITLE, Titles, title_key
+from untilclick.search.analysis.normal_form import text_key
+from untilclick.search.text.titles import MOST_WITH_TITLE, Titles
 
 TITLES = Titles.of(
     [("a", "asyncio.gather"), ("b", ""), ("c", "Sea  Shanties"), ("d", "sea shanties"), ("e", "gather")]
@@ -40,13 +41,13 @@ def test_only_a_whole_title_names_documents_and_in_corpus_order(title, doc_ids):
     ],
 )
 def test_case_width_and_unicode_form_make_no_difference(one, other):
-    assert title_key(one) == title_key(other)
+    assert text_key(one) == text_key(other)
     assert Titles.of([("x", one)]).with_title(other) == ["x"]
 
 
 @given(st.text())
 def test_the_key_of_a_key_is_itself(text):
-    assert title_key(title_key(text)) == title_key(text)
+    assert text_key(text_key(text)) == text_key(text)
 
 
 def test_a_title_that_many_documents_share_names_none_of_them():

@@ -30,9 +30,9 @@ import numpy as np
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
 from untilclick.rewriter.evaluation.systems import System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.measures.metrics import evaluate_rankings
-from untilclick.search.text.analysis import term_of
 from untilclick.search.text.spelling import SpellingCorrector, Version
 from untilclick.search.users.misspellings import load_misspellings, slip
 
@@ -117,7 +117,7 @@ def mended(spelling: SpellingCorrector, pair: tuple[str, str], kind: str, typed:
             counts["left"] += 1
         else:
             middle = corrected.removeprefix(before).removesuffix(after).strip()
-            counts["right" if term_of(middle) == term_of(word) else "wrong"] += 1
+            counts["right" if english().term_of(middle) == english().term_of(word) else "wrong"] += 1
     shares = {name: count / max(len(pairs), 1) for name, count in counts.items()}
     return Mended(kind, len(pairs), **shares)
 

@@ -20,9 +20,11 @@ from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.analysis.guess import analysis_of_language
+from untilclick.search.analysis.languages import UNDETERMINED
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines import open_live_engine
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.tantivy_index import kept_analysis
 from untilclick.search.records import Corpus
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
             live=live,
             titles=engine if search.exact_titles else None,
             metrics=metrics,
+            corpus_language=None if analysis.language == UNDETERMINED else analysis.language,
         )
     )
     service.warm_up()
@@ -60,14 +63,17 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
 
 
 def _analysis(settings: Settings, corpus: Corpus) -> Analysis:
-    """The analysis of the version that answers first; without any, that of the setting `language`."""
-    rewriting = settings.rewriting
+    """The analysis of the live index, whose changes no other index has; else that of the version that answers first;
+    without either, that of the setting `language`."""
+    search, rewriting = settings.search, settings.rewriting
+    if search.live_documents and search.index is not None and (kept := kept_analysis(corpus, search.index)):
+        return kept
     bundle = rewriting.bundle
     if rewriting.models is not None and (active := ModelStore(rewriting.models).state.active) is not None:
         bundle = ModelStore(rewriting.models).folder_of(active)
     if bundle is not None and bundle.exists():
         return analysis_by_name(read_manifest(bundle, verify=False).analysis)
-    return analysis_of_language(settings.search.language, corpus.documents)
+    return analysis_of_language(search.language, corpus.documents)
 
 
 def _open_models(

@@ -70,7 +70,7 @@ class Searched:
     def hits(self, text: str) -> list[_Hit]:
         """The searched words in a text, in their order. Overlapping words, as bigrams are, make one hit."""
         hits: list[_Hit] = []
-        for start, end, terms in self._analysis.spans(text):
+        for start, end, terms in self._analysis.spans_of(text, self.weights):
             term = next((term for term in terms if term in self.weights), None)
             if term is None:
                 continue

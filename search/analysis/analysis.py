@@ -8,7 +8,7 @@ a query that has one by itself; and stop words, read by a query that consists of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -79,6 +79,9 @@ class Analysis(Protocol):
 
     def spans(self, text: str) -> Iterator[Span]:
         """The words of a text with their places, in order of their starts; they may overlap."""
+
+    def spans_of(self, text: str, terms: Collection[str]) -> Iterator[Span]:
+        """Those words of a text that have one of some index terms."""
 
     def keywords(self, text: str) -> list[str]:
         """The words of a text in lower case as a person types them, in order, with stop words and repetitions.

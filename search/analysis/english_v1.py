@@ -7,12 +7,13 @@ Snowball stemmer. The steps run through tantivy's own analyser. Such indexes hol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from untilclick.search.analysis.analysis import DocumentTerms, QueryTerms, Span
+from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.normal_form import encodable
 
 NAME = "1-en"
@@ -111,6 +112,12 @@ class EnglishAnalysisV1:
     def keywords(self, text: str) -> list[str]:
         """See `Analysis.keywords`."""
         return self.words(text)
+
+    def spans_of(self, text: str, terms: Collection[str]) -> Iterator[Span]:
+        """See `Analysis.spans_of`."""
+        for start, end in candidate_words(text, terms, _WORD):
+            if (term := _term_of(text[start:end])) in terms and term:
+                yield Span(start, end, (term,))
 
     def is_stop_word(self, word: str) -> bool:
         """See `Analysis.is_stop_word`."""

@@ -7,11 +7,13 @@ words get; words of other scripts keep their endings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from untilclick.search.analysis.analysis import DocumentTerms, QueryTerms, Span
+from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.compounds import Decompounder
 from untilclick.search.analysis.languages import LANGUAGES, is_stop_word, stemmer
 from untilclick.search.analysis.normal_form import case_folded, folded, lowered, normalised
@@ -23,9 +25,15 @@ from untilclick.search.analysis.words import spans as word_spans
 MAX_TERM_BYTES = 255
 """Terms of more UTF-8 bytes are not indexed."""
 
+SHORT_TOKEN = 40
+"""The words of parts of at most this many characters are kept."""
+
 MEMORY = 1 << 19
 """Number of chunks whose terms are kept, about 600 bytes each; then the memory begins anew."""
 
+
+_TOKEN = re.compile(r"\S+")
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -88,6 +96,7 @@ class UnicodeAnalysis:
         self._chunks: dict[str, _Chunk] = {}
         self._bodies = _Bodies(self)
         self.term_of = lru_cache(maxsize=1 << 18)(self._term_of)
+        self._short_token_spans = lru_cache(maxsize=1 << 16)(self._token_spans)
         self._cached_query = lru_cache(maxsize=1 << 13)(self._query)
 
     def terms(self, text: str) -> list[str]:
@@ -125,11 +134,22 @@ class UnicodeAnalysis:
 
     def spans(self, text: str) -> Iterator[Span]:
         """See `Analysis.spans`."""
-        normal = aligned(text)
-        for start, end in word_spans(normal.text):
-            chunk = self.chunk(normal.text[start:end])
-            if terms := (*chunk.terms, *chunk.wholes):
-                yield Span(*normal.place(start, end), terms)
+        for match in _TOKEN.finditer(text):
+            token, offset = match.group(), match.start()
+            spans = self._short_token_spans(token) if len(token) <= SHORT_TOKEN else self._token_spans(token)
+            for start, end, terms in spans:
+                yield Span(offset + start, offset + end, terms)
+
+    def spans_of(self, text: str, terms: Collection[str]) -> Iterator[Span]:
+        """See `Analysis.spans_of`."""
+        wanted = frozenset(terms)
+        if self.language != "en" or not text.isascii():
+            yield from (span for span in self.spans(text) if not wanted.isdisjoint(span.terms))
+            return
+        for start, end in candidate_words(text, wanted, _ASCII_WORD):
+            of_word = self._span_terms(text[start:end])
+            if not wanted.isdisjoint(of_word):
+                yield Span(start, end, of_word)
 
     def keywords(self, text: str) -> list[str]:
         """See `Analysis.keywords`."""
@@ -148,6 +168,18 @@ class UnicodeAnalysis:
                 self._chunks = {}
             analysed = self._chunks[chunk] = self._analysed(chunk)
         return analysed
+
+    def _token_spans(self, token: str) -> tuple[Span, ...]:
+        """The words of a part of a text without white space."""
+        normal = aligned(token)
+        spans = ((*normal.place(start, end), normal.text[start:end]) for start, end in word_spans(normal.text))
+        return tuple(Span(start, end, terms) for start, end, word in spans if (terms := self._span_terms(word)))
+
+    def _span_terms(self, word: str) -> tuple[str, ...]:
+        """All terms that a query for a word of a text may have."""
+        chunk = self.chunk(word)
+        further = filter(None, map(self.term_of, chunk.document_words))
+        return (*chunk.terms, *further, *chunk.wholes, *chunk.stop_words)
 
     def _analysed(self, chunk: str) -> _Chunk:
         of_chunk = forms(chunk)

@@ -20,7 +20,7 @@ from tantivy import Document as TantivyDocument
 from tantivy import Index, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
 from untilclick.search.analysis.normal_form import encodable
@@ -119,6 +119,18 @@ def index_name(corpus: Corpus, analysis: Analysis) -> str:
         digest = hashlib.sha256(f"{FIRST_TOKENIZER}|{MAX_WORD_LENGTH}|{STOP_WORDS}".encode()).hexdigest()[:8]
         return f"tantivy-{FIRST_SCHEMA_VERSION}-{digest}-{corpus.fingerprint}"
     return f"tantivy-{SCHEMA_VERSION}-{analysis.name}-{corpus.fingerprint}"
+
+
+def kept_analysis(corpus: Corpus, directory: Path) -> Analysis | None:
+    """The analysis of the corpus's live index below a directory; of several indexes, of the one that was changed last.
+
+    None if there is none. Raises AnalysisError if its analysis is not known to this build.
+    """
+    kept = list(directory.glob(f"{LIVE_PREFIX}tantivy-*-{corpus.fingerprint}"))
+    if not kept:
+        return None
+    _, _, version, *name, _ = max(kept, key=lambda path: commit_stamp(path) or (0, 0)).name.split("-")
+    return analysis_by_name(FIRST_NAME if int(version) == FIRST_SCHEMA_VERSION else "-".join(name))
 
 
 def as_tantivy(document: Document, position: int, analysis: Analysis) -> TantivyDocument:

@@ -95,7 +95,7 @@ class SpellingCorrector:
         word = word.lower()
         if n <= 0 or not word.isalpha():
             return []
-        return [guess.word for guess in self._rules.meant(word, _typed(query, word))[:n]]
+        return [guess.word for guess in self._rules.meant(word, self._typed(query, word))[:n]]
 
     def correct(self, query: str) -> str | None:
         """The query with its unknown words corrected, in lower case, with single spaces between the words.
@@ -113,6 +113,12 @@ class SpellingCorrector:
             corrected.append(joined or self._corrected(typed[i], whole))
             i += 2 if joined else 1
         return None if corrected == typed else " ".join(corrected)
+
+    def _typed(self, query: str | None, word: str) -> Typed:
+        """The query of a word as the rules read it; without a query, the word alone."""
+        if query is None:
+            return Typed((word,))
+        return Typed(self.analysis.words(query)[:MAX_WORDS], deliberate_words(query))
 
     def _joined(self, typed: list[str], i: int) -> str | None:
         """The corpus word that the i-th and the next word make together; None if both are known by themselves."""
@@ -163,10 +169,3 @@ class SpellingCorrector:
             raise ModelError(f"{path}: {problem}. Export the model again")
         analysis = analysis_by_name(dictionary.analysis)
         return cls(dictionary.words, dictionary.min_count, dictionary.rules, analysis)
-
-
-def _typed(query: str | None, word: str) -> Typed:
-    """The query of a word as the rules read it; without a query, the word alone."""
-    if query is None:
-        return Typed((word,))
-    return Typed(words(query)[:MAX_WORDS], deliberate_words(query))

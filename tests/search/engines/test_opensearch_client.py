@@ -10,6 +10,7 @@ pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip 
 
 from opensearchpy.exceptions import AuthorizationException
 
+from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.opensearch_client import cause, cluster_failures, missing_permissions
 from untilclick.search.engines.opensearch_engine import SEARCH_RETRIES, OpenSearchEngine
 from untilclick.search.engines.opensearch_index import known_ids, sources
@@ -119,7 +120,7 @@ class Searched:
 def test_a_search_that_lost_a_node_between_its_steps_is_sent_again():
     """Of some thousand searches while one of three nodes was killed, a few failed although each shard had a copy."""
     client = Searched([hit("a"), LOST, LOST], [LOST, hit("c")], [hit("b")])
-    engine = OpenSearchEngine(client, "http://search-1:9200", "shelf")
+    engine = OpenSearchEngine(client, "http://search-1:9200", "shelf", english())
     queries = [WeightedQuery.of(text) for text in ("anchor", "boat", "candle")]
     assert engine.search(queries, 1) == [[ScoredDoc("a", 1.5)], [ScoredDoc("b", 1.5)], [ScoredDoc("c", 1.5)]]
     assert client.answers == []
@@ -128,7 +129,7 @@ def test_a_search_that_lost_a_node_between_its_steps_is_sent_again():
 @pytest.mark.parametrize(("failure", "requests"), [(LOST, 1 + SEARCH_RETRIES), (MISTAKE, 1)])
 def test_a_search_whose_shards_stay_away_or_that_is_a_mistake_fails(failure, requests):
     client = Searched(*[[failure]] * 5)
-    engine = OpenSearchEngine(client, "http://search-1:9200", "shelf")
+    engine = OpenSearchEngine(client, "http://search-1:9200", "shelf", english())
     with pytest.raises(EngineError, match=f"could not search shelf .{failure['status']}: search_phase_execution"):
         engine.search([WeightedQuery.of("anchor")], 1)
     assert 5 - len(client.answers) == requests

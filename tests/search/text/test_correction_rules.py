@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from untilclick.search.text.analysis import term_of
+from untilclick.search.analysis.by_name import english
 from untilclick.search.text.corpus_words import CorpusWords
 from untilclick.search.text.spelling import SpellingCorrector
 
@@ -137,7 +137,7 @@ def test_what_a_first_correction_needs_is_read_before_it(monkeypatch):
 
 
 def test_words_of_the_corpus_know_their_neighbours_and_shares():
-    words = CorpusWords({"tide": 3, "tides": 2, "the": 9, "deck": 5, "b2b": 1}, 2, term_of)
+    words = CorpusWords({"tide": 3, "tides": 2, "the": 9, "deck": 5, "b2b": 1}, 2, english().term_of)
     assert words.nearest("tyde") == ["tide"]
     assert words.frequency("deck") == pytest.approx(5 / 20)
     assert words.is_stop_word("the")

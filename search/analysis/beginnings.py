@@ -1,0 +1,52 @@
+"""The words of a text that may have some index terms, found by their first letters.
+
+An English stem begins with the letters of its words. To look for these letters takes a tenth of the time that it takes
+to analyse every word, which matters where the words of a query are marked in ten documents for each search.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+BEGINNING = 3
+"""Number of first letters that the words of an index term share with a term that is longer than this. A shorter term,
+such as "die" for "dying", shares only the first letter."""
+
+MANY = 50
+"""With more beginnings than this it is faster to analyse every word of the text."""
+
+
+def candidate_words(text: str, terms: Collection[str], word: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of the words that may have one of the index terms, in their order; `word` matches a word.
+
+    A word is a candidate if it, or a part of it that begins with a capital letter, begins as one of the terms does.
+    """
+    lower = text.lower()
+    beginnings = {beginning(term) for term in terms}
+    matches: Iterable[re.Match[str]]
+    if len(beginnings) > MANY or len(lower) != len(text):  # a letter may have two letters in lower case
+        matches = word.finditer(text)
+    else:
+        starts = {start for prefix in beginnings for start in _starts(text, lower, prefix)}
+        matches = (match for start in sorted(starts) if (match := word.match(text, start)))
+    yield from (match.span() for match in matches)
+
+
+def beginning(term: str) -> str:
+    """The letters with which all words of an index term begin."""
+    return term[:BEGINNING] if len(term) > BEGINNING else term[:1]
+
+
+def _starts(text: str, lower: str, prefix: str) -> Iterator[int]:
+    """The start of each word in which the prefix begins the word or, in a camelCase name, a part of it."""
+    position = lower.find(prefix)
+    while position >= 0:
+        if not (position and text[position - 1].isalnum()):
+            yield position
+        elif text[position].isupper():
+            start = position
+            while start and text[start - 1].isalnum():
+                start -= 1
+            yield start
+        position = lower.find(prefix, position + 1)

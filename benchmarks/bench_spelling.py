@@ -30,7 +30,6 @@ import numpy as np
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
 from untilclick.rewriter.evaluation.systems import System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
-from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.text.spelling import SpellingCorrector, Version
@@ -117,7 +116,8 @@ def mended(spelling: SpellingCorrector, pair: tuple[str, str], kind: str, typed:
             counts["left"] += 1
         else:
             middle = corrected.removeprefix(before).removesuffix(after).strip()
-            counts["right" if english().term_of(middle) == english().term_of(word) else "wrong"] += 1
+            right = spelling.analysis.term_of(middle) == spelling.analysis.term_of(word)
+            counts["right" if right else "wrong"] += 1
     shares = {name: count / max(len(pairs), 1) for name, count in counts.items()}
     return Mended(kind, len(pairs), **shares)
 

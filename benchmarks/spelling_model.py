@@ -38,7 +38,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from symspellpy import SymSpell, Verbosity
 
-from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.text.corpus_words import CorpusWords
 from untilclick.search.text.correction_rules import RANKED
@@ -190,13 +189,14 @@ def misspelt_words(words: Sequence[str], n: int, rng: np.random.Generator) -> li
 
 def cases(index: TermIndex, foreign: Sequence[str], n: int, rng: np.random.Generator) -> Cases:
     """Cases with the words of one corpus."""
-    lexicon, corpus = shipped_lexicon(), CorpusWords(index.word_counts, 1, english().term_of)
+    lexicon, term_of = shipped_lexicon(), index.analysis.term_of
+    corpus = CorpusWords(index.word_counts, 1, term_of)
     misspelt: Choices = []
     unlisted = []
     words = [word for word in sorted(index.word_counts) if word.isalpha() and len(word) > 3]
     for typed, word in misspelt_words(words, n, rng):
         candidates = corpus.nearest(typed)[:RANKED]
-        right = [english().term_of(candidate) == english().term_of(word) for candidate in candidates]
+        right = [term_of(candidate) == term_of(word) for candidate in candidates]
         if any(right) and not corpus.is_known(typed) and not lexicon.is_common(typed):
             misspelt.append((_rows(corpus, typed, candidates), right.index(True)))
             unlisted.append(typed not in lexicon)

@@ -123,7 +123,7 @@ def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCand
 
 
 def _candidate_tokens(word: str, query: str, vocabulary: TermVocabulary, spelling: SpellingCandidates) -> list[int]:
-    term_of = vocabulary.analysis.term_of
-    candidates = (term_of(candidate) for candidate in spelling.candidates(word, MAX_CANDIDATES, query))
-    tokens = [vocabulary.token_ids[term] for term in candidates if term in vocabulary.token_ids]
+    candidates = spelling.candidates(word, MAX_CANDIDATES, query)
+    terms = (vocabulary.analysis.term_of(candidate) for candidate in candidates)
+    tokens = [vocabulary.token_ids[term] for term in terms if term in vocabulary.token_ids]
     return [ALT_ID, *dict.fromkeys(tokens)] if tokens else []

@@ -122,7 +122,8 @@ def index_name(corpus: Corpus, analysis: Analysis) -> str:
 
 
 def kept_analysis(corpus: Corpus, directory: Path) -> Analysis | None:
-    """The analysis of the corpus's live index below a directory; of several indexes, of the one that was changed last.
+    """The analysis of the corpus's live index below a directory; of several indexes, of the one that was changed
+    last.
 
     None if there is none. Raises AnalysisError if its analysis is not known to this build.
     """

@@ -60,26 +60,28 @@ class SpellingCorrector:
         self,
         word_counts: Mapping[str, int],
         min_count: int = 1,
-        rules: Version = 1,
         analysis: Analysis | None = None,
+        rules: Version | None = None,
     ) -> None:
         """Index the words of a corpus.
 
         `word_counts` maps every surface word of the corpus except stop words to its number of occurrences. A word
-        becomes a candidate if it consists of letters and occurs at least `min_count` times. `rules` is the version of
-        the rules that tell a mistake from a correct word. `analysis` is the one that the words come from, by default
-        English's.
+        becomes a candidate if it consists of letters and occurs at least `min_count` times. `analysis` is the one
+        that the words come from, by default English's. `rules` is the version of the rules that tell a mistake from a
+        correct word, by default the latest; with the first analysis, the first, as models of that time were trained.
         """
         self.analysis = analysis or english()
         self._min_count = min_count
-        self._version = rules
+        self._version: Version = rules or (1 if self.analysis.name == FIRST_NAME else 2)
         self._corpus = CorpusWords(word_counts, min_count, self.analysis.term_of)
-        self._rules: CorrectionRules = NearestRules(self._corpus) if rules == 1 else EvidenceRules(self._corpus)
+        first = self._version == 1
+        self._rules: CorrectionRules = NearestRules(self._corpus) if first else EvidenceRules(self._corpus)
 
     @classmethod
-    def from_index(cls, index: TermIndex, rules: Version = 1) -> SpellingCorrector:
+    def from_index(cls, index: TermIndex, rules: Version | None = None) -> SpellingCorrector:
         """The corrector for the corpus of a term index."""
-        return cls(index.word_counts, 1 if len(index.doc_ids) < SMALL_CORPUS else 2, rules, index.analysis)
+        min_count = 1 if len(index.doc_ids) < SMALL_CORPUS else 2
+        return cls(index.word_counts, min_count, index.analysis, rules)
 
     def is_known(self, word: str) -> bool:
         """Whether the index can match the word. True for stop words, which the index leaves out on purpose."""
@@ -90,19 +92,21 @@ class SpellingCorrector:
         mistake.
 
         `query` is the whole query as typed, from which the rules tell a mistake from a correct word that the corpus
-        lacks. The list holds one word per index term and never the word itself.
+        lacks; a part of one of its words, such as `py` of `NumPy`, has no candidates. The list holds one word per
+        index term and never the word itself.
         """
         word = word.lower()
         if n <= 0 or not word.isalpha():
             return []
-        return [guess.word for guess in self._rules.meant(word, self._typed(query, word))[:n]]
+        typed = self._typed(query, word)
+        return [guess.word for guess in self._rules.meant(word, typed)[:n]] if word in typed.words else []
 
     def correct(self, query: str) -> str | None:
         """The query with its unknown words corrected, in lower case, with single spaces between the words.
 
         None if nothing was corrected or the query has more than MAX_WORDS words.
         """
-        typed = self.analysis.words(query)
+        typed = self.analysis.keywords(query)
         if len(typed) > MAX_WORDS or all(self.is_known(word) for word in typed):
             return None
         whole = Typed(typed, deliberate_words(query))
@@ -118,7 +122,7 @@ class SpellingCorrector:
         """The query of a word as the rules read it; without a query, the word alone."""
         if query is None:
             return Typed((word,))
-        return Typed(self.analysis.words(query)[:MAX_WORDS], deliberate_words(query))
+        return Typed(self.analysis.keywords(query)[:MAX_WORDS], deliberate_words(query))
 
     def _joined(self, typed: list[str], i: int) -> str | None:
         """The corpus word that the i-th and the next word make together; None if both are known by themselves."""
@@ -168,4 +172,4 @@ class SpellingCorrector:
             problem = f"spelling dictionary of format {dictionary.format}, this build reads {FORMAT_VERSION}"
             raise ModelError(f"{path}: {problem}. Export the model again")
         analysis = analysis_by_name(dictionary.analysis)
-        return cls(dictionary.words, dictionary.min_count, dictionary.rules, analysis)
+        return cls(dictionary.words, dictionary.min_count, analysis, dictionary.rules)

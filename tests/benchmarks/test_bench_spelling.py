@@ -24,7 +24,7 @@ def test_the_word_list_has_each_word_once_in_its_field():
 
 
 def test_what_becomes_of_correct_words_and_misspellings_is_counted():
-    spelling = SpellingCorrector(dict.fromkeys(SAILS.split(), 3))
+    spelling = SpellingCorrector(dict.fromkeys(SAILS.split(), 3), rules=1)
     pair = ("weather", "harbour")
     changed = bench_spelling.changed_words(spelling, pair, "german", ["ordner", "auto"])
     assert (changed.n_words, changed.alone, changed.in_company) == (2, 0.5, 0.5)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from untilclick.search.analysis.by_name import english
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name, english
 from untilclick.search.text.corpus_words import CorpusWords
 from untilclick.search.text.spelling import SpellingCorrector
 
@@ -128,6 +130,20 @@ def test_a_dictionary_that_names_no_rules_keeps_the_first(tmp_path):
     assert SpellingCorrector.load(path).correct("ordner") == "order"
 
 
+def test_the_first_analysis_keeps_the_first_rules_and_any_other_has_the_latest():
+    """Prompts of a model hold the candidates of the rules that it was trained with."""
+    first = SpellingCorrector(HARBOUR, analysis=analysis_by_name(FIRST_NAME))
+    assert first.correct("ordner") == "order"
+    assert SpellingCorrector(HARBOUR).correct("ordner") is None
+
+
+def test_parts_of_words_have_no_candidates():
+    spelling = SpellingCorrector({"python": 9, "pythons": 2, "import": 5, "storm": 3})
+    assert spelling.candidates("pythn", 1, "pythn storm") == ["python"]
+    assert spelling.candidates("pythn", 1, "importPythn storm") == []
+    assert spelling.correct("importPythn stomr") == "importpythn storm"
+
+
 def test_what_a_first_correction_needs_is_read_before_it(monkeypatch):
     corrector = SpellingCorrector(HARBOUR, rules=2)
     monkeypatch.setattr(
@@ -146,3 +162,15 @@ def test_words_of_the_corpus_know_their_neighbours_and_shares():
     assert words.has_neighbour("decks")
     assert not words.has_neighbour("dexx")
     assert "b2b" not in words.candidates
+
+
+@given(st.text() | st.text("aceghiklmnoprstu еоß", max_size=30), st.sampled_from([1, 2]))
+def test_any_text_is_corrected_to_words_of_the_corpus_or_left(text, version):
+    spelling = _CORRECTORS[version]
+    typed = spelling.analysis.keywords(text)
+    corrected = (spelling.correct(text) or text).split()
+    assert spelling.correct(text) is None or set(corrected) <= {*typed, *HARBOUR}
+    assert all(set(spelling.candidates(word, 3, text)) <= set(HARBOUR) for word in typed)
+
+
+_CORRECTORS = {version: SpellingCorrector(HARBOUR, rules=version) for version in (1, 2)}

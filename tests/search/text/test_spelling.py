@@ -17,8 +17,8 @@ COUNTS = {
 
 @pytest.fixture
 def spelling() -> SpellingCorrector:
-    """A corrector of the words above."""
-    return SpellingCorrector(COUNTS)
+    """A corrector of the words above, with the first rules; `test_correction_rules.py` has the second."""
+    return SpellingCorrector(COUNTS, rules=1)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,6 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 
 def test_all_that_a_first_correction_needs_is_loaded_before_it(monkeypatch):
     """The list of common words was read at the first misspelt query, which was then too late to be rewritten."""
-    corrector = SpellingCorrector(COUNTS)
+    corrector = SpellingCorrector(COUNTS, rules=1)
     monkeypatch.setattr("untilclick.search.text.correction_rules._common_words", lambda: pytest.fail("read too late"))
     assert corrector.correct("direcotry") == "directory"

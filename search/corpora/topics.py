@@ -12,11 +12,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.guess import analysis_for
+from untilclick.search.corpora.query_words import QueryWords
 from untilclick.search.records import Document, Topic
 from untilclick.search.text.near_duplicates import near_duplicate_groups
 
@@ -36,20 +38,9 @@ often do not know its name."""
 MIN_CANDIDATES = 4
 """A document with fewer distinct content words in title and first sentence gets no topic."""
 
-FUNCTION_WORDS = frozenset({
-    "about", "after", "all", "also", "any", "been", "before", "being", "between", "both", "can", "could",
-    "does", "done", "each", "either", "else", "even", "ever", "every", "from", "given", "gives", "had", "has",
-    "have", "how", "however", "its", "itself", "just", "like", "made", "make", "makes", "may", "more", "most",
-    "must", "neither", "none", "nor", "now", "once", "one", "only", "other", "otherwise", "our", "out", "over",
-    "own", "same", "set", "should", "since", "so", "some", "still", "than", "them", "those", "through", "thus",
-    "too", "under", "until", "upon", "use", "used", "uses", "using", "very", "via", "want", "were", "what",
-    "when", "where", "whether", "which", "while", "who", "whose", "why", "within", "without", "would", "yet",
-    "you", "your",
-})  # fmt: skip
-"""Words that say nothing about a need. The stop words of the index are a shorter list."""
-
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n\s*\n")
-_CALL = re.compile(r"^[\w.]+\(.*|^(?:class|function|module) [\w.]+(?:\(.*)?$|^[\w.]+$")
+_SENTENCE_END = re.compile(r"(?<=[.!?؟۔])\s|(?<=[。．！？｡।॥։။។])|\n\s*\n")
+"""End of a sentence: a full stop before a space, or one of a script that has its own, or an empty line."""
+_CALL = re.compile(r"^[\w.]+\(.*|^(?:class|function|module) [\w.]+(?:\(.*)?$|^[\w.]+$", re.ASCII)
 """Matches a line that is a name, a call signature or a list of base classes instead of prose."""
 
 
@@ -57,24 +48,20 @@ _CALL = re.compile(r"^[\w.]+\(.*|^(?:class|function|module) [\w.]+(?:\(.*)?$|^[\
 class _Lead:
     """The parts of a document that a query is made from."""
 
-    title: tuple[str, ...]
-    """Words of the title."""
-    sentence: tuple[str, ...]
-    """Words of the first sentence, at most LEAD_WORDS."""
-    prose: frozenset[str]
-    """Index terms of the whole text, without the signature at its beginning."""
-    analysis: Analysis
+    title: str
+    sentence: str
+    """The first sentence of the prose."""
+    prose: str
+    """The text without the signature at its beginning."""
 
-    @property
-    def candidates(self) -> dict[str, float]:
-        """Word -> relative weight; one word per index term, in the form of the sentence if both have the term."""
-        by_term: dict[str, tuple[str, float]] = {}
-        for source, weight in ((self.sentence, 1.0), (self.title, TITLE_WEIGHT)):
-            for word in source:
-                term = self.analysis.term_of(word)
-                if term is not None and len(word) > 2 and word.isalpha() and word not in FUNCTION_WORDS:
-                    by_term.setdefault(term, (word, weight))
-        return dict(by_term.values())
+    @classmethod
+    def of(cls, document: Document) -> _Lead:
+        """The lead of a document. Lines with names and signatures before the prose are skipped."""
+        lines = document.text.strip().splitlines()
+        while lines and (not lines[0].strip() or _CALL.match(lines[0].strip())):
+            lines.pop(0)
+        prose = "\n".join(lines).strip()
+        return cls(document.title, _SENTENCE_END.split(prose, maxsplit=1)[0], prose)
 
 
 def topics_from_documents(
@@ -85,43 +72,50 @@ def topics_from_documents(
     The topic id is the document id. The seed decides the wording; equal seeds give equal topics. The split follows a
     hash of the document id, so a document's topic is in the same split for every seed. Documents that begin with the
     same sentence or have nearly the same content share a split, so that no near copy of a held-out document is seen
-    in training. No documents give three empty splits.
+    in training. No documents give three empty splits. `analysis` is that of the documents' languages by default.
     """
     analysis = analysis or analysis_for(documents)
-    leads = [_lead(document, analysis) for document in documents]
+    leads = [_Lead.of(document) for document in documents]
     terms = (term for document in documents for term in set(analysis.terms(document.content)))
-    document_frequencies = Counter(terms)
+    words = QueryWords(analysis, Counter(terms))
     topics: dict[str, list[Topic]] = {name: [] for name, _ in SPLITS}
-    groups = near_duplicate_groups([lead.prose for lead in leads], [lead.sentence for lead in leads])
+    proses = [frozenset(analysis.terms(lead.prose)) for lead in leads]
+    groups = near_duplicate_groups(proses, [tuple(analysis.keywords(lead.sentence)[:LEAD_WORDS]) for lead in leads])
     for document, lead, first in zip(documents, leads, groups, strict=True):
-        if len(lead.candidates) >= MIN_CANDIDATES:
-            query = _query(lead, document_frequencies, len(documents), _generator(seed, document.doc_id))
+        candidates = _candidates(lead, words)
+        if len(candidates) >= MIN_CANDIDATES:
+            query = _query(candidates, len(documents), _generator(seed, document.doc_id))
             split = _split(documents[first].doc_id)
             topics[split].append(Topic(document.doc_id, query, {document.doc_id: 1}))
     return {name: tuple(of_split) for name, of_split in topics.items()}
 
 
-def _lead(document: Document, analysis: Analysis) -> _Lead:
-    """The lead of a document. Lines with names and signatures before the prose are skipped."""
-    lines = document.text.strip().splitlines()
-    while lines and (not lines[0].strip() or _CALL.match(lines[0].strip())):
-        lines.pop(0)
-    sentence = _SENTENCE_END.split("\n".join(lines).strip(), maxsplit=1)[0]
-    prose = frozenset(analysis.terms("\n".join(lines)))
-    words = analysis.words
-    return _Lead(tuple(words(document.title)), tuple(words(sentence))[:LEAD_WORDS], prose, analysis)
+class _Candidate(NamedTuple):
+    """A word that a query may use."""
+
+    word: str
+    weight: float
+    """Relative to that of a word of the first sentence."""
+    document_frequency: int
 
 
-def _query(lead: _Lead, document_frequencies: Mapping[str, int], n_documents: int, rng: np.random.Generator) -> str:
+def _candidates(lead: _Lead, words: QueryWords) -> list[_Candidate]:
+    """One word for the same index terms, in the form of the sentence if title and sentence have them."""
+    by_terms: dict[tuple[str, ...], _Candidate] = {}
+    sentence, title = words.of(lead.sentence, LEAD_WORDS), words.of(lead.title)
+    for source, weight in ((sentence, 1.0), (title, TITLE_WEIGHT)):
+        for word in source:
+            by_terms.setdefault(words.terms(word), _Candidate(word, weight, words.rarest(word)))
+    return list(by_terms.values())
+
+
+def _query(candidates: Sequence[_Candidate], n_documents: int, rng: np.random.Generator) -> str:
     """Words drawn without replacement, with probabilities in proportion to weight x idf, in the order of the text."""
-    candidates = list(lead.candidates.items())
-    idf = np.array(
-        [np.log1p(n_documents / document_frequencies[str(lead.analysis.term_of(word))]) for word, _ in candidates]
-    )
-    weights = idf * np.array([weight for _, weight in candidates])  # (C,)
+    idf = np.array([np.log1p(n_documents / candidate.document_frequency) for candidate in candidates])
+    weights = idf * np.array([candidate.weight for candidate in candidates])  # (C,)
     size = min(int(rng.choice(LENGTHS, p=LENGTH_PROBS)), len(candidates))
     chosen = rng.choice(len(candidates), size=size, replace=False, p=weights / weights.sum())
-    return " ".join(candidates[i][0] for i in sorted(chosen))
+    return " ".join(candidates[i].word for i in sorted(chosen))
 
 
 def _generator(seed: int, doc_id: str) -> np.random.Generator:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from untilclick.search.analysis.by_name import english
-from untilclick.search.corpora.topics import FUNCTION_WORDS, MIN_CANDIDATES, topics_from_documents
+from untilclick.search.corpora.query_words import FUNCTION_WORDS
+from untilclick.search.corpora.topics import MIN_CANDIDATES, topics_from_documents
 from untilclick.search.records import Document
 
 term_of = english().term_of
@@ -86,3 +87,46 @@ def test_documents_with_too_little_text_get_no_topic():
     short = [Document("1", "", " ".join(NOUNS[: MIN_CANDIDATES - 1])), Document("2", "", ""), Document("3", "", "!?")]
     assert not any(topics_from_documents(short, 0).values())
     assert topics_from_documents([], 0) == {"train": (), "dev": (), "test": ()}
+
+
+JAPANESE_NOUNS = ("糸巻", "竹骨", "風車", "吹流し", "帆布", "滑車", "羽根", "重石", "染料", "和紙", "足場", "気流")
+JAPANESE_PARTS = ("ナイロン", "カーボン", "アルミ", "ゴム", "ビニール", "シルク", "コルク", "ガラス")
+
+
+def japanese_documents(n=96):
+    """n documents of a title line without spaces and two sentences that end without a space."""
+    generated = []
+    for i in range(n):
+        a, b, c = JAPANESE_NOUNS[i % 12], JAPANESE_NOUNS[(i * 5 + i // 12) % 12], JAPANESE_PARTS[i // 12]
+        text = f"{c}製の{a}は丈夫な{b}と一緒に使えます。次の説明は倉庫{i}にあります。"
+        generated.append(Document(f"凧{i}", f"{c}の{a}", text))
+    return generated
+
+
+def test_documents_of_a_script_without_spaces_get_topics_of_their_first_sentence():
+    by_id = {document.doc_id: document for document in japanese_documents()}
+    topics = [topic for split in topics_from_documents(list(by_id.values()), 0).values() for topic in split]
+    assert len(topics) > 0.9 * len(by_id)
+    for topic in topics:
+        typed = topic.query.split()
+        sentence = by_id[topic.topic_id].text.split("。")[0]
+        assert 2 <= len(typed) <= 5
+        assert all(word in sentence for word in typed)
+
+
+def test_a_line_without_spaces_is_prose_and_not_a_name():
+    lines = [f"{noun}製造用{part}接着剤" for noun in JAPANESE_NOUNS for part in JAPANESE_PARTS]
+    topics = topics_from_documents([Document(str(i), "", line) for i, line in enumerate(lines)], 0)
+    assert sum(map(len, topics.values())) == len(lines)
+
+
+def test_sentences_end_at_the_full_stops_of_their_script():
+    """Without them, the words of a second sentence are in queries."""
+    for first, second in (
+        ("طائرة حمراء كبيرة خشبية؟ ", "خيط طويل متين جميل"),
+        ("लाल पतंग ऊँची उड़ान। ", "लंबी डोर मज़बूत चरखी"),
+        ("红色风筝飞过操场上空。", "白色线轴放在仓库里面"),
+    ):
+        topics = topics_from_documents([Document("1", "", first + second)], 0)
+        [topic] = [topic for split in topics.values() for topic in split]
+        assert all(word in first for word in topic.query.split())

@@ -7,6 +7,7 @@ DIR holds the collections `descriptions-LANGUAGE` and `applications-LANGUAGE` of
 languages of a kind are cut to the same number of documents, because a smaller collection is easier to search. Topics
 are made from the documents, as for any user without judgments. The columns:
 
+    analysis    name of the analysis that was chosen for the documents
     topics      number of topics, of all splits
     BM25        RR@10 of tantivy on the topics as they are spelt in the documents
     of English  BM25 divided by that of the English collection of the same kind
@@ -37,15 +38,15 @@ from statistics import fmean
 
 import numpy as np
 
-from untilclick.search.corpora.load import load_collection
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.opensearch_client import Cluster
 from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 from untilclick.search.engines.opensearch_index import IndexOptions
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
-from untilclick.search.engines.tantivy_engine import K1, B, TantivyEngine
+from untilclick.search.engines.tantivy_engine import K1, B
 from untilclick.search.measures.metrics import evaluate_rankings
-from untilclick.search.records import Collection, ScoredDoc, Topic, WeightedQuery
+from untilclick.search.records import ScoredDoc, Topic, WeightedQuery
 
 from benchmarks.command_line import untilclick
 
@@ -67,6 +68,8 @@ class Row:
 
     kind: str
     language: str
+    analysis: str
+    """Name of the analysis that was chosen for the documents."""
     documents: int
     topics: int
     bm25: float
@@ -99,23 +102,25 @@ def measured(kind: str, files: Mapping[str, Path], steps: int, seed: int, cluste
     """A row for each language of a kind; English first, if it is among them."""
     english = None
     for language in sorted(files, key=LANGUAGES.index):
-        collection = load_collection(str(files[language]), seed=seed)
-        topics = [topic for of_split in collection.topics.values() for topic in of_split]
-        rankings = search(TantivyEngine.open(collection.corpus), topics)
+        opened = OpenedCollection.load(str(files[language]), seed=seed)
+        corpus = opened.collection.corpus
+        topics = [topic for of_split in opened.collection.topics.values() for topic in of_split]
+        rankings = search(opened.engine, topics)
         bm25 = evaluate_rankings(topics, rankings, (MEASURE,)).mean(MEASURE)
         english = bm25 if language == ENGLISH else english
         yield Row(
             kind=kind,
             language=language,
-            documents=len(collection.corpus.documents),
+            analysis=opened.analysis.name,
+            documents=len(corpus.documents),
             topics=len(topics),
             bm25=bm25,
             ratio=bm25 / english if english else None,
             base=gain_of_base(files[language], steps, seed) if steps else None,
             rank_bm25=agreement(
-                rankings, search(RankBm25Engine(collection.corpus, k1=K1, b=B), topics), ordered=False
+                rankings, search(RankBm25Engine(corpus, opened.analysis, k1=K1, b=B), topics), ordered=False
             ),
-            opensearch=agreement_of_cluster(cluster, collection, topics, rankings) if cluster else None,
+            opensearch=agreement_of_cluster(cluster, opened, topics, rankings) if cluster else None,
         )
 
 
@@ -135,11 +140,12 @@ def agreement(
 
 
 def agreement_of_cluster(
-    cluster: Cluster, collection: Collection, topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredDoc]]
+    cluster: Cluster, opened: OpenedCollection, topics: Sequence[Topic], rankings: Sequence[Sequence[ScoredDoc]]
 ) -> float:
     """Share of topics on which a cluster and tantivy give the same ranking."""
     options = IndexOptions(prefix=f"bench-{uuid.uuid4().hex}", replicas=0)
-    with closing(OpenSearchEngine.open(collection.corpus, cluster, options)) as engine:
+    corpus = opened.collection.corpus
+    with closing(OpenSearchEngine.open(corpus, cluster, options, analysis=opened.analysis)) as engine:
         return agreement(rankings, search(engine, topics), ordered=True)
 
 
@@ -178,7 +184,7 @@ def line(row: Row) -> str:
     ratio, rank_bm25, cluster = ("-" if share is None else f"{share:.3f}" for share in shares)
     base = "-" if row.base is None else f"{row.base:+.4f}"
     figures = f"{row.documents:9,}{row.topics:8,}{row.bm25:8.4f}{ratio:>12}{base:>9}{rank_bm25:>11}{cluster:>12}"
-    return f"{row.kind:14}{row.language:9}{figures}{'' if row.reaches else '  falls short'}"
+    return f"{row.kind:14}{row.language:9}{row.analysis:9}{figures}{'' if row.reaches else '  falls short'}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -196,8 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows: list[Row] = []
     print(
-        f"{'collection':14}{'language':9}{'documents':>9}{'topics':>8}{'BM25':>8}{'of English':>12}{'base':>9}"
-        f"{'rank-bm25':>11}{'OpenSearch':>12}"
+        f"{'collection':14}{'language':9}{'analysis':9}{'documents':>9}{'topics':>8}{'BM25':>8}{'of English':>12}"
+        f"{'base':>9}{'rank-bm25':>11}{'OpenSearch':>12}"
     )
     with opensearch(options.opensearch) as cluster:
         for kind in options.kinds:

@@ -43,7 +43,7 @@ def row(**figures: float | None) -> Row:
         "rank_bm25": 1.0,
         "opensearch": None,
     }
-    return Row("descriptions", "de", **{**fields, **figures})
+    return Row("descriptions", "de", "2-de", **{**fields, **figures})
 
 
 def test_all_languages_get_the_number_of_documents_of_the_smallest(collections, tmp_path):
@@ -87,6 +87,7 @@ def test_a_table_has_a_row_for_each_language_with_a_collection(collections, tmp_
     english, german = json.loads(file.read_text(encoding="utf-8"))
     assert (english["language"], german["language"]) == ("en", "de")
     assert english["documents"] == german["documents"] == 30
+    assert english["analysis"] == "2-en"
     assert english["ratio"] == 1.0
     assert german["bm25"] > 0.5
     assert german["opensearch"] is None

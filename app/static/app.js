@@ -320,10 +320,15 @@ function showTerms(terms, n) {
 
 /* Each misspelt word with its correction; the whole query if words were split or joined. */
 function corrections(query, correction) {
-  const [before, after] = [query, correction].map((words) => words.trim().split(/\s+/));
+  const [before, after] = [query, correction].map(wordsOf);
   const pairs = before.length === after.length ? before.map((word, i) => [word, after[i]]) : [[query.trim(), correction]];
   const changed = pairs.filter(([word, meant]) => folded(word) !== folded(meant));
   return changed.flatMap(([word, meant], i) => [i ? " · " : "", ...pieces("why.correction", { before: word, after: typed("strong", meant) })]);
+}
+
+/* The words of a text without the signs and spaces between them. */
+function wordsOf(words) {
+  return words.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
 }
 
 /* The same for all ways to write a word: large and small letters, composed and decomposed, full and half width. */
@@ -346,7 +351,7 @@ function related(query, rewrite) {
 /* Words with a tenth of the weight, or twice the median weight. If hundreds of words weigh alike, none is named. */
 function outstanding(terms, meant) {
   const median = terms[terms.length >> 1]?.weight; // terms come heaviest first
-  const present = new Set(folded(meant).split(/\s+/));
+  const present = new Set(wordsOf(folded(meant)));
   const large = terms.filter(({ term, weight }) => !present.has(term) && (weight >= 0.1 || weight >= 2 * median));
   return large.slice(0, NAMED).map(({ term }) => term);
 }
@@ -381,10 +386,10 @@ function searchAgain(query) {
 
 /* A query, in which words that were not typed stand out. */
 function readable(query, meant) {
-  const present = new Set(folded(query).split(/\s+/));
-  const parts = meant.split(/\s+/).flatMap((word, i) => {
-    const shown = present.has(folded(word)) ? word : element("span", { class: "added" }, word);
-    return i ? [" ", shown] : [shown];
+  const present = new Set(wordsOf(folded(query)));
+  const parts = meant.split(/([\p{L}\p{M}\p{N}]+)/u).map((part, i) => {
+    const isNew = i % 2 === 1 && !present.has(folded(part)); // the odd parts are the words
+    return isNew ? element("span", { class: "added" }, part) : part;
   });
   return ofCorpus("strong", { dir: "auto" }, ...parts);
 }

@@ -136,7 +136,7 @@ def added_words(query: str, corrected: str | None, analysis: Analysis) -> tuple[
     """The words that a correction adds to a query; empty without a correction."""
     if corrected is None:
         return ()
-    return tuple((Counter(analysis.words(corrected)) - Counter(analysis.words(query))).elements())
+    return tuple((Counter(analysis.keywords(corrected)) - Counter(analysis.keywords(query))).elements())
 
 
 def context_words(request: RewriteRequest, analysis: Analysis) -> tuple[str, ...]:

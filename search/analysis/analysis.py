@@ -40,6 +40,15 @@ class Span(NamedTuple):
     terms: Sequence[str]
 
 
+class PlacedKeyword(NamedTuple):
+    """A keyword of a text, as `Analysis.keywords` gives it, with its place: from the character at `start` to the one
+    before `end`."""
+
+    start: int
+    end: int
+    word: str
+
+
 class Analysis(Protocol):
     """Text to index terms. Threads may share it."""
 
@@ -88,6 +97,13 @@ class Analysis(Protocol):
 
         They are `words`, but a run of a script without spaces is one keyword and not several bigrams. A keyword may
         have several index terms.
+        """
+
+    def placed_keywords(self, text: str) -> Iterator[PlacedKeyword]:
+        """The keywords with their places in the text.
+
+        Keywords of one character, such as the numbers of ½, have the place of that character. In odd sequences of
+        combining characters, places are near the keyword and not exact.
         """
 
     def is_stop_word(self, word: str) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-from untilclick.search.analysis.analysis import DocumentTerms, QueryTerms, Span
+from untilclick.search.analysis.analysis import DocumentTerms, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.normal_form import encodable
 
@@ -58,6 +59,12 @@ def _shared_analyzer() -> TextAnalyzer:
 @lru_cache(maxsize=1)
 def _word_splitter() -> TextAnalyzer:
     return TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.lowercase()).build()
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_letter(char: str) -> bool:
+    """Whether the word splitter takes a character for a part of a word."""
+    return bool(_word_splitter().analyze(encodable(char)))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -112,6 +119,14 @@ class EnglishAnalysisV1:
     def keywords(self, text: str) -> list[str]:
         """See `Analysis.keywords`."""
         return self.words(text)
+
+    def placed_keywords(self, text: str) -> Iterator[PlacedKeyword]:
+        """See `Analysis.placed_keywords`."""
+        for in_word, places in groupby(range(len(text)), lambda place: _is_letter(text[place])):
+            if in_word:
+                word = list(places)
+                start, end = word[0], word[-1] + 1
+                yield PlacedKeyword(start, end, self.words(text[start:end])[0])
 
     def spans_of(self, text: str, terms: Collection[str]) -> Iterator[Span]:
         """See `Analysis.spans_of`."""

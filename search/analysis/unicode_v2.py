@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from untilclick.search.analysis.analysis import DocumentTerms, QueryTerms, Span
+from untilclick.search.analysis.analysis import DocumentTerms, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.compounds import Decompounder
 from untilclick.search.analysis.languages import LANGUAGES, is_stop_word, stemmer
 from untilclick.search.analysis.normal_form import case_folded, folded, lowered, normalised
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
-from untilclick.search.analysis.words import chunks, forms, keywords, units, unordered_chunks
+from untilclick.search.analysis.words import chunks, forms, keyword_spans, keywords, units, unordered_chunks
 from untilclick.search.analysis.words import spans as word_spans
 
 MAX_TERM_BYTES = 255
@@ -154,6 +154,12 @@ class UnicodeAnalysis:
     def keywords(self, text: str) -> list[str]:
         """See `Analysis.keywords`."""
         return [lowered(word, self._latin) for word in keywords(normalised(text))]
+
+    def placed_keywords(self, text: str) -> Iterator[PlacedKeyword]:
+        """See `Analysis.placed_keywords`."""
+        normal = aligned(text)
+        for start, end in keyword_spans(normal.text):
+            yield PlacedKeyword(*normal.place(start, end), lowered(normal.text[start:end], self._latin))
 
     def is_stop_word(self, word: str) -> bool:
         """See `Analysis.is_stop_word`."""

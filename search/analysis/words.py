@@ -139,6 +139,12 @@ def keywords(text: str) -> list[str]:
     return [match.group() for match in _pattern().finditer(text)]
 
 
+def keyword_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each of the `keywords` of a normalised text."""
+    for match in _pattern().finditer(text):
+        yield match.span()
+
+
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each piece of a normalised text: words, and bigrams of scripts without spaces."""
     for match in _pattern().finditer(text):

@@ -2,19 +2,24 @@
 
 A word that the index can match is never changed. Whether another word is a mistake, and what was meant, is decided by
 rules (`correction_rules.py`), of which a dictionary names the version. symspellpy looks up single words. Words run
-together and words split in two are tried here, because the library's compound lookup also rewrites known words.
+together and words split in two are tried here, because the library's compound lookup also rewrites known words. The
+runs of scripts without spaces are never changed: another character makes another word, not a misspelling.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name, english
+from untilclick.search.analysis.normal_form import normalised
+from untilclick.search.analysis.scripts import script_of
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
@@ -37,6 +42,19 @@ MAX_WORDS = 64
 
 SMALL_CORPUS = 1000
 """In a corpus of fewer documents every word is a candidate, in a larger one a word that occurs at least twice."""
+
+
+_GAP = re.compile(r"\s+|[-\u2010\u2011_.]")
+"""Matches what may stand between two typed words that are one word of the corpus."""
+
+
+class _Correction(NamedTuple):
+    """The correction of one typed word, or of two that make one word together."""
+
+    first: int
+    """Number of the first of the words."""
+    n_words: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -71,8 +89,9 @@ class SpellingCorrector:
         correct word, by default the latest; with the first analysis, the first, as models of that time were trained.
         """
         self.analysis = analysis or english()
+        self._is_first = self.analysis.name == FIRST_NAME
         self._min_count = min_count
-        self._version: Version = rules or (1 if self.analysis.name == FIRST_NAME else 2)
+        self._version: Version = rules or (1 if self._is_first else 2)
         self._corpus = CorpusWords(word_counts, min_count, self.analysis.term_of)
         first = self._version == 1
         self._rules: CorrectionRules = NearestRules(self._corpus) if first else EvidenceRules(self._corpus)
@@ -96,27 +115,64 @@ class SpellingCorrector:
         index term and never the word itself.
         """
         word = word.lower()
-        if n <= 0 or not word.isalpha():
+        if n <= 0 or not self._is_spelt(word):
             return []
         typed = self._typed(query, word)
         return [guess.word for guess in self._rules.meant(word, typed)[:n]] if word in typed.words else []
 
     def correct(self, query: str) -> str | None:
-        """The query with its unknown words corrected, in lower case, with single spaces between the words.
+        """The query with its unknown words corrected, each in its place; the rest stays as typed. A correction keeps
+        a leading capital, or all capitals.
 
-        None if nothing was corrected or the query has more than MAX_WORDS words.
+        With the first analysis the corrected query is in lower case, with single spaces between its words. None if
+        nothing was corrected or the query has more than MAX_WORDS words.
         """
-        typed = self.analysis.keywords(query)
-        if len(typed) > MAX_WORDS or all(self.is_known(word) for word in typed):
+        words = self.analysis.keywords(query)
+        if len(words) > MAX_WORDS or all(self.is_known(word) for word in words):
             return None
-        whole = Typed(typed, deliberate_words(query))
-        corrected: list[str] = []
+        typed = Typed(words, deliberate_words(normalised(query)))
+        if self._is_first:
+            corrections = list(self._corrections(typed, [" "] * len(words)))
+            return _lower_case(words, corrections) if corrections else None
+        corrected = self._in_place(query, typed)
+        return None if corrected == query else corrected
+
+    def _in_place(self, query: str, typed: Typed) -> str:
+        """The query with its corrections in their places. A word whose place is not exact stays."""
+        places = list(self.analysis.placed_keywords(query))
+        parts: list[str] = []
+        end = 0
+        for first, n_words, text in self._corrections(typed, [query[a.end : b.start] for a, b in pairwise(places)]):
+            place = slice(places[first].start, places[first + n_words - 1].end)
+            if self.analysis.keywords(query[place]) == typed.words[first : first + n_words]:
+                parts += query[end : place.start], self._in_case_of(query[place], text)
+                end = place.stop
+        return "".join(parts) + query[end:]
+
+    def _in_case_of(self, typed: str, word: str) -> str:
+        """A word in lower case with the capitals of what was typed: all, the first, or none."""
+        if not typed[:1].isupper():
+            return word
+        if not {"tr", "az"}.isdisjoint(self.analysis.languages):
+            word = word.replace("i", "İ") if typed.isupper() else re.sub("^i", "İ", word)
+        return word.upper() if typed.isupper() else word[0].title() + word[1:]
+
+    def _corrections(self, typed: Typed, gaps: Sequence[str]) -> Iterator[_Correction]:
+        """The corrections of a query in order; `gaps` is the text after each of its words but the last."""
         i = 0
-        while i < len(typed):
-            joined = self._joined(typed, i)
-            corrected.append(joined or self._corrected(typed[i], whole))
-            i += 2 if joined else 1
-        return None if corrected == typed else " ".join(corrected)
+        while i < len(typed.words):
+            if (joined := self._joined(typed.words, gaps, i)) is not None:
+                yield _Correction(i, 2, joined)
+                i += 2
+                continue
+            corrected = self._corrected(typed.words[i], typed)
+            if corrected != typed.words[i]:
+                yield _Correction(i, 1, corrected)
+            i += 1
+
+    def _is_spelt(self, word: str) -> bool:
+        """Whether a word in lower case consists of letters and can be misspelt."""
+        return word.isalpha() and (self._is_first or script_of(word) != "bigrams")
 
     def _typed(self, query: str | None, word: str) -> Typed:
         """The query of a word as the rules read it; without a query, the word alone."""
@@ -124,17 +180,20 @@ class SpellingCorrector:
             return Typed((word,))
         return Typed(self.analysis.keywords(query)[:MAX_WORDS], deliberate_words(query))
 
-    def _joined(self, typed: list[str], i: int) -> str | None:
-        """The corpus word that the i-th and the next word make together; None if both are known by themselves."""
-        if i + 1 >= len(typed) or (self.is_known(typed[i]) and self.is_known(typed[i + 1])):
+    def _joined(self, words: Sequence[str], gaps: Sequence[str], i: int) -> str | None:
+        """The corpus word that the i-th and the next word make together; None if both are known by themselves, or
+        other signs than a space or a hyphen are between them."""
+        if i + 1 >= len(words) or (self.is_known(words[i]) and self.is_known(words[i + 1])):
             return None
-        joined = typed[i] + typed[i + 1]
-        return joined if joined in self._corpus.counts else None
+        joined = words[i] + words[i + 1]
+        if joined not in self._corpus.counts or not _GAP.fullmatch(gaps[i]):
+            return None
+        return None if not self._is_first and script_of(joined) == "bigrams" else joined
 
     def _corrected(self, word: str, typed: Typed) -> str:
         """A corpus word one edit away, else the two corpus words it consists of, else a corpus word two edits away,
         else the word itself."""
-        if self.is_known(word) or not word.isalpha():
+        if self.is_known(word) or not self._is_spelt(word):
             return word
         meant = next(iter(self._rules.meant(word, typed)), None)
         if meant is not None and meant.n_edits == 1:
@@ -173,3 +232,13 @@ class SpellingCorrector:
             raise ModelError(f"{path}: {problem}. Export the model again")
         analysis = analysis_by_name(dictionary.analysis)
         return cls(dictionary.words, dictionary.min_count, analysis, dictionary.rules)
+
+
+def _lower_case(words: Sequence[str], corrections: Sequence[_Correction]) -> str:
+    """The words of a query with their corrections, separated by single spaces."""
+    parts: list[str] = []
+    end = 0
+    for first, n_words, text in corrections:
+        parts += *words[end:first], text
+        end = first + n_words
+    return " ".join([*parts, *words[end:]])

@@ -241,6 +241,17 @@ def test_a_correction_is_named_first(open_page):
     shot(page, "why-corrected")
 
 
+def test_corrected_words_stand_out_without_the_signs_beside_them(open_page):
+    page = open_page()
+    corrected = {"correction": "Delete (the) Folder, 目録?", "terms": [], "n_terms": 0, "applied": True}
+    alter(page, lambda answer: corrected)
+    search(page, "Delete (the) Foldr, 目録?")
+    says(page, "#showing", "Delete (the) Folder, 目録?")
+    assert page.locator("#showing .added").all_text_contents() == ["Folder"]
+    page.click("#why summary")
+    assert page.text_content("#corrected").endswith(" Foldr → Folder")
+
+
 def test_words_that_weigh_alike_are_no_headline(open_page):
     """Once the headline named four of two hundred words, though none of them mattered."""
     page = open_page()

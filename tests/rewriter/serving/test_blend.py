@@ -94,6 +94,8 @@ def test_a_query_of_the_whole_vocabulary_has_no_expansion():
         ("sortlist", "sort list", ("sort", "list")),
         ("sort srot", "sort sort", ("sort",)),
         ("time zone", "timezone", ("timezone",)),
+        ("Wi-Fi of C++ Primr?", "Wi-Fi of C++ Primer?", ("primer",)),
+        ("bin/direcotry", "bin/directory", ("directory",)),
     ],
 )
 def test_added_words_are_those_the_correction_brings_in(query, corrected, added):

@@ -52,3 +52,18 @@ def test_terms_of_the_words_are_the_terms_of_the_text(text):
     """A second tokenizer once split combining marks and unassigned characters otherwise than the index did."""
     terms = [FIRST.term_of(word) for word in FIRST.words(text)]
     assert [term for term in terms if term is not None] == FIRST.terms(text)
+
+
+def test_keywords_have_their_places():
+    assert list(FIRST.placed_keywords("The Wi-Fi, 図書 İo")) == [
+        (0, 3, "the"),
+        (4, 6, "wi"),
+        (7, 9, "fi"),
+        (11, 13, "図書"),
+        (14, 16, "i\u0307o"),
+    ]
+
+
+@given(st.text())
+def test_placed_keywords_are_the_keywords(text):
+    assert [placed.word for placed in FIRST.placed_keywords(text)] == FIRST.keywords(text)

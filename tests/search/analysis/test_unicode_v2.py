@@ -231,3 +231,25 @@ def test_no_term_holds_white_space_and_every_span_has_a_term_of_its_text(text):
         for span in analysis.spans(text):
             assert 0 <= span.start < span.end <= len(text)
             assert indexed & set(span.terms)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("図書館 の Book!", [(0, 3, "図書館"), (4, 5, "の"), (6, 10, "book")]),
+        ("cre\u0300me so\u00adft", [(0, 6, "crème"), (7, 12, "soft")]),
+        ("ｶﾞｽ ½", [(0, 3, "ガス"), (4, 5, "1"), (4, 5, "2")]),
+        ("getItem C++", [(0, 7, "getitem"), (8, 9, "c")]),
+    ],
+)
+def test_keywords_have_their_places_in_the_text_as_written(text, places):
+    assert list(ENGLISH.placed_keywords(text)) == places
+
+
+@given(MIXED)
+@settings(max_examples=300)
+def test_placed_keywords_are_the_keywords(text):
+    for analysis in BY_LANGUAGE:
+        placed = list(analysis.placed_keywords(text))
+        assert [each.word for each in placed] == analysis.keywords(text)
+        assert all(0 <= each.start < each.end <= len(text) for each in placed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.errors import ModelError
 from untilclick.search.records import Document
 from untilclick.search.text.spelling import SpellingCorrector
@@ -31,18 +32,58 @@ def spelling() -> SpellingCorrector:
         ("file name", "filename"),
         ("file system", None),
         ("fil ename tree", "filename tree"),
-        ("itertor!", "iterator"),
+        ("itertor!", "iterator!"),
         ("lst", "list"),
         ("xqz qq", None),
         ("utf16 1234", None),
         ("", None),
         ("?!", None),
-        ("direcotry " * 64, "directory " * 63 + "directory"),
+        ("direcotry " * 64, "directory " * 64),
         ("direcotry " * 65, None),
     ],
 )
 def test_only_words_that_the_corpus_lacks_are_corrected(spelling, query, corrected):
     assert spelling.correct(query) == corrected
+
+
+@pytest.mark.parametrize(
+    ("query", "corrected"),
+    [
+        ("Where is the Direcotry?", "Where is the Directory?"),
+        ("C++  itertor,\tnot DIRECOTRY", "C++  iterator,\tnot DIRECTORY"),
+        ("recursivly/direcotry.txt", "recursively/directory.txt"),
+        ("Filesystem FILESYSTEM", "File system FILE SYSTEM"),
+        ("File Name, file-name, file, name", "Filename, filename, file, name"),
+        ("ｄｉｒｅｃｏｔｒｙ\u3000ｔｒｅｅ ½ itertor", "directory\u3000ｔｒｅｅ ½ iterator"),
+        ("re\u0301sume\u0301 of itera\u00adtro 🎂", "re\u0301sume\u0301 of iterator 🎂"),
+        ("ｉｔｅｒｔｏｒ目録", "iterator目録"),
+    ],
+)
+def test_a_correction_stands_in_the_place_of_the_misspelt_word(spelling, query, corrected):
+    """`C++ primr` became `c primer`, which no longer found C++."""
+    assert spelling.correct(query) == corrected
+
+
+def test_the_first_analysis_gives_words_in_lower_case_with_single_spaces():
+    first = SpellingCorrector(COUNTS, analysis=analysis_by_name(FIRST_NAME))
+    assert first.correct("Where is  the Direcotry?") == "where is the directory"
+    assert first.correct("file, name-itertor") == "filename iterator"
+
+
+def test_runs_of_scripts_without_spaces_are_neither_corrected_nor_joined():
+    spelling = SpellingCorrector({"目録": 9, "書庫": 5, "目": 3, "탐색": 4, "สวัส": 2, "file": 9}, rules=1)
+    assert [spelling.correct(text) for text in ("目録検索 目禄", "目 録", "탐섹", "탐 색", "สวส", "目録书庫")] == [
+        None
+    ] * 6
+    assert spelling.candidates("目禄", 3) == []
+    assert spelling.correct("目禄 flie 탐섹") == "目禄 file 탐섹"
+
+
+def test_capitals_follow_the_language():
+    turkish = SpellingCorrector({"ılıman": 9, "iklim": 9}, analysis=analysis_by_name("2-tr"), rules=1)
+    assert turkish.correct("İklmi ILIMNA IKLMİ") == "İklim ILIMAN İKLİM"
+    german = SpellingCorrector({"straße": 9}, analysis=analysis_by_name("2-de"), rules=1)
+    assert german.correct("Die Starße?") == "Die Straße?"
 
 
 def test_candidates_are_best_first_one_per_term_and_never_the_word_itself(spelling):

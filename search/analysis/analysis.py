@@ -25,7 +25,7 @@ class QueryTerms(NamedTuple):
 
 
 class DocumentTerms(NamedTuple):
-    """The terms under which a document is indexed, separated by single spaces. No term contains white space."""
+    """The terms under which a document is indexed, separated by spaces. No term contains white space."""
 
     body: str
     aside: str

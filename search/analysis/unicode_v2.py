@@ -8,7 +8,7 @@ words get; words of other scripts keep their endings.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -56,21 +56,21 @@ class _Chunk(NamedTuple):
     """All terms of `aside`."""
 
 
-class _Bodies(dict[str, str]):
-    """Chunk -> its terms, separated by spaces; `asides` holds the terms of `aside` of those that have any."""
+class _Fields:
+    """The terms of the chunks that documents had so far. A build of an index looks up millions of chunks, so these
+    are plain dictionaries, and the chunks that are missing are added after a look-up has failed."""
 
-    def __init__(self, analysis: UnicodeAnalysis) -> None:
-        super().__init__()
-        self._analysis = analysis
-        self.asides: dict[str, frozenset[str]] = {}
+    def __init__(self) -> None:
+        self.body: dict[str, str] = {}
+        """Chunk -> its terms, separated by spaces; empty for stop words."""
+        self.aside: dict[str, frozenset[str]] = {}
+        """Chunk -> its terms of `aside`; chunks without any are left out."""
 
-    def __missing__(self, chunk: str) -> str:
-        analysed = self._analysis.chunk(chunk)
-        if analysed.aside:
-            self.asides[chunk] = analysed.aside
-        further = map(self._analysis.term_of, analysed.document_words)
-        body = self[chunk] = " ".join((*analysed.terms, *filter(None, further)))
-        return body
+    def add(self, name: str, chunk: _Chunk, further_terms: Iterable[str]) -> None:
+        """Keep the terms of a chunk."""
+        if chunk.aside:
+            self.aside[name] = chunk.aside
+        self.body[name] = " ".join((*chunk.terms, *further_terms))
 
 
 class UnicodeAnalysis:
@@ -94,7 +94,7 @@ class UnicodeAnalysis:
         self._keep_accents = keep_accents
         self._compounds = compounds
         self._chunks: dict[str, _Chunk] = {}
-        self._bodies = _Bodies(self)
+        self._fields = _Fields()
         self.term_of = lru_cache(maxsize=1 << 18)(self._term_of)
         self._short_token_spans = lru_cache(maxsize=1 << 16)(self._token_spans)
         self._cached_query = lru_cache(maxsize=1 << 13)(self._query)
@@ -122,15 +122,27 @@ class UnicodeAnalysis:
 
     def document(self, text: str) -> DocumentTerms:
         """See `Analysis.document`."""
-        if len(self._bodies) > MEMORY:
-            self._bodies = _Bodies(self)
-        bodies = self._bodies
-        asides = bodies.asides
+        fields = self._fields
         normal = normalised(text)
         text_chunks = [*unordered_chunks(normal), *units(normal)]
-        body = " ".join(filter(None, map(bodies.__getitem__, text_chunks)))
-        aside = _NOTHING.union(*map(asides.__getitem__, asides.keys() & text_chunks))
-        return DocumentTerms(body, " ".join(sorted(aside)))
+        try:
+            body = " ".join(map(fields.body.__getitem__, text_chunks))
+        except KeyError:
+            fields = self._with(text_chunks)
+            body = " ".join(map(fields.body.__getitem__, text_chunks))
+        aside = _NOTHING.union(*map(fields.aside.__getitem__, fields.aside.keys() & text_chunks))
+        return DocumentTerms(body.strip(), " ".join(sorted(aside)))
+
+    def _with(self, text_chunks: Iterable[str]) -> _Fields:
+        """The terms of documents, with those of the chunks."""
+        fields = self._fields
+        if len(fields.body) > MEMORY:
+            fields = self._fields = _Fields()
+        for name in text_chunks:
+            if name not in fields.body:
+                chunk = self.chunk(name)
+                fields.add(name, chunk, filter(None, map(self.term_of, chunk.document_words)))
+        return fields
 
     def spans(self, text: str) -> Iterator[Span]:
         """See `Analysis.spans`."""

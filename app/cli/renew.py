@@ -13,6 +13,7 @@ from untilclick.app.cli.options import (
     Config,
     Data,
     Engine,
+    Language,
     LogUrl,
     Overrides,
     RunFolder,
@@ -56,6 +57,15 @@ SourceName = Annotated[
         "--source", envvar="UNTILCLICK_SOURCE", help="Train and compare on sessions of live or simulated visitors."
     ),
 ]
+AnalysisOption = Annotated[
+    Literal["active", "new"],
+    typer.Option(
+        "--analysis",
+        envvar="UNTILCLICK_ANALYSIS",
+        help="active: the new version reads text as the active one does; new: by the present analysis of the "
+        "language.",
+    ),
+]
 Clauses = Annotated[
     int,
     typer.Option(
@@ -85,6 +95,8 @@ def renew(
     admin_key_file: KeyFile = None,
     source: SourceName = "live",
     engine: Engine = "tantivy",
+    language: Language = "auto",
+    analysis: AnalysisOption = "active",
     backend: Backend = "builtin",
     clauses: Clauses = 512,
     seed: Seed = 0,
@@ -115,6 +127,8 @@ def renew(
         ppo=settings.stage(PPOConfig, "ppo", seed=seed),
         ppo_of_clicks=settings.stage(PPOConfig, "ppo", seed=seed, reward="hindsight"),
         backend=backend,
+        analysis=analysis,
+        language=language,
         clauses=clauses,
     )
 

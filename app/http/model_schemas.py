@@ -131,7 +131,8 @@ class ExperimentsResponse(ResponseBody):
         running = None
         if figures.experiment is not None:
             preference = PreferenceOut(**asdict(figures.preference)) if figures.preference else None
-            running = RunningExperiment(**asdict(figures.experiment), preference=preference)
+            shown = {name: value for name, value in asdict(figures.experiment).items() if name != "analysis"}
+            running = RunningExperiment(**shown, preference=preference)
         return cls(experiment=running, shadow=_shadow(figures.shadow))
 
 

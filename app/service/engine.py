@@ -1,25 +1,105 @@
-"""Opening the service's engine from its settings."""
+"""The engines of a service, opened from its settings: one for each analysis in use."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from threading import Lock
+from weakref import WeakValueDictionary
 
-from untilclick.app.settings.groups import OpenSearchSettings
+from untilclick.app.settings.groups import OpenSearchSettings, SearchSettings
 from untilclick.app.settings.service import Settings
 from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.opensearch_client import Cluster
 from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 from untilclick.search.engines.opensearch_index import IndexOptions
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.tantivy_index import analysis_on_disk
+from untilclick.search.errors import EngineError
+from untilclick.search.live.live_indexes import LiveIndexes
 from untilclick.search.records import Corpus
 
 
-def open_service_engine(settings: Settings, corpus: Corpus, analysis: Analysis) -> SearchEngine:
-    """The engine over a corpus, which is indexed if it has not been. Raises SettingsError and EngineError."""
-    if settings.search.engine == "opensearch":
-        return open_opensearch(settings, corpus, analysis)
-    return open_engine(settings.search.engine, corpus, settings.search.index, analysis)
+class ServiceEngines:
+    """Opens engines over the documents of a service, and gives the same engine again as long as it is in use.
+
+    Of an engine that nobody uses any more nothing is kept. Threads may share this object.
+    """
+
+    def __init__(self, settings: Settings, corpus: Corpus) -> None:
+        """Open the journal of live documents, if the settings ask for them. Raises EngineError."""
+        search = settings.search
+        self._settings = settings
+        self._corpus: Corpus | None = corpus
+        self._source, self._fingerprint = corpus.source, corpus.fingerprint
+        self._corpus_ids = tuple(document.doc_id for document in corpus.documents)
+        self._opened: WeakValueDictionary[str, SearchEngine] = WeakValueDictionary()
+        self._opening: defaultdict[str, Lock] = defaultdict(Lock)  # by analysis: a build delays no other engine
+        self.live = _live_indexes(search, corpus) if search.live_documents else None
+        """The indexes of documents that can change; None if they cannot."""
+        self._first: str | None = None
+
+    def engine(self, analysis: str | None) -> SearchEngine:
+        """The engine over the index by an analysis, which is built first if it is missing.
+
+        None: by the analysis of a service without a version. Raises SettingsError, AnalysisError,
+        MissingDependencyError and EngineError.
+        """
+        name = analysis or self._analysis_without_version()
+        if (engine := self._opened.get(name)) is not None:
+            return engine
+        with self._opening[name]:
+            engine = self._opened.get(name)
+            if engine is None:
+                engine = self._opened[name] = self._open(analysis_by_name(name))
+        return engine
+
+    def forget_corpus(self) -> None:
+        """Release the documents. A further index is built from those of an engine."""
+        self._corpus = None
+        if self.live is not None:
+            self.live.forget_corpus()
+
+    def _open(self, analysis: Analysis) -> SearchEngine:
+        if self.live is not None:
+            return self.live.open(analysis)
+        engine, corpus = self._settings.search.engine, self._corpus or self._stored_corpus()
+        if engine == "opensearch":
+            return open_opensearch(self._settings, corpus, analysis)
+        return open_engine(engine, corpus, self._settings.search.index, analysis)
+
+    def _stored_corpus(self) -> Corpus:
+        """The documents that an engine in use holds."""
+        engine = next(iter(self._opened.values()))
+        return Corpus(self._source, tuple(engine.documents(self._corpus_ids)), self._fingerprint)
+
+    def _analysis_without_version(self) -> str:
+        """Name of the analysis by the setting `language`; `auto` is that of an index on disk, or else a guess."""
+        if self._first is None:
+            self._first = self._chosen_analysis()
+        return self._first
+
+    def _chosen_analysis(self) -> str:
+        search = self._settings.search
+        if search.language == AUTO:
+            if self.live is not None and self.live.analysis is not None:
+                return self.live.analysis
+            if search.index is not None and (kept := analysis_on_disk(search.index, self._fingerprint)) is not None:
+                return kept
+        corpus = self._corpus or self._stored_corpus()
+        return analysis_of_language(search.language, corpus.documents).name
+
+
+def _live_indexes(search: SearchSettings, corpus: Corpus) -> LiveIndexes:
+    """The live indexes of a corpus. Raises EngineError for settings that have none."""
+    if search.engine != "tantivy":
+        raise EngineError(f"Documents of the engine {search.engine!r} cannot be changed. Use tantivy")
+    if search.index is None:
+        raise EngineError("Documents that can be changed need a folder for their index. Set UNTILCLICK_INDEX")
+    return LiveIndexes(corpus, search.index, search.live_changes)
 
 
 def open_opensearch(

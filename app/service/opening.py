@@ -9,23 +9,18 @@ from pathlib import Path
 from untilclick.app.event_log.event_log import EventLog, LogLimits
 from untilclick.app.observe.metrics import Metrics
 from untilclick.app.service.click_tokens import ClickTokens, stored_key
-from untilclick.app.service.engine import open_service_engine
+from untilclick.app.service.engine import ServiceEngines
 from untilclick.app.service.service import SearchService, ServiceParts
 from untilclick.app.settings.groups import RewritingSettings
 from untilclick.app.settings.service import Settings
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel, Models, StoredModels
+from untilclick.app.versions.models import FixedModel, LoadedVersion, Models, StoredModels
 from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
-from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.analysis.by_name import analysis_by_name
-from untilclick.search.analysis.guess import analysis_of_language
-from untilclick.search.analysis.languages import UNDETERMINED
+from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_corpus
-from untilclick.search.engines import open_live_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.engines.tantivy_index import kept_analysis
-from untilclick.search.records import Corpus
 
 _log = logging.getLogger(__name__)
 
@@ -38,46 +33,30 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     settings.keys.check_admin_key()
     search, rewriting, log = settings.search, settings.rewriting, settings.log
     corpus = load_corpus(search.data)
-    analysis = _analysis(settings, corpus)
-    live = open_live_engine(search.engine, corpus, search.index, analysis) if search.live_documents else None
-    engine = live or open_service_engine(settings, corpus, analysis)
-    models = _open_models(rewriting, engine, corpus.fingerprint, settings.example_queries)
+    engines = ServiceEngines(settings, corpus)
+    models = _open_models(rewriting, engines, corpus.fingerprint, settings.example_queries)
+    engines.forget_corpus()
     for loaded in models.in_use.loaded.values():
         _warn(loaded.manifest, rewriting, corpus.fingerprint)
+    _warn_of_language(search.language, models.in_use.active)
     tokens = ClickTokens(_keys(settings), settings.keys.token_lifetime_s)
     limits = LogLimits(log.spool_max_bytes, log.history_budget_ms, log.drain_s, log.click_patience_s)
     service = SearchService(
         ServiceParts(
-            engine=engine,
             log=EventLog.open(log.url, log.spool_folder, metrics, limits),
             tokens=tokens,
             models=models,
-            live=live,
-            titles=engine if search.exact_titles else None,
+            live=engines.live,
+            exact_titles=search.exact_titles,
             metrics=metrics,
-            corpus_language=None if analysis.language == UNDETERMINED else analysis.language,
         )
     )
     service.warm_up()
     return service
 
 
-def _analysis(settings: Settings, corpus: Corpus) -> Analysis:
-    """The analysis of the live index, whose changes no other index has; else that of the version that answers first;
-    without either, that of the setting `language`."""
-    search, rewriting = settings.search, settings.rewriting
-    if search.live_documents and search.index is not None and (kept := kept_analysis(corpus, search.index)):
-        return kept
-    bundle = rewriting.bundle
-    if rewriting.models is not None and (active := ModelStore(rewriting.models).state.active) is not None:
-        bundle = ModelStore(rewriting.models).folder_of(active)
-    if bundle is not None and bundle.exists():
-        return analysis_by_name(read_manifest(bundle, verify=False).analysis)
-    return analysis_of_language(search.language, corpus.documents)
-
-
 def _open_models(
-    settings: RewritingSettings, engine: SearchEngine, fingerprint: str, trial_queries: Sequence[str]
+    settings: RewritingSettings, engines: ServiceEngines, fingerprint: str, trial_queries: Sequence[str]
 ) -> Models:
     """Open the folder of versions, or the one bundle; without either every query is searched as typed."""
     limits = RewriteLimits(
@@ -91,16 +70,31 @@ def _open_models(
         cache_s=settings.cache_s,
     )
     if settings.models is None and settings.bundle is None:
-        return FixedModel(None, limits)
-    from untilclick.rewriter.serving.runtime import open_bundle  # noqa: PLC0415  CTranslate2 takes .2 s to load
-
+        return FixedModel(None, limits, engines.engine(None))
+    opener = _BundleOpener(engines)
     if settings.models is None:
         assert settings.bundle is not None
-        return FixedModel(open_bundle(settings.bundle, engine), limits, read_manifest(settings.bundle))
+        manifest = read_manifest(settings.bundle)
+        engine = engines.engine(manifest.analysis)
+        return FixedModel(opener.rewriter(settings.bundle, engine), limits, engine, manifest)
     store = ModelStore(settings.models)
     if settings.bundle is not None:
         _begin_with(settings.bundle, store, fingerprint)
-    return StoredModels(store, lambda folder: open_bundle(folder, engine), limits, trial_queries)
+    return StoredModels(store, opener, limits, trial_queries)
+
+
+class _BundleOpener:
+    """A `VersionOpener` of bundles."""
+
+    def __init__(self, engines: ServiceEngines) -> None:
+        from untilclick.rewriter.serving.runtime import open_bundle  # noqa: PLC0415  CTranslate2 takes .2 s to load
+
+        self._open = open_bundle
+        self.engine = engines.engine
+
+    def rewriter(self, folder: Path, engine: SearchEngine) -> Rewriter:
+        """See `VersionOpener.rewriter`."""
+        return self._open(folder, engine)
 
 
 def _begin_with(bundle: Path, store: ModelStore, fingerprint: str) -> None:
@@ -129,6 +123,16 @@ def _warn(manifest: BundleManifest | None, settings: RewritingSettings, fingerpr
             "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "
             "UNTILCLICK_REWRITE_BUDGET_MS to %g or so",
             name, settings.budget_ms, manifest.needed_budget_ms,
+        )  # fmt: skip
+
+
+def _warn_of_language(language: str, active: LoadedVersion) -> None:
+    """Warn of a setting that a version overrules. Raises AnalysisError for a language that is not known."""
+    chosen = None if language == AUTO else analysis_of_language(language, ()).name
+    if active.manifest is not None and chosen not in (None, active.engine.analysis.name):
+        _log.warning(
+            "The language %s is not used: version %s was trained with the analysis %s and searches by it",
+            language, active.manifest.version, active.engine.analysis.name,
         )  # fmt: skip
 
 

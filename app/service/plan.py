@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from untilclick.app.service.ranking import Mode, takes_part
-from untilclick.app.versions.models import NO_REWRITER, InUse, LoadedVersion
+from untilclick.app.versions.models import InUse, LoadedVersion
 from untilclick.app.versions.store import Experiment
 from untilclick.search.log.experiments import EXPERIMENT_ATTRIBUTE, TEAMS_ATTRIBUTE
 from untilclick.search.measures.interleaving import Team
@@ -26,6 +26,8 @@ class Plan:
 
     sides: tuple[LoadedVersion, ...]
     """One rewriter, or sides a and b of the experiment."""
+    plain: LoadedVersion
+    """Searches the query as typed, for comparison."""
     version: str | None
     """The version for the log and the answer; `A+B` in an experiment, None without a rewriter."""
     experiment: Experiment | None = None
@@ -42,13 +44,13 @@ class Plan:
 def plan_of(in_use: InUse, mode: Mode, session_id: str) -> Plan:
     """Choose the rewriters of a search. Only queries of mode `auto` take part in experiments and the shadow."""
     if mode is Mode.OFF:
-        return Plan((NO_REWRITER,), None)
+        return Plan((in_use.plain,), in_use.plain, None)
     state = in_use.state
     if mode is not Mode.AUTO:
-        return Plan((in_use.active,), state.active)
+        return Plan((in_use.active,), in_use.plain, state.active)
     shadow = ShadowCandidate(state.shadow, in_use.version(state.shadow)) if state.shadow is not None else None
     experiment = state.experiment
     if experiment is not None and takes_part(experiment, session_id):
         sides = (in_use.version(experiment.a), in_use.version(experiment.b))
-        return Plan(sides, experiment.versions, experiment, shadow)
-    return Plan((in_use.active,), state.active, None, shadow)
+        return Plan(sides, in_use.plain, experiment.versions, experiment, shadow)
+    return Plan((in_use.active,), in_use.plain, state.active, None, shadow)

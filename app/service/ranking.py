@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Rewrite
@@ -78,20 +79,35 @@ def ranked(engine: SearchEngine, rewrite: Rewrite, listing: Listing) -> Ranked:
     return Ranked(listing.of(rankings[0]), listing.of(rankings[1]) if listing.compare else None)
 
 
-def interleaved(engine: SearchEngine, a: Rewrite, b: Rewrite, listing: Listing, draw: random.Random) -> Ranked:
-    """Search with the rewrites of sides a and b, and interleave their lists by team draft.
+class Side(NamedTuple):
+    """A side of an experiment in one search."""
 
-    Two equal lists have no teams: a click on them tells nothing about the sides. Raises EngineError if the engine
+    engine: SearchEngine
+    query: WeightedQuery
+
+
+def interleaved(a: Side, b: Side, listing: Listing, draw: random.Random, plain: Side | None = None) -> Ranked:
+    """Search with the sides a and b, and interleave their lists by team draft. `plain` is searched for comparison.
+
+    Two equal lists have no teams: a click on them tells nothing about the sides. Raises EngineError if an engine
     fails.
     """
-    queries = [a.blend, b.blend]
-    searched = engine.search([*queries, WeightedQuery.of(a.query)] if listing.compare else queries, listing.k)
+    searched = _rankings([a, b] if plain is None else [a, b, plain], listing.k)
     ranking_a, ranking_b, *others = (listing.of(ranking) for ranking in searched)
-    plain = others[0] if listing.compare else None
+    plain_ranking = others[0] if others else None
     if [entry.doc_id for entry in ranking_a] == [entry.doc_id for entry in ranking_b]:
-        return Ranked(ranking_a, plain)
+        return Ranked(ranking_a, plain_ranking)
     mixed = team_draft(ranking_a, ranking_b, listing.k, draw)
-    return Ranked(mixed.ranking, plain, mixed.teams)
+    return Ranked(mixed.ranking, plain_ranking, mixed.teams)
+
+
+def _rankings(sides: Sequence[Side], k: int) -> list[list[ScoredDoc]]:
+    """The ranking of each side. Sides with the same engine are searched together."""
+    rankings: dict[int, list[ScoredDoc]] = {}
+    for engine in {id(side.engine): side.engine for side in sides}.values():
+        places = [place for place, side in enumerate(sides) if side.engine is engine]
+        rankings |= zip(places, engine.search([sides[place].query for place in places], k), strict=True)
+    return [rankings[place] for place in range(len(sides))]
 
 
 def takes_part(experiment: Experiment, session_id: str) -> bool:

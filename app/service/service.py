@@ -31,16 +31,17 @@ from untilclick.app.service.answers import (
 from untilclick.app.service.candidates import candidates
 from untilclick.app.service.click_tokens import ClickTokenError, ClickTokens, ShownResult
 from untilclick.app.service.live_documents import FixedDocumentsError, LiveDocuments
-from untilclick.app.service.plan import plan_of
-from untilclick.app.service.ranking import Listing, Mode, Ranked, interleaved, ranked
+from untilclick.app.service.plan import Plan, plan_of
+from untilclick.app.service.ranking import Listing, Mode, Ranked, Side, interleaved, ranked
 from untilclick.app.service.snippets import Searched, snippet
-from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel, LoadedVersion, Models
+from untilclick.app.versions.models import LoadedVersion, Models
 from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite
-from untilclick.search.engines.protocol import LiveEngine, SearchEngine, TitleLookup
+from untilclick.search.analysis.languages import UNDETERMINED
+from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import UnknownDocumentError, UntilclickError
+from untilclick.search.live.live_indexes import LiveIndexes
 from untilclick.search.log.stats import LogStats
 from untilclick.search.measures.interleaving import Team, preference
 from untilclick.search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
@@ -73,20 +74,17 @@ class _Query(NamedTuple):
 class ServiceParts:
     """The parts of a service."""
 
-    engine: SearchEngine
     log: EventLog
     tokens: ClickTokens
-    models: Models = field(default_factory=lambda: FixedModel(None, RewriteLimits()))
-    live: LiveEngine | None = None
-    """The engine, if its documents may be changed."""
-    titles: TitleLookup | None = None
-    """Finds the documents whose title is the query: they come first. None keeps the engine's order."""
+    models: Models
+    """The rewriters and their engines."""
+    live: LiveIndexes | None = None
+    """The indexes of the engines, if their documents may be changed."""
+    exact_titles: bool = True
+    """Whether the documents whose title is the query come first."""
     clock: Callable[[], float] = time.time
     """Seconds since the epoch."""
     metrics: Metrics = field(default_factory=Metrics)
-    corpus_language: str | None = None
-    """BCP 47 tag of the documents' language; None if it is unknown or if there are several. The page marks results
-    with it, and uses it for visitors whose languages have no messages."""
 
 
 class SearchService:
@@ -95,21 +93,25 @@ class SearchService:
     def __init__(self, parts: ServiceParts) -> None:
         self.metrics = parts.metrics
         self.models = parts.models
-        self.corpus_language = parts.corpus_language
-        self._engine = parts.engine
-        self._titles = parts.titles
+        self._exact_titles = parts.exact_titles
         self._tokens = parts.tokens
         self._clock = parts.clock
         self._log = parts.log
         self._live = LiveDocuments(parts.live) if parts.live else None
-        self._shadow = Shadow(parts.engine)
+        self._shadow = Shadow()
         self._draw = random.SystemRandom()
         self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures))
 
     @property
     def engine_name(self) -> str:
         """The engine's name."""
-        return self._engine.name
+        return self.models.in_use.plain.engine.name
+
+    @property
+    def corpus_language(self) -> str | None:
+        """BCP 47 tag of the documents' language; None if it is unknown. The page marks results with it."""
+        language = self.models.in_use.plain.engine.analysis.language
+        return None if language == UNDETERMINED else language
 
     @property
     def rewriter_version(self) -> str | None:
@@ -124,13 +126,14 @@ class SearchService:
         plan = plan_of(self.models.in_use, command.mode, query.session_id)
         with self.metrics.timed(Stage.REWRITE) as rewriting:
             sides = [self._rewrite(side, command, query.history) for side in plan.sides]
-        rewrite = next((side for side in reversed(sides) if side.applied), sides[-1])
+        shown_side = next((side for side in reversed(range(len(sides))) if sides[side].applied), len(sides) - 1)
+        rewrite, engine = sides[shown_side], plan.sides[shown_side].engine
         with self.metrics.timed(Stage.SEARCH) as searching:
-            listing = Listing(command.mode, command.k, command.compare, self._titled(command.query))
-            lists = self._rank(sides, listing)
-            results = self._present(rewrite, lists.ranking, query)
+            listing = Listing(command.mode, command.k, command.compare, self._titled(plan, command.query))
+            lists = self._rank(plan, sides, listing)
+            results = self._present(engine, rewrite, lists.ranking, query)
             plain = Rewrite.keep(command.query, rewrite.reason)
-            original = None if lists.plain is None else self._present(plain, lists.plain)
+            original = None if lists.plain is None else self._present(plan.plain.engine, plain, lists.plain)
         shown = tuple(result.doc_id for result in results)
         with self.metrics.timed(Stage.LOG) as writing:
             turn = self._turn(query, command, rewrite, shown, plan.attributes(_teams_of(lists, shown)))
@@ -165,11 +168,13 @@ class SearchService:
         with self.metrics.timed(Stage.REWRITE) as timer:
             rewrite = in_use.active.rewriter.rewrite(query, tuple(history))
         self.metrics.rewrite(rewrite.reason.value)
-        return RewriteAnswer(rewrite, candidates(rewrite, n, self._engine.analysis), in_use.state.active, timer.ms)
+        return RewriteAnswer(
+            rewrite, candidates(rewrite, n, in_use.active.engine.analysis), in_use.state.active, timer.ms
+        )
 
     def document(self, doc_id: str) -> Document:
         """The document of an id. Raises UnknownDocumentError."""
-        return self._engine.documents([doc_id])[0]
+        return self.models.in_use.plain.engine.documents([doc_id])[0]
 
     @property
     def live_documents(self) -> LiveDocuments:
@@ -204,7 +209,8 @@ class SearchService:
     def health(self) -> Health:
         """Try the engine and the log, and look whether there is a rewriter."""
         try:
-            self._engine.search([WeightedQuery.of("ready")], 1)
+            for each in self.models.in_use.engines:
+                each.search([WeightedQuery.of("ready")], 1)
             engine = True
         except UntilclickError:
             engine = False
@@ -217,7 +223,8 @@ class SearchService:
         """
         for loaded in self.models.in_use.loaded.values():
             loaded.rewriter.warm_up(WARM_UP_QUERY)
-        self._engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
+        for engine in self.models.in_use.engines:
+            engine.search([WeightedQuery.of(WARM_UP_QUERY)], 1)
 
     def close(self) -> None:
         """Release the threads, deliver the events that wait, within a time limit, and close the log."""
@@ -244,20 +251,22 @@ class SearchService:
         self.metrics.rewrite(rewrite.reason.value)
         return rewrite
 
-    def _rank(self, sides: Sequence[Rewrite], listing: Listing) -> Ranked:
-        if len(sides) == 1:
-            return ranked(self._engine, sides[0], listing)
-        return interleaved(self._engine, sides[0], sides[1], listing, self._draw)
+    def _rank(self, plan: Plan, rewrites: Sequence[Rewrite], listing: Listing) -> Ranked:
+        if len(rewrites) == 1:
+            return ranked(plan.sides[0].engine, rewrites[0], listing)
+        plain = Side(plan.plain.engine, WeightedQuery.of(rewrites[0].query)) if listing.compare else None
+        a, b = (Side(side.engine, rewrite.blend) for side, rewrite in zip(plan.sides, rewrites, strict=True))
+        return interleaved(a, b, listing, self._draw, plain)
 
-    def _titled(self, query: str) -> tuple[str, ...]:
+    def _titled(self, plan: Plan, query: str) -> tuple[str, ...]:
         """Ids of the documents whose title is the query; none if the engine's order stays as it is."""
-        return tuple(self._titles.with_title(query)) if self._titles else ()
+        return tuple(plan.plain.engine.with_title(query)) if self._exact_titles else ()
 
     def _present(
-        self, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None
+        self, engine: SearchEngine, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None
     ) -> tuple[Result, ...]:
         """Results with title and snippet; with a click token if they are shown for a query that is logged."""
-        searched = Searched(rewrite.query, rewrite.text, self._engine.analysis)
+        searched = Searched(rewrite.query, rewrite.text, engine.analysis)
         return tuple(
             Result(
                 rank,
@@ -267,20 +276,8 @@ class SearchService:
                 entry.score,
                 query and self._tokens.sign(ShownResult(query.session_id, query.query_id, entry.doc_id, rank)),
             )
-            for rank, (entry, document) in enumerate(self._stored(ranking), start=1)
+            for rank, (entry, document) in enumerate(_stored(engine, ranking), start=1)
         )
-
-    def _stored(self, ranking: Sequence[ScoredDoc]) -> list[_StoredResult]:
-        """The ranking with its documents, without those that have been deleted since the search."""
-        try:
-            documents = self._engine.documents([entry.doc_id for entry in ranking])
-            return [_StoredResult(*pair) for pair in zip(ranking, documents, strict=True)]
-        except UnknownDocumentError:
-            stored = []
-            for entry in ranking:
-                with suppress(UnknownDocumentError):
-                    stored.append(_StoredResult(entry, self._engine.documents([entry.doc_id])[0]))
-            return stored
 
     def _turn(
         self,
@@ -309,3 +306,16 @@ def _teams_of(lists: Ranked, shown: Sequence[str]) -> Sequence[Team] | None:
         return None
     present = frozenset(shown)
     return [team for entry, team in zip(lists.ranking, lists.teams, strict=True) if entry.doc_id in present]
+
+
+def _stored(engine: SearchEngine, ranking: Sequence[ScoredDoc]) -> list[_StoredResult]:
+    """The ranking with its documents, without those that have been deleted since the search."""
+    try:
+        documents = engine.documents([entry.doc_id for entry in ranking])
+        return [_StoredResult(*pair) for pair in zip(ranking, documents, strict=True)]
+    except UnknownDocumentError:
+        stored = []
+        for entry in ranking:
+            with suppress(UnknownDocumentError):
+                stored.append(_StoredResult(entry, engine.documents([entry.doc_id])[0]))
+        return stored

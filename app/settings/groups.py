@@ -63,6 +63,11 @@ class SearchSettings(Group):
     exact_titles: bool = Field(
         default=True, description="Whether a document comes first if its whole title is the query."
     )
+    live_changes: Literal["refuse", "keep", "drop"] = Field(
+        default="refuse",
+        description="What happens at the start to earlier changes of documents of which it is not clear whether they "
+        "still apply: `refuse` to start, `keep` or `drop` them.",
+    )
     threads: int = Field(
         default=8,
         alias="search_threads",

@@ -1,9 +1,10 @@
 """The rewriters of a running service: the active version, the versions beside it, and changes that lose no request.
 
 A version is tried before it answers: its bundle must be complete and of this build, and it must rewrite some queries
-without an error. A request keeps the rewriter that it began with; a version that is no longer used is released with
-the last request that uses it. Every process of a service follows the state of the folder, so that a call to one
-process changes all of them.
+without an error. Its engine, which searches an index by the analysis of its bundle, is opened before, and the index
+is built if it is missing. A request keeps the rewriter and the engine that it began with; what is no longer used is
+released with the last request that uses it. Every process of a service follows the state of the folder, so that a
+call to one process changes all of them.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from untilclick.app.versions.bounded_rewriter import BoundedRewriter, RewriteLimits
-from untilclick.app.versions.store import ORIGINAL, Experiment, ModelState, ModelStore, Stamp
+from untilclick.app.versions.store import ORIGINAL, Experiment, ModelState, ModelStore, UnknownVersionError
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
+from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import ModelError, UntilclickError
 
 TRIAL_QUERIES = ("how to search", "seperate words", "a")
@@ -48,18 +50,29 @@ class LoadedVersion:
     """A loaded version."""
 
     rewriter: BoundedRewriter
+    engine: SearchEngine
+    """Searches the index by the version's analysis."""
     manifest: BundleManifest | None = None
 
+    @classmethod
+    def as_typed(cls, engine: SearchEngine) -> LoadedVersion:
+        """No rewriter: every query is searched as typed."""
+        return cls(NO_REWRITER, engine)
 
-NO_REWRITER = LoadedVersion(BoundedRewriter(None, RewriteLimits()))
+
+NO_REWRITER = BoundedRewriter(None, RewriteLimits())
 
 
 @dataclass(frozen=True)
 class InUse:
     """The loaded versions and their roles. A change replaces the whole record."""
 
-    state: ModelState = field(default_factory=ModelState)
-    loaded: Mapping[str, LoadedVersion] = field(default_factory=dict)
+    state: ModelState
+    loaded: Mapping[str, LoadedVersion]
+    plain: LoadedVersion
+    """Searches queries as typed, on the engine of the active version."""
+    original: LoadedVersion | None = None
+    """The side `original` of the experiment; None if it is `plain`."""
 
     @property
     def active(self) -> LoadedVersion:
@@ -68,7 +81,35 @@ class InUse:
 
     def version(self, name: str | None) -> LoadedVersion:
         """The loaded version of this name; for None and for `original`, one that keeps every query as typed."""
-        return NO_REWRITER if name is None or name == ORIGINAL else self.loaded[name]
+        if name == ORIGINAL:
+            return self.original or self.plain
+        return self.plain if name is None else self.loaded[name]
+
+    @property
+    def engines(self) -> list[SearchEngine]:
+        """The engines that requests use, each once."""
+        versions = [self.plain, *self.loaded.values(), *filter(None, (self.original,))]
+        return list({id(version.engine): version.engine for version in versions}.values())
+
+
+class _Standby(NamedTuple):
+    """The engine of the version that was active before, which stays open."""
+
+    version: str | None
+    engine: SearchEngine | None
+
+
+class VersionOpener(Protocol):
+    """Opens the parts of a version."""
+
+    def engine(self, analysis: str | None) -> SearchEngine:
+        """The engine over the index by an analysis; None: by the analysis of a service without a version.
+
+        The same engine as long as it is in use. Raises UntilclickError if the index cannot be built or opened.
+        """
+
+    def rewriter(self, folder: Path, engine: SearchEngine) -> Rewriter:
+        """The rewriter of a bundle, with feedback from the engine. Raises ModelError."""
 
 
 class Models(Protocol):
@@ -86,14 +127,19 @@ class FixedModel:
     """One rewriter or none, the same for the life of the service."""
 
     def __init__(
-        self, rewriter: Rewriter | None, limits: RewriteLimits, manifest: BundleManifest | None = None
+        self,
+        rewriter: Rewriter | None,
+        limits: RewriteLimits,
+        engine: SearchEngine,
+        manifest: BundleManifest | None = None,
     ) -> None:
         """Without a rewriter every query is searched as typed."""
+        plain = LoadedVersion.as_typed(engine)
         if rewriter is None:
-            self.in_use = InUse()
+            self.in_use = InUse(ModelState(), {}, plain)
             return
-        loaded = LoadedVersion(BoundedRewriter(rewriter, limits), manifest)
-        self.in_use = InUse(ModelState(active=rewriter.version), {rewriter.version: loaded})
+        loaded = LoadedVersion(BoundedRewriter(rewriter, limits), engine, manifest)
+        self.in_use = InUse(ModelState(active=rewriter.version), {rewriter.version: loaded}, plain)
 
     def close(self) -> None:
         """Release the threads."""
@@ -107,21 +153,23 @@ class StoredModels:
     def __init__(
         self,
         store: ModelStore,
-        open_rewriter: Callable[[Path], Rewriter],
+        opener: VersionOpener,
         limits: RewriteLimits,
         trial_queries: Sequence[str] = (),
     ) -> None:
         """Load the versions in use. Raises ModelError if one of them cannot be used."""
         self.store = store
-        self._open = open_rewriter
+        self._opener = opener
         self._limits = limits
         self._trial_queries = (*TRIAL_QUERIES, *trial_queries)
-        self._changing = threading.Lock()
+        self._calling = threading.Lock()  # one call of an operator at a time; it may build an index
+        self._changing = threading.Lock()  # held for moments, so that following never waits for a build
         self._stamp = store.stamp
+        self._standby: _Standby | None = None
         self._again_at, self._wait = math.inf, FOLLOW_S  # time of, and wait before, the next try after a failed load
         try:
             state = store.state
-            self.in_use = InUse(state, {version: self._load(version) for version in state.used})
+            self.in_use = self._in_use(state, {version: self._load(version) for version in state.used})
         except UntilclickError as error:
             raise ModelError(f"{error}. To begin without an active version, delete {store.state_file}") from error
         self._ended = threading.Event()
@@ -133,47 +181,42 @@ class StoredModels:
 
         Raises UnknownVersionError, and RefusedVersionError if the version fails its trial.
         """
-        with self._changing:
-            loaded = self._load_and_test(version)
-            stamp = self.store.stamp
-            state = self.store.activate(version)
-            self._use(state, {version: loaded}, stamp)
-            return state
+        with self._calling:
+            ready = {version: self._load_and_test(version)}
+            return self._change(lambda: self.store.activate(version), ready)
 
     def roll_back(self) -> ModelState:
         """Reactivate the previous version, after the same checks. Raises as `activate`."""
-        with self._changing:
+        with self._calling:
             previous = self.store.state.previous
-            ready = {previous[-1]: self._load_and_test(previous[-1])} if previous and previous[-1] else {}
-            stamp = self.store.stamp
-            state = self.store.roll_back()
-            self._use(state, ready, stamp)
-            return state
+            if not previous or previous[-1] is None:
+                plain = self._opener.engine(None)  # held until the change is made
+                state = self._change(self.store.roll_back, {})
+                del plain
+                return state
+            return self._change(self.store.roll_back, {previous[-1]: self._load_and_test(previous[-1])})
 
     def shadow(self, version: str | None) -> ModelState:
         """Put a version into the shadow; None takes out the one that is there. Raises as `activate`."""
-        with self._changing:
+        with self._calling:
             ready = {version: self._load_and_test(version)} if version else {}
-            stamp = self.store.stamp
-            state = self.store.shadow(version)
-            self._use(state, ready, stamp)
-            return state
+            return self._change(lambda: self.store.shadow(version), ready)
 
     def experiment(self, experiment: Experiment | None) -> ModelState:
         """Begin an experiment in place of any other; None ends it. Raises as `activate`.
 
-        An experiment that differs from the current one in its start alone goes on with its counts.
+        An experiment that differs from the current one in its start alone goes on with its counts. Its side
+        `original` keeps the analysis that is active at its beginning.
         """
-        with self._changing:
+        with self._calling:
             current = self.store.state.experiment
             if experiment and current and replace(experiment, started=current.started) == current:
                 return self.in_use.state
             sides = {experiment.a, experiment.b} - {ORIGINAL} if experiment else set()
             ready = {side: self._load_and_test(side) for side in sides}
-            stamp = self.store.stamp
-            state = self.store.experiment(experiment)
-            self._use(state, ready, stamp)
-            return state
+            if experiment and ORIGINAL in (experiment.a, experiment.b):
+                experiment = replace(experiment, analysis=self.in_use.plain.engine.analysis.name)
+            return self._change(lambda: self.store.experiment(experiment), ready)
 
     def follow(self) -> None:
         """Apply a change of the state that another process made.
@@ -181,20 +224,22 @@ class StoredModels:
         An error is logged, and the change is tried again after growing waits. A shadow or an experiment that cannot
         be loaded is left out; the active version changes all the same.
         """
-        if self.store.stamp == self._stamp and monotonic() < self._again_at:
+        before, stamp = self._stamp, self.store.stamp
+        if stamp == before and monotonic() < self._again_at:
             return
+        try:
+            state = self.store.state
+            following = self._loadable(state)
+            failed = following.state != state
+        except UntilclickError as error:
+            _log.error("The change of models is not followed: %s", error)
+            following, failed = self.in_use, True
         with self._changing:
-            stamp = self.store.stamp
-            try:
-                state = self.store.state
-                loadable = self._loadable(state)
-                self._use(loadable.state, loadable.loaded, stamp)
-                failed = loadable.state != state
-            except UntilclickError as error:
-                _log.error("The change of models is not followed: %s", error)
-                self._stamp, failed = stamp, True
-            self._wait = min(2 * self._wait, MAX_FOLLOW_AGAIN_S) if failed else FOLLOW_S
-            self._again_at = monotonic() + self._wait if failed else math.inf
+            if self._stamp != before:
+                return  # a call to this process has made a later change meanwhile
+            self._stamp, self.in_use = stamp, following
+        self._wait = min(2 * self._wait, MAX_FOLLOW_AGAIN_S) if failed else FOLLOW_S
+        self._again_at = monotonic() + self._wait if failed else math.inf
 
     def close(self) -> None:
         """Release the threads."""
@@ -207,6 +252,7 @@ class StoredModels:
         while not self._ended.wait(FOLLOW_S):
             try:
                 self.follow()
+                self._stand_by()
             except Exception:  # an error must not end the thread: this process would never follow again
                 _log.exception("Following the folder of models failed")
 
@@ -226,7 +272,7 @@ class StoredModels:
             state = replace(state, shadow=None)
         if state.experiment and lost & {state.experiment.a, state.experiment.b}:
             state = replace(state, experiment=None)
-        return InUse(state, ready)
+        return self._in_use(state, ready)
 
     def _load_and_test(self, version: str) -> LoadedVersion:
         """A version that passes its trial, loaded now or already in use."""
@@ -238,25 +284,63 @@ class StoredModels:
             loaded = self.in_use.loaded.get(version) or self._load(version)
             for query in self._trial_queries:
                 loaded.rewriter.trial(query)
-        except ModelError as error:
+        except UnknownVersionError:
+            raise
+        except UntilclickError as error:
             _log.error("Version %s is refused: %s", version, error)
             raise RefusedVersionError(
-                f"Version {version} is refused: its bundle is incomplete or of another build, or it cannot rewrite. "
-                "The service's log gives the reason"
+                f"Version {version} is refused: its bundle is incomplete or of another build, it cannot rewrite, or "
+                "its index cannot be built. The service's log gives the reason"
             ) from error
         return loaded
 
     def _load(self, version: str) -> LoadedVersion:
+        """A version with its engine. Raises ModelError, or another UntilclickError of its engine."""
         folder = self.store.folder_of(version)
-        return LoadedVersion(BoundedRewriter(self._open(folder), self._limits), read_manifest(folder, verify=False))
+        manifest = read_manifest(folder, verify=False)
+        engine = self._opener.engine(manifest.analysis)
+        return LoadedVersion(BoundedRewriter(self._opener.rewriter(folder, engine), self._limits), engine, manifest)
 
-    def _use(self, state: ModelState, ready: Mapping[str, LoadedVersion], stamp: Stamp) -> None:
-        """Load the versions of the state that are not loaded yet, then replace what is in use.
+    def _change(self, change: Callable[[], ModelState], ready: Mapping[str, LoadedVersion]) -> ModelState:
+        """Change the state of the folder, and use it in this process. `ready` are the versions loaded for it.
 
         A version that is no longer used is not closed: requests may still use it, and its threads end with the last
-        reference to it. `stamp` was read before the state, so that the next look notices a change made in between.
+        reference to it. The stamp is read before the state, so that the next look notices a change made in between.
         """
-        available = {**self.in_use.loaded, **ready}
-        loaded = {version: available.get(version) or self._load(version) for version in state.used}
-        self._stamp = stamp
-        self.in_use = InUse(state, loaded)
+        with self._changing:
+            before = self.in_use
+            stamp = self.store.stamp
+            state = change()
+            available = {**before.loaded, **ready}
+            loaded = {version: available.get(version) or self._load(version) for version in state.used}
+            self._stamp, self.in_use = stamp, self._in_use(state, loaded)
+            if state.previous and state.previous[-1] == before.state.active:
+                self._standby = _Standby(before.state.active, before.plain.engine)
+            return state
+
+    def _in_use(self, state: ModelState, loaded: Mapping[str, LoadedVersion]) -> InUse:
+        """The record of a state and its loaded versions. Raises the UntilclickError of an engine."""
+        engine = loaded[state.active].engine if state.active else self._opener.engine(None)
+        plain = LoadedVersion.as_typed(engine)
+        analysis = state.experiment.analysis if state.experiment else None
+        other = analysis not in (None, engine.analysis.name)
+        original = LoadedVersion.as_typed(self._opener.engine(analysis)) if other else None
+        return InUse(state, loaded, plain, original)
+
+    def _stand_by(self) -> None:
+        """Open the engine of the version that was active before, so that a roll-back need not build its index."""
+        previous = self.in_use.state.previous
+        if not previous:
+            self._standby = None
+        elif self._standby is None or self._standby.version != previous[-1]:
+            self._standby = _Standby(previous[-1], self._engine_of(previous[-1]))
+
+    def _engine_of(self, version: str | None) -> SearchEngine | None:
+        """The engine of a version; None if it cannot be opened."""
+        try:
+            if version is None:
+                return self._opener.engine(None)
+            return self._opener.engine(read_manifest(self.store.folder_of(version), verify=False).analysis)
+        except UntilclickError as error:
+            _log.warning("The previous version cannot be kept ready for a roll-back: %s", error)
+            return None

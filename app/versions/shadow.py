@@ -20,7 +20,6 @@ from cachetools import FIFOCache
 
 from untilclick.app.versions.models import LoadedVersion
 from untilclick.rewriter.rewrite import Reason
-from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
 
 DEPTH = 10
@@ -92,8 +91,7 @@ def overlap(shown: Sequence[str], other: Sequence[str]) -> float:
 class Shadow:
     """Runs candidates and counts what they do. May be shared between threads."""
 
-    def __init__(self, engine: SearchEngine) -> None:
-        self._engine = engine
+    def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="shadow")
         self._lock = Lock()
         self._waiting = 0
@@ -142,7 +140,7 @@ class Shadow:
         started = perf_counter()
         try:
             rewrite = candidate.rewriter.rewrite(shown.query, shown.history)
-            retrieved = self._engine.search([rewrite.blend], DEPTH)[0]
+            retrieved = candidate.engine.search([rewrite.blend], DEPTH)[0]
             ranking = [entry.doc_id for entry in exact_titles_first(retrieved, shown.titled, DEPTH)]
             fault = rewrite.reason in _FAULTS
         except Exception:  # any error of a candidate is only counted: no visitor waits for its answer

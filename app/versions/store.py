@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class Experiment:
     """Share of the search sessions whose lists are interleaved, 0..1."""
     started: float
     """Seconds since the epoch."""
+    analysis: str | None = field(default=None, compare=False)
+    """Name of the analysis by which the side `original` searches; None: that of the active version."""
 
     @property
     def versions(self) -> str:

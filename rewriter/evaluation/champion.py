@@ -43,11 +43,13 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Contestant:
-    """A rewriter under its name."""
+    """A rewriter under its name, with the engine that searches its rewrites."""
 
     name: str
     rewriter: Rewriter | None
     """None searches queries as typed."""
+    engine: SearchEngine
+    """Searches an index by the analysis that the rewriter was trained with."""
 
 
 def is_better(comparison: Comparison) -> bool:
@@ -66,7 +68,6 @@ def split_for_comparison(sessions: Iterable[Session]) -> SplitLog:
 
 
 def judge(
-    engine: SearchEngine,
     challenger: Contestant,
     champion: Contestant,
     queries: Sequence[JudgedQuery],
@@ -75,13 +76,14 @@ def judge(
 ) -> Comparison:
     """Compare two rewriters on the first queries of sessions; every need counts once.
 
-    As in the service, only the heaviest `clauses` clauses of a rewrite are searched. Queries without a relevant
+    Each searches with its own engine, over the same documents. As in the service, only the heaviest `clauses` clauses
+    of a rewrite are searched. Queries without a relevant
     document are left out. If no query is left, the difference is 0 and neither rewriter is better.
     """
     judged = [query for query in queries if not query.request.history and _has_relevant(query)][:MAX_JUDGED]
     needs = _rows_by_need(judged)
     a, b = (
-        TopicValues(contestant.name, _mean_by_need(_values(engine, contestant, judged, clauses), needs))
+        TopicValues(contestant.name, _mean_by_need(_values(contestant, judged, clauses), needs))
         for contestant in (challenger, champion)
     )
     return compare(a, b, MEASURE, rng)
@@ -91,12 +93,10 @@ def _has_relevant(query: JudgedQuery) -> bool:
     return any(grade > 0 for grade in query.relevance.values())
 
 
-def _values(
-    engine: SearchEngine, contestant: Contestant, judged: Sequence[JudgedQuery], clauses: int
-) -> NDArray[np.float64]:
+def _values(contestant: Contestant, judged: Sequence[JudgedQuery], clauses: int) -> NDArray[np.float64]:
     """(n,) the measure of each query."""
     topics = [Topic(str(row), query.request.query, _grades(query)) for row, query in enumerate(judged)]
-    rankings = _rankings(engine, contestant.rewriter, judged, clauses)
+    rankings = _rankings(contestant, judged, clauses)
     return evaluate_rankings(topics, rankings, (MEASURE,)).values[MEASURE]
 
 
@@ -121,14 +121,13 @@ def _grades(query: JudgedQuery) -> dict[str, int]:
     return {doc_id: max(1, int(grade)) for doc_id, grade in query.relevance.items() if grade > 0}
 
 
-def _rankings(
-    engine: SearchEngine, rewriter: Rewriter | None, judged: Sequence[JudgedQuery], clauses: int
-) -> list[list[ScoredDoc]]:
+def _rankings(contestant: Contestant, judged: Sequence[JudgedQuery], clauses: int) -> list[list[ScoredDoc]]:
     """The first documents for each query."""
+    engine = contestant.engine
     rankings: list[list[ScoredDoc]] = []
     for start in range(0, len(judged), _BATCH):
         batch = judged[start : start + _BATCH]
-        searched = _searched(rewriter, batch, clauses)
+        searched = _searched(contestant.rewriter, batch, clauses)
         rankings += [_ranking(engine, query, logged) for logged, query in zip(batch, searched, strict=True)]
     return rankings
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.engines.protocol import LiveEngine, SearchEngine
+from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.rank_bm25_engine import RankBm25Engine
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.errors import EngineError
@@ -31,17 +31,3 @@ def open_engine(
     if name == "rank-bm25":
         return RankBm25Engine(corpus, analysis)
     raise EngineError(f"Unknown engine {name!r}. Choose one of: {', '.join(ENGINE_NAMES)}")
-
-
-def open_live_engine(
-    name: str, corpus: Corpus, directory: Path | None, analysis: Analysis | None = None
-) -> LiveEngine:
-    """An engine whose documents can change, with its index in `directory`. A new index holds the corpus.
-
-    Raises EngineError for an engine other than tantivy and without a directory.
-    """
-    if name != "tantivy":
-        raise EngineError(f"Documents of the engine {name!r} cannot be changed. Use tantivy")
-    if directory is None:
-        raise EngineError("Documents that can be changed need a folder for their index")
-    return TantivyEngine.open_live(corpus, directory, analysis)

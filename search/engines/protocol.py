@@ -56,19 +56,3 @@ class SearchEngine(TitleLookup, Protocol):
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """The stored documents, in the order of the ids. Raises UnknownDocumentError for an unknown id."""
-
-
-class LiveEngine(SearchEngine, Protocol):
-    """An engine whose documents several processes can change while they search it."""
-
-    def put(self, document: Document) -> None:
-        """Add a document or replace the document of the same id. Searches find it when this returns.
-
-        Raises EngineError if the index cannot be written.
-        """
-
-    def delete(self, doc_id: str) -> None:
-        """Remove a document. Raises UnknownDocumentError for an unknown id, and EngineError as `put` does."""
-
-    def refresh(self) -> bool:
-        """Load the changes of other processes. Returns whether there were any. Raises EngineError."""

@@ -62,7 +62,8 @@ class RankBm25Engine:
         _lift_idf(self._aside)
         self._vectors = LRUCache[tuple[BM25Okapi, str], NDArray[np.float64]](max(16, CACHE_BYTES // (8 * len(bags))))
         self._lock = Lock()
-        self._analysed = AnalysedDocuments(self.documents, self.analysis)
+        documents, rows = self._documents, self._rows  # no reference to the engine, which could then not be released
+        self._analysed = AnalysedDocuments(lambda ids: [documents[rows[doc_id]] for doc_id in ids], self.analysis)
         self._titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
 
     @property

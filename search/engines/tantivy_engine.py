@@ -1,7 +1,7 @@
 """BM25 by tantivy: embedded, on disk or in memory, with the same ranking as Lucene with k1 1.2 and b 0.75.
 
-Queries are built from analysed terms and never parsed, so no typed character has a special meaning. The documents of
-an engine from `open` with a directory cannot change; those of an engine in memory or from `open_live` can.
+Queries are built from analysed terms and never parsed, so no typed character has a special meaning. An engine does
+not change its documents. `search/live/` changes those of a live index, and `refresh` loads the changes.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from untilclick.search.engines.tantivy_index import (
     ASIDE,
     BODY,
     DOC_ID,
-    LIVE_PREFIX,
     commit_stamp,
     index_name,
+    open_at,
     open_index,
-    write_change,
 )
 from untilclick.search.engines.tantivy_snapshot import Snapshot
 from untilclick.search.errors import EngineError
@@ -42,27 +41,24 @@ K1, B = 1.2, 0.75
 
 
 class TantivyEngine:
-    """`SearchEngine` and `LiveEngine` over one tantivy index. Threads may share it."""
+    """`SearchEngine` over one tantivy index. Threads may share it."""
 
-    def __init__(
-        self, index: Index, corpus: Corpus, path: Path | None, analysis: Analysis, *, changeable: bool
-    ) -> None:
-        """Use an index that was built from the corpus by an analysis, in the folder `path` or (None) in memory.
+    def __init__(self, index: Index, path: Path | None, analysis: Analysis, titles: Titles) -> None:
+        """Use an index in the folder `path` or (None) in memory. It was built by the analysis from the corpus whose
+        ids in order are `titles.doc_ids`.
 
         Callers call `open` or `open_live` instead.
         """
         self._index = index
         self.analysis = analysis
-        self._corpus_ids = tuple(document.doc_id for document in corpus.documents)
-        self._path = path
-        self._changeable = changeable
+        self.path = path
+        """Folder of the index; None in memory."""
+        self.titles = titles
+        """The titles of the documents. Whoever changes documents replaces the table."""
+        self._corpus_ids = tuple(titles.doc_ids)
         self._lock = Lock()
         self._stamp = commit_stamp(path)
         self._snapshot = Snapshot.take(index, self._corpus_ids, analysis)
-        may_differ = changeable and path is not None
-        self._titles = (
-            self._stored_titles() if may_differ else Titles.of((d.doc_id, d.title) for d in corpus.documents)
-        )
         schema = index.schema
         self._term_query = lru_cache(maxsize=1 << 16)(
             lambda field, term: Query.term_query(
@@ -78,23 +74,21 @@ class TantivyEngine:
         not hold the corpus.
         """
         analysis = analysis or english()
-        path = None if directory is None else directory / index_name(corpus, analysis)
-        engine = cls(open_index(corpus, path, analysis), corpus, path, analysis, changeable=path is None)
+        path = None if directory is None else directory / index_name(corpus.fingerprint, analysis)
+        titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
+        engine = cls(open_index(corpus, path, analysis), path, analysis, titles)
         if (n_indexed := len(engine._snapshot.addresses)) != len(corpus.documents):
             problem = f"{path}: the index holds {n_indexed} documents, the corpus {len(corpus.documents)}"
             raise EngineError(f"{problem}. Delete the folder to have it built again")
         return engine
 
     @classmethod
-    def open_live(cls, corpus: Corpus, directory: Path, analysis: Analysis | None = None) -> TantivyEngine:
-        """Open an index that `put` and `delete` can change. If there is none yet, it is built from the corpus.
+    def open_live(cls, path: Path, analysis: Analysis, titles: Titles) -> TantivyEngine:
+        """Open an existing live index. `titles.doc_ids` are the ids of the corpus that it was built from.
 
-        The index keeps its changes. It has a folder of its own, so the index of `open` stays as it is. Raises
-        EngineError if the directory cannot be used.
+        Raises EngineError if the folder holds no index or a damaged one.
         """
-        analysis = analysis or english()
-        path = directory / f"{LIVE_PREFIX}{index_name(corpus, analysis)}"
-        return cls(open_index(corpus, path, analysis), corpus, path, analysis, changeable=True)
+        return cls(open_at(path), path, analysis, titles)
 
     @property
     def name(self) -> str:
@@ -130,64 +124,21 @@ class TantivyEngine:
 
     def with_title(self, title: str) -> list[str]:
         """See `TitleLookup.with_title`."""
-        return self._titles.with_title(title)
-
-    def put(self, document: Document) -> None:
-        """Add a document or replace the document of the same id. Searches find it when this returns.
-
-        A replaced document keeps its place among ties. As in Lucene, replaced and deleted documents count towards idf
-        and mean length until tantivy merges their segment. Raises EngineError if the index is from `open` with a
-        directory, or if another process is changing it at the same time.
-        """
-        self._change(document.doc_id, document)
-
-    def delete(self, doc_id: str) -> None:
-        """Remove a document. Raises EngineError as `put` does, and UnknownDocumentError for an unknown id."""
-        self._change(doc_id, None)
+        return self.titles.with_title(title)
 
     def refresh(self) -> bool:
-        """Load the changes that other processes committed to a live index. Returns whether there were any.
+        """Load what was committed to the index since it was last loaded. Returns whether there was anything.
 
-        Without changes it only reads the modification time of a file.
+        Without a commit it only reads the modification time of a file.
         """
-        stamp = commit_stamp(self._path)
-        if stamp == self._stamp:
-            return False
         with self._lock:
-            self._take(stamp)
-            self._titles = self._stored_titles()
+            stamp = commit_stamp(self.path)
+            if stamp == self._stamp:
+                return False
+            self._index.reload()
+            self._snapshot = Snapshot.take(self._index, self._corpus_ids, self.analysis)
+            self._stamp = stamp
         return True
-
-    def _change(self, doc_id: str, document: Document | None) -> None:
-        """Replace, add or (None) remove a document."""
-        if not self._changeable:
-            raise EngineError(
-                f"{self._path}: the documents of this index cannot change. Open it with open_live to change them"
-            )
-        with self._lock:
-            stamp = commit_stamp(self._path)
-            is_behind = stamp != self._stamp
-            self._take(stamp)
-            if is_behind:
-                self._titles = self._stored_titles()
-            if document is None:
-                self._snapshot.check_known([doc_id])
-            write_change(
-                self._index, self.analysis, doc_id, document, self._snapshot.place_of(doc_id, len(self._corpus_ids))
-            )
-            self._take(commit_stamp(self._path))
-            self._titles = self._titles.with_changes({doc_id: None if document is None else document.title})
-
-    def _stored_titles(self) -> Titles:
-        """The titles of all documents, read from the index: some 10 microseconds a document."""
-        documents = self._snapshot.documents(list(self._snapshot.addresses))
-        return Titles.of((document.doc_id, document.title) for document in documents)
-
-    def _take(self, stamp: tuple[int, int] | None) -> None:
-        """Replace the snapshot by the last committed state. Called with the lock held."""
-        self._index.reload()
-        self._snapshot = Snapshot.take(self._index, self._corpus_ids, self.analysis)
-        self._stamp = stamp
 
     def _query(self, query: WeightedQuery) -> Query | None:
         """A tantivy query for documents with any of the terms; None for a query without terms.

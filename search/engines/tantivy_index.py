@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tantivy import Document as TantivyDocument
-from tantivy import Index, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
+from tantivy import Index, Order, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
+from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
 from untilclick.search.analysis.normal_form import encodable
@@ -49,10 +52,17 @@ WRITER_HEAP_BYTES = 256 * 2**20
 CHANGE_HEAP_BYTES = 16 * 2**20
 """Memory for changing one document, in bytes."""
 
-LIVE_PREFIX = "live-"
-"""Prefix of the folder of an index whose documents can change, so that they differ from its corpus."""
-
 _log = logging.getLogger(__name__)
+
+
+class PlacedChange(NamedTuple):
+    """A change of one document."""
+
+    doc_id: str
+    document: Document | None
+    """None: the document is removed."""
+    position: int
+    """Place of the document among ties."""
 
 
 def build_schema(analysis: Analysis) -> Schema:
@@ -80,29 +90,64 @@ def open_index(corpus: Corpus, path: Path | None, analysis: Analysis) -> Index:
     Raises EngineError if the folder cannot be written or holds a damaged index.
     """
     if path is None:
-        return _filled(Index(build_schema(analysis)), corpus.documents, analysis)
+        return _filled(Index(build_schema(analysis)), enumerate(corpus.documents), analysis)
     try:
         if not path.exists():
             _build_at(path, corpus, analysis)
-        index = Index.open(str(path))
     except (OSError, ValueError) as error:
-        remedy = "Delete the folder to have it built again, or choose a directory that can be written"
-        raise EngineError(f"{path}: the index cannot be built or opened ({error}). {remedy}") from error
-    _register(index)
-    return index
+        raise _unusable(path, error) from error
+    return open_at(path)
 
 
-def write_change(index: Index, analysis: Analysis, doc_id: str, document: Document | None, position: int) -> None:
-    """Replace, add or (None) remove one document, and commit. Raises EngineError if another process is writing."""
+def _unusable(path: Path, error: Exception) -> EngineError:
+    remedy = "Delete the folder to have it built again, or choose a directory that can be written"
+    return EngineError(f"{path}: the index cannot be built or opened ({error}). {remedy}")
+
+
+def write_changes(index: Index, analysis: Analysis, changes: Iterable[PlacedChange]) -> None:
+    """Replace, add or remove documents, and commit. Raises EngineError if another process is writing, or if the disk
+    is full."""
     try:
         writer = index.writer(heap_size=CHANGE_HEAP_BYTES, num_threads=1)
     except ValueError as error:
         raise EngineError(f"The index is being changed by another process ({error}). Try again") from error
-    writer.delete_documents_by_query(Query.term_query(index.schema, DOC_ID, doc_id, index_option="basic"))
-    if document is not None:
-        writer.add_document(as_tantivy(document, position, analysis))
-    writer.commit()
-    writer.wait_merging_threads()
+    try:
+        for change in changes:
+            query = Query.term_query(index.schema, DOC_ID, change.doc_id, index_option="basic")
+            writer.delete_documents_by_query(query)
+            if change.document is not None:
+                writer.add_document(as_tantivy(change.document, change.position, analysis))
+        writer.commit()
+        writer.wait_merging_threads()
+    except (OSError, ValueError) as error:
+        raise EngineError(f"The index cannot be changed ({error}). Check the disk and try again") from error
+
+
+def position_of(index: Index, doc_id: str) -> int | None:
+    """The place of a document in the last loaded state of an index; None if the index does not hold it."""
+    query = Query.term_query(index.schema, DOC_ID, doc_id, index_option="basic")
+    hits = index.searcher().search(query, limit=1, count=False, order_by_field=POSITION, order=Order.Asc).hits
+    return int(hits[0][0]) if hits else None
+
+
+def placed_documents(index: Index) -> Iterator[tuple[int, Document]]:
+    """(place, document) of all documents in the last loaded state of an index, in the order of their places."""
+    searcher = index.searcher()
+    limit = max(searcher.num_docs, 1)
+    everything = Query.all_query()
+    hits = searcher.search(everything, limit=limit, count=False, order_by_field=POSITION, order=Order.Asc).hits
+    for position, address in hits:
+        yield int(position), from_tantivy(searcher.doc(address))
+
+
+def open_at(path: Path) -> Index:
+    """The index in a folder. Raises EngineError if it is missing or damaged."""
+    try:
+        index = Index.open(str(path))
+    except (OSError, ValueError) as error:
+        raise _unusable(path, error) from error
+    _register(index)
+    return index
 
 
 def commit_stamp(path: Path | None) -> tuple[int, int] | None:
@@ -113,25 +158,20 @@ def commit_stamp(path: Path | None) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def index_name(corpus: Corpus, analysis: Analysis) -> str:
-    """The folder name of the corpus's index."""
+def index_name(fingerprint: str, analysis: Analysis) -> str:
+    """The folder name of the index of the corpus with this fingerprint."""
     if _is_first(analysis):
         digest = hashlib.sha256(f"{FIRST_TOKENIZER}|{MAX_WORD_LENGTH}|{STOP_WORDS}".encode()).hexdigest()[:8]
-        return f"tantivy-{FIRST_SCHEMA_VERSION}-{digest}-{corpus.fingerprint}"
-    return f"tantivy-{SCHEMA_VERSION}-{analysis.name}-{corpus.fingerprint}"
+        return f"tantivy-{FIRST_SCHEMA_VERSION}-{digest}-{fingerprint}"
+    return f"tantivy-{SCHEMA_VERSION}-{analysis.name}-{fingerprint}"
 
 
-def kept_analysis(corpus: Corpus, directory: Path) -> Analysis | None:
-    """The analysis of the corpus's live index below a directory; of several indexes, of the one that was changed
-    last.
-
-    None if there is none. Raises AnalysisError if its analysis is not known to this build.
-    """
-    kept = list(directory.glob(f"{LIVE_PREFIX}tantivy-*-{corpus.fingerprint}"))
-    if not kept:
-        return None
-    _, _, version, *name, _ = max(kept, key=lambda path: commit_stamp(path) or (0, 0)).name.split("-")
-    return analysis_by_name(FIRST_NAME if int(version) == FIRST_SCHEMA_VERSION else "-".join(name))
+def analysis_on_disk(folder: Path, fingerprint: str) -> str | None:
+    """Name of the analysis of the one index of a corpus in a folder; None if it has several, none, or only one of the
+    analysis 1-en, which new indexes do not have."""
+    pattern = re.compile(rf"tantivy-{SCHEMA_VERSION}-(.+)-{re.escape(fingerprint)}")
+    names = [match[1] for path in folder.glob("tantivy-*") if (match := pattern.fullmatch(path.name))]
+    return names[0] if len(names) == 1 else None
 
 
 def as_tantivy(document: Document, position: int, analysis: Analysis) -> TantivyDocument:
@@ -156,21 +196,31 @@ def from_tantivy(stored: TantivyDocument) -> Document:
     return Document(str(stored.get_first(DOC_ID)), title, text)
 
 
-def _build_at(path: Path, corpus: Corpus, analysis: Analysis) -> None:
-    """Build the index beside `path` and rename it. If another process was faster, its equal index stays."""
+@contextmanager
+def built_beside(path: Path, placed: Iterable[tuple[int, Document]], analysis: Analysis) -> Iterator[Path]:
+    """Build an index in a folder beside `path`, which the block renames to `path` if it wants to keep it.
+
+    `placed` has the place of each document, in ascending order.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".building-"))
     try:
-        _log.info("Building the index of %d documents in %s", len(corpus.documents), path)
-        index = _filled(Index(build_schema(analysis), path=str(temporary)), corpus.documents, analysis)
+        index = _filled(Index(build_schema(analysis), path=str(temporary)), placed, analysis)
         del index  # releases its files
+        yield temporary
+    finally:
+        _discard(temporary)
+
+
+def _build_at(path: Path, corpus: Corpus, analysis: Analysis) -> None:
+    """Build the index beside `path` and rename it. If another process was faster, its equal index stays."""
+    _log.info("Building the index of %d documents in %s", len(corpus.documents), path)
+    with built_beside(path, enumerate(corpus.documents), analysis) as temporary:
         try:
             temporary.rename(path)
         except OSError:
             if not path.is_dir():
                 raise
-    finally:
-        _discard(temporary)
 
 
 def _register(index: Index) -> None:
@@ -196,11 +246,11 @@ def _discard(folder: Path) -> None:
     _log.warning("%s could not be removed. Delete it by hand", folder)
 
 
-def _filled(index: Index, documents: Iterable[Document], analysis: Analysis) -> Index:
-    """The index with the documents added and committed."""
+def _filled(index: Index, placed: Iterable[tuple[int, Document]], analysis: Analysis) -> Index:
+    """The index with the documents added at their places and committed."""
     _register(index)
     writer = index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
-    for position, document in enumerate(documents):
+    for position, document in placed:
         writer.add_document(as_tantivy(document, position, analysis))
     writer.commit()
     writer.wait_merging_threads()

@@ -70,17 +70,6 @@ class Snapshot:
         """The stored documents in the order of the ids. Raises UnknownDocumentError for an unknown id."""
         return _stored(self.searcher, self.addresses, doc_ids)
 
-    def place_of(self, doc_id: str, n_corpus: int) -> int:
-        """The place of a document; for a new document the first place after all others.
-
-        A new document never gets a place of the corpus (the first `n_corpus`), not even that of a deleted document,
-        because the tables take the ids of these places from the corpus.
-        """
-        address = self.addresses.get(doc_id)
-        if address is None:
-            return max(n_corpus, 1 + max((max(segment, default=-1) for segment in self.positions), default=-1))
-        return self.positions[address.segment_ord][address.doc]
-
     def top(self, query: Query | None, k: int) -> list[ScoredDoc]:
         """The first k documents, ties in corpus order. Without a query (None) there are none."""
         if query is None or k <= 0 or not self.addresses:

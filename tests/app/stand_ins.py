@@ -13,6 +13,8 @@ from untilclick.app.service.service import SearchService, ServiceParts
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel
 from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.search.analysis.by_name import english
+from untilclick.search.analysis.languages import UNDETERMINED
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import LogAwayError
@@ -117,6 +119,30 @@ def wait_until(condition, seconds=60.0):
         time.sleep(0.01)
 
 
+def toy_engine(analysis=None):
+    """An engine over DOCUMENTS."""
+    return open_engine("rank-bm25", corpus_of("toy", DOCUMENTS), analysis=analysis)
+
+
+class Passing:
+    """Whatever an object has, except for what a subclass has."""
+
+    def __init__(self, wrapped):
+        self._wrapped = wrapped
+
+    def __getattr__(self, name):
+        return getattr(self._wrapped, name)
+
+
+class InLanguage(Passing):
+    """An engine over documents in a language."""
+
+    def __init__(self, engine, language):
+        super().__init__(engine)
+        self.analysis = Passing(engine.analysis)
+        self.analysis.language = language
+
+
 def make_service(
     folder: Path,
     rewriter=None,
@@ -133,14 +159,15 @@ def make_service(
     exact_titles=True,
     corpus_language=None,
 ):
-    """A service over DOCUMENTS with a log in `folder`."""
-    engine = live or engine or open_engine("rank-bm25", corpus_of("toy", DOCUMENTS))
+    """A service over DOCUMENTS with a log in `folder`. `live` are `LiveIndexes`, searched by English's analysis."""
     timed = {} if clock is None else {"clock": clock}
     metrics = metrics or Metrics()
+    if models is None:
+        engine = engine or (live.open(english()) if live else toy_engine())
+        spoken = InLanguage(engine, corpus_language or UNDETERMINED)
+        models = FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms), spoken)
     return SearchService(
         ServiceParts(
-            engine=engine,
-            titles=engine if exact_titles and hasattr(engine, "with_title") else None,
             log=EventLog(
                 log or ReconnectingLog.at(f"sqlite:///{folder / 'log.db'}"),
                 Spool(folder / "spool", max_spool_bytes),
@@ -149,10 +176,10 @@ def make_service(
                 **timed,
             ),
             tokens=ClickTokens(["a key for tests"], lifetime_s, **timed),
-            models=models or FixedModel(rewriter, RewriteLimits(budget_ms=budget_ms)),
+            models=models,
+            exact_titles=exact_titles,
             metrics=metrics,
             live=live,
-            corpus_language=corpus_language,
             **timed,
         )
     )

@@ -14,6 +14,8 @@ from untilclick.app.versions.models import FixedModel
 from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.rewriter.rewrite import Reason
 
+from tests.app.stand_ins import toy_engine
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -50,7 +52,9 @@ def test_every_setting_is_documented_as_it_is(page, group):
 
 def test_every_metric_is_documented(page):
     metrics = Metrics()
-    metrics.registry.register(ModelMetrics(FixedModel(None, RewriteLimits()), lambda: ShadowFigures("candidate")))
+    metrics.registry.register(
+        ModelMetrics(FixedModel(None, RewriteLimits(), toy_engine()), lambda: ShadowFigures("candidate"))
+    )
     families = [each for each in metrics.registry.collect() if not each.name.endswith("_created")]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in families}
     assert len(names) == 16

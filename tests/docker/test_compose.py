@@ -18,6 +18,8 @@ from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.models import FixedModel
 from untilclick.app.versions.shadow import ShadowFigures
 
+from tests.app.stand_ins import toy_engine
+
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 COMPOSE = DOCKER / "compose.yaml"
@@ -137,7 +139,9 @@ def test_both_images_install_torch_with_the_same_lines():
 def metric_names() -> set[str]:
     """Names of all metrics of a process, with the endings that Prometheus adds."""
     metrics = Metrics()
-    metrics.registry.register(ModelMetrics(FixedModel(None, RewriteLimits()), lambda: ShadowFigures("candidate")))
+    metrics.registry.register(
+        ModelMetrics(FixedModel(None, RewriteLimits(), toy_engine()), lambda: ShadowFigures("candidate"))
+    )
     names = set()
     for family in metrics.registry.collect():
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))

@@ -10,6 +10,7 @@ from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunC
 from untilclick.search.records import Source
 
 Backend = Literal["builtin", "trlx"]
+AnalysisChoice = Literal["active", "new"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class RenewalConfig:
     """PPO on any other log."""
     backend: Backend
     """Training loop of PPO."""
+    analysis: AnalysisChoice
+    """Whether the new version has the analysis of the active one, or the present analysis of the language."""
+    language: str
+    """Language of the documents, for the first version and for a new analysis."""
     clauses: int
     """The heaviest clauses of a rewritten query that are searched, in the comparison as in the service."""
 

@@ -35,7 +35,9 @@ from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
 from untilclick.rewriter.stages.record import BASE, PPO, STAGE_FILE, read_stage
 from untilclick.rewriter.training.held_out import held_out_queries
+from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines import open_engine
 from untilclick.search.errors import DataError, UntilclickError
 from untilclick.search.files.secret_files import SecretFileError
 from untilclick.search.files.whole_files import whole_file
@@ -163,7 +165,10 @@ def _locked(out: Path) -> Iterator[None]:
 def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Renewal:
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
         split = split_for_comparison(log.sessions(config.source))
-    opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=_analysis(store))
+    analysis = _analysis_of(store, store.state.active) if config.analysis == "active" else None
+    opened = OpenedCollection.load(
+        config.data, config.engine, config.seed, analysis=analysis, language=config.language
+    )
     folder, note = _train_base(opened, config, show), ""
     clicked = _clicked(split.training)
     if clicked >= MIN_CLICKED:
@@ -177,20 +182,19 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     comparison = None
     with show("Comparing"):
         if added.version != champion:
-            rewriters = _contestant(store, added.version, opened), _contestant(store, champion, opened)
+            contestants = _contestant(store, added.version, opened), _contestant(store, champion, opened)
             queries = held_out_queries(opened, split.validation)
             rng = np.random.default_rng([config.seed, 3])
-            comparison = judge(opened.engine, *rewriters, queries, config.clauses, rng)
+            comparison = judge(*contestants, queries, config.clauses, rng)
     better, worse = (comparison is not None and check(comparison) for check in (is_better, is_worse))
     return Renewal(
         added.version, added.stage, note, clicked, _clicked(split.validation), champion, comparison, better, worse
     )
 
 
-def _analysis(store: ModelStore) -> str | None:
-    """Name of the analysis of the active version; None without one."""
-    active = store.state.active
-    return None if active is None else read_manifest(store.folder_of(active), verify=False).analysis
+def _analysis_of(store: ModelStore, version: str | None) -> str | None:
+    """Name of the analysis of a version; None without one."""
+    return None if version is None else read_manifest(store.folder_of(version), verify=False).analysis
 
 
 def _clicked(sessions: Sequence[Session]) -> int:
@@ -243,7 +247,13 @@ def _add(opened: OpenedCollection, folder: Path, store: ModelStore) -> _AddedVer
 
 
 def _contestant(store: ModelStore, version: str | None, opened: OpenedCollection) -> Contestant:
-    """A version opened for the comparison; None is the query as typed."""
+    """A version opened for the comparison, with an engine of its own analysis; None is the query as typed."""
     if version is None:
-        return Contestant("as typed", None)
-    return Contestant(version, open_bundle(store.folder_of(version), opened.engine))
+        return Contestant("as typed", None, opened.engine)
+    analysis = _analysis_of(store, version)
+    if analysis is None or analysis == opened.analysis.name:
+        engine = opened.engine
+    else:
+        corpus = opened.collection.corpus
+        engine = open_engine(opened.engine_name, corpus, analysis=analysis_by_name(analysis))
+    return Contestant(version, open_bundle(store.folder_of(version), engine), engine)

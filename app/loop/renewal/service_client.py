@@ -13,8 +13,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from untilclick.search.errors import UntilclickError
 from untilclick.search.files.secret_files import read_secret
 
-TIMEOUT_S = 120.0
-"""Seconds to wait for an answer: the service loads and tries a version before it answers."""
+TIMEOUT_S = 1800.0
+"""Seconds to wait for an answer: the service loads and tries a version before it answers. A version of another
+analysis needs another index, which takes minutes to build for a million documents."""
 
 
 class ServiceCallError(UntilclickError):

@@ -38,6 +38,7 @@ COMMANDS = [
     ("index",),
     ("serve",),
     ("search",),
+    ("changes",),
     ("log",),
     ("log", "stats"),
     ("log", "audit"),

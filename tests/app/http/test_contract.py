@@ -18,7 +18,7 @@ from untilclick.app.versions.models import StoredModels
 from untilclick.app.versions.store import ModelStore
 
 from tests.app.stand_ins import make_service
-from tests.app.toy_bundles import open_toy, toy_bundle
+from tests.app.toy_bundles import ToyOpener, toy_bundle
 
 schemathesis = pytest.importorskip("schemathesis")
 
@@ -36,7 +36,7 @@ def schema(tmp_path_factory):
     toy_bundle(folder / "bundle", "directory tree")
     store = ModelStore(folder / "models")
     store.activate(store.add(folder / "bundle"))
-    service = make_service(folder, models=StoredModels(store, open_toy, RewriteLimits(budget_ms=5000.0)))
+    service = make_service(folder, models=StoredModels(store, ToyOpener(), RewriteLimits(budget_ms=5000.0)))
     app = create_app(Settings.of(admin_key=KEY), service)
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
 

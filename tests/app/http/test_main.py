@@ -8,6 +8,9 @@ from starlette.testclient import TestClient
 from untilclick.app.http.main import app_from_environment, create_app
 from untilclick.app.http.schemas import SearchParameters, SearchRequest
 from untilclick.app.settings.service import Settings
+from untilclick.app.versions.bounded_rewriter import RewriteLimits
+from untilclick.app.versions.models import FixedModel
+from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import EngineError
 
 from tests.app.stand_ins import AwayLog, make_service, wait_until
@@ -193,12 +196,15 @@ def test_a_fault_is_a_problem_without_its_story(client, service, caplog):
 
 def test_an_engine_that_is_away_is_unavailable_and_not_ready(client, service):
     class Away:
-        name = "away"
+        analysis = english()
 
         def search(self, queries, k):
             raise EngineError("cluster at 10.0.0.1 is down")
 
-    service._engine = Away()
+        def with_title(self, title):
+            return []
+
+    service.models = FixedModel(None, RewriteLimits(), Away())
     response = client.post("/v1/search", json={"query": QUERY})
     assert_problem(response, 503, "unavailable")
     assert "10.0.0.1" not in response.text

@@ -7,12 +7,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from untilclick.app.http.main import create_app
+from untilclick.app.service.engine import ServiceEngines
 from untilclick.app.service.ranking import Ranked
 from untilclick.app.service.service import _teams_of
 from untilclick.app.settings.service import Settings
 from untilclick.search.corpora.load import corpus_of
-from untilclick.search.engines import open_live_engine
+from untilclick.search.engines import open_engine
 from untilclick.search.errors import EngineError, UnknownDocumentError
+from untilclick.search.live.live_indexes import LiveIndexes
 from untilclick.search.records import ScoredDoc
 
 from tests.app.stand_ins import DOCUMENTS, make_service, wait_until
@@ -21,8 +23,8 @@ KEY = {"authorization": "Bearer let me in"}
 NEW = {"title": "zebra", "text": "The zebra crosses."}
 
 
-def live_engine(folder):
-    return open_live_engine("tantivy", corpus_of("toy", DOCUMENTS), folder / "index")
+def live_indexes(folder):
+    return LiveIndexes(corpus_of("toy", DOCUMENTS), folder / "index")
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def clients(tmp_path):
     services = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        services.append(make_service(tmp_path / name, live=live_engine(tmp_path)))
+        services.append(make_service(tmp_path / name, live=live_indexes(tmp_path)))
     yield [TestClient(create_app(Settings.of(admin_key="let me in"), service)) for service in services]
     for service in services:
         service.close()
@@ -138,7 +140,7 @@ def test_a_document_that_is_gone_is_left_out(tmp_path):
                 raise UnknownDocumentError("gone")
             return self._engine.documents(doc_ids)
 
-    service = make_service(tmp_path, engine=Forgetful(live_engine(tmp_path)))
+    service = make_service(tmp_path, engine=Forgetful(open_engine("tantivy", corpus_of("toy", DOCUMENTS))))
     with TestClient(create_app(Settings(), service)) as client:
         results = client.post("/v1/search", json={"query": "directory tree string"}).json()["results"]
     assert len(results) > 1
@@ -157,5 +159,6 @@ def test_teams_are_those_of_the_documents_that_were_shown():
     ("name", "folder", "message"), [("rank-bm25", "index", "tantivy"), ("tantivy", None, "folder")]
 )
 def test_what_cannot_be_changed_is_said(tmp_path, name, folder, message):
+    settings = Settings.of(engine=name, index=folder and tmp_path / folder, live_documents=True)
     with pytest.raises(EngineError, match=message):
-        open_live_engine(name, corpus_of("toy", DOCUMENTS), folder and tmp_path / folder)
+        ServiceEngines(settings, corpus_of("toy", DOCUMENTS))

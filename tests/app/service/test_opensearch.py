@@ -15,11 +15,12 @@ pytest.importorskip("opensearchpy", reason="opensearch-py is not installed: pip 
 
 from untilclick.app.cli.main import app
 from untilclick.app.http.main import create_app
-from untilclick.app.service.engine import cluster_of, open_opensearch
+from untilclick.app.service.engine import ServiceEngines, cluster_of, open_opensearch
 from untilclick.app.settings.groups import SettingsError
 from untilclick.app.settings.service import Settings, variable_of
 from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import load_corpus
+from untilclick.search.records import WeightedQuery
 
 from tests.app.small_corpus import write_corpus
 from tests.opensearch_server import free_port, noida, osmem
@@ -55,6 +56,23 @@ def test_the_service_loads_its_documents_and_searches_them(any_opensearch_urls, 
         assert client.get(f"/v1/documents/{results[0]['doc_id']}").json()["title"] == results[0]["title"]
         assert client.get("/v1/documents/unicorn").status_code == 404
         assert search(client, "title:* AND (").json()["results"] == []
+
+
+def test_each_analysis_has_an_index_of_its_own_loaded_before_it_is_used(any_opensearch_urls, documents):
+    """The second one is loaded from the first: the file may have been edited since the start."""
+    corpus = load_corpus(str(documents))
+    engines = ServiceEngines(settings_for(any_opensearch_urls, documents), corpus)
+    english_engine = engines.engine("2-en")
+    engines.forget_corpus()
+    documents.unlink()
+    french = engines.engine("2-fr")
+    assert english_engine.index != french.index
+    assert engines.engine("2-en") is english_engine
+    doc_ids = [document.doc_id for document in corpus.documents]
+    assert french.documents(doc_ids) == list(corpus.documents)
+    for engine in (english_engine, french):
+        assert engine.search([WeightedQuery.of("bicycle")], 5)[0]
+        engine.close()
 
 
 def check_absence(client: TestClient) -> None:

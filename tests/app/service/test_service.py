@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from untilclick.app.service.answers import SearchCommand
-from untilclick.app.service.ranking import Listing, Mode, interleaved
+from untilclick.app.service.ranking import Listing, Mode, Side, interleaved
 from untilclick.app.service.service import MAX_TURNS
 from untilclick.rewriter.rewrite import Reason
 from untilclick.search.corpora.load import corpus_of
@@ -117,14 +117,13 @@ def test_the_step_can_be_switched_off(tmp_path, engine):
 
 
 def test_both_sides_of_an_experiment_begin_with_the_exact_title(engine):
-    sides = [
-        TableRewriter({"str.split": words})._one("str.split") for words in (("directory", "remove"), ("temporary",))
-    ]
+    rewriters = [TableRewriter({"str.split": words}) for words in (("directory", "remove"), ("temporary",))]
+    sides = [Side(engine, rewriter._one("str.split").blend) for rewriter in rewriters]
     listing = Listing(Mode.AUTO, 4, titled=["str.split"])
-    mixed = interleaved(engine, *sides, listing, random.Random(1))
+    mixed = interleaved(*sides, listing, random.Random(1))
     assert mixed.ranking[0].doc_id == "str.split"
     assert len(mixed.teams) == len(mixed.ranking) > 1
-    assert interleaved(engine, *sides, replace(listing, k=1), random.Random(1)).teams is None
+    assert interleaved(*sides, replace(listing, k=1), random.Random(1)).teams is None
 
 
 def test_without_compare_there_are_no_plain_results(service):

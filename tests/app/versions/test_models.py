@@ -20,7 +20,7 @@ from untilclick.rewriter.rewrite import Reason
 from untilclick.search.errors import LogError, ModelError
 
 from tests.app.stand_ins import make_service
-from tests.app.toy_bundles import QUERY, open_toy, toy_bundle
+from tests.app.toy_bundles import QUERY, ToyOpener, toy_bundle
 
 KEY = {"authorization": "Bearer let me in"}
 
@@ -46,7 +46,7 @@ def opened(store, monkeypatch):
     opened_models = []
 
     def make():
-        opened_models.append(StoredModels(store, open_toy, RewriteLimits(budget_ms=5000.0)))
+        opened_models.append(StoredModels(store, ToyOpener(), RewriteLimits(budget_ms=5000.0)))
         return opened_models[-1]
 
     yield make
@@ -180,7 +180,7 @@ def test_the_follower_follows_by_itself(add, opened, store, monkeypatch):
     first, second = add("tree"), add("directory")
     store.activate(first)
     monkeypatch.setattr(module, "FOLLOW_S", 0.01)
-    models = StoredModels(store, open_toy, RewriteLimits(budget_ms=5000.0))
+    models = StoredModels(store, ToyOpener(), RewriteLimits(budget_ms=5000.0))
     store.activate(second)
     deadline = time.monotonic() + 30
     while models.in_use.state.active != second and time.monotonic() < deadline:

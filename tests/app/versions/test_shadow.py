@@ -26,9 +26,14 @@ class KeepingRewriter:
         return Rewrite.keep(query, Reason.GATED)
 
 
+def loaded(doc_ids):
+    """A version that finds these documents for every query."""
+    return SimpleNamespace(rewriter=KeepingRewriter(), engine=FixedList(doc_ids))
+
+
 def figures_of(shown, candidate, titled=()):
-    shadow = Shadow(FixedList(candidate))
-    shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList("q", "query", (), tuple(shown), titled))
+    shadow = Shadow()
+    shadow.run(loaded(candidate), "v", ShownList("q", "query", (), tuple(shown), titled))
     shadow._pool.shutdown(wait=True)
     return shadow.figures
 
@@ -65,9 +70,13 @@ def test_an_empty_list_is_like_another_empty_one_only():
 def test_of_many_lists_the_first_are_forgotten(monkeypatch):
     """A click on a forgotten list does not count."""
     monkeypatch.setattr("untilclick.app.versions.shadow.REMEMBERED", 2)
-    shadow = Shadow(FixedList(TEN))
+    shadow = Shadow()
     for query_id in "123":
-        shadow.run(SimpleNamespace(rewriter=KeepingRewriter()), "v", ShownList(query_id, "query", (), TEN))
+        shadow.run(
+            SimpleNamespace(rewriter=KeepingRewriter(), engine=FixedList(TEN)),
+            "v",
+            ShownList(query_id, "query", (), TEN),
+        )
     shadow._pool.shutdown(wait=True)
     for query_id in "123":
         shadow.click(query_id, "b", 2)

@@ -9,6 +9,7 @@ from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.logged_queries import JudgedQuery, need_of_query, split_sessions
 from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, split_for_comparison
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 from untilclick.search.records import Click, Document, Session, Turn
@@ -35,9 +36,8 @@ MISLED = TableRewriter({f"typed{i}": (f"typed{i + 1}",) for i in range(N)})
 
 
 def judged(engine, new, old, judged_queries):
-    return judge(
-        engine, Contestant("new", new), Contestant("old", old), judged_queries, 512, np.random.default_rng(0)
-    )
+    contestants = Contestant("new", new, engine), Contestant("old", old, engine)
+    return judge(*contestants, judged_queries, 512, np.random.default_rng(0))
 
 
 def test_the_version_that_finds_more_is_better_and_the_other_is_worse(engine):
@@ -69,6 +69,17 @@ def test_only_shown_documents_are_ranked_where_clicks_are_the_grades(engine):
     assert judged(engine, KNOWING, MISLED, queries(both)).difference > 0.3
 
 
+def test_each_searches_with_an_engine_of_its_own():
+    """Only the analysis of the new version reads word endings of French: `cherché` finds `cherchaient`."""
+    documents = [Document(f"d{i:02d}", "", f"ils cherchaient mot{i}x") for i in range(N)]
+    corpus = corpus_of("needs", documents)
+    french, none = (open_engine("tantivy", corpus, analysis=analysis_by_name(name)) for name in ("2-fr", "2-und"))
+    asked = [JudgedQuery(RewriteRequest("cherché"), {"d00": 1})]
+    new, old = Contestant("new", None, french), Contestant("old", None, none)
+    comparison = judge(new, old, asked, 512, np.random.default_rng(0))
+    assert (comparison.difference, comparison.wins) == (1.0, 1)
+
+
 def test_without_queries_no_version_is_better(engine):
     assert not is_better(judged(engine, KNOWING, None, []))
     assert judged(engine, KNOWING, None, [JudgedQuery(RewriteRequest("typed0"), {"a00": 0})]).n == 0
@@ -97,10 +108,8 @@ def test_later_queries_of_sessions_are_not_judged(engine):
 
 
 def test_only_the_clauses_that_the_service_searches_are_judged(engine):
-    first = [
-        judge(engine, Contestant("new", KNOWING), Contestant("old", None), queries(), n, np.random.default_rng(0))
-        for n in (2, 1)
-    ]
+    contestants = Contestant("new", KNOWING, engine), Contestant("old", None, engine)
+    first = [judge(*contestants, queries(), n, np.random.default_rng(0)) for n in (2, 1)]
     assert first[0].difference > first[1].difference == 0
 
 

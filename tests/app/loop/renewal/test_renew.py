@@ -18,6 +18,7 @@ from untilclick.app.settings.service import setting_places
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.logged_queries import need_of_query
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
+from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 
@@ -97,7 +98,7 @@ def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(
     monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
     comparisons = []
 
-    def judged(engine, challenger, champion, queries, clauses, rng):
+    def judged(challenger, champion, queries, clauses, rng):
         comparisons.append((challenger, queries))
         a = TopicValues(challenger.name, rng.normal(0.9 if better else 0.1, 0.01, 50))
         b = TopicValues(champion.name, rng.normal(0.5, 0.01, 50))
@@ -130,7 +131,7 @@ def test_versions_are_compared_on_needs_that_neither_was_trained_on(workspace, c
     )
 
     def judged(*arguments):
-        comparisons.append(arguments[1:4])
+        comparisons.append(arguments[:3])
         return judge(*arguments)
 
     monkeypatch.setattr(renewal, "judge", judged)
@@ -145,6 +146,27 @@ def test_versions_are_compared_on_needs_that_neither_was_trained_on(workspace, c
     needs = {need_of_query(query.request.query) for query in queries}
     assert needs
     assert needs.isdisjoint(need_of_query(turn.query) for session in sessions_learned[1] for turn in session.turns)
+
+
+def test_a_version_keeps_the_analysis_of_the_active_one_unless_a_new_one_is_wanted(
+    workspace, call, activations, monkeypatch
+):
+    """Each version is judged on an index of its own analysis."""
+    comparisons, judge = [], renewal.judge
+    monkeypatch.setattr(renewal, "judge", lambda *arguments: comparisons.append(arguments) or judge(*arguments))
+    call("simulate")
+    source = ("--source", "simulated", "--json")
+    first = answer_of(call("renew", *source, "--language", "fr"))
+    store = ModelStore(workspace / "models")
+    store.activate(first["version"])
+    same = answer_of(call("renew", *source, "--language", "en", "--seed", "1"))
+    new = answer_of(call("renew", *source, "--language", "en", "--analysis", "new"))
+    analyses = [read_manifest(store.folder_of(record["version"])).analysis for record in (first, same, new)]
+    assert analyses == ["2-fr", "2-fr", "2-en"]
+    judged = [[side.engine.analysis.name for side in arguments[:2]] for arguments in comparisons]
+    assert judged == [["2-fr", "2-fr"], ["2-fr", "2-fr"], ["2-en", "2-fr"]]
+    needs = [[query.request.query for query in arguments[2]] for arguments in comparisons]
+    assert needs[0] == needs[1] == needs[2]
 
 
 def test_a_failed_activation_is_reported_after_the_comparison(workspace, call, monkeypatch):

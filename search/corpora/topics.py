@@ -18,7 +18,7 @@ import numpy as np
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.guess import analysis_for
-from untilclick.search.corpora.query_words import QueryWords
+from untilclick.search.analysis.query_words import QueryWords, count_runs
 from untilclick.search.records import Document, Topic
 from untilclick.search.text.near_duplicates import near_duplicate_groups
 
@@ -77,7 +77,8 @@ def topics_from_documents(
     analysis = analysis or analysis_for(documents)
     leads = [_Lead.of(document) for document in documents]
     terms = (term for document in documents for term in set(analysis.terms(document.content)))
-    words = QueryWords(analysis, Counter(terms))
+    runs = count_runs(analysis, (document.content for document in documents))
+    words = QueryWords(analysis, Counter(terms), runs)
     topics: dict[str, list[Topic]] = {name: [] for name, _ in SPLITS}
     proses = [frozenset(analysis.terms(lead.prose)) for lead in leads]
     groups = near_duplicate_groups(proses, [tuple(analysis.keywords(lead.sentence)[:LEAD_WORDS]) for lead in leads])

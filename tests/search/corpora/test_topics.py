@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from untilclick.search.analysis.by_name import english
-from untilclick.search.corpora.query_words import FUNCTION_WORDS
+from untilclick.search.analysis.query_words import FUNCTION_WORDS
 from untilclick.search.corpora.topics import MIN_CANDIDATES, topics_from_documents
 from untilclick.search.records import Document
 

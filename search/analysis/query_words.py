@@ -1,18 +1,21 @@
-"""The words of a text that a person would type into a search field, in any script.
+"""The words of a text that a person would type into a search field, in any script, and the word of a bigram.
 
 A run of a script without spaces is one word if it is short, as most Japanese and Korean ones are. A longer run, such
 as a Chinese or Thai sentence, is cut into the bigrams that the most documents have and that do not overlap, because a
 bigram inside of a word is in more documents than one across two words. (Sproat & Shih, "A Statistical Method for
-Finding Word Boundaries in Chinese Text", 1990, choose bigrams in this way by mutual information.)
+Finding Word Boundaries in Chinese Text", 1990, choose bigrams in this way by mutual information.) The words of all
+runs of a corpus then tell which bigram is a word, which is a part of one word, and which is a fragment of several.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.analysis.languages import LANGUAGES
 from untilclick.search.analysis.scripts import script_name, script_of
 
@@ -34,6 +37,12 @@ FEWEST_LETTERS = 3
 LONGEST_RUN = 4
 """A run of more characters is cut."""
 
+MOST = 0.5
+"""Share of the runs with a bigram in which it must be a part of the same word, so that this word stands for it."""
+
+FEWEST_RUNS = 2
+"""Number of documents in which a bigram must be a run by itself, so that it counts as a word without that share."""
+
 _CHINESE_FUNCTION_WORDS = re.compile("[的了是在和与與及或等这這那你我他它们們]+")
 """Chinese words of one character that say nothing about a need; runs of Chinese are cut there."""
 
@@ -44,12 +53,17 @@ _UNCUT = frozenset({"KATAKANA", "KATAKANA-HIRAGANA", "HANGUL"})
 class QueryWords:
     """Reads the words of texts of one corpus."""
 
-    def __init__(self, analysis: Analysis, document_frequencies: Mapping[str, int]) -> None:
-        """`document_frequencies` holds the number of documents of each index term."""
+    def __init__(
+        self, analysis: Analysis, document_frequencies: Mapping[str, int], runs: Mapping[str, int] | None = None
+    ) -> None:
+        """`document_frequencies` holds the number of documents of each index term, `runs` that of each run of a
+        script without spaces, see `runs_of`. Without runs, every piece of a long run counts as a word."""
         self._analysis = analysis
         self._document_frequencies = document_frequencies
         latin = [code for code in analysis.languages if LANGUAGES[code].script == "latin"]
         self._function_words = FUNCTION_WORDS if latin in ([], ["en"]) else frozenset[str]()
+        self.whole_words: Mapping[str, str] = self._whole_words(runs or {})
+        """Index term of a bigram of `runs` -> the word that it stands in; empty for a fragment of several words."""
 
     def of(self, text: str, n: int | None = None) -> Iterator[str]:
         """The words in lower case, in order, with repetitions; of the first n keywords.
@@ -57,7 +71,7 @@ class QueryWords:
         Documents of the corpus have all index terms of such a word.
         """
         for keyword in self._analysis.keywords(text)[:n]:
-            yield from filter(self._is_typed, self._cut(keyword))
+            yield from (word for word in self._pieces(keyword) if word == keyword or not self._is_fragment(word))
 
     def terms(self, word: str) -> tuple[str, ...]:
         """The index terms of a word."""
@@ -67,12 +81,44 @@ class QueryWords:
         """The number of documents that have the rarest index term of a word."""
         return min(self._document_frequencies[term] for term in self._analysis.terms(word))
 
+    def _whole_words(self, runs: Mapping[str, int]) -> dict[str, str]:
+        """Index term of each bigram of the runs -> the word that it mostly stands in; empty if there is no such
+        word."""
+        total: Counter[str] = Counter()  # of a bigram: runs that have it, once for each of their documents
+        words: defaultdict[str, Counter[str]] = defaultdict(Counter)  # the same for each word that has it
+        for run, n in runs.items():
+            total.update(dict.fromkeys(self._analysis.words(run), n))
+            for word in set(self._pieces(run)):
+                for bigram in set(self._analysis.words(word)):
+                    words[bigram][word] += n
+        whole_words: dict[str, str] = {}
+        for bigram, n in total.items():
+            word, n_of_word = min(words[bigram].items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+            term = self._analysis.term_of(bigram)
+            if term is not None:
+                alone = bigram if word and runs.get(bigram, 0) >= FEWEST_RUNS else ""
+                whole_words[term] = word if n_of_word >= MOST * n else alone
+        return whole_words
+
+    def _is_fragment(self, bigram: str) -> bool:
+        """Whether a bigram of a long run is not a word by itself."""
+        term = self._analysis.term_of(bigram)
+        return term is not None and self.whole_words.get(term, bigram) != bigram
+
+    def _pieces(self, keyword: str) -> Iterator[str]:
+        """The words in a keyword, among them fragments of a long run."""
+        return filter(self._is_typed, self._cut(keyword))
+
     def _is_typed(self, word: str) -> bool:
         """Whether a word could be a word of a query."""
         if not _is_word(word) or word in self._function_words or not self._is_indexed(word):
             return False
-        # Japanese function words and endings are in Hiragana; its other words mostly are not.
-        return script_name(word[0]) != "HIRAGANA" if script_of(word) == "bigrams" else len(word) >= FEWEST_LETTERS
+        if script_of(word) != "bigrams":
+            return len(word) >= FEWEST_LETTERS
+        # Japanese function words and endings are in Hiragana; its other words mostly are not. A single Han character
+        # is the stem of a verb, or what is left of a run.
+        script = script_name(word[0])
+        return script != "HIRAGANA" and (len(word) > 1 or script == "HANGUL")
 
     def _is_indexed(self, word: str) -> bool:
         """Whether documents have all index terms of a word; not so for what is left of a run that was cut."""
@@ -98,6 +144,19 @@ class QueryWords:
             if chosen.isdisjoint((i - 1, i + 1)):
                 chosen.add(i)
         return [bigrams[i] for i in sorted(chosen)]
+
+
+def runs_of(analysis: Analysis, text: str) -> set[str]:
+    """The distinct runs of scripts without spaces in a text; none with the first analysis, which takes them for
+    words."""
+    if analysis.name == FIRST_NAME or text.isascii():
+        return set()
+    return {keyword for keyword in analysis.keywords(text) if script_of(keyword) == "bigrams"}
+
+
+def count_runs(analysis: Analysis, texts: Iterable[str]) -> Counter[str]:
+    """The number of texts that have each run."""
+    return Counter(run for text in texts for run in runs_of(analysis, text))
 
 
 def _is_word(text: str) -> bool:

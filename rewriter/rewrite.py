@@ -45,7 +45,8 @@ class Rewrite:
     text: str
     """The rewritten query as readable text; equals `query` if nothing is applied."""
     terms: tuple[tuple[str, float], ...]
-    """Expansion words with weights that sum to 1, heaviest first; empty if nothing is applied."""
+    """Expansion words as people read them, with weights that sum to 1, heaviest first; empty if nothing is
+    applied."""
     correction: str | None
     """The query with misspelt words replaced; None if no word was replaced."""
     applied: bool

@@ -7,8 +7,8 @@ would first have to learn how words are spelt.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class _Content:
     surfaces: tuple[str, ...]
     document_frequencies: tuple[int, ...]
     analysis_name: str = FIRST_NAME
+    whole_words: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,8 @@ class TermVocabulary:
     """Number of documents that contain each term."""
     analysis_name: str = ENGLISH
     """Name of the analysis that the terms come from."""
+    whole_words: Mapping[str, str] = field(default_factory=dict)
+    """See `TermIndex.whole_words`."""
 
     @classmethod
     def from_index(cls, index: TermIndex, min_document_frequency: int, max_terms: int) -> TermVocabulary:
@@ -61,11 +64,13 @@ class TermVocabulary:
         if columns.size > max_terms:
             order = np.argsort(-frequencies[columns], kind="stable")[:max_terms]
             columns = np.sort(columns[order])
+        terms = tuple(index.terms[i] for i in columns)
         return cls(
-            terms=tuple(index.terms[i] for i in columns),
+            terms=terms,
             surfaces=tuple(index.surfaces[i] for i in columns),
             document_frequencies=tuple(int(frequencies[i]) for i in columns),
             analysis_name=index.analysis.name,
+            whole_words={term: index.whole_words[term] for term in terms if term in index.whole_words},
         )
 
     @cached_property
@@ -92,6 +97,11 @@ class TermVocabulary:
         if token_id < len(SPECIAL_TOKENS):
             raise IndexError(f"token {token_id} is the special token {SPECIAL_TOKENS[token_id]}, not a term")
         return self.surfaces[token_id - len(SPECIAL_TOKENS)]
+
+    def word(self, token_id: int) -> str:
+        """The word of a term token as people read it; empty for a fragment of words. Raises IndexError as `surface`
+        does."""
+        return self.whole_words.get(self.tokens[token_id], self.surface(token_id))
 
     def text(self, ids: Sequence[int]) -> str:
         """The tokens of these ids, separated by spaces."""
@@ -125,4 +135,4 @@ class TermVocabulary:
             analysis = analysis_by_name(content.analysis_name)
         except AnalysisError as error:
             raise ModelError(f"{path}: {error}") from error
-        return cls(content.terms, content.surfaces, content.document_frequencies, analysis.name)
+        return cls(content.terms, content.surfaces, content.document_frequencies, analysis.name, content.whole_words)

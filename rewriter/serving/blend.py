@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -151,6 +150,17 @@ def context_words(request: RewriteRequest, analysis: Analysis) -> tuple[str, ...
     return tuple(word_of.values())
 
 
+def context_as_typed(words: Sequence[str], request: RewriteRequest, analysis: Analysis) -> tuple[str, ...]:
+    """The keywords of earlier queries that context words are from; they differ from these in scripts without spaces,
+    whose words are bigrams."""
+    keyword_of: dict[str, str] = {}
+    for query in request.history[-MAX_CONTEXT:]:
+        for keyword in analysis.keywords(query):
+            for word in analysis.words(keyword):
+                keyword_of.setdefault(word, keyword)
+    return tuple(dict.fromkeys(keyword_of.get(word, word) for word in words))
+
+
 def original_clauses(query: str, corrections: Sequence[str], n_known: int) -> Clauses:
     """Query and corrections as clauses in which each term weighs 1/|query|; `n_known` is the number of the query's
     terms that the corpus contains. The clauses alone rank documents as the corrected query does."""
@@ -194,8 +204,30 @@ def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
     return tuple((vocabulary.surface(int(token)), float(weight)) for token, weight in pairs)
 
 
+def readable_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
+    """The expansion as people read it, with weights that sum to 1, heaviest first: the bigrams of a word are this
+    word, with the weight of the heaviest of them, and fragments of words are left out. It equals `surface_terms` in
+    scripts with spaces."""
+    if not vocabulary.whole_words:
+        return surface_terms(expansion, vocabulary)
+    weights: dict[str, float] = {}
+    for token, weight in zip(expansion.ids.tolist(), expansion.weights.tolist(), strict=True):
+        if word := vocabulary.word(token):
+            weights.setdefault(word, weight)  # the terms come heaviest first
+    total = sum(weights.values())
+    return tuple((word, weight / total) for word, weight in weights.items())
+
+
 def readable(corrected: str, expansion: Sequence[tuple[str, float]], analysis: Analysis) -> str:
-    """The rewritten query as text: the corrected query and the heaviest expansion words that it lacks."""
+    """The rewritten query as text: the corrected query and the heaviest expansion words that have no index term of
+    it, nor of each other."""
     present = set(analysis.terms(corrected))
-    fresh = (word for word, _ in expansion if not present.intersection(analysis.terms(word)))
-    return " ".join([corrected.strip(), *islice(fresh, READABLE_TERMS)])
+    text = [corrected.strip()]
+    for word, _ in expansion:
+        terms = analysis.terms(word)
+        if present.isdisjoint(terms):
+            present.update(terms)
+            text.append(word)
+            if len(text) > READABLE_TERMS:
+                break
+    return " ".join(text)

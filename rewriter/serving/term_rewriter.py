@@ -19,12 +19,15 @@ from untilclick.rewriter.serving.blend import (
     BlendSettings,
     Clause,
     Clauses,
+    Expansion,
     added_words,
     compose,
+    context_as_typed,
     context_words,
     expand,
     original_clauses,
     readable,
+    readable_terms,
     score_gap,
     surface_terms,
     with_context,
@@ -112,21 +115,26 @@ class TermRewriter:
         if not trusted and corrected is None and not context:
             reason = Reason.EMPTY_REWRITE if empty else Reason.GATED
             return Rewrite.keep(query, reason, expansion.confidence)
-        terms = surface_terms(expansion, self._language.vocabulary) if trusted else ()
+        terms, words = self._terms_and_words(expansion) if trusted else ((), ())
         original = self._typed(query, added_words(query, corrected, self._analysis), context)
         feedback = self._feedback(original) if trusted else _Feedback((), settings)
         return Rewrite(
             query=query,
-            text=readable(corrected or query, terms, self._analysis),
-            terms=terms,
+            text=readable(corrected or query, words, self._analysis),
+            terms=words,
             correction=corrected,
             applied=True,
             reason=Reason.APPLIED,
             confidence=expansion.confidence,
             blend=compose(original, feedback.clauses, terms, feedback.settings),
             replace=compose(self._typed(corrected or query, (), context), (), terms, feedback.settings),
-            context=context,
+            context=context_as_typed(context, request, self._analysis),
         )
+
+    def _terms_and_words(self, expansion: Expansion) -> tuple[Clauses, Clauses]:
+        """The expansion as it is searched, and as people read it."""
+        vocabulary = self._language.vocabulary
+        return surface_terms(expansion, vocabulary), readable_terms(expansion, vocabulary)
 
     def _context(self, request: RewriteRequest) -> tuple[str, ...]:
         """Words of earlier queries that the query lacks and the corpus contains."""

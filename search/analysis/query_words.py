@@ -46,6 +46,9 @@ FEWEST_RUNS = 2
 _CHINESE_FUNCTION_WORDS = re.compile("[的了是在和与與及或等这這那你我他它们們]+")
 """Chinese words of one character that say nothing about a need; runs of Chinese are cut there."""
 
+_PERHAPS_RUN = re.compile("[^\x00-\u0dff\u1e00-\u2e7f]")
+"""Matches every character of a run, and others, so that most texts of scripts with spaces need not be read."""
+
 _UNCUT = frozenset({"KATAKANA", "KATAKANA-HIRAGANA", "HANGUL"})
 """Scripts whose runs are words: loan words, and words between spaces."""
 
@@ -149,7 +152,7 @@ class QueryWords:
 def runs_of(analysis: Analysis, text: str) -> set[str]:
     """The distinct runs of scripts without spaces in a text; none with the first analysis, which takes them for
     words."""
-    if analysis.name == FIRST_NAME or text.isascii():
+    if text.isascii() or analysis.name == FIRST_NAME or not _PERHAPS_RUN.search(text):
         return set()
     return {keyword for keyword in analysis.keywords(text) if script_of(keyword) == "bigrams"}
 

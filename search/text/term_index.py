@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import english
+from untilclick.search.analysis.query_words import QueryWords, runs_of
 from untilclick.search.records import Corpus, Document
 
 
@@ -39,6 +40,9 @@ class TermIndex:
     """Surface word -> occurrences in the corpus, without stop words."""
     analysis: Analysis = field(default_factory=english)
     """The analysis that the terms come from."""
+    whole_words: Mapping[str, str] = field(default_factory=dict)
+    """Index term of a bigram -> the word that people read and type in its place; empty for a fragment of several
+    words. Terms of scripts with spaces are not in it."""
 
     @classmethod
     def build(cls, corpus: Corpus, analysis: Analysis | None = None) -> TermIndex:
@@ -54,6 +58,7 @@ class TermIndex:
         doc_ids: list[str] = []
         bags: list[Counter[str]] = []
         word_counts: Counter[str] = Counter()
+        runs: Counter[str] = Counter()
         for document in documents:
             document_words = Counter(analysis.document_words(document.content))
             word_counts.update(document_words)
@@ -61,12 +66,13 @@ class TermIndex:
             for word, count in document_words.items():
                 if (term := term_of(word)) is not None:
                     bag[term] += count
+            runs.update(runs_of(analysis, document.content))
             doc_ids.append(document.doc_id)
             bags.append(bag)
         indexed = {word: count for word, count in word_counts.items() if term_of(word) is not None}
         surfaces = _surfaces(indexed, analysis)
         terms = tuple(sorted(surfaces))
-        return cls(
+        index = cls(
             doc_ids=tuple(doc_ids),
             terms=terms,
             surfaces=tuple(surfaces[term] for term in terms),
@@ -74,6 +80,16 @@ class TermIndex:
             word_counts=indexed,
             analysis=analysis,
         )
+        return index._with_whole_words(runs) if runs else index
+
+    def _with_whole_words(self, runs: Mapping[str, int]) -> TermIndex:
+        """The index with the words of its bigrams; `runs` holds the number of documents of each run."""
+        frequencies = dict(zip(self.terms, self.document_frequencies.tolist(), strict=True))
+        return replace(self, whole_words=QueryWords(self.analysis, frequencies, runs).whole_words)
+
+    def word(self, term_id: int) -> str:
+        """The word of a term as people read and type it; empty for a fragment of words."""
+        return self.whole_words.get(self.terms[term_id], self.surfaces[term_id])
 
     @cached_property
     def term_ids(self) -> dict[str, int]:

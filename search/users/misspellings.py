@@ -17,6 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
+from untilclick.search.analysis.scripts import script_name
 from untilclick.search.errors import MissingDependencyError
 from untilclick.search.text.keyboard import neighbours
 from untilclick.search.users.draws import pick
@@ -25,6 +26,9 @@ Part = Literal["all", "train", "test"]
 
 MIN_SLIP_LENGTH = 4
 """Letters of the shortest word that gets a slip: shorter words cannot be recognised with a wrong letter."""
+
+_CHOSEN = frozenset({"CJK", "IDEOGRAPHIC", "HANGUL"})
+"""Scripts whose characters an input method makes. A slip there gives other words, not characters in another order."""
 
 _SOUNDS = (
     ("ph", "f"), ("ie", "ei"), ("ei", "ie"), ("ck", "k"), ("qu", "kw"), ("ce", "se"), ("ci", "si"), ("tion", "sion"),
@@ -91,9 +95,9 @@ def slip(word: str, rng: np.random.Generator) -> str:
 
     Damerau, "A Technique for Computer Detection and Correction of Spelling Errors", CACM 7(3), 1964: four of five
     errors are one omission, insertion, substitution or transposition. Pollock & Zamora, CACM 27(4), 1984: the first
-    letter is seldom wrong. Words shorter than MIN_SLIP_LENGTH are returned unchanged.
+    letter is seldom wrong. Words shorter than MIN_SLIP_LENGTH are returned unchanged, and Chinese and Korean words.
     """
-    if len(word) < MIN_SLIP_LENGTH:
+    if len(word) < MIN_SLIP_LENGTH or (not word.isascii() and script_name(word[0]) in _CHOSEN):
         return word
     for _ in range(4):
         changed = pick(_SLIPS, rng)(word, rng)

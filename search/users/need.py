@@ -16,6 +16,9 @@ from untilclick.search.text.term_index import TermIndex
 VOCABULARY_SIZE = 20
 """Number of words of the relevant documents that a user thinks of."""
 
+TERMS_PER_WORD = 5
+"""Terms that are read for each word of the vocabulary in scripts without spaces; many are fragments of words."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -56,13 +59,15 @@ class NeedReader:
     def _read(self, topic: Topic) -> Need:
         own_words = content_words(topic.query, self.analysis)
         own_terms = set(self.analysis.terms(topic.query))
-        new_ids = [i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms]
-        vocabulary = tuple(self._index.surfaces[i] for i in new_ids[:VOCABULARY_SIZE])
+        new_ids = (i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms)
+        new_words = dict.fromkeys(word for i in new_ids if (word := self._index.word(i)) and word not in own_words)
+        vocabulary = tuple(new_words)[:VOCABULARY_SIZE]
         return Need(topic.topic_id, own_words, vocabulary, self._rarity(own_words + vocabulary))
 
     def _heaviest_terms(self, topic: Topic) -> list[int]:
         """Term ids, heaviest first, ties by id. The list is longer than VOCABULARY_SIZE by the number of words of the
-        topic's query, because terms of the query are left out afterwards."""
+        topic's query, because terms of the query are left out afterwards, and several times as long in scripts
+        without spaces, where several terms make a word."""
         counts = self._index.counts  # (documents, terms), sparse by row
         ids, weights = [np.empty(0, np.int64)], [np.empty(0)]
         for doc_id, grade in topic.relevance.items():
@@ -74,7 +79,8 @@ class NeedReader:
             weights.append(grade * (1.0 + np.log(counts.data[entries])) * self._idf[ids[-1]])
         term_ids, places = np.unique(np.concatenate(ids), return_inverse=True)  # (T,), (entries,)
         sums = np.asarray(np.bincount(places, np.concatenate(weights), len(term_ids)), dtype=np.float64)  # (T,)
-        best = heaviest(sums, VOCABULARY_SIZE + len(topic.query.split()))
+        size = VOCABULARY_SIZE * (TERMS_PER_WORD if self._index.whole_words else 1)
+        best = heaviest(sums, size + len(topic.query.split()))
         return [int(term_id) for term_id in term_ids[best]]
 
     def _rarity(self, need_words: tuple[str, ...]) -> dict[str, float]:

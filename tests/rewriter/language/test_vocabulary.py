@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, TermVocabulary
-from untilclick.search.analysis.by_name import english
+from untilclick.search.analysis.by_name import analysis_by_name, english
 from untilclick.search.errors import ModelError
 from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
@@ -75,3 +75,13 @@ def test_text_is_the_tokens_separated_by_spaces(vocabulary):
     ids = [vocabulary.token_ids["oven"], EOS_ID, vocabulary.token_ids["moon"]]
     assert vocabulary.text(ids) == "oven </s> moon"
     assert vocabulary.text([]) == ""
+
+
+def test_the_words_of_bigrams_are_kept(tmp_path):
+    documents = [Document("1", "図書館", "図書館で本を読む"), Document("2", "", "図書館 tea")]
+    index = TermIndex.from_documents(documents, analysis_by_name("2-ja"))
+    TermVocabulary.from_index(index, 2, 100).save(tmp_path)
+    vocabulary = TermVocabulary.load(tmp_path)
+    assert vocabulary.terms == ("図書", "書館")
+    assert [vocabulary.word(token) for token in vocabulary.encode(vocabulary.terms)] == ["図書館"] * 2
+    assert vocabulary.surface(vocabulary.token_ids["書館"]) == "書館"

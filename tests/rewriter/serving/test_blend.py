@@ -21,11 +21,13 @@ from untilclick.rewriter.serving.blend import (
     Expansion,
     added_words,
     compose,
+    context_as_typed,
     context_share,
     context_words,
     expand,
     original_clauses,
     readable,
+    readable_terms,
     score_gap,
     surface_terms,
     with_context,
@@ -178,6 +180,41 @@ def test_the_readable_rewrite_keeps_the_query_and_adds_at_most_four_new_words():
     expansion = [(word, 0.1) for word in ("sorting", "delete", "copy", "move", "rename", "link")]
     assert readable(" sort folders ", expansion, english()) == "sort folders delete copy move rename"
     assert readable("sort", [], english()) == "sort"
+
+
+LIBRARY = TermVocabulary(
+    ("tea", "書館", "館の", "図書", "閲覧"),
+    ("tea", "書館", "館の", "図書", "閲覧"),
+    (2, 2, 2, 2, 2),
+    "2-ja",
+    {"書館": "図書館", "館の": "", "図書": "図書館", "閲覧": "閲覧"},
+)
+"""A vocabulary of Japanese bigrams."""
+
+
+def test_bigrams_are_read_as_their_word_and_fragments_are_left_out():
+    weights = np.array([0.4, 0.3, 0.1, 0.1, 0.1], dtype=np.float32)
+    expansion = Expansion(np.array(LIBRARY.encode(["館の", "書館", "図書", "tea", "閲覧"])), weights, 1.0)
+    words = readable_terms(expansion, LIBRARY)
+    assert [word for word, _ in words] == ["図書館", "tea", "閲覧"]
+    assert [weight for _, weight in words] == pytest.approx([0.6, 0.2, 0.2])
+    assert surface_terms(expansion, LIBRARY)[0] == ("館の", pytest.approx(0.4))
+
+
+def test_a_readable_rewrite_adds_no_part_of_a_run_and_no_overlapping_words():
+    words = [(word, 0.1) for word in ("書館", "図書館", "閲覧席", "閲覧", "新聞")]
+    assert readable("図書館", words, LIBRARY.analysis) == "図書館 閲覧席 新聞"
+
+
+def test_earlier_queries_are_shown_in_the_words_that_were_typed():
+    request = RewriteRequest("図書", ("図書館 Tea", "館内閲覧"))
+    words = context_words(request, LIBRARY.analysis)
+    assert words == ("書館", "tea", "館内", "内閲", "閲覧")
+    assert context_as_typed(words, request, LIBRARY.analysis) == ("図書館", "tea", "館内閲覧")
+    assert context_as_typed(("readers", "unheard"), RewriteRequest("", ("Readers",)), english()) == (
+        "readers",
+        "unheard",
+    )
 
 
 def test_a_blend_retrieves_everything_that_the_original_does(engine: TantivyEngine):

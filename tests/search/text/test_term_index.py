@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from untilclick.search.analysis.by_name import english
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name, english
 from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
 
@@ -31,3 +31,17 @@ def test_document_frequencies_count_documents_not_occurrences():
     )
     assert dict(zip(index.terms, index.document_frequencies, strict=True)) == {"cat": 2, "dog": 1}
     assert list(index.doc_lengths) == [2, 2, 0]
+
+
+def test_a_bigram_is_read_as_the_word_it_stands_in(toy_corpus):
+    documents = [
+        Document("1", "図書館", "図書館で本を読む"),
+        Document("2", "", "図書館 tea"),
+        Document("3", "", "tea"),
+    ]
+    index = TermIndex.from_documents(documents, analysis_by_name("2-ja"))
+    words = {term: index.word(i) for i, term in enumerate(index.terms)}
+    assert (words["図書"], words["書館"], words["tea"], words["む"]) == ("図書館", "図書館", "tea", "")
+    assert [index.analysis.term_of(word) for word in index.surfaces] == list(index.terms)
+    assert TermIndex.from_documents(documents, analysis_by_name(FIRST_NAME)).whole_words == {}
+    assert TermIndex.build(toy_corpus).whole_words == {}

@@ -66,6 +66,12 @@ def test_words_too_short_for_a_slip_stay(word):
     assert slip(word, np.random.default_rng(0)) == word
 
 
+def test_slips_are_those_of_letters_and_not_of_whole_characters():
+    rng = np.random.default_rng(0)
+    assert all(slip(word, rng) == word for word in ("開発環境設定", "프로그래밍", "开发环境"))
+    assert slip("プログラミング", rng) != "プログラミング"
+
+
 def test_letters_slip_to_keys_next_to_them():
     keys = neighbours()
     assert set(keys) == set(string.ascii_lowercase)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Collection, Corpus, Document, Topic
 from untilclick.search.text.synonyms import NoSynonyms
@@ -43,6 +44,20 @@ def test_the_need_holds_query_words_and_what_marks_the_relevant_documents():
     assert need.vocabulary[0] == "permission"
     assert set(need.vocabulary) == {"permission", "bits", "copy"}
     assert need.rarity["permission"] > need.rarity["file"] > 0
+
+
+def test_a_need_holds_words_and_no_bigrams():
+    """A user typed 書館, which is the end of the word for a library."""
+    documents = (
+        Document("open", "図書館", "図書館の開館時間を調べる"),
+        Document("loan", "貸出期間", "図書館の貸出期間は二週間"),
+        Document("card", "利用者カード", "利用者カードの開館時間"),
+    )
+    index = TermIndex.from_documents(documents, analysis_by_name("2-ja"))
+    need = NeedReader(index).need(Topic("t", "開館時間", {"open": 1}))
+    assert need.words == ("開館時間",)
+    assert need.vocabulary == ("図書館",)
+    assert need.rarity["図書館"] > 0
 
 
 def test_a_need_without_relevant_documents_has_no_vocabulary():

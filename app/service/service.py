@@ -209,8 +209,7 @@ class SearchService:
     def health(self) -> Health:
         """Try the engine and the log, and look whether there is a rewriter."""
         try:
-            for each in self.models.in_use.engines:
-                each.search([WeightedQuery.of("ready")], 1)
+            self.models.in_use.active.engine.search([WeightedQuery.of("ready")], 1)
             engine = True
         except UntilclickError:
             engine = False

@@ -175,6 +175,8 @@ class StoredModels:
         self._ended = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="models", daemon=True)
         self._follower.start()
+        # a thread of its own, so that following never waits for the previous version's index to be built
+        threading.Thread(target=self._keep_standby, name="standby", daemon=True).start()
 
     def activate(self, version: str) -> ModelState:
         """Make a version the active one, in this process at once, in others within seconds.
@@ -252,9 +254,15 @@ class StoredModels:
         while not self._ended.wait(FOLLOW_S):
             try:
                 self.follow()
-                self._stand_by()
             except Exception:  # an error must not end the thread: this process would never follow again
                 _log.exception("Following the folder of models failed")
+
+    def _keep_standby(self) -> None:
+        while not self._ended.wait(FOLLOW_S):
+            try:
+                self._stand_by()
+            except Exception:  # an error must not end the thread
+                _log.exception("The previous version cannot be kept ready for a roll-back")
 
     def _loadable(self, state: ModelState) -> InUse:
         """The state without the versions that cannot be loaded. Raises the UntilclickError of the active version."""

@@ -24,7 +24,13 @@ ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 COMPOSE = DOCKER / "compose.yaml"
 DOCKERFILES = (DOCKER / "Dockerfile", DOCKER / "train.Dockerfile")
-OF_COMMANDS = {"UNTILCLICK_SERVICE", "UNTILCLICK_BACKEND", "UNTILCLICK_SOURCE", "UNTILCLICK_OUT"}
+OF_COMMANDS = {
+    "UNTILCLICK_ANALYSIS",
+    "UNTILCLICK_SERVICE",
+    "UNTILCLICK_BACKEND",
+    "UNTILCLICK_SOURCE",
+    "UNTILCLICK_OUT",
+}
 """Options of `untilclick renew` that are not settings of the service."""
 
 

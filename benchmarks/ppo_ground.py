@@ -67,7 +67,7 @@ from benchmarks.stand_in_t5 import T5Shape, stand_in_t5, unigram_tokenizer
 
 term_of = english().term_of
 words = english().words
-analyse = english().terms
+analyse = english().query
 
 GroundName = Literal["subword", "corpus"]
 PROMPT_TOKENS = 24
@@ -237,7 +237,7 @@ def _corpus_ground(opened: OpenedCollection, vocabulary: TermVocabulary, folder:
     topics = opened.collection.topics["train"]
     rendered = [(render(RewriteRequest(topic.query), vocabulary, opened.spelling), topic) for topic in topics]
     usable = [(prompt, topic) for prompt, topic in rendered if not prompt.empty]
-    queries = [TrainingQuery(tuple(analyse(topic.query)), topic.relevance) for _, topic in usable]
+    queries = [TrainingQuery(analyse(topic.query), topic.relevance) for _, topic in usable]
     settings = replace(CORPUS_SETTINGS, seed=seed)
     clicks = click_model(settings.reward.click_model, settings.reward.click_behaviour, 1)
     reward = make_reward(settings.reward.name, clicks, settings.reward.click_credit)

@@ -7,10 +7,11 @@ checks. A batch takes one float per query and document, which limits this to cor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import zip_longest
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +22,10 @@ from torch import Tensor
 from untilclick.rewriter.language.sparse_rows import entries_of
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.serving.blend import context_share
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.bm25 import idf, weight_matrix
+from untilclick.search.engines.clauses import JOINED_WEIGHT
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
 
@@ -52,25 +55,45 @@ ENGINE_SETTINGS: dict[str, Bm25Settings] = {
 """The ranking function of each engine, by its name."""
 
 
+NOTHING = QueryTerms(())
+"""The terms of an empty text."""
+
+LIFT = 0.25
+"""`epsilon` of rank-bm25: the share of an idf that takes the place of one that is not above 0."""
+
+WeightedTerm = tuple[int, float]
+"""The id of an index term and its weight in a query."""
+
+
+class _TypedTerms(NamedTuple):
+    """The weighted terms of a typed query with its context, in each field."""
+
+    body: list[WeightedTerm]
+    aside: list[WeightedTerm]
+
+
 class CorpusScorer:
     """BM25 scores of batches of queries over one corpus of D documents."""
 
     @classmethod
     def of(cls, opened: OpenedCollection, vocabulary: TermVocabulary) -> CorpusScorer:
         """The ranking function of the collection's engine, over the terms of a vocabulary."""
-        return cls(opened.index, vocabulary, ENGINE_SETTINGS[opened.engine_name])
+        aside = partial(TermIndex.of_aside, opened.collection.corpus.documents, opened.analysis)
+        return cls(opened.index, vocabulary, ENGINE_SETTINGS[opened.engine_name], aside)
 
-    def __init__(self, index: TermIndex, vocabulary: TermVocabulary, settings: Bm25Settings) -> None:
-        """Below, I is the number of terms of the index, and V that of tokens of the vocabulary."""
+    def __init__(
+        self, index: TermIndex, vocabulary: TermVocabulary, settings: Bm25Settings, aside: Callable[[], TermIndex]
+    ) -> None:
+        """`aside` gives the index of the field `aside`, which few queries need and most trainings never do.
+
+        Below, I is the number of terms of the index, A that of terms of `aside`, and V that of tokens of the
+        vocabulary."""
         self.index = index
         self.vocabulary = vocabulary
         self.n_documents = len(index.doc_ids)
-        weights = weight_matrix(index, settings.k1, settings.b, quantise=settings.quantise)  # (I, D)
-        if settings.idf == "okapi":
-            frequency, n = index.document_frequencies, self.n_documents
-            # The matrix contains Lucene's idf as a factor: exchange it.
-            weights = (diags_array(okapi_idf(frequency, n) / idf(frequency, n)) @ weights).tocsr().astype(np.float32)
-        self._weights = weights
+        self._settings = settings
+        self._aside_index = aside
+        self._weights = weights = _weights(index, settings)  # (I, D)
         selection = _selection(vocabulary.index_columns(index), len(index.terms))  # (V, I)
         self._token_weights = (selection @ weights).tocsr()  # (V, D)
         lengths = np.repeat(np.maximum(index.doc_lengths, 1.0), np.diff(index.counts.indptr))  # (stored entries,)
@@ -79,21 +102,22 @@ class CorpusScorer:
         )
 
     def originals(
-        self, queries: Sequence[Sequence[str]], contexts: Sequence[Sequence[str]] = (), limit: float = 0.0
+        self, queries: Sequence[QueryTerms], contexts: Sequence[QueryTerms] = (), limit: float = 0.0
     ) -> Tensor:
         """(B, D) BM25 of queries given as index terms, divided by the number of their terms in the corpus. A query
-        without such a term scores 0 on every document.
+        without a term in the corpus scores 0 on every document. Joined forms and the field `aside` count as in the
+        engines (`engines/clauses.py`).
 
         `contexts` are the context terms of each query; without it no query has context. Those that the corpus
         contains divide the share of `blend.context_share` equally, with `limit` as the largest share."""
         assert len(contexts) in (0, len(queries))
-        pairs = zip_longest(queries, contexts, fillvalue=())
-        rows = [self._typed(query, context, limit) for query, context in pairs]  # (term, weight) pairs of each query
-        indptr = np.cumsum([0] + [len(row) for row in rows])
-        data = np.array([weight for row in rows for _, weight in row], dtype=np.float32)
-        indices = np.array([term for row in rows for term, _ in row], dtype=np.int64)
-        queries_by_term = csr_array((data, indices, indptr), shape=(len(rows), len(self.index.terms)))  # (B, I)
-        return _dense(queries_by_term @ self._weights)
+        pairs = zip_longest(queries, contexts, fillvalue=NOTHING)
+        typed = [self._typed(query, context, limit) for query, context in pairs]
+        scores = _dense(_query_matrix([each.body for each in typed], len(self.index.terms)) @ self._weights)
+        if any(each.aside for each in typed):
+            queries_by_term = _query_matrix([each.aside for each in typed], len(self._aside.terms))  # (B, A)
+            scores += _dense(queries_by_term @ self._aside_weights)
+        return scores
 
     def feedback(self, originals: Tensor, n_terms: int) -> csr_array:
         """(B, I) relevance models of the first ten documents by scores `originals` (B, D): the `n_terms` heaviest
@@ -121,14 +145,37 @@ class CorpusScorer:
         """(T, D) score of every document for each of T tokens alone."""
         return np.asarray(self._token_weights[ids].toarray(), dtype=np.float32)
 
-    def _typed(self, query: Sequence[str], context: Sequence[str], limit: float) -> list[tuple[int, float]]:
-        """Terms of the index with their weights, those of the query first."""
+    @cached_property
+    def _aside(self) -> TermIndex:
+        return self._aside_index()
+
+    @cached_property
+    def _aside_weights(self) -> csr_array:
+        """(A, D) BM25 weights of the terms of `aside`."""
+        return _weights(self._aside, self._settings)
+
+    def _typed(self, query: QueryTerms, context: QueryTerms, limit: float) -> _TypedTerms:
+        """The weighted terms of a query with its context, those of the query first."""
+        term_ids = self.index.term_ids
         query_ids, context_ids = (
-            [self.index.term_ids[term] for term in part if term in self.index.term_ids] for part in (query, context)
+            [term_ids[term] for term in part.body if term in term_ids] for part in (query, context)
         )
         share = context_share(len(query_ids), len(context_ids), limit) if context_ids else 0.0
-        typed = [(term, (1.0 - share) / len(query_ids)) for term in query_ids]
-        return typed + [(term, share / len(context_ids)) for term in context_ids]
+        of_query, of_context = (1.0 - share) / max(len(query_ids), 1), share / max(len(context_ids), 1)
+        body = [(term, of_query) for term in query_ids] + [(term, of_context) for term in context_ids]
+        joined = [(term, JOINED_WEIGHT * of_query) for term in query.joined]
+        body += [(term_ids[term], weight) for term, weight in joined if term in term_ids]
+        # A word of a context that the corpus lacks is not searched, nor is its single character in `aside`.
+        aside = [(term, of_context) for term in context.aside if term in term_ids]
+        aside = [(term, of_query) for term in query.aside] + aside
+        if not (query.body or aside or share):
+            aside = [(term, of_query) for term in query.stop_words]
+        return _TypedTerms(body, self._known_aside(aside) if aside else [])
+
+    def _known_aside(self, terms: Sequence[tuple[str, float]]) -> list[WeightedTerm]:
+        """Those terms of `aside` that a document has, by their ids."""
+        term_ids = self._aside.term_ids
+        return [(term_ids[term], weight) for term, weight in terms if term in term_ids]
 
     def rank(self, scores: Tensor, k: int) -> NDArray[np.int64]:
         """(N, k) rows of the corpus in rank order by scores (N, D), padded with -1 after the last score above 0."""
@@ -139,9 +186,32 @@ class CorpusScorer:
 
 def okapi_idf(document_frequency: NDArray[np.int64], n_documents: int) -> NDArray[np.float64]:
     """(I,) log((N - df + .5) / (df + .5)) as in `rank_bm25.BM25Okapi`. Terms in more than half of the documents, for
-    which this is negative, get a quarter of the mean over all terms instead."""
+    which this is negative, get a quarter of the mean over all terms instead; where that is not above 0 either, a
+    quarter of Lucene's idf, as in the engine `rank-bm25`."""
     plain = np.log(n_documents - document_frequency + 0.5) - np.log(document_frequency + 0.5)
-    return np.asarray(np.where(plain < 0, 0.25 * plain.mean(), plain) if plain.size else plain)
+    if not plain.size:
+        return np.asarray(plain)
+    raised = np.where(plain < 0, LIFT * plain.mean(), plain)
+    return np.asarray(np.where(raised <= 0, LIFT * idf(document_frequency, n_documents), raised))
+
+
+def _weights(index: TermIndex, settings: Bm25Settings) -> csr_array:
+    """(I, D) float32, the BM25 weight of each of the I terms of an index in each document."""
+    weights = weight_matrix(index, settings.k1, settings.b, quantise=settings.quantise)
+    if settings.idf == "lucene":
+        return weights
+    frequency, n = index.document_frequencies, len(index.doc_ids)
+    # The matrix contains Lucene's idf as a factor: exchange it.
+    okapi: csr_array = (diags_array(okapi_idf(frequency, n) / idf(frequency, n)) @ weights).tocsr().astype(np.float32)
+    return okapi
+
+
+def _query_matrix(rows: Sequence[Sequence[WeightedTerm]], n_terms: int) -> csr_array:
+    """(B, n_terms) weights of the terms of B queries."""
+    indptr = np.cumsum([0] + [len(row) for row in rows])
+    data = np.array([weight for row in rows for _, weight in row], dtype=np.float32)
+    indices = np.array([term for row in rows for term, _ in row], dtype=np.int64)
+    return csr_array((data, indices, indptr), shape=(len(rows), n_terms))
 
 
 def _selection(columns: NDArray[np.int64], n_columns: int) -> csr_array:

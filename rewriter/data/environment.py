@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.corpus_scorer import NOTHING, CorpusScorer
 from untilclick.rewriter.data.rewards import Reward
+from untilclick.search.analysis.analysis import QueryTerms
 
 FEEDBACK_TERMS = 20
 """Number of terms of the relevance model in rollouts and in validation."""
@@ -27,11 +28,11 @@ FEEDBACK_TERMS = 20
 class TrainingQuery:
     """A query that is rewritten in training or validation."""
 
-    terms: tuple[str, ...]
+    terms: QueryTerms
     """Index terms that are searched for the original query, with those of corrected words."""
     relevance: Mapping[str, float]
     """doc_id -> grade; the number of clicks for the `hindsight` reward."""
-    context: tuple[str, ...] = ()
+    context: QueryTerms = NOTHING
     """Index terms of the session's earlier queries that the query lacks."""
     shown: frozenset[str] | None = None
     """Documents that validation ranks, as if there were no others; None for all."""

@@ -19,6 +19,7 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.pseudo_queries import best_terms
 from untilclick.rewriter.language.soft_targets import SoftTarget
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.measures.metrics import dcg, ranks_to
 from untilclick.search.text.heaviest import heaviest
 
@@ -72,7 +73,7 @@ class TargetMaker:
         self._term_weights = term_weights
         self._settings = settings
 
-    def target(self, logged: JudgedQuery, terms: Sequence[str], excluded: Sequence[int]) -> SoftTarget | None:
+    def target(self, logged: JudgedQuery, terms: QueryTerms, excluded: Sequence[int]) -> SoftTarget | None:
         """The target distribution over tokens outside `excluded`, for a query whose index terms are `terms`; None if
         no term moves a clicked document up."""
         clicked = self._clicked(logged)
@@ -110,11 +111,11 @@ class TargetMaker:
         best = best[centroid[best] > 0]
         return _Candidates(best, centroid[best])
 
-    def _gains(self, terms: Sequence[str], ids: NDArray[np.int64], clicked: _Clicked) -> NDArray[np.float64]:
+    def _gains(self, terms: QueryTerms, ids: NDArray[np.int64], clicked: _Clicked) -> NDArray[np.float64]:
         """(C,) change of the clicked documents' discounted gain if the query gets one of the tokens `ids` (C,)."""
-        indexed = [term for term in terms if term in self._scorer.index.term_ids]
-        original = self._scorer.originals([indexed]).numpy()  # (1, D)
-        share = len(indexed) / (len(indexed) + 1.0)  # the new term weighs as much as one of the query
+        n_indexed = sum(term in self._scorer.index.term_ids for term in terms.body)
+        original = self._scorer.originals([terms]).numpy()  # (1, D)
+        share = n_indexed / (n_indexed + 1.0)  # the new term weighs as much as one of the query
         extended = share * original + (1.0 - share) * self._scorer.token_rows(ids)  # (C, D)
         before = discounted_gain(ranks_of(original, clicked.rows), clicked.clicks)  # (1,)
         return discounted_gain(ranks_of(extended, clicked.rows), clicked.clicks) - before

@@ -11,13 +11,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
+from untilclick.rewriter.data.corpus_scorer import NOTHING
 from untilclick.rewriter.data.environment import TrainingQuery
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import added_words, context_words
 from untilclick.rewriter.serving.term_rewriter import Spelling
-from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.analysis import Analysis, QueryTerms
 from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.log.visitors import once_per_client
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
@@ -122,15 +124,15 @@ def mostly_first(
 
 def training_query(logged: JudgedQuery, spelling: Spelling | None, analysis: Analysis) -> TrainingQuery:
     """The query as retrieval searches it, with corrections of unknown words if there is a corrector."""
-    context = analysis.terms(" ".join(context_words(logged.request, analysis)))
+    context = _together(map(analysis.query, context_words(logged.request, analysis)))
     terms = retrieval_terms(logged.request.query, spelling, analysis)
-    return TrainingQuery(terms, logged.relevance, tuple(context), logged.shown)
+    return TrainingQuery(terms, logged.relevance, context, logged.shown)
 
 
-def retrieval_terms(query: str, spelling: Spelling | None, analysis: Analysis) -> tuple[str, ...]:
-    """Index terms of a query and of the words that its correction adds."""
+def retrieval_terms(query: str, spelling: Spelling | None, analysis: Analysis) -> QueryTerms:
+    """Index terms that are searched for a query and for the words that its correction adds."""
     added = added_words(query, spelling.correct(query) if spelling else None, analysis)
-    return (*analysis.terms(query), *analysis.terms(" ".join(added)))
+    return _together(map(analysis.query, (query, *added)))
 
 
 def need_of_query(query: str) -> str:
@@ -141,6 +143,12 @@ def need_of_query(query: str) -> str:
     the first, so that a change of a corpus's analysis moves no session into the training side.
     """
     return "query " + (" ".join(analysis_by_name(FIRST_NAME).terms(query)) or query)
+
+
+def _together(parts: Iterable[QueryTerms]) -> QueryTerms:
+    """The terms of several texts; none of no text."""
+    fields = [tuple(chain.from_iterable(terms)) for terms in zip(*parts, strict=True)]
+    return QueryTerms(*fields) if fields else NOTHING
 
 
 def _need(session: Session) -> str:

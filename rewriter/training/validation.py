@@ -141,7 +141,9 @@ class ValidationSet:
         self._harm_limit = default_limit if harm_limit is None else harm_limit
         self._terms = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
-        self._later = np.flatnonzero([bool(context) for context in self._contexts])  # (L,) positions of later queries
+        self._later = np.flatnonzero(
+            [bool(context.body) for context in self._contexts]
+        )  # (L,) positions of later queries
         self._without_context = self._scored(np.arange(len(queries)), limit=0.0)
         self._in_context: dict[float, _OriginalScores] = {}  # for one limit, the one asked for last
         self._original_ndcg = self._ndcg(self._without_context.originals)  # (B,)

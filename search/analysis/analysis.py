@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+NO_TERM = "-"
+"""The term of a field of a document that has no other there, for Lucene counts only documents with a term, other
+engines count all documents, and idf depends on that number. No query has this term, because it is not a word."""
+
 
 class QueryTerms(NamedTuple):
     """The terms that a query searches, in order, with repetitions."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.analysis import NO_TERM, Analysis
 from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
@@ -37,10 +37,6 @@ FIRST_SCHEMA_VERSION = 1
 """Version of the indexes of the analysis 1-en, which have no field `aside`."""
 
 BODY, ASIDE, TITLE, TEXT, POSITION, EXACT = "body", "aside", "title", "text", "position", "exact"
-
-NO_TERM = "-"
-"""The term of a field that has no other. Lucene counts only documents with a term, the other engines count all
-documents, and idf depends on that number. No query has this term, because it is not a word."""
 
 LOAD_CHUNK = 500
 """Maximum number of documents in one request."""

@@ -20,7 +20,7 @@ from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
-from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.analysis import NO_TERM, Analysis
 from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.clauses import query_tokens
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
@@ -28,9 +28,6 @@ from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.titles import Titles
-
-NO_TERM = "-"
-"""The term of a document without a term in the field `aside`, so that no document there has length 0."""
 
 CACHE_BYTES = 64 * 2**20
 """Memory for the score vectors of recent query terms, in bytes."""

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from tantivy import Document as TantivyDocument
 from tantivy import Index, Order, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
-from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.analysis import NO_TERM, Analysis
 from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
@@ -41,10 +41,6 @@ BODY, ASIDE, DOC_ID, TITLE, TEXT, POSITION = "body", "aside", "doc_id", "title",
 
 TERMS = "untilclick_terms"
 """The name under which an index registers the tokenizer of ready index terms."""
-
-NO_TERM = "-"
-"""The term of a field that has no other. tantivy and Lucene count the documents of a field in different ways unless
-every document has a term there. No query has this term, because it is no word."""
 
 WRITER_HEAP_BYTES = 256 * 2**20
 """Memory of the indexing thread, in bytes. One thread with much memory writes few segments, in corpus order."""

@@ -7,7 +7,7 @@ which is held in memory. It does not rank documents; the engines (`untilclick.se
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.analysis import NO_TERM, Analysis
 from untilclick.search.analysis.by_name import english
 from untilclick.search.analysis.query_words import QueryWords, runs_of
 from untilclick.search.records import Corpus, Document
@@ -110,6 +110,15 @@ class TermIndex:
     def document_frequencies(self) -> NDArray[np.int64]:
         """(V,) number of documents that contain each term."""
         return np.bincount(self.counts.indices, minlength=len(self.terms)).astype(np.int64)
+
+    @classmethod
+    def of_aside(cls, documents: Sequence[Document], analysis: Analysis) -> TermIndex:
+        """The terms of documents in the field `aside`, each once; `NO_TERM` for a document without any, as in the
+        engines. Its surfaces are the terms."""
+        bags = [Counter(analysis.document(document.content).aside.split() or [NO_TERM]) for document in documents]
+        terms = tuple(sorted(set().union(*bags)))
+        doc_ids = tuple(document.doc_id for document in documents)
+        return cls(doc_ids, terms, terms, _count_matrix(bags, terms), {}, analysis)
 
 
 def _surfaces(word_counts: Mapping[str, int], analysis: Analysis) -> dict[str, str]:

@@ -7,8 +7,9 @@ every new word, so this baseline is left out on large corpora.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 from untilclick.rewriter.evaluation.baselines.parameter_choice import CHOICE_MEASURE
@@ -57,12 +58,12 @@ def tuned_bm25(corpus: Corpus, index: TermIndex, topics: Sequence[TypedTopic]) -
     if not topics:
         logger.info("bm25_tuned is left out: there are no training topics to choose k1 and b on")
         return None
-    chosen = choose_parameters(index, topics)
-    return SystemWithEngine(Bm25(), RankBm25Engine(corpus, k1=chosen.k1, b=chosen.b), chosen)
+    chosen = choose_parameters(corpus, index, topics)
+    return SystemWithEngine(Bm25(), RankBm25Engine(corpus, index.analysis, k1=chosen.k1, b=chosen.b), chosen)
 
 
 def choose_parameters(
-    index: TermIndex, topics: Sequence[TypedTopic], grid: Sequence[Bm25Parameters] = BM25_GRID
+    corpus: Corpus, index: TermIndex, topics: Sequence[TypedTopic], grid: Sequence[Bm25Parameters] = BM25_GRID
 ) -> Bm25Parameters:
     """The parameters with the best mean nDCG@10, the first among equals; the default without topics.
 
@@ -71,26 +72,28 @@ def choose_parameters(
     if not topics:
         return Bm25Parameters()
     judged = [typed.topic for typed in topics]
+    aside = cache(lambda: TermIndex.of_aside(corpus.documents, index.analysis))
     best, best_score = Bm25Parameters(), -1.0
     for parameters in grid:
-        rankings = _rankings(index, topics, parameters)
+        rankings = _rankings(index, aside, topics, parameters)
         score = evaluate_rankings(judged, rankings, (CHOICE_MEASURE,)).mean(CHOICE_MEASURE)
         if score > best_score:
             best, best_score = parameters, score
     return best
 
 
-def _rankings(index: TermIndex, topics: Sequence[TypedTopic], parameters: Bm25Parameters) -> list[list[ScoredDoc]]:
+def _rankings(
+    index: TermIndex, aside: Callable[[], TermIndex], topics: Sequence[TypedTopic], parameters: Bm25Parameters
+) -> list[list[ScoredDoc]]:
     """The first ten documents of every typed query; their scores only state the order."""
     # The scorer loads torch, which commands that only read the settings of an evaluation do not need.
     from untilclick.rewriter.data.corpus_scorer import Bm25Settings, CorpusScorer
     from untilclick.rewriter.language.vocabulary import TermVocabulary
 
     settings = Bm25Settings(parameters.k1, parameters.b, quantise=False, idf="okapi")
-    scorer = CorpusScorer(index, TermVocabulary((), (), ()), settings)
-    rankings = scorer.rank(
-        scorer.originals([index.analysis.terms(typed.query) for typed in topics]), 10
-    )  # (B, 10), -1 is no document
+    scorer = CorpusScorer(index, TermVocabulary((), (), ()), settings, aside)
+    originals = scorer.originals([index.analysis.query(typed.query) for typed in topics])
+    rankings = scorer.rank(originals, 10)  # (B, 10), -1 is no document
     return [
         [ScoredDoc(index.doc_ids[row], -float(rank)) for rank, row in enumerate(ranking) if row >= 0]
         for ranking in rankings.tolist()

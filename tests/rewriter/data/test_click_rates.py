@@ -8,6 +8,7 @@ from untilclick.rewriter.data.click_rates import examination_probs, rated_querie
 from untilclick.rewriter.data.environment import TrainingQuery
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.training.validation import ValidationSet
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.records import Click, Session, Turn
 
 from tests.rewriter.toy_learning import prompt_of
@@ -52,11 +53,11 @@ def test_inputs_without_a_click_and_logs_without_result_lists_say_nothing_more()
 
 def test_validation_ranks_the_shown_documents_alone(scorer):
     """The wanted document is the best of the shown ones; documents above it that were not shown do not count."""
-    full = scorer.rank(scorer.originals([["oven"]]), 10)[0]
+    full = scorer.rank(scorer.originals([QueryTerms(["oven"])]), 10)[0]
     wanted, above = scorer.index.doc_ids[full[3]], scorer.index.doc_ids[full[0]]
     shown = frozenset({wanted, scorer.index.doc_ids[full[5]]})
     scores = []
     for ranked in (None, shown, shown | {above}):
-        query = TrainingQuery(("oven",), {wanted: 1}, shown=ranked)
+        query = TrainingQuery(QueryTerms(("oven",)), {wanted: 1}, shown=ranked)
         scores.append(ValidationSet(scorer, [prompt_of(scorer.vocabulary, "oven")], [query]).original_ndcg)
     assert scores[0] < scores[2] < scores[1] == 1

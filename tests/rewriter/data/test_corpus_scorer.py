@@ -7,13 +7,19 @@ import pytest
 import torch
 
 from untilclick.rewriter.data.corpus_scorer import ENGINE_SETTINGS, CorpusScorer
+from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.rewriter.serving.blend import original_clauses, with_context
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.analysis.by_name import english
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import ENGINE_NAMES, open_engine
-from untilclick.search.records import WeightedQuery
+from untilclick.search.records import Collection, Document, WeightedQuery
 
 from tests.rewriter.toy_learning import toy_opened, toy_policy
 
-terms = english().terms
+analysis = english()
+terms = analysis.terms
 
 PLAIN = ["oven", "soil seed", "sourdough dough flour", "train people", "moon moon planet", "often good oven tide"]
 WEIGHTED = [
@@ -57,8 +63,12 @@ def term_weights_row(scorer, clauses):
 
 
 def scorer_terms(text: str) -> list[str]:
-
     return terms(text)
+
+
+def typed(*words: str) -> QueryTerms:
+    """A query of index terms."""
+    return QueryTerms(words)
 
 
 def test_every_named_engine_has_settings():
@@ -69,7 +79,7 @@ def test_scores_of_plain_queries_are_the_engines(pair):
     """One factor for all queries may differ: the engine multiplies by (k1 + 1), and the scorer divides by the query's
     length."""
     engine, scorer = pair
-    scores = scorer.originals([scorer_terms(text) for text in PLAIN]).numpy()
+    scores = scorer.originals([analysis.query(text) for text in PLAIN]).numpy()
     factors = [
         assert_proportional(row * len(scorer_terms(text)), scores_of(engine, WeightedQuery.of(text), scorer))
         for row, text in zip(scores, PLAIN, strict=True)
@@ -97,7 +107,7 @@ def test_token_sequences_score_as_the_same_clauses_in_the_engine(pair):
 
 def test_rankings_are_the_engines_up_to_ties(pair):
     engine, scorer = pair
-    scores = scorer.originals([scorer_terms(text) for text in PLAIN])
+    scores = scorer.originals([analysis.query(text) for text in PLAIN])
     ranked = scorer.rank(scores, 10)
     for row, text in enumerate(PLAIN):
         hits = engine.search([WeightedQuery.of(text)], 10)[0]
@@ -110,10 +120,66 @@ def test_rankings_are_the_engines_up_to_ties(pair):
         assert ranked_scores == sorted(ranked_scores, reverse=True)
 
 
+SHED = (
+    ("screws", "Screws M4x20", "A zinc-plated screw for the shed. Bolts beside it."),
+    ("bearing", "Bearing 6204-2RS", "A sealed ball bearing with a rubber lip, 6204 2RS or 62042RS."),
+    ("cpp", "Primer of C++", "The language C++ and what is in it. C is older; c++ is newer."),
+    ("net", ".NET and C#", "It runs on .NET 4.8 or 3.11.2."),
+    ("paths", "os.path.join", "Joins parts of a path/to/it with os.path.join(path, part)."),
+    ("wifi", "Wi-Fi antenna", "An antenna for wifi, 2.4 GHz or 5 GHz, with 128 GB of nothing."),
+    ("and", "To be or not to be", "That is the question, is it not?"),
+    ("empty", "", "..."),
+)
+ODD = [
+    "Wi-Fi", "wi-fi antenna", "6204-2RS bearing", "128 GB", "zinc-plated screw", "C++", "C++ primer", "c#", "4.8",
+    "3.11.2 or 4.8", "os.path.join", "the", "to be or not to be", "what is it", "the antenna", "図", ".NET C++ wi-fi",
+]  # fmt: skip
+"""Queries with joined forms, whole forms or nothing but stop words."""
+
+
+@pytest.fixture(scope="module", params=ENGINE_NAMES)
+def shed(request):
+    """An engine over documents with such forms, and the scorer with its settings."""
+    documents = [Document(*fields) for fields in SHED]
+    opened = OpenedCollection.of(Collection(corpus_of("shed", documents), {}, "made"), request.param)
+    return opened.engine, CorpusScorer.of(opened, TermVocabulary.from_index(opened.index, 1, 1000))
+
+
+def test_scores_of_joined_forms_whole_forms_and_stop_words_are_the_engines(shed):
+    engine, scorer = shed
+    scores = scorer.originals([analysis.query(text) for text in ODD]).numpy()
+    factors = []
+    for row, text in zip(scores, ODD, strict=True):
+        n_known = sum(term in scorer.index.term_ids for term in analysis.query(text).body)
+        engine_scores = scores_of(engine, WeightedQuery.of(text), scorer)
+        if text != "図":
+            factors.append(assert_proportional(row * max(n_known, 1), engine_scores))
+    assert not scores[ODD.index("図")].any()
+    assert factors == pytest.approx([factors[0]] * len(factors), rel=1e-3)
+
+
+def test_a_query_with_context_scores_as_the_clauses_of_the_service(shed):
+    engine, scorer = shed
+    for query, context in (("C++ primer", ("screw", "unheard")), ("the", ("antenna",)), ("wi-fi", ("bearing",))):
+        terms_of_context = QueryTerms([term for word in context for term in terms(word)])
+        scores = scorer.originals([analysis.query(query)], [terms_of_context], 0.25).numpy()[0]
+        n_known = sum(term in scorer.index.term_ids for term in terms(query))
+        typed_clauses = with_context(original_clauses(query, (), n_known), context[:1], n_known, 0.25)
+        assert_proportional(scores, scores_of(engine, WeightedQuery(typed_clauses), scorer))
+
+
+def test_the_field_aside_is_read_by_queries_that_need_it_only():
+    opened = toy_opened()
+    scorer = CorpusScorer(
+        opened.index, toy_policy(opened)[1], ENGINE_SETTINGS["tantivy"], lambda: pytest.fail("nothing needs it")
+    )
+    assert scorer.originals([analysis.query("the oven"), analysis.query("moon tide")]).sum() > 0
+
+
 def test_feedback_terms_are_the_engines(pair):
     engine, scorer = pair
     for text in PLAIN[:4]:
-        model = scorer.feedback(scorer.originals([scorer_terms(text)]), 10).toarray()[0]
+        model = scorer.feedback(scorer.originals([analysis.query(text)]), 10).toarray()[0]
         engine_terms = engine.feedback_terms(WeightedQuery.of(text), 10)
         model_weights = sorted(model[model > 0], reverse=True)
         assert model_weights == pytest.approx([weight for _, weight in engine_terms], rel=1e-4)
@@ -124,7 +190,7 @@ def test_feedback_terms_are_the_engines(pair):
 
 
 def test_feedback_of_a_query_that_finds_nothing_is_empty(scorer):
-    model = scorer.feedback(scorer.originals([["nosuchterm"], ["oven"]]), 5)
+    model = scorer.feedback(scorer.originals([typed("nosuchterm"), typed("oven")]), 5)
     assert model.toarray()[0].sum() == 0
     assert model.toarray()[1].sum() == pytest.approx(1)
 
@@ -135,24 +201,25 @@ def test_no_query_at_all_gives_empty_matrices(scorer):
 
 
 def test_unknown_terms_count_for_nothing_not_even_the_length(scorer):
-    with_unknown, without = scorer.originals([["oven", "nosuchterm"], ["oven"]])
+    with_unknown, without = scorer.originals([typed("oven", "nosuchterm"), typed("oven")])
     assert torch.equal(with_unknown, without)
-    assert scorer.originals([["nosuchterm"], []]).abs().sum() == 0
+    assert scorer.originals([typed("nosuchterm"), typed()]).abs().sum() == 0
 
 
 def test_context_has_its_share_of_a_query(pair):
     engine, scorer = pair
-    queries, contexts = [["dough", "oven"], ["moon"]], [["flour", "nosuchterm", "sail"], ["nosuchterm"]]
+    queries = [typed("dough", "oven"), typed("moon")]
+    contexts = [typed("flour", "nosuchterm", "sail"), typed("nosuchterm")]
     scores = scorer.originals(queries, contexts, 0.4)
     clauses = (("dough", 0.3), ("oven", 0.3), ("flour", 0.2), ("sail", 0.2))
     assert_proportional(scores[0].numpy(), scores_of(engine, WeightedQuery(clauses), scorer))
-    assert torch.equal(scores[1], scorer.originals([["moon"]])[0])  # nothing of its context is in the corpus
+    assert torch.equal(scores[1], scorer.originals([typed("moon")])[0])  # nothing of its context is in the corpus
     assert torch.equal(scorer.originals(queries, contexts, 0.0), scorer.originals(queries))
 
 
 def test_a_query_without_known_terms_is_searched_by_its_context(scorer):
-    scores = scorer.originals([["nosuchterm"]], [["oven"]], 0.3)
-    assert scores == pytest.approx(0.3 * scorer.originals([["oven"]]))
+    scores = scorer.originals([typed("nosuchterm")], [typed("oven")], 0.3)
+    assert scores == pytest.approx(0.3 * scorer.originals([typed("oven")]))
 
 
 def test_specials_score_nothing(scorer):

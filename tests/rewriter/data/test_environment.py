@@ -14,16 +14,17 @@ from untilclick.rewriter.data.environment import (
     ideal_grades,
 )
 from untilclick.rewriter.data.rewards import ExpectedClickReward, HindsightReward, NdcgReward, RankReward
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import WeightedQuery
 
 QUERIES = (
-    TrainingQuery(("dough", "flour"), {"kitchen-0": 1, "kitchen-4": 1, "kitchen-8": 1}),
-    TrainingQuery(("nosuchterm",), {"sky-0": 2}),
-    TrainingQuery((), {"sky-1": 1}),
-    TrainingQuery(("moon", "nosuchterm"), {"gone": 3, "sky-3": 1}),
-    TrainingQuery(("oven",), {"gone": 1}),
+    TrainingQuery(QueryTerms(("dough", "flour")), {"kitchen-0": 1, "kitchen-4": 1, "kitchen-8": 1}),
+    TrainingQuery(QueryTerms(("nosuchterm",)), {"sky-0": 2}),
+    TrainingQuery(QueryTerms(()), {"sky-1": 1}),
+    TrainingQuery(QueryTerms(("moon", "nosuchterm")), {"gone": 3, "sky-3": 1}),
+    TrainingQuery(QueryTerms(("oven",)), {"gone": 1}),
 )
 WEIGHT = 0.4
 
@@ -65,7 +66,7 @@ def test_rewritten_rankings_are_those_of_the_engine_for_the_same_clauses(environ
 
 
 def test_words_of_earlier_queries_are_part_of_the_original(scorer, opened):
-    query = TrainingQuery(("oven",), {"kitchen-0": 1}, context=("sourdough",))
+    query = TrainingQuery(QueryTerms(("oven",)), {"kitchen-0": 1}, context=QueryTerms(("sourdough",)))
     ids, mask = sequences(scorer, ("trumpet",))
     rewards = RewardEnvironment(scorer, [query], NdcgReward(), RolloutBlend(WEIGHT, context=0.3)).rewards(
         np.array([0]), ids, mask, rng()
@@ -130,7 +131,7 @@ def test_no_query_and_no_judgment_give_empty_matrices(scorer):
 
 
 def test_ideal_grades_fall_and_are_padded(scorer):
-    grades = grade_matrix([TrainingQuery((), {"sky-0": 1, "sky-1": 3, "sky-2": 2})], scorer)
+    grades = grade_matrix([TrainingQuery(QueryTerms(()), {"sky-0": 1, "sky-1": 3, "sky-2": 2})], scorer)
     assert ideal_grades(grades, 4).tolist() == [[3, 2, 1, 0]]
     assert ideal_grades(grades, 2).tolist() == [[3, 2]]
 
@@ -139,7 +140,7 @@ def test_ideal_grades_fall_and_are_padded(scorer):
     "reward", [RankReward(), HindsightReward(), ExpectedClickReward(click_model("pbm", "informational", 2), "every")]
 )
 def test_repeating_the_query_of_one_term_changes_nothing(scorer, reward):
-    query = TrainingQuery(("moon",), {"sky-3": 1})
+    query = TrainingQuery(QueryTerms(("moon",)), {"sky-3": 1})
     ids, mask = sequences(scorer, ("moon",))
     rewards = RewardEnvironment(scorer, [query], reward, RolloutBlend(0.5)).rewards(np.array([0]), ids, mask, rng())
     assert rewards.gain.tolist() == [0.0]

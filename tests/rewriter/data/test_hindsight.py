@@ -16,6 +16,7 @@ from untilclick.rewriter.data.hindsight import (
 from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import ideal_dcg, ndcg
 
@@ -28,7 +29,7 @@ def maker(scorer, opened, vocabulary):
 
 
 def target_of(maker, vocabulary, query, clicks, excluded=()):
-    target = maker.target(JudgedQuery(RewriteRequest(query), clicks), terms(query), list(excluded))
+    target = maker.target(JudgedQuery(RewriteRequest(query), clicks), english().query(query), list(excluded))
     if target is None:
         return None
     return {vocabulary.tokens[i]: float(w) for i, w in zip(target.ids, target.weights, strict=True)}
@@ -40,7 +41,8 @@ def test_most_weight_goes_to_a_term_that_raises_the_clicked_documents(maker, voc
     assert target is not None
     heaviest = max(target, key=target.__getitem__)
     rows = np.array([scorer.index.doc_rows[doc_id] for doc_id in clicks])
-    before, after = ranks_of(scorer.originals([["dough", "flour"], ["dough", "flour", heaviest]]).numpy(), rows)
+    queries = [QueryTerms(["dough", "flour"]), QueryTerms(["dough", "flour", heaviest])]
+    before, after = ranks_of(scorer.originals(queries).numpy(), rows)
     assert after.sum() < before.sum()
     assert target["sourdough"] >= sorted(target.values())[-2]
     assert sum(target.values()) == pytest.approx(1, abs=1e-5)
@@ -56,7 +58,7 @@ def test_excluded_tokens_are_never_targets(maker, vocabulary):
 
 def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker, vocabulary, scorer, opened):
     assert target_of(maker, vocabulary, "moon", {"gone": 3}) is None
-    best = scorer.rank(scorer.originals([["sourdough"]]), 1)[0, 0]
+    best = scorer.rank(scorer.originals([QueryTerms(["sourdough"])]), 1)[0, 0]
     first = opened.index.doc_ids[best]
     assert target_of(maker, vocabulary, "sourdough", {first: 1}) is None  # already first
     everything = range(len(vocabulary))

@@ -177,9 +177,15 @@ def test_without_first_queries_the_later_ones_stand_in():
 
 
 def test_retrieval_sees_the_query_and_what_its_correction_brings_in(opened):
-    assert retrieval_terms("the ovens of doughs", opened.spelling, opened.analysis) == ("oven", "dough")
-    assert retrieval_terms("sourdugh oven", opened.spelling, opened.analysis) == ("sourdugh", "oven", "sourdough")
-    assert retrieval_terms("", opened.spelling, opened.analysis) == ()
+    assert retrieval_terms("the ovens of doughs", opened.spelling, opened.analysis).body == ("oven", "dough")
+    assert retrieval_terms("sourdugh oven", opened.spelling, opened.analysis).body == (
+        "sourdugh",
+        "oven",
+        "sourdough",
+    )
+    whole = retrieval_terms("sourdugh C++ Wi-Fi", opened.spelling, opened.analysis)
+    assert (whole.body[-1], whole.joined, whole.aside) == ("sourdough", ("wifi",), ("c++",))
+    assert retrieval_terms("", opened.spelling, opened.analysis).body == ()
     logged = JudgedQuery(RewriteRequest("oven", ("dough",)), {"kitchen-0": 1})
     query = training_query(logged, opened.spelling, opened.analysis)
-    assert (query.terms, query.relevance) == (("oven",), {"kitchen-0": 1})
+    assert (query.terms.body, query.relevance) == (("oven",), {"kitchen-0": 1})

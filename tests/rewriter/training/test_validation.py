@@ -25,6 +25,7 @@ from untilclick.rewriter.serving.blend import (
 )
 from untilclick.rewriter.training.held_out import validation_set
 from untilclick.rewriter.training.validation import GATE_MARGIN, GRID_WEIGHTS, BlendCandidate, ValidationSet
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Topic
@@ -44,7 +45,7 @@ def policy(opened):
 def validation_of(scorer, topics, **options) -> ValidationSet:
 
     prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
-    queries = [TrainingQuery(tuple(terms(t.query)), t.relevance) for t in topics]
+    queries = [TrainingQuery(QueryTerms(terms(t.query)), t.relevance) for t in topics]
     return ValidationSet(scorer, prompts, queries, **options)
 
 

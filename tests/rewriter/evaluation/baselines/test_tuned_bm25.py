@@ -28,6 +28,7 @@ CORPUS = Corpus(
     "0" * 16,
 )
 INDEX = TermIndex.build(CORPUS)
+ASIDE = TermIndex.of_aside(CORPUS.documents, INDEX.analysis)
 
 
 def typed(relevant):
@@ -37,7 +38,7 @@ def typed(relevant):
 @pytest.mark.parametrize("relevant", ["long", "short"])
 def test_the_chosen_parameters_put_the_relevant_document_first(relevant):
     """A long document has the word four times, a short one once: k1 and b decide which of them comes first."""
-    chosen = choose_parameters(INDEX, typed(relevant))
+    chosen = choose_parameters(CORPUS, INDEX, typed(relevant))
     engine = RankBm25Engine(CORPUS, k1=chosen.k1, b=chosen.b)
     assert engine.search([WeightedQuery.of("sort")], 1)[0][0].doc_id == relevant
 
@@ -45,14 +46,14 @@ def test_the_chosen_parameters_put_the_relevant_document_first(relevant):
 def test_the_quick_ranking_of_the_choice_is_that_of_the_engine():
     topics = typed("short")
     for parameters in BM25_GRID:
-        quick = module._rankings(INDEX, topics, parameters)
+        quick = module._rankings(INDEX, lambda: ASIDE, topics, parameters)
         slow = RankBm25Engine(CORPUS, k1=parameters.k1, b=parameters.b).search([WeightedQuery.of("sort")], 10)
         assert [hit.doc_id for hit in quick[0]] == [hit.doc_id for hit in slow[0]]
 
 
 def test_the_first_of_equal_parameters_is_chosen_and_the_default_without_topics():
-    assert choose_parameters(INDEX, typed("d0")) == BM25_GRID[0]
-    assert choose_parameters(INDEX, []) == Bm25Parameters()
+    assert choose_parameters(CORPUS, INDEX, typed("d0")) == BM25_GRID[0]
+    assert choose_parameters(CORPUS, INDEX, []) == Bm25Parameters()
 
 
 def test_the_system_brings_its_own_engine_for_queries_as_typed():

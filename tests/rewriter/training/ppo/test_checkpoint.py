@@ -11,6 +11,7 @@ from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.training.ppo import checkpoint
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer
+from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
@@ -21,7 +22,7 @@ from tests.rewriter.toy_learning import TOY_PPO, prompt_of, toy_documents, toy_p
 
 def trainer_of(opened, **changes) -> PPOTrainer:
     policy, vocabulary = toy_policy(opened)
-    queries = [TrainingQuery(("oven",), {"kitchen-0": 1})]
+    queries = [TrainingQuery(QueryTerms(("oven",)), {"kitchen-0": 1})]
     environment = RewardEnvironment(CorpusScorer.of(opened, vocabulary), queries, NdcgReward(), RolloutBlend(0.5))
     prompts = [prompt_of(vocabulary, "oven")]
     return PPOTrainer(policy, prompts, environment, changed(TOY_PPO, **changes), lambda policy: 0.0)

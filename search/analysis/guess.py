@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import ENGLISH, analysis_by_name, name_of
-from untilclick.search.analysis.languages import LANGUAGES, UNDETERMINED
+from untilclick.search.analysis.languages import LANGUAGES, UNDETERMINED, is_stop_word
 from untilclick.search.analysis.normal_form import normalised
 from untilclick.search.analysis.scripts import Script, script_name, script_of
 from untilclick.search.records import Document
@@ -38,6 +37,10 @@ SHORT = 300
 
 MAJORITY = 0.8
 """Share of the letters of a script that its language must have."""
+
+ENGLISH_SHARE = 0.2
+"""Share of English stop words among the words of a text from which on it is English. English prose has .3 to .5, text
+in German, Dutch or a Romance language less than .1."""
 
 LEAST_SHARE = 0.02
 """Share of all letters below which a script is left out."""
@@ -80,11 +83,11 @@ def languages_of(documents: Sequence[Document]) -> list[str]:
     texts: defaultdict[Script, list[str]] = defaultdict(list)
     for sample in samples:
         of_sample: Counter[Script] = Counter()
-        for word in _LETTERS.findall(sample):
-            script = script_of(word)
-            of_sample[script] += len(word) * (CHARACTER_WEIGHT if script == "bigrams" else 1)
-            if script == "bigrams":
-                names.update(map(script_name, word))
+        for char, count in Counter(sample).items():
+            if script_name(char):
+                script = script_of(char)
+                of_sample[script] += count * (CHARACTER_WEIGHT if script == "bigrams" else 1)
+                names[script_name(char)] += count
         letters.update(of_sample)
         if of_sample:
             texts[of_sample.most_common(1)[0][0]].append(sample)
@@ -93,8 +96,7 @@ def languages_of(documents: Sequence[Document]) -> list[str]:
     codes = [
         _bigram_language(names) if script == "bigrams" else _language(script, texts[script]) for script in scripts
     ]
-    known = [code for code in codes if code is not None and code != UNDETERMINED]
-    return known if (known and "en" not in known[:1]) or UNDETERMINED not in codes else [UNDETERMINED, *known]
+    return [code for code in codes if code is not None]
 
 
 def _bigram_language(names: Counter[str]) -> str:
@@ -115,9 +117,13 @@ def _language(script: Script, texts: Sequence[str]) -> str | None:
     if len(codes) < 2 or not texts:
         return codes[0] if codes and script != "latin" else None
     letters: Counter[str] = Counter()
-    identifier = _identifier()
-    for text in _long_enough(texts):
-        letters[identifier.classify(text)[0]] += len(text)
+    joined = _long_enough(texts)
+    total = sum(map(len, joined))
+    if script == "latin" and sum(len(text) for text in joined if _is_plainly_english(text)) >= MAJORITY * total:
+        return "en"
+    identify = _Identifier()
+    for text in joined:
+        letters[identify(text)] += len(text)
     code, count = letters.most_common(1)[0]
     return code if code in codes and count >= MAJORITY * letters.total() else UNDETERMINED
 
@@ -133,9 +139,24 @@ def _long_enough(texts: Iterable[str], least: int = 200) -> list[str]:
     return joined
 
 
-@cache
-def _identifier() -> LanguageIdentifier:
-    """The model of py3langid, which takes half a second to load."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  most openings need no guess
+def _is_plainly_english(text: str) -> bool:
+    """Whether so many words are English stop words that no model is needed to tell."""
+    words = _LETTERS.findall(text)
+    stop_words = sum(map(is_stop_word("en"), map(str.lower, words)))
+    return stop_words >= ENGLISH_SHARE * len(words)
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE)
+
+class _Identifier:
+    """The model of py3langid. It takes half a second to load and 70 MB, so it is loaded for the first text that needs
+    it, and is not kept."""
+
+    def __init__(self) -> None:
+        self._model: LanguageIdentifier | None = None
+
+    def __call__(self, text: str) -> str:
+        """ISO 639-1 code of the language of a text."""
+        if self._model is None:
+            from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  most openings need no guess
+
+            self._model = LanguageIdentifier.from_model_file(MODEL_FILE)
+        return str(self._model.classify(text)[0])

@@ -7,6 +7,7 @@ import typer
 from untilclick.app.cli.options import AsJson, Config, Data, Language, Overrides, read_settings
 from untilclick.app.cli.serve import service_settings
 from untilclick.app.terminal.terminal import Terminal, escape
+from untilclick.search.analysis.languages import in_words
 
 
 def register(app: typer.Typer) -> None:
@@ -33,5 +34,8 @@ def index(
     from untilclick.app.loop.indexing import index_documents  # noqa: PLC0415  its OpenSearch client may be missing
 
     indexed = index_documents(settings, data, terminal)
-    terminal.line(f"{indexed.documents:,} documents in the index [bold]{escape(indexed.index)}[/bold]")
+    language = in_words(indexed.languages)
+    terminal.line(
+        f"{indexed.documents:,} documents, in {language}, in the index [bold]{escape(indexed.index)}[/bold]"
+    )
     terminal.answer(indexed)

@@ -11,6 +11,7 @@ from rich.table import Table
 from untilclick.app.cli.options import AsJson, Config, Data, Engine, Language
 from untilclick.app.cli.serve import BundleOption
 from untilclick.app.terminal.terminal import Terminal, escape
+from untilclick.search.analysis.languages import in_words
 
 if TYPE_CHECKING:
     from untilclick.app.loop.single_search import Hit, SearchResults
@@ -58,6 +59,7 @@ def search(
             "original": results.original,
             "rewrite": _summary(results.rewrite),
             "rewritten": results.rewritten,
+            "languages": results.languages,
         }
     )
 
@@ -89,6 +91,7 @@ def _show(terminal: Terminal, results: SearchResults) -> None:
     terminal.table(table)
     if not original and not rewritten:
         terminal.line("Nothing found.")
+    terminal.line(f"[dim]Documents in {in_words(results.languages)}[/dim]")
     if rewrite is not None and not rewrite.applied:
         terminal.line(f"[dim]The query was not rewritten: {rewrite.reason.value}[/dim]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from untilclick.app.service.engine import open_opensearch
@@ -19,6 +20,8 @@ class Indexed:
     index: str
     """Its name in the cluster."""
     documents: int
+    languages: Sequence[str]
+    """Codes of the languages that they are read in."""
 
 
 def index_documents(settings: Settings, data: str, terminal: Terminal) -> Indexed:
@@ -31,4 +34,4 @@ def index_documents(settings: Settings, data: str, terminal: Terminal) -> Indexe
         terminal.progress("Loading documents") as progress,
         contextlib.closing(open_opensearch(settings, corpus, analysis, progress)) as engine,
     ):
-        return Indexed(engine.index, len(corpus.documents))
+        return Indexed(engine.index, len(corpus.documents), analysis.languages)

@@ -115,6 +115,7 @@ def fill_log(
         raise DataError(
             f"{collection.corpus.source} has no topics in split {config.split!r}. Splits with topics: {splits}"
         )
+    index = index or TermIndex.build(collection.corpus, engine.analysis)
     user = SimulatedUser.of(collection, config.user, index)
 
     def numbered(first: int, n: int) -> Iterator[Session]:

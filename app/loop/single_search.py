@@ -41,6 +41,8 @@ class SearchResults:
     """None without a bundle."""
     rewritten: list[Hit] | None = None
     """Results of the rewritten query; None without a bundle."""
+    languages: Sequence[str] = ()
+    """Codes of the languages that the documents are read in."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ def search_once(
     titled = engine.with_title(query) if search.exact_titles else ()
     original = _hits(engine, WeightedQuery.of(query), titled, search.k)
     if search.bundle is None:
-        return SearchResults(query, original)
+        return SearchResults(query, original, languages=engine.analysis.languages)
     rewrite = open_bundle(search.bundle, engine).rewrite([RewriteRequest(query)])[0]
-    return SearchResults(query, original, rewrite, _hits(engine, rewrite.blend, titled, search.k))
+    rewritten = _hits(engine, rewrite.blend, titled, search.k)
+    return SearchResults(query, original, rewrite, rewritten, engine.analysis.languages)
 
 
 def _hits(engine: SearchEngine, query: WeightedQuery, titled: Sequence[str], k: int) -> list[Hit]:

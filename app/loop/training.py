@@ -24,6 +24,8 @@ from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, s
 from untilclick.rewriter.stages.ppo import Backend, PPOStage
 from untilclick.rewriter.stages.record import read_stage
 from untilclick.rewriter.training.callbacks import Progress
+from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.analysis.languages import in_words
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Session
 
@@ -83,7 +85,8 @@ class Training:
     def _show(self, folder: Path) -> None:
         """Print where the model is, and its figures on the validation queries."""
         record = read_stage(folder)
-        self._terminal.line(f"{record.stage} is in {folder}")
+        language = in_words(analysis_by_name(record.analysis).languages)
+        self._terminal.line(f"{record.stage} is in {folder}; documents in {language}")
         typed, rewritten = (record.figures.get(name, 0.0) for name in ("validation_ndcg_original", "validation_ndcg"))
         if typed or rewritten:
             self._terminal.line(f"Validation queries: nDCG@10 {typed:.4f} as typed, {rewritten:.4f} rewritten")

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import ENGLISH, analysis_by_name, name_of
-from untilclick.search.analysis.languages import LANGUAGES, UNDETERMINED, is_stop_word
+from untilclick.search.analysis.languages import LANGUAGES, UNDETERMINED
 from untilclick.search.analysis.normal_form import normalised
 from untilclick.search.analysis.scripts import Script, script_name, script_of
+from untilclick.search.analysis.stems import is_stop_word
 from untilclick.search.records import Document
 
 if TYPE_CHECKING:

@@ -1,19 +1,14 @@
-"""Languages that the analysis knows: their script, their stemmer and their stop words.
+"""Languages that the analysis knows: their script, the name of their stemmer, and their stop words.
 
-The stemmers are Snowball's (Porter, "Snowball: A language for stemming algorithms", 2001) by the library PyStemmer.
 The stop words are Snowball's lists as tantivy ships them; for languages without such a list, a short list of their
 most frequent function words. English has most of Snowball's list and not Lucene's 33 words, which leave "how", "what"
-and "do" of a question to be searched.
+and "do" of a question to be searched. This module is only a table; `stems.py` loads the libraries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-
-import Stemmer
-from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from untilclick.search.analysis.scripts import Script
 
@@ -144,29 +139,3 @@ def in_words(codes: Sequence[str]) -> str:
     """The languages in English, such as `German and Russian`; `several languages` if none is known."""
     names = [LANGUAGES[code].name for code in codes if code != UNDETERMINED]
     return " and ".join(names) if names else "several languages"
-
-
-Stem = Callable[[str], str]
-
-
-@cache
-def stemmer(code: str) -> Stem:
-    """The stemmer of a language; for a language without one, a function that returns the word."""
-    algorithm = LANGUAGES[code].stemmer
-    return str if algorithm is None else Stemmer.Stemmer(algorithm, 0).stemWord
-
-
-@cache
-def is_stop_word(code: str) -> Callable[[str], bool]:
-    """Whether a word in lower case is a stop word of a language."""
-    language = LANGUAGES[code]
-    own = frozenset(language.stop_words.split())
-    if language.stop_list is None:
-        return own.__contains__
-    analyser = _stop_filter(language.stop_list)
-    return lambda word: word in own or not analyser.analyze(word)
-
-
-def _stop_filter(name: str) -> TextAnalyzer:
-    """An analyser that gives no token for a stop word."""
-    return TextAnalyzerBuilder(Tokenizer.raw()).filter(Filter.stopword(name)).build()

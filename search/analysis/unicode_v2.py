@@ -15,10 +15,11 @@ from typing import NamedTuple
 from untilclick.search.analysis.analysis import DocumentTerms, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.compounds import Decompounder
-from untilclick.search.analysis.languages import LANGUAGES, is_stop_word, stemmer
+from untilclick.search.analysis.languages import LANGUAGES
 from untilclick.search.analysis.normal_form import case_folded, folded, lowered, normalised
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
+from untilclick.search.analysis.stems import is_stop_word, stemmer
 from untilclick.search.analysis.words import chunks, forms, keyword_spans, keywords, units, unordered_chunks
 from untilclick.search.analysis.words import spans as word_spans
 

@@ -8,7 +8,7 @@ a query that has one by itself; and stop words, read by a query that consists of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 NO_TERM = "-"
@@ -33,7 +33,7 @@ class DocumentTerms(NamedTuple):
 
     body: str
     aside: str
-    """Each term once."""
+    """Each term once; stop words of the beginning of the document."""
 
 
 class Span(NamedTuple):
@@ -77,9 +77,9 @@ class Analysis(Protocol):
         A word has at most one index term. In scripts without spaces the words are bigrams.
         """
 
-    def document_words(self, text: str) -> list[str]:
-        """The words of a document, in any order: those of `words`, and the joined forms under which it is indexed,
-        too, such as `wifi` of Wi-Fi."""
+    def document_words(self, text: str) -> Mapping[str, int]:
+        """The words of a document with their occurrences: those of `words`, and the joined forms under which it is
+        indexed, too, such as `wifi` of Wi-Fi."""
 
     def term_of(self, word: str) -> str | None:
         """The index term of one word. None for a stop word, an overlong word, and a text that is not one word."""

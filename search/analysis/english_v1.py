@@ -7,7 +7,8 @@ Snowball stemmer. The steps run through tantivy's own analyser. Such indexes hol
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -93,9 +94,9 @@ class EnglishAnalysisV1:
         """See `Analysis.words`."""
         return _word_splitter().analyze(encodable(text))
 
-    def document_words(self, text: str) -> list[str]:
+    def document_words(self, text: str) -> Mapping[str, int]:
         """See `Analysis.document_words`."""
-        return self.words(text)
+        return Counter(self.words(text))
 
     def term_of(self, word: str) -> str | None:
         """See `Analysis.term_of`."""

@@ -23,6 +23,8 @@ IGNORABLE = (
 variation selectors, the Arabic tatweel, which only stretches a word, and the skin tones of emoji."""
 
 _IGNORABLE = re.compile(f"[{IGNORABLE}]+")
+_LEFT_OUT = re.compile("[" + IGNORABLE + r"\ud800-\udfff]")
+"""Matches what a normalised text does not have: characters without a glyph, and halves of surrogate pairs."""
 
 _FOLDED_MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
@@ -49,6 +51,8 @@ def normalised(text: str) -> str:
     """The text in form NFKC, without characters that have no glyph. The form of a normalised text is that text."""
     if text.isascii():
         return text
+    if is_normalised(text):
+        return text
     text = encodable(text)
     while not is_normalised(text):
         text = unicodedata.normalize("NFKC", _IGNORABLE.sub("", text))
@@ -57,7 +61,7 @@ def normalised(text: str) -> str:
 
 def is_normalised(text: str) -> bool:
     """Whether `normalised` leaves the text as it is."""
-    return text.isascii() or (unicodedata.is_normalized("NFKC", text) and not _IGNORABLE.search(text))
+    return text.isascii() or (unicodedata.is_normalized("NFKC", text) and not _LEFT_OUT.search(text))
 
 
 def lowered(word: str, language: str = "") -> str:

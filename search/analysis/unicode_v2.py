@@ -8,6 +8,7 @@ words get; words of other scripts keep their endings.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,11 +21,15 @@ from untilclick.search.analysis.normal_form import case_folded, folded, lowered,
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
 from untilclick.search.analysis.stems import is_stop_word, stemmer
-from untilclick.search.analysis.words import chunks, forms, keyword_spans, keywords, units, unordered_chunks
+from untilclick.search.analysis.words import UNITS, chunks, forms, keyword_spans, keywords, units, unordered_chunks
 from untilclick.search.analysis.words import spans as word_spans
 
 MAX_TERM_BYTES = 255
 """Terms of more UTF-8 bytes are not indexed."""
+
+LEAD = 100
+"""Number of first words of a document whose stop words are indexed. Who searches stop words alone knows a title, the
+name of a band or a first line."""
 
 SHORT_TOKEN = 40
 """The words of parts of at most this many characters are kept."""
@@ -35,6 +40,8 @@ MEMORY = 1 << 19
 
 _TOKEN = re.compile(r"\S+")
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
+
+_UNITS = frozenset(UNITS)
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -53,8 +60,8 @@ class _Chunk(NamedTuple):
     """Terms of `aside` that a query with this chunk reads."""
     stop_words: tuple[str, ...]
     """Terms of `aside` that a query reads if it has no other term."""
-    aside: frozenset[str]
-    """All terms of `aside`."""
+    forms: frozenset[str]
+    """The other terms of `aside`: whole forms, and single characters of scripts without spaces."""
 
 
 class _Fields:
@@ -64,14 +71,23 @@ class _Fields:
     def __init__(self) -> None:
         self.body: dict[str, str] = {}
         """Chunk -> its terms, separated by spaces; empty for stop words."""
-        self.aside: dict[str, frozenset[str]] = {}
-        """Chunk -> its terms of `aside`; chunks without any are left out."""
+        self.forms: dict[str, frozenset[str]] = {}
+        """Chunk -> its terms of `aside` that are no stop words. Chunks without any are left out, but for the names of
+        units, so that one look-up tells whether a document may have a number with a unit."""
+        self.stop_words: dict[str, frozenset[str]] = {}
+        """Chunk -> its stop words; chunks without any are left out."""
+        self.units: set[str] = set()
+        """The chunks that are names of units."""
 
     def add(self, name: str, chunk: _Chunk, further_terms: Iterable[str]) -> None:
         """Keep the terms of a chunk."""
-        if chunk.aside:
-            self.aside[name] = chunk.aside
         self.body[name] = " ".join((*chunk.terms, *further_terms))
+        if name.lower() in _UNITS:
+            self.units.add(name)
+        if chunk.forms or name in self.units:
+            self.forms[name] = chunk.forms
+        if chunk.stop_words:
+            self.stop_words[name] = frozenset(chunk.stop_words)
 
 
 class UnicodeAnalysis:
@@ -108,14 +124,17 @@ class UnicodeAnalysis:
         """See `Analysis.words`."""
         return [word for chunk in chunks(normalised(text)) for word in self.chunk(chunk).words]
 
-    def document_words(self, text: str) -> list[str]:
+    def document_words(self, text: str) -> Mapping[str, int]:
         """See `Analysis.document_words`."""
         normal = normalised(text)
-        words: list[str] = []
-        for chunk in map(self.chunk, (*unordered_chunks(normal), *units(normal))):
-            words += chunk.words
-            words += chunk.document_words
-        return words
+        occurrences: dict[str, int] = {}
+        for name, count in Counter([*unordered_chunks(normal), *units(normal)]).items():
+            chunk = self.chunk(name)
+            for word in chunk.words:
+                occurrences[word] = occurrences.get(word, 0) + count
+            for word in chunk.document_words:
+                occurrences[word] = occurrences.get(word, 0) + count
+        return occurrences
 
     def query(self, text: str) -> QueryTerms:
         """See `Analysis.query`."""
@@ -125,14 +144,18 @@ class UnicodeAnalysis:
         """See `Analysis.document`."""
         fields = self._fields
         normal = normalised(text)
-        text_chunks = [*unordered_chunks(normal), *units(normal)]
+        text_chunks = unordered_chunks(normal)
         try:
             body = " ".join(map(fields.body.__getitem__, text_chunks))
         except KeyError:
             fields = self._with(text_chunks)
             body = " ".join(map(fields.body.__getitem__, text_chunks))
-        aside = _NOTHING.union(*map(fields.aside.__getitem__, fields.aside.keys() & text_chunks))
-        return DocumentTerms(body.strip(), " ".join(sorted(aside)))
+        with_forms = fields.forms.keys() & text_chunks
+        if not fields.units.isdisjoint(with_forms):
+            body = " ".join((body, *(term for unit in units(normal) for term in self.chunk(unit).terms)))
+        of_forms = map(fields.forms.__getitem__, with_forms)
+        stop_words = map(fields.stop_words.__getitem__, fields.stop_words.keys() & text_chunks[:LEAD])
+        return DocumentTerms(body.strip(), " ".join(sorted(_NOTHING.union(*of_forms, *stop_words))))
 
     def _with(self, text_chunks: Iterable[str]) -> _Fields:
         """The terms of documents, with those of the chunks."""
@@ -211,8 +234,9 @@ class UnicodeAnalysis:
         parts = [lowered(part, self._latin) for part in of_chunk.parts]
         terms, joined_terms = (tuple(filter(None, map(self._word_term, of_words))) for of_words in (words, joined))
         singles = map(self._without_accents, of_chunk.singles)
-        aside = frozenset((*wholes, *stop_words, *singles))
-        return _Chunk(tuple(words), terms, joined_terms, (*joined, *parts), wholes, stop_words, aside)
+        return _Chunk(
+            tuple(words), terms, joined_terms, (*joined, *parts), wholes, stop_words, frozenset((*wholes, *singles))
+        )
 
     def _query(self, text: str) -> QueryTerms:
         normal = normalised(text)

@@ -42,11 +42,15 @@ TYPOGRAPHY = "\u2018\u2019\u201c\u201d\u2013\u2014\u2022\u00d7\u00b1"
 
 _CAMEL = re.compile(r"^[a-z][A-Z][a-z]+|[A-Z]{2,}(?=[A-Z][a-z])|[A-Z][a-z]+|[a-z]{2,}|[A-Z]{2,}|\d+")
 _NUMBERED = re.compile(r"([^\W\d_]{3,})(\d+)")
-_UNIT = re.compile(
-    r"[0-9][ \u00a0]([kmgtp]?b|[kmgtp]ib|[kmg]?w|kwh|[km]?v|m?ah?|[kmgt]?hz|[nuµμmck]?m|[uµμmk]?g|[mcd]?l|[num]?s|"
-    r"min|px|pt|dpi|rpm|psi|mph|inch|bit)(?![\w-])",
-    re.IGNORECASE,
-)
+UNITS = (
+    "b", "kb", "mb", "gb", "tb", "pb", "kib", "mib", "gib", "tib", "pib", "w", "kw", "mw", "gw", "kwh", "v", "kv",
+    "ma", "mah", "ah", "hz", "khz", "mhz", "ghz", "thz", "m", "mm", "cm", "km", "nm", "um", "µm", "μm", "g", "kg",
+    "mg", "ug", "µg", "μg", "l", "ml", "cl", "dl", "s", "ms", "ns", "us", "min", "px", "pt", "dpi", "rpm", "psi",
+    "mph", "inch", "bit",
+)  # fmt: skip
+"""Units that are joined with the number before them, in lower case."""
+
+_UNIT = re.compile(rf"[0-9][ \u00a0]({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![\w-])", re.IGNORECASE)
 """Matches the last digit of a number and its unit. It begins with a digit, because that is quickly searched for."""
 _NUMBER = re.compile(r"(?<![\w.,])[0-9]{1,6}$")
 _SIGNS = re.compile(r"[.+#/@:&]")
@@ -99,12 +103,13 @@ def _ascii_chunks(text: str) -> list[str]:
 
 
 def units(text: str) -> list[str]:
-    """The numbers of a normalised text joined with the unit that follows after a space: 128GB of "128 GB"."""
+    """The numbers of a normalised text joined with the unit that follows after a space, in lower case: 128gb of "128
+    GB"."""
     of_text: list[str] = []
     for match in _UNIT.finditer(text):
         end = match.start() + 1
         if number := _NUMBER.search(text, max(0, end - 8), end):
-            of_text.append(number.group() + match[1])
+            of_text.append(number.group() + match[1].lower())
     return of_text
 
 

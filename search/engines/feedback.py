@@ -87,7 +87,7 @@ class AnalysedDocument:
     @classmethod
     def of(cls, document: Document, lexicon: Lexicon) -> AnalysedDocument:
         """Count the words of title and text. An empty document gives empty counts."""
-        counts = Counter(lexicon.analysis.document_words(document.content)).items()
+        counts = lexicon.analysis.document_words(document.content).items()
         rows = [(*ids, count) for word, count in counts if (ids := lexicon.ids(word))]
         columns = np.array(rows, dtype=np.int32).reshape(-1, 3).T  # (3, W)
         term_ids, places = np.unique(columns[1], return_inverse=True)  # (T,) and (W,), the place of each word's term

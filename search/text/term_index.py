@@ -60,7 +60,7 @@ class TermIndex:
         word_counts: Counter[str] = Counter()
         runs: Counter[str] = Counter()
         for document in documents:
-            document_words = Counter(analysis.document_words(document.content))
+            document_words = analysis.document_words(document.content)
             word_counts.update(document_words)
             bag: Counter[str] = Counter()  # term -> occurrences in this document
             for word, count in document_words.items():

@@ -12,8 +12,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 NO_TERM = "-"
-"""The term of a field of a document that has no other there, for Lucene counts only documents with a term, other
-engines count all documents, and idf depends on that number. No query has this term, because it is not a word."""
+"""The term of a field of a document without any other term in that field.
+
+The idf depends on the number of documents with the field. Lucene counts only documents that have a term in it, other
+engines count all of them; with this term both numbers are equal. No query has it, because it is not a word."""
 
 
 class QueryTerms(NamedTuple):
@@ -33,7 +35,7 @@ class DocumentTerms(NamedTuple):
 
     body: str
     aside: str
-    """Each term once; stop words of the beginning of the document."""
+    """Whole forms and single characters, and the stop words of the document's beginning; each term once."""
 
 
 class Span(NamedTuple):

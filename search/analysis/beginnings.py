@@ -1,7 +1,7 @@
 """The words of a text that may have some index terms, found by their first letters.
 
-An English stem begins with the letters of its words. To look for these letters takes a tenth of the time that it
-takes to analyse every word, which matters where the words of a query are marked in ten documents for each search.
+An English stem begins with the letters of its words. A search for these letters takes a tenth of the time of an
+analysis of every word. That matters for snippets: each search marks the words of its query in ten documents.
 """
 
 from __future__ import annotations

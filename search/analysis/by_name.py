@@ -30,6 +30,9 @@ words are indexed beside them (German, Dutch)."""
 FIRST_NAME = FIRST
 """Name of the analysis of artefacts that name none."""
 
+ENGLISH = "2-en"
+"""Name of the present analysis of English."""
+
 _NAME = re.compile(r"(\d+)-([a-z]+(?:-[a-z]+)*)((?:\+[a-z]+)*)")
 
 
@@ -64,8 +67,9 @@ def analysis_by_name(name: str) -> Analysis:
     )
 
 
-ENGLISH = "2-en"
-"""Name of the present analysis of English."""
+def is_first(analysis: Analysis) -> bool:
+    """Whether an analysis is `1-en`, whose artefacts have no field `aside` and follow the rules of their time."""
+    return analysis.name == FIRST_NAME
 
 
 def english() -> Analysis:

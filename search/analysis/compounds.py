@@ -1,7 +1,8 @@
 """Parts of compound words ("Fahrradhelm" has "Fahrrad" and "Helm"), for German and Dutch, as an option.
 
-By the package compound-split (Tuggener, "Incremental Coreference Resolution for German", 2016, section 5.3.3), which
-scores each place of a split by character n-grams. It takes 5 s and several hundred MB to load.
+The package compound-split scores each place of a split by character n-grams (Tuggener, "Incremental Coreference
+Resolution for German", thesis, University of Zurich, 2016, section 5.3.3). It takes 5 s and several hundred MB to
+load.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _term_of(word: str) -> str | None:
 
 
 class EnglishAnalysisV1:
-    """See the top of this module."""
+    """`Analysis` `1-en`: words of letters and digits, Lucene's 33 English stop words, Snowball's stemmer."""
 
     name = NAME
     language = "en"

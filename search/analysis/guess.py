@@ -1,8 +1,9 @@
 """The languages of documents, guessed from their letters and by the library py3langid.
 
-Lui & Baldwin, "langid.py: An Off-the-shelf Language Identification Tool", ACL 2012. The script decides first: Han
-with Kana is Japanese, Hangul Korean, and so on. Of the languages of one script the one counts that most documents are
-in; if no language has most of them, words of that script keep their endings, which harms none of the languages.
+The script decides first: Han with Kana is Japanese, Hangul Korean, and so on. Of the languages of one script the
+library chooses the one that has most of the letters (Lui & Baldwin, "langid.py: An Off-the-shelf Language
+Identification Tool", ACL 2012). If no language has most of them, words of that script keep their endings, which harms
+none of the languages.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from untilclick.search.analysis.by_name import ENGLISH, analysis_by_name, name_o
 from untilclick.search.analysis.languages import LANGUAGES, UNDETERMINED
 from untilclick.search.analysis.normal_form import normalised
 from untilclick.search.analysis.scripts import Script, script_name, script_of
-from untilclick.search.analysis.stems import is_stop_word
+from untilclick.search.analysis.stems import stop_word_test
 from untilclick.search.records import Document
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ ENGLISH_SHARE = 0.2
 """Share of English stop words among the words of a text from which on it is English. English prose has .3 to .5, text
 in German, Dutch or a Romance language less than .1."""
 
+IDENTIFIABLE = 200
+"""Characters of a text from which on its language is told reliably; shorter texts are joined."""
+
 LEAST_SHARE = 0.02
 """Share of all letters below which a script is left out."""
 
 CHARACTER_WEIGHT = 3
-"""Letters of an alphabet that a Chinese, Japanese or Korean character counts for."""
+"""Letters of an alphabet that a character of a script without spaces, or of Korean, counts for: it says as much."""
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BIGRAM_LANGUAGES = {
@@ -59,7 +63,7 @@ _KANA_SHARE = 0.1
 
 
 def analysis_for(documents: Sequence[Document]) -> Analysis:
-    """The analysis of the languages that the documents are in; English's without any letter."""
+    """The analysis of the languages that the documents are in; English's if the documents have no letters."""
     languages = languages_of(documents)
     return analysis_by_name(name_of(languages) if languages else ENGLISH)
 
@@ -76,11 +80,14 @@ def analysis_of_language(language: str, documents: Sequence[Document]) -> Analys
 
 
 def languages_of(documents: Sequence[Document]) -> list[str]:
-    """Codes of the languages of documents, at most one for each script, the one with most letters first."""
+    """Codes of the languages of documents, at most one for each script, the one with most letters first.
+
+    Empty if the documents have no letters of a known script.
+    """
     step = max(1, len(documents) // SAMPLE)
     samples = [normalised(document.content[:CHARACTERS]) for document in islice(documents, 0, None, step)]
     letters: Counter[Script] = Counter()
-    names: Counter[str] = Counter()
+    letters_by_name: Counter[str] = Counter()  # by the first word of the letter's Unicode name
     texts: defaultdict[Script, list[str]] = defaultdict(list)
     for sample in samples:
         of_sample: Counter[Script] = Counter()
@@ -88,20 +95,22 @@ def languages_of(documents: Sequence[Document]) -> list[str]:
             if script_name(char):
                 script = script_of(char)
                 of_sample[script] += count * (CHARACTER_WEIGHT if script == "bigrams" else 1)
-                names[script_name(char)] += count
+                letters_by_name[script_name(char)] += count
         letters.update(of_sample)
         if of_sample:
             texts[of_sample.most_common(1)[0][0]].append(sample)
     least = letters.total() * LEAST_SHARE
     scripts = [script for script, count in letters.most_common() if count >= least and script != "other"]
     codes = [
-        _bigram_language(names) if script == "bigrams" else _language(script, texts[script]) for script in scripts
+        _bigram_language(letters_by_name) if script == "bigrams" else _language(script, texts[script])
+        for script in scripts
     ]
     return [code for code in codes if code is not None]
 
 
 def _bigram_language(names: Counter[str]) -> str:
-    """The language of a text of a script without spaces, or of Korean, from the numbers of its letters by script."""
+    """The language of documents in scripts without spaces or in Korean, from their numbers of letters by the first
+    word of the letter's Unicode name."""
     kana = sum(count for name, count in names.items() if _BIGRAM_LANGUAGES.get(name) == "ja")
     if kana > _KANA_SHARE * (kana + names["CJK"]):
         return "ja" if kana + names["CJK"] >= names["HANGUL"] else "ko"
@@ -118,7 +127,7 @@ def _language(script: Script, texts: Sequence[str]) -> str | None:
     if len(codes) < 2 or not texts:
         return codes[0] if codes and script != "latin" else None
     letters: Counter[str] = Counter()
-    joined = _long_enough(texts)
+    joined = _identifiable(texts)
     total = sum(map(len, joined))
     if script == "latin" and sum(len(text) for text in joined if _is_plainly_english(text)) >= MAJORITY * total:
         return "en"
@@ -129,11 +138,11 @@ def _language(script: Script, texts: Sequence[str]) -> str | None:
     return code if code in codes and count >= MAJORITY * letters.total() else UNDETERMINED
 
 
-def _long_enough(texts: Iterable[str], least: int = 200) -> list[str]:
+def _identifiable(texts: Iterable[str]) -> list[str]:
     """The texts, with short neighbours joined: a few words tell little."""
     joined: list[str] = []
     for text in texts:
-        if joined and len(joined[-1]) < least:
+        if joined and len(joined[-1]) < IDENTIFIABLE:
             joined[-1] += f"\n{text}"
         else:
             joined.append(text)
@@ -143,13 +152,15 @@ def _long_enough(texts: Iterable[str], least: int = 200) -> list[str]:
 def _is_plainly_english(text: str) -> bool:
     """Whether so many words are English stop words that no model is needed to tell."""
     words = _LETTERS.findall(text)
-    stop_words = sum(map(is_stop_word("en"), map(str.lower, words)))
+    stop_words = sum(map(stop_word_test("en"), map(str.lower, words)))
     return stop_words >= ENGLISH_SHARE * len(words)
 
 
 class _Identifier:
-    """The model of py3langid. It takes half a second to load and 70 MB, so it is loaded for the first text that needs
-    it, and is not kept."""
+    """Tells the language of a text by the model of py3langid.
+
+    The model takes half a second to load and 70 MB. It is loaded for the first text, and released with this object.
+    """
 
     def __init__(self) -> None:
         self._model: LanguageIdentifier | None = None

@@ -1,8 +1,8 @@
 """Languages that the analysis knows: their script, the name of their stemmer, and their stop words.
 
-The stop words are Snowball's lists as tantivy ships them; for languages without such a list, a short list of their
-most frequent function words. English has most of Snowball's list and not Lucene's 33 words, which leave "how", "what"
-and "do" of a question to be searched. This module is only a table; `stems.py` loads the libraries.
+A language has the stop words of Snowball's list as tantivy ships it. A language without such a list has a short list
+of its most frequent function words. English has most of Snowball's list instead of Lucene's 33 words, with which
+"how", "what" and "do" of a question would be searched. This module is only a table; `stems.py` loads the libraries.
 """
 
 from __future__ import annotations
@@ -130,9 +130,6 @@ LANGUAGES: dict[str, Language] = {
     )
 }
 """Code -> language."""
-
-RIGHT_TO_LEFT = frozenset({"ar", "fa", "he"})
-"""Codes of the languages that are written from right to left."""
 
 
 def in_words(codes: Sequence[str]) -> str:

@@ -82,8 +82,8 @@ def folded(word: str) -> str:
     if word.isascii():
         return word.lower()
     decomposed = unicodedata.normalize("NFD", word.casefold())
-    kept = _SHORT_I.sub("\\1\ufdd0", decomposed)  # a place holder: U+FDD0 is no character
-    bare = _FOLDED_MARKS.sub("", kept).replace("\ufdd0", "\u0306")
+    protected = _SHORT_I.sub("\\1\ufdd0", decomposed)  # a place holder: U+FDD0 is no character
+    bare = _FOLDED_MARKS.sub("", protected).replace("\ufdd0", "\u0306")
     composed = unicodedata.normalize("NFKC", bare.translate(_LETTERS))
     ascii_letters = _ascii_folder().analyze(composed)
     return (ascii_letters[0] if ascii_letters else composed).lower()

@@ -15,9 +15,10 @@ class Aligned:
 
     text: str
     starts: Sequence[int] | None
-    """(characters of `text` + 1,) the place in the original at which the character's cluster begins, and the length
-    of the original; None if the original is normalised."""
+    """(characters of `text`,) the place in the original at which each character's cluster begins; None if the
+    original is normalised."""
     ends: Sequence[int] | None
+    """(characters of `text`,) the place in the original at which the cluster ends; None as above."""
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """Start and end in the original of the characters from `start` to the one before `end`."""
@@ -27,14 +28,18 @@ class Aligned:
 
 
 def aligned(text: str) -> Aligned:
-    """The normalised form of a text with its places."""
+    """The normalised form of a text with its places.
+
+    The places are near and not exact if neighbouring clusters change each other, which only odd sequences of
+    combining characters do.
+    """
     if is_normalised(text):
         return Aligned(text, None, None)
     places = list(clusters(text))
     forms = [normalised(text[start:end]) for start, end in places]
     joined = "".join(forms)
     whole = normalised(text)
-    if joined != whole:  # neighbours changed each other, which only odd sequences of characters do
+    if joined != whole:
         ratio = len(text) / max(len(whole), 1)
         edges = [min(int(i * ratio), len(text)) for i in range(len(whole) + 1)]
         return Aligned(whole, edges[:-1], edges[1:])

@@ -3,8 +3,9 @@
 A run of a script without spaces is one word if it is short, as most Japanese and Korean ones are. A longer run, such
 as a Chinese or Thai sentence, is cut into the bigrams that the most documents have and that do not overlap, because a
 bigram inside of a word is in more documents than one across two words. (Sproat & Shih, "A Statistical Method for
-Finding Word Boundaries in Chinese Text", 1990, choose bigrams in this way by mutual information.) The words of all
-runs of a corpus then tell which bigram is a word, which is a part of one word, and which is a fragment of several.
+Finding Word Boundaries in Chinese Text", Computer Processing of Chinese and Oriental Languages 4(4), 1990, choose
+bigrams in this way by mutual information.) The words of all runs of a corpus then tell which bigram is a word, which
+is a part of one word, and which is a fragment of several.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.by_name import is_first
 from untilclick.search.analysis.languages import LANGUAGES
 from untilclick.search.analysis.scripts import script_name, script_of
 
@@ -37,7 +38,7 @@ FEWEST_LETTERS = 3
 LONGEST_RUN = 4
 """A run of more characters is cut."""
 
-MOST = 0.5
+WORD_SHARE = 0.5
 """Share of the runs with a bigram in which it must be a part of the same word, so that this word stands for it."""
 
 FEWEST_RUNS = 2
@@ -80,7 +81,7 @@ class QueryWords:
         """The index terms of a word."""
         return tuple(self._analysis.terms(word))
 
-    def rarest(self, word: str) -> int:
+    def document_frequency(self, word: str) -> int:
         """The number of documents that have the rarest index term of a word."""
         return min(self._document_frequencies[term] for term in self._analysis.terms(word))
 
@@ -100,7 +101,7 @@ class QueryWords:
             term = self._analysis.term_of(bigram)
             if term is not None:
                 alone = bigram if word and runs.get(bigram, 0) >= FEWEST_RUNS else ""
-                whole_words[term] = word if n_of_word >= MOST * n else alone
+                whole_words[term] = word if n_of_word >= WORD_SHARE * n else alone
         return whole_words
 
     def _is_fragment(self, bigram: str) -> bool:
@@ -152,7 +153,7 @@ class QueryWords:
 def runs_of(analysis: Analysis, text: str) -> set[str]:
     """The distinct runs of scripts without spaces in a text; none with the first analysis, which takes them for
     words."""
-    if text.isascii() or analysis.name == FIRST_NAME or not _PERHAPS_RUN.search(text):
+    if text.isascii() or is_first(analysis) or not _PERHAPS_RUN.search(text):
         return set()
     return {keyword for keyword in analysis.keywords(text) if script_of(keyword) == "bigrams"}
 

@@ -14,6 +14,7 @@ from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 from untilclick.search.analysis.languages import LANGUAGES
 
 Stem = Callable[[str], str]
+"""A word in lower case to its stem."""
 
 
 @cache
@@ -24,14 +25,14 @@ def stemmer(code: str) -> Stem:
 
 
 @cache
-def is_stop_word(code: str) -> Callable[[str], bool]:
-    """Whether a word in lower case is a stop word of a language."""
+def stop_word_test(code: str) -> Callable[[str], bool]:
+    """The function that tells whether a word in lower case is a stop word of a language."""
     language = LANGUAGES[code]
-    own = frozenset(language.stop_words.split())
+    listed = frozenset(language.stop_words.split())
     if language.stop_list is None:
-        return own.__contains__
+        return listed.__contains__
     analyser = _stop_filter(language.stop_list)
-    return lambda word: word in own or not analyser.analyze(word)
+    return lambda word: word in listed or not analyser.analyze(word)
 
 
 def _stop_filter(name: str) -> TextAnalyzer:

@@ -20,7 +20,7 @@ from untilclick.search.analysis.languages import LANGUAGES
 from untilclick.search.analysis.normal_form import case_folded, folded, lowered, normalised
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
-from untilclick.search.analysis.stems import is_stop_word, stemmer
+from untilclick.search.analysis.stems import stemmer, stop_word_test
 from untilclick.search.analysis.words import UNITS, chunks, forms, keyword_spans, keywords, units, unordered_chunks
 from untilclick.search.analysis.words import spans as word_spans
 
@@ -28,15 +28,21 @@ MAX_TERM_BYTES = 255
 """Terms of more UTF-8 bytes are not indexed."""
 
 LEAD = 100
-"""Number of first words of a document whose stop words are indexed. Who searches stop words alone knows a title, the
-name of a band or a first line."""
-
-SHORT_TOKEN = 40
-"""The words of parts of at most this many characters are kept."""
+"""Number of chunks at the beginning of a document whose stop words are indexed. A query of stop words alone is a
+title, the name of a band or a first line, and such names stand at the beginning."""
 
 MEMORY = 1 << 19
 """Number of chunks whose terms are kept, about 600 bytes each; then the memory begins anew."""
 
+WORD_MEMORY = 1 << 18
+"""Number of words whose index term is kept, those used last."""
+
+SHORT_TOKEN, TOKEN_MEMORY = 40, 1 << 16
+"""Characters of the longest part of a text whose spans are kept, and the number of such parts. Snippets read the same
+documents again and again; longer parts are rarely words."""
+
+SHORT_QUERY, QUERY_MEMORY = 256, 1 << 13
+"""Characters of the longest query whose terms are kept, and the number of such queries."""
 
 _TOKEN = re.compile(r"\S+")
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
@@ -91,7 +97,7 @@ class _Fields:
 
 
 class UnicodeAnalysis:
-    """See the top of this module."""
+    """`Analysis` of texts in any language: Unicode normal forms, words of any script, stems by language."""
 
     def __init__(
         self,
@@ -101,7 +107,8 @@ class UnicodeAnalysis:
         keep_accents: bool = False,
         compounds: Decompounder | None = None,
     ) -> None:
-        """`languages` are codes of `LANGUAGES`, the main language first; each has another script."""
+        """`languages` are codes of `LANGUAGES`, the main language first; each has another script. `compounds` adds
+        the parts of compound words; None leaves them whole."""
         self.name = name
         self.language = languages[0]
         self.languages = tuple(languages)
@@ -112,24 +119,24 @@ class UnicodeAnalysis:
         self._compounds = compounds
         self._chunks: dict[str, _Chunk] = {}
         self._fields = _Fields()
-        self.term_of = lru_cache(maxsize=1 << 18)(self._term_of)
-        self._short_token_spans = lru_cache(maxsize=1 << 16)(self._token_spans)
-        self._cached_query = lru_cache(maxsize=1 << 13)(self._query)
+        self.term_of = lru_cache(maxsize=WORD_MEMORY)(self._term_of)
+        self._short_token_spans = lru_cache(maxsize=TOKEN_MEMORY)(self._token_spans)
+        self._cached_query = lru_cache(maxsize=QUERY_MEMORY)(self._query)
 
     def terms(self, text: str) -> list[str]:
         """See `Analysis.terms`."""
-        return [term for chunk in chunks(normalised(text)) for term in self.chunk(chunk).terms]
+        return [term for chunk in chunks(normalised(text)) for term in self._chunk(chunk).terms]
 
     def words(self, text: str) -> list[str]:
         """See `Analysis.words`."""
-        return [word for chunk in chunks(normalised(text)) for word in self.chunk(chunk).words]
+        return [word for chunk in chunks(normalised(text)) for word in self._chunk(chunk).words]
 
     def document_words(self, text: str) -> Mapping[str, int]:
         """See `Analysis.document_words`."""
         normal = normalised(text)
         occurrences: dict[str, int] = {}
         for name, count in Counter([*unordered_chunks(normal), *units(normal)]).items():
-            chunk = self.chunk(name)
+            chunk = self._chunk(name)
             for word in chunk.words:
                 occurrences[word] = occurrences.get(word, 0) + count
             for word in chunk.document_words:
@@ -138,7 +145,7 @@ class UnicodeAnalysis:
 
     def query(self, text: str) -> QueryTerms:
         """See `Analysis.query`."""
-        return self._cached_query(text) if len(text) <= 256 else self._query(text)
+        return self._cached_query(text) if len(text) <= SHORT_QUERY else self._query(text)
 
     def document(self, text: str) -> DocumentTerms:
         """See `Analysis.document`."""
@@ -148,23 +155,23 @@ class UnicodeAnalysis:
         try:
             body = " ".join(map(fields.body.__getitem__, text_chunks))
         except KeyError:
-            fields = self._with(text_chunks)
+            fields = self._fields_with(text_chunks)
             body = " ".join(map(fields.body.__getitem__, text_chunks))
         with_forms = fields.forms.keys() & text_chunks
         if not fields.units.isdisjoint(with_forms):
-            body = " ".join((body, *(term for unit in units(normal) for term in self.chunk(unit).terms)))
+            body = " ".join((body, *(term for unit in units(normal) for term in self._chunk(unit).terms)))
         of_forms = map(fields.forms.__getitem__, with_forms)
         stop_words = map(fields.stop_words.__getitem__, fields.stop_words.keys() & text_chunks[:LEAD])
         return DocumentTerms(body.strip(), " ".join(sorted(_NOTHING.union(*of_forms, *stop_words))))
 
-    def _with(self, text_chunks: Iterable[str]) -> _Fields:
-        """The terms of documents, with those of the chunks."""
+    def _fields_with(self, text_chunks: Iterable[str]) -> _Fields:
+        """The terms of the chunks so far, with those of further chunks."""
         fields = self._fields
         if len(fields.body) > MEMORY:
             fields = self._fields = _Fields()
         for name in text_chunks:
             if name not in fields.body:
-                chunk = self.chunk(name)
+                chunk = self._chunk(name)
                 fields.add(name, chunk, filter(None, map(self.term_of, chunk.document_words)))
         return fields
 
@@ -200,9 +207,9 @@ class UnicodeAnalysis:
     def is_stop_word(self, word: str) -> bool:
         """See `Analysis.is_stop_word`."""
         code = self._by_script.get(script_of(word))
-        return code is not None and is_stop_word(code)(word)
+        return code is not None and stop_word_test(code)(word)
 
-    def chunk(self, chunk: str) -> _Chunk:
+    def _chunk(self, chunk: str) -> _Chunk:
         """The words and terms of a chunk of a normalised text."""
         analysed = self._chunks.get(chunk)
         if analysed is None:
@@ -219,11 +226,12 @@ class UnicodeAnalysis:
 
     def _span_terms(self, word: str) -> tuple[str, ...]:
         """All terms that a query for a word of a text may have."""
-        chunk = self.chunk(word)
+        chunk = self._chunk(word)
         further = filter(None, map(self.term_of, chunk.document_words))
         return (*chunk.terms, *further, *chunk.wholes, *chunk.stop_words)
 
     def _analysed(self, chunk: str) -> _Chunk:
+        """Analyse a chunk that is not kept."""
         of_chunk = forms(chunk)
         words = [lowered(piece, self._latin) for piece in of_chunk.pieces]
         if self._compounds is not None:
@@ -239,12 +247,13 @@ class UnicodeAnalysis:
         )
 
     def _query(self, text: str) -> QueryTerms:
+        """See `Analysis.query`; nothing is kept."""
         normal = normalised(text)
-        analysed = [self.chunk(chunk) for chunk in chunks(normal)]
+        analysed = [self._chunk(chunk) for chunk in chunks(normal)]
         joined = [term for chunk in analysed for term in chunk.joined_terms]
         return QueryTerms(
             body=tuple(term for chunk in analysed for term in chunk.terms),
-            joined=(*joined, *(term for unit in units(normal) for term in self.chunk(unit).terms)),
+            joined=(*joined, *(term for unit in units(normal) for term in self._chunk(unit).terms)),
             aside=tuple(whole for chunk in analysed for whole in chunk.wholes),
             stop_words=tuple(word for chunk in analysed for word in chunk.stop_words),
         )
@@ -254,7 +263,7 @@ class UnicodeAnalysis:
         of_word = chunks(normalised(word))
         if len(of_word) != 1:
             return None
-        analysed = self.chunk(of_word[0])
+        analysed = self._chunk(of_word[0])
         return analysed.terms[0] if len(analysed.words) == 1 == len(analysed.terms) else None
 
     def _word_term(self, word: str) -> str | None:
@@ -267,4 +276,5 @@ class UnicodeAnalysis:
         return term if term and len(term.encode()) <= MAX_TERM_BYTES else None
 
     def _without_accents(self, word: str) -> str:
+        """A word in lower case without accents, unless the option `accents` keeps them."""
         return case_folded(word, self._latin) if self._keep_accents else folded(word)

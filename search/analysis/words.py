@@ -32,6 +32,9 @@ _BURMESE, _KHMER = (
 )
 _BIGRAM_SCRIPTS = _HAN + _HIRAGANA + _KATAKANA + _HANGUL + _THAI + _LAO + _BURMESE + _KHMER
 
+_CHARACTERS = re.compile(f"[{_HAN}{_HANGUL}]")
+"""Matches a character that has a meaning by itself, so that it is searched alone, too."""
+
 _EMOJI = "\U0001f000-\U0001f3fa\U0001f400-\U0001faff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u203c\u2049"
 
 JOINERS = "-_./@:+#&"
@@ -41,7 +44,10 @@ TYPOGRAPHY = "\u2018\u2019\u201c\u201d\u2013\u2014\u2022\u00d7\u00b1"
 """Quotation marks, dashes and signs that are in many texts whose letters are ASCII. None of them is in a chunk."""
 
 _CAMEL = re.compile(r"^[a-z][A-Z][a-z]+|[A-Z]{2,}(?=[A-Z][a-z])|[A-Z][a-z]+|[a-z]{2,}|[A-Z]{2,}|\d+")
+"""Matches the parts of a camelCase name."""
 _NUMBERED = re.compile(r"([^\W\d_]{3,})(\d+)")
+"""Matches a name that ends in a number; two letters and a number, such as mp3, are one word."""
+
 UNITS = (
     "b", "kb", "mb", "gb", "tb", "pb", "kib", "mib", "gib", "tib", "pib", "w", "kw", "mw", "gw", "kwh", "v", "kv",
     "ma", "mah", "ah", "hz", "khz", "mhz", "ghz", "thz", "m", "mm", "cm", "km", "nm", "um", "µm", "μm", "g", "kg",
@@ -53,6 +59,7 @@ UNITS = (
 _UNIT = re.compile(rf"[0-9][ \u00a0]({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![\w-])", re.IGNORECASE)
 """Matches the last digit of a number and its unit. It begins with a digit, because that is quickly searched for."""
 _NUMBER = re.compile(r"(?<![\w.,])[0-9]{1,6}$")
+"""Matches a whole number at the end of a text. A longer number is an identifier and has no unit."""
 _SIGNS = re.compile(r"[.+#/@:&]")
 _HYPHENS = re.compile(r"[-_]+")
 _SEPARATORS = re.compile(r"[/:&@]+")
@@ -99,6 +106,7 @@ def unordered_chunks(text: str) -> list[str]:
 
 
 def _ascii_chunks(text: str) -> list[str]:
+    """The chunks of an ASCII text, in order."""
     return text.translate(_spaces_for()).split()
 
 
@@ -231,9 +239,6 @@ def _split(part: str) -> list[str]:
     return _chunk_pattern().findall(part.replace("\u2010", "-"))
 
 
-_CHARACTERS = re.compile(f"[{_HAN}{_HANGUL}]")
-
-
 @cache
 def _spaces_for() -> str:
     """The table for `str.translate` that puts a space for every ASCII character that no chunk has."""
@@ -264,6 +269,7 @@ def _run() -> str:
 
 @cache
 def _pattern() -> re.Pattern[str]:
+    """Matches a word, a run of a script that gives bigrams, or an emoji, as the group of that name."""
     return re.compile(f"(?P<word>{_word()})|(?P<run>{_run()})|(?P<emoji>[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}])")
 
 

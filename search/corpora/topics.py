@@ -106,7 +106,7 @@ def _candidates(lead: _Lead, words: QueryWords) -> list[_Candidate]:
     sentence, title = words.of(lead.sentence, LEAD_WORDS), words.of(lead.title)
     for source, weight in ((sentence, 1.0), (title, TITLE_WEIGHT)):
         for word in source:
-            by_terms.setdefault(words.terms(word), _Candidate(word, weight, words.rarest(word)))
+            by_terms.setdefault(words.terms(word), _Candidate(word, weight, words.document_frequency(word)))
     return list(by_terms.values())
 
 

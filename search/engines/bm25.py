@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.by_name import is_first
 from untilclick.search.text.term_index import TermIndex
 
 
@@ -50,7 +50,7 @@ def weight_matrix(index: TermIndex, k1: float, b: float, *, quantise: bool) -> c
     lengths are rounded as Lucene and tantivy store them.
     """
     lengths = index.doc_lengths  # (D,)
-    if quantise and index.analysis.name != FIRST_NAME:
+    if quantise and not is_first(index.analysis):
         lengths = np.maximum(lengths, 1.0)  # an empty document has the term NO_TERM
     mean = float(lengths.mean()) if lengths.size else 1.0  # of the exact lengths, as in Lucene
     ratio = (quantise_lengths(lengths) if quantise else lengths) / max(mean, 1e-9)  # (D,)

@@ -18,7 +18,6 @@ megabyte of text does not block a server."""
 MAX_CLAUSE_CHARACTERS = 65_536
 """Maximum length of a clause. The rest of a longer clause is ignored before it is analysed, for the same reason."""
 
-
 JOINED_WEIGHT = 0.25
 """Weight of a joined form beside the words that it joins. With their weight, a word with a hyphen would count three
 times."""

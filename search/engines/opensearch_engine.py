@@ -85,7 +85,7 @@ class OpenSearchEngine:
         except BaseException:
             client.close()
             raise
-        titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
+        titles = Titles.of(corpus.documents)
         return cls(client, cluster.address, index, analysis, titles)
 
     @property

@@ -1,9 +1,9 @@
 """The index of a corpus in an OpenSearch cluster: its name and settings, loading, and the mark of a complete index.
 
-This module analyses the documents and sends them as index terms separated by spaces; the cluster splits the field at
-spaces only. An analyser of the cluster with the same description could differ in a token, and thus in a ranking. The
-name of an index contains everything that decides its content (corpus fingerprint, analysis, k1 and b). A complete
-index of that name is therefore always the right one, and old ones may be deleted at any time.
+This module analyses the documents and sends ready index terms, separated by spaces; the cluster only splits them. An
+analyser of the cluster with the same description could differ in a token, and thus in a ranking. The name of an index
+contains everything that decides its content (corpus fingerprint, analysis, k1 and b). A complete index of that name
+is therefore always the right one, and old ones may be deleted at any time.
 
 Loading uses `create` operations with the documents' own ids. When the cluster counts all documents, the index is
 marked as complete. An interrupted load is therefore continued by the next one, several loads at the same time do not
@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from untilclick.search.analysis.analysis import NO_TERM, Analysis
-from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.by_name import is_first
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
+from untilclick.search.analysis.normal_form import encodable
 from untilclick.search.engines.opensearch_client import cause, cluster_failures, missing_permissions
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
@@ -74,7 +75,7 @@ class IndexOptions:
 
 def index_name(corpus: Corpus, analysis: Analysis, options: IndexOptions) -> str:
     """The name of the corpus's index."""
-    if _is_first(analysis):
+    if is_first(analysis):
         parts: tuple[object, ...] = (FIRST_TOKENIZER, MAX_WORD_LENGTH, STOP_WORDS, options.k1, options.b)
         return f"{options.prefix}-{FIRST_SCHEMA_VERSION}-{_digest(parts)}-{corpus.fingerprint}"
     digest = _digest((analysis.name, options.k1, options.b))
@@ -84,10 +85,6 @@ def index_name(corpus: Corpus, analysis: Analysis, options: IndexOptions) -> str
 
 def _digest(parts: tuple[object, ...]) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:8]
-
-
-def _is_first(analysis: Analysis) -> bool:
-    return analysis.name == FIRST_NAME
 
 
 class Loading(NamedTuple):
@@ -125,9 +122,8 @@ def open_index(client: OpenSearch, address: str, corpus: Corpus, loading: Loadin
 def index_body(analysis: Analysis, options: IndexOptions) -> Json:
     """Settings and mapping of a new index.
 
-    `body` and `aside` are indexed but not stored; `title` and `text` are stored but not indexed.
-    `position` is the place in the corpus, which breaks ties. `exact` holds texts that `title` and `text` cannot hold,
-    see `source_of`.
+    `body` and `aside` are indexed but not stored; `title` and `text` are stored but not indexed. `position` is the
+    place in the corpus, which breaks ties. `exact` holds texts that `title` and `text` cannot hold, see `source_of`.
     """
     stored = {"type": "keyword", "index": False, "doc_values": False}
     fields: Json = {
@@ -137,7 +133,7 @@ def index_body(analysis: Analysis, options: IndexOptions) -> Json:
         TEXT: stored,
         EXACT: stored,
     }
-    if not _is_first(analysis):
+    if not is_first(analysis):
         fields[ASIDE] = {"type": "text", "analyzer": "index_terms", "index_options": "docs"}
     return {
         "settings": {
@@ -164,9 +160,9 @@ def source_of(document: Document, position: int, analysis: Analysis) -> Json:
     """
     terms = analysis.document(document.content)
     source: Json = {BODY: terms.body or NO_TERM, POSITION: position}
-    if not _is_first(analysis):
+    if not is_first(analysis):
         source[ASIDE] = terms.aside or NO_TERM
-    source |= {TITLE: _encodable(document.title), TEXT: _encodable(document.text)}
+    source |= {TITLE: encodable(document.title), TEXT: encodable(document.text)}
     if (source[TITLE], source[TEXT]) != (document.title, document.text):
         source[EXACT] = json.dumps([document.title, document.text])
     return source
@@ -225,11 +221,6 @@ def _unreadable(name: str, document: Json) -> EngineError:
 def _listed(fields: Sequence[str] | bool) -> str:
     """The fields as the parameter of a request: `title,text`, or `false`."""
     return str(fields).lower() if isinstance(fields, bool) else ",".join(fields)
-
-
-def _encodable(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _silent(done: int, total: int) -> None:

@@ -61,7 +61,7 @@ class RankBm25Engine:
         self._lock = Lock()
         documents, rows = self._documents, self._rows  # no reference to the engine, which could then not be released
         self._analysed = AnalysedDocuments(lambda ids: [documents[rows[doc_id]] for doc_id in ids], self.analysis)
-        self._titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
+        self._titles = Titles.of(corpus.documents)
 
     @property
     def name(self) -> str:

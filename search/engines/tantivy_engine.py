@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 from tantivy import Index, Occur, Query
 
@@ -33,8 +34,8 @@ from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
 from untilclick.search.text.titles import Titles
 
-_OPTIONS = {BODY: "freq", ASIDE: "basic"}
-"""What the index keeps of a term in each field."""
+_OPTIONS: dict[str, Literal["freq", "basic"]] = {BODY: "freq", ASIDE: "basic"}
+"""Field -> what the index keeps of a term in a document: occurrences, or only that the document has it."""
 
 K1, B = 1.2, 0.75
 """The parameters of BM25 in tantivy, which has no option for them."""
@@ -61,9 +62,7 @@ class TantivyEngine:
         self._snapshot = Snapshot.take(index, self._corpus_ids, analysis)
         schema = index.schema
         self._term_query = lru_cache(maxsize=1 << 16)(
-            lambda field, term: Query.term_query(
-                schema, field, term, index_option="freq" if field == BODY else "basic"
-            )
+            lambda field, term: Query.term_query(schema, field, term, index_option=_OPTIONS[field])
         )
 
     @classmethod
@@ -75,7 +74,7 @@ class TantivyEngine:
         """
         analysis = analysis or english()
         path = None if directory is None else directory / index_name(corpus.fingerprint, analysis)
-        titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
+        titles = Titles.of(corpus.documents)
         engine = cls(open_index(corpus, path, analysis), path, analysis, titles)
         if (n_indexed := len(engine._snapshot.addresses)) != len(corpus.documents):
             problem = f"{path}: the index holds {n_indexed} documents, the corpus {len(corpus.documents)}"

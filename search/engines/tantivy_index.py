@@ -1,6 +1,6 @@
 """The tantivy index of a corpus: its schema, its folder, building it and changing it.
 
-The name of an index's folder contains everything that decides its content: corpus fingerprint, analyser and schema
+The name of an index's folder contains everything that decides its content: corpus fingerprint, analysis and schema
 version. A folder of that name is therefore always the right one, another corpus or version of the program uses
 another folder, and old folders may be deleted at any time. An index is built beside its place and then renamed, so a
 folder always holds a whole index.
@@ -23,7 +23,7 @@ from tantivy import Document as TantivyDocument
 from tantivy import Index, Order, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
 from untilclick.search.analysis.analysis import NO_TERM, Analysis
-from untilclick.search.analysis.by_name import FIRST_NAME
+from untilclick.search.analysis.by_name import is_first
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
 from untilclick.search.analysis.normal_form import encodable
@@ -68,7 +68,7 @@ def build_schema(analysis: Analysis) -> Schema:
     indexed, and `doc_id` is both. `position` is the place in the corpus, which breaks ties.
     """
     builder = SchemaBuilder()
-    if _is_first(analysis):
+    if is_first(analysis):
         builder.add_text_field(BODY, stored=False, tokenizer_name=FIRST_TOKENIZER, index_option="freq")
     else:
         builder.add_text_field(BODY, stored=False, tokenizer_name=TERMS, index_option="freq")
@@ -156,7 +156,7 @@ def commit_stamp(path: Path | None) -> tuple[int, int] | None:
 
 def index_name(fingerprint: str, analysis: Analysis) -> str:
     """The folder name of the index of the corpus with this fingerprint."""
-    if _is_first(analysis):
+    if is_first(analysis):
         digest = hashlib.sha256(f"{FIRST_TOKENIZER}|{MAX_WORD_LENGTH}|{STOP_WORDS}".encode()).hexdigest()[:8]
         return f"tantivy-{FIRST_SCHEMA_VERSION}-{digest}-{fingerprint}"
     return f"tantivy-{SCHEMA_VERSION}-{analysis.name}-{fingerprint}"
@@ -173,7 +173,7 @@ def analysis_on_disk(folder: Path, fingerprint: str) -> str | None:
 def as_tantivy(document: Document, position: int, analysis: Analysis) -> TantivyDocument:
     """The fields of a document. Half of a surrogate pair becomes a question mark in the indexed text only."""
     fields = TantivyDocument()
-    if _is_first(analysis):
+    if is_first(analysis):
         fields.add_text(BODY, encodable(document.content))
     else:
         terms = analysis.document(document.content)
@@ -223,10 +223,6 @@ def _register(index: Index) -> None:
     """Make the tokenizers known that the schema may name."""
     index.register_tokenizer(FIRST_TOKENIZER, text_analyzer())
     index.register_tokenizer(TERMS, TextAnalyzerBuilder(Tokenizer.whitespace()).build())
-
-
-def _is_first(analysis: Analysis) -> bool:
-    return analysis.name == FIRST_NAME
 
 
 def _discard(folder: Path) -> None:

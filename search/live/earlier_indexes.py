@@ -16,7 +16,8 @@ from pathlib import Path
 from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.corpora.load import fingerprint
 from untilclick.search.engines.tantivy_index import commit_stamp, open_at, placed_documents
-from untilclick.search.live.journal import ChangeJournal, NewChange
+from untilclick.search.live.changes import NewChange
+from untilclick.search.live.journal import ChangeJournal
 from untilclick.search.live.journals import REMEDY, Unclear, UnclearChangesError, journal_ids
 from untilclick.search.live.live_index import LiveIndex, Mark, Placed, live_folders
 from untilclick.search.records import Corpus
@@ -37,19 +38,19 @@ def take_earlier_indexes(folder: Path, journal: ChangeJournal, corpus: Corpus, u
     it is not clear whether they are wanted, if `unclear` is `refuse`; then nothing of that index is taken.
     """
     began_empty = journal.last == 0
-    own = []
+    of_corpus = []  # folders of indexes that were built from this very corpus
     for path in sorted(_without_journal(folder, journal), key=_stamp):
         if _fingerprint_of(path) == corpus.fingerprint:
-            own.append(path)
+            of_corpus.append(path)
         elif journal.decision(path.name, _stamp(path)) is None:
             journal.decide(path.name, _stamp(path), _decide(path, journal, corpus, unclear))
-    for path in own:
+    for path in of_corpus:
         if journal.decision(path.name, _stamp(path)) == DROPPED:
             aside = path.with_name(f".dropped-{path.name}")
             path.rename(aside)
             _log.warning("%s is now %s: its changes were dropped", path, aside)
         else:
-            _take(path, journal, corpus, holds_all=began_empty and len(own) == 1)
+            _take(path, journal, corpus, holds_all=began_empty and len(of_corpus) == 1)
 
 
 def _without_journal(folder: Path, journal: ChangeJournal) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The journal of changed documents: what was put and what was deleted, whatever index or corpus that was searched in.
+"""The journal of changed documents: what was put and what was deleted, for all indexes and states of a corpus.
 
 There is one journal for the documents of one source in an index folder, a SQLite database `changes-KEY.db` in WAL
 mode with `synchronous = FULL`: a change is on the disk before an index gets it. A row is the last change of one
@@ -16,15 +16,13 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
 
 from filelock import FileLock
 
 from untilclick.search.errors import EngineError
+from untilclick.search.live.changes import Change, ChangeCounts, ChangeKind, NewChange
 from untilclick.search.records import Document
 
 VERSION = 1
@@ -54,58 +52,6 @@ PRAGMA user_version = {VERSION};
 """
 _COLUMNS = "sequence, doc_id, kind, title, text, place, time"
 _ID, _FINGERPRINT, _ANALYSIS = "id", "fingerprint", "analysis"
-
-
-class ChangeKind(StrEnum):
-    """What became of a document."""
-
-    PUT = "put"
-    """It was added, or replaced another document of its id."""
-    DELETED = "deleted"
-    DROPPED = "dropped"
-    """Its change was dropped: the document is again what the corpus has, or nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The last change of one document."""
-
-    sequence: int
-    """Number of the change; later changes have higher numbers."""
-    doc_id: str
-    kind: ChangeKind
-    document: Document | None
-    """The document that was put; None for other kinds."""
-    place: int | None
-    """Place among the added documents, which follow those of the corpus; None if the document replaced one of the
-    corpus and has its place."""
-    time: float
-    """Seconds since the epoch."""
-
-
-class ChangeCounts(NamedTuple):
-    """Numbers of documents that differ from the corpus."""
-
-    put: int
-    deleted: int
-
-    @property
-    def total(self) -> int:
-        """Number of all of them."""
-        return self.put + self.deleted
-
-    def __str__(self) -> str:
-        """The numbers in words."""
-        return f"{self.put:,} put and {self.deleted:,} deleted"
-
-
-class NewChange(NamedTuple):
-    """A change that is not in the journal yet."""
-
-    doc_id: str
-    document: Document | None
-    """None: the document was deleted."""
-    place: int | None = None
 
 
 class ChangeJournal:

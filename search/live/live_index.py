@@ -27,7 +27,8 @@ from untilclick.search.engines.tantivy_index import (
 from untilclick.search.errors import DataError, EngineError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
-from untilclick.search.live.journal import Change, ChangeJournal, ChangeKind
+from untilclick.search.live.changes import Change, ChangeKind
+from untilclick.search.live.journal import ChangeJournal
 from untilclick.search.records import Corpus, Document
 
 PREFIX = "live-"
@@ -58,7 +59,7 @@ class Mark:
 
 
 class LiveIndex:
-    """A folder with a live index. Whoever changes it holds the lock of the journal."""
+    """A folder with a live index. A thread that changes it holds the lock of the journal."""
 
     def __init__(self, path: Path, mark: Mark) -> None:
         self.path = path

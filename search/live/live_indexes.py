@@ -1,9 +1,9 @@
 """The live indexes of one source's documents, one for each analysis in use, and changes that reach all of them.
 
-A change is in the journal, on the disk, before any index gets it. Then every index that a process searches gets it,
-whoever that process is: the folders are read from the disk at each change. A process that ended in between leaves
-indexes behind; whoever next changes, follows or opens them applies what they lack. An index that no process searches
-misses changes, and gets them when it is opened again.
+A change is in the journal, on the disk, before any index gets it. Then every index that some process searches gets
+it: the folders are read from the disk at each change. If a process ends in between, its indexes lack the change; the
+next process that changes, follows or opens them applies it. An index that no process searches misses changes, and
+gets them when it is opened again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.errors import EngineError, UnknownDocumentError, UntilclickError
+from untilclick.search.live.changes import Change, ChangeCounts, ChangeKind
 from untilclick.search.live.earlier_indexes import take_earlier_indexes
-from untilclick.search.live.journal import Change, ChangeCounts, ChangeKind
 from untilclick.search.live.journals import Unclear, open_journal
 from untilclick.search.live.live_index import (
     IN_USE_S,
@@ -36,6 +36,10 @@ from untilclick.search.live.live_index import (
 )
 from untilclick.search.records import Corpus, Document
 from untilclick.search.text.titles import Titles
+
+TOUCH_S = IN_USE_S / 10
+"""Seconds between two signs that this process searches its indexes: some may be late before an index counts as
+left."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +56,7 @@ class LiveIndexes:
         """
         self._folder = folder
         self._source, self._fingerprint = corpus.source, corpus.fingerprint
-        self._titles = Titles.of((document.doc_id, document.title) for document in corpus.documents)
+        self._titles = Titles.of(corpus.documents)
         self._titles_at = 0  # number of the last change that the table has
         self._retitling = Lock()
         self._corpus: Corpus | None = corpus
@@ -121,10 +125,12 @@ class LiveIndexes:
         return counts
 
     def follow(self) -> None:
-        """Load the changes of other processes, and apply those that an ended process left undone. Raises
-        EngineError."""
+        """Load the changes of other processes, and apply those that a process left undone when it ended.
+
+        Raises EngineError.
+        """
         engines = list(self._engines)
-        if time.monotonic() - self._touched > IN_USE_S / 10:
+        if time.monotonic() - self._touched > TOUCH_S:
             self._touched = time.monotonic()
             for engine in engines:
                 self._index_of(engine).touch()
@@ -143,11 +149,11 @@ class LiveIndexes:
     def _changing(self) -> Iterator[None]:
         """Change the journal in a block, then all indexes in use."""
         engines = list(self._engines)
-        own = {engine.path for engine in engines}
+        searched = {engine.path for engine in engines}  # by this process
         with self.journal.lock():
             yield
             indexes = live_indexes(self._folder, self.journal)
-            self._apply([index for index in indexes if index.path in own or index.in_use])
+            self._apply([index for index in indexes if index.path in searched or index.in_use])
         self._refresh(engines)
 
     def _exists(self, doc_id: str) -> bool:
@@ -163,9 +169,9 @@ class LiveIndexes:
         fault: UntilclickError | None = None
         dropped = self._dropped()
         for index in indexes:
-            own = index.mark.fingerprint == self._fingerprint
+            is_of_corpus = index.mark.fingerprint == self._fingerprint
             try:
-                index.catch_up(self.journal, dropped if own else None)
+                index.catch_up(self.journal, dropped if is_of_corpus else None)
             except UntilclickError as error:
                 _log.error("%s does not have the latest changes of documents yet: %s", index.path, error)
                 fault = error
@@ -202,6 +208,7 @@ class LiveIndexes:
         return None
 
     def _index_of(self, engine: TantivyEngine) -> LiveIndex:
+        """The index of an engine as it is on the disk. Raises EngineError if it is no longer there."""
         assert engine.path is not None
         index = LiveIndex.at(engine.path)
         if index is None or index.mark.journal != self.journal.journal_id:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name, english
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name, english, is_first
 from untilclick.search.analysis.normal_form import normalised
 from untilclick.search.analysis.scripts import script_of
 from untilclick.search.errors import ModelError
@@ -89,7 +89,7 @@ class SpellingCorrector:
         correct word, by default the latest; with the first analysis, the first, as models of that time were trained.
         """
         self.analysis = analysis or english()
-        self._is_first = self.analysis.name == FIRST_NAME
+        self._is_first = is_first(self.analysis)
         self._min_count = min_count
         self._version: Version = rules or (1 if self._is_first else 2)
         self._corpus = CorpusWords(word_counts, min_count, self.analysis.term_of)

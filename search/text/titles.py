@@ -1,7 +1,8 @@
-"""Documents by exact title: what a query names if it is the whole title of a document.
+"""Documents by exact title, for queries that are the whole title of a document.
 
-A table of hashes takes 12 bytes per document beside the ids, where a dictionary of titles would take some 200: an
-engine of a million documents can afford it. Titles are compared as people read them, see `text_key`.
+A table of hashes takes 12 bytes per document beside the ids; a dictionary of titles would take some 200, which is
+much for an engine of a million documents. Two titles are equal if they differ in case, accents, width or white space
+only (`text_key`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.search.analysis.normal_form import text_key
+from untilclick.search.records import Document
 
 MOST_WITH_TITLE = 100
 """Maximum number of documents that a title may name. One that more documents share, such as `Introduction`, names
@@ -35,9 +37,9 @@ class Titles:
     """Key of a title -> ids of the documents of `changed` that have it."""
 
     @classmethod
-    def of(cls, titles: Iterable[tuple[str, str]]) -> Titles:
-        """The table of (doc_id, title) pairs in corpus order."""
-        pairs = [(doc_id, hash(text_key(title))) for doc_id, title in titles]
+    def of(cls, documents: Iterable[Document]) -> Titles:
+        """The table of the documents of a corpus, in corpus order."""
+        pairs = [(document.doc_id, hash(text_key(document.title))) for document in documents]
         hashes = np.array([each for _, each in pairs], dtype=np.int64)
         rows = np.argsort(hashes, kind="stable")
         return cls(tuple(doc_id for doc_id, _ in pairs), hashes[rows], rows.astype(np.int32))

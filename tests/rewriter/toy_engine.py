@@ -73,7 +73,7 @@ class ToyEngine:
         return [self._documents[doc_id] for doc_id in doc_ids]
 
     def with_title(self, title: str) -> list[str]:
-        return Titles.of((d.doc_id, d.title) for d in self._documents.values()).with_title(title)
+        return Titles.of(self._documents.values()).with_title(title)
 
     def _rank(self, query: WeightedQuery) -> list[ScoredDoc]:
         scores = np.zeros(len(self.index.doc_ids))

@@ -107,4 +107,4 @@ def test_the_rarest_term_counts():
     analysis = analysis_by_name("2-ja")
     words = QueryWords(analysis, Counter({term: 9 for term in analysis.terms("送風機")[:1]} | {"風機": 2}))
     assert words.terms("送風機") == ("送風", "風機")
-    assert words.rarest("送風機") == 2
+    assert words.document_frequency("送風機") == 2

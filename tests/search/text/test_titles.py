@@ -7,11 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untilclick.search.analysis.normal_form import text_key
+from untilclick.search.records import Document
 from untilclick.search.text.titles import MOST_WITH_TITLE, Titles
 
-TITLES = Titles.of(
-    [("a", "asyncio.gather"), ("b", ""), ("c", "Sea  Shanties"), ("d", "sea shanties"), ("e", "gather")]
-)
+
+def titles_of(titles):
+    """The table of doc_id -> title."""
+    return Titles.of(Document(doc_id, title, "") for doc_id, title in titles.items())
+
+
+TITLES = titles_of({"a": "asyncio.gather", "b": "", "c": "Sea  Shanties", "d": "sea shanties", "e": "gather"})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def test_only_a_whole_title_names_documents_and_in_corpus_order(title, doc_ids):
 )
 def test_case_width_and_unicode_form_make_no_difference(one, other):
     assert text_key(one) == text_key(other)
-    assert Titles.of([("x", one)]).with_title(other) == ["x"]
+    assert titles_of({"x": one}).with_title(other) == ["x"]
 
 
 @given(st.text())
@@ -51,7 +56,7 @@ def test_the_key_of_a_key_is_itself(text):
 
 
 def test_a_title_that_many_documents_share_names_none_of_them():
-    titles = Titles.of((str(i), "Introduction") for i in range(MOST_WITH_TITLE))
+    titles = titles_of({str(i): "Introduction" for i in range(MOST_WITH_TITLE)})
     assert len(titles.with_title("introduction")) == MOST_WITH_TITLE
     assert titles.with_changes({"new": "Introduction"}).with_title("introduction") == []
 

@@ -58,9 +58,10 @@ class TermVocabulary:
 
     @classmethod
     def from_index(cls, index: TermIndex, min_document_frequency: int, max_terms: int) -> TermVocabulary:
-        """The terms in at least `min_document_frequency` documents, or the `max_terms` most frequent of them."""
+        """The terms in at least `min_document_frequency` documents, or the `max_terms` most frequent of them. Terms
+        that only joined forms have (`wifi` of Wi-Fi) are left out: people would not read them as words."""
         frequencies = index.document_frequencies
-        columns = np.flatnonzero(frequencies >= min_document_frequency)
+        columns = np.flatnonzero((frequencies >= min_document_frequency) & index.written)
         if columns.size > max_terms:
             order = np.argsort(-frequencies[columns], kind="stable")[:max_terms]
             columns = np.sort(columns[order])

@@ -38,6 +38,15 @@ class DocumentTerms(NamedTuple):
     """Whole forms and single characters, and the stop words of the document's beginning; each term once."""
 
 
+class DocumentWords(NamedTuple):
+    """The words under which a document is indexed, with their occurrences."""
+
+    written: Mapping[str, int]
+    """Words that stand in the document, and parts of its camelCase names."""
+    made: Mapping[str, int]
+    """Words that are put together or taken apart: `wifi` of Wi-Fi, `snakecase` of snake_case, `python` of python3."""
+
+
 class Span(NamedTuple):
     """A word in a text, from the character at `start` to the one before `end`, with the index terms it stands for."""
 
@@ -79,9 +88,8 @@ class Analysis(Protocol):
         A word has at most one index term. In scripts without spaces the words are bigrams.
         """
 
-    def document_words(self, text: str) -> Mapping[str, int]:
-        """The words of a document with their occurrences: those of `words`, and the joined forms under which it is
-        indexed, too, such as `wifi` of Wi-Fi."""
+    def document_words(self, text: str) -> DocumentWords:
+        """The words of a document with their occurrences."""
 
     def term_of(self, word: str) -> str | None:
         """The index term of one word. None for a stop word, an overlong word, and a text that is not one word."""

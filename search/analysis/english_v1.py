@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-from untilclick.search.analysis.analysis import DocumentTerms, PlacedKeyword, QueryTerms, Span
+from untilclick.search.analysis.analysis import DocumentTerms, DocumentWords, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.normal_form import encodable
 
@@ -94,9 +94,9 @@ class EnglishAnalysisV1:
         """See `Analysis.words`."""
         return _word_splitter().analyze(encodable(text))
 
-    def document_words(self, text: str) -> Mapping[str, int]:
+    def document_words(self, text: str) -> DocumentWords:
         """See `Analysis.document_words`."""
-        return Counter(self.words(text))
+        return DocumentWords(Counter(self.words(text)), {})
 
     def term_of(self, word: str) -> str | None:
         """See `Analysis.term_of`."""

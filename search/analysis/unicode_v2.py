@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from untilclick.search.analysis.analysis import DocumentTerms, PlacedKeyword, QueryTerms, Span
+from untilclick.search.analysis.analysis import DocumentTerms, DocumentWords, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
 from untilclick.search.analysis.compounds import Decompounder
 from untilclick.search.analysis.languages import LANGUAGES
@@ -55,19 +55,32 @@ _NOTHING: frozenset[str] = frozenset()
 class _Chunk(NamedTuple):
     """The words and terms of a chunk."""
 
-    words: tuple[str, ...]
+    written: tuple[str, ...]
+    """Words that stand in it, and the parts of camelCase names."""
+    names: tuple[str, ...]
+    """Names as one word, such as `snakecase` of snake_case. They and the written words are the words of a query."""
+    made: tuple[str, ...]
+    """The names, and further words of a document: joined forms, and the parts of names with a number."""
     terms: tuple[str, ...]
-    """The index terms of the words that have one."""
+    """The index terms of the written words and the names that have one."""
     joined_terms: tuple[str, ...]
     """The index terms of its joined forms."""
-    document_words: tuple[str, ...]
-    """Further words of a document: joined forms, and the parts of names with a number."""
     wholes: tuple[str, ...]
     """Terms of `aside` that a query with this chunk reads."""
     stop_words: tuple[str, ...]
     """Terms of `aside` that a query reads if it has no other term."""
     forms: frozenset[str]
     """The other terms of `aside`: whole forms, and single characters of scripts without spaces."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of a query."""
+        return (*self.written, *self.names)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The words that a document has beyond those of a query."""
+        return self.made[len(self.names) :]
 
 
 class _Fields:
@@ -131,17 +144,18 @@ class UnicodeAnalysis:
         """See `Analysis.words`."""
         return [word for chunk in chunks(normalised(text)) for word in self._chunk(chunk).words]
 
-    def document_words(self, text: str) -> Mapping[str, int]:
+    def document_words(self, text: str) -> DocumentWords:
         """See `Analysis.document_words`."""
         normal = normalised(text)
-        occurrences: dict[str, int] = {}
-        for name, count in Counter([*unordered_chunks(normal), *units(normal)]).items():
+        written: dict[str, int] = {}
+        made: dict[str, int] = dict(Counter(units(normal)))
+        for name, count in Counter(unordered_chunks(normal)).items():
             chunk = self._chunk(name)
-            for word in chunk.words:
-                occurrences[word] = occurrences.get(word, 0) + count
-            for word in chunk.document_words:
-                occurrences[word] = occurrences.get(word, 0) + count
-        return occurrences
+            for word in chunk.written:
+                written[word] = written.get(word, 0) + count
+            for word in chunk.made:
+                made[word] = made.get(word, 0) + count
+        return DocumentWords(written, made)
 
     def query(self, text: str) -> QueryTerms:
         """See `Analysis.query`."""
@@ -172,7 +186,7 @@ class UnicodeAnalysis:
         for name in text_chunks:
             if name not in fields.body:
                 chunk = self._chunk(name)
-                fields.add(name, chunk, filter(None, map(self.term_of, chunk.document_words)))
+                fields.add(name, chunk, filter(None, map(self.term_of, chunk.further)))
         return fields
 
     def spans(self, text: str) -> Iterator[Span]:
@@ -227,23 +241,28 @@ class UnicodeAnalysis:
     def _span_terms(self, word: str) -> tuple[str, ...]:
         """All terms that a query for a word of a text may have."""
         chunk = self._chunk(word)
-        further = filter(None, map(self.term_of, chunk.document_words))
+        further = filter(None, map(self.term_of, chunk.further))
         return (*chunk.terms, *further, *chunk.wholes, *chunk.stop_words)
 
     def _analysed(self, chunk: str) -> _Chunk:
         """Analyse a chunk that is not kept."""
         of_chunk = forms(chunk)
-        words = [lowered(piece, self._latin) for piece in of_chunk.pieces]
+        pieces, names, joined, parts = (
+            [lowered(form, self._latin) for form in group]
+            for group in (of_chunk.pieces, of_chunk.names, of_chunk.joined, of_chunk.parts)
+        )
         if self._compounds is not None:
-            words += [part for word in words for part in self._compounds.parts(word)]
+            pieces += [part for word in pieces for part in self._compounds.parts(word)]
         wholes = tuple(self._without_accents(whole) for whole in of_chunk.wholes)
-        stop_words = tuple(self._without_accents(word) for word in words if self.is_stop_word(word))
-        joined = [lowered(form, self._latin) for form in of_chunk.joined]
-        parts = [lowered(part, self._latin) for part in of_chunk.parts]
-        terms, joined_terms = (tuple(filter(None, map(self._word_term, of_words))) for of_words in (words, joined))
-        singles = map(self._without_accents, of_chunk.singles)
         return _Chunk(
-            tuple(words), terms, joined_terms, (*joined, *parts), wholes, stop_words, frozenset((*wholes, *singles))
+            written=tuple(pieces),
+            names=tuple(names),
+            made=(*names, *joined, *parts),
+            terms=tuple(filter(None, map(self._word_term, (*pieces, *names)))),
+            joined_terms=tuple(filter(None, map(self._word_term, joined))),
+            wholes=wholes,
+            stop_words=tuple(self._without_accents(word) for word in pieces if self.is_stop_word(word)),
+            forms=frozenset((*wholes, *map(self._without_accents, of_chunk.singles))),
         )
 
     def _query(self, text: str) -> QueryTerms:
@@ -264,7 +283,7 @@ class UnicodeAnalysis:
         if len(of_word) != 1:
             return None
         analysed = self._chunk(of_word[0])
-        return analysed.terms[0] if len(analysed.words) == 1 == len(analysed.terms) else None
+        return analysed.terms[0] if len(analysed.written) + len(analysed.names) == 1 == len(analysed.terms) else None
 
     def _word_term(self, word: str) -> str | None:
         """The index term of a word in lower case; None for a stop word and an overlong word."""

@@ -73,7 +73,9 @@ class Forms(NamedTuple):
     """The forms of a chunk, in the case in which they were typed."""
 
     pieces: tuple[str, ...]
-    """Its words and bigrams, with camelCase and snake_case names as a whole and in parts."""
+    """Its words and bigrams, with camelCase names as a whole and in parts."""
+    names: tuple[str, ...]
+    """Its snake_case names and abbreviations as one word: snakecase, USA."""
     joined: tuple[str, ...]
     """Its joined forms."""
     parts: tuple[str, ...]
@@ -141,10 +143,12 @@ def forms(chunk: str) -> Forms:
                 pieces += (word, *_camel_parts(word))
                 parts += _letters_and_number(word)
     joined, whole = _joined_and_whole(chunk)
-    if "-" not in chunk:  # snake_case, U.S.A.
-        pieces += joined
-        joined = []
-    return Forms(tuple(pieces), tuple(joined), tuple(parts), (*wholes, *whole), tuple(dict.fromkeys(singles)))
+    names: list[str] = []
+    if "-" not in chunk:
+        names, joined = joined, []
+    return Forms(
+        tuple(pieces), tuple(names), tuple(joined), tuple(parts), (*wholes, *whole), tuple(dict.fromkeys(singles))
+    )
 
 
 def keywords(text: str) -> list[str]:

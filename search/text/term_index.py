@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class TermIndex:
     counts: csr_array
     """(D, V) float32, occurrences of each term in each document."""
     word_counts: Mapping[str, int]
-    """Surface word -> occurrences in the corpus, without stop words."""
+    """Surface word -> occurrences in the corpus, without stop words; 0 for a word that stands in no document, such as
+    `wifi` if documents have Wi-Fi."""
     analysis: Analysis = field(default_factory=english)
     """The analysis that the terms come from."""
     whole_words: Mapping[str, str] = field(default_factory=dict)
@@ -60,10 +62,11 @@ class TermIndex:
         word_counts: Counter[str] = Counter()
         runs: Counter[str] = Counter()
         for document in documents:
-            document_words = analysis.document_words(document.content)
-            word_counts.update(document_words)
+            written, made = analysis.document_words(document.content)
+            word_counts.update(written)
+            word_counts.update(dict.fromkeys(made, 0))
             bag: Counter[str] = Counter()  # term -> occurrences in this document
-            for word, count in document_words.items():
+            for word, count in chain(written.items(), made.items()):
                 if (term := term_of(word)) is not None:
                     bag[term] += count
             runs.update(runs_of(analysis, document.content))
@@ -90,6 +93,11 @@ class TermIndex:
     def word(self, term_id: int) -> str:
         """The word of a term as people read and type it; empty for a fragment of words."""
         return self.whole_words.get(self.terms[term_id], self.surfaces[term_id])
+
+    @cached_property
+    def written(self) -> NDArray[np.bool_]:
+        """(V,) whether a document has a word of the term as it is, and not only put together as `wifi` of Wi-Fi."""
+        return np.array([self.word_counts.get(word, 1) > 0 for word in self.surfaces], dtype=np.bool_)
 
     @cached_property
     def term_ids(self) -> dict[str, int]:

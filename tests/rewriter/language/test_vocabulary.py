@@ -85,3 +85,8 @@ def test_the_words_of_bigrams_are_kept(tmp_path):
     assert vocabulary.terms == ("図書", "書館")
     assert [vocabulary.word(token) for token in vocabulary.encode(vocabulary.terms)] == ["図書館"] * 2
     assert vocabulary.surface(vocabulary.token_ids["書館"]) == "書館"
+
+
+def test_joined_forms_that_nobody_wrote_are_no_terms_of_the_policy():
+    index = TermIndex.from_documents([Document("1", "", "stress-deflection of a beam"), Document("2", "", "stress")])
+    assert TermVocabulary.from_index(index, 1, 100).terms == ("beam", "deflect", "stress")

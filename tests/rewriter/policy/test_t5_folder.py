@@ -112,7 +112,9 @@ def test_weights_that_lack_a_layer_are_a_model_error_not_a_random_layer(saved, t
 def test_a_vocabulary_of_another_size_than_the_model_is_a_model_error(saved, tmp_path):
     folder = copy_of(saved[2], tmp_path / "broken")
     content = json.loads((folder / "vocabulary.json").read_text())
-    (folder / "vocabulary.json").write_text(json.dumps({name: part[:-1] for name, part in content.items()}))
+    (folder / "vocabulary.json").write_text(
+        json.dumps({name: part[:-1] if isinstance(part, list) else part for name, part in content.items()})
+    )
     with pytest.raises(ModelError, match="broken"):
         load_policy(folder)
 

@@ -45,3 +45,11 @@ def test_a_bigram_is_read_as_the_word_it_stands_in(toy_corpus):
     assert [index.analysis.term_of(word) for word in index.surfaces] == list(index.terms)
     assert TermIndex.from_documents(documents, analysis_by_name(FIRST_NAME)).whole_words == {}
     assert TermIndex.build(toy_corpus).whole_words == {}
+
+
+def test_a_term_of_joined_forms_alone_is_not_written():
+    index = TermIndex.from_documents([Document("1", "", "A Wi-Fi router"), Document("2", "", "e-books, ebooks")])
+    written = dict(zip(index.terms, index.written.tolist(), strict=True))
+    assert written["wifi"] is False
+    assert written["router"] is written["fi"] is written["ebook"] is True
+    assert index.word_counts["wifi"] == 0

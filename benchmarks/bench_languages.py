@@ -59,7 +59,10 @@ OPENSEARCH = "UNTILCLICK_TEST_OPENSEARCH"
 MEASURE = "RR@10"
 K = 10
 """Number of documents that the engines are compared on."""
-LEAST_RATIO, MOST_LOSS = 0.9, 0.005
+LEAST_RATIO = 0.9
+"""BM25 of a language divided by that of English, below which the language falls short."""
+MOST_LOSS = 0.005
+"""RR@10 of BM25 minus that of the base, above which the language falls short."""
 
 
 @dataclass(frozen=True)

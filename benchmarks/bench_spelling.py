@@ -39,6 +39,10 @@ WORDS_FILE = Path(__file__).with_name("correct_words.txt")
 VERSIONS: tuple[Version, ...] = get_args(Version)
 SPLITS = ("dev", "test")
 MEASURE = "RR@10"
+FEWEST_LETTERS = 4
+"""Shorter words are seldom misspelt, and rarely frame a typed word in a natural way."""
+TIMED_QUERIES = 500
+"""Number of queries of each kind whose median time is taken."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Changed:
     field: str
     n_words: int
     alone: float
-    in_company: float
+    in_context: float
     examples: tuple[str, ...]
     """Words changed when they are typed alone, with what they become."""
 
@@ -90,9 +94,11 @@ def correct_words(path: Path = WORDS_FILE) -> dict[str, list[str]]:
     return {field: list(dict.fromkeys(words)) for field, words in fields.items()}
 
 
-def company(spelling: SpellingCorrector, index_words: Sequence[str]) -> tuple[str, str]:
+def context_words(spelling: SpellingCorrector, index_words: Sequence[str]) -> tuple[str, str]:
     """Two frequent words of the corpus, to type a word between them."""
-    known = [word for word in index_words if word.isalpha() and len(word) > 3 and spelling.is_known(word)]
+    known = [
+        word for word in index_words if word.isalpha() and len(word) >= FEWEST_LETTERS and spelling.is_known(word)
+    ]
     return known[0], known[1]
 
 
@@ -157,14 +163,14 @@ def measure(
     spelling = SpellingCorrector.from_index(opened.index, version)
     counts = opened.index.word_counts
     frequent = sorted(counts, key=lambda word: (-counts[word], word))
-    pair = company(spelling, frequent)
+    pair = context_words(spelling, frequent)
     fields = correct_words()
     by_field = [changed_words(spelling, pair, field, words) for field, words in fields.items()]
     every = changed_words(spelling, pair, "all", [word for words in fields.values() for word in words])
-    words = [word for word in sorted(counts) if word.isalpha() and len(word) > 3]
+    words = [word for word in sorted(counts) if word.isalpha() and len(word) >= FEWEST_LETTERS]
     misspelt = misspelt_words(words, n_misspellings, np.random.default_rng(0))
-    unknown = [f"{pair[0]} {wrong} {pair[1]}" for wrong, _ in misspelt["slips"][:500]]
-    known = [" ".join(frequent[i : i + 3]) for i in range(500)]
+    unknown = [f"{pair[0]} {wrong} {pair[1]}" for wrong, _ in misspelt["slips"][:TIMED_QUERIES]]
+    known = [" ".join(frequent[i : i + 3]) for i in range(TIMED_QUERIES)]
     for query in known:
         spelling.correct(query)  # the terms of known words are cached, as in a service
     return Outcome(
@@ -179,11 +185,11 @@ def measure(
 
 def print_table(outcomes: Sequence[Outcome], typed_rr10: float | None) -> None:
     """Print the tables."""
-    print("correct words changed, per cent: alone / in company")
+    print("correct words changed, per cent: alone / between words of the corpus")
     header = "".join(f"{f'rules {outcome.rules}':>18}" for outcome in outcomes)
     print(f"  {'field':26}{'words':>6}{header}")
     for rows in zip(*(outcome.changed for outcome in outcomes), strict=True):
-        shares = "".join(f"{f'{100 * row.alone:.1f} / {100 * row.in_company:.1f}':>18}" for row in rows)
+        shares = "".join(f"{f'{100 * row.alone:.1f} / {100 * row.in_context:.1f}':>18}" for row in rows)
         print(f"  {rows[0].field:26}{rows[0].n_words:6}{shares}")
     for outcome in outcomes:
         print(f"rules {outcome.rules}")

@@ -57,6 +57,7 @@ WHOLE = ("de", "es", "fr", "it")
 NEAR_LENGTH = 5
 """Letters of the shortest of these."""
 LISTED_SUMMARIES, COMMON_SUMMARIES = 20, 40
+"""Summaries that a word must be in to be listed, and to be common: misspellings are in fewer."""
 COMMON_ARTICLES = 15_000
 """Words of the list of Wikipedia's words that count as common, the most frequent."""
 CORRECT_LANGUAGES = (
@@ -66,7 +67,10 @@ CORRECT_LANGUAGES = (
 """Lists of wordfreq."""
 UNCLEAN = ("passwords", "us_tv_and_film")
 """Lists of zxcvbn with many misspellings."""
+FREQUENT_CORRECT = 20_000
+"""Words taken from each of these lists, the most frequent."""
 LONGEST = 24
+"""Letters of the longest word that is listed; longer runs of letters are seldom words."""
 _WORD = re.compile(r"[^\W\d_]+")
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%\w|%\d|</?\w+[^>]*>|\{.*?\}+")
 
@@ -247,7 +251,7 @@ def foreign_words(n: int, rng: np.random.Generator) -> list[str]:
     """n words of the word lists of wordfreq, in letters without accents."""
     import wordfreq
 
-    words = {word for language in CORRECT_LANGUAGES for word in wordfreq.top_n_list(language, 20_000)}
+    words = {word for language in CORRECT_LANGUAGES for word in wordfreq.top_n_list(language, FREQUENT_CORRECT)}
     plain = sorted(word for word in words if word.isalpha() and word.isascii() and len(word) > 1)
     return [plain[i] for i in rng.permutation(len(plain))[:n]]
 
@@ -258,10 +262,10 @@ def learn(sources: Sequence[str], n: int) -> None:
     foreign = foreign_words(8 * n, rng)
     parts = [cases(OpenedCollection.load(source).index, foreign, n, rng) for source in sources]
     choice = choice_weights([each for part in parts for each in part.misspelt])
-    found = [_best(rows, choice) for part in parts for rows in part.correct]
+    correct = [_best(rows, choice) for part in parts for rows in part.correct]
     pairs = (pair for part in parts for pair in zip(part.misspelt, part.unlisted, strict=True))
     wrong = [rows[right] for (rows, right), unlisted in pairs if unlisted and (rows @ choice).argmax() == right]
-    trust = trust_weights(np.array(wrong), np.array(found))
+    trust = trust_weights(np.array(wrong), np.array(correct))
     print(f"{'feature':16}{'choice':>8}{'trust':>8}")
     for name, a, b in zip(WEIGHTS, choice, trust, strict=True):
         print(f"{name:16}{a:8.2f}{b:8.2f}")

@@ -54,10 +54,10 @@ def changes(
 
     from untilclick.app.loop.changed_documents import changed_documents  # noqa: PLC0415  the engine takes .1 s to load
 
-    found = changed_documents(data, index, live_changes, drop=drop)
-    for change in found.changes:
+    changed = changed_documents(data, index, live_changes, drop=drop)
+    for change in changed.changes:
         time = datetime.fromtimestamp(change.time, UTC).isoformat(timespec="seconds")
         terminal.line(f"{time}  {change.change:7}  {escape(change.doc_id)}  [dim]{escape(change.title)}[/dim]")
-    numbers = f"{len(found.changes):,} changed documents of {data}"
+    numbers = f"{len(changed.changes):,} changed documents of {data}"
     terminal.line(escape(f"{numbers} were dropped" if drop else numbers))
-    terminal.answer(found)
+    terminal.answer(changed)

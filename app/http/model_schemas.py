@@ -10,7 +10,7 @@ from pydantic import Field
 
 from untilclick.app.http.schemas import RequestBody, ResponseBody
 from untilclick.app.service.answers import ExperimentFigures
-from untilclick.app.versions.models import InUse
+from untilclick.app.versions.in_use import InUse
 from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.rewriter.serving.bundle import BundleManifest
 

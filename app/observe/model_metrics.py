@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from untilclick.app.versions.models import Models
+from untilclick.app.versions.in_use import Models
 from untilclick.app.versions.shadow import ShadowFigures
 
 

@@ -26,7 +26,7 @@ from untilclick.search.records import Corpus
 class ServiceEngines:
     """Opens engines over the documents of a service, and gives the same engine again as long as it is in use.
 
-    Of an engine that nobody uses any more nothing is kept. Threads may share this object.
+    An engine is released with its last user. Threads may share this object.
     """
 
     def __init__(self, settings: Settings, corpus: Corpus) -> None:
@@ -40,7 +40,7 @@ class ServiceEngines:
         self._opening: defaultdict[str, Lock] = defaultdict(Lock)  # by analysis: a build delays no other engine
         self.live = _live_indexes(search, corpus) if search.live_documents else None
         """The indexes of documents that can change; None if they cannot."""
-        self._first: str | None = None
+        self._default_analysis: str | None = None
 
     def engine(self, analysis: str | None) -> SearchEngine:
         """The engine over the index by an analysis, which is built first if it is missing.
@@ -64,6 +64,7 @@ class ServiceEngines:
             self.live.forget_corpus()
 
     def _open(self, analysis: Analysis) -> SearchEngine:
+        """A new engine. Raises as `engine` does."""
         if self.live is not None:
             return self.live.open(analysis)
         engine, corpus = self._settings.search.engine, self._corpus or self._stored_corpus()
@@ -78,17 +79,18 @@ class ServiceEngines:
 
     def _analysis_without_version(self) -> str:
         """Name of the analysis by the setting `language`; `auto` is that of an index on disk, or else a guess."""
-        if self._first is None:
-            self._first = self._chosen_analysis()
-        return self._first
+        if self._default_analysis is None:
+            self._default_analysis = self._chosen_analysis()
+        return self._default_analysis
 
     def _chosen_analysis(self) -> str:
+        """See `_analysis_without_version`. Raises AnalysisError for a language that is not known."""
         search = self._settings.search
         if search.language == AUTO:
             if self.live is not None and self.live.analysis is not None:
                 return self.live.analysis
-            if search.index is not None and (kept := analysis_on_disk(search.index, self._fingerprint)) is not None:
-                return kept
+            if search.index is not None and (name := analysis_on_disk(search.index, self._fingerprint)) is not None:
+                return name
         corpus = self._corpus or self._stored_corpus()
         return analysis_of_language(search.language, corpus.documents).name
 

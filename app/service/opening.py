@@ -14,7 +14,8 @@ from untilclick.app.service.service import SearchService, ServiceParts
 from untilclick.app.settings.groups import RewritingSettings
 from untilclick.app.settings.service import Settings
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel, LoadedVersion, Models, StoredModels
+from untilclick.app.versions.in_use import FixedModel, LoadedVersion, Models
+from untilclick.app.versions.models import StoredModels
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest

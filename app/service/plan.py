@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from untilclick.app.service.ranking import Mode, takes_part
-from untilclick.app.versions.models import InUse, LoadedVersion
+from untilclick.app.versions.in_use import InUse, LoadedVersion
 from untilclick.app.versions.store import Experiment
 from untilclick.search.log.experiments import EXPERIMENT_ATTRIBUTE, TEAMS_ATTRIBUTE
 from untilclick.search.measures.interleaving import Team

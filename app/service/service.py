@@ -34,7 +34,7 @@ from untilclick.app.service.live_documents import FixedDocumentsError, LiveDocum
 from untilclick.app.service.plan import Plan, plan_of
 from untilclick.app.service.ranking import Listing, Mode, Ranked, Side, interleaved, ranked
 from untilclick.app.service.snippets import Searched, snippet
-from untilclick.app.versions.models import LoadedVersion, Models
+from untilclick.app.versions.in_use import LoadedVersion, Models
 from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite

@@ -1,4 +1,4 @@
-"""The rewriters of a running service: the active version, the versions beside it, and changes that lose no request.
+"""Changes of the versions of a running service that lose no request.
 
 A version is tried before it answers: its bundle must be complete and of this build, and it must rewrite some queries
 without an error. Its engine, which searches an index by the analysis of its bundle, is opened before, and the index
@@ -13,15 +13,16 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, Protocol
 
 from untilclick.app.versions.bounded_rewriter import BoundedRewriter, RewriteLimits
+from untilclick.app.versions.in_use import InUse, LoadedVersion
 from untilclick.app.versions.store import ORIGINAL, Experiment, ModelState, ModelStore, UnknownVersionError
 from untilclick.rewriter.rewrite import Rewriter
-from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
+from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import ModelError, UntilclickError
 
@@ -45,53 +46,6 @@ class NoModelFolderError(UntilclickError):
     """The service has no folder of versions: it was started with one bundle or without a rewriter."""
 
 
-@dataclass(frozen=True)
-class LoadedVersion:
-    """A loaded version."""
-
-    rewriter: BoundedRewriter
-    engine: SearchEngine
-    """Searches the index by the version's analysis."""
-    manifest: BundleManifest | None = None
-
-    @classmethod
-    def as_typed(cls, engine: SearchEngine) -> LoadedVersion:
-        """No rewriter: every query is searched as typed."""
-        return cls(NO_REWRITER, engine)
-
-
-NO_REWRITER = BoundedRewriter(None, RewriteLimits())
-
-
-@dataclass(frozen=True)
-class InUse:
-    """The loaded versions and their roles. A change replaces the whole record."""
-
-    state: ModelState
-    loaded: Mapping[str, LoadedVersion]
-    plain: LoadedVersion
-    """Searches queries as typed, on the engine of the active version."""
-    original: LoadedVersion | None = None
-    """The side `original` of the experiment; None if it is `plain`."""
-
-    @property
-    def active(self) -> LoadedVersion:
-        """The active version."""
-        return self.version(self.state.active)
-
-    def version(self, name: str | None) -> LoadedVersion:
-        """The loaded version of this name; for None and for `original`, one that keeps every query as typed."""
-        if name == ORIGINAL:
-            return self.original or self.plain
-        return self.plain if name is None else self.loaded[name]
-
-    @property
-    def engines(self) -> list[SearchEngine]:
-        """The engines that requests use, each once."""
-        versions = [self.plain, *self.loaded.values(), *filter(None, (self.original,))]
-        return list({id(version.engine): version.engine for version in versions}.values())
-
-
 class _Standby(NamedTuple):
     """The engine of the version that was active before, which stays open."""
 
@@ -110,41 +64,6 @@ class VersionOpener(Protocol):
 
     def rewriter(self, folder: Path, engine: SearchEngine) -> Rewriter:
         """The rewriter of a bundle, with feedback from the engine. Raises ModelError."""
-
-
-class Models(Protocol):
-    """The source of a service's rewriters."""
-
-    @property
-    def in_use(self) -> InUse:
-        """The versions in use now. A request reads this once, so that it sees one state."""
-
-    def close(self) -> None:
-        """Release the threads."""
-
-
-class FixedModel:
-    """One rewriter or none, the same for the life of the service."""
-
-    def __init__(
-        self,
-        rewriter: Rewriter | None,
-        limits: RewriteLimits,
-        engine: SearchEngine,
-        manifest: BundleManifest | None = None,
-    ) -> None:
-        """Without a rewriter every query is searched as typed."""
-        plain = LoadedVersion.as_typed(engine)
-        if rewriter is None:
-            self.in_use = InUse(ModelState(), {}, plain)
-            return
-        loaded = LoadedVersion(BoundedRewriter(rewriter, limits), engine, manifest)
-        self.in_use = InUse(ModelState(active=rewriter.version), {rewriter.version: loaded}, plain)
-
-    def close(self) -> None:
-        """Release the threads."""
-        for loaded in self.in_use.loaded.values():
-            loaded.rewriter.close()
 
 
 class StoredModels:

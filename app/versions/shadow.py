@@ -18,7 +18,7 @@ from time import perf_counter
 
 from cachetools import FIFOCache
 
-from untilclick.app.versions.models import LoadedVersion
+from untilclick.app.versions.in_use import LoadedVersion
 from untilclick.rewriter.rewrite import Reason
 from untilclick.search.measures.exact_titles import exact_titles_first
 

@@ -7,8 +7,9 @@ becomes the tokens
 
     rmtre→<unk> <alt> rmtree  folder  <sep>  delete  directory  </s>
 
-A word is represented by its index term. A word that the corpus lacks becomes `<unk>`, followed by its spelling
-candidates. Earlier queries come after the query, the most recent first. A T5 over subwords needs no spelling
+A word is represented by its index term, by the analysis of the vocabulary; in scripts without spaces the words are
+bigrams. A word outside the vocabulary becomes `<unk>`; if the corpus lacks it, its spelling candidates follow. Stop
+words have no token. Earlier queries come after the query, the most recent first. A T5 over subwords needs no spelling
 candidates and reads the text
 
     rmtre folder | delete directory
@@ -30,7 +31,7 @@ from untilclick.rewriter.rewrite import RewriteRequest
 
 PROMPT_VERSION = 1
 MAX_QUERY_WORDS = 32
-"""Words of one query that the model reads; the rest is cut off."""
+"""Words of one query that the model reads, stop words included; the rest is cut off."""
 MAX_HISTORY = 3
 """Earlier queries that the model reads, the latest."""
 MAX_CANDIDATES = 3
@@ -45,7 +46,7 @@ class SpellingCandidates(Protocol):
     """The part of `untilclick.search.text.spelling.SpellingCorrector` that prompts use."""
 
     def is_known(self, word: str) -> bool:
-        """True if the corpus contains the word's index term."""
+        """True if the corpus contains the word's index term, and for a stop word."""
 
     def candidates(self, word: str, n: int, query: str | None = None) -> list[str]:
         """At most n words of the corpus that may have been meant by a word of the query, best first."""

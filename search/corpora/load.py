@@ -29,12 +29,13 @@ IR_DATASETS_PREFIX = "ir_datasets:"
 def load_collection(source: str, *, seed: int = 0, analysis: str | None = None, language: str = AUTO) -> Collection:
     """The documents of a source and their topics.
 
-    `seed` decides the wording of topics that are made from documents (`stdlib`, JSONL files and folders without
-    judgments; `queries == "made"`), with the words of the analysis of that name; if
-    it is None, `language` decides, as `analysis_of_language` reads it. Topics with judgments are read as they are.
+    Topics with judgments are read as they are. For other sources (`stdlib`, JSONL files, folders without judgments)
+    topics are made from the documents (`queries == "made"`): `seed` decides their wording, and `analysis` names the
+    analysis of their words. If it is None, `language` decides, as `analysis_of_language` reads it.
 
     Raises DataError if the source does not exist or is broken; the text names file, line, value and remedy. Raises
-    MissingDependencyError for `ir_datasets:` if that library is not installed.
+    AnalysisError for an analysis or language that is not known, and MissingDependencyError if the source
+    (`ir_datasets:`) or the analysis needs a library that is not installed.
     """
     if source.startswith(IR_DATASETS_PREFIX):
         documents, topics = ir_datasets_source.read(source.removeprefix(IR_DATASETS_PREFIX))

@@ -1,4 +1,4 @@
-"""An opened collection: documents and topics with their term index, spelling corrector and engine.
+"""An opened collection: documents and topics with their analysis, term index, spelling corrector and engine.
 
 Training stages, evaluation and the demo open a collection once and share it. A log, a split or a run folder is not
 part of it.
@@ -50,7 +50,10 @@ class OpenedCollection:
 
         `analysis` names the analysis. If it is None, `language` decides, as `analysis_of_language` reads it; None
         means `auto`. `seed` is used if topics are made from the documents. `index_folder` keeps the engine's index
-        between runs; None keeps it in memory. Raises DataError if the source cannot be read.
+        between runs; None keeps it in memory.
+
+        Raises DataError if the source cannot be read, AnalysisError for an analysis or language that is not known,
+        and MissingDependencyError if the source or the analysis needs a package that is not installed.
         """
         collection = load_collection(data, seed=seed, analysis=analysis, language=language or AUTO)
         documents = collection.corpus.documents

@@ -91,8 +91,8 @@ class _Named:
         """The order of names of one object, best first: a name that ends in the object's own name, or else one that
         contains it, then a shorter name, then the alphabetically first."""
         leaf = self.name.rpartition(".")[2]
-        own = str(getattr(self.value, "__name__", leaf))
-        return (leaf != own, own.lower() not in leaf.lower(), len(self.name), self.name)
+        object_name = str(getattr(self.value, "__name__", leaf))
+        return (leaf != object_name, object_name.lower() not in leaf.lower(), len(self.name), self.name)
 
 
 def harvest() -> list[DocEntry]:
@@ -194,11 +194,11 @@ def _members_of_class(owner: type) -> Iterator[tuple[str, object]]:
 
 def _members_of_hidden_bases(owner: type) -> Iterator[tuple[str, object]]:
     """What a class inherits from classes without a public name, and overrides nowhere."""
-    own: set[str] = set()
+    overridden: set[str] = set()
     for base in owner.__mro__:
         if _is_hidden(base, owner):
-            yield from ((name, value) for name, value in _members_of_class(base) if name not in own)
-        own |= vars(base).keys()
+            yield from ((name, value) for name, value in _members_of_class(base) if name not in overridden)
+        overridden |= vars(base).keys()
 
 
 def _is_hidden(base: type, owner: type) -> bool:

@@ -1,1 +1,2 @@
-"""From text to terms: analysis, spelling correction, synonyms, near duplicates, and the term counts of a corpus."""
+"""What is made of the terms and words of a corpus: their counts, spelling correction, synonyms, near duplicates and a
+table of titles."""

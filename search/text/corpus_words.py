@@ -54,9 +54,9 @@ class CorpusWords:
     def nearest(self, word: str) -> list[str]:
         """The candidates near to a word in lower case: one edit away, or two if the word has FAR_LENGTH letters.
 
-        Fewer edits come first, then words with the same first letter (few misspellings change it: Pollock & Zamora,
-        CACM 1984), then more frequent words, then alphabetical order. The list holds one word per index term and
-        never the word itself.
+        Fewer edits come first, then words with the same first letter, because few misspellings change it (Pollock &
+        Zamora, CACM 27(4), 1984), then more frequent words, then alphabetical order. The list holds one word per
+        index term and never the word itself.
         """
         edits = 2 if len(word) >= FAR_LENGTH else 1
         suggestions = self._lookup.lookup(word, Verbosity.ALL, max_edit_distance=edits)

@@ -1,4 +1,4 @@
-"""Correct words of many fields and languages: what stands here is no misspelling, even if the corpus lacks it.
+"""Correct words of many fields and languages, which are hardly ever misspellings even if the corpus lacks them.
 
 The file holds 32-bit hashes of the words, not the words: 630,000 words take 2.5 MB of memory, and the search for
 one of them takes microseconds. One word in seven thousand is taken for a member by mistake. The words come from
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEXICON_FILE = "lexicon.npz"
+"""Name of the file of the shipped lexicon, in this room."""
 
 
 class Lexicon:
@@ -44,7 +45,7 @@ class Lexicon:
         return _contains(self._common, word) or _contains(self._listed, word)
 
     def save(self, path: Path) -> None:
-        """Write the lexicon. The hashes are stored as differences, which take half the space compressed."""
+        """Write the lexicon. Differences of sorted hashes take half the space of the hashes when compressed."""
         arrays = {"common": self._common, "listed": self._listed}
         differences = {name: np.diff(hashes, prepend=np.uint32(0)) for name, hashes in arrays.items()}
         np.savez_compressed(path, allow_pickle=False, **differences)

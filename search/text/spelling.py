@@ -1,9 +1,11 @@
 """Spelling correction with the corpus's own words.
 
-A word that the index can match is never changed. Whether another word is a mistake, and what was meant, is decided by
-rules (`correction_rules.py`), of which a dictionary names the version. symspellpy looks up single words. Words run
-together and words split in two are tried here, because the library's compound lookup also rewrites known words. The
-runs of scripts without spaces are never changed: another character makes another word, not a misspelling.
+A word that the index can match stays, unless it makes one word of the corpus with an unknown neighbour (`micro
+phone`). For any other word, rules decide whether it is a mistake and which word was meant (`correction_rules.py`);
+the saved dictionary names their version. symspellpy looks up single words (`corpus_words.py`). This module joins
+words that were split in two and splits words that were run together, because the library's compound lookup also
+rewrites known words. Runs of scripts without spaces are never changed: another character makes another word, not a
+misspelling.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.text.corpus_words import CorpusWords
-from untilclick.search.text.correction_rules import CorrectionRules, EvidenceRules, NearestRules, Typed
+from untilclick.search.text.correction_rules import CorrectionRules, EvidenceRules, NearestRules, TypedQuery
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.text.typed_words import deliberate_words
 
@@ -42,7 +44,6 @@ MAX_WORDS = 64
 
 SMALL_CORPUS = 1000
 """In a corpus of fewer documents every word is a candidate, in a larger one a word that occurs at least twice."""
-
 
 _GAP = re.compile(r"\s+|[-\u2010\u2011_.]")
 """Matches what may stand between two typed words that are one word of the corpus."""
@@ -130,14 +131,14 @@ class SpellingCorrector:
         words = self.analysis.keywords(query)
         if len(words) > MAX_WORDS or all(self.is_known(word) for word in words):
             return None
-        typed = Typed(words, deliberate_words(normalised(query)))
+        typed = TypedQuery(words, deliberate_words(normalised(query)))
         if self._is_first:
             corrections = list(self._corrections(typed, [" "] * len(words)))
             return _lower_case(words, corrections) if corrections else None
         corrected = self._in_place(query, typed)
         return None if corrected == query else corrected
 
-    def _in_place(self, query: str, typed: Typed) -> str:
+    def _in_place(self, query: str, typed: TypedQuery) -> str:
         """The query with its corrections in their places. A word whose place is not exact stays."""
         places = list(self.analysis.placed_keywords(query))
         parts: list[str] = []
@@ -157,7 +158,7 @@ class SpellingCorrector:
             word = word.replace("i", "İ") if typed.isupper() else re.sub("^i", "İ", word)
         return word.upper() if typed.isupper() else word[0].title() + word[1:]
 
-    def _corrections(self, typed: Typed, gaps: Sequence[str]) -> Iterator[_Correction]:
+    def _corrections(self, typed: TypedQuery, gaps: Sequence[str]) -> Iterator[_Correction]:
         """The corrections of a query in order; `gaps` is the text after each of its words but the last."""
         i = 0
         while i < len(typed.words):
@@ -174,11 +175,11 @@ class SpellingCorrector:
         """Whether a word in lower case consists of letters and can be misspelt."""
         return word.isalpha() and (self._is_first or script_of(word) != "bigrams")
 
-    def _typed(self, query: str | None, word: str) -> Typed:
+    def _typed(self, query: str | None, word: str) -> TypedQuery:
         """The query of a word as the rules read it; without a query, the word alone."""
         if query is None:
-            return Typed((word,))
-        return Typed(self.analysis.keywords(query)[:MAX_WORDS], deliberate_words(query))
+            return TypedQuery((word,))
+        return TypedQuery(self.analysis.keywords(query)[:MAX_WORDS], deliberate_words(query))
 
     def _joined(self, words: Sequence[str], gaps: Sequence[str], i: int) -> str | None:
         """The corpus word that the i-th and the next word make together; None if both are known by themselves, or
@@ -190,7 +191,7 @@ class SpellingCorrector:
             return None
         return None if not self._is_first and script_of(joined) == "bigrams" else joined
 
-    def _corrected(self, word: str, typed: Typed) -> str:
+    def _corrected(self, word: str, typed: TypedQuery) -> str:
         """A corpus word one edit away, else the two corpus words it consists of, else a corpus word two edits away,
         else the word itself."""
         if self.is_known(word) or not self._is_spelt(word):

@@ -1,21 +1,22 @@
 """What a query, beyond the letters of an unknown word, says about whether the word is a mistake.
 
 Three things speak against a mistake: capitals inside the word (`NumPy`), letters that the words of the corpus do not
-have (another alphabet, an accent), and a query whose other words the corpus does not have either: somebody writes in
-another language or about another field. Where the other words are the corpus's own, less evidence is enough.
+have (another alphabet, an accent), and a query whose other words the corpus lacks, too, because it is in another
+language or about another field. If the other words are words of the corpus, less evidence is enough.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
+
+from untilclick.search.analysis.scripts import script_name
 
 RARE_LETTER = 0.005
-"""Share of the corpus's words below which a letter with an accent counts as foreign to the corpus."""
+"""Share of the words of a corpus below which a letter with an accent counts as foreign to it: a few loan words do not
+make it usual."""
 
 ACRONYM_LENGTH = 5
 """Letters of the longest word in capitals that is taken for an acronym."""
@@ -28,8 +29,8 @@ _UNSPELT_SCRIPTS = frozenset(
 _WORD = re.compile(r"[^\W_]+")
 
 
-class Company(Enum):
-    """The company of an unknown word: the other words of its query, without stop words."""
+class QueryContext(Enum):
+    """What the other words of an unknown word's query are; stop words do not count."""
 
     NONE = "none"
     """There are no others, or they tell nothing."""
@@ -39,11 +40,12 @@ class Company(Enum):
     """At least two others, and at least half of them are correct words that the corpus lacks."""
 
 
-def company(n_others: int, n_familiar: int, n_foreign: int) -> Company:
-    """The company of a word in a query with `n_others` other words."""
+def query_context(n_others: int, n_familiar: int, n_foreign: int) -> QueryContext:
+    """The context of a word in a query with `n_others` other words: `n_familiar` of the corpus or evidently misspelt,
+    `n_foreign` correct words that the corpus lacks."""
     if n_others and 2 * n_familiar >= n_others:
-        return Company.FAMILIAR
-    return Company.FOREIGN if n_others > 1 and 2 * n_foreign >= n_others else Company.NONE
+        return QueryContext.FAMILIAR
+    return QueryContext.FOREIGN if n_others > 1 and 2 * n_foreign >= n_others else QueryContext.NONE
 
 
 def deliberate_words(query: str) -> frozenset[str]:
@@ -54,6 +56,7 @@ def deliberate_words(query: str) -> frozenset[str]:
 
 
 def _has_capitals_inside(word: str, shouted: bool) -> bool:
+    """Whether a word has capitals after its first letter; `shouted`: the whole query is in capitals."""
     if word.isupper():
         return not shouted and 1 < len(word) <= ACRONYM_LENGTH
     return any(letter.isupper() for letter in word[1:])
@@ -83,7 +86,6 @@ def same_script(a: str, b: str) -> bool:
     return (a.isascii() and b.isascii()) or {_script(letter) for letter in a} == {_script(letter) for letter in b}
 
 
-@lru_cache(maxsize=1 << 12)
 def _script(letter: str) -> str:
-    """The first word of a letter's Unicode name, which is its script; empty for what has no name."""
-    return unicodedata.name(letter, "").partition(" ")[0].partition("-")[0]
+    """The script of a letter by `script_name`; the sound mark of both Kana counts as Katakana."""
+    return script_name(letter).partition("-")[0]

@@ -6,7 +6,7 @@ the same features. `choice` ranks the candidates of a misspelt word. `trust` tel
 that the corpus lacks. The weights of `choice` are those of a conditional logit over the candidates, the weights of
 `trust` those of a logistic regression against words of 27 languages; `python -m benchmarks.spelling_model weights`
 learns them from half of codespell's list. The other half is left for tests. The word itself is not judged here: its
-letters say little about whether it is a word, which is why `lexicon.py` lists words.
+letters say little about whether it is a word; `lexicon.py` lists words instead.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ MAX_LOG_FREQUENCY = 7.0
 """Limit of the natural logarithm of a word's occurrences in a million; in a tiny corpus every word is frequent."""
 
 _VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
+"""Latin, Cyrillic and Greek vowels without accents."""
 _SOUNDS = frozenset(
     frozenset(pair) for pair in ("ck", "cs", "sz", "fv", "mn", "dt", "gj", "bp", "iy", "kq")
 )  # fmt: skip
+"""Pairs of letters that sound alike."""
 
 
 class Edit(NamedTuple):
@@ -149,29 +151,29 @@ def _kind_of_substitution(letter: str, other: str) -> Kind:
 def edits(typed: str, intended: str) -> list[Edit]:
     """The fewest edits that turn the intended into the typed word, from the last letter to the first.
 
-    Optimal string alignment (Damerau, CACM 7(3), 1964): insertions, deletions, substitutions, and swaps of
-    neighbours. `edits("teh", "the")` is one swap.
+    Optimal string alignment: insertions, deletions, substitutions, and swaps of neighbours (Damerau, "A Technique for
+    Computer Detection and Correction of Spelling Errors", CACM 7(3), 1964). `edits("teh", "the")` is one swap.
     """
     distances = _distances(typed, intended)
     i, j = len(intended), len(typed)
-    found: list[Edit] = []
+    backwards: list[Edit] = []
     while i or j:
         distance = distances[i][j]
         if i and j and intended[i - 1] == typed[j - 1] and distance == distances[i - 1][j - 1]:
             i, j = i - 1, j - 1
         elif _swapped(typed, intended, i, j) and distance == distances[i - 2][j - 2] + 1:
-            found.append(Edit("swap", intended[i - 2], intended[i - 1]))
+            backwards.append(Edit("swap", intended[i - 2], intended[i - 1]))
             i, j = i - 2, j - 2
         elif i and j and distance == distances[i - 1][j - 1] + 1:
-            found.append(Edit("substitute", intended[i - 1], typed[j - 1]))
+            backwards.append(Edit("substitute", intended[i - 1], typed[j - 1]))
             i, j = i - 1, j - 1
         elif i and distance == distances[i - 1][j] + 1:
-            found.append(Edit("drop", intended[i - 1], intended[max(i - 2, 0) : i + 1]))
+            backwards.append(Edit("drop", intended[i - 1], intended[max(i - 2, 0) : i + 1]))
             i -= 1
         else:
-            found.append(Edit("add", typed[j - 1], typed[max(j - 2, 0) : j + 1]))
+            backwards.append(Edit("add", typed[j - 1], typed[max(j - 2, 0) : j + 1]))
             j -= 1
-    return found
+    return backwards
 
 
 def _distances(typed: str, intended: str) -> list[list[int]]:

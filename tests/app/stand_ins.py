@@ -11,7 +11,7 @@ from untilclick.app.observe.metrics import Metrics
 from untilclick.app.service.click_tokens import ClickTokens
 from untilclick.app.service.service import SearchService, ServiceParts
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel
+from untilclick.app.versions.in_use import FixedModel
 from untilclick.rewriter.rewrite import Reason, Rewrite
 from untilclick.search.analysis.by_name import english
 from untilclick.search.analysis.languages import UNDETERMINED

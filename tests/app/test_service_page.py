@@ -10,7 +10,7 @@ from untilclick.app.observe.metrics import Metrics
 from untilclick.app.observe.model_metrics import ModelMetrics
 from untilclick.app.settings.service import Settings, setting_places, variable_of
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel
+from untilclick.app.versions.in_use import FixedModel
 from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.rewriter.rewrite import Reason
 

@@ -27,7 +27,7 @@ def test_what_becomes_of_correct_words_and_misspellings_is_counted():
     spelling = SpellingCorrector(dict.fromkeys(SAILS.split(), 3), rules=1)
     pair = ("weather", "harbour")
     changed = bench_spelling.changed_words(spelling, pair, "german", ["ordner", "auto"])
-    assert (changed.n_words, changed.alone, changed.in_company) == (2, 0.5, 0.5)
+    assert (changed.n_words, changed.alone, changed.in_context) == (2, 0.5, 0.5)
     assert changed.examples == ("ordner -> order",)
     pairs = [("captian", "captain"), ("captian", "rescue"), ("zzzzzzz", "rescue"), ("order", "order")]
     mended = bench_spelling.mended(spelling, pair, "listed", pairs)

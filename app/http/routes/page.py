@@ -38,8 +38,8 @@ def mount_static(app: FastAPI) -> None:
     """Serve the files of both pages, compressed for browsers that accept it."""
     swagger = _SwaggerFiles(packages=[("fastapi_swagger", "resources")])
     app.mount("/static/swagger", GZipMiddleware(swagger, compresslevel=GZIP_LEVEL), name="swagger")
-    own = StaticFiles(directory=static_folder())
-    app.mount("/static", GZipMiddleware(own, compresslevel=GZIP_LEVEL), name="static")
+    page_files = StaticFiles(directory=static_folder())
+    app.mount("/static", GZipMiddleware(page_files, compresslevel=GZIP_LEVEL), name="static")
 
 
 def _page(file_name: str, request: Request, access: ServiceAccess) -> HTMLResponse:

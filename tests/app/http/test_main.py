@@ -9,7 +9,7 @@ from untilclick.app.http.main import app_from_environment, create_app
 from untilclick.app.http.schemas import SearchParameters, SearchRequest
 from untilclick.app.settings.service import Settings
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
-from untilclick.app.versions.models import FixedModel
+from untilclick.app.versions.in_use import FixedModel
 from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import EngineError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from untilclick.search.text.typed_words import Company, Letters, company, deliberate_words, same_script
+from untilclick.search.text.typed_words import Letters, QueryContext, deliberate_words, query_context, same_script
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,16 @@ def test_capitals_after_the_first_letter_are_meant(query, words):
 @pytest.mark.parametrize(
     ("n_others", "n_familiar", "n_foreign", "expected"),
     [
-        (0, 0, 0, Company.NONE),
-        (1, 1, 0, Company.FAMILIAR),
-        (1, 0, 1, Company.NONE),
-        (2, 1, 1, Company.FAMILIAR),
-        (3, 1, 2, Company.FOREIGN),
-        (4, 0, 1, Company.NONE),
+        (0, 0, 0, QueryContext.NONE),
+        (1, 1, 0, QueryContext.FAMILIAR),
+        (1, 0, 1, QueryContext.NONE),
+        (2, 1, 1, QueryContext.FAMILIAR),
+        (3, 1, 2, QueryContext.FOREIGN),
+        (4, 0, 1, QueryContext.NONE),
     ],
 )
-def test_the_company_of_a_word(n_others, n_familiar, n_foreign, expected):
-    assert company(n_others, n_familiar, n_foreign) == expected
+def test_the_context_of_a_word(n_others, n_familiar, n_foreign, expected):
+    assert query_context(n_others, n_familiar, n_foreign) == expected
 
 
 def test_rare_accents_do_not_become_letters_of_the_corpus():

@@ -1,7 +1,8 @@
 """Cases: folders with an input, a command and what the command should give, run each in a scratch copy.
 
-The README.md of a case has a title, a block of shell after `Command:`, and the paragraphs `Today:` and `Expected:`.
-In the command, `$T` is an empty folder. Its services get free ports, and each is ready before the next line runs.
+The README.md of a case has a block of shell after `Command:` and the paragraph `Expected:`; other text is for
+readers. In the command, `$T` is an empty folder. Its services get free ports, and each is ready before the next line
+runs.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ class Case:
 
     folder: Path
     command: str
-    today: str
     expected: str
 
     @property
@@ -59,7 +59,7 @@ class Case:
         command = re.search(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         if command is None or not (expected := _paragraph(text, "Expected")):
             raise ValueError(f"{folder}/README.md: expected a block of shell and a paragraph `Expected: ...`")
-        return cls(folder, command[1], _paragraph(text, "Today"), expected)
+        return cls(folder, command[1], expected)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Every public class and function has a document, and so has an attribute with a d
 a docstring has none: it does what its base class says. The texts on statements are those of `help()`.
 
 The harvest imports most of the standard library, which costs memory and has side effects. `stdlib_docs.py` therefore
-runs it in a child process and caches the result. This module imports only the standard library and writes no file.
+runs it in a child process and caches the result. This module imports only the standard library, so that the child
+runs this one file alone, and writes no file.
 """
 
 from __future__ import annotations
@@ -43,9 +44,12 @@ LONGEST_DEFAULT = 40
 """Maximum length of a text that is shown as a default value; a longer one becomes dots."""
 
 _GENERATED = re.compile(r"Alias for field number|An enumeration\.|Create and return a new object\.")
+"""Matches docstrings that Python generates; they do not say what an object is for."""
 _CALL = re.compile(r"\w+\(.*\)$")
 _UNDERLINE = re.compile(r"^[*=]+\n", re.MULTILINE)
+"""Matches a line that underlines a heading in a text of `help()`."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Matches an address in memory, which differs in every process."""
 _ATTRIBUTES = (property, functools.cached_property, types.GetSetDescriptorType, types.MemberDescriptorType)
 _SELF = re.compile(r"^\((?:self|cls|\$self|\$module|\$type)(?:, /)?(?:, )?")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")

@@ -1,8 +1,9 @@
 """Which journal of an index folder has the changes of a source's documents.
 
 An index folder may serve several sources, and changes to the documents of one must never reach another. A journal is
-that of a source if it was made for it, or if it was last used with equal documents, which then have another name. A
-journal whose source is gone may be that of a source under a new name, or not: only its owner knows.
+that of a source if it was made for it, or if it was last used with equal documents, which then have another name. If
+the source of a journal is gone, its changes may belong to a source under a new name. No program can tell, so the
+setting `UNTILCLICK_LIVE_CHANGES` decides.
 """
 
 from __future__ import annotations

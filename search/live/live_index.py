@@ -98,7 +98,7 @@ class LiveIndex:
         `dropped` gives the document of the index's corpus whose change was dropped, with its place; without it, an
         index that lacks a dropped change stays behind. Raises EngineError if the index cannot be changed.
         """
-        self.mark = _known(self).mark
+        self.mark = _reread(self).mark
         changes = journal.since(self.mark.sequence)
         if not changes or (dropped is None and any(change.kind is ChangeKind.DROPPED for change in changes)):
             return False
@@ -188,9 +188,9 @@ def built(path: Path, placed: Iterable[Placed], mark: Mark) -> Iterator[LiveInde
         raise EngineError(f"{path}: the index cannot be built ({error}). Check the folder and its disk") from error
 
 
-def _known(index: LiveIndex) -> LiveIndex:
-    """The index with the mark that it has now."""
-    known = LiveIndex.at(index.path)
-    if known is None:
+def _reread(index: LiveIndex) -> LiveIndex:
+    """The index with the mark that is on the disk now. Raises EngineError if the folder has none any more."""
+    reread = LiveIndex.at(index.path)
+    if reread is None:
         raise EngineError(f"{index.path} is no longer an index. Restart the service to have it built again")
-    return known
+    return reread

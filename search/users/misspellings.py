@@ -27,7 +27,7 @@ Part = Literal["all", "train", "test"]
 MIN_SLIP_LENGTH = 4
 """Letters of the shortest word that gets a slip: shorter words cannot be recognised with a wrong letter."""
 
-_CHOSEN = frozenset({"CJK", "IDEOGRAPHIC", "HANGUL"})
+_INPUT_METHOD_SCRIPTS = frozenset({"CJK", "IDEOGRAPHIC", "HANGUL"})
 """Scripts whose characters an input method makes. A slip there gives other words, not characters in another order."""
 
 _SOUNDS = (
@@ -97,7 +97,7 @@ def slip(word: str, rng: np.random.Generator) -> str:
     errors are one omission, insertion, substitution or transposition. Pollock & Zamora, CACM 27(4), 1984: the first
     letter is seldom wrong. Words shorter than MIN_SLIP_LENGTH are returned unchanged, and Chinese and Korean words.
     """
-    if len(word) < MIN_SLIP_LENGTH or (not word.isascii() and script_name(word[0]) in _CHOSEN):
+    if len(word) < MIN_SLIP_LENGTH or (not word.isascii() and script_name(word[0]) in _INPUT_METHOD_SCRIPTS):
         return word
     for _ in range(4):
         changed = pick(_SLIPS, rng)(word, rng)

@@ -57,12 +57,12 @@ class NeedReader:
         return self._needs[topic]
 
     def _read(self, topic: Topic) -> Need:
-        own_words = content_words(topic.query, self.analysis)
-        own_terms = set(self.analysis.terms(topic.query))
-        new_ids = (i for i in self._heaviest_terms(topic) if self._index.terms[i] not in own_terms)
-        new_words = dict.fromkeys(word for i in new_ids if (word := self._index.word(i)) and word not in own_words)
+        query_words = content_words(topic.query, self.analysis)
+        query_terms = set(self.analysis.terms(topic.query))
+        new_ids = (i for i in self._heaviest_terms(topic) if self._index.terms[i] not in query_terms)
+        new_words = dict.fromkeys(word for i in new_ids if (word := self._index.word(i)) and word not in query_words)
         vocabulary = tuple(new_words)[:VOCABULARY_SIZE]
-        return Need(topic.topic_id, own_words, vocabulary, self._rarity(own_words + vocabulary))
+        return Need(topic.topic_id, query_words, vocabulary, self._rarity(query_words + vocabulary))
 
     def _heaviest_terms(self, topic: Topic) -> list[int]:
         """Term ids, heaviest first, ties by id. The list is longer than VOCABULARY_SIZE by the number of words of the

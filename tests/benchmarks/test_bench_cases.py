@@ -47,9 +47,7 @@ def test_the_expected_text_names_documents(expected, doc_ids):
 
 def test_a_case_is_read_from_its_readme(make_case):
     case = make_case("echo one\necho two", "two lines")
-    assert (case.name, case.command, case.today, case.expected) == (
-        "boats", "echo one\necho two\n", "nothing", "two lines",
-    )  # fmt: skip
+    assert (case.name, case.command, case.expected) == ("boats", "echo one\necho two\n", "two lines")
     assert read_cases(case.folder.parent) == [case]
 
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.normal_form import continues
 
 SNIPPET_CHARACTERS = 240
 """Length that a snippet aims at."""
@@ -123,13 +124,19 @@ def _best_window(hits: Sequence[_Hit], weights: Mapping[str, int], length: int) 
 
 
 def _widen(text: str, window: _Window, length: int) -> _Window:
-    """Widen a window to about `length` characters, a third of them before it, and move its ends to edges of words."""
+    """Widen a window to about `length` characters, a third of them before it, and move its ends to edges of words, or
+    in a long word to edges of characters with their marks."""
     start, end = window
     spare = max(0, length - (end - start))
     start = max(0, start - spare // 3)
     end = min(len(text), max(end, start + length))
     start = max(0, min(start, end - length))
-    return _Window(_word_start(text, start, window.start), _word_end(text, end, window.end))
+    start, end = _word_start(text, start, window.start), _word_end(text, end, window.end)
+    while 0 < start < len(text) and continues(text[start]) and not text[start - 1].isspace():
+        start -= 1
+    while 0 < end < len(text) and continues(text[end]):
+        end += 1
+    return _Window(start, end)
 
 
 def _word_start(text: str, position: int, limit: int) -> int:

@@ -22,7 +22,7 @@ def candidate_words(text: str, terms: Collection[str], word: re.Pattern[str]) ->
 
     A word is a candidate if it, or a part of it that begins with a capital letter, begins as one of the terms does.
     """
-    lower = text.lower()
+    lower = text.replace("Σ", "σ").lower()  # at the end of a word its small letter would be another
     beginnings = {beginning(term) for term in terms}
     matches: Iterable[re.Match[str]]
     if len(beginnings) > MANY or len(lower) != len(text):  # a letter may have two letters in lower case

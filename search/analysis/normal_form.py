@@ -27,19 +27,17 @@ _LEFT_OUT = re.compile("[" + IGNORABLE + r"\ud800-\udfff]")
 """Matches what a normalised text does not have: characters without a glyph, and halves of surrogate pairs."""
 
 _FOLDED_MARKS = re.compile(
-    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
-    "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1dc0-\u1dff]+"
+    "(?:[\u0300-\u0305\u0307-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
+    "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1dc0-\u1dff]|(?<![иИуУ])\u0306)+"
 )
-"""Marks of Latin, Greek, Cyrillic, Hebrew and Arabic letters. Elsewhere (Devanagari, Thai) marks are vowels."""
+"""Marks of Latin, Greek, Cyrillic, Hebrew and Arabic letters. Elsewhere (Devanagari, Thai) marks are vowels. The
+breve stays on и and у: й and ў are letters of their own."""
 
 _LETTERS = str.maketrans({
     "ς": "σ", "ϐ": "β", "ϑ": "θ", "ϕ": "φ", "ϖ": "π", "ϰ": "κ", "ϱ": "ρ", "ϲ": "σ",
     "ى": "ي", "ی": "ي", "ک": "ك", "ۀ": "ه", "ة": "ه", "ٱ": "ا",
 })  # fmt: skip
 """Forms of one letter that NFKC keeps apart: the Greek final sigma and symbols, Persian and Arabic yeh and kaf."""
-
-_SHORT_I = re.compile("([иИуУ])\u0306")
-"""The Cyrillic letters й and ў, decomposed. They are letters of their own and not и and у with an accent."""
 
 
 def encodable(text: str) -> str:
@@ -82,8 +80,7 @@ def folded(word: str) -> str:
     if word.isascii():
         return word.lower()
     decomposed = unicodedata.normalize("NFD", word.casefold())
-    protected = _SHORT_I.sub("\\1\ufdd0", decomposed)  # a place holder: U+FDD0 is no character
-    bare = _FOLDED_MARKS.sub("", protected).replace("\ufdd0", "\u0306")
+    bare = _FOLDED_MARKS.sub("", decomposed)
     composed = unicodedata.normalize("NFKC", bare.translate(_LETTERS))
     ascii_letters = _ascii_folder().analyze(composed)
     return (ascii_letters[0] if ascii_letters else composed).lower()
@@ -103,11 +100,11 @@ def text_key(text: str) -> str:
 
 def clusters(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each part of a text that can be normalised by itself: a character with its marks."""
-    starts = [i for i, char in enumerate(text) if i == 0 or not _continues(char)]
+    starts = [i for i, char in enumerate(text) if i == 0 or not continues(char)]
     yield from zip(starts, [*starts[1:], len(text)], strict=True)
 
 
-def _continues(char: str) -> bool:
+def continues(char: str) -> bool:
     """Whether a character belongs to the one before it: a mark, a character without glyph, a Hangul vowel or
     final."""
     return (

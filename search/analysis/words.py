@@ -37,6 +37,12 @@ _CHARACTERS = re.compile(f"[{_HAN}{_HANGUL}]")
 
 _EMOJI = "\U0001f000-\U0001f3fa\U0001f400-\U0001faff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\u203c\u2049"
 
+_MARK_BLOCKS = (
+    "\u0300-\u1dff\u20d0-\u20ff\u2cef-\u2dff\u302a-\u302f\u3099\u309a\ua66f-\uabff\ufb1e\ufe20-\ufe2f"
+    "\U00010000-\U0001e94b"
+)
+"""Blocks with all combining marks, as the inside of a character class."""
+
 JOINERS = "-_./@:+#&"
 """Punctuation that may stand inside of a chunk."""
 
@@ -134,8 +140,8 @@ def forms(chunk: str) -> Forms:
         if match.lastgroup == "run":
             bigrams = _bigrams(part)
             pieces += bigrams
-            if _CHARACTERS.match(part):
-                (wholes if len(part) == 1 else singles).extend(part)
+            characters = _CHARACTERS.findall(part)
+            (wholes if len(characters) == 1 else singles).extend(characters)
         elif match.lastgroup == "emoji":
             pieces.append(part)
         else:
@@ -185,7 +191,7 @@ def _joined_and_whole(chunk: str) -> tuple[list[str], list[str]]:
         if not 2 <= len(form) <= MAX_FORM or not any(map(str.isalnum, form)):
             continue
         if form.isalnum():
-            if form != part:
+            if form != part and len(_by_script(form)) == 1:
                 joined.append(form)
         elif not form.startswith("..") and _SIGNS.search(form):
             wholes.append(form)
@@ -258,23 +264,41 @@ def _marks() -> str:
 
 
 @cache
+def _some_marks() -> str:
+    """The pattern of marks. It looks for their blocks first, because the class of all marks is slow."""
+    return f"(?=[{_MARK_BLOCKS}])[{_marks()}]+"
+
+
+@cache
 def _word() -> str:
     """The pattern of a word of a script with spaces: letters and digits with their marks."""
     letter = rf"[^\W_{_BIGRAM_SCRIPTS}]"
-    return rf"{letter}+(?:[{_marks()}]+{letter}*)*"
+    return rf"{letter}+(?:{_some_marks()}{letter}*)*"
 
 
 @cache
 def _run() -> str:
-    """The pattern of a run of one script that gives bigrams."""
-    thai_like = "|".join(f"(?:[{script}][{_marks()}]*)+" for script in (_THAI, _LAO, _BURMESE, _KHMER))
-    return f"[{_HAN}]+|[{_HIRAGANA}ー]+|[{_KATAKANA}]+|[{_HANGUL}]+|{thai_like}"
+    """The pattern of a run of one script that gives bigrams. It begins with no mark, and ends after all marks."""
+    scripts = (_HAN, _HIRAGANA + "ー", _KATAKANA, _HANGUL, _THAI, _LAO, _BURMESE, _KHMER)
+    return "|".join(f"[{script}]{_unless_mark_of(script)}[{script}]*(?:{_some_marks()})?" for script in scripts)
+
+
+def _unless_mark_of(script: str) -> str:
+    """A pattern that matches nothing, but not after a mark of the script."""
+    marks = re.findall(f"[{script}]", _marks())
+    return f"(?<![{''.join(marks)}])" if marks else ""
+
+
+@cache
+def _emoji() -> str:
+    """The pattern of a flag, or of an emoji with its marks, such as a keycap."""
+    return f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}])(?:{_some_marks()})?"
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
     """Matches a word, a run of a script that gives bigrams, or an emoji, as the group of that name."""
-    return re.compile(f"(?P<word>{_word()})|(?P<run>{_run()})|(?P<emoji>[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}])")
+    return re.compile(f"(?P<word>{_word()})|(?P<run>{_run()})|(?P<emoji>{_emoji()})")
 
 
 @cache
@@ -282,7 +306,7 @@ def _chunk_pattern() -> re.Pattern[str]:
     """Letters with joiners between them, or a run of one script, or an emoji."""
     joiners = re.escape(JOINERS)
     spaced = f"[{joiners}]*{_word()}(?:[{joiners}]+{_word()})*[{joiners}]*"
-    return re.compile(f"{spaced}|{_run()}|[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}]")
+    return re.compile(f"{spaced}|{_run()}|{_emoji()}")
 
 
 @cache

@@ -131,7 +131,8 @@ def _widen(text: str, window: _Window, length: int) -> _Window:
     start = max(0, start - spare // 3)
     end = min(len(text), max(end, start + length))
     start = max(0, min(start, end - length))
-    start, end = _word_start(text, start, window.start), _word_end(text, end, window.end)
+    blank = len(text) - len(text.lstrip()) if start == 0 else 0  # the passage has more than this
+    start, end = _word_start(text, start, window.start), _word_end(text, end, max(window.end, blank))
     while 0 < start < len(text) and continues(text[start]) and not text[start - 1].isspace():
         start -= 1
     while 0 < end < len(text) and continues(text[end]):

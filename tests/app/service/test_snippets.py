@@ -125,3 +125,15 @@ def test_letters_with_accents_are_marked_as_they_are_written():
 def test_stop_words_are_marked_if_nothing_else_is_searched():
     assert hits_of(snippet("To be or not to be", searched("to be"))) == ["To", "be", "to", "be"]
     assert hits_of(snippet("To be a zebra", searched("to be a zebra"))) == ["zebra"]
+
+
+def test_a_long_word_is_cut_between_characters_and_not_before_their_marks():
+    text = "ก่" * 40 + "ขค" + "ก่" * 40
+    for length in (20, 21, 22, 23):
+        first, hit, last = snippet(text, searched("ขค"), length)
+        assert (first.text[:3], hit, last.text[-3:]) == ("… ก", Piece("ขค", True), "่ …")
+
+
+def test_a_long_word_after_spaces_is_cut():
+    """Only an ellipsis was left of it."""
+    assert text_of(snippet("  " + "long" * 10, searched("short"), length=12)) == "longlonglo …"

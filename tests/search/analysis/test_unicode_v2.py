@@ -279,3 +279,34 @@ def test_placed_keywords_are_the_keywords(text):
         placed = list(analysis.placed_keywords(text))
         assert [each.word for each in placed] == analysis.keywords(text)
         assert all(0 <= each.start < each.end <= len(text) for each in placed)
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        (":\u0e47\u0e01\u0e32", [(2, 4)]),  # a mark without a letter belongs to the sign before it
+        ("\u3042\u3099 \u30ed\u3099", [(0, 2), (3, 5)]),  # voiced marks that no character is composed with
+        ("1\u20e3 \u260e\u20e3", [(0, 2), (3, 5)]),
+        ("\u65e5\u0301\u672c", [(0, 2), (2, 3)]),
+    ],
+)
+def test_a_word_holds_all_marks_of_its_characters(text, spans):
+    assert [(span.start, span.end) for span in ENGLISH.spans(text)] == spans
+
+
+def test_letters_of_two_scripts_make_no_joined_form():
+    """A document had a term for such a form that none of its words had."""
+    assert ENGLISH.words("ab_\u03b3\u03b4 ab-\u03b3\u03b4") == ["ab", "\u03b3\u03b4"] * 2
+    assert ENGLISH.query("ab-\u03b3\u03b4").joined == ()
+
+
+def test_half_a_surrogate_pair_has_a_place():
+    assert list(ENGLISH.placed_keywords("\ud83d lamp \udca1 \uff4c")) == [(2, 6, "lamp"), (9, 10, "l")]
+
+
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [("\u0439\u0301", "\u0439"), ("\u0438\u0301\u0306", "\u0438"), ("\u0103", "a"), ("\ufdd0", "\ufdd0")],
+)
+def test_a_breve_stays_on_the_cyrillic_letters_that_it_makes(word, form):
+    assert folded(word) == form

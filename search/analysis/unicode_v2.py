@@ -45,6 +45,7 @@ SHORT_QUERY, QUERY_MEMORY = 256, 1 << 13
 """Characters of the longest query whose terms are kept, and the number of such queries."""
 
 _TOKEN = re.compile(r"\S+")
+_FIRST_WORD = re.compile(r"\w+")
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
 
 _UNITS = frozenset(UNITS)
@@ -96,12 +97,12 @@ class _Fields:
         self.stop_words: dict[str, frozenset[str]] = {}
         """Chunk -> its stop words; chunks without any are left out."""
         self.units: set[str] = set()
-        """The chunks that are names of units."""
+        """The chunks that begin with the name of a unit, such as `GB` and `GB/s`."""
 
     def add(self, name: str, chunk: _Chunk, further_terms: Iterable[str]) -> None:
         """Keep the terms of a chunk."""
         self.body[name] = " ".join((*chunk.terms, *further_terms))
-        if name.lower() in _UNITS:
+        if (first := _FIRST_WORD.match(name)) and first.group().lower() in _UNITS:
             self.units.add(name)
         if chunk.forms or name in self.units:
             self.forms[name] = chunk.forms

@@ -279,8 +279,16 @@ def _word() -> str:
 @cache
 def _run() -> str:
     """The pattern of a run of one script that gives bigrams. It begins with no mark, and ends after all marks."""
-    scripts = (_HAN, _HIRAGANA + "ー", _KATAKANA, _HANGUL, _THAI, _LAO, _BURMESE, _KHMER)
-    return "|".join(f"[{script}]{_unless_mark_of(script)}[{script}]*(?:{_some_marks()})?" for script in scripts)
+    hiragana, katakana = (_characters(script, f"{script}ー") for script in (_HIRAGANA, _KATAKANA))
+    others = [_characters(script, script) for script in (_HAN, _HANGUL, _THAI, _LAO, _BURMESE, _KHMER)]
+    # A bigram may begin with ー. What follows tells its script.
+    runs = (f"ー+(?:{hiragana}|{katakana})?", hiragana, katakana, *others)
+    return "|".join(f"(?:{run})(?:{_some_marks()})?" for run in runs)
+
+
+def _characters(first: str, others: str) -> str:
+    """The pattern of a first character that is no mark, and of others."""
+    return f"[{first}]{_unless_mark_of(first)}[{others}]*"
 
 
 def _unless_mark_of(script: str) -> str:

@@ -310,3 +310,16 @@ def test_half_a_surrogate_pair_has_a_place():
 )
 def test_a_breve_stays_on_the_cyrillic_letters_that_it_makes(word, form):
     assert folded(word) == form
+
+
+@pytest.mark.parametrize("word", ["ーザ", "ー", "ーー", "ーめ", "ラー", "らー"])
+def test_a_bigram_with_a_long_vowel_is_one_word(word):
+    """The bigrams ユー, ーザ, ザー of ユーザー: the second one was read as the words ー and ザ."""
+    assert ENGLISH.words(word) == [word]
+    assert ENGLISH.term_of(word) == word
+
+
+@pytest.mark.parametrize("text", ["5 GB.", "5 GB/s", "(5 GB)", "5 GB, or"])
+def test_a_unit_may_be_followed_by_a_sign(text):
+    """The last words of a sentence were not indexed as a number with its unit."""
+    assert "5gb" in ENGLISH.document(text).body.split()

@@ -253,7 +253,7 @@ class UnicodeAnalysis:
             for group in (of_chunk.pieces, of_chunk.names, of_chunk.joined, of_chunk.parts)
         )
         if self._compounds is not None:
-            pieces += [part for word in pieces for part in self._compounds.parts(word)]
+            joined += [part for word in pieces for part in self._compounds.parts(word)]
         wholes = tuple(self._without_accents(whole) for whole in of_chunk.wholes)
         return _Chunk(
             written=tuple(pieces),

@@ -187,7 +187,7 @@ class SpellingCorrector:
         if i + 1 >= len(words) or (self.is_known(words[i]) and self.is_known(words[i + 1])):
             return None
         joined = words[i] + words[i + 1]
-        if joined not in self._corpus.counts or not _GAP.fullmatch(gaps[i]):
+        if not self._corpus.counts.get(joined) or not _GAP.fullmatch(gaps[i]):
             return None
         return None if not self._is_first and script_of(joined) == "bigrams" else joined
 

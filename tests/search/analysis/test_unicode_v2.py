@@ -195,8 +195,10 @@ def test_parts_of_compounds_are_indexed_beside_them():
         "compound_split", reason="compound-split is not installed: pip install 'untilclick[compounds]'"
     )
     analysis = analysis_by_name("2-de+compounds")
-    assert {"wasch", "maschin", "waschmaschin"} <= set(analysis.terms("Waschmaschine"))
-    assert analysis.terms("Haus") == ["haus"]
+    assert analysis.terms("Waschmaschine") == [analysis.term_of("waschmaschine")] == ["waschmaschin"]
+    assert {"wasch", "maschin", "waschmaschin"} <= set(analysis.document("Waschmaschine").body.split())
+    assert {"maschin"} <= set(analysis.query("Waschmaschine").joined)
+    assert analysis.document("Haus").body == "haus"
 
 
 def test_a_span_covers_its_word_in_the_text():

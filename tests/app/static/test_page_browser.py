@@ -284,11 +284,11 @@ def test_a_rewrite_that_came_too_late_is_not_called_an_unknown_word(open_page, s
     assert site[1].stats("live").turns == 4
 
 
-def test_a_query_of_stop_words_is_told_so(open_page, site):
+def test_a_query_without_words_is_told_so(open_page, site):
     page = open_page()
     alter(page, lambda answer: {"reason": "empty_query"})
-    page.goto(f"{site[0]}/?q=the")
-    says(page, "#message", "“the” has no word that can be searched for.")
+    page.goto(f"{site[0]}/?q=%3F!")
+    says(page, "#message", "“?!” has no word that can be searched for.")
 
 
 def test_an_address_without_a_query_is_the_start_page(open_page, site):

@@ -21,6 +21,7 @@ from untilclick.app.cli.main import app
 from untilclick.app.http.main import create_app
 from untilclick.app.service.engine import open_opensearch
 from untilclick.app.settings.service import Settings, variable_of
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.errors import EngineError
 from untilclick.search.records import WeightedQuery
@@ -228,6 +229,6 @@ def test_the_role_for_serving_has_no_permission_too_many(permission, index, chan
 
 def search_and_read(settings: Settings) -> None:
     """The requests of a service whose index is there."""
-    with closing(open_opensearch(settings, load_corpus(settings.search.data))) as engine:
+    with closing(open_opensearch(settings, load_corpus(settings.search.data), english())) as engine:
         results = engine.search([WeightedQuery.of("boat anchor")], 3)[0]
         engine.documents([entry.doc_id for entry in results])

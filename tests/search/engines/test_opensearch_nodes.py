@@ -35,7 +35,7 @@ WORDS = {
     "ru": "гавань лестница окно ковёр лимон бежать бегун печи спать реки мосты рынок фонарь замок берег",
 }
 """Language -> fifteen words, some of them in forms of one lemma."""
-SEPARATORS = {"ja": "、", "zh": "、"}
+SEPARATORS = {"ja": "", "zh": ""}
 """Language -> what stands between words; a space in others."""
 
 

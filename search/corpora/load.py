@@ -7,11 +7,11 @@ Each source has a reader of its own (`stdlib_docs.py`, `beir.py`, `jsonl_docs.py
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from untilclick.search.analysis.by_name import analysis_by_name
-from untilclick.search.analysis.guess import AUTO, analysis_of_language
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.analysis.guess import analysis_for
 from untilclick.search.corpora import beir, ir_datasets_source, stdlib_docs
 from untilclick.search.corpora.jsonl_docs import read_documents
 from untilclick.search.corpora.topics import topics_from_documents
@@ -26,16 +26,17 @@ IR_DATASETS_PREFIX = "ir_datasets:"
 """A source with this prefix is the id of a data set of ir-datasets."""
 
 
-def load_collection(source: str, *, seed: int = 0, analysis: str | None = None, language: str = AUTO) -> Collection:
+def load_collection(
+    source: str, *, seed: int = 0, choose: Callable[[tuple[Document, ...]], Analysis] = analysis_for
+) -> Collection:
     """The documents of a source and their topics.
 
     Topics with judgments are read as they are. For other sources (`stdlib`, JSONL files, folders without judgments)
-    topics are made from the documents (`queries == "made"`): `seed` decides their wording, and `analysis` names the
-    analysis of their words. If it is None, `language` decides, as `analysis_of_language` reads it.
+    topics are made from the documents (`queries == "made"`): `seed` decides their wording, and `choose` gives the
+    analysis of their words for the documents.
 
     Raises DataError if the source does not exist or is broken; the text names file, line, value and remedy. Raises
-    AnalysisError for an analysis or language that is not known, and MissingDependencyError if the source
-    (`ir_datasets:`) or the analysis needs a library that is not installed.
+    MissingDependencyError for `ir_datasets:` if that library is not installed, and what `choose` raises.
     """
     if source.startswith(IR_DATASETS_PREFIX):
         documents, topics = ir_datasets_source.read(source.removeprefix(IR_DATASETS_PREFIX))
@@ -44,8 +45,8 @@ def load_collection(source: str, *, seed: int = 0, analysis: str | None = None, 
     if source != STDLIB and _is_judged(Path(source)):
         topics = beir.read_topics(Path(source), {document.doc_id for document in documents})
         return Collection(corpus_of(source, documents), topics, "real")
-    chosen = analysis_by_name(analysis) if analysis else analysis_of_language(language, documents)
-    return Collection(corpus_of(source, documents), topics_from_documents(documents, seed, chosen), "made")
+    made = topics_from_documents(documents, seed, choose(documents))
+    return Collection(corpus_of(source, documents), made, "made")
 
 
 def load_corpus(source: str) -> Corpus:

@@ -17,7 +17,7 @@ from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.records import Collection
+from untilclick.search.records import Collection, Document
 from untilclick.search.text.spelling import SpellingCorrector
 from untilclick.search.text.term_index import TermIndex
 
@@ -55,9 +55,13 @@ class OpenedCollection:
         Raises DataError if the source cannot be read, AnalysisError for an analysis or language that is not known,
         and MissingDependencyError if the source or the analysis needs a package that is not installed.
         """
-        collection = load_collection(data, seed=seed, analysis=analysis, language=language or AUTO)
-        documents = collection.corpus.documents
-        chosen = analysis_by_name(analysis) if analysis else analysis_of_language(language or AUTO, documents)
+
+        @cache  # made topics need the analysis, too, and a guess takes a second
+        def choose(documents: tuple[Document, ...]) -> Analysis:
+            return analysis_by_name(analysis) if analysis else analysis_of_language(language or AUTO, documents)
+
+        collection = load_collection(data, seed=seed, choose=choose)
+        chosen = choose(collection.corpus.documents)
         opener = partial(open_engine, engine, collection.corpus, index_folder, chosen)
         return cls.of(collection, engine, opener, chosen)
 

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from untilclick.search.analysis.by_name import english
+from untilclick.search.corpora import opened as opened_module
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection
@@ -15,10 +17,19 @@ def test_a_source_is_loaded_and_indexed(tmp_path):
     path = tmp_path / "documents.jsonl"
     rows = [{"_id": str(i), "title": f"Title {i}", "text": f"alpha word{i} " * 8} for i in range(5)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    opened = OpenedCollection.load(str(path), "tantivy")
-    assert len(opened.index.doc_ids) == 5
-    assert opened.spelling.is_known("alpha")
-    assert opened.engine_name == "tantivy"
+    collection = OpenedCollection.load(str(path), "tantivy")
+    assert len(collection.index.doc_ids) == 5
+    assert collection.spelling.is_known("alpha")
+    assert collection.engine_name == "tantivy"
+
+
+def test_a_language_is_guessed_once_for_documents_and_topics(tmp_path, monkeypatch):
+    path = tmp_path / "documents.jsonl"
+    path.write_text("".join(json.dumps({"_id": str(i), "text": f"alpha word{i}"}) + "\n" for i in range(5)))
+    guessed = []
+    monkeypatch.setattr(opened_module, "analysis_of_language", lambda *of: guessed.append(of) or english())
+    assert OpenedCollection.load(str(path)).analysis is english()
+    assert len(guessed) == 1
 
 
 def test_a_source_that_is_not_there_is_a_data_error(tmp_path):

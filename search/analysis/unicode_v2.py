@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, filterfalse
 from typing import NamedTuple
 
 from untilclick.search.analysis.analysis import DocumentTerms, DocumentWords, PlacedKeyword, QueryTerms, Span
@@ -21,7 +22,7 @@ from untilclick.search.analysis.normal_form import case_folded, folded, lowered,
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
 from untilclick.search.analysis.stems import stemmer, stop_word_test
-from untilclick.search.analysis.words import UNITS, chunks, forms, keyword_spans, keywords, units, unordered_chunks
+from untilclick.search.analysis.words import chunks, forms, keyword_spans, keywords, units, unordered_chunks
 from untilclick.search.analysis.words import spans as word_spans
 
 MAX_TERM_BYTES = 255
@@ -45,12 +46,10 @@ SHORT_QUERY, QUERY_MEMORY = 256, 1 << 13
 """Characters of the longest query whose terms are kept, and the number of such queries."""
 
 _TOKEN = re.compile(r"\S+")
-_FIRST_WORD = re.compile(r"\w+")
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
 
-_UNITS = frozenset(UNITS)
-
-_NOTHING: frozenset[str] = frozenset()
+_NAME = re.compile(r"\n(\S+)")
+"""Matches the name of a chunk after its terms."""
 
 
 class _Chunk(NamedTuple):
@@ -86,28 +85,33 @@ class _Chunk(NamedTuple):
 
 class _Fields:
     """The terms of the chunks that documents had so far. A build of an index looks up millions of chunks, so these
-    are plain dictionaries, and the chunks that are missing are added after a look-up has failed."""
+    are plain dictionaries and sets, one look-up gives all that most chunks have, and the chunks that are missing are
+    added after a look-up has failed."""
 
     def __init__(self) -> None:
-        self.body: dict[str, str] = {}
-        """Chunk -> its terms, separated by spaces; empty for stop words."""
-        self.forms: dict[str, frozenset[str]] = {}
-        """Chunk -> its terms of `aside` that are no stop words. Chunks without any are left out, but for the names of
-        units, so that one look-up tells whether a document may have a number with a unit."""
-        self.stop_words: dict[str, frozenset[str]] = {}
-        """Chunk -> its stop words; chunks without any are left out."""
-        self.units: set[str] = set()
-        """The chunks that begin with the name of a unit, such as `GB` and `GB/s`."""
+        self.terms: dict[str, str] = {}
+        """Chunk -> its terms of `body`, separated by spaces. A stop word has a space before it, as no term has. Other
+        chunks with terms of `aside` have a line break and their own name after their terms."""
+        self.stop_words: set[str] = set()
+        """The values of `terms` that are a stop word."""
+        self.aside: dict[str, frozenset[str]] = {}
+        """Chunk with its own name in `terms` -> its terms of `aside` that are no stop words."""
+        self.aside_stop_words: dict[str, frozenset[str]] = {}
+        """Chunk with its own name in `terms` -> its stop words; chunks without any are left out."""
 
     def add(self, name: str, chunk: _Chunk, further_terms: Iterable[str]) -> None:
         """Keep the terms of a chunk."""
-        self.body[name] = " ".join((*chunk.terms, *further_terms))
-        if (first := _FIRST_WORD.match(name)) and first.group().lower() in _UNITS:
-            self.units.add(name)
-        if chunk.forms or name in self.units:
-            self.forms[name] = chunk.forms
-        if chunk.stop_words:
-            self.stop_words[name] = frozenset(chunk.stop_words)
+        terms = " ".join((*chunk.terms, *further_terms))
+        if len(chunk.stop_words) == 1 and not (terms or chunk.forms):
+            self.terms[name] = f" {chunk.stop_words[0]}"
+            self.stop_words.add(self.terms[name])
+        elif chunk.stop_words or chunk.forms:
+            self.terms[name] = f"{terms}\n{name}"
+            self.aside[name] = chunk.forms
+            if chunk.stop_words:
+                self.aside_stop_words[name] = frozenset(chunk.stop_words)
+        else:
+            self.terms[name] = terms
 
 
 class UnicodeAnalysis:
@@ -164,28 +168,35 @@ class UnicodeAnalysis:
 
     def document(self, text: str) -> DocumentTerms:
         """See `Analysis.document`."""
-        fields = self._fields
         normal = normalised(text)
         text_chunks = unordered_chunks(normal)
+        fields = self._fields
         try:
-            body = " ".join(map(fields.body.__getitem__, text_chunks))
+            of_chunks = list(map(fields.terms.__getitem__, text_chunks))
         except KeyError:
             fields = self._fields_with(text_chunks)
-            body = " ".join(map(fields.body.__getitem__, text_chunks))
-        with_forms = fields.forms.keys() & text_chunks
-        if not fields.units.isdisjoint(with_forms):
-            body = " ".join((body, *(term for unit in units(normal) for term in self._chunk(unit).terms)))
-        of_forms = map(fields.forms.__getitem__, with_forms)
-        stop_words = map(fields.stop_words.__getitem__, fields.stop_words.keys() & text_chunks[:LEAD])
-        return DocumentTerms(body.strip(), " ".join(sorted(_NOTHING.union(*of_forms, *stop_words))))
+            of_chunks = list(map(fields.terms.__getitem__, text_chunks))
+        body = " ".join(filterfalse(fields.stop_words.__contains__, of_chunks))
+        aside = "".join(fields.stop_words.intersection(of_chunks[:LEAD])).split()
+        if "\n" in body:
+            names = set(_NAME.findall(body))
+            body = _NAME.sub("", body)
+            stop_words = fields.aside_stop_words.keys() & names
+            if stop_words:
+                stop_words &= set(text_chunks[:LEAD])
+            of_names = map(fields.aside.__getitem__, names), map(fields.aside_stop_words.__getitem__, stop_words)
+            aside = list({*aside, *chain.from_iterable(chain(*of_names))})
+        if of_units := [term for unit in units(normal) for term in self._chunk(unit).terms]:
+            body = " ".join((body, *of_units))
+        return DocumentTerms(body.strip(), " ".join(sorted(aside)))
 
     def _fields_with(self, text_chunks: Iterable[str]) -> _Fields:
         """The terms of the chunks so far, with those of further chunks."""
         fields = self._fields
-        if len(fields.body) > MEMORY:
+        if len(fields.terms) > MEMORY:
             fields = self._fields = _Fields()
         for name in text_chunks:
-            if name not in fields.body:
+            if name not in fields.terms:
                 chunk = self._chunk(name)
                 fields.add(name, chunk, filter(None, map(self.term_of, chunk.further)))
         return fields

@@ -131,6 +131,8 @@ def units(text: str) -> list[str]:
 
 def forms(chunk: str) -> Forms:
     """The forms of a chunk. A chunk of punctuation alone has none."""
+    if chunk.isascii() and chunk.isalpha() and (chunk.isupper() or chunk[1:].islower() or len(chunk) == 1):
+        return Forms((chunk,), (), (), (), (), ())
     pieces: list[str] = []
     wholes: list[str] = []
     singles: list[str] = []

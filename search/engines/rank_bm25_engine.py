@@ -23,6 +23,7 @@ from rank_bm25 import BM25Okapi
 from untilclick.search.analysis.analysis import NO_TERM, Analysis
 from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.clauses import query_tokens
+from untilclick.search.engines.document_terms import document_terms
 from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, AnalysedDocuments, feedback
 from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, Feedback, ScoredDoc, WeightedQuery
@@ -46,7 +47,7 @@ class RankBm25Engine:
         Raises EngineError for a corpus without an indexable word.
         """
         self.analysis = analysis or english()
-        indexed = [self.analysis.document(document.content) for document in corpus.documents]
+        indexed = [*document_terms(corpus.documents, self.analysis)]
         bags = [terms.body.split() for terms in indexed]
         if not any(bags):
             remedy = "Give documents with text, or use the engine tantivy"

@@ -16,17 +16,19 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat, tee
 from pathlib import Path
 from typing import NamedTuple
 
 from tantivy import Document as TantivyDocument
 from tantivy import Index, Order, Query, Schema, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
-from untilclick.search.analysis.analysis import NO_TERM, Analysis
+from untilclick.search.analysis.analysis import NO_TERM, Analysis, DocumentTerms
 from untilclick.search.analysis.by_name import is_first
 from untilclick.search.analysis.english_v1 import MAX_WORD_LENGTH, STOP_WORDS, text_analyzer
 from untilclick.search.analysis.english_v1 import TANTIVY_NAME as FIRST_TOKENIZER
 from untilclick.search.analysis.normal_form import encodable
+from untilclick.search.engines.document_terms import document_terms
 from untilclick.search.errors import EngineError
 from untilclick.search.records import Corpus, Document
 
@@ -112,7 +114,8 @@ def write_changes(index: Index, analysis: Analysis, changes: Iterable[PlacedChan
             query = Query.term_query(index.schema, DOC_ID, change.doc_id, index_option="basic")
             writer.delete_documents_by_query(query)
             if change.document is not None:
-                writer.add_document(as_tantivy(change.document, change.position, analysis))
+                terms = None if is_first(analysis) else analysis.document(change.document.content)
+                writer.add_document(as_tantivy(change.document, change.position, terms))
         writer.commit()
         writer.wait_merging_threads()
     except (OSError, ValueError) as error:
@@ -170,13 +173,15 @@ def analysis_on_disk(folder: Path, fingerprint: str) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def as_tantivy(document: Document, position: int, analysis: Analysis) -> TantivyDocument:
-    """The fields of a document. Half of a surrogate pair becomes a question mark in the indexed text only."""
+def as_tantivy(document: Document, position: int, terms: DocumentTerms | None) -> TantivyDocument:
+    """The fields of a document with these index terms; None in an index of 1-en, where tantivy analyses the text.
+
+    Half of a surrogate pair becomes a question mark in the indexed text only.
+    """
     fields = TantivyDocument()
-    if is_first(analysis):
+    if terms is None:
         fields.add_text(BODY, encodable(document.content))
     else:
-        terms = analysis.document(document.content)
         fields.add_text(BODY, terms.body or NO_TERM)
         fields.add_text(ASIDE, terms.aside or NO_TERM)
     fields.add_text(DOC_ID, document.doc_id)
@@ -242,8 +247,11 @@ def _filled(index: Index, placed: Iterable[tuple[int, Document]], analysis: Anal
     """The index with the documents added at their places and committed."""
     _register(index)
     writer = index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
-    for position, document in placed:
-        writer.add_document(as_tantivy(document, position, analysis))
+    placed, again = tee(placed)
+    documents = (document for _, document in again)
+    analysed = repeat(None) if is_first(analysis) else document_terms(documents, analysis)
+    for (position, document), terms in zip(placed, analysed, strict=False):
+        writer.add_document(as_tantivy(document, position, terms))
     writer.commit()
     writer.wait_merging_threads()
     index.reload()

@@ -122,7 +122,8 @@ def test_documents_that_lie_out_of_order_in_the_index_still_tie_in_corpus_order(
         writer = index.writer(heap_size=16 * 2**20, num_threads=1)
         in_order = dict(placed)
         for position in order:
-            writer.add_document(tantivy_index.as_tantivy(in_order[position], position, analysis))
+            terms = analysis.document(in_order[position].content)
+            writer.add_document(tantivy_index.as_tantivy(in_order[position], position, terms))
             if position % 10 == 0:
                 writer.commit()
         writer.commit()

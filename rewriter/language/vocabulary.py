@@ -99,6 +99,12 @@ class TermVocabulary:
             raise IndexError(f"token {token_id} is the special token {SPECIAL_TOKENS[token_id]}, not a term")
         return self.surfaces[token_id - len(SPECIAL_TOKENS)]
 
+    def surfaces_of(self, token_ids: NDArray[np.integer]) -> list[str]:
+        """The readable words of some term tokens. Raises IndexError as `surface` does."""
+        if token_ids.size and token_ids.min() < len(SPECIAL_TOKENS):
+            raise IndexError(f"some of the tokens {token_ids.tolist()} are special tokens, not terms")
+        return [self.surfaces[row] for row in (token_ids - len(SPECIAL_TOKENS)).tolist()]
+
     def word(self, token_id: int) -> str:
         """The word of a term token as people read it; empty for a fragment of words. Raises IndexError as `surface`
         does."""

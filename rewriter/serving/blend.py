@@ -200,16 +200,13 @@ def compose(
 
 def surface_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
     """The expansion as readable words with weights."""
-    pairs = zip(expansion.ids, expansion.weights, strict=True)
-    return tuple((vocabulary.surface(int(token)), float(weight)) for token, weight in pairs)
+    return tuple(zip(vocabulary.surfaces_of(expansion.ids), expansion.weights.tolist(), strict=True))
 
 
 def readable_terms(expansion: Expansion, vocabulary: TermVocabulary) -> Clauses:
     """The expansion as people read it, with weights that sum to 1, heaviest first: the bigrams of a word are this
-    word, with the weight of the heaviest of them, and fragments of words are left out. It equals `surface_terms` in
-    scripts with spaces."""
-    if not vocabulary.whole_words:
-        return surface_terms(expansion, vocabulary)
+    word, with the weight of the heaviest of them, and fragments of words are left out. Without `whole_words`, as in
+    scripts with spaces, it equals `surface_terms`."""
     weights: dict[str, float] = {}
     for token, weight in zip(expansion.ids.tolist(), expansion.weights.tolist(), strict=True):
         if word := vocabulary.word(token):

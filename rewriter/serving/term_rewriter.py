@@ -134,7 +134,8 @@ class TermRewriter:
     def _terms_and_words(self, expansion: Expansion) -> tuple[Clauses, Clauses]:
         """The expansion as it is searched, and as people read it."""
         vocabulary = self._language.vocabulary
-        return surface_terms(expansion, vocabulary), readable_terms(expansion, vocabulary)
+        terms = surface_terms(expansion, vocabulary)
+        return terms, readable_terms(expansion, vocabulary) if vocabulary.whole_words else terms
 
     def _context(self, request: RewriteRequest) -> tuple[str, ...]:
         """Words of earlier queries that the query lacks and the corpus contains."""

@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 BEGINNING = 3
-"""Number of first letters that the words of an index term share with a term that is longer than this. A shorter term,
-such as "die" for "dying", shares only the first letter."""
+"""Number of first letters that the words of an index term share with a term that is longer than this. They share two
+letters with a shorter term, but "dying" has the term "die"."""
 
 MANY = 50
 """With more beginnings than this it is faster to analyse every word of the text."""
@@ -23,7 +23,7 @@ def candidate_words(text: str, terms: Collection[str], word: re.Pattern[str]) ->
     A word is a candidate if it, or a part of it that begins with a capital letter, begins as one of the terms does.
     """
     lower = text.replace("Σ", "σ").lower()  # at the end of a word its small letter would be another
-    beginnings = {beginning(term) for term in terms}
+    beginnings = {beginning for term in terms for beginning in beginnings_of(term)}
     matches: Iterable[re.Match[str]]
     if len(beginnings) > MANY or len(lower) != len(text):  # a letter may have two letters in lower case
         matches = word.finditer(text)
@@ -33,9 +33,11 @@ def candidate_words(text: str, terms: Collection[str], word: re.Pattern[str]) ->
     yield from (match.span() for match in matches)
 
 
-def beginning(term: str) -> str:
-    """The letters with which all words of an index term begin."""
-    return term[:BEGINNING] if len(term) > BEGINNING else term[:1]
+def beginnings_of(term: str) -> tuple[str, ...]:
+    """The letters with which each word of an index term begins: one of these."""
+    if len(term) > BEGINNING:
+        return (term[:BEGINNING],)
+    return (term[:2], f"{term[0]}y") if term.endswith("ie") else (term[:2],)
 
 
 def _starts(text: str, lower: str, prefix: str) -> Iterator[int]:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, filterfalse
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from untilclick.search.analysis.analysis import DocumentTerms, DocumentWords, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
@@ -22,7 +22,16 @@ from untilclick.search.analysis.normal_form import case_folded, folded, lowered,
 from untilclick.search.analysis.offsets import aligned
 from untilclick.search.analysis.scripts import Script, script_of
 from untilclick.search.analysis.stems import stemmer, stop_word_test
-from untilclick.search.analysis.words import chunks, forms, keyword_spans, keywords, units, unordered_chunks
+from untilclick.search.analysis.words import (
+    chunks,
+    forms,
+    is_plain,
+    keyword_spans,
+    keywords,
+    units,
+    unordered_chunks,
+    without_typography,
+)
 from untilclick.search.analysis.words import spans as word_spans
 
 MAX_TERM_BYTES = 255
@@ -47,6 +56,8 @@ SHORT_QUERY, QUERY_MEMORY = 256, 1 << 13
 
 _TOKEN = re.compile(r"\S+")
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
+
+_NOTHING: frozenset[str] = frozenset()
 
 _NAME = re.compile(r"\n(\S+)")
 """Matches the name of a chunk after its terms."""
@@ -136,8 +147,10 @@ class UnicodeAnalysis:
         self._keep_accents = keep_accents
         self._compounds = compounds
         self._chunks: dict[str, _Chunk] = {}
+        self._single_words: dict[str, str] = {}  # the chunks of `_chunks` that are one word and make no other
         self._fields = _Fields()
         self.term_of = lru_cache(maxsize=WORD_MEMORY)(self._term_of)
+        self._word_span_terms = lru_cache(maxsize=WORD_MEMORY)(self._span_terms)
         self._short_token_spans = lru_cache(maxsize=TOKEN_MEMORY)(self._token_spans)
         self._cached_query = lru_cache(maxsize=QUERY_MEMORY)(self._query)
 
@@ -152,15 +165,18 @@ class UnicodeAnalysis:
     def document_words(self, text: str) -> DocumentWords:
         """See `Analysis.document_words`."""
         normal = normalised(text)
-        written: dict[str, int] = {}
+        text_chunks = unordered_chunks(normal)
+        single_words = self._single_words
+        written: dict[str | None, int] = Counter(map(single_words.get, text_chunks))
         made: dict[str, int] = dict(Counter(units(normal)))
-        for name, count in Counter(unordered_chunks(normal)).items():
-            chunk = self._chunk(name)
-            for word in chunk.written:
-                written[word] = written.get(word, 0) + count
-            for word in chunk.made:
-                made[word] = made.get(word, 0) + count
-        return DocumentWords(written, made)
+        if written.pop(None, 0):
+            for name in [name for name in text_chunks if name not in single_words]:
+                chunk = self._chunk(name)
+                for word in chunk.written:
+                    written[word] = written.get(word, 0) + 1
+                for word in chunk.made:
+                    made[word] = made.get(word, 0) + 1
+        return DocumentWords(cast("dict[str, int]", written), made)
 
     def query(self, text: str) -> QueryTerms:
         """See `Analysis.query`."""
@@ -212,11 +228,12 @@ class UnicodeAnalysis:
     def spans_of(self, text: str, terms: Collection[str]) -> Iterator[Span]:
         """See `Analysis.spans_of`."""
         wanted = frozenset(terms)
-        if self.language != "en" or not text.isascii():
+        ascii_text = without_typography(text)
+        if self.language != "en" or not ascii_text.isascii():
             yield from (span for span in self.spans(text) if not wanted.isdisjoint(span.terms))
             return
-        for start, end in candidate_words(text, wanted, _ASCII_WORD):
-            of_word = self._span_terms(text[start:end])
+        for start, end in candidate_words(ascii_text, wanted, _ASCII_WORD):
+            of_word = self._word_span_terms(text[start:end])
             if not wanted.isdisjoint(of_word):
                 yield Span(start, end, of_word)
 
@@ -235,14 +252,16 @@ class UnicodeAnalysis:
         code = self._by_script.get(script_of(word))
         return code is not None and stop_word_test(code)(word)
 
-    def _chunk(self, chunk: str) -> _Chunk:
+    def _chunk(self, name: str) -> _Chunk:
         """The words and terms of a chunk of a normalised text."""
-        analysed = self._chunks.get(chunk)
-        if analysed is None:
+        chunk = self._chunks.get(name)
+        if chunk is None:
             if len(self._chunks) > MEMORY:
-                self._chunks = {}
-            analysed = self._chunks[chunk] = self._analysed(chunk)
-        return analysed
+                self._chunks, self._single_words = {}, {}
+            chunk = self._chunks[name] = self._analysed(name)
+            if len(chunk.written) == 1 and not chunk.made:
+                self._single_words[name] = chunk.written[0]
+        return chunk
 
     def _token_spans(self, token: str) -> tuple[Span, ...]:
         """The words of a part of a text without white space."""
@@ -258,6 +277,12 @@ class UnicodeAnalysis:
 
     def _analysed(self, chunk: str) -> _Chunk:
         """Analyse a chunk that is not kept."""
+        if self._compounds is None and is_plain(chunk):
+            word = lowered(chunk, self._latin)
+            if self.is_stop_word(word):
+                return _Chunk((word,), (), (), (), (), (), (self._without_accents(word),), _NOTHING)
+            term = self._stem(word)
+            return _Chunk((word,), (), (), (term,) if term else (), (), (), (), _NOTHING)
         of_chunk = forms(chunk)
         pieces, names, joined, parts = (
             [lowered(form, self._latin) for form in group]
@@ -291,7 +316,7 @@ class UnicodeAnalysis:
 
     def _term_of(self, word: str) -> str | None:
         """See `Analysis.term_of`."""
-        of_word = chunks(normalised(word))
+        of_word = [word] if is_plain(word) else chunks(normalised(word))
         if len(of_word) != 1:
             return None
         analysed = self._chunk(of_word[0])
@@ -299,8 +324,10 @@ class UnicodeAnalysis:
 
     def _word_term(self, word: str) -> str | None:
         """The index term of a word in lower case; None for a stop word and an overlong word."""
-        if self.is_stop_word(word):
-            return None
+        return None if self.is_stop_word(word) else self._stem(word)
+
+    def _stem(self, word: str) -> str | None:
+        """The index term of a word in lower case that is no stop word; None for an overlong word."""
         form = self._without_accents(word)
         code = self._by_script.get(script_of(form))
         term = stemmer(code)(form) if code is not None else form

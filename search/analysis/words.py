@@ -102,15 +102,21 @@ def chunks(text: str) -> list[str]:
 
 def unordered_chunks(text: str) -> list[str]:
     """The same as `chunks` in any order, for which a long text takes less time."""
-    if not text.isascii():
-        for sign in TYPOGRAPHY:
-            text = text.replace(sign, " ")
+    text = without_typography(text)
     if text.isascii():
         return _ascii_chunks(text)
     parts = text.split()
     others = [part for part in parts if not part.isascii()]
     ascii_text = " ".join([part for part in parts if part.isascii()])
     return [*_ascii_chunks(ascii_text), *chain.from_iterable(map(_split, others))]
+
+
+def without_typography(text: str) -> str:
+    """The text with a space in place of each sign of `TYPOGRAPHY`."""
+    if not text.isascii():
+        for sign in TYPOGRAPHY:
+            text = text.replace(sign, " ")
+    return text
 
 
 def _ascii_chunks(text: str) -> list[str]:
@@ -129,10 +135,13 @@ def units(text: str) -> list[str]:
     return of_text
 
 
+def is_plain(chunk: str) -> bool:
+    """Whether a chunk is one word of ASCII letters that is no camelCase name. It has no further form."""
+    return chunk.isascii() and chunk.isalpha() and (chunk.isupper() or chunk[1:].islower() or len(chunk) == 1)
+
+
 def forms(chunk: str) -> Forms:
     """The forms of a chunk. A chunk of punctuation alone has none."""
-    if chunk.isascii() and chunk.isalpha() and (chunk.isupper() or chunk[1:].islower() or len(chunk) == 1):
-        return Forms((chunk,), (), (), (), (), ())
     pieces: list[str] = []
     wholes: list[str] = []
     singles: list[str] = []

@@ -54,12 +54,14 @@ def query_tokens(query: WeightedQuery, analysis: Analysis) -> FieldTokens:
     for text, weight in query.clauses:
         if not (isfinite(weight) and weight >= 0):
             raise ValueError(f"clause weight {weight!r}: expected a finite number >= 0")
-        if weight > 0:
-            terms = analysis.query(text[:MAX_CLAUSE_CHARACTERS])
-            body.extend((term, weight) for term in terms.body)
-            body.extend((term, JOINED_WEIGHT * weight) for term in terms.joined)
-            aside.extend((term, weight) for term in terms.aside)
-            stop_words.extend((term, weight) for term in terms.stop_words)
+        if weight == 0:
+            continue
+        terms = analysis.query(text[:MAX_CLAUSE_CHARACTERS])
+        body += [(term, weight) for term in terms.body]
+        if terms.joined or terms.aside or terms.stop_words:
+            body += [(term, JOINED_WEIGHT * weight) for term in terms.joined]
+            aside += [(term, weight) for term in terms.aside]
+            stop_words += [(term, weight) for term in terms.stop_words]
     if not body and not aside:
         aside = stop_words
     return FieldTokens(body[:MAX_QUERY_TERMS], aside[:MAX_QUERY_TERMS])

@@ -89,7 +89,8 @@ class AnalysedDocument:
         """Count the words of title and text. An empty document gives empty counts."""
         written, made = lexicon.analysis.document_words(document.content)
         counts = Counter(written)
-        counts.update(made)
+        if made:
+            counts.update(made)
         rows = [(*ids, count) for word, count in counts.items() if (ids := lexicon.ids(word))]
         columns = np.array(rows, dtype=np.int32).reshape(-1, 3).T  # (3, W)
         term_ids, places = np.unique(columns[1], return_inverse=True)  # (T,) and (W,), the place of each word's term

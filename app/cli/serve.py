@@ -23,6 +23,7 @@ from untilclick.app.cli.options import (
 )
 from untilclick.app.settings.commands import CommandSettings, nearest
 from untilclick.app.terminal.terminal import Terminal
+from untilclick.search.analysis.languages import in_words
 from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ def check_port(host: str, port: int, remedy: str = "choose another address with 
 
 
 def start_service(settings: Settings) -> None:
-    """Serve until the process is stopped."""
+    """Serve until the process is stopped. Says in which language the documents are when one process has them open."""
     from untilclick.app.http.main import serve as run  # noqa: PLC0415  FastAPI and uvicorn take 1 s to load
 
-    run(settings)
+    run(settings, lambda service: Terminal().line(f"[dim]Documents in {in_words(service.corpus_languages)}[/dim]"))
 
 
 def serve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
@@ -82,10 +82,11 @@ def create_app(settings: Settings, service: SearchService | None = None) -> Fast
     return app
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, on_open: Callable[[SearchService], None] = lambda _: None) -> None:
     """Serve until a signal stops the process. Raises the UntilclickError of a part that cannot be opened.
 
-    With several workers, each process opens the service for itself, from the environment.
+    `on_open` is called with the opened service. With several workers, each process opens the service for itself, from
+    the environment, and nothing is called.
     """
     options: dict[str, Any] = {  # Any: passed on to uvicorn
         "host": settings.http.host,
@@ -110,6 +111,7 @@ def serve(settings: Settings) -> None:
             contextlib.closing(metrics.tracing),
             contextlib.closing(_open(settings, metrics)) as service,
         ):
+            on_open(service)
             uvicorn.run(create_app(settings, service), **options)
 
 

@@ -20,6 +20,7 @@ from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.analysis.guess import AUTO, analysis_of_language
+from untilclick.search.analysis.languages import in_words
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines.protocol import SearchEngine
 
@@ -53,6 +54,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
         )
     )
     service.warm_up()
+    _log.info("Documents in %s, searched by %s", in_words(service.corpus_languages), service.engine_name)
     return service
 
 

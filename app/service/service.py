@@ -108,6 +108,11 @@ class SearchService:
         return self.models.in_use.plain.engine.name
 
     @property
+    def corpus_languages(self) -> Sequence[str]:
+        """Codes of all languages of the documents, the main language first; `und` stands for an unknown one."""
+        return self.models.in_use.plain.engine.analysis.languages
+
+    @property
     def corpus_language(self) -> str | None:
         """BCP 47 tag of the documents' language; None if it is unknown. The page marks results with it."""
         language = self.models.in_use.plain.engine.analysis.language

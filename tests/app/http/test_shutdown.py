@@ -33,7 +33,7 @@ def start(tmp_path):
             **settings,
         }
         command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", "serve"]
-        begun.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
+        begun.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         _answered(f"http://127.0.0.1:{port}/readyz", begun[-1])
         return begun[-1], f"http://127.0.0.1:{port}"
 
@@ -61,6 +61,13 @@ def test_a_proxy_is_told_before_the_socket_is_closed(start):
         assert answer.status == 200
     process.send_signal(signal.SIGTERM)  # again: at once
     assert process.wait(20) == 0
+
+
+def test_the_language_of_the_documents_is_said(start):
+    process, _ = start(UNTILCLICK_LANGUAGE="de")
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    assert b"Documents in German" in process.stdout.read() + process.stderr.read()
 
 
 def _status(url):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 import unicodedata
 from collections import Counter
 
@@ -9,8 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from untilclick.search.analysis.beginnings import beginnings_of
 from untilclick.search.analysis.by_name import analysis_by_name, english
 from untilclick.search.analysis.normal_form import folded, normalised, text_key
+from untilclick.search.analysis.words import forms, is_plain
 
 ENGLISH = english()
 BY_LANGUAGE = [analysis_by_name(f"2-{code}") for code in ("en", "de", "fr", "tr", "ru", "el", "ar", "hi", "ja", "ko")]
@@ -325,3 +329,26 @@ def test_a_bigram_with_a_long_vowel_is_one_word(word):
 def test_a_unit_may_be_followed_by_a_sign(text):
     """The last words of a sentence were not indexed as a number with its unit."""
     assert "5gb" in ENGLISH.document(text).body.split()
+
+
+@settings(max_examples=300)
+@given(st.text(string.ascii_letters, min_size=1, max_size=9))
+@example("PlainText")
+@example("mRNA")
+@example("iPhone")
+@example("The")
+def test_a_plain_word_has_one_form(word):
+    if is_plain(word):
+        assert forms(word) == ((word,), (), (), (), (), ())
+
+
+@pytest.mark.parametrize("name", ["1-en", "2-en"])
+def test_every_word_begins_as_a_beginning_of_its_term_does(name):
+    """Snippets look for the beginnings and analyse no other word."""
+    analysis = analysis_by_name(name)
+    stems = ["".join(letters) for n in (1, 2) for letters in itertools.product(string.ascii_lowercase, repeat=n)]
+    stems += ["ski", "sky", "dye", "idl", "gentl", "ugl", "earl", "onl", "singl", "happ", "generous", "agre"]
+    endings = ("", "y", "ying", "ies", "ied", "ly", "ed", "edly", "ing", "s", "es", "er", "ness", "e", "ie")
+    for word in (stem + ending for stem in stems for ending in endings):
+        term = analysis.term_of(word)
+        assert term is None or word.startswith(beginnings_of(term)), (word, term)

@@ -147,7 +147,7 @@ class UnicodeAnalysis:
         self._keep_accents = keep_accents
         self._compounds = compounds
         self._chunks: dict[str, _Chunk] = {}
-        self._single_words: dict[str, str] = {}  # the chunks of `_chunks` that are one word and make no other
+        self._plain_words: dict[str, str] = {}  # plain chunk -> its word
         self._fields = _Fields()
         self.term_of = lru_cache(maxsize=WORD_MEMORY)(self._term_of)
         self._word_span_terms = lru_cache(maxsize=WORD_MEMORY)(self._span_terms)
@@ -166,11 +166,15 @@ class UnicodeAnalysis:
         """See `Analysis.document_words`."""
         normal = normalised(text)
         text_chunks = unordered_chunks(normal)
-        single_words = self._single_words
-        written: dict[str | None, int] = Counter(map(single_words.get, text_chunks))
+        plain_words = self._plain_words
+        written: dict[str | None, int] = Counter(map(plain_words.get, text_chunks))
         made: dict[str, int] = dict(Counter(units(normal)))
         if written.pop(None, 0):
-            for name in [name for name in text_chunks if name not in single_words]:
+            for name in [name for name in text_chunks if name not in plain_words]:
+                if self._is_plain(name):
+                    word = self._kept_plain_word(name)
+                    written[word] = written.get(word, 0) + 1
+                    continue
                 chunk = self._chunk(name)
                 for word in chunk.written:
                     written[word] = written.get(word, 0) + 1
@@ -257,11 +261,19 @@ class UnicodeAnalysis:
         chunk = self._chunks.get(name)
         if chunk is None:
             if len(self._chunks) > MEMORY:
-                self._chunks, self._single_words = {}, {}
+                self._chunks = {}
             chunk = self._chunks[name] = self._analysed(name)
-            if len(chunk.written) == 1 and not chunk.made:
-                self._single_words[name] = chunk.written[0]
         return chunk
+
+    def _is_plain(self, chunk: str) -> bool:
+        """Whether a chunk has one word and no further form."""
+        return self._compounds is None and is_plain(chunk)
+
+    def _kept_plain_word(self, chunk: str) -> str:
+        """The word of a plain chunk, which is kept."""
+        if len(self._plain_words) > MEMORY:
+            self._plain_words = {}
+        return self._plain_words.setdefault(chunk, lowered(chunk, self._latin))
 
     def _token_spans(self, token: str) -> tuple[Span, ...]:
         """The words of a part of a text without white space."""
@@ -277,7 +289,7 @@ class UnicodeAnalysis:
 
     def _analysed(self, chunk: str) -> _Chunk:
         """Analyse a chunk that is not kept."""
-        if self._compounds is None and is_plain(chunk):
+        if self._is_plain(chunk):
             word = lowered(chunk, self._latin)
             if self.is_stop_word(word):
                 return _Chunk((word,), (), (), (), (), (), (self._without_accents(word),), _NOTHING)
@@ -316,7 +328,9 @@ class UnicodeAnalysis:
 
     def _term_of(self, word: str) -> str | None:
         """See `Analysis.term_of`."""
-        of_word = [word] if is_plain(word) else chunks(normalised(word))
+        if self._is_plain(word):
+            return self._word_term(lowered(word, self._latin))
+        of_word = chunks(normalised(word))
         if len(of_word) != 1:
             return None
         analysed = self._chunk(of_word[0])

@@ -21,6 +21,7 @@ class ModelOut(ResponseBody):
     version: str
     active: bool
     data: str | None = Field(description="The documents on which it was trained.")
+    analysis: str | None = Field(description="The text analysis by which its rewrites are searched, such as 2-en.")
     created: str | None = Field(description="Time of its export, ISO 8601, UTC.")
     quantization: str | None
     figures: dict[str, float] = Field(description="Validation figures from the end of training.")
@@ -46,6 +47,7 @@ class ModelsResponse(ResponseBody):
                 version=version,
                 active=version == state.active,
                 data=manifest.data if manifest else None,
+                analysis=manifest.analysis if manifest else None,
                 created=manifest.created if manifest else None,
                 quantization=manifest.quantization if manifest else None,
                 figures=dict(manifest.figures) if manifest else {},

@@ -27,18 +27,18 @@ CAPACITY = 16_384
 """Number of analysed documents in the cache. A document of 200 distinct words takes about 4 kB."""
 
 MAX_WORDS = 1_000_000
-"""Maximum number of words in a lexicon, each of about 200 bytes. A larger lexicon is replaced by an empty one, and so
-is the cache of documents that were analysed with it."""
+"""Maximum number of words in a `WordNumbers`, each of about 200 bytes. A larger one is replaced by an empty one, and
+so is the cache of documents that were analysed with it."""
 
 
 class WordIds(NamedTuple):
-    """The numbers of a word in a lexicon."""
+    """The numbers of a word and of its index term."""
 
     word_id: int
     term_id: int
 
 
-class Lexicon:
+class WordNumbers:
     """Numbers the words it meets and their index terms. Threads may share it."""
 
     def __init__(self, analysis: Analysis) -> None:
@@ -85,13 +85,13 @@ class AnalysedDocument:
     """(3, W) word id, term id and occurrences of each distinct word."""
 
     @classmethod
-    def of(cls, document: Document, lexicon: Lexicon) -> AnalysedDocument:
+    def of(cls, document: Document, numbers: WordNumbers) -> AnalysedDocument:
         """Count the words of title and text. An empty document gives empty counts."""
-        written, made = lexicon.analysis.document_words(document.content)
+        written, made = numbers.analysis.document_words(document.content)
         counts = Counter(written)
         if made:
             counts.update(made)
-        rows = [(*ids, count) for word, count in counts.items() if (ids := lexicon.ids(word))]
+        rows = [(*ids, count) for word, count in counts.items() if (ids := numbers.ids(word))]
         columns = np.array(rows, dtype=np.int32).reshape(-1, 3).T  # (3, W)
         term_ids, places = np.unique(columns[1], return_inverse=True)  # (T,) and (W,), the place of each word's term
         term_counts = np.bincount(places, columns[2], len(term_ids)).astype(np.int32)  # (T,)
@@ -116,25 +116,25 @@ class AnalysedDocuments:
         self._fetch = fetch
         self._max_words = max_words
         self._analysis = analysis
-        self._lexicon = Lexicon(analysis)
+        self._numbers = WordNumbers(analysis)
         self._analysed: FIFOCache[str, AnalysedDocument] = FIFOCache(capacity)
         self._lock = Lock()
 
-    def get(self, doc_ids: Sequence[str]) -> tuple[list[AnalysedDocument], Lexicon]:
-        """The analysed documents in the order of the ids, and the lexicon that their numbers belong to."""
+    def get(self, doc_ids: Sequence[str]) -> tuple[list[AnalysedDocument], WordNumbers]:
+        """The analysed documents in the order of the ids, and the words that their numbers belong to."""
         with self._lock:
-            if len(self._lexicon.words) > self._max_words:
-                self._lexicon = Lexicon(self._analysis)
+            if len(self._numbers.words) > self._max_words:
+                self._numbers = WordNumbers(self._analysis)
                 self._analysed = FIFOCache(self._analysed.maxsize)
-            lexicon, cache = self._lexicon, self._analysed
+            numbers, cache = self._numbers, self._analysed
             analysed = {doc_id: cache[doc_id] for doc_id in doc_ids if doc_id in cache}
         missing = [doc_id for doc_id in dict.fromkeys(doc_ids) if doc_id not in analysed]
         if missing:
-            new = {document.doc_id: AnalysedDocument.of(document, lexicon) for document in self._fetch(missing)}
+            new = {document.doc_id: AnalysedDocument.of(document, numbers) for document in self._fetch(missing)}
             analysed |= new
             with self._lock:
                 cache.update(new)
-        return [analysed[doc_id] for doc_id in doc_ids if doc_id in analysed], lexicon
+        return [analysed[doc_id] for doc_id in doc_ids if doc_id in analysed], numbers
 
 
 def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:
@@ -145,12 +145,12 @@ def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) 
     scores = [entry.score for entry in ranking]
     if n <= 0:
         return Feedback([], scores)
-    documents, lexicon = analysed.get([entry.doc_id for entry in ranking])
-    return Feedback(relevance_model(ranking, documents, lexicon, n), scores)
+    documents, numbers = analysed.get([entry.doc_id for entry in ranking])
+    return Feedback(relevance_model(ranking, documents, numbers, n), scores)
 
 
 def relevance_model(
-    ranking: Sequence[ScoredDoc], documents: Sequence[AnalysedDocument], lexicon: Lexicon, n: int
+    ranking: Sequence[ScoredDoc], documents: Sequence[AnalysedDocument], numbers: WordNumbers, n: int
 ) -> list[tuple[str, float]]:
     """The n heaviest terms of the model as surface words with weights that sum to 1, heaviest first.
 
@@ -167,16 +167,18 @@ def relevance_model(
     weighted = [share * document.term_counts for share, document in zip(shares, documents, strict=True)]
     term_ids, places = np.unique(np.concatenate([document.term_ids for document in documents]), return_inverse=True)
     model = np.asarray(np.bincount(places, np.concatenate(weighted), len(term_ids)), dtype=np.float64)  # (T,), p(t|R)
-    best = heaviest(model, n, ties=[lexicon.terms[i] for i in term_ids.tolist()])  # (at most n,)
+    best = heaviest(model, n, ties=[numbers.terms[i] for i in term_ids.tolist()])  # (at most n,)
     mass = float(model[best].sum())
-    surfaces = _surfaces(term_ids[best], documents, lexicon)
+    surfaces = _surfaces(term_ids[best], documents, numbers)
     return [(surfaces[int(term_ids[place])], float(model[place]) / mass) for place in best]
 
 
-def _surfaces(term_ids: NDArray[np.int32], documents: Sequence[AnalysedDocument], lexicon: Lexicon) -> dict[int, str]:
+def _surfaces(
+    term_ids: NDArray[np.int32], documents: Sequence[AnalysedDocument], numbers: WordNumbers
+) -> dict[int, str]:
     """Term id -> its most frequent word in the documents; of equally frequent words the alphabetically first."""
     columns = np.concatenate([document.words for document in documents], axis=1)  # (3, words of all documents)
     counts: dict[int, Counter[str]] = {term_id: Counter() for term_id in term_ids.tolist()}
     for word_id, term_id, count in columns[:, np.isin(columns[1], term_ids)].T.tolist():
-        counts[term_id][lexicon.words[word_id]] += count
+        counts[term_id][numbers.words[word_id]] += count
     return {term_id: min(of, key=lambda word: (-of[word], word)) for term_id, of in counts.items()}

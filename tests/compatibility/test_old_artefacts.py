@@ -116,7 +116,9 @@ def test_a_session_log_is_written_on(serving, call, expected):
 def test_a_folder_of_versions_answers_with_the_version_that_was_chosen(serving, expected):
     reference = expected("artefacts")["models"]
     with serving(models="models", admin_key="let me in", log="served.db") as client:
-        assert client.get("/v1/models").json() == reference["versions"]
+        versions = client.get("/v1/models").json()
+        assert {model.pop("analysis") for model in versions["models"]} == {"1-en"}
+        assert versions == reference["versions"]
         same(client.get("/v1/experiments").json(), reference["experiments"])
         for query, answer in reference["rewrites"].items():
             rewrite = client.post("/v1/rewrite", json={"query": query}).json()

@@ -11,7 +11,7 @@ import pytest
 from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
-from untilclick.search.engines.feedback import AnalysedDocument, AnalysedDocuments, Lexicon, relevance_model
+from untilclick.search.engines.feedback import AnalysedDocument, AnalysedDocuments, WordNumbers, relevance_model
 from untilclick.search.records import Document, ScoredDoc, Topic, WeightedQuery
 
 terms = english().terms
@@ -21,46 +21,46 @@ NFCORPUS = Path(__file__).parents[4] / "shared" / "data" / "nfcorpus-prep"
 
 def test_the_model_of_two_documents_by_hand():
     """Scores 3 and 1 weigh 3/4 and 1/4: cat 3/4 x 1/2, dog 3/4 x 1/2 + 1/4 x 1, so 3/8 and 5/8."""
-    lexicon = Lexicon(english())
+    numbers = WordNumbers(english())
     documents = [
-        AnalysedDocument.of(Document("1", "", "cats dog"), lexicon),
-        AnalysedDocument.of(Document("2", "", "the dogs"), lexicon),
+        AnalysedDocument.of(Document("1", "", "cats dog"), numbers),
+        AnalysedDocument.of(Document("2", "", "the dogs"), numbers),
     ]
     ranking = [ScoredDoc("1", 3.0), ScoredDoc("2", 1.0)]
     expected = [("dog", pytest.approx(5 / 8)), ("cats", pytest.approx(3 / 8))]
-    assert relevance_model(ranking, documents, lexicon, 5) == expected
-    assert relevance_model(ranking, documents, lexicon, 1) == [("dog", 1.0)]
-    assert relevance_model([], [], lexicon, 5) == []
+    assert relevance_model(ranking, documents, numbers, 5) == expected
+    assert relevance_model(ranking, documents, numbers, 1) == [("dog", 1.0)]
+    assert relevance_model([], [], numbers, 5) == []
 
 
 def test_a_document_counts_terms_and_words_without_stop_words():
-    lexicon = Lexicon(english())
-    analysed = AnalysedDocument.of(Document("1", "The Cats", "a cat and cats"), lexicon)
-    assert [lexicon.terms[i] for i in analysed.term_ids] == ["cat"]
+    numbers = WordNumbers(english())
+    analysed = AnalysedDocument.of(Document("1", "The Cats", "a cat and cats"), numbers)
+    assert [numbers.terms[i] for i in analysed.term_ids] == ["cat"]
     assert (analysed.term_counts.tolist(), analysed.length) == ([3], 3)
-    assert {lexicon.words[word]: (term, count) for word, term, count in analysed.words.T} == {
+    assert {numbers.words[word]: (term, count) for word, term, count in analysed.words.T} == {
         "cats": (0, 2),
         "cat": (0, 1),
     }
 
 
 def test_an_empty_document_has_no_terms():
-    lexicon = Lexicon(english())
-    analysed = AnalysedDocument.of(Document("1", "", "the"), lexicon)
+    numbers = WordNumbers(english())
+    analysed = AnalysedDocument.of(Document("1", "", "the"), numbers)
     assert (analysed.term_ids.tolist(), analysed.words.shape, analysed.length) == ([], (3, 0), 1)
-    assert relevance_model([ScoredDoc("1", 1.0)], [analysed], lexicon, 3) == []
+    assert relevance_model([ScoredDoc("1", 1.0)], [analysed], numbers, 3) == []
 
 
-def test_a_lexicon_is_the_same_for_all_threads():
-    lexicon = Lexicon(english())
+def test_a_numbers_is_the_same_for_all_threads():
+    numbers = WordNumbers(english())
     words = [f"word{i}s" for i in range(500)] + ["the"]
     with ThreadPoolExecutor(8) as pool:
-        by_thread = list(pool.map(lambda _: [lexicon.ids(word) for word in words], range(8)))
+        by_thread = list(pool.map(lambda _: [numbers.ids(word) for word in words], range(8)))
     first = by_thread[0]
     assert all(ids == first for ids in by_thread)
     assert first[-1] is None
-    assert [lexicon.words[ids.word_id] for ids in first[:-1]] == words[:-1]
-    assert [lexicon.terms[ids.term_id] for ids in first[:-1]] == [word[:-1] for word in words[:-1]]
+    assert [numbers.words[ids.word_id] for ids in first[:-1]] == words[:-1]
+    assert [numbers.terms[ids.term_id] for ids in first[:-1]] == [word[:-1] for word in words[:-1]]
 
 
 def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
@@ -71,8 +71,8 @@ def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
         return [Document(doc_id, "", doc_id) for doc_id in doc_ids]
 
     cache = AnalysedDocuments(fetch, english(), capacity=2)
-    analysed, lexicon = cache.get(["x1", "x2"])
-    assert [lexicon.words[a.words[0, 0]] for a in analysed] == ["x1", "x2"]
+    analysed, numbers = cache.get(["x1", "x2"])
+    assert [numbers.words[a.words[0, 0]] for a in analysed] == ["x1", "x2"]
     cache.get(["x2", "x1"])
     assert fetched == ["x1", "x2"]
     cache.get(["x3"])
@@ -80,7 +80,7 @@ def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
     assert fetched == ["x1", "x2", "x3", "x1"]
 
 
-def test_a_lexicon_that_has_grown_large_is_replaced():
+def test_a_numbers_that_has_grown_large_is_replaced():
     cache = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], english(), max_words=2)
     first = cache.get(["x1", "x2", "x3"])[1]
     analysed, second = cache.get(["x3"])
@@ -94,8 +94,8 @@ def test_threads_may_share_a_cache_while_it_drops_documents_and_is_replaced():
     )
 
     def words_of(start):
-        analysed, lexicon = documents.get([f"x{(start + step) % 40}" for step in range(5)])
-        return [lexicon.words[document.words[0, 0]] for document in analysed]
+        analysed, numbers = documents.get([f"x{(start + step) % 40}" for step in range(5)])
+        return [numbers.words[document.words[0, 0]] for document in analysed]
 
     with ThreadPoolExecutor(8) as pool:
         analysed_words = list(pool.map(words_of, range(2000)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ from untilclick.search.analysis.languages import in_words
 from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:
+    from untilclick.app.service.service import SearchService
     from untilclick.app.settings.service import Settings
 
 BundleOption = typer.Option(
@@ -80,11 +82,15 @@ def check_port(host: str, port: int, remedy: str = "choose another address with 
         raise UntilclickError(f"The service cannot listen on {place}; {remedy}") from None
 
 
-def start_service(settings: Settings) -> None:
-    """Serve until the process is stopped. Says in which language the documents are when one process has them open."""
+def start_service(settings: Settings, on_open: Callable[[SearchService], None] = lambda _: None) -> None:
+    """Serve until the process is stopped; `on_open` is called with the opened service if one process answers."""
     from untilclick.app.http.main import serve as run  # noqa: PLC0415  FastAPI and uvicorn take 1 s to load
 
-    run(settings, lambda service: Terminal().line(f"[dim]Documents in {in_words(service.corpus_languages)}[/dim]"))
+    run(settings, on_open)
+
+
+def _say_language(service: SearchService) -> None:
+    Terminal().line(f"[dim]Documents in {in_words(service.corpus_languages)}[/dim]")
 
 
 def serve(
@@ -129,4 +135,4 @@ def serve(
     settings = service_settings(read_settings(context, overrides), workers=workers, **options)
     check_port(host, port)
     Terminal().line(f"[bold]http://{host}:{port}[/bold]  [dim]Ctrl-C stops the service.[/dim]")
-    start_service(settings)
+    start_service(settings, _say_language)

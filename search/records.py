@@ -41,6 +41,9 @@ class Topic:
     """doc_id -> grade. Documents that are not listed have grade 0."""
     history: tuple[str, ...] = ()
     """Queries typed earlier in the same session, oldest first."""
+    need: str | None = None
+    """The information need that the query states, where the data names one: topics of a session or a conversation
+    share it. None: not named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from untilclick.rewriter.evaluation.verdict import (
     HEADLINE_MEASURE,
     best_baseline,
     caution,
-    kind_of_topics,
+    counted_topics,
     spelling_alone,
     subject_of,
     verdict,
@@ -29,7 +29,7 @@ def systems_table(results: Results) -> Table:
     columns: the share of sessions clicked at the first query, and the mean number of queries until the click."""
     sessions = results.sessions.figures if results.sessions else {}
     columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
-    table = plain_table(columns, f"{results.n_topics:,} {kind_of_topics(results)} ({results.split})")
+    table = plain_table(columns, f"{counted_topics(results)} ({results.split})")
     if sessions:
         table.caption = "1st click: sessions clicked at the first query. queries: until the click."
     best = results.best_systems()

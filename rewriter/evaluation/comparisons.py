@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
+from untilclick.rewriter.evaluation.statistics import Comparison, Needs, TopicValues, compare
 from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER
 from untilclick.search.measures.metrics import TopicScores
 
@@ -42,8 +42,11 @@ TESTED_MEASURES: tuple[str, ...] = ("nDCG@10", "RR@10", "R@100")
 """Measures that are tested."""
 
 
-def compare_systems(scores: Mapping[str, TopicScores], seed: int, resamples: int) -> tuple[Comparison, ...]:
-    """Test the pairs of COMPARED that have scores, on each tested measure; every test has its own random numbers."""
+def compare_systems(
+    scores: Mapping[str, TopicScores], seed: int, resamples: int, needs: Needs | None = None
+) -> tuple[Comparison, ...]:
+    """Test the pairs of COMPARED that have scores, on each tested measure; every test has its own random numbers.
+    Topics of one need are resampled together."""
     pairs = [(a, b) for a, b in COMPARED if a in scores and b in scores]
     tests = [(a, b, measure) for a, b in pairs for measure in TESTED_MEASURES]
     streams = np.random.default_rng([seed, 1]).spawn(len(tests))
@@ -54,6 +57,7 @@ def compare_systems(scores: Mapping[str, TopicScores], seed: int, resamples: int
             measure,
             rng,
             resamples,
+            needs,
         )
         for (a, b, measure), rng in zip(tests, streams, strict=True)
     )

@@ -22,6 +22,7 @@ from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER, 
 from untilclick.rewriter.evaluation.system_runs import SystemRun, in_engine_order, run_system, topic_rows
 from untilclick.rewriter.evaluation.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_queries
+from untilclick.rewriter.judging.needs import needs_of_topics
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.run_files import write_qrels, write_run
@@ -144,15 +145,18 @@ def evaluate_systems(
     if any(titled) and BASELINE in runs:
         runs[ENGINE_ORDER] = in_engine_order(runs[BASELINE], topics)
     _write_run_files(config.out / "runs", topics, runs)
+    needs = needs_of_topics([typed.topic for typed in topics], engine.analysis)
+    scores = {name: run.scores for name, run in runs.items()}
     return Results(
         data=config.data,
         split=config.split,
         engine=engine.name,
         seed=config.seed,
         n_topics=len(topics),
+        n_needs=needs.n_groups,
         code_version=program_version(),
         figures={name: run.figures for name, run in runs.items()},
-        comparisons=compare_systems({name: run.scores for name, run in runs.items()}, config.seed, config.resamples),
+        comparisons=compare_systems(scores, config.seed, config.resamples, needs.groups),
         topics=topic_rows(engine, topics, runs),
         settings={**_settings(systems, config), "queries that are a title": str(sum(map(bool, titled)))},
     )

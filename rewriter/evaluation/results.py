@@ -1,6 +1,6 @@
 """The results of an evaluation, and their files: `results.json` for machines, `per_topic.jsonl` for the report.
 
-`results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `systems` (name -> measure -> mean),
+`results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `n_needs`, `systems` (name -> measure -> mean),
 `comparisons`, `sessions`, `code_version`, `settings` and, per system, `empty_results`, `rewrites_applied` and
 `seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
 """
@@ -112,6 +112,8 @@ class Results:
     """Simulated search sessions; None if none were simulated."""
     settings: Mapping[str, str] | None = None
     """Settings of the evaluation, as text."""
+    n_needs: int | None = None
+    """Needs that the topics state; None in files of versions that did not count them."""
 
     def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
         """The comparison of a with b on a measure; None if it was not made."""
@@ -154,6 +156,7 @@ class _ResultsFile:
     empty_results: Mapping[str, int]
     rewrites_applied: Mapping[str, int]
     seconds: Mapping[str, _Seconds]
+    n_needs: int | None = None
 
     @classmethod
     def of(cls, results: Results) -> _ResultsFile:
@@ -176,6 +179,7 @@ class _ResultsFile:
                 name: _Seconds(round(system.answer_seconds, 4), round(system.search_seconds, 4))
                 for name, system in figures.items()
             },
+            n_needs=results.n_needs,
         )
 
     def results(self) -> Results:
@@ -201,6 +205,7 @@ class _ResultsFile:
             comparisons=self.comparisons,
             sessions=self.sessions,
             settings=self.settings,
+            n_needs=self.n_needs,
         )
 
 

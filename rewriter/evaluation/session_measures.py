@@ -13,11 +13,11 @@ from collections.abc import Collection as AbstractCollection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from untilclick.rewriter.evaluation.results import SessionResults
 from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
+from untilclick.rewriter.judging.needs import needs_of_topics
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.log.stats import SessionFigures
@@ -137,25 +137,32 @@ def measure_sessions(
         runs[name] = list(simulate_sessions(topics, rewriting, user, config.sessions, config.seed))
         if step_done is not None:
             step_done()
+    groups = needs_of_topics(topics, engine.analysis).groups
+    needs = {topic.topic_id: int(group) for topic, group in zip(topics, groups, strict=True)}
     longest = max((len(session.turns) for run in runs.values() for session in run), default=0)
     return SessionResults(
         n_topics=len({_topic_of(session) for session in next(iter(runs.values()))}),
         figures={name: session_figures(run) for name, run in runs.items()},
-        comparisons=_comparisons(runs, config),
+        comparisons=_comparisons(runs, config, needs),
         clicked_at={name: _clicked_at(run, longest) for name, run in runs.items()},
     )
 
 
-def _comparisons(runs: Mapping[str, Sequence[Session]], config: SessionsConfig) -> tuple[Comparison, ...]:
-    """Every other system against the first, on each measure; every test has its own random numbers."""
+def _comparisons(
+    runs: Mapping[str, Sequence[Session]], config: SessionsConfig, needs: Mapping[str, int]
+) -> tuple[Comparison, ...]:
+    """Every other system against the first, on each measure; every test has its own random numbers. `needs` is the
+    number of the need of each topic id."""
     base, *others = runs
     tests = [(name, measure) for name in others for measure in SESSION_MEASURES]
     streams = np.random.default_rng([config.seed, 3]).spawn(len(tests))
     comparisons = []
     for (name, measure), rng in zip(tests, streams, strict=True):
-        pairs = paired_by_topic(runs[name], runs[base], measure)  # (topics, 2)
+        by_topic = paired_by_topic(runs[name], runs[base], measure)
+        pairs = np.array(list(by_topic.values()), dtype=np.float64).reshape(-1, 2)  # (0, 2) without topics
         a, b = TopicValues(name, pairs[:, 0]), TopicValues(base, pairs[:, 1])
-        comparisons.append(compare(a, b, measure, rng, config.resamples))
+        of_topics = np.array([needs[topic_id] for topic_id in by_topic], dtype=np.int64)
+        comparisons.append(compare(a, b, measure, rng, config.resamples, of_topics))
     return tuple(comparisons)
 
 
@@ -188,9 +195,9 @@ def _clicked_at(sessions: Sequence[Session], longest: int) -> tuple[int, ...]:
 
 def paired_by_topic(
     sessions_a: Sequence[Session], sessions_b: Sequence[Session], measure: str
-) -> NDArray[np.float64]:
-    """(topics, 2) a session measure of two systems, each the mean over a topic's sessions; topics stand in the order
-    of their first session.
+) -> dict[str, tuple[float, float]]:
+    """Topic id -> a session measure of two systems, each the mean over the topic's sessions, in the order of the
+    topics' first sessions.
 
     The test counts topics and not sessions, because sessions of one topic are not independent.
     """
@@ -200,8 +207,8 @@ def paired_by_topic(
         until_a, until_b = queries_until_click(a), queries_until_click(b)
         if measure != QUERIES_SAVED or (until_a is not None and until_b is not None):
             by_topic[_topic_of(a)].append((_value(until_a, measure), _value(until_b, measure)))
-    means = [np.mean(pairs, axis=0) for pairs in by_topic.values()]
-    return np.array(means, dtype=np.float64).reshape(-1, 2)  # (0, 2) without pairs
+    means = {topic_id: np.mean(pairs, axis=0) for topic_id, pairs in by_topic.items()}
+    return {topic_id: (float(a), float(b)) for topic_id, (a, b) in means.items()}
 
 
 def _value(until_click: int | None, measure: str) -> float:

@@ -27,7 +27,7 @@ def subject_of(results: Results) -> str | None:
 def verdict(results: Results, subject: str | None) -> str:
     """One sentence: how the rewrites changed the headline measure, whether chance explains it, and whether the best
     baseline gains as much."""
-    topics = f"{results.n_topics} {kind_of_topics(results)}"
+    topics = counted_topics(results)
     if subject is None:
         return f"Baselines on {topics}; no trained rewriter was evaluated."
     gain = results.comparison(subject, BASELINE, HEADLINE_MEASURE)
@@ -73,11 +73,21 @@ def spelling_alone(results: Results, subject: str) -> str:
 
 
 def caution(results: Results) -> str:
-    """One sentence of warning if there are few topics; empty otherwise."""
-    if results.n_topics >= FEW_TOPICS:
+    """One sentence of warning if the topics state few needs; empty otherwise."""
+    n_needs = results.n_topics if results.n_needs is None else results.n_needs
+    if n_needs >= FEW_TOPICS:
         return ""
-    topics = f"{results.n_topics} {kind_of_topics(results)}"
-    return f"Figures of {topics} say little: a fair test takes at least {FEW_TOPICS}."
+    needs = " needs" if n_needs < results.n_topics else ""
+    return f"Figures of {counted_topics(results)} say little: a fair test takes at least {FEW_TOPICS}{needs}."
+
+
+def counted_topics(results: Results) -> str:
+    """The number of topics, and that of the needs that they state if there are fewer: `201 held-out topics of 22
+    needs`."""
+    topics = f"{results.n_topics:,} {kind_of_topics(results)}"
+    if results.n_needs is None or results.n_needs >= results.n_topics:
+        return topics
+    return f"{topics} of {results.n_needs:,} {'need' if results.n_needs == 1 else 'needs'}"
 
 
 def kind_of_topics(results: Results) -> str:

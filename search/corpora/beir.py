@@ -1,7 +1,9 @@
 """A folder in the layout of BEIR (Thakur et al., NeurIPS 2021): corpus, queries and judgments per split.
 
     corpus.jsonl[.gz]    {"_id", "title", "text"}
-    queries.jsonl[.gz]   {"_id", "text"}; optional {"metadata": {"history": [...]}}: the session's earlier queries
+    queries.jsonl[.gz]   {"_id", "text"}; optional `metadata`: {"history": [...]}, the session's earlier queries, and
+                         {"topic": ...}, {"conversation": ...} or {"session": ...}, the need of several queries
+    sessions.jsonl       optional; the `session_id` of a line is the need of the queries whose ids begin with it
     qrels/<split>.tsv    header `query-id corpus-id score`, then one judgment per line; may be .gz
 
 Splits keep their names. Queries without a judgment in any split are left out. Nothing is downloaded.
@@ -20,6 +22,9 @@ from untilclick.search.files.lines import existing, read_lines, read_objects, sh
 from untilclick.search.records import Document, Topic
 
 QRELS_HEADER = ("query-id", "corpus-id", "score")
+
+NEED_KEYS = ("topic", "conversation", "session")
+"""Keys of a query's metadata that name its need; the first that is there counts."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +54,7 @@ def read_topics(folder: Path, doc_ids: Set[str]) -> dict[str, tuple[Topic, ...]]
     Raises DataError for a missing or broken file, a judgment of an unknown document or query, a grade that is not a
     whole number, and a history that is not a list of texts.
     """
-    queries = _read_queries(_required(folder, "queries.jsonl"))
+    queries = _read_queries(_required(folder, "queries.jsonl"), _conversations(folder))
     files = sorted(p for p in (folder / "qrels").glob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz")))
     if not files:
         remedy = "Put at least one <split>.tsv there, or give corpus.jsonl alone, from which topics are made"
@@ -65,7 +70,29 @@ def _required(folder: Path, name: str) -> Path:
     return path
 
 
-def _read_queries(path: Path) -> dict[str, Topic]:
+def _conversations(folder: Path) -> Set[str]:
+    """The ids of the conversations in `sessions.jsonl`, if the folder has that file."""
+    path = existing(folder / "sessions.jsonl")
+    if path is None:
+        return frozenset()
+    named = (record.get("session_id") for _, record in read_objects(path))
+    return {session_id for session_id in named if isinstance(session_id, str)}
+
+
+def _need(record: Mapping[str, object], topic_id: str, conversations: Set[str]) -> str | None:
+    """The need of a query: the first of `NEED_KEYS` in its metadata, else the conversation whose id begins its own,
+    as 2021-106 begins 2021-106-4; None if neither names one."""
+    metadata = record.get("metadata")
+    named = metadata if isinstance(metadata, dict) else {}
+    for key in NEED_KEYS:
+        if isinstance(value := named.get(key), str | int):
+            return f"{key} {value}"
+    parts = topic_id.split("-")
+    beginnings = ("-".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
+    return next((f"conversation {each}" for each in beginnings if each in conversations), None)
+
+
+def _read_queries(path: Path, conversations: Set[str]) -> dict[str, Topic]:
     """topic_id -> topic, still without judgments."""
     queries: dict[str, Topic] = {}
     for number, record in read_objects(path):
@@ -75,7 +102,8 @@ def _read_queries(path: Path) -> dict[str, Topic]:
             raise DataError.at(path, number, problem, "Give every query its own id")
         if not text.strip():
             raise DataError.at(path, number, f"query {shown(topic_id)} is empty", "Fill in `text` or remove the line")
-        queries[topic_id] = Topic(topic_id, text, {}, _history(record, path, number))
+        need = _need(record, topic_id, conversations)
+        queries[topic_id] = Topic(topic_id, text, {}, _history(record, path, number), need)
     return queries
 
 

@@ -55,6 +55,15 @@ def test_few_topics_are_remarked_on():
     assert remarks(replace(results(0.29), n_topics=6)).startswith("Figures of 6 held-out topics say little")
 
 
+def test_topics_of_few_needs_are_counted_and_remarked_on():
+    many = replace(results(0.29), n_topics=1201, n_needs=22)
+    assert systems_table(many).title == "1,201 held-out topics of 22 needs (dev)"
+    assert remarks(many).startswith(
+        "Figures of 1,201 held-out topics of 22 needs say little: a fair test takes at least"
+    )
+    assert "on 50 held-out topics (p" in finding(replace(results(0.29), n_needs=50))
+
+
 def test_the_differences_that_matter_have_a_line_each():
     assert main_opponents(results(0.29)) == ("bm25", "warm_start")
     assert main_opponents(results(0.41)) == ("bm25", "spelling", "warm_start")

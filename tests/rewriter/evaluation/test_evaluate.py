@@ -46,7 +46,7 @@ def results(config):
 
 def test_results_file_has_the_fields_of_the_contract(results, config):
     content = json.loads(write_results(config.out, results).read_text())
-    assert {"data", "split", "engine", "seed", "n_topics", "systems", "comparisons"} <= set(content)
+    assert {"data", "split", "engine", "seed", "n_topics", "n_needs", "systems", "comparisons"} <= set(content)
     assert (content["data"], content["split"], content["engine"], content["seed"], content["n_topics"]) == (
         "toy",
         "dev",
@@ -57,6 +57,7 @@ def test_results_file_has_the_fields_of_the_contract(results, config):
     assert set(content["systems"]["ppo"]) == {"nDCG@10", "RR@10", "R@100", "Success@10"}
     assert set(content["comparisons"][0]) == {
         "a", "b", "measure", "difference", "ci95", "p", "wins", "losses", "harmed_share", "n",
+        "n_needs", "harmed_ci95",
     }  # fmt: skip
 
 

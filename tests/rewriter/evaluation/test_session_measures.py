@@ -84,13 +84,13 @@ def test_queries_are_counted_up_to_the_first_click():
     ],
 )
 def test_sessions_are_paired_and_averaged_by_topic(measure, values_a, values_b):
-    pairs = paired_by_topic(AFTER, BEFORE, measure)
-    assert pairs[:, 0].tolist() == values_a
-    assert pairs[:, 1].tolist() == values_b
+    pairs = paired_by_topic(AFTER, BEFORE, measure).values()
+    assert [a for a, _ in pairs] == values_a
+    assert [b for _, b in pairs] == values_b
 
 
 def test_nothing_in_common_gives_empty_pairs():
-    assert paired_by_topic([BEFORE[2]], [BEFORE[2]], QUERIES_SAVED).shape == (0, 2)
+    assert paired_by_topic([BEFORE[2]], [BEFORE[2]], QUERIES_SAVED) == {}
 
 
 def test_the_rewriting_engine_searches_rewritten_queries_and_leaves_weighted_ones_alone():

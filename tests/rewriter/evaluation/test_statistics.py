@@ -94,3 +94,45 @@ def test_unpaired_lengths_are_refused():
 @pytest.mark.parametrize(("p", "significant"), [(0.0499, True), (0.05, False), (1.0, False)])
 def test_a_difference_counts_from_p_below_5_percent(p, significant):
     assert Comparison("a", "b", "RR@10", 0.1, (0.0, 0.2), p, 2, 1, 0.0, 3).significant is significant
+
+
+def of(values, needs=None):
+    a, b = TopicValues("ppo", np.array(values)), TopicValues("bm25", np.zeros(len(values)))
+    return compare(a, b, "nDCG@10", rng(), needs=None if needs is None else np.array(needs))
+
+
+def test_needs_of_one_topic_change_nothing():
+    values = np.random.default_rng(3).normal(0.02, 0.1, 60)
+    assert of(values, range(60)) == of(values)
+
+
+def test_the_exact_p_flips_the_signs_of_whole_needs():
+    assert randomisation_p(np.array([0.1, 0.2, 0.3, 0.4]), rng(), needs=np.array([0, 0, 1, 1])) == 2 / 4
+    assert randomisation_p(np.array([0.1, 0.2, 0.3]), rng(), needs=np.array([5, 5, 5])) == 1.0
+
+
+def test_means_count_topics_and_the_number_of_needs_is_told():
+    result = of([0.4, 0.4, 0.4, -0.4], [7, 7, 7, 9])
+    assert (result.difference, result.n, result.n_needs) == (pytest.approx(0.2), 4, 2)
+    assert result.harmed_share == 1 / 4
+    assert result.harmed_ci95 == (0.0, 1.0)
+
+
+def test_the_interval_widens_when_queries_of_a_need_agree():
+    """200 queries of 20 needs, each with its own gain: a sample of queries would promise too much."""
+    needs = np.repeat(np.arange(20), 10)
+    values = np.random.default_rng(4).normal(0, 0.2, 20)[needs]
+    (low, high), (narrow_low, narrow_high) = of(values, needs).ci95, of(values).ci95
+    assert high - low > 2 * (narrow_high - narrow_low)
+
+
+def test_intervals_by_need_hold_the_truth_as_often_as_they_say():
+    """60 draws of 25 needs with 1 to 8 queries; two standard errors below 95 % at most."""
+    draws = np.random.default_rng(6)
+    inside = 0
+    for _ in range(60):
+        needs = np.repeat(np.arange(25), draws.integers(1, 9, 25))
+        values = draws.normal(0, 0.2, 25)[needs] + draws.normal(0, 0.1, needs.size)
+        low, high = bootstrap_ci95(values, draws, resamples=999, needs=needs)
+        inside += low <= 0 <= high
+    assert inside / 60 > 0.95 - 2 * np.sqrt(0.95 * 0.05 / 60) - 0.03  # the bootstrap of 25 needs is a little narrow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 from pathlib import Path
 
@@ -72,13 +73,33 @@ def test_a_broken_file_is_named(folder, name, content, message):
         load_collection(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("query_id", "metadata", "need"),
+    [
+        ("q1", {"topic": 3, "session": "7"}, "topic 3"),
+        ("q1", {"conversation": "c", "session": "7"}, "conversation c"),
+        ("q1", {"manual": "alpha"}, None),
+        ("talk-4-2", {}, "conversation talk-4"),
+        ("talk-4-2-1", {}, "conversation talk-4"),
+        ("talk-40-1", {}, None),
+    ],
+)
+def test_the_need_of_a_query_is_named_by_its_metadata_or_its_conversation(folder, query_id, metadata, need):
+    (folder / "queries.jsonl").write_text(
+        json.dumps({"_id": query_id, "text": "alpha", "metadata": metadata}) + '\n{"_id": "q2", "text": "beta"}\n'
+    )
+    (folder / "sessions.jsonl").write_text('{"session_id": "talk-4"}\n{"queries": []}\n')
+    (folder / "qrels" / "train.tsv").write_text(f"query-id\tcorpus-id\tscore\n{query_id}\t1\t2\n")
+    assert load_collection(str(folder)).topics["train"][0].need == need
+
+
 def test_the_earlier_queries_of_a_session_are_read_where_there_are_any(folder):
     (folder / "queries.jsonl").write_text(
         '{"_id": "q1", "text": "alpha", "metadata": {"history": ["first", "second"], "session": "7"}}\n'
         '{"_id": "q2", "text": "beta", "metadata": {"history": null}}\n'
     )
     topics = load_collection(str(folder)).topics
-    assert topics["train"] == (Topic("q1", "alpha", {"1": 2}, ("first", "second")),)
+    assert topics["train"] == (Topic("q1", "alpha", {"1": 2}, ("first", "second"), "session 7"),)
     assert topics["heldout"][0].history == ()
 
 

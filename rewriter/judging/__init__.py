@@ -1,0 +1,1 @@
+"""How versions are judged: the needs of queries. No torch."""

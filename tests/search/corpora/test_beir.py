@@ -88,6 +88,7 @@ def test_the_need_of_a_query_is_named_by_its_metadata_or_its_conversation(folder
     (folder / "queries.jsonl").write_text(
         json.dumps({"_id": query_id, "text": "alpha", "metadata": metadata}) + '\n{"_id": "q2", "text": "beta"}\n'
     )
+    (folder / "qrels" / "heldout.tsv").unlink()
     (folder / "sessions.jsonl").write_text('{"session_id": "talk-4"}\n{"queries": []}\n')
     (folder / "qrels" / "train.tsv").write_text(f"query-id\tcorpus-id\tscore\n{query_id}\t1\t2\n")
     assert load_collection(str(folder)).topics["train"][0].need == need

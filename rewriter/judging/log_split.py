@@ -1,0 +1,209 @@
+"""The sides of a log: sessions to learn from, sessions to choose by, and sessions to judge versions by.
+
+The unit is the session with all that it clicked, so its queries are never parted. Sessions that clicked similar sets
+of documents are one need, and a need is on one side. A hash of the need's documents decides, and does not change
+while the need has the same documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.rewriter.judging.linking import LinkedSets, linked_sets
+from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.records import TOPIC_ATTRIBUTE, Session
+
+
+class Part(IntEnum):
+    """What a session is used for."""
+
+    TRAINING = 0
+    VALIDATION = 1
+    """The choices of a training are made by it."""
+    JUDGED = 2
+    """Versions are judged by it, and none learns from it."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the needs that training leaves alone, 0..1."""
+
+    validation: float
+    judged: float
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """What a split did, for records and reports."""
+
+    key: str
+    """Name of the key that decided."""
+    n_sessions: int
+    n_clicked: int
+    """Sessions with a click or a named need."""
+    n_needs: int
+    """Needs of these sessions."""
+    largest: int
+    """Sessions of the largest need."""
+    kept_whole: int
+    """Needs that are too large and could not be taken apart; all of them are training needs."""
+    n_left_out: int
+    """Queries of validation and judged sessions whose index terms were also typed in a training session."""
+
+
+@dataclass(frozen=True)
+class LogSplit:
+    """A log's sessions by part."""
+
+    session_numbers: NDArray[np.uint64]
+    """(n,) keyed numbers of the session ids, ascending."""
+    parts: NDArray[np.int8]
+    """(n,) the part of each."""
+    needs: NDArray[np.int64]
+    """(n,) the need of each."""
+    typed: NDArray[np.uint64]
+    """(t,) keyed numbers of the index terms of all training queries, ascending."""
+    key: SplitKey
+    record: SplitRecord
+
+    def sessions(self, log: Iterable[Session], part: Part) -> Iterator[Session]:
+        """The sessions of a part, in the order of the log. Sessions that the split has not seen are left out."""
+        for session in log:
+            row = self._row(session)
+            if row is not None and self.parts[row] == part:
+                yield session
+
+    def need_of(self, session: Session) -> int | None:
+        """The need of a session; None for a session that the split has not seen."""
+        row = self._row(session)
+        return None if row is None else int(self.needs[row])
+
+    def is_typed_in_training(self, query: str, analysis: Analysis) -> bool:
+        """Whether a training session typed a query with the same index terms."""
+        number = np.uint64(self.key.number(_QUERY, terms_of_query(query, analysis)))
+        place = int(self.typed.searchsorted(number))
+        return place < self.typed.size and bool(self.typed[place] == number)
+
+    def _row(self, session: Session) -> int | None:
+        number = np.uint64(self.key.number(_SESSION, session.session_id))
+        place = int(self.session_numbers.searchsorted(number))
+        found = place < self.session_numbers.size and self.session_numbers[place] == number
+        return place if found else None
+
+
+_SESSION, _QUERY, _NEED, _SIDE, _CHOICE = "session", "query", "need", "side", "validation"
+"""Purposes of keyed numbers."""
+
+
+def terms_of_query(query: str, analysis: Analysis) -> str:
+    """The index terms of a query in alphabetical order, or its text if it has none."""
+    return " ".join(sorted(analysis.terms(query))) or query
+
+
+def split_log(
+    sessions: Iterable[Session],
+    analysis: Analysis,
+    key: SplitKey,
+    shares: Shares,
+    need_of_topic: Mapping[str, str] | None = None,
+) -> LogSplit:
+    """Split a log, which is read once, session by session.
+
+    A session that names a simulated user's topic has the need that `need_of_topic` has for it, else that topic.
+    """
+    log = _Skeleton(analysis, key, need_of_topic or {})
+    for session in sessions:
+        if session.turns:
+            log.add(session)
+    return log.split(shares)
+
+
+class _Skeleton:
+    """What a split has to know of the sessions of a log, about 300 bytes each."""
+
+    def __init__(self, analysis: Analysis, key: SplitKey, need_of_topic: Mapping[str, str]) -> None:
+        self._analysis = analysis
+        self._key = key
+        self._need_of_topic = need_of_topic
+        self._sessions: list[int] = []  # keyed numbers of the session ids
+        self._names: list[Hashable | None] = []  # named needs, and the terms of sessions without a click
+        self._clicked: list[frozenset[int]] = []  # numbers of the clicked documents
+        self._queries: list[tuple[int, ...]] = []  # keyed numbers of the terms of the session's queries
+        self._documents: dict[str, int] = {}  # doc_id -> number
+        self._known: dict[str, int] = {}  # query -> keyed number of its terms
+
+    def add(self, session: Session) -> None:
+        """Read a session that has a query."""
+        queries = tuple(self._query(turn.query) for turn in session.turns)
+        topic = session.turns[0].attributes.get(TOPIC_ATTRIBUTE)
+        name: Hashable | None = None
+        clicked: frozenset[int] = frozenset()
+        if topic is not None:
+            name = self._need_of_topic.get(str(topic), f"topic {topic}")
+        elif session.abandoned:
+            name = queries[0]
+        else:
+            numbers = self._documents
+            clicked = frozenset(numbers.setdefault(doc_id, len(numbers)) for doc_id in session.clicked)
+        self._sessions.append(self._key.number(_SESSION, session.session_id))
+        self._names.append(name)
+        self._clicked.append(clicked)
+        self._queries.append(queries)
+
+    def split(self, shares: Shares) -> LogSplit:
+        """The parts of all sessions that were read."""
+        linked = linked_sets(self._clicked, self._names)
+        of_needs = self._parts_of_needs(linked, shares)  # (needs,)
+        parts = of_needs[linked.groups]  # (n,)
+        order = np.argsort(np.array(self._sessions, dtype=np.uint64), kind="stable")
+        typed = {query for queries, part in zip(self._queries, parts, strict=True) if part == 0 for query in queries}
+        others = (queries for queries, part in zip(self._queries, parts, strict=True) if part != Part.TRAINING)
+        counted = np.array(
+            [isinstance(name, str) or bool(of) for name, of in zip(self._names, self._clicked, strict=True)]
+        )
+        needs = linked.groups[counted] if counted.size else linked.groups
+        record = SplitRecord(
+            key=self._key.name,
+            n_sessions=len(parts),
+            n_clicked=int(counted.sum()),
+            n_needs=int(np.unique(needs).size),
+            largest=int(np.bincount(needs).max()) if needs.size else 0,
+            kept_whole=len(linked.whole),
+            n_left_out=sum(query in typed for queries in others for query in queries),
+        )
+        return LogSplit(
+            np.array(self._sessions, dtype=np.uint64)[order],
+            parts[order],
+            linked.groups[order],
+            np.array(sorted(typed), dtype=np.uint64),
+            self._key,
+            record,
+        )
+
+    def _parts_of_needs(self, linked: LinkedSets, shares: Shares) -> NDArray[np.int8]:
+        """(needs,) the part of each need. The document or name of a need with the smallest number stands for it."""
+        documents = self._key.numbers(_NEED, self._documents)
+        least = np.full(linked.n_groups, np.iinfo(np.uint64).max, dtype=np.uint64)
+        for group, name, clicked in zip(linked.groups.tolist(), self._names, self._clicked, strict=True):
+            numbers = [documents[document] for document in clicked]
+            if name is not None:
+                numbers.append(np.uint64(self._key.number(_NEED, str(name))))
+            least[group] = min([least[group], *numbers])
+        standing = [str(number) for number in least.tolist()]
+        parts = np.zeros(linked.n_groups, dtype=np.int8)
+        parts[self._key.position(_CHOICE, standing) < shares.validation] = Part.VALIDATION
+        parts[self._key.position(_SIDE, standing) < shares.judged] = Part.JUDGED
+        parts[list(linked.whole)] = Part.TRAINING
+        return parts
+
+    def _query(self, query: str) -> int:
+        number = self._known.get(query)
+        if number is None:
+            number = self._known[query] = self._key.number(_QUERY, terms_of_query(query, self._analysis))
+        return number

@@ -1,0 +1,64 @@
+"""On which side of a split a need stands: a keyed hash decides, the same for every version.
+
+The key is a secret, so that nobody who searches can aim at the judged side, and it is kept, so that versions trained
+months apart have the same sides. The hash is BLAKE2b (RFC 7693).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.search.files.secret_files import read_secret
+from untilclick.search.files.whole_files import write_whole
+
+KEY_BYTES = 16
+"""Length of a new key."""
+
+
+@dataclass(frozen=True)
+class SplitKey:
+    """The key of the hash that decides sides."""
+
+    secret: bytes
+
+    @classmethod
+    def of_seed(cls, seed: int) -> SplitKey:
+        """The key of a run whose seed is known, so that it can be repeated."""
+        return cls(f"seed {seed}".encode())
+
+    @classmethod
+    def of_file(cls, path: Path) -> SplitKey:
+        """The key in a file, which is made first if it does not exist. Raises SecretFileError for an unreadable
+        file."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, secrets.token_hex(KEY_BYTES) + "\n")
+            path.chmod(0o600)
+        return cls(read_secret(path).encode())
+
+    @property
+    def name(self) -> str:
+        """Eight hexadecimal digits that tell keys apart and may be published."""
+        return hashlib.blake2b(b"name", key=self.secret, digest_size=4).hexdigest()
+
+    def number(self, purpose: str, text: str) -> int:
+        """A number of 64 bits that depends on key, purpose and text; `purpose` has at most 16 bytes."""
+        digest = hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), key=self.secret, person=purpose.encode(), digest_size=8
+        ).digest()
+        return int.from_bytes(digest, "big")
+
+    def numbers(self, purpose: str, texts: Iterable[str]) -> NDArray[np.uint64]:
+        """(n,) the numbers of some texts."""
+        return np.fromiter((self.number(purpose, text) for text in texts), dtype=np.uint64)
+
+    def position(self, purpose: str, texts: Iterable[str]) -> NDArray[np.float64]:
+        """(n,) the numbers of some texts in [0, 1)."""
+        return self.numbers(purpose, texts).astype(np.float64) / 2.0**64

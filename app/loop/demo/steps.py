@@ -118,7 +118,8 @@ class DemoSteps:
             folder = ppo.main(stage, self._collections.training, sessions, steps(update))
         figures = read_stage(folder).figures
         rollouts = counted(figures["rollouts"], "rewrite", "rewrites")
-        return f"{rollouts} tried on {counted(figures['queries'], 'query', 'queries')}"
+        tried = f"{rollouts} tried on {counted(figures['queries'], 'query', 'queries')}"
+        return tried if figures["best_round"] else f"{tried}; none better, so the warm start's weights were kept"
 
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:
         settings = {"sessions trained on": str(self._config.simulation.sessions)}

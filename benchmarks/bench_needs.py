@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_needs [--sessions N] [--documents N] [--json FILE]
 
-Sessions have one to three queries and click on one to four documents; documents are as popular as a Zipf law of
-exponent .9 says. The log is a new SQLite file in a temporary folder. A process of its own reads and splits it, so
-that its memory is that of the split alone.
+Sessions have one to three queries and click on one to four documents, whose popularity follows Zipf's law with
+exponent .9. The log is a new SQLite file in a temporary folder. A process of its own reads and splits it; its memory
+includes the interpreter and imports, some 100 MiB.
 """
 
 from __future__ import annotations

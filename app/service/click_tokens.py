@@ -8,7 +8,6 @@ itsdangerous signs the tokens (HMAC-SHA-256); this module defines their content 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from untilclick.search.errors import UntilclickError
+from untilclick.search.files.secret_files import SecretFileError, create_secret
 
 SALT = "untilclick.click.v1"
 KEY_BYTES = 32
@@ -103,32 +103,12 @@ def stored_key(path: Path) -> str:
     Processes that start at the same time get the same key. Raises ClickTokenError if the file cannot be used.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _create(path)
+        create_secret(path, secrets.token_urlsafe(KEY_BYTES))
         key = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, SecretFileError) as error:
         raise ClickTokenError(f"The key file {path} cannot be used ({error}); set UNTILCLICK_SECRET_FILE.") from error
     if len(key) < KEY_BYTES:
         raise ClickTokenError(
             f"The key in {path} is shorter than {KEY_BYTES} characters; delete the file to get a new key."
         )
     return key
-
-
-def _create(path: Path) -> None:
-    """Write a new key to a temporary file and link it to `path`, unless another process has done so before.
-
-    A link is made whole or not at all, and never replaces a file.
-    """
-    if path.exists():
-        return
-    part = path.with_name(f".{path.name}-{secrets.token_hex(8)}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(KEY_BYTES) + "\n")
-        os.link(part, path)
-    except FileExistsError:
-        return
-    finally:
-        part.unlink(missing_ok=True)

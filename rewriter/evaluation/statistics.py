@@ -68,7 +68,7 @@ class Comparison:
     n_needs: int | None = None
     """Needs that the topics state; None in files of versions that did not count them."""
     harmed_ci95: tuple[float, float] | None = None
-    """Bootstrap interval of `harmed_share`; None as above."""
+    """Bootstrap interval of `harmed_share`, None as above. (0, 0) if no topic is harmed, which is no bound."""
 
     @property
     def significant(self) -> bool:
@@ -144,7 +144,8 @@ def bootstrap_ci95(
 ) -> tuple[float, float]:
     """95 % interval of the mean of differences (n,), bias-corrected and accelerated. A sample has whole needs.
 
-    Equal differences d give (d, d), no topic gives (0, 0). If the acceleration is undefined, the percentile interval
+    A single need, and needs of equal means d, give (d, d), which says nothing about certainty; no topic gives (0, 0).
+    If the acceleration is undefined, the percentile interval
     takes its place.
 
     Source: Efron, "Better bootstrap confidence intervals", JASA 82(397), 1987; of clusters: Field & Welsh,
@@ -191,10 +192,12 @@ def _quotient(sums: Floats, counts: Floats, axis: int = -1) -> Floats:
 
 
 def _sums(values: Floats, needs: Needs | None) -> Floats:
-    """(needs,) sum over the topics of each need; without needs the values of the topics."""
+    """(needs,) sum over the topics of each need, with rounding noise set to 0; without needs the values of the
+    topics."""
     if needs is None:
         return values
-    return np.asarray(np.bincount(np.unique(needs, return_inverse=True)[1], values), dtype=np.float64)
+    sums = np.asarray(np.bincount(np.unique(needs, return_inverse=True)[1], values), dtype=np.float64)
+    return np.where(np.abs(sums) <= TIE_TOLERANCE, 0.0, sums)
 
 
 def _differences(a: Floats, b: Floats) -> Floats:

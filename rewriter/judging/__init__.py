@@ -1,1 +1,1 @@
-"""How versions are judged: the needs of queries. No torch."""
+"""How versions are judged: the needs of queries and the sides of a log. No torch."""

@@ -40,7 +40,7 @@ class LinkedSets:
     groups: Groups
     whole: tuple[int, ...]
     """Groups that exceed `LARGEST_SHARE` and that no threshold takes apart."""
-    split: int
+    n_split: int
     """Number of groups that were taken apart."""
 
     @property
@@ -62,7 +62,7 @@ def linked_sets(sets: Sequence[frozenset[int]], keys: Sequence[Hashable | None] 
     threshold of `HIGHER` that leaves no part as large, or by the last one; keys hold in the parts.
     """
     groups = _components(sets, keys, JACCARD)
-    sizes = np.bincount(groups, minlength=0)
+    sizes = np.bincount(groups)
     if sizes.size < FEW_GROUPS:
         return LinkedSets(groups, (), 0)
     limit = LARGEST_SHARE * len(sets)
@@ -118,8 +118,9 @@ def _edges(numbers: NDArray[np.int64], first_node: int) -> NDArray[np.int64]:
     return np.stack([rows, first_node + numbers[rows]])
 
 
-def incidence(sets: Sequence[frozenset[int]], width: int) -> sparse.csr_array:
-    """(sets, width) matrix with a 1 for each member; members are numbers below `width`."""
+def incidence(sets: Sequence[frozenset[int]]) -> sparse.csr_array:
+    """(sets, width) matrix with a 1 for each member; `width` is the largest member plus 1."""
+    width = 1 + max((max(each) for each in sets if each), default=0)
     columns = np.fromiter((member for each in sets for member in each), dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum([len(each) for each in sets], dtype=np.int64)])
     return sparse.csr_array((np.ones(columns.size, dtype=np.int32), columns, starts), shape=(len(sets), width))
@@ -128,17 +129,16 @@ def incidence(sets: Sequence[frozenset[int]], width: int) -> sparse.csr_array:
 def similar_sets(
     sets: Sequence[frozenset[int]], at_least: float
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of rows, the smaller row first, whose sets differ, have two or more members each and a Jaccard
-    coefficient of `at_least` or more, at least .5. They come in blocks.
+    """Pairs of rows, the smaller first, of sets with two or more members each and a Jaccard coefficient of `at_least`
+    or more, in blocks. `sets` differ from each other; `at_least` is .5 or more.
 
     Such sets share two members or more, and so one of the rarest members of each. Only sets that share one of those
     are compared: Chaudhuri, Ganti & Kaushik, "A primitive operator for similarity joins in data cleaning", ICDE 2006.
     """
-    width = 1 + max((max(each) for each in sets if each), default=0)
-    whole = incidence(sets, width)
+    whole = incidence(sets)
     sizes = np.diff(whole.indptr)  # (n,)
     owners = np.repeat(np.arange(len(sets)), sizes)
-    rarity = np.bincount(whole.indices, minlength=width)[whole.indices]
+    rarity = np.bincount(whole.indices, minlength=whole.shape[1])[whole.indices]
     order = np.lexsort((whole.indices, rarity, owners))  # the rarest members of each set first
     place = np.arange(owners.size) - np.repeat(whole.indptr[:-1], sizes)
     shared = np.maximum(2, np.ceil(at_least * sizes))  # (n,) members that a similar set has in common

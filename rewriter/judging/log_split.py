@@ -1,6 +1,6 @@
 """The sides of a log: sessions to learn from, sessions to choose by, and sessions to judge versions by.
 
-The unit is the session with all that it clicked, so its queries are never parted. Sessions that clicked similar sets
+The unit is the session with all that it clicked, so its queries stay together. Sessions that clicked similar sets
 of documents are one need, and a need is on one side. A hash of the need's documents decides, and does not change
 while the need has the same documents.
 """
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from untilclick.rewriter.judging.linking import LinkedSets, linked_sets
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.errors import DataError
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session
 
 
@@ -53,13 +54,15 @@ class SplitRecord:
     """Sessions of the largest need."""
     kept_whole: int
     """Needs that are too large and could not be taken apart; all of them are training needs."""
-    n_left_out: int
-    """Queries of validation and judged sessions whose index terms were also typed in a training session."""
+    n_typed_in_training: int
+    """Queries of validation and judged sessions whose index terms were also typed in a training session. They are not
+    judged."""
 
 
 @dataclass(frozen=True)
 class LogSplit:
-    """A log's sessions by part."""
+    """A log's sessions by part. Training and `renew` still split by `rewriter/data/logged_queries.py`, which parts
+    the reformulations of a need; this split is to take its place."""
 
     session_numbers: NDArray[np.uint64]
     """(n,) keyed numbers of the session ids, ascending."""
@@ -93,8 +96,7 @@ class LogSplit:
     def _row(self, session: Session) -> int | None:
         number = np.uint64(self.key.number(_SESSION, session.session_id))
         place = int(self.session_numbers.searchsorted(number))
-        found = place < self.session_numbers.size and self.session_numbers[place] == number
-        return place if found else None
+        return place if place < self.session_numbers.size and self.session_numbers[place] == number else None
 
 
 _SESSION, _QUERY, _NEED, _SIDE, _CHOICE = "session", "query", "need", "side", "validation"
@@ -116,6 +118,7 @@ def split_log(
     """Split a log, which is read once, session by session.
 
     A session that names a simulated user's topic has the need that `need_of_topic` has for it, else that topic.
+    Raises DataError for a session id that occurs a second time.
     """
     log = _Skeleton(analysis, key, need_of_topic or {})
     for session in sessions:
@@ -133,6 +136,7 @@ class _Skeleton:
         self._need_of_topic = need_of_topic
         self._sessions: list[int] = []  # keyed numbers of the session ids
         self._names: list[Hashable | None] = []  # named needs, and the terms of sessions without a click
+        self._has_need: list[bool] = []  # whether a session has a click or a named need
         self._clicked: list[frozenset[int]] = []  # numbers of the clicked documents
         self._queries: list[tuple[int, ...]] = []  # keyed numbers of the terms of the session's queries
         self._documents: dict[str, int] = {}  # doc_id -> number
@@ -153,6 +157,7 @@ class _Skeleton:
             clicked = frozenset(numbers.setdefault(doc_id, len(numbers)) for doc_id in session.clicked)
         self._sessions.append(self._key.number(_SESSION, session.session_id))
         self._names.append(name)
+        self._has_need.append(topic is not None or bool(clicked))
         self._clicked.append(clicked)
         self._queries.append(queries)
 
@@ -161,30 +166,26 @@ class _Skeleton:
         linked = linked_sets(self._clicked, self._names)
         of_needs = self._parts_of_needs(linked, shares)  # (needs,)
         parts = of_needs[linked.groups]  # (n,)
-        order = np.argsort(np.array(self._sessions, dtype=np.uint64), kind="stable")
-        typed = {query for queries, part in zip(self._queries, parts, strict=True) if part == 0 for query in queries}
-        others = (queries for queries, part in zip(self._queries, parts, strict=True) if part != Part.TRAINING)
-        counted = np.array(
-            [isinstance(name, str) or bool(of) for name, of in zip(self._names, self._clicked, strict=True)]
-        )
-        needs = linked.groups[counted] if counted.size else linked.groups
+        numbers = np.array(self._sessions, dtype=np.uint64)
+        order = np.argsort(numbers, kind="stable")
+        if np.unique(numbers).size < numbers.size:
+            raise DataError("A session id occurs a second time. Give every session of a log its own id")
+        typed: set[int] = set()
+        others: list[int] = []
+        for queries, part in zip(self._queries, parts, strict=True):
+            (typed.update if part == Part.TRAINING else others.extend)(queries)
+        needs = linked.groups[np.array(self._has_need, dtype=bool)]
         record = SplitRecord(
             key=self._key.name,
             n_sessions=len(parts),
-            n_clicked=int(counted.sum()),
+            n_clicked=needs.size,
             n_needs=int(np.unique(needs).size),
             largest=int(np.bincount(needs).max()) if needs.size else 0,
             kept_whole=len(linked.whole),
-            n_left_out=sum(query in typed for queries in others for query in queries),
+            n_typed_in_training=sum(query in typed for query in others),
         )
-        return LogSplit(
-            np.array(self._sessions, dtype=np.uint64)[order],
-            parts[order],
-            linked.groups[order],
-            np.array(sorted(typed), dtype=np.uint64),
-            self._key,
-            record,
-        )
+        typed_numbers = np.array(sorted(typed), dtype=np.uint64)
+        return LogSplit(numbers[order], parts[order], linked.groups[order], typed_numbers, self._key, record)
 
     def _parts_of_needs(self, linked: LinkedSets, shares: Shares) -> NDArray[np.int8]:
         """(needs,) the part of each need. The document or name of a need with the smallest number stands for it."""

@@ -24,12 +24,10 @@ def share_a_need(topics: Sequence[Topic], others: Sequence[Topic], analysis: Ana
     of two does."""
     keys = {_key(other, analysis) for other in others}
     named = np.array([_key(topic, analysis) in keys for topic in topics], dtype=bool)
-    wanted = _wanted([*topics, *others])
-    mine, theirs = wanted[: len(topics)], wanted[len(topics) :]
-    width = 1 + max((max(each) for each in wanted if each), default=0)
-    common = (incidence(mine, width) @ incidence(theirs, width).T).tocoo()
-    sizes, other_sizes = (np.array([len(each) for each in sets], dtype=np.int64) for sets in (mine, theirs))
-    near = common.data >= JACCARD * (sizes[common.row] + other_sizes[common.col] - common.data)
+    wanted = incidence(_wanted([*topics, *others]))
+    sizes = np.diff(wanted.indptr)
+    common = (wanted[: len(topics)] @ wanted[len(topics) :].T).tocoo()
+    near = common.data >= JACCARD * (sizes[common.row] + sizes[len(topics) + common.col] - common.data)
     named[common.row[near]] = True
     return named
 

@@ -1,7 +1,7 @@
-"""On which side of a split a need stands: a keyed hash decides, the same for every version.
+"""The sides of a split: a keyed hash of the need decides, the same for every version.
 
-The key is a secret, so that nobody who searches can aim at the judged side, and it is kept, so that versions trained
-months apart have the same sides. The hash is BLAKE2b (RFC 7693).
+The key is secret, so that a searcher cannot aim at the judged side, and it is kept, so that versions trained months
+apart have the same sides. The hash is BLAKE2b (RFC 7693).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.search.files.secret_files import read_secret
-from untilclick.search.files.whole_files import write_whole
+from untilclick.search.files.secret_files import create_secret, read_secret
 
 KEY_BYTES = 16
 """Length of a new key."""
@@ -35,13 +34,10 @@ class SplitKey:
 
     @classmethod
     def of_file(cls, path: Path) -> SplitKey:
-        """The key in a file, which is made first if it does not exist. Raises SecretFileError for an unreadable
-        file."""
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, secrets.token_hex(KEY_BYTES) + "\n")
-            path.chmod(0o600)
-        return cls(read_secret(path).encode())
+        """The key in a file, which is made first if it does not exist. Raises SecretFileError for a file that cannot
+        be used."""
+        create_secret(path, secrets.token_hex(KEY_BYTES))
+        return cls(hashlib.sha256(read_secret(path).encode()).digest())
 
     @property
     def name(self) -> str:
@@ -61,4 +57,4 @@ class SplitKey:
 
     def position(self, purpose: str, texts: Iterable[str]) -> NDArray[np.float64]:
         """(n,) the numbers of some texts in [0, 1)."""
-        return self.numbers(purpose, texts).astype(np.float64) / 2.0**64
+        return (self.numbers(purpose, texts) >> np.uint64(11)).astype(np.float64) * 2.0**-53  # as random.random does

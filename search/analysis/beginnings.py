@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 BEGINNING = 3
-"""Number of first letters that the words of an index term share with a term that is longer than this. They share two
-letters with a shorter term, but "dying" has the term "die"."""
+"""Words share the first three letters with an index term that is longer than this. They share two letters with any
+other term, except dying, lying and tying (die, lie, tie)."""
 
 MANY = 50
 """With more beginnings than this it is faster to analyse every word of the text."""
@@ -20,7 +20,8 @@ MANY = 50
 def candidate_words(text: str, terms: Collection[str], word: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Start and end of the words that may have one of the index terms, in their order; `word` matches a word.
 
-    A word is a candidate if it, or a part of it that begins with a capital letter, begins as one of the terms does.
+    A word is a candidate if it, or a part of it that begins with a capital letter or a digit, begins as one of the
+    terms does.
     """
     lower = text.replace("Σ", "σ").lower()  # at the end of a word its small letter would be another
     beginnings = {beginning for term in terms for beginning in beginnings_of(term)}
@@ -41,12 +42,13 @@ def beginnings_of(term: str) -> tuple[str, ...]:
 
 
 def _starts(text: str, lower: str, prefix: str) -> Iterator[int]:
-    """The start of each word in which the prefix begins the word or, in a camelCase name, a part of it."""
+    """The start of each word in which the prefix begins the word, or a part of a camelCase name, or the number at the
+    end of a name."""
     position = lower.find(prefix)
     while position >= 0:
         if not (position and text[position - 1].isalnum()):
             yield position
-        elif text[position].isupper():
+        elif text[position].isupper() or (text[position].isdigit() and not text[position - 1].isdigit()):
             start = position
             while start and text[start - 1].isalnum():
                 start -= 1

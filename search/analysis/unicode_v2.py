@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import chain, filterfalse
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from untilclick.search.analysis.analysis import DocumentTerms, DocumentWords, PlacedKeyword, QueryTerms, Span
 from untilclick.search.analysis.beginnings import candidate_words
@@ -41,6 +42,9 @@ LEAD = 100
 """Number of chunks at the beginning of a document whose stop words are indexed. A query of stop words alone is a
 title, the name of a band or a first line, and such names stand at the beginning."""
 
+LEAD_CHARACTERS = 1000
+"""Length of the beginning in which these chunks are looked for in a text that is not ASCII."""
+
 MEMORY = 1 << 19
 """Number of chunks whose terms are kept, about 600 bytes each; then the memory begins anew."""
 
@@ -57,8 +61,6 @@ SHORT_QUERY, QUERY_MEMORY = 256, 1 << 13
 _TOKEN = re.compile(r"\S+")
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
 
-_NOTHING: frozenset[str] = frozenset()
-
 _NAME = re.compile(r"\n(\S+)")
 """Matches the name of a chunk after its terms."""
 
@@ -66,21 +68,21 @@ _NAME = re.compile(r"\n(\S+)")
 class _Chunk(NamedTuple):
     """The words and terms of a chunk."""
 
-    written: tuple[str, ...]
+    written: tuple[str, ...] = ()
     """Words that stand in it, and the parts of camelCase names."""
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     """Names as one word, such as `snakecase` of snake_case. They and the written words are the words of a query."""
-    made: tuple[str, ...]
+    made: tuple[str, ...] = ()
     """The names, and further words of a document: joined forms, and the parts of names with a number."""
-    terms: tuple[str, ...]
+    terms: tuple[str, ...] = ()
     """The index terms of the written words and the names that have one."""
-    joined_terms: tuple[str, ...]
+    joined_terms: tuple[str, ...] = ()
     """The index terms of its joined forms."""
-    wholes: tuple[str, ...]
+    wholes: tuple[str, ...] = ()
     """Terms of `aside` that a query with this chunk reads."""
-    stop_words: tuple[str, ...]
+    stop_words: tuple[str, ...] = ()
     """Terms of `aside` that a query reads if it has no other term."""
-    forms: frozenset[str]
+    forms: frozenset[str] = frozenset()
     """The other terms of `aside`: whole forms, and single characters of scripts without spaces."""
 
     @property
@@ -114,15 +116,23 @@ class _Fields:
         """Keep the terms of a chunk."""
         terms = " ".join((*chunk.terms, *further_terms))
         if len(chunk.stop_words) == 1 and not (terms or chunk.forms):
-            self.terms[name] = f" {chunk.stop_words[0]}"
-            self.stop_words.add(self.terms[name])
+            terms = f" {chunk.stop_words[0]}"
+            self.stop_words.add(terms)
         elif chunk.stop_words or chunk.forms:
-            self.terms[name] = f"{terms}\n{name}"
+            terms = f"{terms}\n{name}"
             self.aside[name] = chunk.forms
             if chunk.stop_words:
                 self.aside_stop_words[name] = frozenset(chunk.stop_words)
-        else:
-            self.terms[name] = terms
+        self.terms[name] = terms  # last: another thread that sees it looks up the rest
+
+    def further_aside(self, names: AbstractSet[str], lead: Iterable[str]) -> Iterator[str]:
+        """The terms of `aside` of chunks that have their own name in `terms`; their stop words if they are among the
+        `lead`."""
+        stop_words = self.aside_stop_words.keys() & names
+        if stop_words:
+            stop_words &= set(lead)
+        yield from chain.from_iterable(map(self.aside.__getitem__, names))
+        yield from chain.from_iterable(map(self.aside_stop_words.__getitem__, stop_words))
 
 
 class UnicodeAnalysis:
@@ -166,21 +176,21 @@ class UnicodeAnalysis:
         """See `Analysis.document_words`."""
         normal = normalised(text)
         text_chunks = unordered_chunks(normal)
-        plain_words = self._plain_words
-        written: dict[str | None, int] = Counter(map(plain_words.get, text_chunks))
-        made: dict[str, int] = dict(Counter(units(normal)))
-        if written.pop(None, 0):
-            for name in [name for name in text_chunks if name not in plain_words]:
-                if self._is_plain(name):
-                    word = self._kept_plain_word(name)
-                    written[word] = written.get(word, 0) + 1
-                    continue
-                chunk = self._chunk(name)
-                for word in chunk.written:
-                    written[word] = written.get(word, 0) + 1
-                for word in chunk.made:
-                    made[word] = made.get(word, 0) + 1
-        return DocumentWords(cast("dict[str, int]", written), made)
+        words = list(map(self._plain_words.get, text_chunks))
+        written: dict[str, int] = Counter(filter(None, words))
+        made: dict[str, int] = Counter(units(normal))
+        others = Counter(name for name, word in zip(text_chunks, words, strict=True) if word is None)
+        for name, count in others.items():
+            if self._is_plain(name):
+                word = self._kept_plain_word(name)
+                written[word] = written.get(word, 0) + count
+                continue
+            chunk = self._chunk(name)
+            for word in chunk.written:
+                written[word] = written.get(word, 0) + count
+            for word in chunk.made:
+                made[word] = made.get(word, 0) + count
+        return DocumentWords(written, made)
 
     def query(self, text: str) -> QueryTerms:
         """See `Analysis.query`."""
@@ -197,15 +207,12 @@ class UnicodeAnalysis:
             fields = self._fields_with(text_chunks)
             of_chunks = list(map(fields.terms.__getitem__, text_chunks))
         body = " ".join(filterfalse(fields.stop_words.__contains__, of_chunks))
-        aside = "".join(fields.stop_words.intersection(of_chunks[:LEAD])).split()
+        lead = text_chunks[:LEAD] if normal.isascii() else chunks(normal[:LEAD_CHARACTERS])[:LEAD]
+        of_lead = of_chunks[:LEAD] if normal.isascii() else map(fields.terms.get, lead)
+        aside = {term[1:] for term in fields.stop_words.intersection(of_lead)}
         if "\n" in body:
-            names = set(_NAME.findall(body))
+            aside.update(fields.further_aside(set(_NAME.findall(body)), lead))
             body = _NAME.sub("", body)
-            stop_words = fields.aside_stop_words.keys() & names
-            if stop_words:
-                stop_words &= set(text_chunks[:LEAD])
-            of_names = map(fields.aside.__getitem__, names), map(fields.aside_stop_words.__getitem__, stop_words)
-            aside = list({*aside, *chain.from_iterable(chain(*of_names))})
         if of_units := [term for unit in units(normal) for term in self._chunk(unit).terms]:
             body = " ".join((body, *of_units))
         return DocumentTerms(body.strip(), " ".join(sorted(aside)))
@@ -292,9 +299,9 @@ class UnicodeAnalysis:
         if self._is_plain(chunk):
             word = lowered(chunk, self._latin)
             if self.is_stop_word(word):
-                return _Chunk((word,), (), (), (), (), (), (self._without_accents(word),), _NOTHING)
+                return _Chunk(written=(word,), stop_words=(self._without_accents(word),))
             term = self._stem(word)
-            return _Chunk((word,), (), (), (term,) if term else (), (), (), (), _NOTHING)
+            return _Chunk(written=(word,), terms=(term,) if term else ())
         of_chunk = forms(chunk)
         pieces, names, joined, parts = (
             [lowered(form, self._latin) for form in group]

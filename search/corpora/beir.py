@@ -76,7 +76,7 @@ def _conversations(folder: Path) -> Set[str]:
     if path is None:
         return frozenset()
     named = (record.get("session_id") for _, record in read_objects(path))
-    return {session_id for session_id in named if isinstance(session_id, str)}
+    return {str(session_id) for session_id in named if isinstance(session_id, str | int)}
 
 
 def _need(record: Mapping[str, object], topic_id: str, conversations: Set[str]) -> str | None:
@@ -85,7 +85,8 @@ def _need(record: Mapping[str, object], topic_id: str, conversations: Set[str]) 
     metadata = record.get("metadata")
     named = metadata if isinstance(metadata, dict) else {}
     for key in NEED_KEYS:
-        if isinstance(value := named.get(key), str | int):
+        value = named.get(key)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
             return f"{key} {value}"
     parts = topic_id.split("-")
     beginnings = ("-".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))

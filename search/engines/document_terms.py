@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from itertools import chain, islice
+from multiprocessing import current_process
 
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
+from joblib.externals.loky import get_reusable_executor
 
 from untilclick.search.analysis.analysis import Analysis, DocumentTerms
 from untilclick.search.analysis.by_name import analysis_by_name
@@ -20,25 +24,41 @@ MOST_PROCESSES = 4
 BATCH = 500
 """Number of documents that a process gets at a time."""
 
+AHEAD = 3
+"""Number of batches for each process that are read ahead of the results."""
+
 IDLE_SECONDS = 5
 """Time after which an idle process ends."""
 
 
 def document_terms(documents: Iterable[Document], analysis: Analysis) -> Iterator[DocumentTerms]:
-    """The terms of each document, in order. The documents are read as needed and not kept.
+    """The terms of each document, in order, by an analysis that `analysis_by_name` gives. The documents are read a
+    few batches ahead; the first `MANY` of them are read at once, to see whether there are so many.
 
-    `MANY` documents or more are analysed in a process for each available CPU, at most `MOST_PROCESSES`.
+    `MANY` documents or more are analysed in a process for each available CPU, at most `MOST_PROCESSES`. A daemon
+    process, which cannot have children, does it alone.
     """
-    documents = iter(documents)
-    first = list(islice(documents, MANY))
-    texts = (document.content for document in chain(first, documents))
+    texts = (document.content for document in documents)
+    first = list(islice(texts, MANY))
     n_processes = min(cpu_count(), MOST_PROCESSES)
-    if len(first) < MANY or n_processes == 1:
-        yield from map(analysis.document, texts)
+    if len(first) < MANY or n_processes == 1 or current_process().daemon:
+        yield from map(analysis.document, chain(first, texts))
         return
-    run = Parallel(n_processes, return_as="generator", batch_size=1, idle_worker_timeout=IDLE_SECONDS)
-    for batch in run(delayed(_terms)(analysis.name, batch) for batch in _batches(texts)):
-        yield from batch
+    executor = get_reusable_executor(max_workers=n_processes, timeout=IDLE_SECONDS)
+    pending: deque[Future[list[DocumentTerms]]] = deque()
+    for batch in _batches(chain(_consumed(first), texts)):
+        pending.append(executor.submit(_terms, analysis.name, batch))
+        if len(pending) > AHEAD * n_processes:
+            yield from pending.popleft().result()
+    while pending:
+        yield from pending.popleft().result()
+
+
+def _consumed(texts: list[str]) -> Iterator[str]:
+    """The texts, each of which is released when it is read."""
+    texts.reverse()
+    while texts:
+        yield texts.pop()
 
 
 def _batches(texts: Iterator[str]) -> Iterator[list[str]]:

@@ -64,10 +64,11 @@ def test_a_proxy_is_told_before_the_socket_is_closed(start):
 
 
 def test_the_language_of_the_documents_is_said(start):
-    process, _ = start(UNTILCLICK_LANGUAGE="de")
+    process, _ = start(UNTILCLICK_LANGUAGE="de", UNTILCLICK_LOG_FORMAT="text")
     process.send_signal(signal.SIGTERM)
     process.wait(20)
-    assert b"Documents in German" in process.stdout.read() + process.stderr.read()
+    assert b"Documents in German" in process.stdout.read()
+    assert b"Documents in German, searched by tantivy" in process.stderr.read()
 
 
 def _status(url):

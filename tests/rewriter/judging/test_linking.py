@@ -66,13 +66,13 @@ def test_a_group_that_is_too_large_is_taken_apart():
     chain = [frozenset(range(2 * i, 2 * i + 8)) for i in range(40)]
     alone = [frozenset({1000 + i}) for i in range(200)]
     linked = linked_sets([*chain, *alone])
-    assert (linked.n_groups, linked.largest, linked.whole, linked.split) == (240, 1, (), 1)
+    assert (linked.n_groups, linked.largest, linked.whole, linked.n_split) == (240, 1, (), 1)
 
 
 def test_a_popular_document_stays_whole():
     sets = [frozenset({0})] * 30 + [frozenset({1 + i}) for i in range(200)]
     linked = linked_sets(sets)
-    assert (linked.n_groups, linked.largest, linked.split) == (201, 30, 0)
+    assert (linked.n_groups, linked.largest, linked.n_split) == (201, 30, 0)
     assert linked.whole == (linked.groups[0],)
 
 

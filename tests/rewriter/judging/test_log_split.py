@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from untilclick.rewriter.judging.log_split import Part, Shares, split_log
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.search.analysis.by_name import english
+from untilclick.search.errors import DataError
 from untilclick.search.records import TOPIC_ATTRIBUTE, Click, Session, Turn
 
 KEY = SplitKey.of_seed(0)
@@ -72,13 +73,16 @@ def test_a_need_of_many_documents_is_judged_no_more_often_than_one_of_a_single_d
 
 def test_queries_of_a_session_are_never_parted():
     long = session("s", "tea", "green tea", "sencha", clicked=["a", "b"])
-    divided = split([long, *LOG])
-    assert sum(len(list(divided.sessions([long], part))) for part in Part) == 1
+    short = [session(f"t{i}", query, clicked=["a", "b"]) for i, query in enumerate(("tea", "green tea", "sencha"))]
+    divided = split([long, *short, *LOG])
+    assert {part_of(divided, each) for each in short} == {part_of(divided, long)}
+    assert {divided.need_of(each) for each in short} == {divided.need_of(long)}
 
 
 def test_simulated_sessions_have_the_need_of_their_topic():
     log = [session(f"s{i}", f"query {i}", clicked=[f"d{i}"], topic=f"t{i % 4}") for i in range(40)]
     assert split(log).record.n_needs == 4
+    assert all(len({part_of(split(log), each) for each in log[topic::4]}) == 1 for topic in range(4))
     assert split(log, t0="both", t1="both").record.n_needs == 3
 
 
@@ -87,7 +91,7 @@ def test_queries_that_training_typed_are_left_out_of_judging():
     divided = split(log)
     assert divided.is_typed_in_training("same WORD", english())
     assert not divided.is_typed_in_training("others", english())
-    assert divided.record.n_left_out == np.sum(divided.parts != Part.TRAINING)
+    assert divided.record.n_typed_in_training == np.sum(divided.parts != Part.TRAINING)
 
 
 def test_a_popular_document_stays_whole_and_is_for_training():
@@ -103,6 +107,15 @@ def test_sessions_without_a_click_are_no_needs_and_stand_with_their_query():
     divided = split(log)
     assert (divided.record.n_sessions, divided.record.n_clicked, divided.record.n_needs) == (100, 0, 0)
     assert all(part_of(divided, log[2 * i]) == part_of(divided, log[2 * i + 1]) for i in range(50))
+
+
+def test_a_session_id_that_occurs_twice_is_refused():
+    with pytest.raises(DataError, match="occurs a second time"):
+        split([LOG[0], LOG[0]])
+
+
+def test_half_a_surrogate_pair_is_a_query():
+    assert split([session("s", "tea \ud83d", clicked=["a"])]).record.n_sessions == 1
 
 
 def test_an_empty_log_and_an_unknown_session():
@@ -129,4 +142,4 @@ def test_a_key_in_a_file_is_made_once_and_read_by_its_owner_alone(tmp_path):
     assert SplitKey.of_file(path) == first
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert first != SplitKey.of_file(tmp_path / "other.key")
-    assert first.secret.decode() not in first.name
+    assert first.name not in path.read_text()

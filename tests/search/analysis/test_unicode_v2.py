@@ -6,6 +6,7 @@ import itertools
 import string
 import unicodedata
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from untilclick.search.analysis.beginnings import beginnings_of
 from untilclick.search.analysis.by_name import analysis_by_name, english
 from untilclick.search.analysis.normal_form import folded, normalised, text_key
+from untilclick.search.analysis.unicode_v2 import UnicodeAnalysis
 from untilclick.search.analysis.words import forms, is_plain
 
 ENGLISH = english()
@@ -352,3 +354,29 @@ def test_every_word_begins_as_a_beginning_of_its_term_does(name):
     for word in (stem + ending for stem in stems for ending in endings):
         term = analysis.term_of(word)
         assert term is None or word.startswith(beginnings_of(term)), (word, term)
+
+
+def test_threads_that_analyse_new_words_at_once_miss_none():
+    """The words are new to all threads, which add them to the same tables."""
+    texts = [f"The C++ of{i} and/or Wi-Fi{i} new{i} straße{i} are {i}" * 3 for i in range(400)]
+    alone = UnicodeAnalysis("alone", ["en"])
+    expected = [(alone.document(text), alone.document_words(text)) for text in texts]
+    for _ in range(5):
+        shared = UnicodeAnalysis("shared", ["en"])
+        with ThreadPoolExecutor(8) as pool:
+            documents = list(pool.map(shared.document, texts * 2))
+            words = list(pool.map(shared.document_words, texts * 2))
+        assert list(zip(documents, words, strict=True)) == expected * 2
+
+
+@pytest.mark.parametrize("text", ["About “python3” and “IPv6”", "Mp3 of 2023's HTML5Parser", "C++11 — 11 of 3"])
+def test_marked_words_are_the_words_that_have_the_terms(text):
+    for word in ("3", "6", "11", "2023", "python", "pars", "html"):
+        terms = [*ENGLISH.query(word).body, *ENGLISH.query(word).aside]
+        expected = [span for span in ENGLISH.spans(text) if set(span.terms) & set(terms)]
+        assert list(ENGLISH.spans_of(text, terms)) == expected
+
+
+def test_stop_words_of_the_beginning_are_indexed_beside_letters_with_accents():
+    german = analysis_by_name("2-de")
+    assert german.document("Für über uns " + "Wort " * 150 + "oder").aside.split() == ["fur", "uber", "uns"]

@@ -79,6 +79,7 @@ def test_a_broken_file_is_named(folder, name, content, message):
         ("q1", {"topic": 3, "session": "7"}, "topic 3"),
         ("q1", {"conversation": "c", "session": "7"}, "conversation c"),
         ("q1", {"manual": "alpha"}, None),
+        ("q1", {"topic": " ", "conversation": True}, None),
         ("talk-4-2", {}, "conversation talk-4"),
         ("talk-4-2-1", {}, "conversation talk-4"),
         ("talk-40-1", {}, None),

@@ -51,7 +51,7 @@ def test_an_empty_document_has_no_terms():
     assert relevance_model([ScoredDoc("1", 1.0)], [analysed], numbers, 3) == []
 
 
-def test_a_numbers_is_the_same_for_all_threads():
+def test_word_numbers_are_the_same_for_all_threads():
     numbers = WordNumbers(english())
     words = [f"word{i}s" for i in range(500)] + ["the"]
     with ThreadPoolExecutor(8) as pool:
@@ -80,7 +80,7 @@ def test_analysed_documents_stay_in_the_cache_up_to_its_capacity():
     assert fetched == ["x1", "x2", "x3", "x1"]
 
 
-def test_a_numbers_that_has_grown_large_is_replaced():
+def test_word_numbers_that_have_grown_large_are_replaced():
     cache = AnalysedDocuments(lambda ids: [Document(doc_id, "", doc_id) for doc_id in ids], english(), max_words=2)
     first = cache.get(["x1", "x2", "x3"])[1]
     analysed, second = cache.get(["x3"])

@@ -199,7 +199,8 @@ class UnicodeAnalysis:
     def document(self, text: str) -> DocumentTerms:
         """See `Analysis.document`."""
         normal = normalised(text)
-        text_chunks = unordered_chunks(normal)
+        spaced = without_typography(normal)
+        text_chunks = unordered_chunks(spaced)
         fields = self._fields
         try:
             of_chunks = list(map(fields.terms.__getitem__, text_chunks))
@@ -207,8 +208,8 @@ class UnicodeAnalysis:
             fields = self._fields_with(text_chunks)
             of_chunks = list(map(fields.terms.__getitem__, text_chunks))
         body = " ".join(filterfalse(fields.stop_words.__contains__, of_chunks))
-        lead = text_chunks[:LEAD] if normal.isascii() else chunks(normal[:LEAD_CHARACTERS])[:LEAD]
-        of_lead = of_chunks[:LEAD] if normal.isascii() else map(fields.terms.get, lead)
+        lead = text_chunks[:LEAD] if spaced.isascii() else chunks(spaced[:LEAD_CHARACTERS])[:LEAD]
+        of_lead = of_chunks[:LEAD] if spaced.isascii() else map(fields.terms.get, lead)
         aside = {term[1:] for term in fields.stop_words.intersection(of_lead)}
         if "\n" in body:
             aside.update(fields.further_aside(set(_NAME.findall(body)), lead))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.rewriter.judging.linking import LinkedSets, linked_sets
+from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.errors import DataError
@@ -101,11 +102,6 @@ class LogSplit:
 
 _SESSION, _QUERY, _NEED, _SIDE, _CHOICE = "session", "query", "need", "side", "validation"
 """Purposes of keyed numbers."""
-
-
-def terms_of_query(query: str, analysis: Analysis) -> str:
-    """The index terms of a query in alphabetical order, or its text if it has none."""
-    return " ".join(sorted(analysis.terms(query))) or query
 
 
 def split_log(

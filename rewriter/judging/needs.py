@@ -32,14 +32,14 @@ def share_a_need(topics: Sequence[Topic], others: Sequence[Topic], analysis: Ana
     return named
 
 
+def terms_of_query(query: str, analysis: Analysis) -> str:
+    """The index terms of a query in alphabetical order, or its text if it has none."""
+    return " ".join(sorted(analysis.terms(query))) or query
+
+
 def _key(topic: Topic, analysis: Analysis) -> str:
-    """The need that the data names, else the index terms of the query in alphabetical order, or its text if it has
-    none."""
-    return (
-        f"need {topic.need}"
-        if topic.need
-        else f"terms {' '.join(sorted(analysis.terms(topic.query))) or topic.query}"
-    )
+    """The need that the data names, else the terms of the query."""
+    return f"need {topic.need}" if topic.need else f"terms {terms_of_query(topic.query, analysis)}"
 
 
 def _wanted(topics: Sequence[Topic]) -> list[frozenset[int]]:

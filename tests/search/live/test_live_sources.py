@@ -75,28 +75,25 @@ def test_equal_documents_under_another_name_have_the_same_changes(opened):
     assert ids(opened(corpus("copy.jsonl")).open(english()), "comet") == ["new"]
 
 
-def test_changes_of_a_file_that_is_gone_are_kept_or_dropped_as_its_owner_says(opened, tmp_path):
-    """Such as a file with the date of its export in its name."""
+@pytest.fixture
+def edited(opened, tmp_path):
+    """A corpus edited under another name, such as the date of its export; the file of its changes is gone."""
     monday, tuesday = (tmp_path / f"{day}.jsonl" for day in ("monday", "tuesday"))
     monday.touch()
     indexes = opened(corpus(str(monday)))
     indexes.open(english())
     indexes.put(COMET)
     monday.rename(tuesday)
-    edited = corpus(str(tuesday), BASE[:2])
+    return corpus(str(tuesday), BASE[:2])
+
+
+def test_changes_of_a_file_that_is_gone_are_kept_or_dropped_as_its_owner_says(opened, edited):
     with pytest.raises(EngineError, match=r"monday\.jsonl, which is gone.*LIVE_CHANGES=keep.*LIVE_CHANGES=drop"):
         opened(edited)
     assert ids(opened(edited, "keep").open(english()), "comet") == ["new"]
     assert ids(opened(edited).open(english()), "comet") == ["new"]
 
 
-def test_dropped_changes_of_a_file_that_is_gone_do_not_come_back(opened, tmp_path):
-    monday, tuesday = (tmp_path / f"{day}.jsonl" for day in ("monday", "tuesday"))
-    monday.touch()
-    indexes = opened(corpus(str(monday)))
-    indexes.open(english())
-    indexes.put(COMET)
-    monday.rename(tuesday)
-    edited = corpus(str(tuesday), BASE[:2])
+def test_dropped_changes_of_a_file_that_is_gone_do_not_come_back(opened, edited):
     assert ids(opened(edited, "drop").open(english()), "comet") == []
     assert ids(opened(edited).open(english()), "comet") == []

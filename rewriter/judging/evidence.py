@@ -1,0 +1,79 @@
+"""What held-out needs say of a version: findings, each a comparison with a verdict. A bundle carries them.
+
+All findings are about a version's twin, whose weights have not learned from the needs that it is judged by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from untilclick.rewriter.judging.log_split import SplitRecord
+
+FEW_NEEDS = 300
+"""With fewer needs in a log, what was learned must lead the untrained rewriter by two standard errors, in outer folds
+that took no part in any choice (Cawley & Talbot, "On Over-fitting in Model Selection", JMLR 2010)."""
+LEAST_JUDGED = 30
+"""Smallest number of needs for a verdict: intervals of a few differences are far too narrow."""
+
+
+class Verdict(StrEnum):
+    """What a comparison says."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CANNOT_SAY = "cannot say"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a version compares with something else on needs that it has not learned from."""
+
+    against: str
+    """`AS_TYPED`, `UNTRAINED`, or the name of another version."""
+    verdict: Verdict
+    measure: str
+    difference: float
+    """Mean over the queries; positive if the version is better."""
+    ci95: tuple[float, float]
+    """Interval of the difference, by need."""
+    p: float
+    """p value of the two-sided test, by need, 0..1."""
+    harmed_share: float
+    """Share of the queries that the version makes worse, 0..1."""
+    n_queries: int
+    n_needs: int
+    unseen: tuple[float, float] | None = None
+    """Shares of the first ten documents that no searcher of the log was shown, of the version and of the other, 0..1;
+    None if all documents are judged."""
+    reason: str = ""
+    """Why there is no verdict, in words; empty if the numbers say it."""
+
+
+AS_TYPED, UNTRAINED = "as typed", "untrained"
+"""What versions are compared with besides each other: the query as typed, and the rewriter that has learned from
+documents alone, in the blend of a cold start."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of a version when it is exported."""
+
+    split: SplitRecord
+    """The needs of the log and their sides."""
+    typed: Finding
+    """Against the query as typed."""
+    untrained: Finding
+    """Against the untrained rewriter; for a log of few needs, measured in outer folds over all needs."""
+    start: Finding
+    """The untrained rewriter itself, against the query as typed."""
+    before: Finding | None = None
+    """Against the version that was active; None if none was that had learned."""
+    returning: Finding | None = None
+    """On queries that return, learned from some visitors and judged by others: against the version that was active if
+    it had learned, else against the untrained rewriter."""
+
+    @property
+    def few_needs(self) -> bool:
+        """Whether the log holds too few needs for the ordinary choices."""
+        return self.split.n_needs < FEW_NEEDS

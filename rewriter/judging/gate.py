@@ -1,0 +1,78 @@
+"""The gate: what of a version may be exported, served or activated, given the evidence that it carries.
+
+All commands and the service ask this one function. It lets through what is better beyond chance than what answers
+now, and not worse than the query as typed. An operator may pass it by asking for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from untilclick.rewriter.judging.evidence import Evidence, Finding, Verdict
+from untilclick.rewriter.judging.sentences import sentence
+
+
+class Use(StrEnum):
+    """What of a version answers."""
+
+    LEARNED = "learned"
+    """All that it has learned, for all queries."""
+    RETURNING = "returning"
+    """What it has learned for queries that return; the untrained rewriter answers the others."""
+    UNTRAINED = "untrained"
+    """The untrained rewriter alone."""
+    NOTHING = "nothing"
+    """Nothing of it: what answers now stays."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """The version that answers now, if it has learned from a log."""
+
+    version: str
+    use: Use
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The answer of the gate."""
+
+    use: Use
+    reason: str
+    """In one sentence, for people."""
+
+
+def admitted(evidence: Evidence | None, now: Answering | None = None) -> Admission:
+    """What of a version with this evidence may answer. None for `now`: queries are searched as typed or by the
+    untrained rewriter. None for `evidence`: the version has learned from documents alone, or was made by a program
+    that kept no evidence, and may answer."""
+    if evidence is None:
+        return Admission(Use.LEARNED, "It carries no evidence: nothing was learned from a log, or none was kept.")
+    rest = Use.NOTHING if now is not None or evidence.start.verdict is Verdict.WORSE else Use.UNTRAINED
+    deciding = _deciding(evidence, now)
+    if deciding is None:
+        return Admission(rest, "It was not compared with the version that answers now.")
+    worse = next(_worse(evidence, deciding), None)
+    if worse is not None:
+        return Admission(rest, sentence(worse))
+    if deciding.verdict is Verdict.BETTER:
+        return Admission(Use.LEARNED, sentence(deciding))
+    returning = evidence.returning
+    if returning is not None and returning.verdict is Verdict.BETTER and (now is None or now.use is Use.RETURNING):
+        return Admission(Use.RETURNING, sentence(returning))
+    return Admission(rest, sentence(deciding))
+
+
+def _deciding(evidence: Evidence, now: Answering | None) -> Finding | None:
+    """The finding against what answers now; None if there is none."""
+    if now is None:
+        return evidence.untrained
+    before = evidence.before
+    return before if before is not None and before.against == now.version else None
+
+
+def _worse(evidence: Evidence, deciding: Finding) -> Iterator[Finding]:
+    """The findings by which the version is worse."""
+    return (finding for finding in (deciding, evidence.untrained, evidence.typed) if finding.verdict is Verdict.WORSE)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 JACCARD = 0.5
 """Smallest Jaccard coefficient of linked sets."""
@@ -93,6 +92,8 @@ def _parts(
 
 def _components(sets: Sequence[frozenset[int]], keys: Sequence[Hashable | None] | None, at_least: float) -> Groups:
     """The group of each row: connected components of a graph with a node for each row, distinct set and key."""
+    from scipy.sparse.csgraph import connected_components  # 10 MB that a service has no use for
+
     distinct = dict.fromkeys(sets)
     of_sets = _numbered([each or None for each in sets])
     of_keys = _numbered(keys or [None] * len(sets))

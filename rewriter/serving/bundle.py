@@ -8,6 +8,10 @@ spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, if the model has one
 subword.json       lengths of prompts and outputs of a subword T5; only in bundles of kind `subwords` (format 3)
 members/0/ 1/ ...  model/ and memory.npz of each model; in bundles of kind `mean` (format 4), instead of those above
+twin/              a bundle of its own: the model that this one was refitted from and that versions are judged by. The
+                   service never opens it
+untrained/         a bundle of its own: the rewriter that has learned from documents alone; only in bundles whose use
+                   is `returning` (format 5)
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from untilclick.rewriter.judging.evidence import Evidence
+from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.search.analysis.by_name import FIRST_NAME
@@ -31,6 +37,9 @@ Kind = Literal["terms", "subwords", "mean"]
 models over terms that answer as one."""
 FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3, "mean": 4}
 """Format of each kind of bundle. A build that does not know a kind refuses its format."""
+RETURNING_FORMAT = 5
+"""Format of bundles of any kind whose use is `Use.RETURNING`. A build that knows no uses would serve the learned
+model for all queries, so it has to refuse them."""
 NEEDED_BUDGET_MS: Mapping[Kind, float] = {"terms": 0.0, "subwords": 500.0, "mean": 0.0}
 """Time budget in milliseconds below which most queries stay as typed; 0 if the service's default is enough."""
 MANIFEST = "bundle.json"
@@ -40,6 +49,8 @@ MEMBERS_FOLDER = "members"
 SPELLING_FILE = "spelling.json"
 TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FILE = "memory.npz"
+TWIN_FOLDER = "twin"
+UNTRAINED_FOLDER = "untrained"
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,13 @@ class BundleManifest:
     kind: Kind = "terms"
     analysis: str = FIRST_NAME
     """Name of the analysis of the index that the rewrites are searched in."""
+    use: Use = Use.LEARNED
+    """What of the version answers."""
+    evidence: Evidence | None = None
+    """What held-out needs say of it; None if it has learned from documents alone, or was made by a build that kept no
+    evidence."""
+    asked: bool = False
+    """Whether an operator asked for this use against the gate."""
 
     @property
     def needed_budget_ms(self) -> float:
@@ -81,11 +99,18 @@ class _Build:
     kind: str = "terms"
     format: int = FORMATS["terms"]
     prompt_version: int = PROMPT_VERSION
+    use: Use = Use.LEARNED
+
+
+def format_of(kind: Kind, use: Use = Use.LEARNED) -> int:
+    """Format of a bundle of this kind and use."""
+    return RETURNING_FORMAT if use is Use.RETURNING else FORMATS[kind]
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256, in hexadecimal, of every file of the folder except the manifest, by path inside the folder."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    """SHA-256, in hexadecimal, of every file of the folder except its own manifest, by path inside the folder. The
+    manifests of nested bundles count."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     return {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
 
 
@@ -117,7 +142,7 @@ def read_manifest(folder: Path, *, verify: bool = True) -> BundleManifest:
 
 
 def _check_build(build: _Build, folder: Path) -> None:
-    formats = dict[str, int](FORMATS.items())
+    formats: dict[str, int] = {kind: format_of(kind, build.use) for kind in FORMATS}
     if build.kind not in formats:
         raise _unreadable(folder, "kind", build.kind, " or ".join(formats))
     if build.format != formats[build.kind]:

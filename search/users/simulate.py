@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from cachetools import LRUCache
+from numpy.typing import NDArray
 
 from untilclick.search.click_models.base import DRAWS_PER_RANK, NO_DOCUMENT, ClickModel, Clicks
 from untilclick.search.engines.protocol import SearchEngine
@@ -40,6 +41,9 @@ class SimulateConfig:
     topic_exponent: float = 0.0
     """Popularity of topics: the n-th topic, in an order shuffled by the seed, is drawn with probability proportional
     to 1 / n^exponent. 0 is uniform, 1 is Zipf's law."""
+    visitors: int = 0
+    """Number of visitors that the sessions come from, as their client ids tell; 0: sessions have no client id. The
+    n-th visitor comes with probability proportional to 1 / n (Zipf's law), whatever the topic."""
     start_time: float = START_TIME
     """Start of the first session, in seconds since the epoch."""
     seconds_between_sessions: float = 20.0
@@ -74,6 +78,7 @@ class _Visit:
     query: TypedQuery
     time: float
     turns: list[Turn]
+    client_id: str | None
 
 
 class _Results:
@@ -108,13 +113,16 @@ def simulate_sessions(
     A session ends at the first satisfying click or is abandoned; clicks below the satisfying one are not made. The
     same arguments give the same sessions, whatever the batch size, and the first m of n sessions are those of m.
 
-    Raises UntilclickError for a negative n, DataError for no topics.
+    Raises UntilclickError for a negative number of sessions or visitors, DataError for no topics.
     """
+    config = config or SimulateConfig()
     if n < 0:
         raise UntilclickError(f"{n} sessions asked for; give 0 or more")
+    if config.visitors < 0:
+        raise UntilclickError(f"{config.visitors} visitors asked for (simulate.visitors); give 0 or more")
     if not topics:
         raise DataError("No topics to simulate users for. Choose a split that has topics")
-    return _Simulation(topics, engine, user, seed, config or SimulateConfig()).sessions(n)
+    return _Simulation(topics, engine, user, seed, config).sessions(n)
 
 
 class _Simulation:
@@ -128,11 +136,12 @@ class _Simulation:
         self._results = _Results(engine, self._k, config.cache_size)
         max_grade = max((grade for topic in topics for grade in topic.relevance.values()), default=1)
         self._clicks: ClickModel = user.click_model(max(max_grade, 1))
-        # Users draw from the streams (seed, 0, number), so the order of topics has (seed, 1) for itself.
+        # Users draw from the streams (seed, 0, number), so the order of topics has (seed, 1) for itself. Visitors are
+        # drawn from (seed, 2, number): their number does not change what users do.
         order = np.random.default_rng((seed, 1)).permutation(len(topics))
         self._topics = [topics[i] for i in order]
-        weights = 1.0 / np.arange(1, len(topics) + 1) ** config.topic_exponent
-        self._topic_cdf = np.cumsum(weights) / weights.sum()  # (topics,)
+        self._topic_cdf = _zipf_cdf(len(topics), config.topic_exponent)
+        self._visitor_cdf = _zipf_cdf(config.visitors, 1.0)
         self._attributes: dict[str, str | int | float | bool | None] = {
             "click_model": user.config.click_model,
             "behaviour": user.config.behaviour,
@@ -148,16 +157,23 @@ class _Simulation:
             while active:
                 active = self._step(active)
             for visit in visits:
-                yield Session(visit.session_id, "simulated", tuple(visit.turns))
+                yield Session(visit.session_id, "simulated", tuple(visit.turns), visit.client_id)
 
     def _arrive(self, number: int) -> _Visit:
         """The user of that number, who has a topic in mind and has typed its first query."""
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self._seed, 0, number))))
+        rng = _stream(self._seed, 0, number)
         chosen, typing, lateness = rng.random(3).tolist()
-        topic = self._topics[min(int(np.searchsorted(self._topic_cdf, chosen, side="right")), len(self._topics) - 1)]
+        topic = self._topics[_drawn(self._topic_cdf, chosen)]
         start = self._config.start_time + (number + lateness) * self._config.seconds_between_sessions
         time = start + 2.0 * typing * self._config.typing_seconds
-        return _Visit(f"{self._prefix}-{number:08d}", topic, rng, self._user.first_query(topic, rng), time, [])
+        query = self._user.first_query(topic, rng)
+        return _Visit(f"{self._prefix}-{number:08d}", topic, rng, query, time, [], self._client_id(number))
+
+    def _client_id(self, number: int) -> str | None:
+        """The visitor of a session; None if sessions have no client ids."""
+        if self._config.visitors == 0:
+            return None
+        return f"{self._prefix}-visitor-{_drawn(self._visitor_cdf, _stream(self._seed, 2, number).random())}"
 
     def _step(self, visits: list[_Visit]) -> list[_Visit]:
         """Let every user search once; returns the users who have typed another query."""
@@ -242,10 +258,29 @@ def _clicked_ranks(clicks: Clicks) -> list[list[int]]:
     return ranks
 
 
+def _stream(seed: int, purpose: int, number: int) -> np.random.Generator:
+    """The random numbers of one purpose for the session of that number."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, purpose, number))))
+
+
+def _zipf_cdf(n: int, exponent: float) -> NDArray[np.float64]:
+    """(n,) cumulative probabilities of n things, the n-th of which has probability proportional to 1 / n^exponent."""
+    weights = 1.0 / np.arange(1, n + 1) ** exponent
+    return np.asarray(np.cumsum(weights) / weights.sum(), dtype=np.float64)
+
+
+def _drawn(cdf: NDArray[np.float64], chosen: float) -> int:
+    """The place that a random number in [0, 1) falls on; rounding can leave the last probability below 1."""
+    return min(int(np.searchsorted(cdf, chosen, side="right")), cdf.size - 1)
+
+
 def _digest(topics: Sequence[Topic], user: UserConfig, config: SimulateConfig) -> str:
-    """Eight hexadecimal digits of a hash over topics and habits, which keep the session ids of different runs
-    apart."""
-    digest = hashlib.sha256(repr((user, config.topic_exponent, config.start_time)).encode())
+    """Eight hexadecimal digits of a hash over topics, habits and the number of visitors, which keep the session ids
+    of different runs apart."""
+    settings: tuple[object, ...] = (user, config.topic_exponent, config.start_time)
+    if config.visitors:  # without visitors the ids are those of earlier versions, so that their logs can be continued
+        settings += (config.visitors,)
+    digest = hashlib.sha256(repr(settings).encode())
     for topic in topics:
         digest.update(f"{topic.topic_id}\0{topic.query}\0".encode())
     return digest.hexdigest()[:8]

@@ -183,6 +183,44 @@ def test_topics_are_uniform_by_default_and_follow_zipf_when_told():
     np.testing.assert_allclose(counts(1.0), np.array([3, 4, 6, 12]) * 80, atol=100)
 
 
+def test_sessions_without_visitors_are_those_of_earlier_versions():
+    """Session ids hold a digest of the settings; a log of an earlier version is continued by the same ids."""
+    sessions = simulate(3)
+    assert {session.client_id for session in sessions} == {None}
+    assert [session.session_id for session in sessions] == [f"sim-c4978145-1-{number:08d}" for number in range(3)]
+
+
+def test_visitors_change_neither_queries_nor_clicks_and_few_of_them_come_often():
+    sessions = simulate(1500, config=SimulateConfig(visitors=20))
+    assert [_searches(s) for s in sessions] == [_searches(s) for s in simulate(1500)]
+    clients, counts = np.unique([s.client_id for s in sessions], return_counts=True)
+    assert len(clients) == 20
+    shares = 1 / np.arange(1, 21)
+    np.testing.assert_allclose(np.sort(counts)[::-1] / 1500, shares / shares.sum(), atol=0.04)
+    topics_of_the_most_active = {
+        s.turns[0].attributes[TOPIC_ATTRIBUTE] for s in sessions if s.client_id == clients[0]
+    }
+    assert len(topics_of_the_most_active) == 4
+
+
+def _searches(session):
+    return [(turn.query, turn.shown, [click.doc_id for click in turn.clicks]) for turn in session.turns]
+
+
+def test_visitors_come_back_in_a_run_that_goes_on():
+    config = SimulateConfig(visitors=5, batch_size=7)
+    rest = simulate(40, config=SimulateConfig(visitors=5, first_number=20))
+    assert simulate(20, config=config) + rest == simulate(60, config=config)
+
+
+def test_runs_with_other_visitors_share_neither_session_nor_client_ids():
+    runs = [simulate(30, config=SimulateConfig(visitors=n)) for n in (0, 3, 4)]
+    runs.append(simulate(30, seed=2, config=SimulateConfig(visitors=3)))
+    assert len({session.session_id for run in runs for session in run}) == 120
+    clients = [{session.client_id for session in run} for run in runs]
+    assert not any(a & b for i, a in enumerate(clients) for b in clients[i + 1 :])
+
+
 def test_a_typed_nothing_finds_nothing_and_is_abandoned():
     [session] = simulate(1, topics=[Topic("t", "", {"date": 1})], max_queries=1)
     assert session.turns[0].query == ""
@@ -196,6 +234,8 @@ def test_no_sessions_no_topics_and_negative_numbers():
         simulate(1, topics=[])
     with pytest.raises(UntilclickError, match="-1"):
         simulate(-1)
+    with pytest.raises(UntilclickError, match=r"-2 visitors asked for \(simulate\.visitors\)"):
+        simulate(1, config=SimulateConfig(visitors=-2))
 
 
 def test_the_tally_counts_what_passes():

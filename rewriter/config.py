@@ -7,11 +7,13 @@ by the flat names in `SETTINGS`, see `flat_settings.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from untilclick.rewriter.flat_settings import Grouped
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.errors import UntilclickError
 
@@ -41,6 +43,9 @@ class RunConfig:
     language: str = "auto"
     """Language of the documents, see `untilclick.search.analysis.guess.analysis_of_language`. It decides for a base;
     later stages have the analysis of their base."""
+    split_key: SplitKey = field(default_factory=partial(SplitKey.of_seed, 0))
+    """Decides which needs of the log are held out. The default is known to everyone; give a log of real visitors a
+    secret one, so that nobody can aim at the needs by which versions are judged."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -21,13 +20,13 @@ from untilclick.rewriter.config import (
 )
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, subword_base, warm_start
+from untilclick.rewriter.stages.input import LogInput
 from untilclick.rewriter.stages.ppo import Backend, PPOStage
 from untilclick.rewriter.stages.record import read_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.analysis.languages import in_words
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.records import Session
 
 
 class Training:
@@ -99,18 +98,18 @@ def train_ppo(
     stage: PPOStage,
     backend: Backend,
     opened: OpenedCollection,
-    sessions: Iterable[Session],
+    log: LogInput,
     progress: Progress,
 ) -> None:
-    """Train on rewards in the chosen loop, over a collection and sessions that are open already."""
+    """Train on rewards in the chosen loop, over a collection and a log that are open already."""
     if backend == "builtin":
-        ppo.main(stage, opened, sessions, progress)
+        ppo.main(stage, opened, log, progress)
     else:
-        train_in_trlx(stage, opened, sessions)
+        train_in_trlx(stage, opened, log)
 
 
 def train_in_trlx(
-    stage: PPOStage, opened: OpenedCollection | None = None, sessions: Iterable[Session] | None = None
+    stage: PPOStage, opened: OpenedCollection | None = None, log: LogInput | None = None
 ) -> Path | None:
     """Train on rewards in trlX's loop. The folder of the stage; None in all processes of `torchrun` but the main one.
 
@@ -118,4 +117,4 @@ def train_in_trlx(
     """
     ppo_trlx.require_trlx()
     with redirect_stdout(sys.stderr):  # trlX and its libraries print on stdout, which belongs to the answer
-        return ppo_trlx.main(ppo_trlx.PPOTrlxStage.of(stage), opened, sessions)
+        return ppo_trlx.main(ppo_trlx.PPOTrlxStage.of(stage), opened, log)

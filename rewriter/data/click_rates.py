@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from untilclick.rewriter.data.logged_queries import JudgedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery, NeedOf, unknown
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.records import Session, Turn
 
 
-def rated_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
+def rated_queries(sessions: Iterable[Session], need_of: NeedOf = unknown) -> list[JudgedQuery]:
     """The distinct inputs of a log, the most clicked first, with the clicks per examination of each document that was
     shown at any turn of their sessions. Inputs whose sessions have no click are left out. If the log records no shown
     documents besides the clicked ones, rankings of these inputs are compared on all documents."""
     clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
     examinations: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
+    needs: dict[RewriteRequest, int | None] = {}
     for session in sessions:
         typed = tuple(turn.query for turn in session.turns)
         session_examinations: Counter[str] = Counter()
@@ -29,9 +30,12 @@ def rated_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
             session_examinations.update(examination_probs(turn))
         for step, query in enumerate(typed):
             request = RewriteRequest(query, typed[:step])
+            needs.setdefault(request, need_of(session))
             clicks[request].update(session.clicked)
             examinations[request].update(session_examinations)
-    rated = [(clicks[request].total(), _rated(request, clicks[request], examinations[request])) for request in clicks]
+    rated = [
+        (of.total(), _rated(request, of, examinations[request], needs[request])) for request, of in clicks.items()
+    ]
     return [query for total, query in sorted(rated, key=lambda pair: -pair[0]) if total]
 
 
@@ -42,8 +46,10 @@ def examination_probs(turn: Turn) -> dict[str, float]:
     return {doc_id: 1.0 / max(rank - last, 1) for rank, doc_id in enumerate(turn.shown, start=1)}
 
 
-def _rated(request: RewriteRequest, clicks: Counter[str], examinations: Counter[str]) -> JudgedQuery:
+def _rated(
+    request: RewriteRequest, clicks: Counter[str], examinations: Counter[str], need: int | None
+) -> JudgedQuery:
     # At least one examination: a clicked or rarely examined document must not get a grade above its clicks.
     grades = {doc_id: n / max(examinations[doc_id], 1.0) for doc_id, n in clicks.items()}
     shown = examinations.keys() | clicks.keys()
-    return JudgedQuery(request, grades, frozenset(shown) if len(shown) > len(clicks) else None)
+    return JudgedQuery(request, grades, frozenset(shown) if len(shown) > len(clicks) else None, need)

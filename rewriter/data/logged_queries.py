@@ -1,12 +1,7 @@
-"""From a session log to training data: the inputs of the log, and the documents that would satisfy their searchers.
-
-Sessions are split into training and validation before anything is counted: by topic if a simulator names one, else by
-the index terms of the first query. So no validation query is a variant of a training query.
-"""
+"""From a session log to training data: its inputs, and the documents that would satisfy their searchers."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,8 +15,6 @@ from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import added_words, context_words
 from untilclick.rewriter.serving.term_rewriter import Spelling
 from untilclick.search.analysis.analysis import Analysis, QueryTerms
-from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
-from untilclick.search.log.visitors import once_per_client
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
 
 
@@ -34,14 +27,16 @@ class JudgedQuery:
     """doc_id -> grade: that of the simulated user's topic, the number of clicks, or the clicks per examination."""
     shown: frozenset[str] | None = None
     """Documents on which rankings are compared; None for all."""
+    need: int | None = None
+    """Number of the need behind the input, that of its first session; None if needs are not known."""
 
 
-@dataclass(frozen=True)
-class SplitLog:
-    """The two sides of a split of a log's sessions."""
+NeedOf = Callable[[Session], int | None]
+"""The number of a session's need; None if it is not known."""
 
-    training: tuple[Session, ...]
-    validation: tuple[Session, ...]
+
+def unknown(_session: Session) -> None:
+    """A `NeedOf` that knows no need."""
 
 
 class QueriesByPosition(NamedTuple):
@@ -53,38 +48,25 @@ class QueriesByPosition(NamedTuple):
     """Queries that followed others."""
 
 
-def split_sessions(sessions: Iterable[Session], validation_share: float, purpose: str = "") -> SplitLog:
-    """Split sessions by a hash of their need, so that the same need is always on the same side. `validation_share` is
-    the share of needs for validation, 0..1; splits with different `purpose` are independent of each other. Left out
-    are a client's repeated clicks (`visitors.once_per_client`) and training sessions that later turn to a need of the
-    validation.
-
-    If the log is so small that no need falls to the validation, the need with the smallest hash does: without a
-    held-out query no epoch and no round could be better than the start.
-    """
-    typed = [session for session in once_per_client(sessions) if session.turns]
-    buckets = {need: _bucket(purpose + need) for need in dict.fromkeys(map(_need, typed))}
-    held_out = {need for need, bucket in buckets.items() if bucket < validation_share}
-    if not held_out and len(buckets) > 1 and validation_share > 0:
-        held_out = {min(buckets, key=buckets.__getitem__)}
-    validation = [session for session in typed if _need(session) in held_out]
-    others = (session for session in typed if _need(session) not in held_out)
-    training = (session for session in others if held_out.isdisjoint(_later_needs(session)))
-    return SplitLog(tuple(training), tuple(validation))
-
-
-def simulated_queries(sessions: Sequence[Session], topics: Iterable[Topic]) -> list[JudgedQuery]:
+def simulated_queries(
+    sessions: Sequence[Session], topics: Iterable[Topic], need_of: NeedOf = unknown
+) -> list[JudgedQuery]:
     """The distinct inputs of simulated sessions with the grades of their topics, the most frequent first. Sessions of
     other topics are left out; `clicked_queries` reads them."""
     by_id = {topic.topic_id: topic for topic in topics}
     counts: Counter[tuple[RewriteRequest, str]] = Counter()
+    needs: dict[str, int | None] = {}
     for session in sessions:
         topic_id = str(session.turns[0].attributes.get(TOPIC_ATTRIBUTE))
         if topic_id not in by_id:
             continue
+        needs.setdefault(topic_id, need_of(session))
         typed = tuple(turn.query for turn in session.turns)
         counts.update((RewriteRequest(typed[step], typed[:step]), topic_id) for step in range(len(typed)))
-    return [JudgedQuery(request, by_id[topic_id].relevance) for (request, topic_id), _ in counts.most_common()]
+    return [
+        JudgedQuery(request, by_id[topic_id].relevance, need=needs[topic_id])
+        for (request, topic_id), _ in counts.most_common()
+    ]
 
 
 def clicked_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
@@ -135,35 +117,7 @@ def retrieval_terms(query: str, spelling: Spelling | None, analysis: Analysis) -
     return _together(map(analysis.query, (query, *added)))
 
 
-def need_of_query(query: str) -> str:
-    """Key of the need behind a query, the same for all variants in case, spaces and word endings: its index terms, or
-    its text if it has none.
-
-    The key decides on which side of a split a session stands. It therefore comes from one analysis for all corpora,
-    the first, so that a change of a corpus's analysis moves no session into the training side.
-    """
-    return "query " + (" ".join(analysis_by_name(FIRST_NAME).terms(query)) or query)
-
-
 def _together(parts: Iterable[QueryTerms]) -> QueryTerms:
     """The terms of several texts; none of no text."""
     fields = [tuple(chain.from_iterable(terms)) for terms in zip(*parts, strict=True)]
     return QueryTerms(*fields) if fields else NOTHING
-
-
-def _need(session: Session) -> str:
-    """Key of the need of a session: its topic if a simulator names one, else that of its first query."""
-    topic = session.turns[0].attributes.get(TOPIC_ATTRIBUTE)
-    return f"topic {topic}" if topic is not None else need_of_query(session.turns[0].query)
-
-
-def _later_needs(session: Session) -> set[str]:
-    """Keys of the needs of the queries after the first; none if the session has a topic, which holds throughout."""
-    if session.turns[0].attributes.get(TOPIC_ATTRIBUTE) is not None:
-        return set()
-    return {need_of_query(turn.query) for turn in session.turns[1:]}
-
-
-def _bucket(key: str) -> float:
-    """A number in [0, 1) that depends on the key alone."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.rewriter.data.logged_queries import JudgedQuery, SplitLog, need_of_query, split_sessions
+from untilclick.rewriter.data.first_query_split import SplitLog, need_of_query, split_sessions
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.search.engines.protocol import SearchEngine

@@ -62,8 +62,7 @@ class SplitRecord:
 
 @dataclass(frozen=True)
 class LogSplit:
-    """A log's sessions by part. Training and `renew` still split by `rewriter/data/logged_queries.py`, which parts
-    the reformulations of a need; this split is to take its place."""
+    """A log's sessions by part."""
 
     session_numbers: NDArray[np.uint64]
     """(n,) keyed numbers of the session ids, ascending."""
@@ -73,6 +72,8 @@ class LogSplit:
     """(n,) the need of each."""
     typed: NDArray[np.uint64]
     """(t,) keyed numbers of the index terms of all training queries, ascending."""
+    whole: frozenset[int]
+    """Needs that are too large and could not be taken apart; all of them are training needs."""
     key: SplitKey
     record: SplitRecord
 
@@ -113,7 +114,8 @@ def split_log(
 ) -> LogSplit:
     """Split a log, which is read once, session by session.
 
-    A session that names a simulated user's topic has the need that `need_of_topic` has for it, else that topic.
+    A session that names a simulated user's topic has the need that `need_of_topic` has for it, else that topic. If no
+    need falls to the validation, one of two or more training needs does.
     Raises DataError for a session id that occurs a second time.
     """
     log = _Skeleton(analysis, key, need_of_topic or {})
@@ -181,7 +183,8 @@ class _Skeleton:
             n_typed_in_training=sum(query in typed for query in others),
         )
         typed_numbers = np.array(sorted(typed), dtype=np.uint64)
-        return LogSplit(numbers[order], parts[order], linked.groups[order], typed_numbers, self._key, record)
+        whole = frozenset(linked.whole)
+        return LogSplit(numbers[order], parts[order], linked.groups[order], typed_numbers, whole, self._key, record)
 
     def _parts_of_needs(self, linked: LinkedSets, shares: Shares) -> NDArray[np.int8]:
         """(needs,) the part of each need. The document or name of a need with the smallest number stands for it."""
@@ -193,10 +196,18 @@ class _Skeleton:
                 numbers.append(np.uint64(self._key.number(_NEED, str(name))))
             least[group] = min([least[group], *numbers])
         standing = [str(number) for number in least.tolist()]
+        choice = self._key.position(_CHOICE, standing)  # (needs,)
         parts = np.zeros(linked.n_groups, dtype=np.int8)
-        parts[self._key.position(_CHOICE, standing) < shares.validation] = Part.VALIDATION
+        parts[choice < shares.validation] = Part.VALIDATION
         parts[self._key.position(_SIDE, standing) < shares.judged] = Part.JUDGED
         parts[list(linked.whole)] = Part.TRAINING
+        real = np.zeros(linked.n_groups, dtype=bool)
+        real[linked.groups[np.array(self._has_need, dtype=bool)]] = True
+        real[list(linked.whole)] = False
+        open_needs = np.flatnonzero(real & (parts == Part.TRAINING))
+        if shares.validation > 0 and open_needs.size > 1 and not (real & (parts == Part.VALIDATION)).any():
+            # without a held-out query no epoch and no round could be better than the start
+            parts[open_needs[choice[open_needs].argmin()]] = Part.VALIDATION
         return parts
 
     def _query(self, query: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ KEY_BYTES = 16
 class SplitKey:
     """The key of the hash that decides sides."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @classmethod
     def of_seed(cls, seed: int) -> SplitKey:

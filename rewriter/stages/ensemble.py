@@ -6,7 +6,7 @@ Their folders are copied to RUN/mean/members/0/, 1/, ...
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,10 @@ from untilclick.rewriter.config import EnsembleConfig, RunConfig
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.serving.ensemble import MeanLogits
-from untilclick.rewriter.stages.input import Sources, StageInput, open_sources
+from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.record import MEAN, StageOutcome, latest_stage, load_stage, replaced_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError, UntilclickError
-from untilclick.search.records import Session
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,11 @@ class EnsembleStage:
     training: EnsembleConfig
 
 
-def main(
-    config: EnsembleStage, opened: OpenedCollection | None = None, sessions: Iterable[Session] | None = None
-) -> Path:
+def main(config: EnsembleStage, opened: OpenedCollection | None = None, log: LogInput | None = None) -> Path:
     """Choose the blend of the mean on the log's validation queries; returns the stage's folder. Give `opened` and
-    `sessions` if collection and log are open already. Raises UntilclickError for fewer than two models, ModelError
+    `log` if they are open already. Raises UntilclickError for fewer than two models, ModelError
     for models of other documents or with different vocabularies."""
-    with open_sources(config.run, opened, sessions) as sources:
+    with open_sources(config.run, opened, log) as sources:
         return _choose(config, sources)
 
 

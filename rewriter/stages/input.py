@@ -1,6 +1,6 @@
 """The input of a training stage: an opened collection, a trained model, and a log that is split in two parts.
 
-The queries to learn from differ between stages; each stage takes its own from `StageInput.sessions.training`. The
+The queries to learn from differ between stages; each stage takes its own from `StageInput.sides.training`. The
 queries to validate on are the same for all stages, so that no stage is chosen on queries an earlier one learned from.
 """
 
@@ -8,33 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from untilclick.rewriter.config import RunConfig
-from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
-from untilclick.rewriter.data.logged_queries import JudgedQuery, SplitLog, simulated_queries, split_sessions
+from untilclick.rewriter.data.first_query_split import split_sessions
+from untilclick.rewriter.data.log_sides import SHARES, LogSides, split_by_need
+from untilclick.rewriter.data.logged_queries import JudgedQuery
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.serving.blend import BlendSettings
-from untilclick.rewriter.stages.record import StageOutcome, analysis_of_run, load_stage, read_stage, write_stage
-from untilclick.rewriter.training.held_out import VALIDATION_SHARE, never_worse, open_validation, sharpened_score
+from untilclick.rewriter.stages.record import (
+    BASE,
+    StageOutcome,
+    StageRecord,
+    analysis_of_run,
+    load_stage,
+    read_stage,
+    write_stage,
+)
+from untilclick.rewriter.training.held_out import (
+    held_out_queries,
+    never_worse,
+    open_validation,
+    sharpened_score,
+    simulated_held_out,
+)
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.errors import UntilclickError
+from untilclick.search.errors import ModelError, UntilclickError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 
+LogInput = Iterable[Session] | LogSides
+"""The sessions of a log, or a log that is split already."""
+
 
 class Sources(NamedTuple):
-    """The collection and the sessions that a stage reads."""
+    """The collection and the log that a stage reads."""
 
     opened: OpenedCollection
-    sessions: Iterable[Session]
+    log: LogInput
+    key: SplitKey
+    """Decides the sides of the log."""
 
 
 def load_opened(run: RunConfig, analysis: str | None = None) -> OpenedCollection:
@@ -46,16 +67,32 @@ def load_opened(run: RunConfig, analysis: str | None = None) -> OpenedCollection
 
 @contextmanager
 def open_sources(
-    run: RunConfig, opened: OpenedCollection | None = None, sessions: Iterable[Session] | None = None
+    run: RunConfig, opened: OpenedCollection | None = None, log: LogInput | None = None
 ) -> Iterator[Sources]:
     """Open the log and the collection that a run names, unless the caller has opened them. Raises UntilclickError if
     the run names no log, LogError for a log that does not exist, DataError for documents that cannot be read."""
     with ExitStack() as stack:
-        if sessions is None:
+        if log is None:
             if run.log is None:
                 raise UntilclickError("This stage learns from a session log; name it with --log")
-            sessions = stack.enter_context(SessionLog.open(run.log, create=False)).sessions()
-        yield Sources(opened or load_opened(run, analysis_of_run(run.out)), sessions)
+            log = stack.enter_context(SessionLog.open(run.log, create=False)).sessions()
+        yield Sources(opened or load_opened(run, analysis_of_run(run.out)), log, run.split_key)
+
+
+def sides_of(sources: Sources, start: StageRecord) -> LogSides:
+    """The log of a training that starts from a stage, split as it was for that stage. Raises ModelError if another
+    key decided its sides."""
+    opened, log = sources.opened, sources.log
+    if isinstance(log, LogSides):
+        return log
+    if start.stage != BASE and start.split is None:  # a run of an earlier version
+        split = split_sessions(log, SHARES.validation)
+        return LogSides(split.training, split.validation, (), {}, opened.analysis, None)
+    if start.split is not None and start.split.key != sources.key.name:
+        raise ModelError(
+            "The model to start from was trained with another split key; give that key, or train it again"
+        )
+    return split_by_need(log, opened.collection.all_topics, opened.analysis, sources.key)
 
 
 @dataclass(frozen=True)
@@ -67,7 +104,8 @@ class StageInput:
     """Folder of the model that training continues."""
     model: RewriterModel
     """The model of that folder; its policy is trained in place."""
-    sessions: SplitLog
+    sides: LogSides
+    """The log that the model is trained, chosen and judged by."""
     harm_limit: float | None = None
     """Largest share of the validation queries that a blend may harm, 0..1; see `ValidationSet`."""
 
@@ -75,7 +113,7 @@ class StageInput:
     def read(cls, sources: Sources, start: Path, harm_limit: float | None = None) -> StageInput:
         """Load the model and split the log. Raises ModelError without a model, or with a model of other documents."""
         model = load_stage(sources.opened, start)
-        return cls(sources.opened, start, model, split_sessions(sources.sessions, VALIDATION_SHARE), harm_limit)
+        return cls(sources.opened, start, model, sides_of(sources, read_stage(start)), harm_limit)
 
     @property
     def policy(self) -> T5Policy:
@@ -100,12 +138,12 @@ class StageInput:
     @cached_property
     def judged_validation(self) -> list[JudgedQuery]:
         """Validation queries with the grades of simulated users' topics; empty if no session names a topic."""
-        return simulated_queries(self.sessions.validation, self.opened.collection.all_topics)
+        return simulated_held_out(self.opened, self.sides)
 
     @cached_property
     def validation(self) -> ValidationSet:
         """The validation queries. Raises DataError if there are none."""
-        queries = self.judged_validation or rated_queries(self.sessions.validation)
+        queries = held_out_queries(self.opened, self.sides)
         return open_validation(self.opened, queries, self.scorer, self.language, self.harm_limit)
 
     def score(self, policy: T5Policy) -> float:
@@ -120,4 +158,4 @@ class StageInput:
     def write(self, folder: Path, outcome: StageOutcome, policy: T5Policy | None = None) -> Path:
         """Write the stage with the trained policy, or with `policy` in its place; returns the stage's folder."""
         model = self.model if policy is None else self.model.with_policy(policy)
-        return write_stage(self.opened, folder, model, outcome)
+        return write_stage(self.opened, folder, model, replace(outcome, split=self.sides.record))

@@ -6,21 +6,20 @@ and the blend.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from untilclick.rewriter.config import OfflineConfig, RunConfig
 from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions, mean_return
-from untilclick.rewriter.stages.input import Sources, StageInput, open_sources
+from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
 from untilclick.rewriter.stages.record import BASE, OFFLINE, STAGE_FILE, WARM_START, StageOutcome
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.reward_weighted import train_reward_weighted, weigh
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
-from untilclick.search.records import Session
 
 FOR_SUBWORDS = (
     "offline learning needs a model over index terms. Use `untilclick train ppo --set ppo.reward=hindsight`, which "
@@ -47,7 +46,7 @@ class OfflineInput(NamedTuple):
 def main(
     config: OfflineStage,
     opened: OpenedCollection | None = None,
-    sessions: Iterable[Session] | None = None,
+    log: LogInput | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on a log's actions and returns, starting with the warm start of the same run, or with its base if there
@@ -59,7 +58,7 @@ def main(
     run, training = config.run.out, config.training
     if training.method == "ilql":
         require_trlx("--method rwft")
-    with open_sources(config.run, opened, sessions) as sources:
+    with open_sources(config.run, opened, log) as sources:
         start, actions = read_actions(sources, run, training)
     figures = {
         "actions": float(len(actions)),
@@ -80,7 +79,7 @@ def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineI
     start = StageInput.read(sources, start_folder(run), config.harm_limit)
     vocabulary = start.language.as_terms(start.start, FOR_SUBWORDS).vocabulary
     settings = ActionSettings(config.terms, config.discount, config.max_samples)
-    actions = logged_actions(start.sessions.training, vocabulary, start.opened.spelling, settings)
+    actions = logged_actions(start.sides.training, vocabulary, start.opened.spelling, settings)
     if mean_return(actions) <= 0:
         raise DataError(
             "The log holds no click after a query was rewritten, by its writer or by the service; log more sessions"

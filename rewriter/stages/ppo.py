@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from untilclick.rewriter.config import PPOConfig, RunConfig
-from untilclick.rewriter.stages.input import open_sources
+from untilclick.rewriter.stages.input import LogInput, open_sources
 from untilclick.rewriter.stages.ppo_input import PPOInput
 from untilclick.rewriter.stages.record import PPO, checkpoint_folder, drop_checkpoint
 from untilclick.rewriter.training.callbacks import Progress
@@ -16,7 +15,6 @@ from untilclick.rewriter.training.log import TrainingLog
 from untilclick.rewriter.training.ppo import checkpoint as ppo_checkpoint
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.records import Session
 
 Backend = Literal["builtin", "trlx"]
 
@@ -34,14 +32,14 @@ class PPOStage:
 def main(
     config: PPOStage,
     opened: OpenedCollection | None = None,
-    sessions: Iterable[Session] | None = None,
+    log: LogInput | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train on rewards in the built-in loop; returns the stage's folder. Give `opened` and `sessions` if collection
     and log are open already. Raises ModelError without a warm start for these documents and for a checkpoint with
     other settings, DataError for a log without queries to train or validate on."""
     run = config.run.out
-    with open_sources(config.run, opened, sessions) as sources:
+    with open_sources(config.run, opened, log) as sources:
         if not config.resume:
             drop_checkpoint(run)
         ppo_input = PPOInput.read(sources, run, config.training)
@@ -50,8 +48,8 @@ def main(
     checkpoint = checkpoint_folder(run)
     if ppo_checkpoint.exists(checkpoint):
         ppo_checkpoint.load_checkpoint(trainer, checkpoint)
-    with TrainingLog(run / f"{PPO}.log", resume_at=trainer.state.round) as log:
-        trainer.train(log, lambda: ppo_checkpoint.save_checkpoint(trainer, checkpoint), progress)
+    with TrainingLog(run / f"{PPO}.log", resume_at=trainer.state.round) as metrics:
+        trainer.train(metrics, lambda: ppo_checkpoint.save_checkpoint(trainer, checkpoint), progress)
     figures = {"rollouts": float(trainer.state.rollouts), "best_round": float(trainer.best.step)}
     folder = ppo_input.write(run, start.policy, figures)
     drop_checkpoint(run)

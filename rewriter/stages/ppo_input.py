@@ -53,7 +53,7 @@ class PPOInput:
         without queries to train or validate on."""
         start = StageInput.read(sources, run / WARM_START, config.validation.harm_limit)
         config = start.language.ppo_config(config)
-        sessions = start.sessions.training
+        sessions = start.sides.training
         clicked = config.reward.name == "hindsight"
         queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
         rendered = _rendered(start, mostly_first(queries, config.queries.later_share, config.queries.max_queries))
@@ -70,7 +70,7 @@ class PPOInput:
     @cached_property
     def held_out(self) -> tuple[RenderedQuery, ...]:
         """First queries of the validation sessions, for trainers that evaluate by rewards."""
-        queries = self.start.judged_validation or clicked_queries(self.start.sessions.validation)
+        queries = self.start.judged_validation or clicked_queries(self.start.sides.validation)
         first, _ = first_and_later(query for query in queries if query.relevance)
         return _rendered(self.start, first[:MAX_EVALUATED])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.policy.models import open_model
-from untilclick.rewriter.stages.input import open_sources
+from untilclick.rewriter.stages.input import LogInput, open_sources
 from untilclick.rewriter.stages.ppo import PPOStage
 from untilclick.rewriter.stages.ppo_input import PPOInput
 from untilclick.rewriter.stages.record import PPO, TRLX_CHECKPOINTS, WARM_START
@@ -22,7 +21,6 @@ from untilclick.rewriter.trlx.checkpoint import newest_checkpoint
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError, UntilclickError
-from untilclick.search.records import Session
 
 if TYPE_CHECKING:
     from trlx.data.configs import TRLConfig
@@ -64,7 +62,7 @@ class PPOTrlxStage:
 def main(
     config: PPOTrlxStage,
     opened: OpenedCollection | None = None,
-    sessions: Iterable[Session] | None = None,
+    log: LogInput | None = None,
 ) -> Path | None:
     """Train the warm start of the same run on rewards in trlX's loop, or continue from the newest checkpoint. Every
     process of `torchrun` calls this; the main process gets the stage's folder, the others None. trlX shows its own
@@ -82,7 +80,7 @@ def main(
     settings = ppo_config(trlx)
     if not trlx.train.save_best:
         raise UntilclickError("train.save_best is false, and the stage is made of the best weights; leave it true")
-    with open_sources(config.run, opened, sessions) as sources:
+    with open_sources(config.run, opened, log) as sources:
         ppo_input = PPOInput.read(sources, run, settings)
     if not ppo_input.held_out:
         raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")

@@ -25,6 +25,7 @@ from typing import Any
 
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PPOConfig, WarmStartConfig
 from untilclick.rewriter.flat_settings import flat
+from untilclick.rewriter.judging.log_split import SplitRecord
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.serving.blend import BlendSettings
@@ -70,6 +71,8 @@ class StageRecord:
     prompt_version: int = PROMPT_VERSION
     analysis: str = FIRST_NAME
     """Name of the analysis of the documents."""
+    split: SplitRecord | None = None
+    """How the log was split; None for a stage that read none, and for runs of earlier versions."""
 
 
 def read_stage(folder: Path) -> StageRecord:
@@ -127,6 +130,8 @@ class StageOutcome:
     config: BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig | EnsembleConfig
     choice: BlendChoice
     figures: Mapping[str, float]
+    split: SplitRecord | None = None
+    """How the log was split that the training read."""
 
 
 def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, outcome: StageOutcome) -> Path:
@@ -152,6 +157,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         figures={**outcome.figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
         code_version=program_version(),
         analysis=opened.analysis.name,
+        split=outcome.split,
     )
     with whole_folder(folder) as new:
         yield new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.policy.models import TargetLoss
 from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
 from untilclick.rewriter.serving.term_rewriter import Spelling
-from untilclick.rewriter.stages.input import StageInput, open_sources
+from untilclick.rewriter.stages.input import LogInput, StageInput, open_sources
 from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint
 from untilclick.rewriter.training.callbacks import Progress, Validation
 from untilclick.rewriter.training.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
@@ -27,7 +27,6 @@ from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
 from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
-from untilclick.search.records import Session
 
 WARMUP_STEPS = 40
 """Steps over which the learning rate rises."""
@@ -55,14 +54,14 @@ class HindsightExample:
 def main(
     config: WarmStartStage,
     opened: OpenedCollection | None = None,
-    sessions: Iterable[Session] | None = None,
+    log: LogInput | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train the base of the same run on the log's hindsight pairs; returns the stage's folder. Give `opened` and
-    `sessions` if collection and log are open already. Raises ModelError without a base for these documents, DataError
+    `log` if they are open already. Raises ModelError without a base for these documents, DataError
     for a log without pairs to train on or queries to validate on."""
     training = config.training
-    with open_sources(config.run, opened, sessions) as sources:
+    with open_sources(config.run, opened, log) as sources:
         start = StageInput.read(sources, config.run.out / BASE, training.harm_limit)
     pairs = _pairs(training, start)
     examples = _examples(training, start, pairs)
@@ -88,7 +87,7 @@ def main(
 
 
 def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
-    sessions = start.sessions.training
+    sessions = start.sides.training
     clicked = config.learn_from == "clicks"
     queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
     return queries[: config.max_pairs]

@@ -1,17 +1,21 @@
 """The held-out part of a log, on which a stage stops its training and chooses its blend.
 
 Every stage that reads a log holds out the same needs, so that no stage is chosen on queries that an earlier stage
-learned from. `validation.py` scores a policy on them; `data/logged_queries.py` splits the sessions.
+learned from. `validation.py` scores a policy on them; `data/log_sides.py` splits the sessions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import (
     JudgedQuery,
     clicked_queries,
@@ -22,7 +26,8 @@ from untilclick.rewriter.data.logged_queries import (
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
-from untilclick.rewriter.training.validation import GRID_SHARPNESS, BlendChoice, ValidationSet
+from untilclick.rewriter.training.blend_grid import GRID_SHARPNESS
+from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Session
@@ -33,8 +38,6 @@ TRIAL_BLENDS = tuple(
 )
 """Blends in which epochs are compared as long as none has been chosen. There are several, since corpora differ in how
 much of a rewrite helps."""
-VALIDATION_SHARE = 0.1
-"""Share of the log's needs that is held out."""
 LATER_SHARE = 0.5
 """Largest number of later queries of sessions, as a share of the number of first queries. Later queries are many,
 alike and less realistic; a blend chosen on all of them is too cautious for first queries."""
@@ -45,10 +48,25 @@ def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> l
     return simulated_queries(sessions, opened.collection.all_topics) or clicked_queries(sessions)
 
 
-def held_out_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
+def held_out_queries(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
     """Queries to validate on: with the grades of simulated users' topics, or with clicks per examination if no
-    session names a topic."""
-    return simulated_queries(sessions, opened.collection.all_topics) or rated_queries(sessions)
+    session names a topic. Queries whose index terms were also typed in training are left out."""
+    return simulated_held_out(opened, sides) or _untyped(rated_queries(sides.validation, sides.need_of), sides)
+
+
+def simulated_held_out(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
+    """The queries of the validation sessions that name a simulated user's topic, with its grades."""
+    return _untyped(simulated_queries(sides.validation, opened.collection.all_topics, sides.need_of), sides)
+
+
+def judged_queries(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
+    """The queries that versions are judged by, with grades as those to validate on."""
+    simulated = simulated_queries(sides.judged, opened.collection.all_topics, sides.need_of)
+    return _untyped(simulated or rated_queries(sides.judged, sides.need_of), sides)
+
+
+def _untyped(queries: Iterable[JudgedQuery], sides: LogSides) -> list[JudgedQuery]:
+    return [query for query in queries if not sides.is_typed_in_training(query.request.query)]
 
 
 def open_validation(
@@ -80,6 +98,7 @@ def validation_set(
     ordered = sorted(queries, key=lambda query: len(query.request.history))
     chosen = [query for query in ordered if query.relevance][: language.validation_limit if limit is None else limit]
     prompts = [language.prompt(query.request, opened.spelling) for query in chosen]
+    needs = needs_of(chosen)
     plain, corrected = (
         ValidationSet(
             scorer,
@@ -87,10 +106,17 @@ def validation_set(
             [training_query(query, spelling, opened.analysis) for query in chosen],
             corrections=spelling is not None,
             harm_limit=harm_limit,
+            needs=needs,
         )
         for spelling in (None, opened.spelling)
     )
     return plain if plain.original_ndcg > corrected.original_ndcg else corrected
+
+
+def needs_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64]:
+    """(n,) the need of each query; a query whose need is not known has one of its own."""
+    known = max((query.need for query in queries if query.need is not None), default=-1)
+    return np.array([known + 1 + row if q.need is None else q.need for row, q in enumerate(queries)], dtype=np.int64)
 
 
 def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> float:

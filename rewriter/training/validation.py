@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import NamedTuple
@@ -18,32 +18,15 @@ from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.blend import COLD_START, BlendSettings, expand, score_gap
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
+from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, weighted
 from untilclick.search.measures.metrics import HARM_MARGIN
 
-GRID_TERMS = (20, 60, 200)
-"""Numbers of expansion terms. Many terms of small weight find more and harm less than few of large weight; 200 cost
-the default engine 2 ms."""
-GRID_SHARPNESS = (0.2, 0.35, 0.6, 1.0)
-"""Exponents on the policy's probabilities, mostly below 1: the policy is more certain about queries like those it was
-trained on than about new ones."""
-GRID_WEIGHTS = tuple(
-    (original / 20, feedback / 20, (20 - original - feedback) / 20)
-    for original in (4, 5, 6, 7, 8, 10, 12, 14, 16, 17, 18, 19)
-    for feedback in (0, 1, 2, 4, 6)
-    if original + feedback < 20
-)
-"""(original, feedback, rewrite), which sum to 1; the original keeps at least a fifth."""
-GRID_CONTEXT = (0.25, 0.0, 0.1, 0.4, 0.5)
-"""Limits of the share that words of earlier queries get; the first of equally good ones is chosen."""
 HARM_LIMIT = 0.065
 """Largest share of harmed validation queries that a blend may have if any blend has less."""
 CLICKED_HARM_LIMIT = 0.12
 """The same if clicks serve as grades: of 10 % that are harmed by clicks, about half are harmed by judgments."""
 GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
-GRID_GAPS = (0.0, 0.5)
-"""Values of `BlendSettings.full_gap`. The first of equally good values is chosen; the first value
-turns the shares off."""
 GATE_MARGIN = 1e-3
 """Smallest gain in mean nDCG@10 for which a gate is used."""
 
@@ -124,11 +107,14 @@ class ValidationSet:
         *,
         corrections: bool = True,
         harm_limit: float | None = None,
+        needs: NDArray[np.int64] | None = None,
     ) -> None:
         """`corrections`: whether the terms of the queries include corrections of unknown words; the chosen blend has
         the same value. `harm_limit`: largest share of queries that a blend may harm, 0..1; None stands for
-        `HARM_LIMIT`, or for `CLICKED_HARM_LIMIT` if clicks serve as grades."""
+        `HARM_LIMIT`, or for `CLICKED_HARM_LIMIT` if clicks serve as grades. `needs` (B,): number of the need of each
+        query; None: each query has one of its own."""
         assert len(prompts) == len(queries)
+        self._needs = np.arange(len(queries)) if needs is None else needs
         self.corrections = corrections
         self._scorer = scorer
         self._prompts = prompts
@@ -182,9 +168,9 @@ class ValidationSet:
             return BlendChoice(COLD_START, 0.0, 0.0)
         logits = read(self._prompts)  # (B, V)
         ranked: list[RankedBlend] = []
-        for shape in _expansion_shapes():
+        for shape in expansion_shapes():
             expansions = self._expansions(logits, shape).scores
-            ranked += self._ranked(expansions, _weighted(shape))
+            ranked += self._ranked(expansions, weighted(shape))
         best = _first_best(ranked)
         if self._later.size:
             expansions = self._expansions(logits, best).scores
@@ -203,14 +189,12 @@ class ValidationSet:
 
     def _unless_by_chance(self, best: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
         """The best blend, or `COLD_START` if its harm is acceptable and the best blend leads by at most one standard
-        error (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand settings tried
-        on few queries, one always looks good."""
+        error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand settings
+        tried on few needs, one always looks good."""
         chosen, default = self._candidate(best, logits), self._candidate(COLD_START, logits)
         lead = chosen.ndcg - default.ndcg  # (B,)
         acceptable = self.harmed_share(default.ndcg) <= max(self._harm_limit, self.harmed_share(chosen.ndcg))
-        if acceptable and lead.mean() <= lead.std() / len(self) ** 0.5:
-            return default
-        return chosen
+        return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else chosen
 
     def _candidate(self, blend: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
         expansions = self._expansions(logits, blend)
@@ -283,18 +267,17 @@ def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor 
     return left_out
 
 
-def _expansion_shapes() -> Iterator[BlendSettings]:
-    for terms in GRID_TERMS:
-        for sharpness in GRID_SHARPNESS:
-            yield BlendSettings(expansion_terms=terms, sharpness=sharpness, feedback_terms=FEEDBACK_TERMS)
-
-
-def _weighted(shape: BlendSettings) -> Iterator[BlendSettings]:
-    for gap in GRID_GAPS:
-        for original, feedback, rewrite in GRID_WEIGHTS:
-            yield replace(shape, original=original, feedback=feedback, rewrite=rewrite, full_gap=gap)
-
-
 def _first_best(ranked: Sequence[RankedBlend]) -> BlendSettings:
     """The blend of the largest worth, the first of equals."""
     return max(ranked, key=attrgetter("worth")).settings
+
+
+def standard_error(values: Floats, needs: NDArray[np.int64]) -> float:
+    """Standard error of the mean of values (n,) whose needs (n,) were drawn, and not the values: values of one need
+    go together. Infinite for a single need.
+
+    Source: Liang & Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 73(1), 1986."""
+    sums = np.bincount(np.unique(needs, return_inverse=True)[1], values - values.mean())  # (needs,)
+    if sums.size < 2:
+        return float("inf")
+    return float(np.sqrt(sums.size / (sums.size - 1) * (sums @ sums))) / values.size

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from cachetools import LRUCache
@@ -54,6 +54,12 @@ class SimulateConfig:
     """Mean time for looking at one result."""
     dwell_seconds: float = 20.0
     """Mean time on a clicked document before the user returns to the list."""
+
+    def __repr__(self) -> str:
+        """The settings as text. `visitors` appears only if there are some: keys of a demo's steps are hashes of this
+        text, and a demo that was begun before there was the setting goes on."""
+        names = [each.name for each in fields(self) if each.name != "visitors" or self.visitors]
+        return f"SimulateConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
 @dataclass(frozen=True)

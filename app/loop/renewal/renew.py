@@ -25,16 +25,18 @@ from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.training import train_ppo
 from untilclick.app.terminal.progress import Update, steps
 from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.data.log_sides import LogSides, split_by_need
 from untilclick.rewriter.data.logged_queries import simulated_queries
-from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, split_for_comparison
+from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge
 from untilclick.rewriter.evaluation.statistics import Comparison
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
 from untilclick.rewriter.stages.record import BASE, PPO, STAGE_FILE, read_stage
-from untilclick.rewriter.training.held_out import held_out_queries
+from untilclick.rewriter.training.held_out import judged_queries
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import open_engine
@@ -52,6 +54,8 @@ RENEWAL_FILE = "renewal.json"
 BASE_KEY = "base.key"
 """File of the run folder with the key of the documents, settings and program that its base was made of."""
 LOCK = ".renewal.lock"
+SPLIT_KEY = "split.key"
+"""File of the folder of versions with the key that decides which needs judge all of them."""
 
 ShowProgress = Callable[[str], AbstractContextManager[Update]]
 """Shows the progress of a step under its name until the block ends."""
@@ -164,16 +168,18 @@ def _locked(out: Path) -> Iterator[None]:
 
 def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Renewal:
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
-        split = split_for_comparison(log.sessions(config.source))
+        sessions = tuple(log.sessions(config.source))
     analysis = _analysis_of(store, store.state.active) if config.analysis == "active" else None
     opened = OpenedCollection.load(
         config.data, config.engine, config.seed, analysis=analysis, language=config.language
     )
+    topics, key = opened.collection.all_topics, SplitKey.of_file(config.models / SPLIT_KEY)
+    sides = split_by_need(sessions, topics, opened.analysis, key)
     folder, note = _train_base(opened, config, show), ""
-    clicked = _clicked(split.training)
+    clicked = _clicked(sides.training + sides.validation)
     if clicked >= MIN_CLICKED:
         try:
-            folder = _train_on(opened, config, split.training, show)
+            folder = _train_on(opened, config, sides, show)
         except DataError as error:  # sessions enough, but of too few needs
             note = str(error)
     champion = store.state.active
@@ -183,12 +189,12 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     with show("Comparing"):
         if added.version != champion:
             contestants = _contestant(store, added.version, opened), _contestant(store, champion, opened)
-            queries = held_out_queries(opened, split.validation)
+            queries = judged_queries(opened, sides)
             rng = np.random.default_rng([config.seed, 3])
             comparison = judge(*contestants, queries, config.clauses, rng)
     better, worse = (comparison is not None and check(comparison) for check in (is_better, is_worse))
     return Renewal(
-        added.version, added.stage, note, clicked, _clicked(split.validation), champion, comparison, better, worse
+        added.version, added.stage, note, clicked, _clicked(sides.judged), champion, comparison, better, worse
     )
 
 
@@ -217,18 +223,16 @@ def _train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgr
     return folder
 
 
-def _train_on(
-    opened: OpenedCollection, config: RenewalConfig, sessions: Sequence[Session], show: ShowProgress
-) -> Path:
-    """Train warm start and PPO on sessions; returns the folder of PPO."""
+def _train_on(opened: OpenedCollection, config: RenewalConfig, sides: LogSides, show: ShowProgress) -> Path:
+    """Train warm start and PPO on a log; returns the folder of PPO."""
     topics = opened.collection.all_topics
-    settings = config.ppo if simulated_queries(sessions, topics) else config.ppo_of_clicks
+    settings = config.ppo if simulated_queries(sides.training, topics) else config.ppo_of_clicks
     with show("Warm start") as update:
         stage = warm_start.WarmStartStage(config.run, config.warm_start)
-        warm_start.main(stage, opened, sessions, steps(update))
+        warm_start.main(stage, opened, sides, steps(update))
     with show("PPO") as update:
         ppo_stage = ppo.PPOStage(config.run, settings, resume=config.backend == "builtin")
-        train_ppo(ppo_stage, config.backend, opened, sessions, steps(update))
+        train_ppo(ppo_stage, config.backend, opened, sides, steps(update))
     return config.out / PPO
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.data.click_rates import rated_queries
-from untilclick.rewriter.data.logged_queries import JudgedQuery, need_of_query, split_sessions
+from untilclick.rewriter.data.first_query_split import need_of_query, split_sessions
+from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, split_for_comparison
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.analysis.by_name import analysis_by_name

@@ -11,11 +11,13 @@ import torch
 
 from untilclick.rewriter.config import OfflineConfig, RewardName
 from untilclick.rewriter.flat_settings import changed
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.serving import bundle
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.input import Sources, sides_of
 from untilclick.rewriter.stages.record import StageRecord, drop_checkpoint, latest_stage, read_stage
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.corpora.opened import OpenedCollection
@@ -251,3 +253,20 @@ def test_ppo_and_offline_leave_each_other_alone(opened, run):
     run_ppo(opened, run, SESSIONS, changed(TOY_PPO, iterations=1, validate_every=1))
     run_offline(opened, run, SESSIONS, OfflineConfig(epochs=1))
     assert left(run) == ["base", "offline", "ppo", "ppo.log", "warm_start"]
+
+
+def test_a_log_is_split_as_it_was_for_the_stage_that_training_starts_from(trained, opened):
+    """A run of an earlier version goes on with the split by first queries; another key is refused."""
+    base, warm_start = (read_stage(trained / stage) for stage in ("base", "warm_start"))
+    sources = Sources(opened, SESSIONS, SplitKey.of_seed(0))
+    sides = sides_of(sources, base)
+    assert base.split is None
+    assert warm_start.split == sides.record
+    assert sides_of(sources, warm_start) == sides
+    assert sides.judged
+    assert sides_of(sources._replace(log=sides), base) is sides
+    earlier = sides_of(sources, replace(warm_start, split=None))
+    assert earlier.record is None
+    assert earlier.judged == ()
+    with pytest.raises(ModelError, match="split key"):
+        sides_of(sources._replace(key=SplitKey.of_seed(1)), warm_start)

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.policy.logits import PolicyLogits
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.training.blend_grid import GRID_SHARPNESS
 from untilclick.rewriter.training.held_out import (
     LATER_SHARE,
     held_out_queries,
@@ -20,7 +22,7 @@ from untilclick.rewriter.training.held_out import (
     validation_set,
     wanted_queries,
 )
-from untilclick.rewriter.training.validation import GRID_SHARPNESS
+from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.errors import DataError
 
 from tests.rewriter.toy_learning import shaken, toy_policy, toy_sessions, toy_topics
@@ -28,6 +30,7 @@ from tests.rewriter.toy_learning import shaken, toy_policy, toy_sessions, toy_to
 TOPICS = toy_topics()[:6]
 NAMED = tuple(toy_sessions(TOPICS, each=1))
 LIVE = tuple(toy_sessions(TOPICS, each=1, name_topics=False))
+KEPT = LogSides((), NAMED, (), {}, analysis_by_name(FIRST_NAME), None)
 
 
 @pytest.fixture
@@ -52,13 +55,13 @@ def test_validation_holds_the_queries_of_the_sessions_kept_back(opened, scorer, 
     queries = wanted_queries(opened, NAMED)
     first = [query for query in queries if not query.request.history]
     assert len(first) < len(queries) < language.validation_limit
-    assert len(open_validation(opened, held_out_queries(opened, NAMED), scorer, language)) == len(first) + math.ceil(
+    assert len(open_validation(opened, held_out_queries(opened, KEPT), scorer, language)) == len(first) + math.ceil(
         LATER_SHARE * len(first)
     )
 
 
 def test_the_score_is_that_of_the_better_sharpness(opened, scorer, language, policy):
-    validation, blend = open_validation(opened, held_out_queries(opened, NAMED), scorer, language), BlendSettings()
+    validation, blend = open_validation(opened, held_out_queries(opened, KEPT), scorer, language), BlendSettings()
     scores = [
         validation.score(PolicyLogits(policy), replace(blend, sharpness=sharpness)) for sharpness in GRID_SHARPNESS
     ]
@@ -67,7 +70,7 @@ def test_the_score_is_that_of_the_better_sharpness(opened, scorer, language, pol
 
 def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(opened, scorer, language, policy):
     """The earlier blend loses its gate, which was chosen for the confidences of another model."""
-    validation = open_validation(opened, held_out_queries(opened, NAMED), scorer, language)
+    validation = open_validation(opened, held_out_queries(opened, KEPT), scorer, language)
     grid = validation.choose_blend(PolicyLogits(policy))
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
     assert never_worse(validation, PolicyLogits(policy), poor) == grid

@@ -15,6 +15,7 @@ import torch
 from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.logged_actions import ActionSettings, logged_actions
 from untilclick.rewriter.flat_settings import changed
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.prompts import render
 from untilclick.rewriter.language.vocabulary import EOS_ID
 from untilclick.rewriter.policy.sampling import score
@@ -107,7 +108,7 @@ def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, 
 def test_it_starts_from_the_warm_start_where_there_is_one(run, opened):
     assert start_folder(run) == run / "base"
     run_warm_start(opened, run, VISITOR_SESSIONS, replace(TOY_WARM_START, epochs=1))
-    start, _ = read_actions(Sources(opened, VISITOR_SESSIONS), run, CONFIG)
+    start, _ = read_actions(Sources(opened, VISITOR_SESSIONS, SplitKey.of_seed(0)), run, CONFIG)
     assert start.start == run / "warm_start"
 
 

@@ -1,0 +1,99 @@
+"""A log by the sides of its split, in memory: sessions to learn from, to choose by, and to judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from untilclick.rewriter.judging.log_split import Part, Shares, SplitRecord, split_log
+from untilclick.rewriter.judging.needs import needs_of_topics, terms_of_query
+from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.search.analysis.analysis import Analysis
+from untilclick.search.log.visitors import once_per_client
+from untilclick.search.records import Session, Topic
+
+SHARES = Shares(validation=0.1, judged=0.2)
+"""Shares of the needs by which every training chooses, and by which every version is judged."""
+
+
+@dataclass(frozen=True)
+class LogSides:
+    """The sessions of a log that have a query. A client's repeated clicks are left out, see
+    `visitors.once_per_client`."""
+
+    training: tuple[Session, ...]
+    validation: tuple[Session, ...]
+    judged: tuple[Session, ...]
+    needs: Mapping[str, int]
+    """Session id -> number of its need; empty for a log that was split without needs."""
+    analysis: Analysis
+    record: SplitRecord | None
+    """None for a log that was split without needs, by the first queries of its sessions."""
+    fixed: frozenset[int] = frozenset()
+    """Needs that are too large to be held out."""
+
+    @property
+    def all(self) -> tuple[Session, ...]:
+        """The sessions of all sides."""
+        return self.training + self.validation + self.judged
+
+    def need_of(self, session: Session) -> int | None:
+        """The need of a session; None in a log that was split without needs."""
+        return self.needs.get(session.session_id)
+
+    def is_typed_in_training(self, query: str) -> bool:
+        """Whether a training session typed a query with the same index terms: a held-out query of this kind judges
+        nothing. False in a log that was split without needs."""
+        return bool(self.needs) and terms_of_query(query, self.analysis) in self._typed
+
+    def folds(self, n: int, seed: int) -> list[LogSides]:
+        """The same sessions split `n` times: each need that can be held out is judged once. Of the needs that are
+        not judged, those of the validation stay there; without any, one becomes the validation."""
+        free = np.array(sorted(set(self.needs.values()) - self.fixed), dtype=np.int64)
+        shuffled = np.random.default_rng(seed).permutation(free)
+        parts = np.array_split(shuffled, max(1, min(n, free.size)))
+        return [self._judged_by(frozenset(part.tolist())) for part in parts if part.size]
+
+    def _judged_by(self, judged: frozenset[int]) -> LogSides:
+        chosen = {self.needs[session.session_id] for session in self.validation} - judged
+        if not chosen:
+            chosen = set(sorted(set(self.needs.values()) - judged - self.fixed)[:1])
+        sides: tuple[list[Session], list[Session], list[Session]] = ([], [], [])
+        for session in self.all:
+            need = self.needs[session.session_id]
+            sides[2 if need in judged else 1 if need in chosen else 0].append(session)
+        training, validation, held_out = map(tuple, sides)
+        return replace(self, training=training, validation=validation, judged=held_out)
+
+    @cached_property
+    def _typed(self) -> frozenset[str]:
+        """Index terms of the training queries."""
+        queries = {turn.query for session in self.training for turn in session.turns}
+        return frozenset(terms_of_query(query, self.analysis) for query in queries)
+
+
+def split_by_need(
+    sessions: Iterable[Session],
+    topics: Sequence[Topic],
+    analysis: Analysis,
+    key: SplitKey,
+    shares: Shares = SHARES,
+) -> LogSides:
+    """Split a log so that every need is on one side. `topics` are those that simulated users may name. Raises
+    DataError for a session id that occurs a second time."""
+    kept = [session for session in once_per_client(sessions) if session.turns]
+    split = split_log(kept, analysis, key, shares, _named_needs(topics, analysis))
+    needs = {session.session_id: need for session in kept if (need := split.need_of(session)) is not None}
+    training, validation, judged = (tuple(split.sessions(kept, part)) for part in Part)
+    return LogSides(training, validation, judged, needs, analysis, split.record, split.whole)
+
+
+def _named_needs(topics: Sequence[Topic], analysis: Analysis) -> dict[str, str]:
+    """Topic id -> name of its need: the first, by id, of the topics with this need."""
+    first: dict[int, str] = {}
+    groups = needs_of_topics(topics, analysis).groups.tolist()
+    needs = sorted((topic.topic_id, group) for topic, group in zip(topics, groups, strict=True))
+    return {topic_id: f"topic {first.setdefault(group, topic_id)}" for topic_id, group in needs}

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from untilclick.rewriter.config import PPOConfig, RunConfig
-from untilclick.rewriter.stages.input import LogInput, open_sources
+from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.stages.input import LogInput, Sources, open_sources
 from untilclick.rewriter.stages.ppo_input import PPOInput
-from untilclick.rewriter.stages.record import PPO, checkpoint_folder, drop_checkpoint
+from untilclick.rewriter.stages.record import PPO, StageOutcome, checkpoint_folder, drop_checkpoint, read_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.log import TrainingLog
 from untilclick.rewriter.training.ppo import checkpoint as ppo_checkpoint
@@ -54,3 +55,19 @@ def main(
     folder = ppo_input.write(run, start.policy, figures)
     drop_checkpoint(run)
     return folder
+
+
+def refit(
+    config: PPOStage, twin: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train the warm start of the run on the training sessions of `sides` for as many rounds as the best of `twin`, a
+    folder of this stage, had taken, with its blend and without validation; returns the stage's folder. Raises as
+    `main`."""
+    run, record = config.run.out, read_stage(twin)
+    sources = Sources(opened, sides, config.run.split_key)
+    ppo_input = PPOInput.to_learn_from(sources, run, config.training)
+    start = ppo_input.start
+    trainer = PPOTrainer(start.policy, ppo_input.prompts, ppo_input.environment(), ppo_input.config, start.score)
+    trainer.train_rounds(int(record.figures["best_round"]), progress)
+    figures = {**record.figures, "queries": float(len(ppo_input.training)), "rollouts": float(trainer.state.rollouts)}
+    return start.write(run / PPO, StageOutcome.as_chosen(ppo_input.config, record, figures))

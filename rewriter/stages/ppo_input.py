@@ -51,6 +51,13 @@ class PPOInput:
     def read(cls, sources: Sources, run: Path, config: PPOConfig) -> PPOInput:
         """Read the warm start of a run and the log. Raises ModelError without a warm start, DataError for a log
         without queries to train or validate on."""
+        ppo_input = cls.to_learn_from(sources, run, config)
+        _ = ppo_input.start.validation  # raises before any training
+        return ppo_input
+
+    @classmethod
+    def to_learn_from(cls, sources: Sources, run: Path, config: PPOConfig) -> PPOInput:
+        """The same for a training without validation."""
         start = StageInput.read(sources, run / WARM_START, config.validation.harm_limit)
         config = start.language.ppo_config(config)
         sessions = start.sides.training
@@ -59,7 +66,6 @@ class PPOInput:
         rendered = _rendered(start, mostly_first(queries, config.queries.later_share, config.queries.max_queries))
         if not rendered:
             raise DataError("The log holds no query to train on; simulate or log more sessions first")
-        _ = start.validation  # raises before any training
         return cls(start, config, rendered)
 
     @property

@@ -47,6 +47,10 @@ from each other."""
 TRLX_CHECKPOINTS = "ppo.trlx"
 """Folder of a run with the checkpoints of PPO in trlX."""
 
+StageConfig = BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig | EnsembleConfig
+VALIDATION_NDCG, VALIDATION_NDCG_ORIGINAL = "validation_ndcg", "validation_ndcg_original"
+"""Figures of every stage: mean nDCG@10 of the validation queries, rewritten and as typed."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -127,11 +131,17 @@ def member_folders(folder: Path) -> list[Path]:
 class StageOutcome:
     """The results of a training besides the weights."""
 
-    config: BaseConfig | WarmStartConfig | OfflineConfig | PPOConfig | EnsembleConfig
+    config: StageConfig
     choice: BlendChoice
     figures: Mapping[str, float]
     split: SplitRecord | None = None
     """How the log was split that the training read."""
+
+    @classmethod
+    def as_chosen(cls, config: StageConfig, record: StageRecord, figures: Mapping[str, float]) -> StageOutcome:
+        """The outcome of a training that made no choices of its own but has those of another."""
+        ndcg, original = (record.figures[name] for name in (VALIDATION_NDCG, VALIDATION_NDCG_ORIGINAL))
+        return cls(config, BlendChoice(record.blend, ndcg, original), figures)
 
 
 def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, outcome: StageOutcome) -> Path:
@@ -154,7 +164,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         fingerprint=opened.collection.corpus.fingerprint,
         engine=opened.engine_name,
         blend=choice.settings,
-        figures={**outcome.figures, "validation_ndcg": choice.ndcg, "validation_ndcg_original": choice.original_ndcg},
+        figures={**outcome.figures, VALIDATION_NDCG: choice.ndcg, VALIDATION_NDCG_ORIGINAL: choice.original_ndcg},
         code_version=program_version(),
         analysis=opened.analysis.name,
         split=outcome.split,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from untilclick.rewriter.config import RunConfig, WarmStartConfig
 from untilclick.rewriter.data.hindsight import TargetMaker, TargetSettings
+from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import JudgedQuery, clicked_queries, retrieval_terms
 from untilclick.rewriter.data.pseudo_queries import term_weights
 from untilclick.rewriter.language.language import Language
@@ -19,8 +21,8 @@ from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.policy.models import TargetLoss
 from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
 from untilclick.rewriter.serving.term_rewriter import Spelling
-from untilclick.rewriter.stages.input import LogInput, StageInput, open_sources
-from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint
+from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
+from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint, read_stage
 from untilclick.rewriter.training.callbacks import Progress, Validation
 from untilclick.rewriter.training.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
@@ -63,10 +65,7 @@ def main(
     training = config.training
     with open_sources(config.run, opened, log) as sources:
         start = StageInput.read(sources, config.run.out / BASE, training.harm_limit)
-    pairs = _pairs(training, start)
-    examples = _examples(training, start, pairs)
-    if not examples:
-        raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
+    pairs, examples = _material(training, start, corrections=start.validation.corrections)
     trained = train_warm_start(
         start.policy,
         examples,
@@ -86,6 +85,34 @@ def main(
     return start.write(config.run.out / WARM_START, outcome)
 
 
+def refit(
+    config: WarmStartStage, twin: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train the base of the run on the training sessions of `sides` with the choices of `twin`, a folder of this
+    stage: as many steps on the same schedule, the same blend, and no validation. Returns the stage's folder.
+    Raises as `main`."""
+    training, record = config.training, read_stage(twin)
+    start = StageInput.read(Sources(opened, sides, config.run.split_key), config.run.out / BASE)
+    pairs, examples = _material(training, start, corrections=record.blend.corrections)
+    an_epoch = -(-int(record.figures["examples"]) // training.batch_size)
+    loss = start.model.target_loss(training.document_weight)
+    course = WarmStartCourse(start.policy, examples, training, loss, training.epochs * an_epoch, progress)
+    course.train(islice(course.batches(), int(record.figures["best_epoch"]) * an_epoch))
+    figures = {**record.figures, "pairs": float(len(pairs)), "examples": float(len(examples))}
+    return start.write(config.run.out / WARM_START, StageOutcome.as_chosen(training, record, figures))
+
+
+def _material(
+    config: WarmStartConfig, start: StageInput, *, corrections: bool
+) -> tuple[list[JudgedQuery], list[HindsightExample]]:
+    """The pairs of the training sessions, and those that can be learned from. Raises DataError if there are none."""
+    pairs = _pairs(config, start)
+    examples = _examples(config, start, pairs, corrections=corrections)
+    if not examples:
+        raise DataError("The log holds no session whose clicked document a term could raise; log more sessions first")
+    return pairs, examples
+
+
 def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
     sessions = start.sides.training
     clicked = config.learn_from == "clicks"
@@ -93,11 +120,13 @@ def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
     return queries[: config.max_pairs]
 
 
-def _examples(config: WarmStartConfig, start: StageInput, pairs: Sequence[JudgedQuery]) -> list[HindsightExample]:
+def _examples(
+    config: WarmStartConfig, start: StageInput, pairs: Sequence[JudgedQuery], *, corrections: bool
+) -> list[HindsightExample]:
     opened, language = start.opened, start.language
     settings = TargetSettings(config.candidate_terms, config.target_terms, config.gain_floor)
     maker = TargetMaker(start.scorer, term_weights(opened.index, language.vocabulary), settings)
-    corrector = opened.spelling if start.validation.corrections else None
+    corrector = opened.spelling if corrections else None
     return make_examples(pairs, maker, language, opened.spelling, corrector)
 
 
@@ -129,28 +158,57 @@ def train_warm_start(
     progress: Progress | None = None,
 ) -> TrainedEpochs:
     """Train in place; the policy ends with the weights of the epoch that validates best."""
-    rng = np.random.default_rng(config.seed)
-    torch.manual_seed(config.seed)
-    groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
-    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-    steps = config.epochs * -(-len(examples) // config.batch_size)
-    schedule = LinearWarmupDecay(optimizer, WARMUP_STEPS, steps, floor=0.05)
-    course, step = EpochValidation(policy, validation), 0
+    an_epoch = -(-len(examples) // config.batch_size)
+    training = WarmStartCourse(policy, examples, config, loss, config.epochs * an_epoch, progress)
+    batches, course = training.batches(), EpochValidation(policy, validation)
     for _ in range(config.epochs):
-        policy.train()
-        order = rng.permutation(len(examples))
-        for start in range(0, len(order), config.batch_size):
-            batch = [examples[i] for i in order[start : start + config.batch_size]]
-            prompts = [drop_words(example.prompt, config.word_dropout, rng) for example in batch]
-            targets = [example.target for example in batch]
-            documents = [example.documents for example in batch]
-            loss_value = descend(loss(policy, policy.batch(prompts), targets, documents), policy, optimizer)
-            schedule.step()
-            step += 1
-            if progress is not None:
-                progress(step, steps, loss_value)
-        policy.eval()
+        training.train(islice(batches, an_epoch))
         course.validate()
         if course.stale >= config.patience:
             break
     return course.finish()
+
+
+class WarmStartCourse:
+    """The optimiser steps of a training, in place."""
+
+    def __init__(
+        self,
+        policy: T5Policy,
+        examples: Sequence[HindsightExample],
+        config: WarmStartConfig,
+        loss: TargetLoss,
+        steps: int,
+        progress: Progress | None,
+    ) -> None:
+        """`steps` is the length of the schedule of the learning rate, on which training may stop early."""
+        self._policy, self._examples, self._config, self._loss = policy, examples, config, loss
+        self._rng = np.random.default_rng(config.seed)
+        torch.manual_seed(config.seed)
+        groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+        self._schedule = LinearWarmupDecay(self._optimizer, WARMUP_STEPS, steps, floor=0.05)
+        self._steps, self._step, self._progress = steps, 0, progress
+
+    def batches(self) -> Iterator[list[HindsightExample]]:
+        """Batches without end; each pass takes every example once, in random order."""
+        size = self._config.batch_size
+        while True:
+            order = self._rng.permutation(len(self._examples))
+            for start in range(0, len(order), size):
+                yield [self._examples[i] for i in order[start : start + size]]
+
+    def train(self, batches: Iterable[Sequence[HindsightExample]]) -> None:
+        """One step on each of some batches; the policy is left in evaluation mode."""
+        policy = self._policy.train()
+        for batch in batches:
+            prompts = [drop_words(example.prompt, self._config.word_dropout, self._rng) for example in batch]
+            targets = [example.target for example in batch]
+            documents = [example.documents for example in batch]
+            loss = self._loss(policy, policy.batch(prompts), targets, documents)
+            value = descend(loss, policy, self._optimizer)
+            self._schedule.step()
+            self._step += 1
+            if self._progress is not None:
+                self._progress(self._step, self._steps, value)
+        policy.eval()

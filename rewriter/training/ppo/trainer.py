@@ -108,6 +108,15 @@ class PPOTrainer:
                 progress(self.state.round, config.iterations, metrics["reward_mean"])
         self.best.restore(self.policy)
 
+    def train_rounds(self, n: int, progress: Progress | None = None) -> None:
+        """Run `n` rounds without validation; the policy ends with the average weights, or unchanged if `n` is 0."""
+        while self.state.round < n:
+            metrics = self.run_round()
+            if progress is not None:
+                progress(self.state.round, n, metrics["reward_mean"])
+        if n:
+            self.policy.load_state_dict(self.average.module.state_dict())
+
     def run_round(self) -> dict[str, float]:
         """Draw sequences, update the weights on them, move the average and the KL coefficient; returns the metrics of
         the round."""

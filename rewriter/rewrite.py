@@ -61,6 +61,8 @@ class Rewrite:
     """Mode `replace`: the rewrite without the original; the plain original query if nothing is applied."""
     context: tuple[str, ...] = ()
     """Words of the session's earlier queries that `blend` and `replace` contain."""
+    learned: bool | None = None
+    """Whether the model that has learned from sessions answered; None if the version has no other."""
 
     @classmethod
     def keep(cls, query: str, reason: Reason, confidence: float = 0.0) -> Rewrite:

@@ -300,8 +300,13 @@ class SearchService:
             shown=shown,
             clicks=(),
             time=self._clock(),
-            attributes={"mode": command.mode.value, "reason": rewrite.reason.value, **attributes},
+            attributes={"mode": command.mode.value, "reason": rewrite.reason.value, **_model(rewrite), **attributes},
         )
+
+
+def _model(rewrite: Rewrite) -> Mapping[str, bool]:
+    """Which of its models answered, for versions with several."""
+    return {} if rewrite.learned is None else {"learned": rewrite.learned}
 
 
 def _teams_of(lists: Ranked, shown: Sequence[str]) -> Sequence[Team] | None:

@@ -27,7 +27,7 @@ SPECIAL_TOKENS: tuple[str, ...] = ("<pad>", "</s>", "<sep>", "<unk>", "<alt>")
 """By token id: padding and decoder start; end of sequence; separator of a session's queries; a term outside the
 vocabulary; mark before the spelling candidates of the preceding word."""
 
-_FILE = "vocabulary.json"
+VOCABULARY_FILE = "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class TermVocabulary:
 
     def save(self, folder: Path) -> Path:
         """Write `vocabulary.json` into the folder; returns its path."""
-        path = folder / _FILE
+        path = folder / VOCABULARY_FILE
         write_whole(path, json.dumps(asdict(self), ensure_ascii=False))
         return path
 
@@ -133,7 +133,7 @@ class TermVocabulary:
     def load(cls, folder: Path) -> TermVocabulary:
         """Read `vocabulary.json` from the folder; a file that names no analysis has the first one, `1-en`. Raises
         ModelError if it is missing or broken, or names an analysis that this build does not know."""
-        path = folder / _FILE
+        path = folder / VOCABULARY_FILE
         try:
             content = read_record(_Content, path, ignore_unknown=True)
         except (OSError, ValueError) as error:

@@ -10,22 +10,28 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.language.language import Hypothesis, Language, SubwordLanguage, TermLanguage
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.subword_settings import SubwordConfig
-from untilclick.rewriter.language.vocabulary import EOS_ID, SPECIAL_TOKENS, TermVocabulary
+from untilclick.rewriter.language.vocabulary import EOS_ID, SPECIAL_TOKENS, VOCABULARY_FILE, TermVocabulary
+from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
 from untilclick.rewriter.serving.bundle import (
     MEMBERS_FOLDER,
     MEMORY_FILE,
     MODEL_FOLDER,
     SPELLING_FILE,
     TOKENIZER_FILE,
+    UNTRAINED_FOLDER,
+    BundleManifest,
     Kind,
     read_manifest,
 )
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.scope import Scope
+from untilclick.rewriter.serving.scoped import ScopedRewriter
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import ModelError
@@ -163,17 +169,52 @@ _OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], OpenedLanguage]] = {
 }
 
 
-def open_bundle(folder: Path, engine: SearchEngine) -> TermRewriter:
-    """The rewriter of an exported bundle, with feedback from `engine`. Raises ModelError if this build cannot read
-    the bundle."""
-    manifest = read_manifest(folder)
-    vocabulary = TermVocabulary.load(folder)
-    opened = _OPENERS[manifest.kind](folder, vocabulary)
+class _Texts:
+    """The vocabularies and spelling correctors of bundles. Equal files are read once."""
+
+    def __init__(self) -> None:
+        self._vocabularies: dict[str, TermVocabulary] = {}
+        self._correctors: dict[str, SpellingCorrector] = {}
+
+    def vocabulary(self, folder: Path, manifest: BundleManifest) -> TermVocabulary:
+        """The vocabulary of a bundle. Raises ModelError if it cannot be read."""
+        digest = manifest.checksums.get(VOCABULARY_FILE, str(folder))
+        if digest not in self._vocabularies:
+            self._vocabularies[digest] = TermVocabulary.load(folder)
+        return self._vocabularies[digest]
+
+    def corrector(self, folder: Path, manifest: BundleManifest) -> SpellingCorrector:
+        """The spelling corrector of a bundle. Raises ModelError if it cannot be read."""
+        digest = manifest.checksums.get(SPELLING_FILE, str(folder))
+        if digest not in self._correctors:
+            self._correctors[digest] = SpellingCorrector.load(folder / SPELLING_FILE)
+        return self._correctors[digest]
+
+
+def open_bundle(folder: Path, engine: SearchEngine) -> Rewriter:
+    """The rewriter of an exported bundle, with feedback from `engine`. A bundle of use `returning` has two models,
+    which answer as one. A twin is opened only if `folder` is its own. Raises ModelError if this build cannot read the
+    bundle."""
+    manifest, texts = read_manifest(folder), _Texts()
+    rewriter = _open_model(folder, manifest, texts, engine)
+    if manifest.use is not Use.RETURNING:
+        return rewriter
+    inner = folder / UNTRAINED_FOLDER
+    untrained = _open_model(inner, read_manifest(inner), texts, engine)
+    vocabulary = texts.vocabulary(folder, manifest)
+    # The service tries versions with queries that the scope may not cover: a model that fails has to fail here.
+    rewriter.rewrite([RewriteRequest(word) for word in vocabulary.surfaces[:1]])
+    return ScopedRewriter(rewriter, untrained, Scope.load(folder, vocabulary.analysis))
+
+
+def _open_model(folder: Path, manifest: BundleManifest, texts: _Texts, engine: SearchEngine) -> TermRewriter:
+    """The rewriter of one model, or of the mean of several."""
+    opened = _OPENERS[manifest.kind](folder, texts.vocabulary(folder, manifest))
     return TermRewriter(
         version=manifest.version,
         logits=opened.logits,
         language=opened.language,
-        spelling=SpellingCorrector.load(folder / SPELLING_FILE),
+        spelling=texts.corrector(folder, manifest),
         engine=engine,
         settings=manifest.blend,
     )

@@ -9,12 +9,16 @@ from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.ranking import Listing, Mode, Side, interleaved
 from untilclick.app.service.service import MAX_TURNS
 from untilclick.rewriter.rewrite import Reason
+from untilclick.rewriter.serving.scope import Scope
+from untilclick.rewriter.serving.scoped import ScopedRewriter
+from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import LogError, UnknownDocumentError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.measures.fusion import reciprocal_rank_fusion
 from untilclick.search.records import WeightedQuery
+from untilclick.search.text.spelling import SpellingCorrector
 
 from tests.app.stand_ins import (
     DOCUMENTS,
@@ -138,6 +142,16 @@ def test_a_search_is_logged_as_it_was_shown(service, log):
     assert (turn.query_id, turn.step, turn.query, turn.rewrite) == (answer.query_id, 0, QUERY, answer.rewrite.text)
     assert list(turn.shown) == ids(answer.results)
     assert turn.attributes == {"mode": "auto", "reason": "applied", "rewriter_version": "table-1"}
+
+
+def test_the_log_says_which_model_of_a_version_answered(tmp_path):
+    scope = Scope.of([QUERY], english(), SpellingCorrector({}), bytes(16))
+    service = make_service(tmp_path, ScopedRewriter(TableRewriter(), TableRewriter({"sort": ("order",)}), scope))
+    with SessionLog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        answers = [service.search(SearchCommand(query)) for query in (QUERY, "sort")]
+        sessions = [DeliveredLog(log, service).session(answer.session_id) for answer in answers]
+    assert [session.turns[0].attributes["learned"] for session in sessions] == [True, False]
+    service.close()
 
 
 def test_a_session_goes_on_and_the_rewriter_sees_what_was_asked_before(service, log, rewriter):

@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 
-def untilclick(*arguments: str) -> None:
-    """Run one command of `untilclick`. Exits this program with the end of its output if the command fails."""
+def untilclick(*arguments: str) -> str:
+    """What one command of `untilclick` prints. Exits this program with the end of its output if the command fails."""
     command = [sys.executable, "-c", "from untilclick.app.cli.main import main; main()", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRLX_VERBOSITY": "ERROR"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"untilclick {' '.join(arguments)} failed:\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}")
+    return done.stdout

@@ -106,6 +106,9 @@ def export(
             help="Weights in the bundle: int8 is small and fast, float32 equals the trained model.",
         ),
     ] = "int8",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Export it also if held-out needs do not show that it is better.")
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +120,7 @@ def export(
 
     terminal = Terminal(as_json=as_json)
     with terminal.progress("Exporting"):
-        exported = export_model(model, ExportTarget(out, models), quantization, data)
+        exported = export_model(model, ExportTarget(out, models), quantization, data, anyway=anyway)
     version = exported.manifest.version
     terminal.line(f"{exported.folder}: version {version}, stage {exported.stage}, {quantization}")
     terminal.answer({"bundle": exported.folder, "stage": exported.stage, **asdict(exported.manifest)})

@@ -108,6 +108,25 @@ Backend = Annotated[
     Literal["builtin", "trlx"],
     typer.Option("--backend", envvar="UNTILCLICK_BACKEND", help="Training loop: the built-in one, or that of trlX."),
 ]
+Clauses = Annotated[
+    int,
+    typer.Option(
+        "--clauses",
+        min=8,
+        envvar="UNTILCLICK_REWRITE_CLAUSES",
+        help="Number of heaviest clauses of a rewritten query that are searched; give the service's own limit.",
+    ),
+]
+SplitKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--split-key",
+        metavar="FILE",
+        envvar="UNTILCLICK_SPLIT_KEY_FILE",
+        help="File with the secret that decides which needs of the log judge; it is made if it is missing. Without "
+        "it everybody can compute them, which is enough for simulated sessions.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, envvar="UNTILCLICK_SEED", help="Seed of all random numbers.")]
 Sessions = Annotated[
     int, typer.Option("--sessions", min=1, envvar="UNTILCLICK_SESSIONS", help="Number of sessions to simulate.")

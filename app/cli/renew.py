@@ -10,6 +10,7 @@ import typer
 from untilclick.app.cli.options import (
     AsJson,
     Backend,
+    Clauses,
     Config,
     Data,
     Engine,
@@ -64,15 +65,6 @@ AnalysisOption = Annotated[
         envvar="UNTILCLICK_ANALYSIS",
         help="active: the new version reads text as the active one does; new: by the present analysis of the "
         "language.",
-    ),
-]
-Clauses = Annotated[
-    int,
-    typer.Option(
-        "--clauses",
-        min=8,
-        envvar="UNTILCLICK_REWRITE_CLAUSES",
-        help="Number of heaviest clauses of a rewritten query that are searched; give the service's own limit.",
     ),
 ]
 

@@ -1,7 +1,8 @@
-"""`untilclick train base|warm-start|ppo|offline|mean`: the training stages."""
+"""`untilclick train base|warm-start|ppo|offline|mean|final`: the training stages."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 from untilclick.app.cli.options import (
     AsJson,
     Backend,
+    Clauses,
     Config,
     Data,
     Engine,
@@ -18,11 +20,13 @@ from untilclick.app.cli.options import (
     Overrides,
     RunFolder,
     Seed,
+    SplitKeyFile,
     read_settings,
 )
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PolicyConfig, RunConfig
 from untilclick.rewriter.flat_settings import setting_names
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.subword_settings import (
     SUBWORD_STAGES,
     SubwordBaseConfig,
@@ -62,8 +66,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         name="train",
         no_args_is_help=True,
-        help="Train the rewriter in stages: base, warm-start, ppo; or base and offline, from a log alone. Training a "
-        "stage again removes the later stages of its run, which started from the replaced model.",
+        help="Train the rewriter in stages: base, warm-start, ppo, final. Or base and offline, from a log alone. "
+        "Training a stage again removes the later stages of its run, which started from the replaced model.",
         epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]",
     )
     group.command(epilog="Example: [b]untilclick train base --data stdlib --out runs/mine[/b]")(base)
@@ -83,6 +87,9 @@ def register(app: typer.Typer) -> None:
         epilog="Example: [b]untilclick train mean --of runs/one --of runs/two --data stdlib --log runs/log.db "
         "--out runs/both[/b]",
     )(mean)
+    group.command(epilog="Example: [b]untilclick train final --data stdlib --log runs/log.db --out runs/mine[/b]")(
+        final
+    )
     app.add_typer(group)
 
 
@@ -129,6 +136,7 @@ def warm_start(
     data: Data = "stdlib",
     engine: Engine = "tantivy",
     seed: Seed = 0,
+    split_key: SplitKeyFile = None,
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -137,7 +145,7 @@ def warm_start(
     configs = stage_configs(out / "base")
     usable = configs.usable(configs.warm_start)
     stage = read_settings(context, overrides).stage(configs.warm_start, "warm_start", usable, seed=seed)
-    _training(RunConfig(out, data, log, engine, seed), as_json=as_json).warm_start(stage)
+    _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).warm_start(stage)
 
 
 def ppo(
@@ -148,6 +156,7 @@ def ppo(
     engine: Engine = "tantivy",
     backend: Backend = "builtin",
     seed: Seed = 0,
+    split_key: SplitKeyFile = None,
     resume: Resume = True,
     config: Config = None,
     overrides: Overrides = None,
@@ -156,7 +165,9 @@ def ppo(
     """Train by reinforcement learning with clicks as the reward. Needs a warm start; continues an interrupted run."""
     configs = stage_configs(out / "warm_start")
     stage = read_settings(context, overrides).stage(configs.ppo, "ppo", configs.usable(configs.ppo), seed=seed)
-    _training(RunConfig(out, data, log, engine, seed), as_json=as_json).ppo(stage, resume=resume, backend=backend)
+    _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).ppo(
+        stage, resume=resume, backend=backend
+    )
 
 
 def offline(
@@ -167,6 +178,7 @@ def offline(
     engine: Engine = "tantivy",
     method: Method = "rwft",
     seed: Seed = 0,
+    split_key: SplitKeyFile = None,
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -175,7 +187,7 @@ def offline(
     that followed. Starts from the warm start, or from the base if there is none."""
     allowed = [name for name in setting_names(OfflineConfig) if name != "method"]
     stage = read_settings(context, overrides).stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
-    _training(RunConfig(out, data, log, engine, seed), as_json=as_json).offline(stage)
+    _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).offline(stage)
 
 
 def mean(
@@ -194,6 +206,7 @@ def mean(
     data: Data = "stdlib",
     engine: Engine = "tantivy",
     seed: Seed = 0,
+    split_key: SplitKeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Combine models of several runs into one rewriter that averages their predictions.
@@ -202,4 +215,29 @@ def mean(
     the log choose how much weight the rewrite gets beside the query as typed.
     """
     members = EnsembleConfig(tuple(str(member) for member in of), harm_limit)
-    _training(RunConfig(out, data, log, engine, seed), as_json=as_json).mean(members)
+    _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).mean(members)
+
+
+def final(
+    log: LogUrl,
+    out: RunFolder,
+    data: Data = "stdlib",
+    engine: Engine = "tantivy",
+    clauses: Clauses = 512,
+    seed: Seed = 0,
+    split_key: SplitKeyFile = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Use what was learned also if nothing shows that it is better.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the last stage on needs of the log that it has not learned from, and refit it on the whole log if it is
+    better than the untrained rewriter. Otherwise the untrained rewriter is what `untilclick export` takes."""
+    run = _run_of(out, data, log, engine, seed, split_key)
+    _training(run, as_json=as_json).final(clauses=clauses, anyway=anyway)
+
+
+def _run_of(out: Path, data: str, log: str, engine: str, seed: int, key: Path | None) -> RunConfig:
+    """The run of a stage that reads a log."""
+    run = RunConfig(out, data, log, engine, seed)
+    return run if key is None else replace(run, split_key=SplitKey.of_file(key))

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.rewriter.stages import export
 from untilclick.rewriter.stages.export import Quantization
@@ -33,10 +34,13 @@ class Exported:
     manifest: BundleManifest
 
 
-def export_model(model: Path, target: ExportTarget, quantization: Quantization, data: str | None) -> Exported:
+def export_model(
+    model: Path, target: ExportTarget, quantization: Quantization, data: str | None, *, anyway: bool = False
+) -> Exported:
     """Export the last stage of a run folder, or one stage.
 
-    `data` names the documents if they are no longer where the stage found them. Raises ModelError for a folder
+    `data` names the documents if they are no longer where the stage found them; `anyway` exports also what no
+    held-out needs speak for. Raises UntilclickError for what the gate does not let through, ModelError for a folder
     without a model and for a model of other documents.
     """
     set_up_torch()
@@ -44,7 +48,7 @@ def export_model(model: Path, target: ExportTarget, quantization: Quantization, 
     record = read_stage(folder)
     with TemporaryDirectory() as temporary:
         bundle = target.out or Path(temporary) / "bundle"
-        export.main(export.ExportConfig(folder, bundle, quantization, data))
+        export_run(export.ExportConfig(folder, bundle, quantization, data), anyway=anyway)
         manifest = read_manifest(bundle)
         if target.models is not None:
             store = ModelStore(target.models)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System
 from untilclick.rewriter.stages.reader import stage_rewriter
-from untilclick.rewriter.stages.record import MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
+from untilclick.rewriter.stages.record import BASE, FINAL, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 
 
 @dataclass(frozen=True)
 class TrainedSystems:
-    """A `SystemFactory`: `warm_start`, `offline`, `ppo` and `mean`, each with the blend that its training chose."""
+    """A `SystemFactory`: `warm_start`, `offline`, `ppo` and `mean`, each with the blend that its training chose, and
+    `final`, which is served, with the `base` that it has to beat."""
 
     folders: Mapping[str, Path]
     """System name -> stage folder."""
@@ -26,7 +27,9 @@ class TrainedSystems:
         none."""
         if (model / STAGE_FILE).is_file():
             return cls({read_stage(model).stage: model})
-        stages = (WARM_START, OFFLINE, PPO, MEAN)
+        stages = [WARM_START, OFFLINE, PPO, MEAN]
+        if (model / FINAL / STAGE_FILE).is_file():
+            stages = [BASE, *stages, FINAL]
         folders = {name: model / name for name in stages if (model / name / STAGE_FILE).is_file()}
         if not folders:
             raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")

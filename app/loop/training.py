@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.terminal.progress import steps
+from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import (
     BaseConfig,
@@ -19,6 +21,8 @@ from untilclick.rewriter.config import (
     WarmStartConfig,
 )
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
+from untilclick.rewriter.proof import final
+from untilclick.rewriter.proof.contest import Judging
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, subword_base, warm_start
 from untilclick.rewriter.stages.input import LogInput
 from untilclick.rewriter.stages.ppo import Backend, PPOStage
@@ -80,6 +84,17 @@ class Training:
     def mean(self, config: EnsembleConfig) -> None:
         """Combine several trained models into one that averages their predictions."""
         self._show(ensemble.main(ensemble.EnsembleStage(self._run, config)))
+
+    def final(self, *, clauses: int, anyway: bool) -> None:
+        """Judge the last stage, and write what may be exported."""
+        stage = final.FinalStage(self._run, Judging(clauses), asked=anyway)
+        record = read_stage(final.main(stage, show=self._terminal.progress))
+        assert record.proof is not None
+        proof = record.proof
+        for line in lines_of_proof(proof.evidence, proof.admission):
+            self._terminal.line(line)
+        self._terminal.line(f"{record.stage} is in {self._run.out / record.stage}")
+        self._terminal.answer({"folder": self._run.out / record.stage, "stage": record.stage, **asdict(proof)})
 
     def _show(self, folder: Path) -> None:
         """Print where the model is, and its figures on the validation queries."""

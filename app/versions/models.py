@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 from untilclick.app.versions.bounded_rewriter import BoundedRewriter, RewriteLimits
 from untilclick.app.versions.in_use import InUse, LoadedVersion
 from untilclick.app.versions.store import ORIGINAL, Experiment, ModelState, ModelStore, UnknownVersionError
+from untilclick.rewriter.judging.gate import refusal
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.search.engines.protocol import SearchEngine
@@ -39,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class RefusedVersionError(UntilclickError):
-    """A version did not pass its trial; the version that was active stays active."""
+    """A version did not pass its trial or the gate; the version that was active stays active."""
 
 
 class NoModelFolderError(UntilclickError):
@@ -97,13 +98,17 @@ class StoredModels:
         # a thread of its own, so that following never waits for the previous version's index to be built
         threading.Thread(target=self._keep_standby, name="standby", daemon=True).start()
 
-    def activate(self, version: str) -> ModelState:
-        """Make a version the active one, in this process at once, in others within seconds.
+    def activate(self, version: str, *, anyway: bool = False) -> ModelState:
+        """Make a version the active one, in this process at once, in others within seconds. `anyway`: whatever the
+        evidence of the version says.
 
-        Raises UnknownVersionError, and RefusedVersionError if the version fails its trial.
+        Raises UnknownVersionError, and RefusedVersionError if the version fails its trial or its evidence does not
+        admit it (`untilclick.rewriter.judging.gate`).
         """
         with self._calling:
             ready = {version: self._load_and_test(version)}
+            if not anyway:
+                self._check_evidence(ready[version])
             return self._change(lambda: self.store.activate(version), ready)
 
     def roll_back(self) -> ModelState:
@@ -220,6 +225,18 @@ class StoredModels:
                 "its index cannot be built. The service's log gives the reason"
             ) from error
         return loaded
+
+    def _check_evidence(self, loaded: LoadedVersion) -> None:
+        """Raises RefusedVersionError for a version that the gate does not let through."""
+        active = self.in_use.state.active
+        before = self.in_use.loaded[active].manifest if active else None
+        if loaded.manifest is None or loaded.manifest.version == active:
+            return
+        reason = refusal(loaded.manifest.carried, before.answering if before else None)
+        if reason is not None:
+            raise RefusedVersionError(
+                f"Version {loaded.manifest.version} is not activated. {reason} ?anyway=true activates it all the same"
+            )
 
     def _load(self, version: str) -> LoadedVersion:
         """A version with its engine. Raises ModelError, or another UntilclickError of its engine."""

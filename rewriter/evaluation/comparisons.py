@@ -35,6 +35,8 @@ COMPARED: tuple[tuple[str, str], ...] = (
         ("rocchio", "session_concatenation", "successor", "association", "bm25_tuned"),
     ),
     (BASELINE, ENGINE_ORDER),
+    *product(("mean", "ppo", "offline", "warm_start", "final"), ("base",)),
+    ("final", "bm25"),
 )
 """Pairs (a, b) that are tested if both systems were evaluated. The order decides which random numbers a pair gets."""
 

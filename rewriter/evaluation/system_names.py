@@ -62,6 +62,7 @@ SYSTEM_TITLES: Mapping[str, SystemTitle] = {
     "offline": SystemTitle("offline", "trained on what was tried and clicked, from the log alone"),
     "ppo": SystemTitle("PPO", "reinforcement learning from clicks"),
     "mean": SystemTitle("mean of models", "the averaged probabilities of several trained models"),
+    "final": SystemTitle("what is served", "what the gate let through: refitted on the whole log, or the base"),
     ENGINE_ORDER: SystemTitle(
         "BM25 without exact titles", "the engine's own order; in all other rows a title that is the query comes first"
     ),

@@ -43,6 +43,19 @@ class Admission:
     reason: str
     """In one sentence, for people."""
 
+    @property
+    def sentences(self) -> str:
+        """What may answer, and why."""
+        return f"{_ANSWERS[self.use]} {self.reason}"
+
+
+_ANSWERS = {
+    Use.LEARNED: "What was learned may answer.",
+    Use.RETURNING: "What was learned may answer queries that return, the untrained rewriter all others.",
+    Use.UNTRAINED: "The untrained rewriter answers, not what was learned.",
+    Use.NOTHING: "What answers now stays.",
+}
+
 
 def admitted(evidence: Evidence | None, now: Answering | None = None) -> Admission:
     """What of a version with this evidence may answer. None for `now`: queries are searched as typed or by the
@@ -76,3 +89,21 @@ def _deciding(evidence: Evidence, now: Answering | None) -> Finding | None:
 def _worse(evidence: Evidence, deciding: Finding) -> Iterator[Finding]:
     """The findings by which the version is worse."""
     return (finding for finding in (deciding, evidence.untrained, evidence.typed) if finding.verdict is Verdict.WORSE)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a version brings: the part of it that would answer, and what is known of it."""
+
+    use: Use
+    evidence: Evidence | None
+    asked: bool
+    """Whether an operator asked for the use against the gate when the version was exported."""
+
+
+def refusal(carried: Carried, now: Answering | None) -> str | None:
+    """Why a version may not answer in place of `now`; None if it may."""
+    if carried.asked or carried.use is Use.UNTRAINED:
+        return None
+    admission = admitted(carried.evidence, now)
+    return None if admission.use in (Use.LEARNED, carried.use) else admission.reason

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Finding, Verdict
+from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding, Verdict
+from untilclick.rewriter.judging.log_split import SplitRecord
 
 _OTHERS = {AS_TYPED: "the query as typed", UNTRAINED: "the untrained rewriter"}
 
@@ -21,16 +22,41 @@ def sentence(finding: Finding) -> str:
     return f"{finding.verdict.capitalize()} than {other}: {_figures(finding)}."
 
 
+def of_split(split: SplitRecord) -> str:
+    """The needs of a log in one sentence."""
+    sessions, needs = _counted(split.n_clicked, "session"), _counted(split.n_needs, "need")
+    largest = f", the largest of {_counted(split.largest, 'session')}" if split.n_needs else ""
+    sentence = f"{sessions} with a click or a topic state {needs}{largest}."
+    if split.n_typed_in_training:
+        queries = _counted(split.n_typed_in_training, "held-out query", "held-out queries")
+        sentence += f" {queries} were also typed in training and judge nothing."
+    return sentence
+
+
+def few_needs(evidence: Evidence) -> str:
+    """A sentence if the log holds few needs; empty otherwise."""
+    if not evidence.few_needs:
+        return ""
+    needs = _counted(evidence.split.n_needs, "need")
+    return (
+        f"The log holds {needs}. Below {FEW_NEEDS}, what was learned has to lead the untrained rewriter by two "
+        "standard errors, on needs that took no part in any choice."
+    )
+
+
 def _figures(finding: Finding) -> str:
     low, high = finding.ci95
-    queries = "query" if finding.n_queries == 1 else "queries"
-    needs = "need" if finding.n_needs == 1 else "needs"
+    queries, needs = _counted(finding.n_queries, "query", "queries"), _counted(finding.n_needs, "need")
+    test = f"95 % interval {low:+.3f} to {high:+.3f}, p {finding.p:.3f}"
     figures = (
-        f"{finding.measure} {finding.difference:+.3f} on {finding.n_queries:,} {queries} of {finding.n_needs:,} "
-        f"{needs} that it has not learned from (95 % interval {low:+.3f} to {high:+.3f}, p {finding.p:.3f})"
+        f"{finding.measure} {finding.difference:+.3f} on {queries} of {needs} that it has not learned from ({test})"
     )
     if finding.unseen is None:
         return figures
     own, others = finding.unseen
     shares = f"{own:.0%} of its first ten documents, and {others:.0%} of the other's"
     return f"{figures}; {shares}, were never shown to a searcher"
+
+
+def _counted(n: int, one: str, more: str = "") -> str:
+    return f"{n:,} {one if n == 1 else more or f'{one}s'}"

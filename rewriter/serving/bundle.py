@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from untilclick.rewriter.judging.evidence import Evidence
-from untilclick.rewriter.judging.gate import Use
+from untilclick.rewriter.judging.gate import Answering, Carried, Use
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.search.analysis.by_name import FIRST_NAME
@@ -85,6 +85,16 @@ class BundleManifest:
     evidence."""
     asked: bool = False
     """Whether an operator asked for this use against the gate."""
+
+    @property
+    def carried(self) -> Carried:
+        """What the gate has to know."""
+        return Carried(self.use, self.evidence, self.asked)
+
+    @property
+    def answering(self) -> Answering | None:
+        """What the gate has to know if this version answers; None if it has learned nothing from a log."""
+        return None if self.use is Use.UNTRAINED else Answering(self.version, self.use)
 
     @property
     def needed_budget_ms(self) -> float:

@@ -5,6 +5,9 @@ RUN/warm_start/  trained on hindsight pairs of a session log; the reference mode
 RUN/offline/     trained on the rewrites and clicks of a log alone
 RUN/ppo/         trained on rewards
 RUN/mean/        several trained models that serve as one, each in a folder below it
+RUN/final/       what may be exported: the last of these refitted on the whole log, or the base
+
+The first five are trained on a part of the log, and are judged by another; `rewriter/proof/` makes the last.
 
 RUN/ppo.checkpoint/ holds the state of an interrupted PPO run, RUN/ppo.log/ its metrics.
 
@@ -19,12 +22,14 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PPOConfig, WarmStartConfig
 from untilclick.rewriter.flat_settings import flat
+from untilclick.rewriter.judging.evidence import Evidence
+from untilclick.rewriter.judging.gate import Admission, Use
 from untilclick.rewriter.judging.log_split import SplitRecord
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
@@ -38,10 +43,16 @@ from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import whole_folder
 from untilclick.search.version import program_version
 
-BASE, WARM_START, OFFLINE, PPO, MEAN = "base", "warm_start", "offline", "ppo", "mean"
-STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN)
+BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL = "base", "warm_start", "offline", "ppo", "mean", "final"
+STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL)
 STAGE_FILE = "stage.json"
-DERIVED = {BASE: (WARM_START, OFFLINE, PPO, MEAN), WARM_START: (OFFLINE, PPO, MEAN), OFFLINE: (MEAN,), PPO: (MEAN,)}
+DERIVED = {
+    BASE: (WARM_START, OFFLINE, PPO, MEAN, FINAL),
+    WARM_START: (OFFLINE, PPO, MEAN, FINAL),
+    OFFLINE: (MEAN, FINAL),
+    PPO: (MEAN, FINAL),
+    MEAN: (FINAL,),
+}
 """Stage -> the stages that are trained from it, directly or through another one. `ppo` and `offline` never start
 from each other."""
 TRLX_CHECKPOINTS = "ppo.trlx"
@@ -52,6 +63,26 @@ VALIDATION_NDCG, VALIDATION_NDCG_ORIGINAL = "validation_ndcg", "validation_ndcg_
 """Figures of every stage: mean nDCG@10 of the validation queries, rewritten and as typed."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the stage `final` is, and why."""
+
+    evidence: Evidence
+    admission: Admission
+    """What the gate lets through."""
+    twin: str
+    """Name of the stage that was judged: the same training without the needs that it was judged by."""
+    refitted: bool
+    """Whether the model is a refit of the twin, and not the twin itself."""
+    asked: bool = False
+    """Whether all that was learned is used against the gate, because somebody asked for it."""
+
+    @property
+    def use(self) -> Use:
+        """What the model of the stage is."""
+        return Use.LEARNED if self.asked else self.admission.use
 
 
 @dataclass(frozen=True)
@@ -77,6 +108,8 @@ class StageRecord:
     """Name of the analysis of the documents."""
     split: SplitRecord | None = None
     """How the log was split; None for a stage that read none, and for runs of earlier versions."""
+    proof: Proof | None = None
+    """Of the stage `final`: what it is and why."""
 
 
 def read_stage(folder: Path) -> StageRecord:
@@ -136,6 +169,8 @@ class StageOutcome:
     figures: Mapping[str, float]
     split: SplitRecord | None = None
     """How the log was split that the training read."""
+    proof: Proof | None = None
+    """Of the stage `final`."""
 
     @classmethod
     def as_chosen(cls, config: StageConfig, record: StageRecord, figures: Mapping[str, float]) -> StageOutcome:
@@ -168,11 +203,21 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         code_version=program_version(),
         analysis=opened.analysis.name,
         split=outcome.split,
+        proof=outcome.proof,
     )
     with whole_folder(folder) as new:
         yield new
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
         _remove_derived(folder)
+
+
+def copy_stage(source: Path, target: Path, split: SplitRecord | None, proof: Proof) -> Path:
+    """Copy a stage's folder to that of the stage `final` of a run; returns the new folder."""
+    record = replace(read_stage(source), stage=FINAL, split=split, proof=proof)
+    with whole_folder(target) as new:
+        shutil.copytree(source, new, dirs_exist_ok=True)
+        (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+    return target
 
 
 def checkpoint_folder(run: Path) -> Path:

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 import anyio
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from untilclick.app.http.access import Access, ServiceAccess
 from untilclick.app.http.admin import Admin
@@ -32,11 +32,15 @@ async def get_models(access: Access) -> ModelsResponse:
 
 @router.post("/models/{version}/activate", tags=["models"], summary="Activate a version", responses=CHANGES)
 async def activate(
-    access: Access, _: Admin, version: str = Path(description="A version that `GET /v1/models` lists.")
+    access: Access,
+    _: Admin,
+    version: str = Path(description="A version that `GET /v1/models` lists."),
+    anyway: bool = Query(default=False, description="Activate it whatever held-out needs say of it."),
 ) -> ModelsResponse:
     """Try a version, and let it answer from the next request on; requests in progress keep the version with which
-    they began. A version whose bundle is incomplete or of another build, or that cannot rewrite, is refused (409)."""
-    await access.run_for_operators(lambda: _stored(access).activate(version))
+    they began. A version is refused (409) if its bundle is incomplete or of another build, if it cannot rewrite, or
+    if held-out needs do not show that it is better than what answers now."""
+    await access.run_for_operators(lambda: _stored(access).activate(version, anyway=anyway))
     return await access.run_for_operators(lambda: _listed(access))
 
 

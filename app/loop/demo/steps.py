@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,18 @@ from untilclick.app.terminal.progress import Update, steps
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.system_names import ENGINE_ORDER
+from untilclick.rewriter.judging.sentences import few_needs
+from untilclick.rewriter.proof import final
+from untilclick.rewriter.proof.bundle import export_run
+from untilclick.rewriter.proof.contest import Judging
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
-from untilclick.rewriter.stages.record import BASE, PPO, WARM_START, drop_checkpoint, read_stage
+from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_stage
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
+
+SPLIT = "by need"
+"""How logs are split: a part of the key of the steps that read them, so that runs of an earlier split begin anew."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,11 @@ class DemoSteps:
                 self._simulate, self._rename_log,
             ),
             self._step(BASE, "Base model", (config.policy, config.base), out / BASE, self._train_base),
-            self._step(WARM_START, "Warm start", config.warm_start, out / WARM_START, self._train_warm_start),
+            self._step(
+                WARM_START, "Warm start", (config.warm_start, SPLIT), out / WARM_START, self._train_warm_start
+            ),
             Step(PPO, "PPO", config.ppo, out / PPO, self._train_ppo, self._remove_ppo),
+            self._step(FINAL, "Proof", Judging(), out / FINAL, self._prove),
             self._step(
                 "evaluation", "Evaluation", replace(evaluation, out=Path()), config.evaluation,
                 lambda update: self._evaluate(evaluation, update),
@@ -129,9 +139,17 @@ class DemoSteps:
         topics = counted(results.n_topics, "held-out topic", "held-out topics")
         return f"{topics} ({results.split}), {len(results.figures.keys() - {ENGINE_ORDER})} systems"
 
+    def _prove(self, update: Update) -> str:
+        stage = final.FinalStage(self._config.run)
+        with self._simulated_sessions() as sessions:
+            folder = final.main(stage, self._collections.training, sessions, lambda _name: nullcontext(update))
+        proof = read_stage(folder).proof
+        assert proof is not None
+        return " ".join(filter(None, (few_needs(proof.evidence), proof.admission.sentences)))
+
     def _export(self, _update: Update) -> str:
-        config = export.ExportConfig(self._config.out / PPO, self._config.bundle)
-        bundle = export.main(config, self._collections.training)
+        config = export.ExportConfig(self._config.out / FINAL, self._config.bundle)
+        bundle = export_run(config, self._collections.training)
         size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
         return f"version {read_manifest(bundle).version}, {size / 2**20:.1f} MiB, needs no torch"
 

@@ -1,0 +1,123 @@
+"""A run on a log of few needs against the untrained rewriter, in outer folds over all of them.
+
+On few needs the choices of a training fit the needs that they are made by. So the whole training, with its choices,
+is done once for every fold without the needs of the fold, which then judge it: nested cross-validation (Cawley &
+Talbot, "On Over-fitting in Model Selection", JMLR 2010).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.evaluation.champion import Contestant
+from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
+from untilclick.rewriter.proof.contest import Judging, contest, contestant
+from untilclick.rewriter.proof.retraining import learned_stages, train_again
+from untilclick.rewriter.proof.show import ShowProgress
+from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
+from untilclick.rewriter.stages.reader import stage_rewriter
+from untilclick.rewriter.stages.record import BASE, latest_stage
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.errors import DataError
+from untilclick.search.records import Session
+
+STANDARD_ERRORS = 2.0
+"""Standard errors by which a run must lead."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """A split of the log with a run folder of its own."""
+
+    sides: LogSides
+    run: RunConfig
+
+    @property
+    def judged(self) -> Iterator[Session]:
+        """The sessions of the fold that judge: those whose first query was not typed in its training."""
+        return (each for each in self.sides.judged if not self.sides.is_typed_in_training(each.turns[0].query))
+
+
+def contest_in_folds(
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: Judging, show: ShowProgress
+) -> Finding:
+    """Train the learned stages of a run anew for every fold, and compare the last of them with the untrained rewriter
+    on all needs. If the first stage alone does not lead, the later ones are not tried, and the finding is that of the
+    first."""
+    splits = sides.folds(judging.folds, judging.seed)
+    with TemporaryDirectory(prefix="folds-", dir=run.out) as work:
+        folds = [_Fold(split, _empty_run(run, Path(work, str(n)))) for n, split in enumerate(splits)]
+        for stage in learned_stages(run.out):
+            with show(f"{stage.name.replace('_', ' ')} in {len(folds)} folds") as update:
+                for done, fold in enumerate(folds):
+                    update(done, len(folds))
+                    _train(stage, fold, opened)
+            finding = _compare(folds, opened, sides, judging)
+            if finding.verdict is not Verdict.BETTER:
+                break
+    return finding
+
+
+def _empty_run(run: RunConfig, folder: Path) -> RunConfig:
+    """A run folder with the base of a run."""
+    folder.mkdir()
+    (folder / BASE).symlink_to((run.out / BASE).resolve())
+    return replace(run, out=folder)
+
+
+def _train(stage: Path, fold: _Fold, opened: OpenedCollection) -> None:
+    """Train a stage in a fold; one with nothing to learn from is left out, so that an earlier stage answers there."""
+    try:
+        train_again(stage)(fold.run, opened, fold.sides, None)
+    except DataError as error:
+        logger.info("Fold %s has no %s: %s", fold.run.out.name, stage.name, error)
+
+
+def _compare(folds: Sequence[_Fold], opened: OpenedCollection, sides: LogSides, judging: Judging) -> Finding:
+    """The latest stages of all folds, each on the sessions that it was not trained on."""
+    fold_of: dict[str, int] = {}
+    for number, fold in enumerate(folds):
+        for session in fold.judged:
+            fold_of.setdefault(session.turns[0].query, number)
+    judged = [
+        session
+        for number, fold in enumerate(folds)
+        for session in fold.judged
+        if fold_of[session.turns[0].query] == number
+    ]
+    rewriters = [stage_rewriter(latest_stage(fold.run.out), opened.spelling, opened.engine) for fold in folds]
+    version = Contestant("in folds", _InFolds(rewriters, fold_of), opened.engine)
+    untrained = contestant(UNTRAINED, folds[0].run.out / BASE, opened)
+    apart = replace(sides, training=(), validation=(), judged=tuple(judged))
+    return _by_standard_errors(contest(version, untrained, opened, apart, judging))
+
+
+def _by_standard_errors(finding: Finding) -> Finding:
+    """The finding with the verdict of the standard error, which is a quarter of the interval's width."""
+    low, high = finding.ci95
+    margin = STANDARD_ERRORS * (high - low) / 3.92
+    if finding.n_needs > 1 and abs(finding.difference) > margin > 0:
+        verdict = Verdict.BETTER if finding.difference > 0 else Verdict.WORSE
+        return replace(finding, verdict=verdict, reason="")
+    return replace(finding, verdict=Verdict.CANNOT_SAY, reason="")
+
+
+class _InFolds:
+    """Answers each query by the rewriter of the fold that it judges."""
+
+    version = "in folds"
+
+    def __init__(self, rewriters: Sequence[Rewriter], fold_of: Mapping[str, int]) -> None:
+        self._rewriters, self._fold_of = rewriters, fold_of
+
+    def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
+        """One rewrite per request, in order."""
+        return [self._rewriters[self._fold_of[each.query]].rewrite([each])[0] for each in requests]

@@ -1,0 +1,77 @@
+"""Stage `final`: what of a run may be exported.
+
+The last stage is judged on needs that it has not learned from. If it passes the gate, it is refitted on the whole
+log; else the base takes its place.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.evaluation.champion import Contestant
+from untilclick.rewriter.judging.gate import Answering, Use, admitted
+from untilclick.rewriter.proof.contest import Judging
+from untilclick.rewriter.proof.evidence import find_evidence
+from untilclick.rewriter.proof.refit import is_sound, refitted
+from untilclick.rewriter.proof.retraining import learned_stages
+from untilclick.rewriter.proof.show import ShowProgress, silently
+from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
+from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copy_stage, read_stage
+from untilclick.search.corpora.opened import OpenedCollection
+
+
+@dataclass(frozen=True)
+class FinalStage:
+    """One run of the stage."""
+
+    run: RunConfig
+    judging: Judging = field(default_factory=Judging)
+    asked: bool = False
+    """Whether what was learned is to be used against the gate."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """A version that has learned from a log and answers now."""
+
+    answering: Answering
+    twin: Contestant
+
+
+def main(
+    config: FinalStage,
+    opened: OpenedCollection | None = None,
+    log: LogInput | None = None,
+    show: ShowProgress = silently,
+    before: Before | None = None,
+) -> Path:
+    """Judge the last stage of a run, and write what the gate lets through into the folder `final` of the run, with
+    the proof in its record; returns the folder. It holds the base if nothing learned passes. Give `opened` and `log`
+    if they are open already, and `before` if a version that has learned answers now.
+
+    Raises ModelError for a run without a stage that learned from a log, or with one of an earlier version.
+    """
+    run = config.run
+    twin = learned_stages(run.out)[-1]
+    shutil.rmtree(run.out / FINAL, ignore_errors=True)
+    with open_sources(run, opened, log) as sources:
+        opened, sides = sources.opened, sides_of(sources, read_stage(twin))
+    evidence = find_evidence(run, opened, sides, config.judging, show, before.twin if before else None)
+    admission = admitted(evidence, before.answering if before else None)
+    asked = config.asked and admission.use is not Use.LEARNED
+    proof = Proof(evidence, admission, twin.name, refitted=False, asked=asked)
+    return _write(run, opened, sides, proof, show)
+
+
+def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Proof, show: ShowProgress) -> Path:
+    """Write the model of the use that a proof names."""
+    target, twin = run.out / FINAL, run.out / proof.twin
+    if proof.use in (Use.UNTRAINED, Use.NOTHING):
+        return copy_stage(run.out / BASE, target, sides.record, proof)
+    with show("Refit") as update, refitted(run, opened, sides, lambda step, steps, _: update(step, steps)) as folder:
+        sound = is_sound(folder, twin, opened, sides)
+        return copy_stage(folder if sound else twin, target, sides.record, replace(proof, refitted=sound))

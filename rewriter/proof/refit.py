@@ -1,0 +1,59 @@
+"""The refit of a run: its last stage trained on the whole log, with the choices and the steps of the twin, which was
+trained on a part of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.proof.retraining import learned_stages, refit
+from untilclick.rewriter.stages.reader import open_reader
+from untilclick.rewriter.stages.record import BASE, FINAL, read_stage
+from untilclick.rewriter.training.callbacks import Progress
+from untilclick.rewriter.training.held_out import validation_set, wanted_queries
+from untilclick.search.corpora.opened import OpenedCollection
+
+MARGIN = 0.01
+"""nDCG@10 by which a refit may rank its twin's training queries worse. It has taken as many steps on more sessions,
+so that it fits each of them a little less."""
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def refitted(
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Iterator[Path]:
+    """A folder with the last stage of a run, refitted on all sessions of `sides`, until the block ends."""
+    work = run.out / f"{FINAL}.work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        (work / BASE).symlink_to((run.out / BASE).resolve())
+        everything = replace(sides, training=sides.all, validation=(), judged=())
+        folder = work / BASE
+        for stage in learned_stages(run.out):
+            folder = refit(stage)(replace(run, out=work), opened, everything, progress)
+        yield folder
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def is_sound(refit: Path, twin: Path, opened: OpenedCollection, sides: LogSides) -> bool:
+    """Whether a refit ranks the documents of its twin's training queries as well as the twin does."""
+    language = open_reader(twin).language
+    scorer = CorpusScorer.of(opened, language.vocabulary)
+    queries = validation_set(opened, wanted_queries(opened, sides.training), scorer, language)
+    own, of_twin = (queries.score(open_reader(each).read, read_stage(each).blend) for each in (refit, twin))
+    if own >= of_twin - MARGIN:
+        return True
+    logger.warning("The refit ranks training queries worse (%.4f) than its twin (%.4f) and is not used", own, of_twin)
+    return False

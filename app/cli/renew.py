@@ -23,6 +23,7 @@ from untilclick.app.cli.options import (
 )
 from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.renewal.service_client import ServiceClient
+from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
 from untilclick.search.errors import UntilclickError
@@ -96,11 +97,11 @@ def renew(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a new version from the log, compare it with the active version, and activate it if it is better.
+    """Train a new version from the log, judge it, and activate what passes the gate.
 
-    Versions are compared by nDCG@10 on information needs that no renewal trains on. A version is better if at least
-    30 needs show it, by confidence interval and by significance test. With fewer than 200 sessions with a click, the
-    version is trained on the documents alone.
+    Versions are judged by nDCG@10 on information needs that they have not learned from. What was learned may answer
+    if it is better beyond chance than what answers now. If nothing learned answers, the version trained on the
+    documents alone does.
     """
     access = _service_client(service, admin_key_file)
     terminal = Terminal(as_json=as_json)
@@ -145,36 +146,21 @@ def _service_client(service: str | None, key_file: Path | None) -> ServiceClient
 
 def _show(terminal: Terminal, outcome: RenewalOutcome) -> None:
     renewal = outcome.renewal
-    terminal.line(f"Version {renewal.version}, {_origin(renewal)}.")
-    terminal.line(_judgement(renewal, activated=outcome.activated))
+    if renewal.note:
+        terminal.line(f"Nothing was learned from the log: {renewal.note}.")
+    if renewal.evidence is None:
+        terminal.line(renewal.admission.sentences)
+    else:
+        for line in lines_of_proof(renewal.evidence, renewal.admission):
+            terminal.line(line)
+    terminal.line(_consequence(renewal, activated=outcome.activated))
     terminal.answer(outcome.record)
 
 
-def _origin(renewal: Renewal) -> str:
-    sessions = f"{renewal.clicked_sessions:,} sessions with a click"
-    if renewal.stage != "base":
-        return f"trained on {sessions}"
-    return f"trained on the documents alone ({renewal.note or f'{sessions} are too few'})"
-
-
-def _judgement(renewal: Renewal, *, activated: bool) -> str:
-    """The comparison with the active version, and what follows from it."""
-    by_hand = f"POST /v1/models/{renewal.version}/activate activates it"
-    comparison = renewal.comparison
-    if comparison is None:
-        return "It is the active version already."
-    if not comparison.n:
-        return f"No session that was kept for the comparison has a click; {by_hand}."
-    low, high = comparison.ci95
-    champion = renewal.champion or "the query as typed"
-    figures = (
-        f"{comparison.measure} on {comparison.n:,} needs of {renewal.judged_sessions:,} sessions that no renewal "
-        f"trains on: {comparison.difference:+.4f} against {champion}, 95 % interval {low:+.4f} to {high:+.4f}, "
-        f"p {comparison.p:.3f}."
-    )
+def _consequence(renewal: Renewal, *, activated: bool) -> str:
+    """What answers from now on."""
+    if not renewal.is_new:
+        return f"Version {renewal.version} stays." if renewal.version else "Queries are searched as typed, as before."
     if activated:
-        return f"{figures} It is better and now active."
-    if renewal.better:
-        return f"{figures} It is better; {by_hand}."
-    finding = "It is worse" if renewal.worse else "That may be chance"
-    return f"{figures} {finding}: it is not activated."
+        return f"Version {renewal.version} is now active."
+    return f"Version {renewal.version}: POST /v1/models/{renewal.version}/activate activates it."

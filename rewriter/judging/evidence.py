@@ -49,6 +49,11 @@ class Finding:
     reason: str = ""
     """Why there is no verdict, in words; empty if the numbers say it."""
 
+    @classmethod
+    def unknown(cls, against: str, reason: str) -> Finding:
+        """The finding without any comparison, and why there is none."""
+        return cls(against, Verdict.CANNOT_SAY, "nDCG@10", 0.0, (0.0, 0.0), 1.0, 0.0, 0, 0, reason=reason)
+
 
 AS_TYPED, UNTRAINED = "as typed", "untrained"
 """What versions are compared with besides each other: the query as typed, and the rewriter that has learned from

@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.rewriter.judging.keyed_numbers import keyed_numbers, keyed_positions
 from untilclick.rewriter.judging.linking import LinkedSets, linked_sets
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.sides import SplitKey
@@ -188,7 +189,7 @@ class _Skeleton:
 
     def _parts_of_needs(self, linked: LinkedSets, shares: Shares) -> NDArray[np.int8]:
         """(needs,) the part of each need. The document or name of a need with the smallest number stands for it."""
-        documents = self._key.numbers(_NEED, self._documents)
+        documents = keyed_numbers(self._key, _NEED, self._documents)
         least = np.full(linked.n_groups, np.iinfo(np.uint64).max, dtype=np.uint64)
         for group, name, clicked in zip(linked.groups.tolist(), self._names, self._clicked, strict=True):
             numbers = [documents[document] for document in clicked]
@@ -196,10 +197,10 @@ class _Skeleton:
                 numbers.append(np.uint64(self._key.number(_NEED, str(name))))
             least[group] = min([least[group], *numbers])
         standing = [str(number) for number in least.tolist()]
-        choice = self._key.position(_CHOICE, standing)  # (needs,)
+        choice = keyed_positions(self._key, _CHOICE, standing)  # (needs,)
         parts = np.zeros(linked.n_groups, dtype=np.int8)
         parts[choice < shares.validation] = Part.VALIDATION
-        parts[self._key.position(_SIDE, standing) < shares.judged] = Part.JUDGED
+        parts[keyed_positions(self._key, _SIDE, standing) < shares.judged] = Part.JUDGED
         parts[list(linked.whole)] = Part.TRAINING
         real = np.zeros(linked.n_groups, dtype=bool)
         real[linked.groups[np.array(self._has_need, dtype=bool)]] = True

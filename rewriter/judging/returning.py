@@ -21,6 +21,7 @@ from scipy import sparse
 
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED
 from untilclick.rewriter.judging.jury import LEAST_VISITORS, Jury, Visit
+from untilclick.rewriter.judging.keyed_numbers import keyed_numbers
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.search.analysis.analysis import Analysis
@@ -165,7 +166,9 @@ class _Visitors:
         return Returning(
             queries=tuple(sorted(self._texts[query] for query in np.flatnonzero(returns))),
             set_aside=np.sort(numbers[aside]),
-            judging=np.sort(self._key.numbers(_JUDGE, (f"{number} {terms[query]}" for query, number in judges))),
+            judging=np.sort(
+                keyed_numbers(self._key, _JUDGE, (f"{number} {terms[query]}" for query, number in judges))
+            ),
             key=self._key,
             analysis=self._analysis,
             record=ReturningRecord(

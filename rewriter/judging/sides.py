@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from untilclick.search.files.secret_files import create_secret, read_secret
 
@@ -50,11 +46,3 @@ class SplitKey:
             text.encode("utf-8", "surrogatepass"), key=self.secret, person=purpose.encode(), digest_size=8
         ).digest()
         return int.from_bytes(digest, "big")
-
-    def numbers(self, purpose: str, texts: Iterable[str]) -> NDArray[np.uint64]:
-        """(n,) the numbers of some texts."""
-        return np.fromiter((self.number(purpose, text) for text in texts), dtype=np.uint64)
-
-    def position(self, purpose: str, texts: Iterable[str]) -> NDArray[np.float64]:
-        """(n,) the numbers of some texts in [0, 1)."""
-        return (self.numbers(purpose, texts) >> np.uint64(11)).astype(np.float64) * 2.0**-53  # as random.random does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,17 +17,25 @@ from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import UntilclickError
 
+logger = logging.getLogger(__name__)
+
 
 def export_run(config: ExportConfig, opened: OpenedCollection | None = None, *, anyway: bool = False) -> Path:
     """Write the bundle of a run's last stage, or of one stage; returns its folder. Give `opened` if the documents are
     open already.
 
     Raises UntilclickError for a stage that has learned from a log and was not judged, unless `anyway`; ModelError if
-    there is no trained model, or if it was trained on other documents.
+    there is no trained model, or if it was trained on other documents. A run of an earlier version, which no needs
+    can judge, is exported with a warning.
     """
     folder = latest_stage(config.model)
-    stage = read_stage(folder).stage
-    if stage not in (BASE, FINAL) and not anyway:
+    record = read_stage(folder)
+    stage = record.stage
+    if stage not in (BASE, FINAL) and record.split is None:
+        logger.warning(
+            "%s was trained by an earlier version, and nothing shows that it is good for new needs", folder
+        )
+    elif stage not in (BASE, FINAL) and not anyway:
         raise UntilclickError(
             f"{folder} has learned from a log, and nothing shows that this is good for other needs. "
             "`untilclick train final` judges it and exports what passes; --anyway exports it as it is"

@@ -10,7 +10,7 @@ from untilclick.rewriter.evaluation.champion import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
 from untilclick.rewriter.proof.few_needs import contest_in_folds
-from untilclick.rewriter.proof.retraining import learned_stages
+from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.proof.show import ShowProgress, silently
 from untilclick.rewriter.stages.record import BASE
 from untilclick.search.corpora.opened import OpenedCollection
@@ -30,7 +30,7 @@ def find_evidence(
     Raises ModelError for a run without a stage that learned from a log, and for one of an earlier version, whose log
     was not split by need.
     """
-    twin = learned_stages(run.out)[-1]
+    twin = judged_stage(run.out)
     if sides.record is None:
         raise ModelError(
             f"{twin} was trained by an earlier version of the program, on needs that also judge it; train it again"

@@ -29,6 +29,8 @@ from untilclick.search.records import Session
 
 STANDARD_ERRORS = 2.0
 """Standard errors by which a run must lead."""
+LEAST_FOLDS = 3
+"""Smallest number of folds: a fold has needs to learn from, to choose by, and to be judged by."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +53,16 @@ def contest_in_folds(
 ) -> Finding:
     """Train the learned stages of a run anew for every fold, and compare the last of them with the untrained rewriter
     on all needs. If the first stage alone does not lead, the later ones are not tried, and the finding is that of the
-    first."""
-    splits = sides.folds(judging.folds, judging.seed)
+    first. A stage that cannot be trained again gives no verdict."""
+    stages, splits = learned_stages(run.out), sides.folds(judging.folds, judging.seed)
+    if not stages:
+        return Finding.unknown(UNTRAINED, "its training cannot be repeated in folds")
+    if len(splits) < LEAST_FOLDS:
+        needs = len(set(sides.needs.values()) - sides.fixed)
+        return Finding.unknown(UNTRAINED, f"{needs} needs of the log can be held out, and {LEAST_FOLDS} are needed")
     with TemporaryDirectory(prefix="folds-", dir=run.out) as work:
         folds = [_Fold(split, _empty_run(run, Path(work, str(n)))) for n, split in enumerate(splits)]
-        for stage in learned_stages(run.out):
+        for stage in stages:
             with show(f"{stage.name.replace('_', ' ')} in {len(folds)} folds") as update:
                 for done, fold in enumerate(folds):
                     update(done, len(folds))
@@ -76,7 +83,7 @@ def _empty_run(run: RunConfig, folder: Path) -> RunConfig:
 def _train(stage: Path, fold: _Fold, opened: OpenedCollection) -> None:
     """Train a stage in a fold; one with nothing to learn from is left out, so that an earlier stage answers there."""
     try:
-        train_again(stage)(fold.run, opened, fold.sides, None)
+        train_again(stage, fold.run, opened, fold.sides)
     except DataError as error:
         logger.info("Fold %s has no %s: %s", fold.run.out.name, stage.name, error)
 
@@ -97,10 +104,10 @@ def _compare(folds: Sequence[_Fold], opened: OpenedCollection, sides: LogSides, 
     version = Contestant("in folds", _InFolds(rewriters, fold_of), opened.engine)
     untrained = contestant(UNTRAINED, folds[0].run.out / BASE, opened)
     apart = replace(sides, training=(), validation=(), judged=tuple(judged))
-    return _by_standard_errors(contest(version, untrained, opened, apart, judging))
+    return by_standard_errors(contest(version, untrained, opened, apart, judging))
 
 
-def _by_standard_errors(finding: Finding) -> Finding:
+def by_standard_errors(finding: Finding) -> Finding:
     """The finding with the verdict of the standard error, which is a quarter of the interval's width."""
     low, high = finding.ci95
     margin = STANDARD_ERRORS * (high - low) / 3.92

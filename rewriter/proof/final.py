@@ -17,7 +17,7 @@ from untilclick.rewriter.judging.gate import Answering, Use, admitted
 from untilclick.rewriter.proof.contest import Judging
 from untilclick.rewriter.proof.evidence import find_evidence
 from untilclick.rewriter.proof.refit import is_sound, refitted
-from untilclick.rewriter.proof.retraining import learned_stages
+from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.proof.show import ShowProgress, silently
 from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
 from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copy_stage, read_stage
@@ -56,7 +56,7 @@ def main(
     Raises ModelError for a run without a stage that learned from a log, or with one of an earlier version.
     """
     run = config.run
-    twin = learned_stages(run.out)[-1]
+    twin = judged_stage(run.out)
     shutil.rmtree(run.out / FINAL, ignore_errors=True)
     with open_sources(run, opened, log) as sources:
         opened, sides = sources.opened, sides_of(sources, read_stage(twin))
@@ -73,5 +73,5 @@ def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Pro
     if proof.use in (Use.UNTRAINED, Use.NOTHING):
         return copy_stage(run.out / BASE, target, sides.record, proof)
     with show("Refit") as update, refitted(run, opened, sides, lambda step, steps, _: update(step, steps)) as folder:
-        sound = is_sound(folder, twin, opened, sides)
+        sound = folder != twin and is_sound(folder, twin, opened, sides)
         return copy_stage(folder if sound else twin, target, sides.record, replace(proof, refitted=sound))

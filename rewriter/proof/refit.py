@@ -14,7 +14,7 @@ from pathlib import Path
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.proof.retraining import learned_stages, refit
+from untilclick.rewriter.proof.retraining import judged_stage, learned_stages, refit
 from untilclick.rewriter.stages.reader import open_reader
 from untilclick.rewriter.stages.record import BASE, FINAL, read_stage
 from untilclick.rewriter.training.callbacks import Progress
@@ -32,16 +32,17 @@ logger = logging.getLogger(__name__)
 def refitted(
     run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
 ) -> Iterator[Path]:
-    """A folder with the last stage of a run, refitted on all sessions of `sides`, until the block ends."""
+    """A folder with the last stage of a run, refitted on all sessions of `sides`, until the block ends; the stage
+    itself if it cannot be refitted."""
     work = run.out / f"{FINAL}.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
         (work / BASE).symlink_to((run.out / BASE).resolve())
         everything = replace(sides, training=sides.all, validation=(), judged=())
-        folder = work / BASE
+        folder = judged_stage(run.out)
         for stage in learned_stages(run.out):
-            folder = refit(stage)(replace(run, out=work), opened, everything, progress)
+            folder = refit(stage, replace(run, out=work), opened, everything, progress)
         yield folder
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,75 +1,83 @@
 """The stages of a run that read its log, trained again with the settings in their records: anew on other sides of the
-log, or refitted on all of it."""
+log, or refitted on all of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from untilclick.rewriter.config import PPOConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.config import OfflineConfig, RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.flat_settings import nested
 from untilclick.rewriter.language.subword_settings import stage_configs
-from untilclick.rewriter.stages import ppo, warm_start
-from untilclick.rewriter.stages.record import PPO, WARM_START, StageRecord, latest_stage, read_stage
+from untilclick.rewriter.stages import offline, ppo, warm_start
+from untilclick.rewriter.stages.record import BASE, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 
 T = TypeVar("T")
 
-Training = Callable[[RunConfig, OpenedCollection, LogSides, Progress | None], Path]
-"""Trains a stage in a run folder; returns its folder."""
+
+def judged_stage(run: Path) -> Path:
+    """The folder of the last stage of a run that learned from its log. Raises ModelError if there is none."""
+    for stage in (MEAN, PPO, OFFLINE, WARM_START):
+        if (run / stage / STAGE_FILE).is_file():
+            return run / stage
+    raise ModelError(f"{run} holds nothing that was learned from a log; run `untilclick train warm-start` first")
 
 
 def learned_stages(run: Path) -> list[Path]:
-    """The folders of the stages that led to the last one of a run, without the base. Raises ModelError for a run
-    without a stage, and for stages that cannot be trained again from their records alone."""
-    last = latest_stage(run)
-    stages = {WARM_START: [WARM_START], PPO: [WARM_START, PPO]}
-    stage = read_stage(last).stage
-    if stage not in stages:
-        raise ModelError(f"{last} is a stage `{stage}`, which cannot be refitted")
-    return [last.parent / name for name in stages[stage]]
+    """The folders of the stages that led to the last one of a run, without the base. Empty for a stage that cannot be
+    trained again from its record: a mean of runs, and Q-learning, whose steps are not those of its model."""
+    last = judged_stage(run)
+    record = read_stage(last)
+    if record.stage == MEAN or record.config.get("method") == "ilql":
+        return []
+    before = offline.start_folder(run)
+    return [last] if record.stage == WARM_START or before.name == BASE else [before, last]
 
 
-def train_again(stage: Path) -> Training:
-    """The training of a stage with the settings of its record, anew."""
-    record = read_stage(stage)
-
-    def train(run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None) -> Path:
-        if record.stage == WARM_START:
-            return warm_start.main(_warm_start(run, stage, record), opened, sides, progress)
-        return ppo.main(_ppo(run, stage, record), opened, sides, progress)
-
-    return train
-
-
-def refit(stage: Path) -> Training:
-    """The training of a stage with the choices and the steps of its record."""
-    record = read_stage(stage)
-
-    def train(run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None) -> Path:
-        if record.stage == WARM_START:
-            return warm_start.refit(_warm_start(run, stage, record), stage, opened, sides, progress)
-        return ppo.refit(_ppo(run, stage, record), stage, opened, sides, progress)
-
-    return train
+def train_again(
+    stage: Path, run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train a stage with the settings of its record, in another run folder; returns the new stage's folder. Raises as
+    the `main` of the stage."""
+    config = _recorded(stage, run)
+    if isinstance(config, warm_start.WarmStartStage):
+        return warm_start.main(config, opened, sides, progress)
+    if isinstance(config, offline.OfflineStage):
+        return offline.main(config, opened, sides, progress)
+    return ppo.main(config, opened, sides, progress)
 
 
-def _warm_start(run: RunConfig, stage: Path, record: StageRecord) -> warm_start.WarmStartStage:
-    kind: type[WarmStartConfig] = stage_configs(stage).warm_start
-    return warm_start.WarmStartStage(run, _recorded(kind, record))
+def refit(
+    stage: Path, run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train a stage with the choices and the steps of its record, in another run folder; returns the new stage's
+    folder. Raises as the `refit` of the stage."""
+    config = _recorded(stage, run)
+    if isinstance(config, warm_start.WarmStartStage):
+        return warm_start.refit(config, stage, opened, sides, progress)
+    if isinstance(config, offline.OfflineStage):
+        return offline.refit(config, stage, opened, sides, progress)
+    return ppo.refit(config, stage, opened, sides, progress)
 
 
-def _ppo(run: RunConfig, stage: Path, record: StageRecord) -> ppo.PPOStage:
-    kind: type[PPOConfig] = stage_configs(stage).ppo
-    return ppo.PPOStage(run, _recorded(kind, record), resume=False)
+def _recorded(stage: Path, run: RunConfig) -> warm_start.WarmStartStage | offline.OfflineStage | ppo.PPOStage:
+    """A stage as it was configured, for another run folder."""
+    record, kinds = read_stage(stage), stage_configs(stage)
+    if record.stage == WARM_START:
+        return warm_start.WarmStartStage(run, _config(kinds.warm_start, record.config))
+    if record.stage == OFFLINE:
+        return offline.OfflineStage(run, _config(OfflineConfig, record.config))
+    return ppo.PPOStage(run, _config(kinds.ppo, record.config), resume=False)
 
 
-def _recorded(kind: type[T], record: StageRecord) -> T:
-    """The configuration that a stage was trained with."""
-    return TypeAdapter(kind).validate_python(nested(kind, record.config))
+def _config(kind: type[T], settings: Mapping[str, Any]) -> T:  # Any: settings are of every type
+    """The configuration with these settings, given by their flat names."""
+    return TypeAdapter(kind).validate_python(nested(kind, settings))

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from untilclick.rewriter.config import OfflineConfig, RunConfig
+from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions, mean_return
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
-from untilclick.rewriter.stages.record import BASE, OFFLINE, STAGE_FILE, WARM_START, StageOutcome
+from untilclick.rewriter.stages.record import BASE, OFFLINE, STAGE_FILE, WARM_START, StageOutcome, read_stage
 from untilclick.rewriter.training.callbacks import Progress
-from untilclick.rewriter.training.reward_weighted import train_reward_weighted, weigh
+from untilclick.rewriter.training.reward_weighted import RewardWeightedCourse, train_reward_weighted, weigh
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 
@@ -60,11 +62,7 @@ def main(
         require_trlx("--method rwft")
     with open_sources(config.run, opened, log) as sources:
         start, actions = read_actions(sources, run, training)
-    figures = {
-        "actions": float(len(actions)),
-        "taken": float(sum(action.count for action in actions)),
-        "mean_return": mean_return(actions),
-    }
+    figures = _figures(actions)
     if training.method == "ilql":
         from untilclick.rewriter.stages.ilql import train_ilql
 
@@ -74,8 +72,31 @@ def main(
     return start.write(run / OFFLINE, StageOutcome(training, start.never_worse(start.policy), figures))
 
 
+def refit(
+    config: OfflineStage, twin: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train by return-weighted regression on the training sessions of `sides` with the choices of `twin`, a folder of
+    this stage: as many steps on the same schedule, the same blend, and no validation. Returns the stage's folder.
+    Raises as `main`."""
+    run, training, record = config.run.out, config.training, read_stage(twin)
+    start, actions = _actions(Sources(opened, sides, config.run.split_key), run, training)
+    weighted = weigh(actions, training)
+    an_epoch = -(-int(record.figures["weighted"]) // training.batch_size)
+    course = RewardWeightedCourse(start.policy, weighted, training, training.epochs * an_epoch, progress)
+    course.train(islice(course.batches(), int(record.figures["best_epoch"]) * an_epoch))
+    figures = {**record.figures, **_figures(actions), "weighted": float(len(weighted))}
+    return start.write(run / OFFLINE, StageOutcome.as_chosen(training, record, figures))
+
+
 def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineInput:
     """The input of the stage and the actions of its log. Raises the errors of `main`."""
+    offline_input = _actions(sources, run, config)
+    _ = offline_input.start.validation  # raises before any training
+    return offline_input
+
+
+def _actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineInput:
+    """The same for a training without validation."""
     start = StageInput.read(sources, start_folder(run), config.harm_limit)
     vocabulary = start.language.as_terms(start.start, FOR_SUBWORDS).vocabulary
     settings = ActionSettings(config.terms, config.discount, config.max_samples)
@@ -84,8 +105,16 @@ def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineI
         raise DataError(
             "The log holds no click after a query was rewritten, by its writer or by the service; log more sessions"
         )
-    _ = start.validation  # raises before any training
     return OfflineInput(start, tuple(actions))
+
+
+def _figures(actions: Sequence[LoggedAction]) -> dict[str, float]:
+    """What a log teaches, in numbers."""
+    return {
+        "actions": float(len(actions)),
+        "taken": float(sum(action.count for action in actions)),
+        "mean_return": mean_return(actions),
+    }
 
 
 def start_folder(run: Path) -> Path:
@@ -99,6 +128,7 @@ def _train_reward_weighted(
     weighted = weigh(actions, config)
     trained = train_reward_weighted(start.policy, weighted, config, start.score, progress)
     return {
+        "weighted": float(len(weighted)),
         "best_epoch": float(trained.best_epoch),
         "validation_start": trained.scores[0],
         "validation_best": trained.best_score,

@@ -11,7 +11,8 @@ distribution where it was.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -92,26 +93,53 @@ def train_reward_weighted(
 ) -> TrainedEpochs:
     """Train in place; the policy ends with the weights of the epoch that validates best. There is no dropout, as in
     PPO, because the KL to the starting policy would include its noise."""
-    rng = np.random.default_rng(config.seed)
-    reference = copy.deepcopy(policy.eval()).requires_grad_(False)
-    groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
-    steps = config.epochs * -(-len(actions) // config.batch_size)
-    schedule = LinearWarmupDecay(optimizer, warmup_steps(steps), steps, floor=0.05)
-    lengths = [len(weighted.action.prompt.ids) for weighted in actions]
-    course, step = EpochValidation(policy, validation), 0
+    an_epoch = -(-len(actions) // config.batch_size)
+    training = RewardWeightedCourse(policy, actions, config, config.epochs * an_epoch, progress)
+    batches, course = training.batches(), EpochValidation(policy, validation)
     for _ in range(config.epochs):
-        for rows in length_batches(lengths, config.batch_size, rng):
-            loss = weighted_loss(policy, reference, [actions[row] for row in rows], config, rng)
-            loss_value = descend(loss, policy, optimizer, config.max_grad_norm)
-            schedule.step()
-            step += 1
-            if progress is not None:
-                progress(step, steps, loss_value)
+        training.train(islice(batches, an_epoch))
         course.validate()
         if course.stale >= config.rwft.patience:
             break
     return course.finish()
+
+
+class RewardWeightedCourse:
+    """The optimiser steps of a training, in place."""
+
+    def __init__(
+        self,
+        policy: T5Policy,
+        actions: Sequence[WeightedAction],
+        config: OfflineConfig,
+        steps: int,
+        progress: Progress | None,
+    ) -> None:
+        """`steps` is the length of the schedule of the learning rate, on which training may stop early."""
+        self._policy, self._actions, self._config = policy, actions, config
+        self._rng = np.random.default_rng(config.seed)
+        self._reference = copy.deepcopy(policy.eval()).requires_grad_(False)
+        groups = parameter_groups(policy, config.learning_rate, config.memory_learning_rate)
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self._schedule = LinearWarmupDecay(self._optimizer, warmup_steps(steps), steps, floor=0.05)
+        self._steps, self._step, self._progress = steps, 0, progress
+
+    def batches(self) -> Iterator[list[WeightedAction]]:
+        """Batches without end; each pass takes every action once, prompts of similar length together."""
+        lengths = [len(weighted.action.prompt.ids) for weighted in self._actions]
+        while True:
+            for rows in length_batches(lengths, self._config.batch_size, self._rng):
+                yield [self._actions[row] for row in rows]
+
+    def train(self, batches: Iterable[Sequence[WeightedAction]]) -> None:
+        """One step on each of some batches."""
+        for batch in batches:
+            loss = weighted_loss(self._policy, self._reference, batch, self._config, self._rng)
+            value = descend(loss, self._policy, self._optimizer, self._config.max_grad_norm)
+            self._schedule.step()
+            self._step += 1
+            if self._progress is not None:
+                self._progress(self._step, self._steps, value)
 
 
 def weighted_loss(

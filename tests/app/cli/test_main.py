@@ -32,6 +32,7 @@ COMMANDS = [
     ("train", "ppo"),
     ("train", "offline"),
     ("train", "mean"),
+    ("train", "final"),
     ("evaluate",),
     ("export",),
     ("renew",),

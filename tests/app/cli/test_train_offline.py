@@ -65,12 +65,17 @@ def test_it_goes_on_from_the_base_with_its_settings(workspace, trained):
 
 
 def test_what_it_trained_is_exported_and_searches(workspace, trained):
-    exported = call(workspace, "export", "--model", workspace / "run", "--out", workspace / "bundle", "--json")
+    refused = call(workspace, "export", "--model", workspace / "run", "--out", workspace / "bundle")
+    assert (refused.exit_code, "train final" in refused.stderr) == (2, True)
+    to_bundle = ("--out", workspace / "bundle", "--anyway", "--json")
+    exported = call(workspace, "export", "--model", workspace / "run", *to_bundle)
     assert json.loads(exported.stdout)["stage"] == "offline"
+    assert json.loads(exported.stdout)["asked"] is True
     completed = call(workspace, "search", "oven dough", "--bundle", workspace / "bundle", "--json")
     assert completed.exit_code == 0, completed.stderr
     assert json.loads(completed.stdout)["rewrite"]["applied"]
-    added = call(workspace, "export", "--model", workspace / "run", "--models", workspace / "models", "--json")
+    to_models = ("--models", workspace / "models", "--anyway", "--json")
+    added = call(workspace, "export", "--model", workspace / "run", *to_models)
     version = json.loads(added.stdout)["version"]
     assert json.loads(added.stdout)["bundle"] == str(workspace / "models" / version)
     assert version == json.loads(exported.stdout)["version"]

@@ -16,8 +16,8 @@ from untilclick.app.loop.renewal import renew as renewal
 from untilclick.app.loop.renewal import service_client
 from untilclick.app.settings.service import setting_places
 from untilclick.app.versions.store import ModelStore
-from untilclick.rewriter.data.first_query_split import need_of_query
-from untilclick.rewriter.evaluation.statistics import TopicValues, compare
+from untilclick.rewriter.judging.evidence import Finding, Verdict
+from untilclick.rewriter.proof import evidence as proof_evidence
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
@@ -75,86 +75,124 @@ def live_log(workspace):
     (workspace / "live.db").replace(workspace / "log.db")
 
 
-def test_from_few_sessions_a_version_knows_the_documents_alone(workspace, call, activations):
+@pytest.fixture
+def verdicts(monkeypatch):
+    """Lets every contest end as the test says, by the name of the other; returns the contests that were held."""
+
+    def decide(default=Verdict.CANNOT_SAY, **of_other):
+        contests = []
+
+        def finding(other):
+            verdict = of_other.get(other.replace(" ", "_"), default)
+            return Finding(other, verdict, "nDCG@10", 0.0, (-0.1, 0.1), 0.5, 0.0, 50, 50)
+
+        def contest(version, other, opened, sides, judging):
+            contests.append((version, other, sides))
+            return finding(other.name)
+
+        for module in (renewal, proof_evidence):
+            monkeypatch.setattr(module, "contest", contest)
+        monkeypatch.setattr(proof_evidence, "contest_in_folds", lambda *_: finding("untrained"))
+        monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
+        return contests
+
+    return decide
+
+
+@pytest.fixture
+def service(workspace):
+    """The options that name a service."""
+    return ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
+
+
+def test_from_few_sessions_a_version_knows_the_documents_alone(workspace, call, activations, service):
     call("simulate")
-    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
     first = answer_of(call("renew", "--source", "simulated", *service, "--json"))
-    assert (first["stage"], first["champion"]) == ("base", None)
+    assert (first["champion"], first["evidence"], first["admission"]["use"]) == (None, None, "untrained")
     assert 0 < first["clicked_sessions"] < renewal.MIN_CLICKED
-    assert first["comparison"]["b"] == "as typed"
-    assert [manifest.version for manifest in ModelStore(workspace / "models").versions()] == [first["version"]]
-    assert (first["activated"], first["better"], activations) == (False, False, []), "too few needs to say so"
+    assert f"{renewal.MIN_CLICKED} are needed" in first["note"]
+    (manifest,) = ModelStore(workspace / "models").versions()
+    assert (manifest.version, manifest.use, manifest.evidence) == (first["version"], "untrained", None)
+    assert (first["activated"], len(activations)) == (True, 1), "the untrained rewriter answers, not plain BM25"
     time_made = (workspace / "run" / "base" / "stage.json").stat().st_mtime_ns
     ModelStore(workspace / "models").activate(first["version"])
     again = call("renew", "--source", "simulated")
-    assert "It is the active version already." in again.stdout
+    assert f"Version {first['version']} stays." in again.stdout
     assert (workspace / "run" / "base" / "stage.json").stat().st_mtime_ns == time_made, "the base is used again"
 
 
-@pytest.mark.parametrize("better", [True, False])
-def test_a_version_of_visitors_clicks_answers_only_where_it_is_better(
-    workspace, call, activations, monkeypatch, better
+@pytest.mark.parametrize(
+    ("untrained", "use"),
+    [(Verdict.BETTER, "learned"), (Verdict.CANNOT_SAY, "untrained"), (Verdict.WORSE, "untrained")],
+)
+def test_what_visitors_clicks_taught_answers_only_where_it_is_better(
+    workspace, call, activations, verdicts, untrained, use
 ):
-    monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
-    comparisons = []
-
-    def judged(challenger, champion, queries, clauses, rng):
-        comparisons.append((challenger, queries))
-        a = TopicValues(challenger.name, rng.normal(0.9 if better else 0.1, 0.01, 50))
-        b = TopicValues(champion.name, rng.normal(0.5, 0.01, 50))
-        return compare(a, b, "nDCG@10", rng)
-
-    monkeypatch.setattr(renewal, "judge", judged)
+    contests = verdicts(untrained=untrained)
     call("simulate")
     live_log(workspace)
     service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
     result = call("renew", *service, "--set", "ppo.iterations=1")
     assert result.exit_code == 0, result.stderr
     record = json.loads((workspace / "run" / "renewal.json").read_text())
-    assert (record["stage"], record["better"]) == ("ppo", better)
-    ((challenger, queries),) = comparisons
-    assert challenger.rewriter.version == record["version"]
-    assert all(query.shown for query in queries), "clicks are the grades"
-    stage = json.loads((workspace / "run" / "ppo" / "stage.json").read_text())
-    assert stage["config"]["reward"] == "hindsight"
-    assert activations == ([("http://service:8000", record["version"], "let me in")] if better else [])
-    assert ("It is better and now active." if better else "It is worse") in result.stdout
+    manifest = read_manifest(workspace / "models" / record["version"])
+    assert (record["admission"]["use"], manifest.use, manifest.evidence is None) == (use, use, False)
+    assert (workspace / "models" / record["version"] / "twin" / "bundle.json").is_file() == (use == "learned")
+    assert json.loads((workspace / "run" / "ppo" / "stage.json").read_text())["config"]["reward"] == "hindsight"
+    assert activations == [("http://service:8000", record["version"], "let me in")]
+    assert f"Version {record['version']} is now active." in result.stdout
+    assert {other.name for _, other, _ in contests} == {"as typed", "untrained"}
 
 
-def test_versions_are_compared_on_needs_that_neither_was_trained_on(workspace, call, activations, monkeypatch):
+@pytest.mark.parametrize(("start", "version"), [(Verdict.WORSE, None), (Verdict.CANNOT_SAY, "untrained")])
+def test_nothing_answers_that_is_worse_than_the_query_as_typed(
+    workspace, call, activations, verdicts, start, version
+):
+    verdicts(as_typed=start)
+    call("simulate")
+    record = answer_of(call("renew", "--source", "simulated", "--json"))
+    assert (record["version"] is None) == (version is None)
+    assert len(ModelStore(workspace / "models").versions()) == (version is not None)
+
+
+def test_versions_are_compared_by_their_twins_on_needs_that_neither_was_trained_on(workspace, call, verdicts):
     """Two versions of one log with different settings: the second is compared with the first, the champion."""
-    monkeypatch.setattr(renewal, "MIN_CLICKED", 10)
-    sessions_learned, comparisons = [], []
-    train, judge = renewal._train_on, renewal.judge
-    monkeypatch.setattr(
-        renewal, "_train_on", lambda *arguments: sessions_learned.append(arguments[2]) or train(*arguments)
-    )
-
-    def judged(*arguments):
-        comparisons.append(arguments[:3])
-        return judge(*arguments)
-
-    monkeypatch.setattr(renewal, "judge", judged)
+    contests = verdicts(Verdict.BETTER)
     call("simulate")
     live_log(workspace)
     first = answer_of(call("renew", "--set", "ppo.iterations=1", "--json"))
-    ModelStore(workspace / "models").activate(first["version"])
+    store = ModelStore(workspace / "models")
+    store.activate(first["version"])
+    twin = read_manifest(store.folder_of(first["version"]) / "twin").version
+    contests.clear()
     second = answer_of(call("renew", "--set", "ppo.iterations=1", "--seed", "1", "--json"))
     assert second["champion"] == first["version"] != second["version"]
-    challenger, champion, queries = comparisons[1]
-    assert (challenger.rewriter.version, champion.rewriter.version) == (second["version"], first["version"])
-    needs = {need_of_query(query.request.query) for query in queries}
-    assert needs
-    learned = sessions_learned[1].training + sessions_learned[1].validation
-    assert needs.isdisjoint(need_of_query(turn.query) for session in learned for turn in session.turns)
+    ((version, champion, sides),) = [each for each in contests if each[1].name == first["version"]]
+    assert version.name == "ppo"
+    assert champion.rewriter.version == twin != first["version"]
+    needs = [{sides.need_of(each) for each in part} for part in (sides.judged, sides.training + sides.validation)]
+    assert all(needs)
+    assert needs[0].isdisjoint(needs[1])
 
 
-def test_a_version_keeps_the_analysis_of_the_active_one_unless_a_new_one_is_wanted(
-    workspace, call, activations, monkeypatch
+def test_in_place_of_a_version_that_has_learned_only_a_better_one_answers(
+    workspace, call, activations, verdicts, service
 ):
+    verdicts(Verdict.BETTER)
+    call("simulate")
+    first = answer_of(call("renew", "--source", "simulated", "--json"))
+    store = ModelStore(workspace / "models")
+    store.activate(first["version"])
+    verdicts(Verdict.BETTER, **{first["version"]: Verdict.CANNOT_SAY})
+    second = call("renew", "--source", "simulated", "--seed", "1", *service)
+    assert f"Version {first['version']} stays." in second.stdout
+    assert activations == []
+    assert [manifest.version for manifest in store.versions()] == [first["version"]]
+
+
+def test_a_version_keeps_the_analysis_of_the_active_one_unless_a_new_one_is_wanted(workspace, call, verdicts):
     """Each version is judged on an index of its own analysis."""
-    comparisons, judge = [], renewal.judge
-    monkeypatch.setattr(renewal, "judge", lambda *arguments: comparisons.append(arguments) or judge(*arguments))
+    contests = verdicts(Verdict.BETTER)
     call("simulate")
     source = ("--source", "simulated", "--json")
     first = answer_of(call("renew", *source, "--language", "fr"))
@@ -164,31 +202,28 @@ def test_a_version_keeps_the_analysis_of_the_active_one_unless_a_new_one_is_want
     new = answer_of(call("renew", *source, "--language", "en", "--analysis", "new"))
     analyses = [read_manifest(store.folder_of(record["version"])).analysis for record in (first, same, new)]
     assert analyses == ["2-fr", "2-fr", "2-en"]
-    judged = [[side.engine.analysis.name for side in arguments[:2]] for arguments in comparisons]
-    assert judged == [["2-fr", "2-fr"], ["2-fr", "2-fr"], ["2-en", "2-fr"]]
-    needs = [[query.request.query for query in arguments[2]] for arguments in comparisons]
-    assert needs[0] == needs[1] == needs[2]
+    sides = [
+        [each.engine.analysis.name for each in held[:2]] for held in contests if held[1].name == first["version"]
+    ]
+    assert sides == [["2-fr", "2-fr"], ["2-en", "2-fr"]]
 
 
-def test_a_failed_activation_is_reported_after_the_comparison(workspace, call, monkeypatch):
+def test_a_failed_activation_is_reported_after_the_judgement(workspace, call, monkeypatch, service):
     def refuse(*arguments):
         raise service_client.ServiceCallError("the service refused")
 
     monkeypatch.setattr(service_client, "activate", refuse)
-    monkeypatch.setattr(renewal, "is_better", lambda comparison: True)
     call("simulate")
-    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
     result = call("renew", "--source", "simulated", *service, "--json")
     assert (result.exit_code, "the service refused" in result.stderr) == (2, True)
     assert json.loads(result.stdout)["activated"] is False
-    assert json.loads((workspace / "run" / "renewal.json").read_text())["better"] is True
+    assert json.loads((workspace / "run" / "renewal.json").read_text())["is_new"] is True
 
 
-def test_a_version_is_not_activated_if_the_champion_changed_during_the_comparison(
-    workspace, call, activations, monkeypatch
+def test_a_version_is_not_activated_if_the_champion_changed_during_the_judgement(
+    workspace, call, activations, monkeypatch, service
 ):
     """An operator may roll back or activate a version during a renewal."""
-    monkeypatch.setattr(renewal, "is_better", lambda comparison: True)
     call("simulate")
     first = answer_of(call("renew", "--source", "simulated", "--json"))
     run = renewal.renew
@@ -199,7 +234,6 @@ def test_a_version_is_not_activated_if_the_champion_changed_during_the_compariso
         return outcome
 
     monkeypatch.setattr(renewal, "renew", renewed)
-    service = ("--service", "http://service:8000", "--admin-key-file", workspace / "key")
     result = call("renew", "--source", "simulated", "--seed", "1", *service)
     assert (result.exit_code, activations) == (2, [])
     assert f"{first['version']} is active now" in result.stderr
@@ -211,10 +245,10 @@ def test_a_log_of_few_needs_gives_a_base_and_says_why(workspace, call, monkeypat
     def too_few(*arguments):
         raise DataError("too few needs")
 
-    monkeypatch.setattr(renewal, "_train_on", too_few)
+    monkeypatch.setattr(renewal, "train_on_log", too_few)
     call("simulate")
     result = call("renew", "--source", "simulated")
-    assert (result.exit_code, "trained on the documents alone (too few needs)" in result.stdout) == (0, True)
+    assert (result.exit_code, "Nothing was learned from the log: too few needs." in result.stdout) == (0, True)
 
 
 def test_a_run_folder_is_used_by_one_renewal_and_for_nothing_else(workspace, call):

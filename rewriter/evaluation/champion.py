@@ -10,21 +10,27 @@ lists: Sakai, "Alternatives to Bpref", SIGIR 2007). That favours the version tha
 interleaving (`/v1/experiments`) does not.
 
 Only first queries of sessions are judged. Queries of one need count as one, because they are won and lost together.
+
+`find` is to take the place of `judge`: its verdict does not depend on documents that nobody was shown, and it
+resamples needs.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.rewriter.data.click_judgments import JudgedInput
 from untilclick.rewriter.data.first_query_split import SplitLog, need_of_query, split_sessions
 from untilclick.rewriter.data.logged_queries import JudgedQuery
-from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
-from untilclick.rewriter.rewrite import Rewriter
+from untilclick.rewriter.evaluation.statistics import SIGNIFICANCE, Comparison, TopicValues, compare
+from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Finding, Verdict
+from untilclick.rewriter.judging.partial_judgments import DEPTH, difference_bounds, unknown_share
+from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.metrics import evaluate_rankings
@@ -37,6 +43,12 @@ MAX_JUDGED = 2_000
 """Largest number of queries that are judged; with as many, differences of .01 show."""
 MIN_JUDGED = 30
 """Smallest number of needs for a decision: intervals of a few differences are far too narrow."""
+VERDICTS_PER_VERSION = 2
+"""Verdicts that may activate a version: on new needs and on returning ones."""
+VERDICT_SIGNIFICANCE = SIGNIFICANCE / VERDICTS_PER_VERSION
+"""Each verdict is tested at this level, so that a version that is no better passes either with a probability of at
+most `SIGNIFICANCE` (Bonferroni's correction: Dunn, "Multiple Comparisons among Means", JASA 56(293), 1961). Versions
+that are judged one after the other by the same needs are not corrected for."""
 _DEPTH = 10
 _BATCH = 64
 """Queries rewritten in one call."""
@@ -90,6 +102,94 @@ def judge(
     return compare(a, b, MEASURE, rng)
 
 
+def find(
+    version: Contestant, other: Contestant, inputs: Sequence[JudgedInput], clauses: int, rng: np.random.Generator
+) -> Finding:
+    """Whether a version is better or worse than another, on inputs that neither has learned from.
+
+    Each searches with its own engine, over the same documents. As in the service, only the heaviest `clauses` clauses
+    of a rewrite are searched. At most MAX_JUDGED inputs are used, the first.
+
+    Where documents are unknown, the difference has bounds, see `judging/partial_judgments.py`. `difference` is their
+    middle, `ci95` reaches from the lower end of the lower bound to the upper end of the upper one, and `p` is that of
+    the bound nearer to 0, or 1 if 0 is between them. The harmed share counts inputs that are harmed even by the upper
+    bound.
+    """
+    judged = inputs[:MAX_JUDGED]
+    ours, theirs = (_first_tens(contestant, judged, clauses) for contestant in (version, other))
+    known = [_known(each, {*a, *b}) for each, a, b in zip(judged, ours, theirs, strict=True)]
+    bounds = difference_bounds(ours, theirs, known)
+    needs = np.array([each.need for each in judged], dtype=np.int64)
+    names = version.name, other.name
+    lower = upper = _against_zero(bounds.lower, names, needs, rng)
+    if not np.array_equal(bounds.lower, bounds.upper):
+        upper = _against_zero(bounds.upper, names, needs, rng)
+    unseen = unknown_share(ours, known), unknown_share(theirs, known)
+    p = lower.p if lower.difference > 0 else upper.p if upper.difference < 0 else 1.0
+    verdict, reason = _verdict(lower, upper, unseen)
+    return Finding(
+        against=other.name,
+        verdict=verdict,
+        measure=MEASURE,
+        difference=(lower.difference + upper.difference) / 2,
+        ci95=(lower.ci95[0], upper.ci95[1]),
+        p=p,
+        harmed_share=upper.harmed_share,
+        n_queries=len(judged),
+        n_needs=lower.n_needs or 0,
+        unseen=None if all(each.complete for each in judged) else unseen,
+        reason=reason,
+    )
+
+
+def _known(judged: JudgedInput, ranked: Set[str]) -> Mapping[str, float]:
+    """The grades of all known documents among those ranked, and of all others that are relevant."""
+    return {**dict.fromkeys(ranked, 0.0), **judged.grades} if judged.complete else judged.grades
+
+
+def _against_zero(
+    values: NDArray[np.float64], names: tuple[str, str], needs: NDArray[np.int64], rng: np.random.Generator
+) -> Comparison:
+    """Compare the differences of two versions with none."""
+    a, b = TopicValues(names[0], values), TopicValues(names[1], np.zeros(values.size))
+    return compare(a, b, MEASURE, rng, needs=needs)
+
+
+def _verdict(lower: Comparison, upper: Comparison, unseen: tuple[float, float]) -> tuple[Verdict, str]:
+    """The verdict, and why there is none; no reason if the figures say it."""
+    if (n_needs := lower.n_needs or 0) < LEAST_JUDGED:
+        return Verdict.CANNOT_SAY, f"there are {n_needs} needs to judge by, and a verdict takes {LEAST_JUDGED}"
+    if lower.ci95[0] > 0 and lower.p < VERDICT_SIGNIFICANCE:
+        return Verdict.BETTER, ""
+    if upper.ci95[1] < 0 and upper.p < VERDICT_SIGNIFICANCE:
+        return Verdict.WORSE, ""
+    if lower.difference <= 0 <= upper.difference and upper.difference > lower.difference:
+        return Verdict.CANNOT_SAY, (
+            f"{unseen[0]:.0%} of its first ten documents, and {unseen[1]:.0%} of the other's, were never shown to a "
+            f"searcher, and depending on them {MEASURE} differs by {lower.difference:+.3f} to {upper.difference:+.3f}"
+        )
+    return Verdict.CANNOT_SAY, ""
+
+
+def _first_tens(contestant: Contestant, judged: Sequence[JudgedInput], clauses: int) -> list[list[str]]:
+    """The ids of the first ten documents for each input, as the service shows them."""
+    engine = contestant.engine
+    rankings: list[list[str]] = []
+    for start in range(0, len(judged), _BATCH):
+        typed = [each.query for each in judged[start : start + _BATCH]]
+        results = engine.search(_rewritten(contestant.rewriter, typed, clauses), DEPTH)
+        for query, ranking in zip(typed, results, strict=True):
+            first = exact_titles_first(ranking, engine.with_title(query), DEPTH)
+            rankings.append([document.doc_id for document in first])
+    return rankings
+
+
+def _rewritten(rewriter: Rewriter | None, queries: Sequence[str], clauses: int) -> list[WeightedQuery]:
+    if rewriter is None:
+        return [WeightedQuery.of(query) for query in queries]
+    return [rewrite.blend.heaviest(clauses) for rewrite in rewriter.rewrite([RewriteRequest(q) for q in queries])]
+
+
 def _has_relevant(query: JudgedQuery) -> bool:
     return any(grade > 0 for grade in query.relevance.values())
 
@@ -134,10 +234,7 @@ def _rankings(contestant: Contestant, judged: Sequence[JudgedQuery], clauses: in
 
 
 def _searched(rewriter: Rewriter | None, batch: Sequence[JudgedQuery], clauses: int) -> list[WeightedQuery]:
-    if rewriter is None:
-        return [WeightedQuery.of(query.request.query) for query in batch]
-    rewrites = rewriter.rewrite([query.request for query in batch])
-    return [rewrite.blend.heaviest(clauses) for rewrite in rewrites]
+    return _rewritten(rewriter, [query.request.query for query in batch], clauses)
 
 
 def _ranking(engine: SearchEngine, query: WeightedQuery, logged: JudgedQuery) -> list[ScoredDoc]:

@@ -5,10 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from untilclick.rewriter.data.click_judgments import JudgedInput
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.first_query_split import need_of_query, split_sessions
 from untilclick.rewriter.data.logged_queries import JudgedQuery
-from untilclick.rewriter.evaluation.champion import Contestant, is_better, is_worse, judge, split_for_comparison
+from untilclick.rewriter.evaluation.champion import (
+    Contestant,
+    find,
+    is_better,
+    is_worse,
+    judge,
+    split_for_comparison,
+)
+from untilclick.rewriter.judging.evidence import Verdict
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.load import corpus_of
@@ -155,3 +164,43 @@ def test_what_is_judged_by_has_nothing_to_do_with_what_a_stage_stops_by():
     split = split_for_comparison([session(i, f"need {i}") for i in range(2000)])
     again = split_sessions(split.training, 0.1)
     assert 0.07 < len(again.validation) / len(split.training) < 0.13
+
+
+def judged_topics(n=N):
+    return [JudgedInput(f"typed{i}", i, {f"a{i:02d}": 1}, complete=True) for i in range(n)]
+
+
+def test_where_all_documents_are_judged_the_figures_are_those_of_the_plain_comparison(engine):
+    contestants = Contestant("new", KNOWING, engine), Contestant("old", None, engine)
+    finding = find(*contestants, judged_topics(), 512, np.random.default_rng(0))
+    plain = judged(engine, KNOWING, None, queries())
+    assert (finding.difference, finding.ci95, finding.p) == (plain.difference, plain.ci95, plain.p)
+    assert (finding.verdict, finding.against, finding.measure) == (Verdict.BETTER, "old", "nDCG@10")
+    assert (finding.n_queries, finding.n_needs, finding.unseen, finding.reason) == (N, N, None, "")
+    back = find(*contestants[::-1], judged_topics(), 512, np.random.default_rng(0))
+    assert (back.verdict, back.harmed_share) == (Verdict.WORSE, 1)
+
+
+def test_many_queries_of_few_needs_give_no_verdict(engine):
+    few = [replace(each, need=each.need % 5) for each in judged_topics()]
+    contestants = Contestant("new", KNOWING, engine), Contestant("old", None, engine)
+    finding = find(*contestants, few, 512, np.random.default_rng(0))
+    assert (finding.verdict, finding.n_needs, finding.n_queries) == (Verdict.CANNOT_SAY, 5, N)
+
+
+def test_each_of_two_verdicts_has_half_of_the_level(engine):
+    """Seven needs won and none lost give p = 2 / 2^7 = .016, six p = .031, which is below .05 alone."""
+    for won, expected in ((6, Verdict.CANNOT_SAY), (7, Verdict.BETTER)):
+        some = TableRewriter({f"typed{i}": (f"meant{i}",) for i in range(won)})
+        contestants = Contestant("new", some, engine), Contestant("old", None, engine)
+        assert find(*contestants, judged_topics(), 512, np.random.default_rng(0)).verdict is expected
+
+
+def test_the_service_clauses_and_exact_titles_hold_for_findings_too(engine):
+    contestants = Contestant("new", KNOWING, engine), Contestant("old", None, engine)
+    assert find(*contestants, judged_topics(), 1, np.random.default_rng(0)).difference == 0
+    documents = [Document(f"b{i:02d}", "", f"typed{i} typed{i} other") for i in range(N)]
+    documents += [Document(f"a{i:02d}", f"Typed{i}", "meant") for i in range(N)]
+    titled = open_engine("rank-bm25", corpus_of("needs", documents))
+    contestants = Contestant("new", KNOWING, titled), Contestant("old", None, titled)
+    assert find(*contestants, judged_topics(), 512, np.random.default_rng(0)).difference == 0

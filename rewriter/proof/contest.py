@@ -1,4 +1,4 @@
-"""Two rewriters on the judged side of a log."""
+"""Two rewriters on sessions of a log that neither has learned from."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import Contestant, judge
-from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Finding, Verdict
+from untilclick.rewriter.evaluation.champion import Contestant, Decision, by_test, find
+from untilclick.rewriter.judging.evidence import Finding
 from untilclick.rewriter.stages.reader import stage_rewriter
-from untilclick.rewriter.training.held_out import judged_queries
 from untilclick.search.corpora.opened import OpenedCollection
 
 
@@ -28,28 +28,18 @@ class Judging:
 
 
 def contest(
-    version: Contestant, other: Contestant, opened: OpenedCollection, sides: LogSides, judging: Judging
+    version: Contestant,
+    other: Contestant,
+    opened: OpenedCollection,
+    sides: LogSides,
+    judging: Judging,
+    decide: Decision = by_test,
 ) -> Finding:
     """Compare two rewriters on the judged sessions of a log; the finding is about `version`."""
+    topics = opened.collection.all_topics
+    judged = judged_inputs(sides.judged, topics, sides.need_of, sides.is_typed_in_training)
     rng = np.random.default_rng([judging.seed, 3])
-    comparison = judge(version, other, judged_queries(opened, sides), judging.clauses, rng)
-    verdict, reason = Verdict.CANNOT_SAY, ""
-    if comparison.n < LEAST_JUDGED:
-        reason = f"{comparison.n} needs with a click were kept apart, and {LEAST_JUDGED} are needed"
-    elif comparison.p < 0.025:
-        verdict = Verdict.BETTER if comparison.difference > 0 else Verdict.WORSE
-    return Finding(
-        other.name,
-        verdict,
-        comparison.measure,
-        comparison.difference,
-        comparison.ci95,
-        comparison.p,
-        comparison.harmed_share,
-        comparison.n,
-        comparison.n,
-        reason=reason,
-    )
+    return find(version, other, judged.inputs, judging.clauses, rng, decide)
 
 
 def contestant(name: str, stage: Path, opened: OpenedCollection) -> Contestant:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import Contestant
+from untilclick.rewriter.evaluation.champion import Contestant, by_standard_errors
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
@@ -27,8 +27,6 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 from untilclick.search.records import Session
 
-STANDARD_ERRORS = 2.0
-"""Standard errors by which a run must lead."""
 LEAST_FOLDS = 3
 """Smallest number of folds: a fold has needs to learn from, to choose by, and to be judged by."""
 
@@ -104,17 +102,7 @@ def _compare(folds: Sequence[_Fold], opened: OpenedCollection, sides: LogSides, 
     version = Contestant("in folds", _InFolds(rewriters, fold_of), opened.engine)
     untrained = contestant(UNTRAINED, folds[0].run.out / BASE, opened)
     apart = replace(sides, training=(), validation=(), judged=tuple(judged))
-    return by_standard_errors(contest(version, untrained, opened, apart, judging))
-
-
-def by_standard_errors(finding: Finding) -> Finding:
-    """The finding with the verdict of the standard error, which is a quarter of the interval's width."""
-    low, high = finding.ci95
-    margin = STANDARD_ERRORS * (high - low) / 3.92
-    if finding.n_needs > 1 and abs(finding.difference) > margin > 0:
-        verdict = Verdict.BETTER if finding.difference > 0 else Verdict.WORSE
-        return replace(finding, verdict=verdict, reason="")
-    return replace(finding, verdict=Verdict.CANNOT_SAY, reason="")
+    return contest(version, untrained, opened, apart, judging, by_standard_errors)
 
 
 class _InFolds:

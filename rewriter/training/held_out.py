@@ -59,12 +59,6 @@ def simulated_held_out(opened: OpenedCollection, sides: LogSides) -> list[Judged
     return _untyped(simulated_queries(sides.validation, opened.collection.all_topics, sides.need_of), sides)
 
 
-def judged_queries(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
-    """The queries that versions are judged by, with grades as those to validate on."""
-    simulated = simulated_queries(sides.judged, opened.collection.all_topics, sides.need_of)
-    return _untyped(simulated or rated_queries(sides.judged, sides.need_of), sides)
-
-
 def _untyped(queries: Iterable[JudgedQuery], sides: LogSides) -> list[JudgedQuery]:
     return [query for query in queries if not sides.is_typed_in_training(query.request.query)]
 

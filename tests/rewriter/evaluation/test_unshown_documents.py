@@ -13,7 +13,8 @@ import pytest
 
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.click_rates import rated_queries
-from untilclick.rewriter.evaluation.champion import Contestant, find, is_worse, judge
+from untilclick.rewriter.evaluation.champion import Contestant, find
+from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Verdict
 from untilclick.rewriter.judging.log_split import Part, Shares, split_log
 from untilclick.rewriter.judging.sides import SplitKey
@@ -21,7 +22,8 @@ from untilclick.rewriter.rewrite import Reason, Rewrite
 from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
-from untilclick.search.records import Collection, Document, Topic, WeightedQuery
+from untilclick.search.measures.metrics import evaluate_rankings
+from untilclick.search.records import Collection, Document, ScoredDoc, Topic, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
@@ -125,10 +127,22 @@ def test_a_version_that_ranks_only_unseen_good_documents_first_is_never_worse(en
 
 
 def test_condensed_lists_call_a_version_worse_that_is_better(engine, log):
-    """The earlier verdict, which compared shown documents alone."""
-    contestants = Contestant("new", NEW_GOOD_OLD_BAD, engine), Contestant("old", None, engine)
-    assert is_worse(judge(*contestants, rated_queries(log), CLAUSES, np.random.default_rng(0)))
+    """The verdict of earlier versions, which ranked shown documents alone."""
+    values = [condensed(engine, version, rated_queries(log)) for version in (NEW_GOOD_OLD_BAD, None)]
+    assert compare(*values, "nDCG@10", np.random.default_rng(0)).ci95[1] < 0
     assert verdict(engine, NEW_GOOD_OLD_BAD, None, inputs_of(log, TOPICS)).verdict is Verdict.BETTER
+
+
+def condensed(engine, version, rated) -> TopicValues:
+    """nDCG@10 on condensed lists (Sakai, "Alternatives to Bpref", SIGIR 2007)."""
+    topics = [Topic(str(row), each.request.query, dict.fromkeys(each.relevance, 1)) for row, each in enumerate(rated)]
+    rankings = []
+    for each in rated:
+        typed = WeightedQuery.of(each.request.query)
+        searched = typed if version is None else version.rewrite([each.request])[0].blend
+        ranks = {doc_id: rank for doc_id, rank in engine.rank_of(searched, each.shown).items() if rank is not None}
+        rankings.append([ScoredDoc(doc_id, 1 / ranks[doc_id]) for doc_id in sorted(ranks, key=ranks.get)[:10]])
+    return TopicValues("condensed", evaluate_rankings(topics, rankings, ("nDCG@10",)).values["nDCG@10"])
 
 
 def test_a_version_that_ranks_unseen_bad_documents_first_is_never_better(engine, log):

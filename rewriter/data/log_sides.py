@@ -49,6 +49,10 @@ class LogSides:
         nothing. False in a log that was split without needs."""
         return bool(self.needs) and terms_of_query(query, self.analysis) in self._typed
 
+    def to_learn_from(self, sessions: Sequence[Session]) -> LogSides:
+        """The log with these sessions to learn from, and none to choose or to judge by."""
+        return replace(self, training=tuple(sessions), validation=(), judged=())
+
     def folds(self, n: int, seed: int) -> list[LogSides]:
         """The same sessions split `n` times: each need that can be held out is judged once. Of the needs that are
         not judged, those of the validation stay there; without any, one becomes the validation."""

@@ -75,8 +75,7 @@ class Evidence:
     before: Finding | None = None
     """Against the version that was active; None if none was that had learned."""
     returning: Finding | None = None
-    """On queries that return, learned from some visitors and judged by others: against the version that was active if
-    it had learned, else against the untrained rewriter."""
+    """Against the untrained rewriter, on queries that return: learned from some visitors and judged by others."""
 
     @property
     def few_needs(self) -> bool:

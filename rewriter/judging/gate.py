@@ -88,7 +88,11 @@ def _deciding(evidence: Evidence, now: Answering | None) -> Finding | None:
 
 def _worse(evidence: Evidence, deciding: Finding) -> Iterator[Finding]:
     """The findings by which the version is worse."""
-    return (finding for finding in (deciding, evidence.untrained, evidence.typed) if finding.verdict is Verdict.WORSE)
+    return (
+        finding
+        for finding in (deciding, evidence.untrained, evidence.typed, evidence.returning)
+        if finding is not None and finding.verdict is Verdict.WORSE
+    )
 
 
 @dataclass(frozen=True)

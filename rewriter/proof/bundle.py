@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from untilclick.rewriter.judging.gate import Use
+from untilclick.rewriter.proof.learned_from import FILE as LEARNED_FROM
 from untilclick.rewriter.serving.composing import Parts, compose_bundle
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.stages import export
@@ -72,7 +74,9 @@ class _Exporter:
         run = folder.parent
         parts = Parts(use, proof.evidence, asked)
         if use is not Use.UNTRAINED:
-            parts = replace(parts, twin=self._model(run / proof.twin))
+            twin = self._model(run / proof.twin)
+            shutil.copyfile(folder / LEARNED_FROM, twin / LEARNED_FROM)
+            parts = replace(parts, twin=twin)
         if use is Use.RETURNING:
             scope = Scope.load(folder, analysis_by_name(record.analysis))
             parts = replace(parts, untrained=self._model(run / BASE), scope=scope)

@@ -4,17 +4,33 @@ needs that it has not learned from.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.evaluation.champion import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence
+from untilclick.rewriter.judging.gate import Answering
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
 from untilclick.rewriter.proof.few_needs import contest_in_folds
+from untilclick.rewriter.proof.learned_from import Numbers, unknown_to
 from untilclick.rewriter.proof.retraining import judged_stage
+from untilclick.rewriter.proof.returning import contest_of_returning
 from untilclick.rewriter.proof.show import ShowProgress, silently
 from untilclick.rewriter.stages.record import BASE
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Before:
+    """A version that has learned from a log and answers now."""
+
+    answering: Answering
+    on_new_needs: Contestant
+    """What it answers to needs that it has not learned from: its twin, or its untrained part."""
+    learned_from: Numbers
+    """See `learned_from.py`."""
 
 
 def find_evidence(
@@ -23,9 +39,9 @@ def find_evidence(
     sides: LogSides,
     judging: Judging,
     show: ShowProgress = silently,
-    before: Contestant | None = None,
+    before: Before | None = None,
 ) -> Evidence:
-    """Judge the last stage of a run. `before` is the twin of the version that answers now, if that has learned.
+    """Judge the last stage of a run. `before` answers now, if a version does that has learned.
 
     Raises ModelError for a run without a stage that learned from a log, and for one of an earlier version, whose log
     was not split by need.
@@ -38,14 +54,15 @@ def find_evidence(
     with show("Judging") as update:
         rivals = [Contestant(AS_TYPED, None, opened.engine), contestant(UNTRAINED, run.out / BASE, opened)]
         version = contestant(twin.name, twin, opened)
-        contests = [(version, rivals[0]), (version, rivals[1]), (rivals[1], rivals[0])]
+        contests = [(version, rivals[0], sides), (version, rivals[1], sides), (rivals[1], rivals[0], sides)]
         if before is not None:
-            contests.append((version, before))
+            contests.append((version, before.on_new_needs, unknown_to(before.learned_from, sides, run.split_key)))
         findings = []
-        for done, (one, other) in enumerate(contests):
+        for done, (one, other, judges) in enumerate(contests):
             update(done, len(contests))
-            findings.append(contest(one, other, opened, sides, judging))
+            findings.append(contest(one, other, opened, judges, judging))
     typed, untrained, start = findings[:3]
     if sides.record.n_needs < FEW_NEEDS:
         untrained = contest_in_folds(run, opened, sides, judging, show)
-    return Evidence(sides.record, typed, untrained, start, findings[3] if before is not None else None)
+    returning = contest_of_returning(run, opened, sides, judging, show)
+    return Evidence(sides.record, typed, untrained, start, findings[3] if before else None, returning)

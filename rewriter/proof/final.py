@@ -12,12 +12,13 @@ from pathlib import Path
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import Contestant
-from untilclick.rewriter.judging.gate import Answering, Use, admitted
+from untilclick.rewriter.judging.gate import Use, admitted
 from untilclick.rewriter.proof.contest import Judging
-from untilclick.rewriter.proof.evidence import find_evidence
+from untilclick.rewriter.proof.evidence import Before, find_evidence
+from untilclick.rewriter.proof.learned_from import write_learned_from
 from untilclick.rewriter.proof.refit import is_sound, refitted
 from untilclick.rewriter.proof.retraining import judged_stage
+from untilclick.rewriter.proof.returning import scope_of
 from untilclick.rewriter.proof.show import ShowProgress, silently
 from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
 from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copy_stage, read_stage
@@ -32,14 +33,6 @@ class FinalStage:
     judging: Judging = field(default_factory=Judging)
     asked: bool = False
     """Whether what was learned is to be used against the gate."""
-
-
-@dataclass(frozen=True)
-class Before:
-    """A version that has learned from a log and answers now."""
-
-    answering: Answering
-    twin: Contestant
 
 
 def main(
@@ -60,7 +53,7 @@ def main(
     shutil.rmtree(run.out / FINAL, ignore_errors=True)
     with open_sources(run, opened, log) as sources:
         opened, sides = sources.opened, sides_of(sources, read_stage(twin))
-    evidence = find_evidence(run, opened, sides, config.judging, show, before.twin if before else None)
+    evidence = find_evidence(run, opened, sides, config.judging, show, before)
     admission = admitted(evidence, before.answering if before else None)
     asked = config.asked and admission.use is not Use.LEARNED
     proof = Proof(evidence, admission, twin.name, refitted=False, asked=asked)
@@ -72,6 +65,11 @@ def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Pro
     target, twin = run.out / FINAL, run.out / proof.twin
     if proof.use in (Use.UNTRAINED, Use.NOTHING):
         return copy_stage(run.out / BASE, target, sides.record, proof)
-    with show("Refit") as update, refitted(run, opened, sides, lambda step, steps, _: update(step, steps)) as folder:
+    everything = sides.to_learn_from(sides.all)
+    with show("Refit") as update, refitted(run, opened, everything, lambda step, n, _: update(step, n)) as folder:
         sound = folder != twin and is_sound(folder, twin, opened, sides)
-        return copy_stage(folder if sound else twin, target, sides.record, replace(proof, refitted=sound))
+        copy_stage(folder if sound else twin, target, sides.record, replace(proof, refitted=sound))
+    write_learned_from(target, sides, run.split_key)
+    if proof.use is Use.RETURNING:
+        scope_of(run, opened, sides).save(target)
+    return target

@@ -32,17 +32,16 @@ logger = logging.getLogger(__name__)
 def refitted(
     run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
 ) -> Iterator[Path]:
-    """A folder with the last stage of a run, refitted on all sessions of `sides`, until the block ends; the stage
-    itself if it cannot be refitted."""
+    """A folder with the last stage of a run, refitted on the training sessions of `sides`, until the block ends; the
+    stage itself if it cannot be refitted."""
     work = run.out / f"{FINAL}.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
         (work / BASE).symlink_to((run.out / BASE).resolve())
-        everything = replace(sides, training=sides.all, validation=(), judged=())
         folder = judged_stage(run.out)
         for stage in learned_stages(run.out):
-            folder = refit(stage, replace(run, out=work), opened, everything, progress)
+            folder = refit(stage, replace(run, out=work), opened, sides, progress)
         yield folder
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -10,8 +10,9 @@ from untilclick.rewriter.evaluation.champion import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, Finding, Verdict
 from untilclick.rewriter.judging.gate import Admission, Use
 from untilclick.rewriter.judging.sentences import sentence
-from untilclick.rewriter.proof.final import Before
-from untilclick.rewriter.serving.bundle import MANIFEST, TWIN_FOLDER, BundleManifest, read_manifest
+from untilclick.rewriter.proof.evidence import Before
+from untilclick.rewriter.proof.learned_from import read_learned_from
+from untilclick.rewriter.serving.bundle import MANIFEST, TWIN_FOLDER, UNTRAINED_FOLDER, BundleManifest, read_manifest
 from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.opened import OpenedCollection
@@ -47,14 +48,16 @@ class Champion:
     def before(self, opened: OpenedCollection) -> Before | None:
         """What a version that has learned is compared with; None if the champion has learned nothing.
 
-        That is the champion's twin. A version of an earlier build has none, and is judged by what it serves, which
-        may have learned from the needs that judge: if a new version is better all the same, it is better.
+        A version of an earlier build has no twin, and is judged by what it serves, which may have learned from the
+        needs that judge: if a new version is better all the same, it is better.
         """
         answering = None if self.manifest is None else self.manifest.answering
         if self.folder is None or answering is None:
             return None
         twin = self.folder / TWIN_FOLDER
-        return Before(answering, self._contestant(twin if (twin / MANIFEST).is_file() else self.folder, opened))
+        part = self.folder / UNTRAINED_FOLDER if answering.use is Use.RETURNING else twin
+        served = part if (part / MANIFEST).is_file() else self.folder
+        return Before(answering, self._contestant(served, opened), read_learned_from(twin))
 
     def contestant(self, opened: OpenedCollection) -> Contestant:
         """What it serves, with an engine of its own analysis."""

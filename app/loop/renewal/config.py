@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.search.records import Source
 
 Backend = Literal["builtin", "trlx"]
 AnalysisChoice = Literal["active", "new"]
+
+
+SPLIT_KEY = "split.key"
+"""File of the folder of versions with the key that decides which needs judge all of them; made if it is missing."""
 
 
 @dataclass(frozen=True)
@@ -50,4 +55,5 @@ class RenewalConfig:
     @property
     def run(self) -> RunConfig:
         """What the training stages read and where they write."""
-        return RunConfig(self.out, self.data, self.log, self.engine, self.seed)
+        key = SplitKey.of_file(self.models / SPLIT_KEY)
+        return RunConfig(self.out, self.data, self.log, self.engine, self.seed, split_key=key)

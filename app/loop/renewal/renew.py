@@ -25,7 +25,6 @@ from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.log_sides import split_by_need
 from untilclick.rewriter.judging.evidence import UNTRAINED, Evidence
 from untilclick.rewriter.judging.gate import Admission, Use
-from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
@@ -46,8 +45,6 @@ MIN_CLICKED = 200
 chance."""
 RENEWAL_FILE = "renewal.json"
 LOCK = ".renewal.lock"
-SPLIT_KEY = "split.key"
-"""File of the folder of versions with the key that decides which needs judge all of them."""
 
 
 @dataclass(frozen=True)
@@ -164,12 +161,8 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
         config.data, config.engine, config.seed, analysis=analysis, language=config.language
     )
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
-        sides = split_by_need(
-            log.sessions(config.source),
-            opened.collection.all_topics,
-            opened.analysis,
-            SplitKey.of_file(config.models / SPLIT_KEY),
-        )
+        topics, key = opened.collection.all_topics, config.run.split_key
+        sides = split_by_need(log.sessions(config.source), topics, opened.analysis, key)
     train_base(opened, config, show)
     clicked, judged = _clicked(sides.training + sides.validation), _clicked(sides.judged)
     note = "" if clicked >= MIN_CLICKED else f"{clicked:,} sessions with a click, and {MIN_CLICKED} are needed"

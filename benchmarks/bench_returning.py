@@ -8,9 +8,10 @@ among the first ten. Three visitors type it, see the ranking of the query as typ
 that document, and click on it. The log is their sessions, and simulated sessions of other topics and visitors, with
 clicks alone: no session names a topic.
 
-Each split key has a folder of versions of its own, in which `untilclick renew` makes a version; it is then activated,
-whatever the verdict. A query comes back if the clicked document is among the first five of what the active version
-searches. The base of the run folder serves all keys. An interrupted run goes on with the keys that are missing.
+Each split key has a folder of versions of its own. `untilclick renew` names the version that is to answer, and that
+one is activated; without one, queries are searched as typed. A query comes back if the clicked document is among the
+first five of what is searched. The base of the run folder serves all keys. An interrupted run goes on with the keys
+that are missing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.bundle import UNTRAINED_FOLDER, read_manifest
@@ -185,10 +187,13 @@ def renewed(
     arguments = ["--data", options.data, "--log", log, "--models", str(models), "--out", str(run), *settings]
     said = untilclick("renew", *arguments, "--seed", str(options.seed))
     version = json.loads((run / "renewal.json").read_text(encoding="utf-8"))["version"]
+    typed = ranks_of(queries, engine, None)
+    if version is None:
+        return Outcome(key, "none", Use.NOTHING, said.strip(), {"as typed": typed, "active": typed})
     store = ModelStore(models)
     store.activate(version)
     bundle = store.folder_of(version)
-    ranks = {"as typed": ranks_of(queries, engine, None), "active": ranks_of(queries, engine, bundle)}
+    ranks = {"as typed": typed, "active": ranks_of(queries, engine, bundle)}
     if (bundle / UNTRAINED_FOLDER).is_dir():
         ranks["untrained"] = ranks_of(queries, engine, bundle / UNTRAINED_FOLDER)
     return Outcome(key, version, read_manifest(bundle).use, said.strip(), ranks)

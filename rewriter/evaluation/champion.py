@@ -18,7 +18,7 @@ from untilclick.rewriter.evaluation.statistics import SIGNIFICANCE, Comparison, 
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Finding, Verdict
 from untilclick.rewriter.judging.partial_judgments import DEPTH, difference_bounds, unknown_share
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
-from untilclick.rewriter.training.validation import standard_error
+from untilclick.rewriter.training.scored import standard_error
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.records import WeightedQuery

@@ -39,7 +39,7 @@ def train_ilql(
     the start cannot be read, UntilclickError for less than one pass over the actions."""
     if config.epochs < 1:
         raise UntilclickError(f"offline.epochs is {config.epochs}: ilql needs 1 or more")
-    start_score = start.score(start.policy)
+    start_score = start.score(start.policy).mean
     trainer = _train_heads(start, actions, run, config)
     teacher = trainer.policy
     trainer.best.restore(teacher)

@@ -39,6 +39,7 @@ from untilclick.rewriter.training.held_out import (
     sharpened_score,
     simulated_held_out,
 )
+from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError, UntilclickError
@@ -146,7 +147,7 @@ class StageInput:
         queries = held_out_queries(self.opened, self.sides)
         return open_validation(self.opened, queries, self.scorer, self.language, self.harm_limit)
 
-    def score(self, policy: T5Policy) -> float:
+    def score(self, policy: T5Policy) -> Scored:
         """nDCG@10 of a policy on the validation queries, in the starting model's blend at the best sharpness of the
         grid, because training changes how sharp a policy's distributions are."""
         return sharpened_score(self.validation, self.model.with_policy(policy).reader(), self.blend)

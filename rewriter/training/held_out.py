@@ -27,6 +27,7 @@ from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_SHARPNESS
+from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
@@ -113,8 +114,8 @@ def needs_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64]:
     return np.array([known + 1 + row if q.need is None else q.need for row, q in enumerate(queries)], dtype=np.int64)
 
 
-def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> float:
-    """Mean nDCG@10 of the validation queries in the best of these blends at the best sharpness of the grid."""
+def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> Scored:
+    """nDCG@10 of the validation queries in the best of these blends at the best sharpness of the grid."""
     sharpened = [replace(blend, sharpness=sharpness) for sharpness in GRID_SHARPNESS for blend in blends]
     return validation.best_score(read, sharpened)
 

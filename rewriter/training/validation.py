@@ -19,6 +19,7 @@ from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.blend import COLD_START, BlendSettings, expand, score_gap
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, weighted
+from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
 from untilclick.search.measures.metrics import HARM_MARGIN
 
 HARM_LIMIT = 0.065
@@ -29,8 +30,6 @@ GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
 GATE_MARGIN = 1e-3
 """Smallest gain in mean nDCG@10 for which a gate is used."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,8 @@ class RankedBlend(NamedTuple):
 
     worth: _Worth
     settings: BlendSettings
+    ndcg: Floats
+    """(B,)"""
 
 
 class ValidationSet:
@@ -107,13 +108,14 @@ class ValidationSet:
         *,
         corrections: bool = True,
         harm_limit: float | None = None,
-        needs: NDArray[np.int64] | None = None,
+        needs: Needs | None = None,
     ) -> None:
         """`corrections`: whether the terms of the queries include corrections of unknown words; the chosen blend has
         the same value. `harm_limit`: largest share of queries that a blend may harm, 0..1; None stands for
         `HARM_LIMIT`, or for `CLICKED_HARM_LIMIT` if clicks serve as grades. `needs` (B,): number of the need of each
-        query; None: each query has one of its own."""
+        query; None if they are not known."""
         assert len(prompts) == len(queries)
+        self._known_needs = needs
         self._needs = np.arange(len(queries)) if needs is None else needs
         self.corrections = corrections
         self._scorer = scorer
@@ -145,17 +147,18 @@ class ValidationSet:
 
     def score(self, read: NextTermLogits, settings: BlendSettings) -> float:
         """Mean nDCG@10 of the blended queries; 0 without queries."""
-        return self.best_score(read, [settings])
+        return self.best_score(read, [settings]).mean
 
-    def best_score(self, read: NextTermLogits, blends: Sequence[BlendSettings]) -> float:
-        """The best mean nDCG@10 of several blends; 0 without queries."""
+    def best_score(self, read: NextTermLogits, blends: Sequence[BlendSettings]) -> Scored:
+        """The nDCG@10 in the best of several blends; 0 without queries."""
         if not self._prompts:
-            return 0.0
+            return Scored(0.0)
         logits = read(self._prompts)  # (B, V)
         shapes = {(blend.expansion_terms, blend.sharpness): blend for blend in blends}
         expansions = {shape: self._expansions(logits, blend).scores for shape, blend in shapes.items()}
         blended = (self._blend(expansions[blend.expansion_terms, blend.sharpness], blend) for blend in blends)
-        return max(float(self._ndcg(scores).mean()) for scores in blended)
+        values = max((self._ndcg(scores) for scores in blended), key=lambda ndcg: float(ndcg.mean()))
+        return Scored(float(values.mean()), values, self._known_needs)
 
     def choose_blend(self, read: NextTermLogits) -> BlendChoice:
         """Choose from the grid the blend of the best mean among those that harm few queries, or the blend that harms
@@ -171,7 +174,7 @@ class ValidationSet:
         for shape in expansion_shapes():
             expansions = self._expansions(logits, shape).scores
             ranked += self._ranked(expansions, weighted(shape))
-        best = _first_best(ranked)
+        best = self._most_learned(ranked)
         if self._later.size:
             expansions = self._expansions(logits, best).scores
             best = _first_best(self._ranked(expansions, (replace(best, context=limit) for limit in GRID_CONTEXT)))
@@ -181,8 +184,26 @@ class ValidationSet:
         """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` below that of their originals, 0..1."""
         return float((ndcg < self._original_ndcg - HARM_MARGIN).mean())
 
+    def _most_learned(self, ranked: Sequence[RankedBlend]) -> BlendSettings:
+        """Of the blends that cannot be told from the best, the one in which the rewrite weighs most.
+
+        Held-out needs show what is learned of words; what is learned of needs helps when they return, as most do, and
+        shows on no held-out need. Without needs, the best."""
+        best = max(ranked, key=attrgetter("worth"))
+        if self._known_needs is None:
+            return best.settings
+        of_best = Scored(best.worth.ndcg, best.ndcg, self._known_needs)
+        level = (
+            each
+            for each in ranked
+            if each.worth.negative_harm >= best.worth.negative_harm
+            and Scored(each.worth.ndcg, each.ndcg, self._known_needs).is_level_with(of_best)
+        )
+        return max(level, key=lambda each: (each.settings.rewrite, each.worth), default=best).settings
+
     def _ranked(self, expansions: Tensor, blends: Iterable[BlendSettings]) -> list[RankedBlend]:
-        return [RankedBlend(self._worth(self._ndcg(self._blend(expansions, blend))), blend) for blend in blends]
+        values = ((self._ndcg(self._blend(expansions, blend)), blend) for blend in blends)
+        return [RankedBlend(self._worth(ndcg), blend, ndcg) for ndcg, blend in values]
 
     def _worth(self, ndcg: Floats) -> _Worth:
         return _Worth(-max(self.harmed_share(ndcg), self._harm_limit), float(ndcg.mean()))
@@ -270,14 +291,3 @@ def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor 
 def _first_best(ranked: Sequence[RankedBlend]) -> BlendSettings:
     """The blend of the largest worth, the first of equals."""
     return max(ranked, key=attrgetter("worth")).settings
-
-
-def standard_error(values: Floats, needs: NDArray[np.int64]) -> float:
-    """Standard error of the mean of values (n,) whose needs (n,) were drawn, and not the values: values of one need
-    go together. Infinite for a single need.
-
-    Source: Liang & Zeger, "Longitudinal data analysis using generalized linear models", Biometrika 73(1), 1986."""
-    sums = np.bincount(np.unique(needs, return_inverse=True)[1], values - values.mean())  # (needs,)
-    if sums.size < 2:
-        return float("inf")
-    return float(np.sqrt(sums.size / (sums.size - 1) * (sums @ sums))) / values.size

@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.training.callbacks import Validation
+from untilclick.rewriter.training.scored import Floats, Scored
 
 
 @dataclass
@@ -33,17 +34,30 @@ class BestScore:
 
 
 class BestWeights(BestScore):
-    """The best score with a copy of the weights that reached it."""
+    """The best score, with a copy of the last weights that cannot be told from those that reached it; `step` is that
+    of the copy.
+
+    Held-out needs show what training taught for all needs. What it taught for the needs of the log helps when they
+    return, and shows on no held-out need: of equally good weights, those that learned longest are the better ones.
+    """
 
     def __init__(self, policy: T5Policy, score: float = -float("inf")) -> None:
         """Starts with the weights before training and their score, if it is known."""
         super().__init__(score)
         self.weights = copy.deepcopy(policy.state_dict())
+        self.values: Floats | None = None
+        """(n,) the best score, query by query; None if only its mean is known."""
 
-    def keep(self, policy: T5Policy, score: float, step: int) -> None:
-        """Copy the policy's weights if their score is better than all before."""
-        if self.offer(score, step):
-            self.weights = copy.deepcopy(policy.state_dict())
+    def keep(self, policy: T5Policy, score: Scored | float, step: int) -> None:
+        """Copy the policy's weights if their score is better than all before, or cannot be told from the best."""
+        scored = Scored.of(score)
+        if self.offer(scored.mean, step):
+            self.values = scored.values
+        elif scored.is_level_with(Scored(self.score, self.values)):
+            self.step = step
+        else:
+            return
+        self.weights = copy.deepcopy(policy.state_dict())
 
     def restore(self, policy: T5Policy) -> None:
         """Put the best weights into a policy."""
@@ -54,7 +68,7 @@ class TrainedEpochs(NamedTuple):
     """How a training went that was validated after each epoch."""
 
     best_epoch: int
-    """The epoch whose weights are left; 0 if none improved on the start."""
+    """The epoch whose weights are left; 0 if none is as good as the start."""
     scores: tuple[float, ...]
     """Validation scores, the first of them before training."""
 
@@ -70,8 +84,9 @@ class EpochValidation:
     def __init__(self, policy: T5Policy, validation: Validation) -> None:
         self._policy = policy
         self._validation = validation
-        self._scores = [validation(policy)]
-        self._best = BestWeights(policy, self._scores[0])
+        self._best = BestWeights(policy)
+        self._scores: list[float] = []
+        self.validate()
 
     @property
     def stale(self) -> int:
@@ -82,7 +97,7 @@ class EpochValidation:
         """Validate the weights after an epoch."""
         score = self._validation(self._policy)
         self._best.keep(self._policy, score, len(self._scores))
-        self._scores.append(score)
+        self._scores.append(Scored.of(score).mean)
 
     def finish(self) -> TrainedEpochs:
         """Put the best weights back into the policy."""

@@ -37,6 +37,7 @@ from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy, collate
 from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
 from untilclick.rewriter.training.callbacks import Validation
+from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.weights import BestWeights
 from untilclick.rewriter.trlx.learning_rates import separate
 
@@ -232,7 +233,7 @@ class RewriterILQLTrainer(AccelerateILQLTrainer):  # type: ignore[misc]
         value = self._validation(self.policy)
         if self.iter_count > 0:
             self.best.keep(self.policy, value, self.iter_count)
-        return {"reward/mean": value}
+        return {"reward/mean": Scored.of(value).mean}
 
     def save_pretrained(self, directory: str | None = None, **kwargs: object) -> None:
         """Write a model folder with plain T5 keys and without the heads, which are only needed for distillation."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -29,6 +30,7 @@ from untilclick.search.files.whole_files import whole_folder
 _STATE, _OPTIMIZER = "state.json", "optimizer.pt"
 _WEIGHTS, _BEST, _REFERENCE = "weights.safetensors", "best.safetensors", "reference.safetensors"
 _AVERAGED = "averaged.safetensors"
+_BEST_VALUES = "best_values.npy"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
             new / _OPTIMIZER,
         )
         state, best = trainer.state, trainer.best
+        if best.values is not None:
+            np.save(new / _BEST_VALUES, best.values)
         content = _State(
             config=flat(trainer.config),
             prompts=prompts_digest(trainer.prompts),
@@ -119,6 +123,7 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
     progress, best = state.trainer, trainer.best
     trainer.state = TrainerState(progress.round, progress.rollouts, progress.order)
     best.weights = load_file(folder / _BEST)
+    best.values = np.load(folder / _BEST_VALUES) if (folder / _BEST_VALUES).is_file() else None
     best.score, best.step, best.stale = progress.best, progress.best_round, progress.stale
 
 

@@ -32,6 +32,7 @@ from untilclick.rewriter.training.ppo.experience import (
     informative,
 )
 from untilclick.rewriter.training.ppo.objective import FIRST_STEP_METRICS, ppo_objective
+from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.weights import BestWeights, WeightAverage
 
 WARMUP_ROUNDS = 10
@@ -193,6 +194,6 @@ class PPOTrainer:
         return totals
 
     def _validate(self) -> float:
-        validation_score = self._validation(self.average.module)
-        self.best.keep(self.average.module, validation_score, self.state.round)
-        return validation_score
+        score = self._validation(self.average.module)
+        self.best.keep(self.average.module, score, self.state.round)
+        return Scored.of(score).mean

@@ -25,7 +25,8 @@ from untilclick.rewriter.serving.blend import (
 )
 from untilclick.rewriter.training.blend_grid import GRID_WEIGHTS
 from untilclick.rewriter.training.held_out import validation_set
-from untilclick.rewriter.training.validation import GATE_MARGIN, BlendCandidate, ValidationSet, standard_error
+from untilclick.rewriter.training.scored import standard_error
+from untilclick.rewriter.training.validation import GATE_MARGIN, BlendCandidate, ValidationSet
 from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import evaluate_rankings

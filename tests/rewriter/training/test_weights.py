@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.weights import (
     BestScore,
     BestWeights,
@@ -74,3 +76,22 @@ def test_the_average_is_a_linear_interpolation_to_the_last_bit(opened, decay):
     )
     assert not any(weight.requires_grad for weight in average.module.parameters())
     assert not average.module.training
+
+
+def test_of_weights_that_cannot_be_told_apart_those_that_learned_longest_are_kept(opened):
+    policy, _ = toy_policy(opened)
+    needs, best = np.arange(4), np.array([0.5, 0.6, 0.4, 0.7])
+    gaps = [
+        0.2,
+        0.0,
+        np.array([0.1, -0.05, 0.0, 0.05]),
+        0.02,
+    ]  # the second is the best, the third level, the last not
+    kept = BestWeights(policy)
+    for step, gap in enumerate(gaps):
+        shaken(policy, seed=step)
+        kept.keep(policy, Scored(float((best - gap).mean()), best - gap, needs), step)
+        if step == 2:
+            level = copy.deepcopy(policy.state_dict())
+    assert (kept.score, kept.step, kept.stale) == (pytest.approx(best.mean()), 2, 2)
+    assert all(torch.equal(level[name], weight) for name, weight in kept.weights.items())

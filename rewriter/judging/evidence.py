@@ -34,9 +34,10 @@ class Finding:
     verdict: Verdict
     measure: str
     difference: float
-    """Mean over the queries; positive if the version is better."""
+    """Mean over the queries; positive if the version is better. Where documents are unknown, the middle of what it
+    may be."""
     ci95: tuple[float, float]
-    """Interval of the difference, by need."""
+    """Interval of the difference, by need; it covers what unknown documents may change."""
     p: float
     """p value of the two-sided test, by need, 0..1."""
     harmed_share: float

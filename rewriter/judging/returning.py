@@ -1,8 +1,9 @@
 """Queries that return: which visitors judge them, and which are learned from.
 
-A query returns if several visitors typed it, as their client ids tell. It is the one kind of query whose need may
-stand on both sides of a comparison, because visitors part the sides: versions learn from some visitors and are judged
-by what others clicked. Sessions without a client id count as no visitor's: two of them may be one person's.
+A query returns if several visitors typed it, as their client ids tell, and most of them clicked only on lists of
+other queries: who finds at once has nothing to teach. It is the one kind of query whose need may stand on both sides
+of a comparison, because visitors part the sides: versions learn from some visitors and are judged by what others
+clicked. Sessions without a client id count as no visitor's: two of them may be one person's.
 
 Most queries that return were typed by few visitors, so halves of the visitors do not serve: one key of four would
 leave all of three visitors on one side. Of few visitors one judges, of many a fifth (`jury.py`).
@@ -36,7 +37,7 @@ class ReturningRecord:
     """The counts of the queries that return, for records and reports."""
 
     n_queries: int
-    """Distinct queries, by their index terms, that `LEAST_VISITORS` visitors or more typed."""
+    """Distinct queries, by their index terms, that `LEAST_VISITORS` visitors or more typed, most of them in vain."""
     n_judged: int
     """Those of them that are judged: a visitor of theirs clicked something, and enough others are left."""
     n_visitors: int
@@ -119,6 +120,7 @@ class _Visitors:
         self._sessions = array("Q")  # keyed number of each session
         self._client_of = array("q")  # number of its client
         self._typed = array("q")  # a session, and the number of a query's terms; and so on
+        self._found = array("b")  # for each of these, whether the list of this query was clicked on
         self._clicked = array("q")  # a session, and the number of a document; and so on
         self._clients: dict[str, int] = {}
         self._documents: dict[str, int] = {}
@@ -134,8 +136,13 @@ class _Visitors:
         row = len(self._sessions)
         self._sessions.append(self._key.number(_SESSION, session.session_id))
         self._client_of.append(self._clients.setdefault(session.client_id, len(self._clients)))
-        for terms in {self._number(turn.query) for turn in session.turns}:
+        found: dict[int, bool] = {}
+        for turn in session.turns:
+            terms = self._number(turn.query)
+            found[terms] = found.get(terms, False) or bool(turn.clicks)
+        for terms, clicked in found.items():
             self._typed.extend((row, terms))
+            self._found.append(clicked)
         for doc_id in set(session.clicked):
             self._clicked.extend((row, self._documents.setdefault(doc_id, len(self._documents))))
 
@@ -156,7 +163,7 @@ class _Visitors:
         rows, typed = _columns(self._typed)
         pairs = np.unique(typed * len(self._clients) + client_of[rows])
         n_clients = np.bincount(pairs // max(len(self._clients), 1), minlength=len(self._terms))
-        returns = n_clients >= LEAST_VISITORS  # (terms,)
+        returns = (n_clients >= LEAST_VISITORS) & self._mostly_in_vain()  # (terms,)
         visits = self._visits(client_of)
         jury = self._jury(returns, client_of, visits)
         aside = np.isin(visits, sorted(jury.visits))
@@ -179,6 +186,14 @@ class _Visitors:
                 n_set_aside=int(aside.sum()),
             ),
         )
+
+    def _mostly_in_vain(self) -> NDArray[np.bool_]:
+        """(terms,) whether at most half of the clicked sessions with a query clicked on a list of this query."""
+        rows, typed = _columns(self._typed)
+        clicked = np.isin(rows, _columns(self._clicked)[0])
+        found = np.array(self._found, dtype=bool)
+        n_clicked, n_found = (np.bincount(typed[which], minlength=len(self._terms)) for which in (clicked, found))
+        return np.asarray(2 * n_found <= n_clicked, dtype=np.bool_)
 
     def _visits(self, client_of: NDArray[np.int64]) -> NDArray[np.int64]:
         """(sessions,) the visit of each: sessions of one client that clicked a common document, in chains."""

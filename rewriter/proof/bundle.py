@@ -73,7 +73,7 @@ class _Exporter:
             )
         run = folder.parent
         parts = Parts(use, proof.evidence, asked)
-        if use is not Use.UNTRAINED:
+        if use is Use.LEARNED:
             twin = self._model(run / proof.twin)
             shutil.copyfile(folder / LEARNED_FROM, twin / LEARNED_FROM)
             parts = replace(parts, twin=twin)

@@ -11,6 +11,7 @@ from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.evaluation.champion import Contestant, Decision, by_test, find
 from untilclick.rewriter.judging.evidence import Finding
+from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.search.corpora.opened import OpenedCollection
 
@@ -42,6 +43,6 @@ def contest(
     return find(version, other, judged.inputs, judging.clauses, rng, decide)
 
 
-def contestant(name: str, stage: Path, opened: OpenedCollection) -> Contestant:
-    """A stage as the service would use it."""
-    return Contestant(name, stage_rewriter(stage, opened.spelling, opened.engine), opened.engine)
+def contestant(name: str, stage: Path, opened: OpenedCollection, blend: BlendSettings | None = None) -> Contestant:
+    """A stage as the service would use it, in its own blend or in another one."""
+    return Contestant(name, stage_rewriter(stage, opened.spelling, opened.engine, blend), opened.engine)

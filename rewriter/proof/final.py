@@ -18,8 +18,9 @@ from untilclick.rewriter.proof.evidence import Before, find_evidence
 from untilclick.rewriter.proof.learned_from import write_learned_from
 from untilclick.rewriter.proof.refit import is_sound, refitted
 from untilclick.rewriter.proof.retraining import judged_stage
-from untilclick.rewriter.proof.returning import scope_of
+from untilclick.rewriter.proof.returning import scope_of, taught
 from untilclick.rewriter.proof.show import ShowProgress, silently
+from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
 from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copy_stage, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
@@ -63,13 +64,16 @@ def main(
 def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Proof, show: ShowProgress) -> Path:
     """Write the model of the use that a proof names."""
     target, twin = run.out / FINAL, run.out / proof.twin
-    if proof.use in (Use.UNTRAINED, Use.NOTHING):
-        return copy_stage(run.out / BASE, target, sides.record, proof)
     everything = sides.to_learn_from(sides.all)
-    with show("Refit") as update, refitted(run, opened, everything, lambda step, n, _: update(step, n)) as folder:
-        sound = folder != twin and is_sound(folder, twin, opened, sides)
-        copy_stage(folder if sound else twin, target, sides.record, replace(proof, refitted=sound))
-    write_learned_from(target, sides, run.split_key)
-    if proof.use is Use.RETURNING:
+    if proof.use in (Use.UNTRAINED, Use.NOTHING):
+        copy_stage(run.out / BASE, target, proof, sides.record)
+    elif proof.use is Use.RETURNING:
+        with taught(run, opened, everything, show) as folder:
+            copy_stage(folder, target, proof, sides.record, RETURNING)
         scope_of(run, opened, sides).save(target)
+    else:
+        with show("Refit") as update, refitted(run, opened, everything, lambda step, n, _: update(step, n)) as folder:
+            sound = folder != twin and is_sound(folder, twin, opened, sides)
+            copy_stage(folder if sound else twin, target, replace(proof, refitted=sound), sides.record)
+        write_learned_from(target, sides, run.split_key)
     return target

@@ -34,15 +34,22 @@ def refitted(
 ) -> Iterator[Path]:
     """A folder with the last stage of a run, refitted on the training sessions of `sides`, until the block ends; the
     stage itself if it cannot be refitted."""
+    with empty_run(run) as work:
+        folder = judged_stage(run.out)
+        for stage in learned_stages(run.out):
+            folder = refit(stage, work, opened, sides, progress)
+        yield folder
+
+
+@contextmanager
+def empty_run(run: RunConfig) -> Iterator[RunConfig]:
+    """A run folder with the base of a run and nothing else, until the block ends."""
     work = run.out / f"{FINAL}.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
         (work / BASE).symlink_to((run.out / BASE).resolve())
-        folder = judged_stage(run.out)
-        for stage in learned_stages(run.out):
-            folder = refit(stage, replace(run, out=work), opened, sides, progress)
-        yield folder
+        yield replace(run, out=work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -68,6 +68,16 @@ def refit(
     return ppo.refit(config, stage, opened, sides, progress)
 
 
+def train_to_the_end(
+    stage: Path, run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train a warm start with the settings of its record for all its epochs, in another run folder; returns the new
+    stage's folder. Raises as the `refit` of the stage."""
+    config = _recorded(stage, run)
+    assert isinstance(config, warm_start.WarmStartStage)
+    return warm_start.refit(config, stage, opened, sides, progress, epochs=config.training.epochs)
+
+
 def _recorded(stage: Path, run: RunConfig) -> warm_start.WarmStartStage | offline.OfflineStage | ppo.PPOStage:
     """A stage as it was configured, for another run folder."""
     record, kinds = read_stage(stage), stage_configs(stage)

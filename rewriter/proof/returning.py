@@ -1,14 +1,17 @@
 """The queries of a log that return, judged apart: what was learned from some visitors, by what others clicked.
 
-The one comparison in which a need may stand on both sides. The version that is judged is the run, refitted on the log
-without the sessions of the visitors who judge.
+It is the one comparison in which a need may stand on both sides. The model has a training and a blend of its own,
+because three visitors of a query leave none to choose by: the warm start, trained to its end, in a blend that trusts
+it.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,26 +23,25 @@ from untilclick.rewriter.judging.evidence import UNTRAINED, Finding
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.returning import Returning, returning_queries
 from untilclick.rewriter.proof.contest import Judging, contestant
-from untilclick.rewriter.proof.refit import refitted
+from untilclick.rewriter.proof.refit import empty_run
+from untilclick.rewriter.proof.retraining import train_to_the_end
 from untilclick.rewriter.proof.show import ShowProgress
+from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.serving.scope import SALT_BYTES, Scope
-from untilclick.rewriter.stages.record import BASE
+from untilclick.rewriter.stages.record import BASE, STAGE_FILE, WARM_START
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Session
 
 
 def contest_of_returning(
-    run: RunConfig,
-    opened: OpenedCollection,
-    sides: LogSides,
-    judging: Judging,
-    show: ShowProgress,
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: Judging, show: ShowProgress
 ) -> Finding:
-    """The last stage of a run against the untrained rewriter, on queries that return."""
+    """What some visitors taught against the untrained rewriter, on the queries that return."""
     returning = returning_queries(sides.all, opened.analysis, run.split_key)
     if returning.record.too_few:
         return Finding.unknown(UNTRAINED, returning.record.too_few)
-    learned_from = tuple(session for session in sides.all if not returning.is_judged(session))
+    if not (run.out / WARM_START / STAGE_FILE).is_file():
+        return Finding.unknown(UNTRAINED, "the run has no warm start, which learns from them")
     judged = [one for session in sides.all for one in _by_query(session, returning)]
     needs: dict[str, int] = {}
     inputs = judged_inputs(
@@ -48,11 +50,25 @@ def contest_of_returning(
         lambda session: needs.setdefault(terms_of_query(session.turns[0].query, opened.analysis), len(needs)),
         lambda _query: False,
     ).inputs
-    with show("Returning needs") as update:
-        trained = refitted(run, opened, sides.to_learn_from(learned_from), lambda step, n, _: update(step, n))
-        with trained as folder:
-            version, other = contestant(folder.name, folder, opened), contestant(UNTRAINED, run.out / BASE, opened)
-            return find(version, other, inputs, judging.clauses, np.random.default_rng([judging.seed, 4]))
+    learned_from = [session for session in sides.all if not returning.is_judged(session)]
+    with taught(run, opened, sides.to_learn_from(learned_from), show) as folder:
+        version = contestant("returning", folder, opened, RETURNING)
+        untrained = contestant(UNTRAINED, run.out / BASE, opened)
+        return find(version, untrained, inputs, judging.clauses, np.random.default_rng([judging.seed, 4]))
+
+
+@contextmanager
+def taught(run: RunConfig, opened: OpenedCollection, sides: LogSides, show: ShowProgress) -> Iterator[Path]:
+    """A folder with the warm start of a run, trained to its end on the training sessions of `sides`, until the block
+    ends."""
+    with show("Returning needs") as update, empty_run(run) as work:
+        yield train_to_the_end(run.out / WARM_START, work, opened, sides, lambda step, n, _: update(step, n))
+
+
+def scope_of(run: RunConfig, opened: OpenedCollection, sides: LogSides) -> Scope:
+    """The queries that the learned part of a version may answer if only returning needs speak for it."""
+    returning = returning_queries(sides.all, opened.analysis, run.split_key)
+    return Scope.of(returning.queries, opened.analysis, opened.spelling, secrets.token_bytes(SALT_BYTES))
 
 
 def _by_query(session: Session, returning: Returning) -> Iterator[Session]:
@@ -61,9 +77,3 @@ def _by_query(session: Session, returning: Returning) -> Iterator[Session]:
     for number, turn in enumerate(returning.judged_turns(session)):
         others = (each for each in session.turns if each is not turn)
         yield replace(session, session_id=f"{session.session_id} {number}", turns=(turn, *others))
-
-
-def scope_of(run: RunConfig, opened: OpenedCollection, sides: LogSides) -> Scope:
-    """The queries that the learned part of a version may answer if only returning needs speak for it."""
-    returning = returning_queries(sides.all, opened.analysis, run.split_key)
-    return Scope.of(returning.queries, opened.analysis, opened.spelling, secrets.token_bytes(SALT_BYTES))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import open_rewriter
+from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits, Spelling, TermRewriter
 from untilclick.rewriter.stages.record import member_folders, read_stage
@@ -28,7 +29,9 @@ def open_reader(folder: Path) -> StageReader:
     return StageReader(readers[0] if len(readers) == 1 else MeanLogits(readers), models[0].language)
 
 
-def stage_rewriter(folder: Path, spelling: Spelling, engine: SearchEngine) -> TermRewriter:
-    """A rewriter with a stage's models, in the blend chosen for them."""
+def stage_rewriter(
+    folder: Path, spelling: Spelling, engine: SearchEngine, blend: BlendSettings | None = None
+) -> TermRewriter:
+    """A rewriter with a stage's models, in the blend chosen for them or in another one."""
     read, language = open_reader(folder)
-    return TermRewriter("unexported", read, language, spelling, engine, read_stage(folder).blend)
+    return TermRewriter("unexported", read, language, spelling, engine, blend or read_stage(folder).blend)

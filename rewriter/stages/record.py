@@ -211,13 +211,15 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         _remove_derived(folder)
 
 
-def copy_stage(source: Path, target: Path, split: SplitRecord | None, proof: Proof) -> Path:
-    """Copy a stage's folder to that of the stage `final` of a run; returns the new folder."""
-    record = replace(read_stage(source), stage=FINAL, split=split, proof=proof)
+def copy_stage(
+    source: Path, target: Path, proof: Proof, split: SplitRecord | None, blend: BlendSettings | None = None
+) -> None:
+    """Copy a stage's folder to that of the stage `final` of a run, in its own blend or in another one."""
+    copied = read_stage(source)
+    record = replace(copied, stage=FINAL, split=split, proof=proof, blend=blend or copied.blend)
     with whole_folder(target) as new:
         shutil.copytree(source, new, dirs_exist_ok=True)
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
-    return target
 
 
 def checkpoint_folder(run: Path) -> Path:

@@ -86,18 +86,24 @@ def main(
 
 
 def refit(
-    config: WarmStartStage, twin: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+    config: WarmStartStage,
+    twin: Path,
+    opened: OpenedCollection,
+    sides: LogSides,
+    progress: Progress | None = None,
+    epochs: int | None = None,
 ) -> Path:
     """Train the base of the run on the training sessions of `sides` with the choices of `twin`, a folder of this
-    stage: as many steps on the same schedule, the same blend, and no validation. Returns the stage's folder.
-    Raises as `main`."""
+    stage: as many steps on the same schedule, the same blend, and no validation. `epochs` of the twin's size take the
+    place of its best. Returns the stage's folder. Raises as `main`."""
     training, record = config.training, read_stage(twin)
     start = StageInput.read(Sources(opened, sides, config.run.split_key), config.run.out / BASE)
     pairs, examples = _material(training, start, corrections=record.blend.corrections)
     an_epoch = -(-int(record.figures["examples"]) // training.batch_size)
     loss = start.model.target_loss(training.document_weight)
     course = WarmStartCourse(start.policy, examples, training, loss, training.epochs * an_epoch, progress)
-    course.train(islice(course.batches(), int(record.figures["best_epoch"]) * an_epoch))
+    passes = int(record.figures["best_epoch"]) if epochs is None else epochs
+    course.train(islice(course.batches(), passes * an_epoch))
     figures = {**record.figures, "pairs": float(len(pairs)), "examples": float(len(examples))}
     return start.write(config.run.out / WARM_START, StageOutcome.as_chosen(training, record, figures))
 

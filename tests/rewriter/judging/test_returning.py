@@ -18,14 +18,20 @@ KEYS = [SplitKey.of_seed(seed) for seed in range(5)]
 
 
 def session(name, client, *queries, clicked=("d",)):
-    """A session of some queries, with all clicks at the last."""
-    last = len(queries) - 1
-    clicks = tuple(Click(f"{name}q{last}", doc_id, 1, 0.0) for doc_id in clicked)
+    """A session of some queries in vain, and of one in other words, at which all clicks are."""
+    clicks = tuple(Click(f"{name}q{len(queries)}", doc_id, 1, 0.0) for doc_id in clicked)
     turns = (
-        Turn(f"{name}q{step}", step, query, None, tuple(clicked), clicks if step == last else (), 0.0)
-        for step, query in enumerate(queries)
+        Turn(f"{name}q{step}", step, query, None, tuple(clicked), clicks if step == len(queries) else (), 0.0)
+        for step, query in enumerate((*queries, f"in the end {name}"))
     )
     return Session(name, "live", tuple(turns), client)
+
+
+def found_at_once(name, client, query):
+    """A session with a click on the list of its only query."""
+    return Session(
+        name, "live", (Turn(f"{name}q", 0, query, None, ("d",), (Click(f"{name}q", "d", 1, 0.0),), 0.0),), client
+    )
 
 
 def returning(sessions, key=KEYS[0]):
@@ -188,6 +194,12 @@ def test_an_empty_log_and_one_of_anonymous_sessions():
     for log in ([], [session("s", None, "tea")], [Session("s", "live", (), "v")]):
         found = returning(log)
         assert (found.queries, found.record.n_judged, found.judging.size, found.set_aside.size) == ((), 0, 0, 0)
+
+
+@pytest.mark.parametrize(("n_found", "returns"), [(1, True), (3, True), (4, False)])
+def test_a_query_that_mostly_finds_at_once_has_nothing_to_teach(n_found, returns):
+    log = [*THREE, *(found_at_once(f"f{i}", f"w{i}", "pencil sharpener") for i in range(n_found))]
+    assert (returning(log).queries == ("pencil sharpener",)) is returns
 
 
 def test_too_few_queries_are_told_with_what_is_needed():

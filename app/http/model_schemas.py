@@ -12,6 +12,7 @@ from untilclick.app.http.schemas import RequestBody, ResponseBody
 from untilclick.app.service.answers import ExperimentFigures
 from untilclick.app.versions.in_use import InUse
 from untilclick.app.versions.shadow import ShadowFigures
+from untilclick.rewriter.judging.gate import admitted
 from untilclick.rewriter.serving.bundle import BundleManifest
 
 
@@ -24,6 +25,11 @@ class ModelOut(ResponseBody):
     analysis: str | None = Field(description="The text analysis by which its rewrites are searched, such as 2-en.")
     created: str | None = Field(description="Time of its export, ISO 8601, UTC.")
     quantization: str | None
+    use: str | None = Field(
+        description="What of it answers: learned, all that it has learned; returning, for queries that return; "
+        "untrained, nothing learned from a log."
+    )
+    judgement: str | None = Field(description="What held-out needs say of it; null: nothing is known.")
     figures: dict[str, float] = Field(description="Validation figures from the end of training.")
 
 
@@ -50,6 +56,8 @@ class ModelsResponse(ResponseBody):
                 analysis=manifest.analysis if manifest else None,
                 created=manifest.created if manifest else None,
                 quantization=manifest.quantization if manifest else None,
+                use=manifest.use if manifest else None,
+                judgement=admitted(manifest.evidence).sentences if manifest and manifest.evidence else None,
                 figures=dict(manifest.figures) if manifest else {},
             )
             for version in {**by_version, **in_use.loaded}

@@ -118,6 +118,7 @@ def test_a_folder_of_versions_answers_with_the_version_that_was_chosen(serving, 
     with serving(models="models", admin_key="let me in", log="served.db") as client:
         versions = client.get("/v1/models").json()
         assert {model.pop("analysis") for model in versions["models"]} == {"1-en"}
+        assert {(model.pop("use"), model.pop("judgement")) for model in versions["models"]} == {("learned", None)}
         assert versions == reference["versions"]
         same(client.get("/v1/experiments").json(), reference["experiments"])
         for query, answer in reference["rewrites"].items():

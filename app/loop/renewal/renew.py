@@ -176,12 +176,13 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
         except DataError as error:  # sessions enough, but of too few needs
             note = str(error)
     proof = read_stage(folder).proof
-    if proof is None:
-        with show("Judging"):
-            untrained, rival = contestant(UNTRAINED, folder, opened), champion.contestant(opened)
-            admission = champion.admission_of_untrained(contest(untrained, rival, opened, sides, judging))
-    else:
+    if proof is not None:
         admission, evidence = proof.admission, proof.evidence
+    if proof is None or (admission.use is Use.UNTRAINED and champion.version is not None):
+        with show("Judging"):
+            untrained, rival = contestant(UNTRAINED, config.out / BASE, opened), champion.contestant(opened)
+            finding = contest(untrained, rival, opened, sides, judging)
+            admission = champion.admission_of_untrained(finding)
     version = champion.version
     if admission.use is not Use.NOTHING:
         with show("Exporting"):

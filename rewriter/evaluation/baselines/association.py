@@ -17,6 +17,7 @@ from scipy.sparse import csr_array, diags_array
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import mix
 from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.rewriter.judging.needs import needs_of_topics
 from untilclick.rewriter.language.tfidf import (
     Weights,
     document_shares,
@@ -34,9 +35,8 @@ SMOOTHING = 0.5
 associations."""
 
 HELD_BACK = 0.2
-"""Share of the training topics, taken from the start, on which parameters are chosen. A random share would be too
-easy: neighbours are often queries of one session, so the estimate would already know the documents of the topics
-held back."""
+"""Share of the training topics, taken from the start, on which parameters are chosen, with all topics of their
+needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +132,15 @@ def association_of(
 ) -> Association:
     """The expansion estimated on all training topics.
 
-    Its parameters are the best for at most `most` topics of the share `HELD_BACK`, with an estimate on the rest.
+    Its parameters are the best for at most `most` topics of the share `HELD_BACK`, with an estimate on the topics of
+    other needs.
     """
-    n = ceil(HELD_BACK * len(topics))
-    partial = WordAssociations.estimate([typed.topic for typed in topics[n:]], index, vectors)
-    choice = ParameterChoice(engine, topics[:n][:most])
+    needs = needs_of_topics([typed.topic for typed in topics], index.analysis).groups.tolist()
+    held_back = set(needs[: ceil(HELD_BACK * len(topics))])
+    rest = [typed.topic for typed, need in zip(topics, needs, strict=True) if need not in held_back]
+    partial = WordAssociations.estimate(rest, index, vectors)
+    chosen_on = [typed for typed, need in zip(topics, needs, strict=True) if need in held_back]
+    choice = ParameterChoice(engine, chosen_on[:most])
     settings = choice.best(
         ASSOCIATION_GRID, lambda settings: Association(index, partial, settings), AssociationSettings()
     )

@@ -108,10 +108,10 @@ def validation_set(
     return plain if plain.original_ndcg > corrected.original_ndcg else corrected
 
 
-def needs_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64]:
-    """(n,) the need of each query; a query whose need is not known has one of its own."""
-    known = max((query.need for query in queries if query.need is not None), default=-1)
-    return np.array([known + 1 + row if q.need is None else q.need for row, q in enumerate(queries)], dtype=np.int64)
+def needs_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64] | None:
+    """(n,) the need of each query; None if one is not known."""
+    needs = [query.need for query in queries]
+    return None if None in needs else np.array(needs, dtype=np.int64)
 
 
 def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: BlendSettings) -> Scored:

@@ -28,16 +28,21 @@ def systems_table(results: Results) -> Table:
     """One row per system: retrieval measures, the best value of each in bold. If sessions were simulated, two more
     columns: the share of sessions clicked at the first query, and the mean number of queries until the click."""
     sessions = results.sessions.figures if results.sessions else {}
-    columns = ["", *MEASURES, *(("1st click", "queries") if sessions else ())]
+    new = results.new_needs
+    columns = ["", *MEASURES, *(("new needs",) if new else ()), *(("1st click", "queries") if sessions else ())]
     table = plain_table(columns, f"{counted_topics(results)} ({results.split})")
+    captions = [f"new needs: nDCG@10 of the {new.n_topics:,} topics whose need no training topic has."] if new else []
     if sessions:
-        table.caption = "1st click: sessions clicked at the first query. queries: until the click."
+        captions.append("1st click: sessions clicked at the first query. queries: until the click.")
+    table.caption = " ".join(captions) or None
     best = results.best_systems()
     for name in [*SYSTEM_TITLES, *(results.figures.keys() - SYSTEM_TITLES.keys())]:
         if name not in results.figures:
             continue
         means = results.figures[name].means
         cells = [f"[bold]{means[m]:.3f}[/bold]" if name in best[m] else f"{means[m]:.3f}" for m in MEASURES]
+        if new:
+            cells.append(f"{new.means[name]:.3f}" if name in new.means else "-")
         if sessions:
             figures = sessions.get(name)
             cells += [share(figures.first_query_click_share if figures else None)]

@@ -10,19 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
 from untilclick.rewriter.evaluation.baselines.simple import Oracle
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.evaluation.comparisons import compare_systems
-from untilclick.rewriter.evaluation.results import Results, SessionResults, write_results
+from untilclick.rewriter.evaluation.results import NewNeeds, Results, SessionResults, write_results
 from untilclick.rewriter.evaluation.session_measures import SessionsConfig, measure_sessions
 from untilclick.rewriter.evaluation.statistics import RESAMPLES
 from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER, ORACLE
 from untilclick.rewriter.evaluation.system_runs import SystemRun, in_engine_order, run_system, topic_rows
 from untilclick.rewriter.evaluation.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_queries
-from untilclick.rewriter.judging.needs import needs_of_topics
+from untilclick.rewriter.judging.needs import needs_of_topics, share_a_need
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.run_files import write_qrels, write_run
@@ -81,6 +82,9 @@ class EvaluateConfig:
         return f"EvaluateConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
+NEW_NEEDS_MEASURE = "nDCG@10"
+"""The measure of topics that share no need with training topics."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of steps done and the number of all steps."""
 
@@ -107,10 +111,27 @@ def main(
     step_done = _step_counter(systems, config, progress)
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
     fingerprint = opened.collection.corpus.fingerprint
-    results = replace(results, settings={**(results.settings or {}), "corpus fingerprint": fingerprint})
+    results = replace(
+        results,
+        settings={**(results.settings or {}), "corpus fingerprint": fingerprint},
+        new_needs=_new_needs(opened, config, topics, results),
+    )
     if config.sessions:
         results = replace(results, sessions=_sessions(opened, topics, systems, config, step_done))
     return write_results(config.out, results)
+
+
+def _new_needs(
+    opened: OpenedCollection, config: EvaluateConfig, topics: Sequence[TypedTopic], results: Results
+) -> NewNeeds | None:
+    """The figures of the topics that share no need with training topics; None if none or all of them do."""
+    training = () if config.split == "train" else opened.collection.topics.get("train", ())
+    shared = share_a_need([typed.topic for typed in topics], training, opened.analysis).tolist()
+    if not any(shared) or all(shared):
+        return None
+    rows = [row for row, is_shared in zip(results.topics, shared, strict=True) if not is_shared]
+    means = {name: fmean(row.outcomes[name].values[NEW_NEEDS_MEASURE] for row in rows) for name in results.figures}
+    return NewNeeds(len(rows), means)
 
 
 def baselines(

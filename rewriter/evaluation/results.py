@@ -1,8 +1,9 @@
 """The results of an evaluation, and their files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `n_needs`, `systems` (name -> measure -> mean),
-`comparisons`, `sessions`, `code_version`, `settings` and, per system, `empty_results`, `rewrites_applied` and
-`seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles and rewrite.
+`new_needs`, `comparisons`, `sessions`, `code_version`, `settings` and, per system, `empty_results`,
+`rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles
+and rewrite.
 """
 
 from __future__ import annotations
@@ -95,6 +96,15 @@ class SessionResults:
 
 
 @dataclass(frozen=True)
+class NewNeeds:
+    """The topics that share no need with the training topics of their collection."""
+
+    n_topics: int
+    means: Mapping[str, float]
+    """System -> mean nDCG@10 over these topics."""
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that an evaluation found."""
 
@@ -114,6 +124,8 @@ class Results:
     """Settings of the evaluation, as text."""
     n_needs: int | None = None
     """Needs that the topics state; None in files of versions that did not count them."""
+    new_needs: NewNeeds | None = None
+    """None if all topics or none of them share a need with training topics."""
 
     def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
         """The comparison of a with b on a measure; None if it was not made."""
@@ -157,6 +169,7 @@ class _ResultsFile:
     rewrites_applied: Mapping[str, int]
     seconds: Mapping[str, _Seconds]
     n_needs: int | None = None
+    new_needs: NewNeeds | None = None
 
     @classmethod
     def of(cls, results: Results) -> _ResultsFile:
@@ -180,6 +193,7 @@ class _ResultsFile:
                 for name, system in figures.items()
             },
             n_needs=results.n_needs,
+            new_needs=results.new_needs,
         )
 
     def results(self) -> Results:
@@ -206,6 +220,7 @@ class _ResultsFile:
             sessions=self.sessions,
             settings=self.settings,
             n_needs=self.n_needs,
+            new_needs=self.new_needs,
         )
 
 

@@ -220,3 +220,20 @@ def test_nothing_is_learned_from_the_topics_that_are_reported(config):
     opened = opened_toy(ENGINE)
     main(dataclasses.replace(config, split="train", sessions=0, oracle=False), lambda _: {}, opened)
     assert list(read_results(config.out).figures) == ["bm25", "rm3", "spelling", "rocchio"]
+
+
+def test_topics_whose_need_is_also_trained_on_are_counted_apart(config):
+    """Of five held-out topics, two want what a training topic wants."""
+    opened = opened_toy(ENGINE)
+    dev = opened.collection.topics["dev"]
+    trained = [dataclasses.replace(topic, topic_id=f"other {topic.topic_id}", query="other") for topic in dev[:2]]
+    collection = dataclasses.replace(opened.collection, topics={"train": tuple(trained), "dev": dev})
+    options = dataclasses.replace(config, sessions=0, oracle=False, more_baselines=False)
+    main(options, lambda _: {}, opened.with_topics(collection))
+    results = read_results(config.out)
+    assert results.new_needs.n_topics == 3
+    values = [row.outcomes["bm25"].values["nDCG@10"] for row in results.topics[2:]]
+    assert results.new_needs.means["bm25"] == pytest.approx(sum(values) / 3)
+    alone = dataclasses.replace(collection, topics={"dev": dev})
+    main(options, lambda _: {}, opened.with_topics(alone))
+    assert read_results(config.out).new_needs is None

@@ -174,6 +174,12 @@ def test_the_page_has_the_numbers_of_the_program(words: str) -> None:
     assert words in TEXT
 
 
+def test_the_picture_has_the_shares_of_the_page() -> None:
+    picture = (Path(__file__).parents[1] / "docs" / "judging.svg").read_text(encoding="utf-8")
+    shares = re.findall(r"^\| (?:training|validation|judged) \| (\d+ %) \|", PAGE, re.MULTILINE)
+    assert re.findall(r">(\d+ %)", picture) == shares
+
+
 def test_the_page_says_who_judges_queries_that_return() -> None:
     numbers = {2: "two", 3: "three", 10: "ten"}
     assert f"if {numbers[LEAST_VISITORS]} visitors or more typed it" in TEXT

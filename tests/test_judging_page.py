@@ -59,7 +59,7 @@ def undecided(n_needs: int, lower: float, upper: float) -> Finding:
 UNSHOWN = undecided(145, -0.021, 0.048)
 TOO_FEW = undecided(12, 0.1, 0.1)
 FEW_RETURN = Finding.unknown(UNTRAINED, ReturningRecord(20, 12, 402, 51, 30).too_few)
-RETURN = Finding(UNTRAINED, Verdict.BETTER, MEASURE, 0.082, (0.031, 0.134), 0.002, 0.0, 64, 64)
+RETURN = Finding(UNTRAINED, Verdict.BETTER, MEASURE, 0.082, (0.031, 0.134), 0.002, 0.0, 64, 64, by_visitor=True)
 TYPED = Finding.unknown(AS_TYPED, "it does not matter here")
 
 USES = {

@@ -107,7 +107,8 @@ def _show_next_commands(terminal: Terminal, outcome: DemoOutcome) -> None:
     data, bundle, log = (shlex.quote(str(source)) for source in (config.data, config.bundle, config.log))
     terminal.line()
     terminal.line("[dim]Next[/dim]")
-    terminal.command(f"{program} search {shlex.quote(first)}", f"--data {data}", f"--bundle {bundle}")
+    rewriter = [f"--bundle {bundle}"] if config.bundle.exists() else []
+    terminal.command(f"{program} search {shlex.quote(first)}", f"--data {data}", *rewriter)
     terminal.command(f"{program} log stats", f"--log {log}")
 
 
@@ -123,7 +124,7 @@ def _serve(terminal: Terminal, outcome: DemoOutcome, settings: CommandSettings, 
         data=config.data,
         engine=config.engine,
         log=str(config.log),
-        bundle=config.bundle,
+        bundle=config.bundle if config.bundle.exists() else None,
         index=config.index,
         host=host,
         port=port,

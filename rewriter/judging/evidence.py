@@ -49,6 +49,8 @@ class Finding:
     None if all documents are judged."""
     reason: str = ""
     """Why there is no verdict, in words; empty if the numbers say it."""
+    by_visitor: bool = False
+    """Whether the needs were learned from, but from other visitors."""
 
     @classmethod
     def unknown(cls, against: str, reason: str) -> Finding:

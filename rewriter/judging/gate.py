@@ -73,7 +73,8 @@ def admitted(evidence: Evidence | None, now: Answering | None = None) -> Admissi
     if deciding.verdict is Verdict.BETTER:
         return Admission(Use.LEARNED, sentence(deciding))
     returning = evidence.returning
-    if returning is not None and returning.verdict is Verdict.BETTER and (now is None or now.use is Use.RETURNING):
+    others_may = evidence.start.verdict is not Verdict.WORSE if now is None else now.use is Use.RETURNING
+    if returning is not None and returning.verdict is Verdict.BETTER and others_may:
         return Admission(Use.RETURNING, sentence(returning))
     return Admission(rest, sentence(deciding))
 

@@ -48,9 +48,9 @@ def _figures(finding: Finding) -> str:
     low, high = finding.ci95
     queries, needs = _counted(finding.n_queries, "query", "queries"), _counted(finding.n_needs, "need")
     test = f"95 % interval {low:+.3f} to {high:+.3f}, p {finding.p:.3f}"
-    figures = (
-        f"{finding.measure} {finding.difference:+.3f} on {queries} of {needs} that it has not learned from ({test})"
-    )
+    held_out = f"{needs} of visitors" if finding.by_visitor else needs
+    on = f"on {queries} of {held_out} that it has not learned from"
+    figures = f"{finding.measure} {finding.difference:+.3f} {on} ({test})"
     if finding.unseen is None:
         return figures
     own, others = finding.unseen

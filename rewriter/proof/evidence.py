@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.evaluation.champion import Contestant
-from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence
+from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding
 from untilclick.rewriter.judging.gate import Answering
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
 from untilclick.rewriter.proof.few_needs import contest_in_folds
@@ -31,6 +31,8 @@ class Before:
     """What it answers to needs that it has not learned from: its twin, or its untrained part."""
     learned_from: Numbers
     """See `learned_from.py`."""
+    split_key: str | None = None
+    """Name of the key that decided the sides of its log; None if it is not known."""
 
 
 def find_evidence(
@@ -55,12 +57,15 @@ def find_evidence(
         rivals = [Contestant(AS_TYPED, None, opened.engine), contestant(UNTRAINED, run.out / BASE, opened)]
         version = contestant(twin.name, twin, opened)
         contests = [(version, rivals[0], sides), (version, rivals[1], sides), (rivals[1], rivals[0], sides)]
-        if before is not None:
+        if before is not None and before.split_key in (None, run.split_key.name):
             contests.append((version, before.on_new_needs, unknown_to(before.learned_from, sides, run.split_key)))
         findings = []
         for done, (one, other, judges) in enumerate(contests):
             update(done, len(contests))
             findings.append(contest(one, other, opened, judges, judging))
+    if before is not None and len(findings) == 3:
+        reason = "another key decided which needs judge it, so it may have learned from those that judge now"
+        findings.append(Finding.unknown(before.answering.version, reason))
     typed, untrained, start = findings[:3]
     if sides.record.n_needs < FEW_NEEDS:
         untrained = contest_in_folds(run, opened, sides, judging, show)

@@ -54,7 +54,8 @@ def contest_of_returning(
     with taught(run, opened, sides.to_learn_from(learned_from), show) as folder:
         version = contestant("returning", folder, opened, RETURNING)
         untrained = contestant(UNTRAINED, run.out / BASE, opened)
-        return find(version, untrained, inputs, judging.clauses, np.random.default_rng([judging.seed, 4]))
+        rng = np.random.default_rng([judging.seed, 4])
+        return replace(find(version, untrained, inputs, judging.clauses, rng), by_visitor=True)
 
 
 @contextmanager

@@ -15,7 +15,15 @@ from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
-from untilclick.rewriter.stages.record import MEAN, StageOutcome, latest_stage, load_stage, replaced_stage
+from untilclick.rewriter.stages.record import (
+    MEAN,
+    TRAINED,
+    StageOutcome,
+    latest_stage,
+    load_stage,
+    read_stage,
+    replaced_stage,
+)
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError, UntilclickError
 
@@ -37,18 +45,26 @@ def main(config: EnsembleStage, opened: OpenedCollection | None = None, log: Log
 
 
 def _choose(config: EnsembleStage, sources: Sources) -> Path:
-    folders = [latest_stage(Path(member)) for member in config.training.members]
+    folders = [latest_stage(Path(member), TRAINED) for member in config.training.members]
     if len(folders) < 2:
         raise UntilclickError("A mean needs two models or more; name each with --of")
     first = StageInput.read(sources, folders[0], config.training.harm_limit)
     models = [first.model, *(load_stage(sources.opened, folder) for folder in folders[1:])]
+    _check_splits(folders)
     _check_languages(folders, [model.language for model in models])
     choice = first.validation.choose_blend(MeanLogits([model.reader() for model in models]))
-    outcome = StageOutcome(config.training, choice, {"members": float(len(folders))})
+    outcome = StageOutcome(config.training, choice, {"members": float(len(folders))}, first.sides.record)
     with replaced_stage(sources.opened, config.run.out / MEAN, outcome) as new:
         for number, folder in enumerate(folders):
             shutil.copytree(folder, new / MEMBERS_FOLDER / str(number))
     return config.run.out / MEAN
+
+
+def _check_splits(folders: Sequence[Path]) -> None:
+    """Raises ModelError for models that were trained on logs split in different ways: no need judges all of them."""
+    learned = (record for record in map(read_stage, folders) if record.stage != BASE)
+    if len({record.split and record.split.key for record in learned}) > 1:
+        raise ModelError("The models were trained with different split keys; train them with the same one")
 
 
 def _check_languages(folders: Sequence[Path], languages: Sequence[Language]) -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -45,6 +45,8 @@ from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL = "base", "warm_start", "offline", "ppo", "mean", "final"
 STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL)
+TRAINED = STAGES[:-1]
+"""The stages that are trained on a part of the log."""
 STAGE_FILE = "stage.json"
 DERIVED = {
     BASE: (WARM_START, OFFLINE, PPO, MEAN, FINAL),
@@ -120,12 +122,12 @@ def read_stage(folder: Path) -> StageRecord:
         raise ModelError(f"{folder} is not a finished training stage ({error}); train it first") from error
 
 
-def latest_stage(run: Path) -> Path:
-    """The folder of the last finished stage of a run, or `run` itself if it is the folder of one stage. Raises
-    ModelError if there is no finished stage."""
+def latest_stage(run: Path, stages: Sequence[str] = STAGES) -> Path:
+    """The folder of the last finished stage of a run among `stages`, or `run` itself if it is the folder of one
+    stage. Raises ModelError if there is no finished stage."""
     if (run / STAGE_FILE).is_file():
         return run
-    for stage in reversed(STAGES):
+    for stage in reversed(stages):
         if (run / stage / STAGE_FILE).is_file():
             return run / stage
     raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")

@@ -19,6 +19,7 @@ from untilclick.app.terminal.progress import Update
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
+from untilclick.rewriter.stages.record import FINAL, read_stage
 from untilclick.search.analysis.languages import in_words
 from untilclick.search.text.synonyms import note_on_synonyms
 from untilclick.search.version import program_version
@@ -48,6 +49,8 @@ class DemoOutcome:
     evaluated: Evaluated
     examples: tuple[str, ...]
     """Held-out queries as typed, to try."""
+    served: str
+    """What of the training is served, and why."""
 
 
 def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
@@ -72,7 +75,9 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed, analysis.name))
     _run_steps(planned, DemoMemory(config.out), origin, view)
     evaluated = read_evaluated(config.evaluation)
-    return DemoOutcome(config, evaluated, example_queries(evaluated.results))
+    proof = read_stage(config.out / FINAL).proof
+    assert proof is not None
+    return DemoOutcome(config, evaluated, example_queries(evaluated.results), proof.admission.sentences)
 
 
 def _note_on_few_topics(collections: DemoCollections) -> str:

@@ -18,6 +18,7 @@ from untilclick.app.terminal.progress import Update, steps
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.system_names import ENGINE_ORDER
+from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.sentences import few_needs
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
@@ -148,6 +149,9 @@ class DemoSteps:
         return " ".join(filter(None, (few_needs(proof.evidence), proof.admission.sentences)))
 
     def _export(self, _update: Update) -> str:
+        proof = read_stage(self._config.out / FINAL).proof
+        if proof is not None and proof.use is Use.NOTHING:
+            return "none: queries are searched as typed"
         config = export.ExportConfig(self._config.out / FINAL, self._config.bundle)
         bundle = export_run(config, self._collections.training)
         size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())

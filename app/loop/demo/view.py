@@ -58,6 +58,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     terminal.line(f"[bold]{escape(finding(results))}[/bold]")
     if limits := remarks(results):
         terminal.line(escape(limits))
+    terminal.line(escape(outcome.served))
     terminal.line()
     if differences := differences_table(results, main_opponents(results)):
         terminal.table(differences)
@@ -69,6 +70,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
             "out": config.out,
             "verdict": finding(results),
             "remarks": remarks(results),
+            "served": outcome.served,
             "comparisons": results.comparisons,
             "systems": {name: dict(figures.means) for name, figures in results.figures.items()},
             "sessions": dict(results.sessions.figures) if results.sessions else None,

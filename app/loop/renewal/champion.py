@@ -57,7 +57,9 @@ class Champion:
         twin = self.folder / TWIN_FOLDER
         part = self.folder / UNTRAINED_FOLDER if answering.use is Use.RETURNING else twin
         served = part if (part / MANIFEST).is_file() else self.folder
-        return Before(answering, self._contestant(served, opened), read_learned_from(twin))
+        evidence = self.manifest.evidence if self.manifest else None
+        key = evidence.split.key if evidence else None
+        return Before(answering, self._contestant(served, opened), read_learned_from(twin), key)
 
     def contestant(self, opened: OpenedCollection) -> Contestant:
         """What it serves, with an engine of its own analysis."""

@@ -49,6 +49,7 @@ def evidence(
         (evidence(WORSE, start=WORSE), None, Use.NOTHING),
         (evidence(CANNOT_SAY, returning=BETTER), None, Use.RETURNING),
         (evidence(WORSE, returning=BETTER), None, Use.UNTRAINED),
+        (evidence(CANNOT_SAY, start=WORSE, returning=BETTER), None, Use.NOTHING),
         (evidence(CANNOT_SAY, returning=WORSE), None, Use.UNTRAINED),
         (evidence(BETTER, before=BETTER), NOW, Use.LEARNED),
         (evidence(BETTER, before=CANNOT_SAY), NOW, Use.NOTHING),

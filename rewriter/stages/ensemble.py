@@ -16,6 +16,7 @@ from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.record import (
+    BASE,
     MEAN,
     TRAINED,
     StageOutcome,

@@ -28,12 +28,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def run_missing(jobs: Sequence[Job], n_processes: int) -> int:
     if not missing:
         return 0
     failed = 0
-    with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), _one_thread) as pool:
+    with _pool(n_processes) as pool:
         for _ in pool.map(train_base, {job.seed: job for job in missing}.values()):
             pass
         running = {pool.submit(run_draw, job): job for job in missing}
@@ -108,9 +107,11 @@ def run_missing(jobs: Sequence[Job], n_processes: int) -> int:
     return failed
 
 
-def _one_thread() -> None:
-    """Set up a process that runs draws."""
-    logging.disable(logging.WARNING)
+def _pool(n_processes: int) -> Executor:
+    """Runs draws in so many processes; one is this process."""
+    if n_processes == 1:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"))
 
 
 def _tell(name: str, outcome: Outcome) -> None:

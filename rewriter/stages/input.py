@@ -42,10 +42,12 @@ from untilclick.rewriter.training.held_out import (
 from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.errors import ModelError, UntilclickError
+from untilclick.search.errors import DataError, ModelError, UntilclickError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 
+LEAST_NEEDS = 2
+"""Smallest number of needs that a training can read."""
 LogInput = Iterable[Session] | LogSides
 """The sessions of a log, or a log that is split already."""
 
@@ -96,6 +98,16 @@ def sides_of(sources: Sources, start: StageRecord) -> LogSides:
     return split_by_need(log, opened.collection.all_topics, opened.analysis, sources.key)
 
 
+def check_needs(sides: LogSides) -> None:
+    """Raises DataError for a log with too few needs to learn from one and to choose by another."""
+    if sides.record is not None and sides.record.n_needs < LEAST_NEEDS:
+        stated = {0: "no need", 1: "1 need"}[sides.record.n_needs]
+        raise DataError(
+            f"The clicks of the log's {sides.record.n_sessions:,} sessions state {stated}, and {LEAST_NEEDS} are "
+            "needed: one to learn from and another to choose by; log more sessions"
+        )
+
+
 @dataclass(frozen=True)
 class StageInput:
     """The model and the data that a stage starts from. Costly parts are computed once, at their first use."""
@@ -112,9 +124,11 @@ class StageInput:
 
     @classmethod
     def read(cls, sources: Sources, start: Path, harm_limit: float | None = None) -> StageInput:
-        """Load the model and split the log. Raises ModelError without a model, or with a model of other documents."""
-        model = load_stage(sources.opened, start)
-        return cls(sources.opened, start, model, sides_of(sources, read_stage(start)), harm_limit)
+        """Load the model and split the log. Raises ModelError without a model, or with a model of other documents;
+        DataError for a log of too few needs."""
+        model, sides = load_stage(sources.opened, start), sides_of(sources, read_stage(start))
+        check_needs(sides)
+        return cls(sources.opened, start, model, sides, harm_limit)
 
     @property
     def policy(self) -> T5Policy:

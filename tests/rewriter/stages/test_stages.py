@@ -171,7 +171,7 @@ def test_a_log_that_teaches_nothing_is_a_data_error(opened, trained, tmp_path):
         config = TOY_WARM_START if stage is run_warm_start else TOY_PPO
         with pytest.raises(DataError, match="log"):
             stage(opened, tmp_path, (), config)
-        with pytest.raises(DataError, match="validate"):
+        with pytest.raises(DataError, match="1 need, and 2 are needed"):
             stage(opened, tmp_path, SESSIONS[:2], config)
 
 

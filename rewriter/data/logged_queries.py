@@ -69,18 +69,21 @@ def simulated_queries(
     ]
 
 
-def clicked_queries(sessions: Iterable[Session]) -> list[JudgedQuery]:
+def clicked_queries(sessions: Iterable[Session], need_of: NeedOf = unknown) -> list[JudgedQuery]:
     """The distinct inputs of a log with the number of sessions that ended on each document, the most clicked first.
     This is all that a live log tells. Sessions without a click are left out."""
     clicks: defaultdict[RewriteRequest, Counter[str]] = defaultdict(Counter)
+    needs: dict[RewriteRequest, int | None] = {}
     for session in sessions:
         if session.abandoned:
             continue
         typed = tuple(turn.query for turn in session.turns)
         for step in range(len(typed)):
-            clicks[RewriteRequest(typed[step], typed[:step])][session.clicked[-1]] += 1
+            request = RewriteRequest(typed[step], typed[:step])
+            clicks[request][session.clicked[-1]] += 1
+            needs.setdefault(request, need_of(session))
     most_clicked = sorted(clicks.items(), key=lambda item: -item[1].total())
-    return [JudgedQuery(request, dict(counts)) for request, counts in most_clicked]
+    return [JudgedQuery(request, dict(counts), need=needs[request]) for request, counts in most_clicked]
 
 
 def first_and_later(queries: Iterable[JudgedQuery]) -> QueriesByPosition:

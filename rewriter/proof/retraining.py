@@ -4,7 +4,9 @@ log, or refitted on all of it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +16,7 @@ from untilclick.rewriter.config import OfflineConfig, RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.flat_settings import nested
 from untilclick.rewriter.language.subword_settings import stage_configs
-from untilclick.rewriter.stages import offline, ppo, warm_start
+from untilclick.rewriter.stages import offline, ppo, ppo_trlx, warm_start
 from untilclick.rewriter.stages.record import BASE, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.search.corpora.opened import OpenedCollection
@@ -24,9 +26,13 @@ T = TypeVar("T")
 
 
 def judged_stage(run: Path) -> Path:
-    """The folder of the last stage of a run that learned from its log. Raises ModelError if there is none."""
+    """The folder of the last stage of a run that learned from its log. Raises ModelError if there is none, and
+    UntilclickError for a stage of trlX without trlX: what held-out needs say of a run must not depend on what is
+    installed where they are asked."""
     for stage in (MEAN, PPO, OFFLINE, WARM_START):
         if (run / stage / STAGE_FILE).is_file():
+            if ppo_trlx.is_of_trlx(read_stage(run / stage)):
+                ppo_trlx.require_trlx(f"a run that --backend builtin has trained: {run / stage} was trained in trlX")
             return run / stage
     raise ModelError(f"{run} holds nothing that was learned from a log; run `untilclick train warm-start` first")
 
@@ -52,7 +58,16 @@ def train_again(
         return warm_start.main(config, opened, sides, progress)
     if isinstance(config, offline.OfflineStage):
         return offline.main(config, opened, sides, progress)
+    if ppo_trlx.is_of_trlx(read_stage(stage)):
+        return _train_in_trlx(config, stage, opened, sides)
     return ppo.main(config, opened, sides, progress)
+
+
+def _train_in_trlx(config: ppo.PPOStage, stage: Path, opened: OpenedCollection, sides: LogSides) -> Path:
+    with redirect_stdout(sys.stderr):  # trlX and its libraries print on stdout, which belongs to the answer
+        folder = ppo_trlx.main(ppo_trlx.PPOTrlxStage.repeating(config, stage), opened, sides)
+    assert folder is not None  # there is one process
+    return folder
 
 
 def refit(
@@ -65,6 +80,8 @@ def refit(
         return warm_start.refit(config, stage, opened, sides, progress)
     if isinstance(config, offline.OfflineStage):
         return offline.refit(config, stage, opened, sides, progress)
+    if ppo_trlx.is_of_trlx(read_stage(stage)):
+        return ppo_trlx.refit(config, stage, opened, sides, progress)
     return ppo.refit(config, stage, opened, sides, progress)
 
 

@@ -75,8 +75,13 @@ class PPOInput:
 
     @cached_property
     def held_out(self) -> tuple[RenderedQuery, ...]:
-        """First queries of the validation sessions, for trainers that evaluate by rewards."""
-        queries = self.start.judged_validation or clicked_queries(self.start.sides.validation)
+        """First queries of the validation sessions, for trainers that evaluate by rewards. Queries whose index terms
+        were also typed in training are left out."""
+        sides = self.start.sides
+        clicked = clicked_queries(sides.validation, sides.need_of)
+        queries = self.start.judged_validation or [
+            query for query in clicked if not sides.is_typed_in_training(query.request.query)
+        ]
         first, _ = first_and_later(query for query in queries if query.relevance)
         return _rendered(self.start, first[:MAX_EVALUATED])
 

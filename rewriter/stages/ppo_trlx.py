@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.policy.models import open_model
-from untilclick.rewriter.stages.input import LogInput, open_sources
+from untilclick.rewriter.stages.input import LogInput, Sources, open_sources
 from untilclick.rewriter.stages.ppo import PPOStage
-from untilclick.rewriter.stages.ppo_input import PPOInput
-from untilclick.rewriter.stages.record import PPO, TRLX_CHECKPOINTS, WARM_START
+from untilclick.rewriter.stages.ppo_input import PPOInput, RenderedQuery
+from untilclick.rewriter.stages.record import (
+    PPO,
+    TRLX_CHECKPOINTS,
+    WARM_START,
+    StageOutcome,
+    StageRecord,
+    read_stage,
+)
+from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.trlx.checkpoint import newest_checkpoint
+from untilclick.rewriter.trlx.options import repeated, write_options
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError, UntilclickError
@@ -29,6 +44,8 @@ if TYPE_CHECKING:
 
 REPOSITORY = "https://github.com/CarperAI/trlx"
 """Where trlX is installed from; no package index has this version."""
+
+logger = logging.getLogger(__name__)
 
 
 def require_trlx(instead: str = "--backend builtin") -> None:
@@ -58,6 +75,19 @@ class PPOTrlxStage:
         out = stage.run.out
         return cls(stage.run, trlx_config(stage.training, out / WARM_START, out / TRLX_CHECKPOINTS), stage.resume)
 
+    @classmethod
+    def repeating(cls, stage: PPOStage, trained: Path) -> PPOTrlxStage:
+        """The same run with the settings of `stage`, and with the options of trlX that the stage in the folder
+        `trained` was trained with. Raises and prints as `of`, and ModelError for options that cannot be read."""
+        out = stage.run.out
+        trlx = repeated(stage.training, trained, out / WARM_START, out / TRLX_CHECKPOINTS)
+        return cls(stage.run, trlx, stage.resume)
+
+
+def is_of_trlx(record: StageRecord) -> bool:
+    """Whether a stage was trained by this module."""
+    return record.stage == PPO and "best_step" in record.figures
+
 
 def main(
     config: PPOTrlxStage,
@@ -71,9 +101,6 @@ def main(
     Raises UntilclickError if trlX is not installed and for options that do not fit, ModelError without a warm start
     and for a checkpoint that does not fit, DataError for a log without queries to train, validate or evaluate on."""
     require_trlx()
-    from trlx import train
-
-    from untilclick.rewriter.trlx import trainer as trlx_trainer
     from untilclick.rewriter.trlx.config import ppo_config
 
     run, trlx = config.run.out, config.trlx
@@ -84,23 +111,71 @@ def main(
         ppo_input = PPOInput.read(sources, run, settings)
     if not ppo_input.held_out:
         raise DataError("The log holds no first query to evaluate on besides those to train on; log sessions of more")
-    _fit_to_language(trlx, ppo_input)
-    queries = (*ppo_input.training, *ppo_input.held_out)
-    language = ppo_input.start.language
-    records = [prompt_record(query.prompt, position, language) for position, query in enumerate(queries)]
-    n_training = len(ppo_input.training)
-    rank = int(os.environ.get("RANK", "0"))
-    reward = RewriteReward(ppo_input.environment(queries), np.random.default_rng((settings.seed, rank, 1)))
     checkpoints = Path(trlx.train.checkpoint_dir)
     _choose_checkpoint(trlx, checkpoints, resume=config.resume)
     trlx.train.trainer_kwargs = {"log_folder": str(run / f"{PPO}.log"), **trlx.train.trainer_kwargs}
-    trainer = train(reward_fn=reward, prompts=records[:n_training], eval_prompts=records[n_training:], config=trlx)
-    assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
+    trainer = _train(trlx, ppo_input, ppo_input.held_out)
     if not trainer.accelerator.is_main_process:
         return None
     folder = _write(ppo_input, run, trainer, checkpoints)
     shutil.rmtree(checkpoints, ignore_errors=True)  # the next run starts from the warm start
     return folder
+
+
+def refit(
+    config: PPOStage, twin: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train the warm start of the run in trlX's loop on the training sessions of `sides` for as many optimiser steps
+    as the best weights of `twin`, a folder of this stage, had taken, with its options and its blend and without
+    held-out queries; returns the stage's folder. It runs in one process. What trlX prints goes to stderr. Raises as
+    `main`."""
+    run, record = config.run.out, read_stage(twin)
+    ppo_input = PPOInput.to_learn_from(Sources(opened, sides, config.run.split_key), run, config.training)
+    figures = {**record.figures, "queries": float(len(ppo_input.training)), "rollouts": 0.0}
+    policy = ppo_input.start.policy
+    if steps := int(record.figures["best_step"]):
+        require_trlx()
+        with redirect_stdout(sys.stderr), TemporaryDirectory(prefix=f"{TRLX_CHECKPOINTS}-", dir=run) as checkpoints:
+            trlx = _for_steps(PPOTrlxStage.repeating(config, twin).trlx, steps, checkpoints, progress)
+            trainer = _train(trlx, ppo_input, ppo_input.training[:1])  # trlX wants something to evaluate on
+        if trainer.iter_count < steps:
+            logger.warning("The refit took %d of %d steps: its other rounds were skipped", trainer.iter_count, steps)
+        policy = trainer.average.module.cpu()
+        figures |= {
+            "rollouts": float(trainer.progress.rollouts),
+            "processes": float(trainer.accelerator.num_processes),
+        }
+    return ppo_input.start.write(run / PPO, StageOutcome.as_chosen(ppo_input.config, record, figures), policy)
+
+
+def _for_steps(trlx: TRLConfig, steps: int, checkpoints: str, progress: Progress | None) -> TRLConfig:
+    """The configuration of a training for a number of optimiser steps, in as many rounds as the configured training
+    had at most, without checkpoints to resume from and without best weights."""
+    from untilclick.rewriter.trlx.config import ppo_config
+
+    rounds = ppo_config(trlx).iterations
+    course = {"total_steps": steps, "eval_interval": steps, "checkpoint_interval": steps}
+    folders = {"checkpoint_dir": checkpoints, "logging_dir": checkpoints}
+    saved = {"save_optimizer": False, "save_best": False}
+    return trlx.evolve(train={**course, **folders, **saved, "trainer_kwargs": {"rounds": rounds, "show": progress}})
+
+
+def _train(trlx: TRLConfig, ppo_input: PPOInput, evaluated: Sequence[RenderedQuery]) -> RewriterPPOTrainer:
+    """Train in trlX's loop, and evaluate on other queries; returns the trainer."""
+    from trlx import train
+
+    from untilclick.rewriter.trlx import trainer as trlx_trainer
+
+    _fit_to_language(trlx, ppo_input)
+    queries, language = (*ppo_input.training, *evaluated), ppo_input.start.language
+    records = [prompt_record(q.prompt, position, language, q.query.need) for position, q in enumerate(queries)]
+    n_training = len(ppo_input.training)
+    rank = int(os.environ.get("RANK", "0"))
+    rng = np.random.default_rng((trlx.train.seed, rank, 1))
+    reward = RewriteReward(ppo_input.environment(queries), rng)
+    trainer = train(reward_fn=reward, prompts=records[:n_training], eval_prompts=records[n_training:], config=trlx)
+    assert isinstance(trainer, trlx_trainer.RewriterPPOTrainer)
+    return trainer
 
 
 def _fit_to_language(trlx: TRLConfig, ppo_input: PPOInput) -> None:
@@ -121,7 +196,9 @@ def _write(ppo_input: PPOInput, run: Path, trainer: RewriterPPOTrainer, checkpoi
         "best_step": float(evaluation.step),
         "processes": float(trainer.accelerator.num_processes),
     }
-    return ppo_input.write(run, open_model(checkpoints / BEST_FOLDER)[0], figures)
+    folder = ppo_input.write(run, open_model(checkpoints / BEST_FOLDER)[0], figures)
+    write_options(trainer.config, folder)
+    return folder
 
 
 def _choose_checkpoint(trlx: TRLConfig, checkpoints: Path, *, resume: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -33,31 +33,41 @@ class BestScore:
         return False
 
 
-class BestWeights(BestScore):
-    """The best score, with a copy of the last weights that cannot be told from those that reached it; `step` is that
-    of the copy.
+@dataclass
+class LastOfBest(BestScore):
+    """The best score, and the last step whose score cannot be told from it, `step`.
 
     Held-out needs show what training taught for all needs. What it taught for the needs of the log helps when they
     return, and shows on no held-out need: of equally good weights, those that learned longest are the better ones.
     """
 
-    def __init__(self, policy: T5Policy, score: float = -float("inf")) -> None:
-        """Starts with the weights before training and their score, if it is known."""
-        super().__init__(score)
-        self.weights = copy.deepcopy(policy.state_dict())
-        self.values: Floats | None = None
-        """(n,) the best score, query by query; None if only its mean is known."""
+    values: Floats | None = field(default=None, compare=False)
+    """(n,) the best score, query by query; None if only its mean is known."""
 
-    def keep(self, policy: T5Policy, score: Scored | float, step: int) -> None:
-        """Copy the policy's weights if their score is better than all before, or cannot be told from the best."""
+    def takes(self, score: Scored | float, step: int) -> bool:
+        """Whether a score is better than all before, or cannot be told from the best; `step` is kept if so."""
         scored = Scored.of(score)
         if self.offer(scored.mean, step):
             self.values = scored.values
         elif scored.is_level_with(Scored(self.score, self.values)):
             self.step = step
         else:
-            return
+            return False
+        return True
+
+
+class BestWeights(LastOfBest):
+    """The best score, with a copy of the last weights that cannot be told from those that reached it."""
+
+    def __init__(self, policy: T5Policy, score: float = -float("inf")) -> None:
+        """Starts with the weights before training and their score, if it is known."""
+        super().__init__(score)
         self.weights = copy.deepcopy(policy.state_dict())
+
+    def keep(self, policy: T5Policy, score: Scored | float, step: int) -> None:
+        """Copy the policy's weights if their score is better than all before, or cannot be told from the best."""
+        if self.takes(score, step):
+            self.weights = copy.deepcopy(policy.state_dict())
 
     def restore(self, policy: T5Policy) -> None:
         """Put the best weights into a policy."""

@@ -27,7 +27,7 @@ from torch import nn
 from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
-from untilclick.rewriter.training.weights import BestScore
+from untilclick.rewriter.training.weights import LastOfBest
 from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_file
 
@@ -58,8 +58,8 @@ class Progress:
     """Rounds done and logged, skipped ones included."""
     rollouts: int = 0
     """Sequences drawn so far, over all processes."""
-    best: BestScore = field(default_factory=BestScore)
-    """Best mean reward of the evaluation prompts, and the optimiser step that reached it."""
+    best: LastOfBest = field(default_factory=LastOfBest)
+    """Best mean reward of the evaluation prompts, and the last optimiser step that cannot be told from it."""
     kl_coef: float = 0.0
     """Present weight of the KL to the reference."""
     order: tuple[int, ...] = ()
@@ -69,14 +69,18 @@ class Progress:
 
     def content(self) -> dict[str, Any]:  # Any: numbers, and collections of them
         """The progress as a checkpoint stores it."""
+        rewards = None if self.best.values is None else self.best.values.tolist()
         best = {"best": self.best.score, "best_step": self.best.step, "stale": self.best.stale}
-        return {field.name: getattr(self, field.name) for field in fields(self)} | best
+        return {field.name: getattr(self, field.name) for field in fields(self)} | best | {"best_rewards": rewards}
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Progress:  # Any: as read from the file
-        """The progress that `content` stored."""
+        """The progress that `content` stored. Earlier builds stored no rewards: until an evaluation beats the best
+        one, only better ones are kept."""
         values = dict(content)
-        best = BestScore(values.pop("best"), values.pop("best_step"), values.pop("stale"))
+        rewards = values.pop("best_rewards", None)
+        best = LastOfBest(values.pop("best"), values.pop("best_step"), values.pop("stale"))
+        best.values = None if rewards is None else np.array(rewards)
         return cls(**{**values, "best": best, "order": tuple(values["order"])})
 
 

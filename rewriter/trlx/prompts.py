@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from transformers import PreTrainedTokenizerBase
 from trlx.pipeline import BasePipeline, register_datapipeline
 from trlx.utils import logging
 
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID
+from untilclick.rewriter.training.scored import Needs
 
 logger = logging.get_logger(__name__)  # trlX's logger: only the main process logs
 
@@ -29,7 +31,7 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
 
     `reward_fn` gets the whole texts. The model reads at most `max_prompt_length` tokens of each, the end token
     included; a warning states how many prompts are cut. If any prompt has metadata of some name, all have it: None
-    for the others."""
+    for the others. The metadata `need` is the number of the prompt's need, by which evaluations are compared."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
         ]
         names = dict.fromkeys(key for record in records for key in record if key not in ("prompt", "query_terms"))
         self.metadata = [{key: record.get(key) for key in names} for record in records]
+        self.needs = _needs([record.get("need") for record in records])
         cut = sum(len(ids) >= max_prompt_length for ids in token_ids)
         if cut:
             logger.warning(
@@ -70,6 +73,12 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
         names = self.metadata[0] if self.metadata else {}
         metadata = {key: [self.metadata[row][key] for row in rows] for key in names}
         return RewardArguments([self.texts[row] for row in rows], metadata)
+
+
+def _needs(numbers: Sequence[object]) -> Needs | None:
+    """(n,) the numbers of the needs; None if the need of any prompt is not known."""
+    known = [number for number in numbers if isinstance(number, int)]
+    return np.array(known, dtype=np.int64) if len(known) == len(numbers) else None
 
 
 def _token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -18,18 +18,22 @@ from untilclick.rewriter.data.generation_environment import GenerationEnvironmen
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.policy.models import PolicyVocabulary
+from untilclick.rewriter.policy.sampling import sample
 from untilclick.rewriter.policy.sequences import Rollouts
+from untilclick.rewriter.policy.t5 import T5Policy
 
 if TYPE_CHECKING:
     from untilclick.rewriter.trlx.prompts import RewriterPromptPipeline  # needs trlX, this module does not
 
 
-def prompt_record(prompt: Prompt, position: int, language: Language) -> dict[str, Any]:
-    """The dictionary of a prompt. Its text has no end token; the pipeline adds it.
+def prompt_record(prompt: Prompt, position: int, language: Language, need: int | None = None) -> dict[str, Any]:
+    """The dictionary of a prompt, with the number of its need if that is known. Its text has no end token; the
+    pipeline adds it.
 
     Any: trlX passes all other entries on to the reward.
     """
-    return {**language.prompt_texts(prompt)._asdict(), "position": position}
+    record = {**language.prompt_texts(prompt)._asdict(), "position": position}
+    return record if need is None else {**record, "need": need}
 
 
 class RewriteReward:
@@ -86,6 +90,18 @@ class TextRewards:
             samples=samples, prompts=prompts, outputs=outputs, tokenizer=self.tokenizer, **metadata
         )
         return np.asarray(rewards, dtype=np.float64)
+
+    def of_best_terms(
+        self, policy: T5Policy, pipeline: RewriterPromptPipeline, rows: Sequence[int], size: int, terms: int
+    ) -> list[float]:
+        """Rewards of a policy's best sequences of at most `terms` terms for the prompts at positions `rows` of the
+        pipeline, `size` prompts at a time."""
+        rewards: list[float] = []
+        for first in range(0, len(rows), size):
+            batch = rows[first : first + size]
+            drawn = sample(policy, policy.batch([pipeline[row] for row in batch]), 1, terms, None)
+            rewards += self.of(pipeline, batch, drawn).tolist()
+        return rewards
 
 
 def _grouped(positions: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -51,6 +51,17 @@ class Round:
         first, last = self.steps[min(self.steps)], self.steps[max(self.steps)]
         return {name: (first if name in FIRST_STEP_METRICS else last)[name] for name in last}
 
+    def totals(self, kl_coef: float, rollouts: int) -> dict[str, float]:
+        """The metrics that are not means over sequences or tokens, at the end of the round. `kl_coef` is the weight
+        of the KL from now on, `rollouts` the number of sequences drawn so far."""
+        return {
+            "skipped": float(self.skipped),
+            "kl_coef": kl_coef,
+            "rollouts": float(rollouts),
+            "rollout_seconds": self.rollout_seconds,
+            "update_seconds": self.seconds(),
+        }
+
     def seconds(self) -> float:
         """Seconds spent on updates so far, without evaluations and checkpoints."""
         return time.perf_counter() - self.began - self.aside

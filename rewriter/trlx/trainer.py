@@ -37,8 +37,8 @@ from trlx.trainer.accelerate_base_trainer import AccelerateRLTrainer
 from untilclick.rewriter.data.environment import RewardBatch
 from untilclick.rewriter.language.prompts import drop_words
 from untilclick.rewriter.policy.models import open_model, save_model
-from untilclick.rewriter.policy.sampling import sample
 from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.training import callbacks
 from untilclick.rewriter.training.log import TrainingLog
 from untilclick.rewriter.training.ppo import losses
 from untilclick.rewriter.training.ppo.experience import (
@@ -50,10 +50,11 @@ from untilclick.rewriter.training.ppo.experience import (
 )
 from untilclick.rewriter.training.ppo.objective import ppo_objective
 from untilclick.rewriter.training.ppo.trainer import WARMUP_ROUNDS
+from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.weights import WeightAverage
 from untilclick.rewriter.trlx import checkpoint
 from untilclick.rewriter.trlx import deepspeed as trlx_deepspeed
-from untilclick.rewriter.trlx.best import BestFolder, Evaluation
+from untilclick.rewriter.trlx.best import BestFolder, mean_reward
 from untilclick.rewriter.trlx.checkpoint import (
     MARKER,
     Origin,
@@ -90,10 +91,19 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     iter_count: int
     """Optimiser steps done; trlX's name."""
 
-    def __init__(self, config: TRLConfig, log_folder: str | None = None, **kwargs: object) -> None:
-        """`log_folder` is the folder of the `TrainingLog`; None logs no rounds. `kwargs` are trlX's arguments for its
-        trainers. Raises UntilclickError for sizes that do not fit together, for options that this trainer does not
-        have and for ZeRO stage 3, ModelError for a model folder that cannot be read."""
+    def __init__(
+        self,
+        config: TRLConfig,
+        log_folder: str | None = None,
+        rounds: int | None = None,
+        show: callbacks.Progress | None = None,
+        **kwargs: object,
+    ) -> None:
+        """`log_folder` is the folder of the `TrainingLog`; None logs no rounds. `rounds` is their largest number, by
+        default that of `train.total_steps` without a skipped one. `show` is called after each with the optimiser
+        steps done, their total and the mean reward. `kwargs` are trlX's arguments for its trainers. Raises
+        UntilclickError for sizes that do not fit and for options that it does not have, such as ZeRO stage 3, and
+        ModelError for a model folder that cannot be read."""
         self.settings = ppo_config(config)
         self._steps = steps_of_round(config.method, self.settings.update.minibatches)
         self._save_best, config.train.save_best = config.train.save_best, False  # trlX forgets the best on resume
@@ -112,7 +122,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self._seed(self.settings.seed, self.accelerator.process_index)
         self.iter_count = 0
         self.total_steps = config.train.total_steps  # less after `patience` evaluations without a new best
-        self._rounds = -(-config.train.total_steps // self._steps)
+        self._rounds = rounds if rounds is not None else -(-config.train.total_steps // self._steps)
+        self._show = show
         self._chunks: list[Experience] = []
         self._round: Round | None = None
         self._grad_norm = 0.0
@@ -204,8 +215,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def learn(self) -> dict[str, float]:
         """Train, or continue a training that was interrupted; returns the last evaluation.
 
-        Training ends after `train.total_steps`, after `patience` evaluations without a new best, or after the rounds
-        that `total_steps` amount to if none is skipped. A finished training only evaluates."""
+        Training ends after `train.total_steps`, after `patience` evaluations without a new best, or after the largest
+        number of rounds, skipped ones included. A finished training only evaluates."""
         self.iter_count = self.progress.step
         if self._log_folder is not None and self.accelerator.is_main_process:
             self._log = TrainingLog(self._log_folder, resume_at=self.progress.round)
@@ -317,13 +328,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             self.kl.update(row["sampled_kl"], done.drawn)
             row["grad_norm"] = self._gradient_norm()
         self.progress.kl_coef = self.kl.coefficient
-        self.progress.row = row | {
-            "skipped": float(done.skipped),
-            "kl_coef": self.kl.coefficient,
-            "rollouts": float(self.progress.rollouts),
-            "rollout_seconds": done.rollout_seconds,
-            "update_seconds": done.seconds(),
-        }
+        self.progress.row = row | done.totals(self.kl.coefficient, self.progress.rollouts)
 
     def _end_round(self) -> None:
         """Log the round that was finished, if any, with the evaluation that was made during it."""
@@ -336,6 +341,8 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
             row[HELD_OUT] = self._held_out
         if self._log is not None:
             self._log.write(self.progress.round, row)
+        if self._show is not None:
+            self._show(self.iter_count, self.total_steps, row["reward_mean"])
 
     def _chunk(self) -> Experience:
         """The experience on the next prompts of this process."""
@@ -356,13 +363,13 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
 
     def _next_rows(self) -> list[int]:
         """Positions of the next prompts of this process: its share of an order that is the same in all processes."""
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        world = self.accelerator.num_processes
         n = min(self.settings.rollout.prompts_per_iteration, len(self.prompts))
         n = max(world, n - n % world)  # every process gets as many
         if len(self.progress.order) < n:
             self.progress.order = tuple(self.shared_rng.permutation(len(self.prompts)).tolist())
         rows, self.progress.order = self.progress.order[:n], self.progress.order[n:]
-        return list(rows[rank::world])
+        return list(self._processes.share(rows))
 
     @property
     def _rewards(self) -> TextRewards:
@@ -371,12 +378,11 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     # --- evaluation, saving, loading ---
 
     def evaluate(self) -> dict[str, float]:
-        """Mean reward of the averaged weights' best terms for the evaluation prompts. The best weights are saved, and
-        training ends after `patience` evaluations without a new best.
+        """Mean reward of the averaged weights' best terms for the evaluation prompts. The last weights that cannot be
+        told from the best are saved, and training ends after `patience` evaluations without a new best.
 
         trlX also calls this before its first step, after it has set its step counter to 0; `learn` has evaluated
-        already, and set the counter of a resumed run.
-        """
+        already, and set the counter of a resumed run."""
         first, self._first = self._first, None
         if first is None or self.iter_count > 0:  # under Ray Tune trlX does not call this before its first step
             return self._evaluate()
@@ -386,30 +392,26 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
     def _evaluate(self) -> dict[str, float]:
         self._close_round()
         with self._aside():
-            mean = self._processes.mean(self._greedy_rewards())
-            self._held_out, self._evaluated_at = mean, self.iter_count
-            if self.progress.best.offer(mean, self.iter_count):
-                if self._save_best:
-                    self._best_folder.keep(self.average.module, self.vocabulary, Evaluation(mean, self.iter_count))
-                self.accelerator.wait_for_everyone()
-        if self.progress.best.stale >= self.settings.validation.patience:
+            score, best = self._score(), self.progress.best
+            self._held_out, self._evaluated_at = score.mean, self.iter_count
+            if best.takes(score, self.iter_count) and self._save_best:
+                self._best_folder.keep(self.average.module, self.vocabulary, score, best)
+            self.accelerator.wait_for_everyone()
+        if best.stale >= self.settings.validation.patience:
             self.total_steps = self.iter_count
-        self._results = {"reward/mean": mean, "reward/best": self.progress.best.score}
+        self._results = {"reward/mean": score.mean, "reward/best": best.score}
         return self._results
 
+    def _score(self) -> Scored:
+        """The rewards of the evaluation prompts, those of all processes together, in the order of the prompts."""
+        rewards = self._processes.together(self._greedy_rewards(), len(self.eval_pipeline))
+        return Scored(mean_reward(rewards.tolist()), rewards, self.eval_pipeline.needs)
+
     def _greedy_rewards(self) -> list[float]:
-        """Rewards of the best terms for this process's share of the evaluation prompts, in batches of a round's
-        size."""
-        world, policy = self.accelerator.num_processes, self.average.module
-        rows = range(self.accelerator.process_index, len(self.eval_pipeline), world)
-        size = max(1, self.settings.rollout.prompts_per_iteration // world)
-        rewards: list[float] = []
-        for first in range(0, len(rows), size):
-            batch_rows = rows[first : first + size]
-            batch = policy.batch([self.eval_pipeline[row] for row in batch_rows])
-            drawn = sample(policy, batch, 1, self.settings.rollout.terms, None)
-            rewards += self._rewards.of(self.eval_pipeline, batch_rows, drawn).tolist()
-        return rewards
+        """Rewards of the best terms for this process's share of the evaluation prompts."""
+        rollout, rows = self.settings.rollout, self._processes.share(range(len(self.eval_pipeline)))
+        size = max(1, rollout.prompts_per_iteration // self.accelerator.num_processes)
+        return self._rewards.of_best_terms(self.average.module, self.eval_pipeline, rows, size, rollout.terms)
 
     def save_pretrained(self, directory: str | None = None, **kwargs: object) -> None:
         """Write the averaged weights as a model folder: plain T5 keys, with the value head in a file of its own."""
@@ -465,7 +467,7 @@ class RewriterPPOTrainer(AccelerateRLTrainer):  # type: ignore[misc]
         self.kl.coefficient = self.progress.kl_coef
         saved, best = self._best_folder.read(self._processes), self.progress.best
         if self._save_best and saved.reward < best.score:  # the folder holds neither the best weights nor better ones
-            best.score, best.step = saved
+            best.score, best.step, best.values = saved.reward, saved.step, None
 
     @property
     def _random_numbers(self) -> RandomNumbers:

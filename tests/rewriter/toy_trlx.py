@@ -87,7 +87,9 @@ def starter(opened, folder: Path) -> Callable:
     from untilclick.rewriter.trlx.reward import prompt_record
     from untilclick.rewriter.trlx.trainer import RewriterPPOTrainer
 
-    def made(decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, options=None, **changes):
+    def made(
+        decoding="parallel", reward=PlantedTexts, prepare=None, log_folder=None, options=None, rounds=None, **changes
+    ):
         policy, vocabulary = toy_policy(opened, decoding)
         if prepare is not None:
             prepare(policy)
@@ -100,7 +102,11 @@ def starter(opened, folder: Path) -> Callable:
         config = config.evolve(**(options or {}))
         right = [vocabulary.tokens[token] for token in best[:, 5].tolist()]
         trainer = RewriterPPOTrainer(
-            config=config, reward_fn=reward(right), stop_sequences=[], log_folder=log_folder and str(log_folder)
+            config=config,
+            reward_fn=reward(right),
+            stop_sequences=[],
+            log_folder=log_folder and str(log_folder),
+            rounds=rounds,
         )
         records = [prompt_record(prompt, row, TermLanguage(vocabulary)) for row, prompt in enumerate(prompts)]
         trainer.add_prompt_pipeline(RewriterPromptPipeline(records, 64, trainer.tokenizer))

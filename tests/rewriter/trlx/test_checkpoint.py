@@ -49,9 +49,9 @@ def changed(folder: Path, **content) -> Path:
 
 
 def earning(trainer, *rewards: float):
-    """The trainer, whose evaluations return these rewards in turn."""
+    """The trainer, whose evaluations return these rewards in turn, each for all prompts."""
     coming = iter(rewards)
-    trainer._greedy_rewards = lambda: [next(coming)]
+    trainer._greedy_rewards = lambda: [next(coming)] * len(trainer.eval_pipeline)
     return trainer
 
 

@@ -88,7 +88,8 @@ class Training:
     def final(self, *, clauses: int, anyway: bool) -> None:
         """Judge the last stage, and write what may be exported."""
         stage = final.FinalStage(self._run, Judging(clauses), asked=anyway)
-        record = read_stage(final.main(stage, show=self._terminal.progress))
+        with redirect_stdout(sys.stderr):  # what trlX needs prints on stdout as soon as it is installed
+            record = read_stage(final.main(stage, show=self._terminal.progress))
         assert record.proof is not None
         proof = record.proof
         for line in lines_of_proof(proof.evidence, proof.admission):

@@ -61,26 +61,34 @@ def test_the_script_trains_on_one_process_with_dotted_overrides(world, run):
 @in_trlx
 def test_the_command_line_prints_one_json_object_and_nothing_else_on_stdout(world, run):
     sets = ["samples_per_prompt=4", "terms=3", "prompts_per_iteration=8", "iterations=3", "validate_every=1"]
-    command = [
-        sys.executable,
-        "-c",
-        "from untilclick.app.cli.main import main; main()",
-        "train",
-        "ppo",
-        "--backend",
-        "trlx",
-        "--json",
-    ]
-    command += ["--data", str(world / "documents.jsonl"), "--log", str(world / "log.db"), "--out", str(run)]
-    command += [part for setting in sets for part in ("--set", f"ppo.{setting}")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    ended = subprocess.run(
-        command, cwd=run, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    answer = json.loads(ended.stdout)
+    sets += ["learning_rate=3e-3"]
+    options = [part for setting in sets for part in ("--set", f"ppo.{setting}")]
+    answer = answer_of(world, run, "ppo", "--backend", "trlx", *options)
     assert answer["stage"] == "ppo"
     assert answer["figures"]["rollouts"] == 3 * 32
+    assert answer["figures"]["best_step"] > 0
+    (run / "base").symlink_to(world / "run" / "base")
+    answer = answer_of(world, run, "final", "--anyway")
+    assert (answer["twin"], answer["refitted"]) == ("ppo", True)
+
+
+def answer_of(world: Path, run: Path, *command: str) -> dict:
+    """The JSON object that `untilclick train` prints."""
+    arguments = [*command, "--data", str(world / "documents.jsonl"), "--log", str(world / "log.db")]
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-c", "from untilclick.app.cli.main import main; main()"),
+            *("train", *arguments, "--out", str(run), "--json"),
+        ],
+        cwd=run,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return json.loads(ended.stdout)
 
 
 @in_trlx

@@ -25,8 +25,8 @@ from untilclick.rewriter.judging.evidence import (
 from untilclick.rewriter.judging.gate import Answering, Use, admitted
 from untilclick.rewriter.judging.jury import JUDGED_SHARE, LEAST_LEARNED, LEAST_VISITORS, MOST_JUDGED
 from untilclick.rewriter.judging.linking import FEW_GROUPS, JACCARD, LARGEST_SHARE
-from untilclick.rewriter.judging.log_split import SplitRecord
 from untilclick.rewriter.judging.returning import ReturningRecord
+from untilclick.rewriter.judging.split_record import SplitRecord
 
 PAGE = (Path(__file__).parents[1] / "docs" / "judging.md").read_text(encoding="utf-8")
 QUOTES = {

@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from untilclick.rewriter.judging.log_split import Part, Shares, SplitRecord, split_log
+from untilclick.rewriter.judging.log_split import Part, Shares, split_log
 from untilclick.rewriter.judging.needs import needs_of_topics, terms_of_query
 from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.log.visitors import once_per_client
 from untilclick.search.records import Session, Topic

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from untilclick.rewriter.judging.log_split import SplitRecord
+from untilclick.rewriter.judging.split_record import SplitRecord
 
 FEW_NEEDS = 300
 """With fewer needs in a log, what was learned must lead the untrained rewriter by two standard errors, in outer folds

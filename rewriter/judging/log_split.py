@@ -18,6 +18,7 @@ from untilclick.rewriter.judging.keyed_numbers import keyed_numbers, keyed_posit
 from untilclick.rewriter.judging.linking import LinkedSets, linked_sets
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.errors import DataError
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session
@@ -39,26 +40,6 @@ class Shares:
 
     validation: float
     judged: float
-
-
-@dataclass(frozen=True)
-class SplitRecord:
-    """What a split did, for records and reports."""
-
-    key: str
-    """Name of the key that decided."""
-    n_sessions: int
-    n_clicked: int
-    """Sessions with a click or a named need."""
-    n_needs: int
-    """Needs of these sessions."""
-    largest: int
-    """Sessions of the largest need."""
-    kept_whole: int
-    """Needs that are too large and could not be taken apart; all of them are training needs."""
-    n_typed_in_training: int
-    """Queries of validation and judged sessions whose index terms were also typed in a training session. They are not
-    judged."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding, Verdict
-from untilclick.rewriter.judging.log_split import SplitRecord
+from untilclick.rewriter.judging.split_record import SplitRecord
 
 _OTHERS = {AS_TYPED: "the query as typed", UNTRAINED: "the untrained rewriter"}
 

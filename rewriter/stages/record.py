@@ -30,7 +30,7 @@ from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.judging.evidence import Evidence
 from untilclick.rewriter.judging.gate import Admission, Use
-from untilclick.rewriter.judging.log_split import SplitRecord
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.serving.blend import BlendSettings

@@ -164,8 +164,8 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
         topics, key = opened.collection.all_topics, config.run.split_key
         sides = split_by_need(log.sessions(config.source), topics, opened.analysis, key)
     train_base(opened, config, show)
-    clicked, judged = _clicked(sides.training + sides.validation), _clicked(sides.judged)
-    note = "" if clicked >= MIN_CLICKED else f"{clicked:,} sessions with a click, and {MIN_CLICKED} are needed"
+    n_clicked = _clicked(sides.all)
+    note = "" if n_clicked >= MIN_CLICKED else f"{n_clicked:,} sessions with a click, and {MIN_CLICKED} are needed"
     judging = Judging(config.clauses, seed=config.seed)
     folder, evidence = config.out / BASE, None
     if not note:
@@ -187,7 +187,8 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     if admission.use is not Use.NOTHING:
         with show("Exporting"):
             version = _add(opened, folder, store)
-    return Renewal(version, champion.version, admission, evidence, note, clicked, judged)
+    judged = _clicked(sides.judged)
+    return Renewal(version, champion.version, admission, evidence, note, n_clicked - judged, judged)
 
 
 def _clicked(sessions: Sequence[Session]) -> int:

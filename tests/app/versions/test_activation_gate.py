@@ -12,7 +12,7 @@ from untilclick.app.versions.models import RefusedVersionError, StoredModels
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, Verdict
 from untilclick.rewriter.judging.gate import Use
-from untilclick.rewriter.judging.log_split import SplitRecord
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.serving.bundle import read_manifest, write_manifest
 
 from tests.app.stand_ins import make_service

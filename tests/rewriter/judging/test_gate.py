@@ -6,8 +6,8 @@ import pytest
 
 from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, Verdict
 from untilclick.rewriter.judging.gate import Answering, Use, admitted
-from untilclick.rewriter.judging.log_split import SplitRecord
 from untilclick.rewriter.judging.sentences import sentence
+from untilclick.rewriter.judging.split_record import SplitRecord
 
 BETTER, WORSE, CANNOT_SAY = Verdict.BETTER, Verdict.WORSE, Verdict.CANNOT_SAY
 NOW = Answering("0123456789ab", Use.LEARNED)

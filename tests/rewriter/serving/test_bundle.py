@@ -7,7 +7,7 @@ import pytest
 
 from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, Verdict
 from untilclick.rewriter.judging.gate import Use
-from untilclick.rewriter.judging.log_split import SplitRecord
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.bundle import (
     MANIFEST,

@@ -121,9 +121,12 @@ def test_the_same_seed_gives_the_same_weights(run, opened):
 
 @pytest.mark.parametrize("last_turn", [0, 1])
 def test_a_log_without_a_click_after_a_rewritten_query_is_a_data_error(run, opened, last_turn):
-    """The log has sessions of one query, or abandoned sessions, only."""
-    log = [replace(session, turns=session.turns[: last_turn + 1]) for session in VISITOR_SESSIONS]
-    log = [replace(session, turns=tuple(replace(turn, clicks=()) for turn in session.turns)) for session in log]
+    """The log has sessions of one query, or sessions whose first query was clicked for, only."""
+    log = []
+    for session in VISITOR_SESSIONS:
+        first, second = session.turns
+        turns = (replace(first, clicks=second.clicks), replace(second, clicks=()))
+        log.append(replace(session, turns=turns[: last_turn + 1]))
     with pytest.raises(DataError, match="no click after a query was rewritten"):
         run_offline(opened, run, log, CONFIG)
 

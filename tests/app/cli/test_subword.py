@@ -79,7 +79,9 @@ def test_the_same_commands_take_a_pretrained_t5_from_base_to_search(workspace, c
     assert ppo["figures"]["rollouts"] == 2 * 8 * 4
     results = answer(call("evaluate", "--split", "dev", "--model", out, "--out", workspace / "dev"))
     assert {"warm_start", "ppo"} <= results["systems"].keys()
-    exported = answer(call("export", "--model", out, "--out", workspace / "bundle", "--quantization", "float32"))
+    exported = answer(
+        call("export", "--model", out, "--out", workspace / "bundle", "--quantization", "float32", "--anyway")
+    )
     assert (exported["kind"], exported["stage"]) == ("subwords", "ppo")
     results = answer(call("search", "violin concert", "--bundle", workspace / "bundle"))
     assert results["rewritten"]

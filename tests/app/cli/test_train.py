@@ -114,7 +114,7 @@ def test_evaluate_refuses_a_log_that_does_not_exist(workspace, trained):
 @pytest.mark.slow
 def test_an_exported_bundle_rewrites_in_the_terminal(workspace, run, trained):
     bundle = workspace / "bundle"
-    exported = run("export", "--model", workspace / "run", "--out", bundle, "--quantization", "float32")
+    exported = run("export", "--model", workspace / "run", "--out", bundle, "--quantization", "float32", "--anyway")
     assert (exported["stage"], exported["quantization"]) == ("ppo", "float32")
     answer = run("search", "violin conzert", "--bundle", bundle)
     assert answer["rewrite"]["applied"]
@@ -129,14 +129,16 @@ def test_two_stages_answer_as_one(workspace, run, trained):
     stages = ("--of", workspace / "run" / "warm_start", "--of", workspace / "run" / "ppo")
     answer = run("train", "mean", *stages, "--log", workspace / "log.db", "--out", workspace / "both")
     assert (answer["stage"], answer["figures"]["members"]) == ("mean", 2)
-    assert run("export", "--model", workspace / "both", "--out", workspace / "mean-bundle")["kind"] == "mean"
+    assert (
+        run("export", "--model", workspace / "both", "--out", workspace / "mean-bundle", "--anyway")["kind"] == "mean"
+    )
     assert run("search", "violin concert", "--bundle", workspace / "mean-bundle")["rewrite"]["applied"]
 
 
 @pytest.mark.slow
 def test_a_model_of_other_documents_is_refused(workspace, trained):
     other = write_corpus(workspace / "other.jsonl", seed=1)
-    for command in (["evaluate", "--out", workspace / "x"], ["export", "--out", workspace / "y"]):
+    for command in (["evaluate", "--out", workspace / "x"], ["export", "--out", workspace / "y", "--anyway"]):
         arguments = [*command, "--model", workspace / "run", "--data", other]
         failed = CliRunner().invoke(app, [str(argument) for argument in arguments])
         assert failed.exit_code == 2

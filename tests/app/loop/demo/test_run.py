@@ -29,7 +29,7 @@ from untilclick.search.users.user import UserConfig
 from tests.app.small_corpus import write_corpus
 from tests.app.toy_settings import TOY
 
-STEPS = ["Documents", "Search sessions", "Base model", "Warm start", "PPO", "Evaluation", "Bundle"]
+STEPS = ["Documents", "Search sessions", "Base model", "Warm start", "PPO", "Proof", "Evaluation", "Bundle"]
 
 
 class Recorder:
@@ -101,7 +101,9 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.stderr
     answer = json.loads(result.stdout)
-    assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", "warm_start", "ppo", "bm25_engine_order"]
+    trained = ["base", "warm_start", "ppo", "final"]
+    assert list(answer["systems"]) == ["bm25", "rm3", "spelling", "oracle", *trained, "bm25_engine_order"]
+    assert "may answer" in answer["served"] or "untrained rewriter answers" in answer["served"]
     assert answer["sessions"].keys() == answer["systems"].keys() - {"oracle", "bm25_engine_order"}
     assert "held-out topics" in answer["verdict"]
     assert {"ppo", "warm_start"} <= {comparison["a"] for comparison in answer["comparisons"]}
@@ -111,7 +113,7 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     with SessionLog.open(answer["log"], create=False) as log:
         assert log.stats("simulated").sessions == 60
     assert [line.split()[1] for line in result.stderr.splitlines() if line.startswith("✓")] == [
-        f"{number}/7" for number in range(1, 8)
+        f"{number}/8" for number in range(1, 9)
     ]
 
 

@@ -193,7 +193,7 @@ def test_the_page_has_the_numbers_of_training() -> None:
     from untilclick.rewriter.proof.contest import Judging
     from untilclick.rewriter.proof.refit import MARGIN
 
-    assert f"fewer than {MIN_CLICKED} clicked sessions to learn from" in TEXT
+    assert f"fewer than {MIN_CLICKED} sessions with a click" in TEXT
     assert f"by more than {MARGIN:g} nDCG@10".replace("0.", ".") in TEXT
     assert Judging().folds == 5
     assert "for five folds" in TEXT

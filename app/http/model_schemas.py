@@ -12,7 +12,8 @@ from untilclick.app.http.schemas import RequestBody, ResponseBody
 from untilclick.app.service.answers import ExperimentFigures
 from untilclick.app.versions.in_use import InUse
 from untilclick.app.versions.shadow import ShadowFigures
-from untilclick.rewriter.judging.gate import admitted
+from untilclick.rewriter.judging.evidence import Evidence
+from untilclick.rewriter.judging.sentences import sentence
 from untilclick.rewriter.serving.bundle import BundleManifest
 
 
@@ -57,13 +58,18 @@ class ModelsResponse(ResponseBody):
                 created=manifest.created if manifest else None,
                 quantization=manifest.quantization if manifest else None,
                 use=manifest.use if manifest else None,
-                judgement=admitted(manifest.evidence).sentences if manifest and manifest.evidence else None,
+                judgement=_judgement(manifest.evidence) if manifest and manifest.evidence else None,
                 figures=dict(manifest.figures) if manifest else {},
             )
             for version in {**by_version, **in_use.loaded}
             for manifest in [by_version.get(version) or in_use.loaded[version].manifest]
         ]
         return cls(active=state.active, previous=list(reversed(state.previous)), shadow=state.shadow, models=models)
+
+
+def _judgement(evidence: Evidence) -> str:
+    """What held-out needs say of a version: against the version before it, else against the untrained rewriter."""
+    return sentence(evidence.before or evidence.untrained)
 
 
 class ShadowRequest(RequestBody):

@@ -26,7 +26,7 @@ from untilclick.rewriter.proof.contest import Judging
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, subword_base, warm_start
 from untilclick.rewriter.stages.input import LogInput
 from untilclick.rewriter.stages.ppo import Backend, PPOStage
-from untilclick.rewriter.stages.record import read_stage
+from untilclick.rewriter.stages.record import read_proof, read_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.analysis.languages import in_words
@@ -87,15 +87,14 @@ class Training:
 
     def final(self, *, clauses: int, anyway: bool) -> None:
         """Judge the last stage, and write what may be exported."""
-        stage = final.FinalStage(self._run, Judging(clauses), asked=anyway)
+        stage = final.FinalStage(self._run, Judging(clauses, seed=self._run.seed), asked=anyway)
         with redirect_stdout(sys.stderr):  # what trlX needs prints on stdout as soon as it is installed
-            record = read_stage(final.main(stage, show=self._terminal.progress))
-        assert record.proof is not None
-        proof = record.proof
+            folder = final.main(stage, show=self._terminal.progress)
+        proof = read_proof(folder)
         for line in lines_of_proof(proof.evidence, proof.admission):
             self._terminal.line(line)
-        self._terminal.line(f"{record.stage} is in {self._run.out / record.stage}")
-        self._terminal.answer({"folder": self._run.out / record.stage, "stage": record.stage, **asdict(proof)})
+        self._terminal.line(f"{folder.name} is in {folder}")
+        self._terminal.answer({"folder": folder, "stage": folder.name, **asdict(proof)})
 
     def _show(self, folder: Path) -> None:
         """Print where the model is, and its figures on the validation queries."""

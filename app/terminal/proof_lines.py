@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from untilclick.rewriter.judging.evidence import Evidence
+from untilclick.rewriter.judging.evidence import Evidence, Verdict
 from untilclick.rewriter.judging.gate import Admission
 from untilclick.rewriter.judging.sentences import few_needs, of_split, sentence
 
@@ -22,4 +22,6 @@ def lines_of_proof(evidence: Evidence, admission: Admission) -> Iterator[str]:
     ):
         if finding is not None:
             yield f"{name}: {sentence(finding)}"
+    if evidence.start.verdict is Verdict.WORSE:
+        yield f"The untrained rewriter: {sentence(evidence.start)}"
     yield admission.sentences

@@ -112,7 +112,8 @@ class StoredModels:
             return self._change(lambda: self.store.activate(version), ready)
 
     def roll_back(self) -> ModelState:
-        """Reactivate the previous version, after the same checks. Raises as `activate`."""
+        """Reactivate the previous version after its trial; the gate is not asked. Raises UnknownVersionError, and
+        RefusedVersionError if the version fails its trial."""
         with self._calling:
             previous = self.store.state.previous
             if not previous or previous[-1] is None:
@@ -123,13 +124,13 @@ class StoredModels:
             return self._change(self.store.roll_back, {previous[-1]: self._load_and_test(previous[-1])})
 
     def shadow(self, version: str | None) -> ModelState:
-        """Put a version into the shadow; None takes out the one that is there. Raises as `activate`."""
+        """Put a version into the shadow; None takes out the one that is there. Raises as `roll_back`."""
         with self._calling:
             ready = {version: self._load_and_test(version)} if version else {}
             return self._change(lambda: self.store.shadow(version), ready)
 
     def experiment(self, experiment: Experiment | None) -> ModelState:
-        """Begin an experiment in place of any other; None ends it. Raises as `activate`.
+        """Begin an experiment in place of any other; None ends it. Raises as `roll_back`.
 
         An experiment that differs from the current one in its start alone goes on with its counts. Its side
         `original` keeps the analysis that is active at its beginning.

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from untilclick.rewriter.data.click_rates import examination_probs
 from untilclick.rewriter.data.logged_queries import NeedOf
-from untilclick.search.log.visitors import once_per_client
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
 
 
@@ -54,13 +53,13 @@ def judged_inputs(
     was shown before.
 
     If sessions name one of the topics, its judgments are the grades, and sessions of no topic are left out. Otherwise
-    clicks are. Repeated clicks of a client count once. Sessions without a need are left out. The sessions are read
-    once, and only counts of them are kept.
+    clicks are. Give sessions without the repeated clicks of a client (`once_per_client`). Sessions without a need are
+    left out. The sessions are read once, and only counts of them are kept.
     """
     by_id = {topic.topic_id: topic for topic in topics}
     named: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)  # query, topic -> sessions by need
     seen: defaultdict[str, _Seen] = defaultdict(_Seen)
-    for session in once_per_client(sessions):
+    for session in sessions:
         need = need_of(session) if session.turns else None
         if need is None:
             continue

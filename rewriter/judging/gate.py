@@ -76,7 +76,8 @@ def admitted(evidence: Evidence | None, now: Answering | None = None) -> Admissi
     others_may = evidence.start.verdict is not Verdict.WORSE if now is None else now.use is Use.RETURNING
     if returning is not None and returning.verdict is Verdict.BETTER and others_may:
         return Admission(Use.RETURNING, sentence(returning))
-    return Admission(rest, sentence(deciding))
+    start = evidence.start
+    return Admission(rest, sentence(start if now is None and rest is Use.NOTHING else deciding))
 
 
 def _deciding(evidence: Evidence, now: Answering | None) -> Finding | None:
@@ -111,4 +112,7 @@ def refusal(carried: Carried, now: Answering | None) -> str | None:
     if carried.asked or carried.use is Use.UNTRAINED:
         return None
     admission = admitted(carried.evidence, now)
-    return None if admission.use in (Use.LEARNED, carried.use) else admission.reason
+    if admission.use in (Use.LEARNED, carried.use):
+        return None
+    only = "It may answer queries that return alone. " if admission.use is Use.RETURNING else ""
+    return f"{only}{admission.reason}"

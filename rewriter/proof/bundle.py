@@ -14,7 +14,7 @@ from untilclick.rewriter.serving.composing import Parts, compose_bundle
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.stages import export
 from untilclick.rewriter.stages.export import ExportConfig
-from untilclick.rewriter.stages.record import BASE, FINAL, latest_stage, read_stage
+from untilclick.rewriter.stages.record import BASE, FINAL, latest_stage, read_proof, read_stage
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import UntilclickError
@@ -61,16 +61,14 @@ class _Exporter:
 
     def final(self, folder: Path, *, anyway: bool) -> Path:
         """The bundle of the stage `final`. Raises UntilclickError if nothing of it may answer, unless `anyway`."""
-        record = read_stage(folder)
-        proof = record.proof
-        assert proof is not None
+        record, proof = read_stage(folder), read_proof(folder)
         use, asked = proof.use, proof.asked
-        if use is Use.NOTHING:
-            use, asked = Use.UNTRAINED, True
-        if use is not proof.use and not anyway:
+        if use is Use.NOTHING and not anyway:
             raise UntilclickError(
                 f"{folder} may not be exported. {proof.admission.reason} --anyway exports the untrained rewriter"
             )
+        if use is Use.NOTHING:
+            use, asked = Use.UNTRAINED, True
         run = folder.parent
         parts = Parts(use, proof.evidence, asked)
         if use is Use.LEARNED:

@@ -5,12 +5,14 @@ needs that it has not learned from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.evaluation.champion import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding
 from untilclick.rewriter.judging.gate import Answering
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
 from untilclick.rewriter.proof.few_needs import contest_in_folds
 from untilclick.rewriter.proof.learned_from import Numbers, unknown_to
@@ -49,10 +51,7 @@ def find_evidence(
     was not split by need.
     """
     twin = judged_stage(run.out)
-    if sides.record is None:
-        raise ModelError(
-            f"{twin} was trained by an earlier version of the program, on needs that also judge it; train it again"
-        )
+    record = check_split(twin, sides)
     with show("Judging") as update:
         rivals = [Contestant(AS_TYPED, None, opened.engine), contestant(UNTRAINED, run.out / BASE, opened)]
         version = contestant(twin.name, twin, opened)
@@ -67,7 +66,17 @@ def find_evidence(
         reason = "another key decided which needs judge it, so it may have learned from those that judge now"
         findings.append(Finding.unknown(before.answering.version, reason))
     typed, untrained, start = findings[:3]
-    if sides.record.n_needs < FEW_NEEDS:
+    if record.n_needs < FEW_NEEDS:
         untrained = contest_in_folds(run, opened, sides, judging, show)
     returning = contest_of_returning(run, opened, sides, judging, show)
-    return Evidence(sides.record, typed, untrained, start, findings[3] if before else None, returning)
+    return Evidence(record, typed, untrained, start, findings[3] if before else None, returning)
+
+
+def check_split(twin: Path, sides: LogSides) -> SplitRecord:
+    """The record of a log's split. Raises ModelError for the log of a run of an earlier version, which was not split
+    by need."""
+    if sides.record is None:
+        raise ModelError(
+            f"{twin} was trained by an earlier version of the program, on needs that also judge it; train it again"
+        )
+    return sides.record

@@ -14,7 +14,7 @@ from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.judging.gate import Use, admitted
 from untilclick.rewriter.proof.contest import Judging
-from untilclick.rewriter.proof.evidence import Before, find_evidence
+from untilclick.rewriter.proof.evidence import Before, check_split, find_evidence
 from untilclick.rewriter.proof.learned_from import write_learned_from
 from untilclick.rewriter.proof.refit import is_sound, refitted
 from untilclick.rewriter.proof.retraining import judged_stage
@@ -22,7 +22,7 @@ from untilclick.rewriter.proof.returning import scope_of, taught
 from untilclick.rewriter.proof.show import ShowProgress, silently
 from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
-from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copy_stage, read_stage
+from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copied_stage, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 
 
@@ -51,9 +51,10 @@ def main(
     """
     run = config.run
     twin = judged_stage(run.out)
-    shutil.rmtree(run.out / FINAL, ignore_errors=True)
     with open_sources(run, opened, log) as sources:
         opened, sides = sources.opened, sides_of(sources, read_stage(twin))
+    check_split(twin, sides)
+    shutil.rmtree(run.out / FINAL, ignore_errors=True)
     evidence = find_evidence(run, opened, sides, config.judging, show, before)
     admission = admitted(evidence, before.answering if before else None)
     asked = config.asked and admission.use is not Use.LEARNED
@@ -66,14 +67,18 @@ def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Pro
     target, twin = run.out / FINAL, run.out / proof.twin
     everything = sides.to_learn_from(sides.all)
     if proof.use in (Use.UNTRAINED, Use.NOTHING):
-        copy_stage(run.out / BASE, target, proof, sides.record)
+        with copied_stage(run.out / BASE, target, proof, sides.record):
+            pass
     elif proof.use is Use.RETURNING:
-        with taught(run, opened, everything, show) as folder:
-            copy_stage(folder, target, proof, sides.record, RETURNING)
-        scope_of(run, opened, sides).save(target)
+        with (
+            taught(run, opened, everything, show) as folder,
+            copied_stage(folder, target, proof, sides.record, RETURNING) as new,
+        ):
+            scope_of(run, opened, sides).save(new)
     else:
         with show("Refit") as update, refitted(run, opened, everything, lambda step, n, _: update(step, n)) as folder:
             sound = folder != twin and is_sound(folder, twin, opened, sides)
-            copy_stage(folder if sound else twin, target, replace(proof, refitted=sound), sides.record)
-        write_learned_from(target, sides, run.split_key)
+            proof = replace(proof, refitted=sound)
+            with copied_stage(folder if sound else twin, target, proof, sides.record) as new:
+                write_learned_from(new, sides, run.split_key)
     return target

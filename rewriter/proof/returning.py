@@ -42,7 +42,7 @@ def contest_of_returning(
         return Finding.unknown(UNTRAINED, returning.record.too_few)
     if not (run.out / WARM_START / STAGE_FILE).is_file():
         return Finding.unknown(UNTRAINED, "the run has no warm start, which learns from them")
-    judged = [one for session in sides.all for one in _by_query(session, returning)]
+    judged = [one for session in sides.all for one in by_query(session, returning)]
     needs: dict[str, int] = {}
     inputs = judged_inputs(
         judged,
@@ -72,7 +72,7 @@ def scope_of(run: RunConfig, opened: OpenedCollection, sides: LogSides) -> Scope
     return Scope.of(returning.queries, opened.analysis, opened.spelling, secrets.token_bytes(SALT_BYTES))
 
 
-def _by_query(session: Session, returning: Returning) -> Iterator[Session]:
+def by_query(session: Session, returning: Returning) -> Iterator[Session]:
     """The session once for each query that it judges, with the turn of this query first: what was shown and clicked
     at any turn counts."""
     for number, turn in enumerate(returning.judged_turns(session)):

@@ -18,7 +18,7 @@ from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open
 from untilclick.rewriter.stages.record import (
     BASE,
     MEAN,
-    TRAINED,
+    MEMBER_STAGES,
     StageOutcome,
     latest_stage,
     load_stage,
@@ -46,7 +46,7 @@ def main(config: EnsembleStage, opened: OpenedCollection | None = None, log: Log
 
 
 def _choose(config: EnsembleStage, sources: Sources) -> Path:
-    folders = [latest_stage(Path(member), TRAINED) for member in config.training.members]
+    folders = [latest_stage(Path(member), MEMBER_STAGES) for member in config.training.members]
     if len(folders) < 2:
         raise UntilclickError("A mean needs two models or more; name each with --of")
     first = StageInput.read(sources, folders[0], config.training.harm_limit)

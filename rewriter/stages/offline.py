@@ -52,7 +52,7 @@ def main(
     progress: Progress | None = None,
 ) -> Path:
     """Train on a log's actions and returns, starting with the warm start of the same run, or with its base if there
-    is no warm start; returns the stage's folder. Give `opened` and `sessions` if collection and log are open already.
+    is no warm start; returns the stage's folder. Give `opened` and `log` if they are open already.
 
     Raises ModelError without a model to start from or with a model of other documents, DataError for a log without
     rewritten queries, without a click after one, or without queries to validate on, and UntilclickError for `ilql`

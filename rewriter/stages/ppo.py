@@ -36,8 +36,8 @@ def main(
     log: LogInput | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train on rewards in the built-in loop; returns the stage's folder. Give `opened` and `sessions` if collection
-    and log are open already. Raises ModelError without a warm start for these documents and for a checkpoint with
+    """Train on rewards in the built-in loop; returns the stage's folder. Give `opened` and `log` if they
+    are open already. Raises ModelError without a warm start for these documents and for a checkpoint with
     other settings, DataError for a log without queries to train or validate on."""
     run = config.run.out
     with open_sources(config.run, opened, log) as sources:

@@ -7,7 +7,8 @@ RUN/ppo/         trained on rewards
 RUN/mean/        several trained models that serve as one, each in a folder below it
 RUN/final/       what may be exported: the last of these refitted on the whole log, or the base
 
-The first five are trained on a part of the log, and are judged by another; `rewriter/proof/` makes the last.
+All but `base` and `final` are trained on a part of the log, and are judged by another; `rewriter/proof/` makes
+`final`.
 
 RUN/ppo.checkpoint/ holds the state of an interrupted PPO run, RUN/ppo.log/ its metrics.
 
@@ -45,8 +46,8 @@ from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL = "base", "warm_start", "offline", "ppo", "mean", "final"
 STAGES = (BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL)
-TRAINED = STAGES[:-1]
-"""The stages that are trained on a part of the log."""
+MEMBER_STAGES = STAGES[:-1]
+"""The stages whose models a mean may combine."""
 STAGE_FILE = "stage.json"
 DERIVED = {
     BASE: (WARM_START, OFFLINE, PPO, MEAN, FINAL),
@@ -120,6 +121,14 @@ def read_stage(folder: Path) -> StageRecord:
         return read_record(StageRecord, folder / STAGE_FILE)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} is not a finished training stage ({error}); train it first") from error
+
+
+def read_proof(folder: Path) -> Proof:
+    """The proof of the stage `final`. Raises ModelError for a folder of another stage."""
+    proof = read_stage(folder).proof
+    if proof is None:
+        raise ModelError(f"{folder} was not judged; run `untilclick train final`")
+    return proof
 
 
 def latest_stage(run: Path, stages: Sequence[str] = STAGES) -> Path:
@@ -213,15 +222,18 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         _remove_derived(folder)
 
 
-def copy_stage(
+@contextmanager
+def copied_stage(
     source: Path, target: Path, proof: Proof, split: SplitRecord | None, blend: BlendSettings | None = None
-) -> None:
-    """Copy a stage's folder to that of the stage `final` of a run, in its own blend or in another one."""
+) -> Iterator[Path]:
+    """A new folder with a copy of a stage, as the stage `final` of a run, in its own blend or in another one. When
+    the block ends, it takes the place of `target`."""
     copied = read_stage(source)
     record = replace(copied, stage=FINAL, split=split, proof=proof, blend=blend or copied.blend)
     with whole_folder(target) as new:
         shutil.copytree(source, new, dirs_exist_ok=True)
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+        yield new
 
 
 def checkpoint_folder(run: Path) -> Path:

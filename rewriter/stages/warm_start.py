@@ -163,7 +163,8 @@ def train_warm_start(
     loss: TargetLoss,
     progress: Progress | None = None,
 ) -> TrainedEpochs:
-    """Train in place; the policy ends with the weights of the epoch that validates best."""
+    """Train in place; the policy ends with the weights of the last epoch that validation cannot tell from
+    the best."""
     an_epoch = -(-len(examples) // config.batch_size)
     training = WarmStartCourse(policy, examples, config, loss, config.epochs * an_epoch, progress)
     batches, course = training.batches(), EpochValidation(policy, validation)

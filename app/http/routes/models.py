@@ -46,7 +46,7 @@ async def activate(
 
 @router.post("/models/rollback", tags=["models"], summary="Reactivate the previous version", responses=CHANGES)
 async def roll_back(access: Access, _: Admin) -> ModelsResponse:
-    """Reactivate the version that answered before, after the same checks."""
+    """Try the version that answered before, and let it answer again."""
     await access.run_for_operators(lambda: _stored(access).roll_back())
     return await access.run_for_operators(lambda: _listed(access))
 

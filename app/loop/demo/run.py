@@ -19,7 +19,7 @@ from untilclick.app.terminal.progress import Update
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
-from untilclick.rewriter.stages.record import FINAL, read_stage
+from untilclick.rewriter.stages.record import FINAL, read_proof
 from untilclick.search.analysis.languages import in_words
 from untilclick.search.text.synonyms import note_on_synonyms
 from untilclick.search.version import program_version
@@ -75,9 +75,8 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed, analysis.name))
     _run_steps(planned, DemoMemory(config.out), origin, view)
     evaluated = read_evaluated(config.evaluation)
-    proof = read_stage(config.out / FINAL).proof
-    assert proof is not None
-    return DemoOutcome(config, evaluated, example_queries(evaluated.results), proof.admission.sentences)
+    served = read_proof(config.out / FINAL).admission.sentences
+    return DemoOutcome(config, evaluated, example_queries(evaluated.results), served)
 
 
 def _note_on_few_topics(collections: DemoCollections) -> str:

@@ -25,7 +25,7 @@ from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import Judging
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
-from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_stage
+from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_proof, read_stage
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 
@@ -54,6 +54,7 @@ class DemoSteps:
 
     def __init__(self, config: DemoConfig, collections: DemoCollections) -> None:
         self._config, self._collections = config, collections
+        self._judging = Judging(seed=config.seed)
 
     def in_order(self) -> list[Step]:
         """All steps; each uses the results of those before it."""
@@ -76,7 +77,7 @@ class DemoSteps:
                 WARM_START, "Warm start", (config.warm_start, SPLIT), out / WARM_START, self._train_warm_start
             ),
             Step(PPO, "PPO", config.ppo, out / PPO, self._train_ppo, self._remove_ppo),
-            self._step(FINAL, "Proof", Judging(), out / FINAL, self._prove),
+            self._step(FINAL, "Proof", self._judging, out / FINAL, self._prove),
             self._step(
                 "evaluation", "Evaluation", replace(evaluation, out=Path()), config.evaluation,
                 lambda update: self._evaluate(evaluation, update),
@@ -141,16 +142,14 @@ class DemoSteps:
         return f"{topics} ({results.split}), {len(results.figures.keys() - {ENGINE_ORDER})} systems"
 
     def _prove(self, update: Update) -> str:
-        stage = final.FinalStage(self._config.run)
+        stage = final.FinalStage(self._config.run, self._judging)
         with self._simulated_sessions() as sessions:
             folder = final.main(stage, self._collections.training, sessions, lambda _name: nullcontext(update))
-        proof = read_stage(folder).proof
-        assert proof is not None
+        proof = read_proof(folder)
         return " ".join(filter(None, (few_needs(proof.evidence), proof.admission.sentences)))
 
     def _export(self, _update: Update) -> str:
-        proof = read_stage(self._config.out / FINAL).proof
-        if proof is not None and proof.use is Use.NOTHING:
+        if read_proof(self._config.out / FINAL).use is Use.NOTHING:
             return "none: queries are searched as typed"
         config = export.ExportConfig(self._config.out / FINAL, self._config.bundle)
         bundle = export_run(config, self._collections.training)

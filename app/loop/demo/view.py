@@ -63,7 +63,8 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     if differences := differences_table(results, main_opponents(results)):
         terminal.table(differences)
         terminal.line()
-    for label, path in (("report", outcome.evaluated.report), ("bundle", config.bundle), ("log", config.log)):
+    bundle = config.bundle if config.bundle.exists() else None
+    for label, path in (("report", outcome.evaluated.report), ("bundle", bundle or "none"), ("log", config.log)):
         terminal.line(f"  [dim]{label:<7}[/dim] {escape(str(path))}")
     terminal.answer(
         {
@@ -75,7 +76,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
             "systems": {name: dict(figures.means) for name, figures in results.figures.items()},
             "sessions": dict(results.sessions.figures) if results.sessions else None,
             "report": outcome.evaluated.report,
-            "bundle": config.bundle,
+            "bundle": bundle,
             "log": config.log,
             "examples": outcome.examples,
         }

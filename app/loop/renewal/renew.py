@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from untilclick.app.loop.renewal.champion import Champion
 from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.renewal.service_client import ServiceCallError, ServiceClient
-from untilclick.app.loop.renewal.training import BASE_KEY, ShowProgress, train_base, train_on_log
+from untilclick.app.loop.renewal.training import BASE_KEY, train_base, train_on_log
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.log_sides import split_by_need
@@ -29,6 +29,7 @@ from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import Judging, contest, contestant
 from untilclick.rewriter.proof.final import FinalStage
+from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages.export import ExportConfig
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
@@ -41,8 +42,8 @@ from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 
 MIN_CLICKED = 200
-"""Minimum number of sessions with a click for training on the log. With fewer, the result is no better than
-chance."""
+"""Minimum number of sessions with a click, of all sides of the log, for training on it. With fewer, the result is no
+better than chance."""
 RENEWAL_FILE = "renewal.json"
 LOCK = ".renewal.lock"
 

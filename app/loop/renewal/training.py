@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.training import train_ppo
-from untilclick.app.terminal.progress import Update, steps
+from untilclick.app.terminal.progress import steps
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import simulated_queries
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
+from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.rewriter.stages import base, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, STAGE_FILE
 from untilclick.search.corpora.opened import OpenedCollection
@@ -20,9 +18,6 @@ from untilclick.search.version import program_version
 
 BASE_KEY = "base.key"
 """File of the run folder with the key of the documents, settings and program that its base was made of."""
-
-ShowProgress = Callable[[str], AbstractContextManager[Update]]
-"""Shows the progress of a step under its name until the block ends."""
 
 
 def train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgress) -> None:

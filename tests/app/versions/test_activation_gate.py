@@ -99,7 +99,7 @@ def test_over_http_a_refusal_is_a_problem_that_says_how_to_overrule_it(add, mode
         assert "may be chance" in refused.json()["detail"]
         assert "?anyway=true" in refused.json()["detail"]
         (listed,) = client.get("/v1/models").json()["models"]
-        assert (listed["use"], "not what was learned" in listed["judgement"]) == ("learned", True)
+        assert (listed["use"], "Cannot say" in listed["judgement"]) == ("learned", True)
         accepted = client.post(f"/v1/models/{version}/activate?anyway=true", headers=KEY)
         assert accepted.json()["active"] == version
     service.close()

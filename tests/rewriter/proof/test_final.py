@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Finding, Verdict
 from untilclick.rewriter.judging.gate import Answering, Use
+from untilclick.rewriter.judging.returning import returning_queries
+from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.policy.models import open_rewriter
 from untilclick.rewriter.proof import evidence, few_needs, final, returning
 from untilclick.rewriter.proof.bundle import export_run
@@ -27,7 +30,9 @@ from untilclick.rewriter.serving.scoped import ScopedRewriter
 from untilclick.rewriter.stages.export import ExportConfig
 from untilclick.rewriter.stages.input import Sources, sides_of
 from untilclick.rewriter.stages.record import read_stage
+from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import ModelError, UntilclickError
+from untilclick.search.records import Click, Session, Turn
 
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_PPO, TOY_WARM_START, toy_sessions, toy_topics
 from tests.rewriter.toy_stages import run_base, run_ppo, run_warm_start
@@ -195,3 +200,26 @@ def test_without_client_ids_the_returning_verdict_says_what_is_missing(run, open
     finding = returning.contest_of_returning(run, opened, sides, Judging(), final.silently)
     assert finding.verdict is CANNOT_SAY
     assert "30 are needed" in finding.reason
+
+
+def test_a_session_judges_each_of_its_queries_that_return_by_all_that_it_clicked():
+    def visit(name, client):
+        clicks = (Click(f"{name}c", "d9", 1, 3.0),)
+        words = ("alpha", "beta", "found at last")
+        turns = tuple(
+            Turn(f"{name}{word[0]}", step, word, None, ("d9",), clicks if step == 2 else (), float(step))
+            for step, word in enumerate(words)
+        )
+        return Session(name, "live", turns, client)
+
+    sessions = [visit(f"s{i}", f"v{i}") for i in range(3)]
+    found = returning_queries(sessions, english(), SplitKey.of_seed(0))
+    judged = [each for session in sessions for each in returning.by_query(session, found)]
+    inputs = judged_inputs(judged, (), lambda session: hash(session.turns[0].query), lambda _: False).inputs
+    assert (
+        {each.query for each in inputs}
+        == {"alpha", "beta", "found at last"} & set(found.queries)
+        == set(found.queries)
+    )
+    assert all(each.grades["d9"] > 0 for each in inputs)
+    assert len(inputs) >= 2

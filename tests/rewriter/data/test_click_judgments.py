@@ -63,11 +63,6 @@ def test_a_query_has_the_need_of_most_of_its_sessions_and_sessions_without_a_nee
     assert [doc_id for doc_id, grade in oven.grades.items() if grade > 0] == ["a", "b", "c"]
 
 
-def test_repeated_clicks_of_a_client_count_once():
-    same = [session(turn("oven", "ab", "a"), client="c")] * 9
-    assert judged([*same, session(turn("oven", "ab"), client="d")]).inputs[0].grades["a"] == pytest.approx(0.1)
-
-
 def test_judgments_of_topics_are_complete_and_sessions_of_other_topics_say_nothing():
     topics = [Topic("t1", "oven", {"a": 2}), Topic("t2", "oven", {"b": 1}), Topic("t3", "yeast", {})]
     sessions = [

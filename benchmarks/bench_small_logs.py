@@ -19,7 +19,7 @@ has training topics alone, those that were not drawn do. No draw judges by a top
 `--clicks-alone` leaves the topics out of the log, `--own-sessions` takes the sessions of the folder's sessions.jsonl
 with the drawn needs in place of simulated ones. `--documents N` takes N of the documents, with topics made from them.
 Finished draws are kept in the folder --out, and the same command goes on where it was interrupted. Every process has
-one thread.
+one thread; seconds are processor time.
 
 A draw's figure is the mean over seeds, and the worst draw is the lowest of these. Tests and intervals resample needs.
 """
@@ -116,7 +116,10 @@ def _pool(n_processes: int) -> Executor:
 
 def _tell(name: str, outcome: Outcome) -> None:
     seconds = outcome.training_seconds + outcome.proof_seconds
-    print(f"{name}, {outcome.n_sessions:,} sessions, {seconds:.0f} s: {outcome.use}. {outcome.said}", file=sys.stderr)
+    print(
+        f"{name}, {outcome.n_sessions:,} sessions, {seconds:.0f} s of processor time: {outcome.use}. {outcome.said}",
+        file=sys.stderr,
+    )
 
 
 def rows(plan: Plan) -> Iterator[Row]:

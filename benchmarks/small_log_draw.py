@@ -101,7 +101,9 @@ class Outcome:
     values: Mapping[str, tuple[float, ...]]
     """System -> the measure on each query."""
     training_seconds: float
+    """Of processor time, without the base; a machine that others use changes it little."""
     proof_seconds: float
+    """The same, for the judgement, its folds and the refit."""
 
     @property
     def taken(self) -> bool:
@@ -194,7 +196,7 @@ def _train(job: Job, run: RunConfig, opened: OpenedCollection, sessions: Sequenc
     """Train all stages and ask the gate, as `renew` does without a version before."""
     settings = CommandSettings.of(job.overrides, {}, None)
     reward = {} if job.ground.names_topics else {"reward": "hindsight"}
-    start = time.perf_counter()
+    start = time.process_time()
     proof, note, trained = None, "", start
     try:
         sides = split_by_need(sessions, opened.collection.all_topics, opened.analysis, run.split_key)
@@ -202,11 +204,11 @@ def _train(job: Job, run: RunConfig, opened: OpenedCollection, sessions: Sequenc
         warm_start.main(warm_start.WarmStartStage(run, of_warm_start), opened, sides)
         of_ppo = settings.stage(PPOConfig, "ppo", seed=job.seed, **reward)
         ppo.main(ppo.PPOStage(run, of_ppo, resume=False), opened, sides)
-        trained = time.perf_counter()
+        trained = time.process_time()
         proof = read_stage(final.main(FinalStage(run), opened, sides)).proof
     except DataError as error:
         note = str(error)
-    end = time.perf_counter()
+    end = time.process_time()
     return _Trained(proof, note, (end if note else trained) - start, 0.0 if note else end - trained)
 
 

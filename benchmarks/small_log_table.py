@@ -59,7 +59,7 @@ class Row:
     taken_of_better: int
     """Those of them in which something learned answers."""
     seconds: float
-    """Training and proof of a draw, on average."""
+    """Training and proof of a draw, on average, in processor time."""
 
     @property
     def difference(self) -> float:
@@ -149,7 +149,7 @@ def print_rows(name: str, rows: Sequence[Row]) -> None:
     print(
         f"{'needs':>6} {'judged by':12}{'queries':>8}{'needs':>6}{'typed':>8}{'untrained':>10}"
         + "".join(f"{each:>18}" for each in LEARNED)
-        + f"{'harmed: untr., forced, gated':>30}{'taken':>7}{'if better':>10}{'s':>7}  bounds"
+        + f"{'harmed: untr., forced, gated':>30}{'taken':>7}{'if better':>10}{'CPU s':>7}  bounds"
     )
     for row in rows:
         gains = (f"{row.means[each] - row.means[UNTRAINED]:+.4f} ({row.worst[each]:+.3f})" for each in LEARNED)

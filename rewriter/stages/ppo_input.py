@@ -23,7 +23,7 @@ from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.stages.input import Sources, StageInput
 from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
-from untilclick.rewriter.training.held_out import wanted_queries
+from untilclick.rewriter.training.held_out import untyped, wanted_queries
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import DataError
 
@@ -75,13 +75,10 @@ class PPOInput:
 
     @cached_property
     def held_out(self) -> tuple[RenderedQuery, ...]:
-        """First queries of the validation sessions, for trainers that evaluate by rewards. Queries whose index terms
-        were also typed in training are left out."""
+        """First queries of the validation sessions, for trainers that evaluate by rewards; see `held_out.untyped`."""
         sides = self.start.sides
         clicked = clicked_queries(sides.validation, sides.need_of)
-        queries = self.start.judged_validation or [
-            query for query in clicked if not sides.is_typed_in_training(query.request.query)
-        ]
+        queries = self.start.judged_validation or untyped(clicked, sides)
         first, _ = first_and_later(query for query in queries if query.relevance)
         return _rendered(self.start, first[:MAX_EVALUATED])
 

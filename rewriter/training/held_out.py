@@ -7,7 +7,7 @@ learned from. `validation.py` scores a policy on them; `data/log_sides.py` split
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -51,17 +51,20 @@ def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> l
 
 def held_out_queries(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
     """Queries to validate on: with the grades of simulated users' topics, or with clicks per examination if no
-    session names a topic. Queries whose index terms were also typed in training are left out."""
-    return simulated_held_out(opened, sides) or _untyped(rated_queries(sides.validation, sides.need_of), sides)
+    session names a topic; see `untyped`."""
+    return simulated_held_out(opened, sides) or untyped(rated_queries(sides.validation, sides.need_of), sides)
 
 
 def simulated_held_out(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
     """The queries of the validation sessions that name a simulated user's topic, with its grades."""
-    return _untyped(simulated_queries(sides.validation, opened.collection.all_topics, sides.need_of), sides)
+    return untyped(simulated_queries(sides.validation, opened.collection.all_topics, sides.need_of), sides)
 
 
-def _untyped(queries: Iterable[JudgedQuery], sides: LogSides) -> list[JudgedQuery]:
-    return [query for query in queries if not sides.is_typed_in_training(query.request.query)]
+def untyped(queries: Sequence[JudgedQuery], sides: LogSides) -> list[JudgedQuery]:
+    """The queries whose index terms were not typed in training. All of them if there are no others: a log of a few
+    popular queries has none, and what was learned from it is still judged without them."""
+    others = [query for query in queries if not sides.is_typed_in_training(query.request.query)]
+    return others or list(queries)
 
 
 def open_validation(

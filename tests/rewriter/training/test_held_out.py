@@ -19,11 +19,13 @@ from untilclick.rewriter.training.held_out import (
     never_worse,
     open_validation,
     sharpened_score,
+    untyped,
     validation_set,
     wanted_queries,
 )
 from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.errors import DataError
+from untilclick.search.records import Session
 
 from tests.rewriter.toy_learning import shaken, toy_policy, toy_sessions, toy_topics
 
@@ -99,3 +101,13 @@ def test_unknown_words_are_corrected_only_where_that_helps_the_original_queries(
     )
     assert helped.corrections
     assert not harmed.corrections
+
+
+def test_queries_that_were_typed_in_training_validate_only_if_there_are_no_others():
+    queries = [JudgedQuery(RewriteRequest(text), {"d": 1}) for text in ("oven", "Ovens", "moon")]
+    trained = toy_sessions(toy_topics()[:1], each=1)
+    turn = replace(next(trained).turns[0], query="oven")
+    session = Session("s", "live", (turn,))
+    sides = LogSides((session,), (), (), {"s": 0}, analysis_by_name(FIRST_NAME), None)
+    assert [query.request.query for query in untyped(queries, sides)] == ["moon"]
+    assert untyped(queries[:2], sides) == queries[:2]

@@ -21,7 +21,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ from untilclick.search.users.simulate import SimulateConfig, simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
 from benchmarks.command_line import untilclick
+from benchmarks.live_sessions import as_of_a_person
 
 VISITORS = 3
 """Visitors of a returning query."""
@@ -158,8 +159,7 @@ def other_sessions(
     user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train"), opened.index)
     config = SimulateConfig(visitors=max(n // 20, 1), topic_exponent=0.5)
     for session in simulate_sessions(topics, opened.engine, user, n, seed, config):
-        turns = tuple(replace(turn, attributes={}) for turn in session.turns)
-        yield replace(session, source="live", turns=turns)
+        yield as_of_a_person(session)
 
 
 def ranks_of(queries: Sequence[ReturningQuery], engine: SearchEngine, bundle: Path | None) -> tuple[int | None, ...]:

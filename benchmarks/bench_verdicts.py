@@ -26,17 +26,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.rewriter.data.click_judgments import judged_inputs
+from untilclick.rewriter.data.log_sides import split_by_need
 from untilclick.rewriter.evaluation.baselines.association import Association, AssociationSettings, WordAssociations
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3, Rm3Settings
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
-from untilclick.rewriter.evaluation.champion import Contestant, find
+from untilclick.rewriter.evaluation.champion import Contestant
 from untilclick.rewriter.evaluation.systems import SearchedQuery, System, TypedTopic
 from untilclick.rewriter.judging.evidence import Evidence, Finding, Verdict
 from untilclick.rewriter.judging.gate import Answering, Use, admitted
-from untilclick.rewriter.judging.log_split import LogSplit, Part, Shares, split_log
 from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.language.tfidf import document_vectors
+from untilclick.rewriter.proof.contest import Judging, contest
 from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.measures.exact_titles import exact_titles_first
@@ -45,8 +46,8 @@ from untilclick.search.records import Session, Topic, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser
 
-CLAUSES = 512
-SHARES = Shares(validation=0.1, judged=0.2)
+from benchmarks.live_sessions import as_of_a_person
+
 MEASURE = "nDCG@10"
 NO_TOPIC = Topic("", "", {})
 MOST_TRUE = 3_000
@@ -238,20 +239,26 @@ class Judged:
     """A log, split by need, and verdicts by its parts."""
 
     def __init__(self, ground: Ground, n_sessions: int, seed: int, *, names_topics: bool = False) -> None:
-        self._ground, self._seed = ground, seed
+        self._opened, self._judging = ground.opened, Judging(seed=seed)
         log = ground.sessions(n_sessions, seed)
-        self._log = log if names_topics else [_without_topic(session) for session in log]
-        self._topics = ground.topics if names_topics else ()
-        self.split: LogSplit = split_log(self._log, ground.opened.analysis, SplitKey.of_seed(seed), SHARES)
+        if not names_topics:
+            log = [as_of_a_person(session) for session in log]
+        self._sides = split_by_need(log, ground.topics, self._opened.analysis, SplitKey.of_seed(seed))
 
-    def find(self, version: Contestant, other: Contestant, part: Part = Part.JUDGED) -> Finding:
-        """The finding by the sessions of a part."""
-        split, analysis = self.split, self._ground.opened.analysis
-        sessions = split.sessions(self._log, part)
-        inputs = judged_inputs(
-            sessions, self._topics, split.need_of, lambda query: split.is_typed_in_training(query, analysis)
-        ).inputs
-        return find(version, other, inputs, CLAUSES, np.random.default_rng(self._seed))
+    @property
+    def record(self) -> SplitRecord:
+        """What the split did."""
+        assert self._sides.record is not None
+        return self._sides.record
+
+    def find(self, version: Contestant, other: Contestant) -> Finding:
+        """The finding by the judged side."""
+        return contest(version, other, self._opened, self._sides, self._judging)
+
+    def find_by_validation(self, version: Contestant, other: Contestant) -> Finding:
+        """The finding by the validation side."""
+        sides = replace(self._sides, judged=self._sides.validation)
+        return contest(version, other, self._opened, sides, self._judging)
 
 
 def compare_pairs(ground: Ground, n_sessions: int, n_draws: int) -> Iterator[PairResult]:
@@ -282,8 +289,8 @@ def activations(ground: Ground, n_sessions: int, n_renewals: int, *, names_topic
     for number in range(n_renewals):
         log = Judged(ground, n_sessions, 1000 + number, names_topics=names_topics)
         version = ground.contestant("noise", ground.noisy(1 + number))
-        new, returning = (log.find(version, untrained, part) for part in (Part.JUDGED, Part.VALIDATION))
-        evidence = Evidence(log.split.record, new, new, _equal(new), returning=returning)
+        new, returning = log.find(version, untrained), log.find_by_validation(version, untrained)
+        evidence = Evidence(log.record, new, new, _equal(new), returning=returning)
         n += admitted(evidence).use in (Use.LEARNED, Use.RETURNING)
     return n
 
@@ -296,7 +303,7 @@ def activations_in_a_row(ground: Ground, n_sessions: int, n_renewals: int) -> in
         version = ground.contestant(str(number), ground.noisy(number))
         before = log.find(version, champion)
         same = _equal(before)
-        evidence = Evidence(log.split.record, same, same, same, before)
+        evidence = Evidence(log.record, same, same, same, before)
         if admitted(evidence, Answering(champion.name, Use.LEARNED)).use is Use.LEARNED:
             champion, n = version, n + 1
     return n
@@ -305,10 +312,6 @@ def activations_in_a_row(ground: Ground, n_sessions: int, n_renewals: int) -> in
 def _equal(finding: Finding) -> Finding:
     """A finding that says nothing."""
     return replace(finding, verdict=Verdict.CANNOT_SAY)
-
-
-def _without_topic(session: Session) -> Session:
-    return replace(session, turns=tuple(replace(turn, attributes={}) for turn in session.turns))
 
 
 def _means(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from untilclick.search.records import Click, Collection, Session, Topic, Turn
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
+from benchmarks.live_sessions import as_of_a_person
 from benchmarks.session_topics import histories, read_lines
 
 TRAIN = "train"
@@ -137,7 +138,7 @@ class Ground:
         user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train"), opened.index)
         n = max(1, round(self.config.sessions * len(draw.topics) / len(self.topics)))
         for session in simulate_sessions(draw.topics, opened.engine, user, n, SEED_STRIDE * seed + number):
-            yield session if self.config.names_topics else _without_topic(session)
+            yield session if self.config.names_topics else as_of_a_person(session)
 
     def _judged(self, drawn: NDArray[np.bool_]) -> tuple[tuple[TypedTopic, ...], NDArray[np.int64]]:
         """The queries that judge what was learned from the drawn topics (n,), and their needs."""
@@ -180,12 +181,6 @@ def _turn(step: Mapping[str, object], number: int) -> Turn:
     assert isinstance(shown, list)
     made = tuple(Click(query_id, str(each["doc"]), int(each["rank"]), float(each["start"])) for each in clicks)
     return Turn(query_id, number, str(step["query"]), None, tuple(map(str, shown)), made, 60.0 * number)
-
-
-def _without_topic(session: Session) -> Session:
-    """The session as if a person had made it."""
-    turns = tuple(replace(turn, attributes={}) for turn in session.turns)
-    return replace(session, source="live", turns=turns)
 
 
 def _cut(collection: Collection, n: int) -> Collection:

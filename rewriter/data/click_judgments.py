@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from untilclick.rewriter.data.click_rates import examination_probs
 from untilclick.rewriter.data.logged_queries import NeedOf
@@ -34,23 +33,15 @@ class JudgedInput:
     """Whether all other documents are known not to be relevant. If not, nothing is known of them."""
 
 
-class JudgedInputs(NamedTuple):
-    """The inputs to judge versions by."""
-
-    inputs: list[JudgedInput]
-    """Inputs with a relevant document, those of most sessions first."""
-    n_typed_in_training: int
-    """Other inputs that are left out, because training sessions typed them too."""
-
-
 def judged_inputs(
     sessions: Iterable[Session],
     topics: Iterable[Topic],
     need_of: NeedOf,
     is_typed_in_training: Callable[[str], bool],
-) -> JudgedInputs:
-    """What held-out sessions say of their first queries. Later queries are not judged, because they depend on what
-    was shown before.
+) -> list[JudgedInput]:
+    """What held-out sessions say of their first queries, those of most sessions first. Later queries are not judged,
+    because they depend on what was shown before. Left out are queries without a relevant document, and those that
+    training sessions typed too.
 
     If sessions name one of the topics, its judgments are the grades, and sessions of no topic are left out. Otherwise
     clicks are. Give sessions without the repeated clicks of a client (`once_per_client`). Sessions without a need are
@@ -80,8 +71,7 @@ def judged_inputs(
         ]
     relevant = [(n, judged) for n, judged in weighted if any(grade > 0 for grade in judged.grades.values())]
     typed = {query for query in {judged.query for _, judged in relevant} if is_typed_in_training(query)}
-    inputs = [judged for _, judged in sorted(relevant, key=lambda pair: -pair[0]) if judged.query not in typed]
-    return JudgedInputs(inputs, len(relevant) - len(inputs))
+    return [judged for _, judged in sorted(relevant, key=lambda pair: -pair[0]) if judged.query not in typed]
 
 
 @dataclass

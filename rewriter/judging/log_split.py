@@ -52,8 +52,6 @@ class LogSplit:
     """(n,) the part of each."""
     needs: NDArray[np.int64]
     """(n,) the need of each."""
-    typed: NDArray[np.uint64]
-    """(t,) keyed numbers of the index terms of all training queries, ascending."""
     whole: frozenset[int]
     """Needs that are too large and could not be taken apart; all of them are training needs."""
     key: SplitKey
@@ -70,12 +68,6 @@ class LogSplit:
         """The need of a session; None for a session that the split has not seen."""
         row = self._row(session)
         return None if row is None else int(self.needs[row])
-
-    def is_typed_in_training(self, query: str, analysis: Analysis) -> bool:
-        """Whether a training session typed a query with the same index terms."""
-        number = np.uint64(self.key.number(_QUERY, terms_of_query(query, analysis)))
-        place = int(self.typed.searchsorted(number))
-        return place < self.typed.size and bool(self.typed[place] == number)
 
     def _row(self, session: Session) -> int | None:
         number = np.uint64(self.key.number(_SESSION, session.session_id))
@@ -164,9 +156,8 @@ class _Skeleton:
             kept_whole=len(linked.whole),
             n_typed_in_training=sum(query in typed for query in others),
         )
-        typed_numbers = np.array(sorted(typed), dtype=np.uint64)
         whole = frozenset(linked.whole)
-        return LogSplit(numbers[order], parts[order], linked.groups[order], typed_numbers, whole, self._key, record)
+        return LogSplit(numbers[order], parts[order], linked.groups[order], whole, self._key, record)
 
     def _parts_of_needs(self, linked: LinkedSets, shares: Shares) -> NDArray[np.int8]:
         """(needs,) the part of each need. The document or name of a need with the smallest number stands for it."""

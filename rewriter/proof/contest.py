@@ -40,7 +40,7 @@ def contest(
     topics = opened.collection.all_topics
     judged = judged_inputs(sides.judged, topics, sides.need_of, sides.is_typed_in_training)
     rng = np.random.default_rng([judging.seed, 3])
-    return find(version, other, judged.inputs, judging.clauses, rng, decide)
+    return find(version, other, judged, judging.clauses, rng, decide)
 
 
 def contestant(name: str, stage: Path, opened: OpenedCollection, blend: BlendSettings | None = None) -> Contestant:

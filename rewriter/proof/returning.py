@@ -49,7 +49,7 @@ def contest_of_returning(
         opened.collection.all_topics,
         lambda session: needs.setdefault(terms_of_query(session.turns[0].query, opened.analysis), len(needs)),
         lambda _query: False,
-    ).inputs
+    )
     learned_from = [session for session in sides.all if not returning.is_judged(session)]
     with taught(run, opened, sides.to_learn_from(learned_from), show) as folder:
         version = contestant("returning", folder, opened, RETURNING)

@@ -13,10 +13,11 @@ import pytest
 
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.click_rates import rated_queries
+from untilclick.rewriter.data.log_sides import split_by_need
 from untilclick.rewriter.evaluation.champion import Contestant, find
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Verdict
-from untilclick.rewriter.judging.log_split import Part, Shares, split_log
+from untilclick.rewriter.judging.log_split import Shares
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.rewrite import Reason, Rewrite
 from untilclick.search.analysis.by_name import english
@@ -95,7 +96,7 @@ def inputs_of(log, topics):
     def need_of(session):
         return int(session.turns[0].query.removeprefix("typed"))
 
-    return judged_inputs(log, topics, need_of, lambda query: False).inputs
+    return judged_inputs(log, topics, need_of, lambda query: False)
 
 
 def verdict(engine, version, other, inputs):
@@ -183,12 +184,8 @@ def test_few_needs_give_no_verdict(engine, log, n):
 
 
 def test_the_judged_part_of_a_split_gives_the_inputs(engine, log):
-    analysis = english()
-    split = split_log(log, analysis, SplitKey.of_seed(1), Shares(0.1, 0.5))
-    sessions = list(split.sessions(log, Part.JUDGED))
-    inputs, n_typed = judged_inputs(
-        sessions, (), split.need_of, lambda query: split.is_typed_in_training(query, analysis)
-    )
+    sides = split_by_need(log, (), english(), SplitKey.of_seed(1), Shares(0.1, 0.5))
+    inputs = judged_inputs(sides.judged, (), sides.need_of, sides.is_typed_in_training)
     assert 10 < len(inputs) < 30
     assert len({each.need for each in inputs}) == len(inputs)
-    assert n_typed == 0
+    assert {each.query for each in inputs} == {each.turns[0].query for each in sides.judged if each.clicked}

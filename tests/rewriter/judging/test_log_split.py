@@ -86,11 +86,9 @@ def test_simulated_sessions_have_the_need_of_their_topic():
     assert split(log, t0="both", t1="both").record.n_needs == 3
 
 
-def test_queries_that_training_typed_are_left_out_of_judging():
+def test_queries_that_training_typed_are_counted():
     log = [session(f"s{i}", "the same words", f"query {i}", clicked=[f"d{i}"]) for i in range(200)]
     divided = split(log)
-    assert divided.is_typed_in_training("same WORD", english())
-    assert not divided.is_typed_in_training("others", english())
     assert divided.record.n_typed_in_training == np.sum(divided.parts != Part.TRAINING)
 
 

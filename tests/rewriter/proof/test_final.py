@@ -215,6 +215,6 @@ def test_a_session_judges_each_of_its_queries_that_return_by_all_that_it_clicked
     sessions = [visit(f"s{i}", f"v{i}") for i in range(3)]
     found = returning_queries(sessions, english(), SplitKey.of_seed(0))
     judged = [each for session in sessions for each in returning.by_query(session, found)]
-    inputs = judged_inputs(judged, (), lambda session: hash(session.turns[0].query), lambda _: False).inputs
+    inputs = judged_inputs(judged, (), lambda session: hash(session.turns[0].query), lambda _: False)
     assert set(found.queries) == {each.query for each in inputs} == {"alpha", "beta"}
     assert all(each.grades["d9"] > 0 for each in inputs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import replace
 
 import pytest
 from filelock import FileLock
@@ -22,6 +21,7 @@ from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 
+from benchmarks.live_sessions import as_of_a_person
 from tests.app.small_corpus import write_corpus
 from tests.app.toy_settings import TOY
 
@@ -70,8 +70,7 @@ def live_log(workspace):
     """The simulated sessions as if visitors had made them: the turns do not name their topics."""
     with SessionLog.open(str(workspace / "log.db")) as log, SessionLog.open(str(workspace / "live.db")) as live:
         for session in log.sessions():
-            turns = tuple(replace(turn, attributes={}) for turn in session.turns)
-            live.append([replace(session, source="live", turns=turns)])
+            live.append([as_of_a_person(session)])
     (workspace / "live.db").replace(workspace / "log.db")
 
 

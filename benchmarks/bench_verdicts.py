@@ -30,14 +30,14 @@ from untilclick.rewriter.data.log_sides import split_by_need
 from untilclick.rewriter.evaluation.baselines.association import Association, AssociationSettings, WordAssociations
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3, Rm3Settings
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
-from untilclick.rewriter.evaluation.champion import Contestant
+from untilclick.rewriter.evaluation.judge import Contestant
 from untilclick.rewriter.evaluation.systems import SearchedQuery, System, TypedTopic
 from untilclick.rewriter.judging.evidence import Evidence, Finding, Verdict
 from untilclick.rewriter.judging.gate import Answering, Use, admitted
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.language.tfidf import document_vectors
-from untilclick.rewriter.proof.contest import Judging, contest
+from untilclick.rewriter.proof.contest import JudgingConfig, contest
 from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.measures.exact_titles import exact_titles_first
@@ -239,7 +239,7 @@ class Judged:
     """A log, split by need, and verdicts by its parts."""
 
     def __init__(self, ground: Ground, n_sessions: int, seed: int, *, names_topics: bool = False) -> None:
-        self._opened, self._judging = ground.opened, Judging(seed=seed)
+        self._opened, self._judging = ground.opened, JudgingConfig(seed=seed)
         log = ground.sessions(n_sessions, seed)
         if not names_topics:
             log = [as_of_a_person(session) for session in log]

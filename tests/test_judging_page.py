@@ -11,7 +11,14 @@ import pytest
 from untilclick.app.loop.renewal.config import SPLIT_KEY
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.rewriter.data.log_sides import SHARES
-from untilclick.rewriter.evaluation.champion import MAX_JUDGED, MEASURE, VERDICT_SIGNIFICANCE, Outcome, by_test
+from untilclick.rewriter.evaluation.judge import (
+    LEAST_LED,
+    MAX_JUDGED,
+    MEASURE,
+    VERDICT_SIGNIFICANCE,
+    Outcome,
+    by_test,
+)
 from untilclick.rewriter.evaluation.statistics import SIGNIFICANCE, Comparison
 from untilclick.rewriter.judging.evidence import (
     AS_TYPED,
@@ -166,6 +173,7 @@ def test_worse_counts_wherever_it_is_said(worse: str) -> None:
         f"half of {SIGNIFICANCE:g}".replace("0.", "."),
         f"fewer than {LEAST_JUDGED} judged needs; that takes a log of about {LEAST_JUDGED / SHARES.judged:.0f} needs",
         f"fewer than {FEW_NEEDS} needs",
+        f"a lag of as much, on {LEAST_LED} needs or more",
         f"on {LEAST_JUDGED} such queries or more",
         f"`{SPLIT_KEY}`",
     ],
@@ -190,10 +198,10 @@ def test_the_page_says_who_judges_queries_that_return() -> None:
 def test_the_page_has_the_numbers_of_training() -> None:
     pytest.importorskip("torch")
     from untilclick.app.loop.renewal.renew import MIN_CLICKED
-    from untilclick.rewriter.proof.contest import Judging
+    from untilclick.rewriter.proof.contest import JudgingConfig
     from untilclick.rewriter.proof.refit import MARGIN
 
     assert f"fewer than {MIN_CLICKED} sessions with a click" in TEXT
     assert f"by more than {MARGIN:g} nDCG@10".replace("0.", ".") in TEXT
-    assert Judging().folds == 5
+    assert JudgingConfig().folds == 5
     assert "for five folds" in TEXT

@@ -22,7 +22,7 @@ from untilclick.rewriter.config import (
 )
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.proof import final
-from untilclick.rewriter.proof.contest import Judging
+from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, subword_base, warm_start
 from untilclick.rewriter.stages.input import LogInput
 from untilclick.rewriter.stages.ppo import Backend, PPOStage
@@ -87,7 +87,7 @@ class Training:
 
     def final(self, *, clauses: int, anyway: bool) -> None:
         """Judge the last stage, and write what may be exported."""
-        stage = final.FinalStage(self._run, Judging(clauses, seed=self._run.seed), asked=anyway)
+        stage = final.FinalStage(self._run, JudgingConfig(clauses, seed=self._run.seed), asked=anyway)
         with redirect_stdout(sys.stderr):  # what trlX needs prints on stdout as soon as it is installed
             folder = final.main(stage, show=self._terminal.progress)
         proof = read_proof(folder)

@@ -9,7 +9,7 @@ import numpy as np
 
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import Contestant, Decision, by_test, find
+from untilclick.rewriter.evaluation.judge import Contestant, Decision, by_test, judge
 from untilclick.rewriter.judging.evidence import Finding
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.reader import stage_rewriter
@@ -17,7 +17,7 @@ from untilclick.search.corpora.opened import OpenedCollection
 
 
 @dataclass(frozen=True)
-class Judging:
+class JudgingConfig:
     """How versions are judged."""
 
     clauses: int = 512
@@ -33,14 +33,14 @@ def contest(
     other: Contestant,
     opened: OpenedCollection,
     sides: LogSides,
-    judging: Judging,
+    judging: JudgingConfig,
     decide: Decision = by_test,
 ) -> Finding:
     """Compare two rewriters on the judged sessions of a log; the finding is about `version`."""
     topics = opened.collection.all_topics
     judged = judged_inputs(sides.judged, topics, sides.need_of, sides.is_typed_in_training)
     rng = np.random.default_rng([judging.seed, 3])
-    return find(version, other, judged, judging.clauses, rng, decide)
+    return judge(version, other, judged, judging.clauses, rng, decide)
 
 
 def contestant(name: str, stage: Path, opened: OpenedCollection, blend: BlendSettings | None = None) -> Contestant:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import Contestant
+from untilclick.rewriter.evaluation.judge import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding
 from untilclick.rewriter.judging.gate import Answering
 from untilclick.rewriter.judging.split_record import SplitRecord
-from untilclick.rewriter.proof.contest import Judging, contest, contestant
+from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.few_needs import contest_in_folds
 from untilclick.rewriter.proof.learned_from import Numbers, unknown_to
 from untilclick.rewriter.proof.retraining import judged_stage
@@ -41,7 +41,7 @@ def find_evidence(
     run: RunConfig,
     opened: OpenedCollection,
     sides: LogSides,
-    judging: Judging,
+    judging: JudgingConfig,
     show: ShowProgress = silently,
     before: Before | None = None,
 ) -> Evidence:
@@ -53,23 +53,35 @@ def find_evidence(
     twin = judged_stage(run.out)
     record = check_split(twin, sides)
     with show("Judging") as update:
-        rivals = [Contestant(AS_TYPED, None, opened.engine), contestant(UNTRAINED, run.out / BASE, opened)]
+        as_typed, untrained = Contestant(AS_TYPED, None, opened.engine), contestant(UNTRAINED, run.out / BASE, opened)
         version = contestant(twin.name, twin, opened)
-        contests = [(version, rivals[0], sides), (version, rivals[1], sides), (rivals[1], rivals[0], sides)]
-        if before is not None and before.split_key in (None, run.split_key.name):
-            contests.append((version, before.on_new_needs, unknown_to(before.learned_from, sides, run.split_key)))
-        findings = []
-        for done, (one, other, judges) in enumerate(contests):
-            update(done, len(contests))
-            findings.append(contest(one, other, opened, judges, judging))
-    if before is not None and len(findings) == 3:
-        reason = "another key decided which needs judge it, so it may have learned from those that judge now"
-        findings.append(Finding.unknown(before.answering.version, reason))
-    typed, untrained, start = findings[:3]
+        against_typed = contest(version, as_typed, opened, sides, judging)
+        update(1, 4)
+        start = contest(untrained, as_typed, opened, sides, judging)
+        update(2, 4)
+        against_before = _contest_with(before, version, run, opened, sides, judging) if before else None
+        update(3, 4)
+        against_untrained = contest(version, untrained, opened, sides, judging)
     if record.n_needs < FEW_NEEDS:
-        untrained = contest_in_folds(run, opened, sides, judging, show)
+        against_untrained = contest_in_folds(run, opened, sides, judging, show)
     returning = contest_of_returning(run, opened, sides, judging, show)
-    return Evidence(record, typed, untrained, start, findings[3] if before else None, returning)
+    return Evidence(record, against_typed, against_untrained, start, against_before, returning)
+
+
+def _contest_with(
+    before: Before,
+    version: Contestant,
+    run: RunConfig,
+    opened: OpenedCollection,
+    sides: LogSides,
+    judging: JudgingConfig,
+) -> Finding:
+    """A version against the one before, on needs that neither has learned from."""
+    if before.split_key not in (None, run.split_key.name):
+        reason = "another key decided which needs judge it, so it may have learned from those that judge now"
+        return Finding.unknown(before.answering.version, reason)
+    unknown = unknown_to(before.learned_from, sides, run.split_key)
+    return contest(version, before.on_new_needs, opened, unknown, judging)
 
 
 def check_split(twin: Path, sides: LogSides) -> SplitRecord:

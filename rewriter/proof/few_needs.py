@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import Contestant, by_standard_errors
+from untilclick.rewriter.evaluation.judge import Contestant, by_standard_errors
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
-from untilclick.rewriter.proof.contest import Judging, contest, contestant
+from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
 from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
@@ -47,7 +47,7 @@ class _Fold:
 
 
 def contest_in_folds(
-    run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: Judging, show: ShowProgress
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: JudgingConfig, show: ShowProgress
 ) -> Finding:
     """Train the learned stages of a run anew for every fold, and compare the last of them with the untrained rewriter
     on all needs. If the first stage alone does not lead, the later ones are not tried, and the finding is that of the
@@ -86,7 +86,7 @@ def _train(stage: Path, fold: _Fold, opened: OpenedCollection) -> None:
         logger.info("Fold %s has no %s: %s", fold.run.out.name, stage.name, error)
 
 
-def _compare(folds: Sequence[_Fold], opened: OpenedCollection, sides: LogSides, judging: Judging) -> Finding:
+def _compare(folds: Sequence[_Fold], opened: OpenedCollection, sides: LogSides, judging: JudgingConfig) -> Finding:
     """The latest stages of all folds, each on the sessions that it was not trained on."""
     fold_of: dict[str, int] = {}
     for number, fold in enumerate(folds):

@@ -13,7 +13,7 @@ from pathlib import Path
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.judging.gate import Use, admitted
-from untilclick.rewriter.proof.contest import Judging
+from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.evidence import Before, check_split, find_evidence
 from untilclick.rewriter.proof.learned_from import write_learned_from
 from untilclick.rewriter.proof.refit import is_sound, refitted
@@ -31,7 +31,7 @@ class FinalStage:
     """One run of the stage."""
 
     run: RunConfig
-    judging: Judging = field(default_factory=Judging)
+    judging: JudgingConfig = field(default_factory=JudgingConfig)
     asked: bool = False
     """Whether what was learned is to be used against the gate."""
 

@@ -18,11 +18,11 @@ import numpy as np
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.evaluation.champion import find
+from untilclick.rewriter.evaluation.judge import judge
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.returning import Returning, returning_queries
-from untilclick.rewriter.proof.contest import Judging, contestant
+from untilclick.rewriter.proof.contest import JudgingConfig, contestant
 from untilclick.rewriter.proof.refit import empty_run
 from untilclick.rewriter.proof.retraining import train_to_the_end
 from untilclick.rewriter.proof.show import ShowProgress
@@ -34,7 +34,7 @@ from untilclick.search.records import Session
 
 
 def contest_of_returning(
-    run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: Judging, show: ShowProgress
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: JudgingConfig, show: ShowProgress
 ) -> Finding:
     """What some visitors taught against the untrained rewriter, on the queries that return."""
     returning = returning_queries(sides.all, opened.analysis, run.split_key)
@@ -55,7 +55,7 @@ def contest_of_returning(
         version = contestant("returning", folder, opened, RETURNING)
         untrained = contestant(UNTRAINED, run.out / BASE, opened)
         rng = np.random.default_rng([judging.seed, 4])
-        return replace(find(version, untrained, inputs, judging.clauses, rng), by_visitor=True)
+        return replace(judge(version, untrained, inputs, judging.clauses, rng), by_visitor=True)
 
 
 @contextmanager

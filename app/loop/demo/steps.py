@@ -22,7 +22,7 @@ from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.sentences import few_needs
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
-from untilclick.rewriter.proof.contest import Judging
+from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_proof, read_stage
@@ -54,7 +54,7 @@ class DemoSteps:
 
     def __init__(self, config: DemoConfig, collections: DemoCollections) -> None:
         self._config, self._collections = config, collections
-        self._judging = Judging(seed=config.seed)
+        self._judging = JudgingConfig(seed=config.seed)
 
     def in_order(self) -> list[Step]:
         """All steps; each uses the results of those before it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untilclick.app.versions.store import ModelStore
-from untilclick.rewriter.evaluation.champion import Contestant
+from untilclick.rewriter.evaluation.judge import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, Finding, Verdict
 from untilclick.rewriter.judging.gate import Admission, Use
 from untilclick.rewriter.judging.sentences import sentence

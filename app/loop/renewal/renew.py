@@ -27,7 +27,7 @@ from untilclick.rewriter.judging.evidence import UNTRAINED, Evidence
 from untilclick.rewriter.judging.gate import Admission, Use
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
-from untilclick.rewriter.proof.contest import Judging, contest, contestant
+from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.rewriter.serving.bundle import read_manifest
@@ -167,7 +167,7 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     train_base(opened, config, show)
     n_clicked = _clicked(sides.all)
     note = "" if n_clicked >= MIN_CLICKED else f"{n_clicked:,} sessions with a click, and {MIN_CLICKED} are needed"
-    judging = Judging(config.clauses, seed=config.seed)
+    judging = JudgingConfig(config.clauses, seed=config.seed)
     folder, evidence = config.out / BASE, None
     if not note:
         try:

@@ -14,7 +14,7 @@ import pytest
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.log_sides import split_by_need
-from untilclick.rewriter.evaluation.champion import Contestant, find
+from untilclick.rewriter.evaluation.judge import Contestant, judge
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Verdict
 from untilclick.rewriter.judging.log_split import Shares
@@ -101,7 +101,7 @@ def inputs_of(log, topics):
 
 def verdict(engine, version, other, inputs):
     names = ("new", version, engine), ("old", other, engine)
-    return find(*(Contestant(*each) for each in names), inputs, CLAUSES, np.random.default_rng(0))
+    return judge(*(Contestant(*each) for each in names), inputs, CLAUSES, np.random.default_rng(0))
 
 
 def test_the_verdict_from_clicks_never_contradicts_the_judgments(engine, log):

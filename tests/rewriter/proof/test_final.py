@@ -18,7 +18,7 @@ from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.policy.models import open_rewriter
 from untilclick.rewriter.proof import evidence, few_needs, final, returning
 from untilclick.rewriter.proof.bundle import export_run
-from untilclick.rewriter.proof.contest import Judging
+from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.evidence import Before
 from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.proof.learned_from import read_learned_from, unknown_to, write_learned_from
@@ -173,7 +173,7 @@ def test_on_few_needs_the_whole_training_is_judged_in_folds_over_all_of_them(run
         return train_again(stage, fold, opened, sides)
 
     monkeypatch.setattr(few_needs, "train_again", train)
-    finding = few_needs.contest_in_folds(run, opened, sides, Judging(folds=3), final.silently)
+    finding = few_needs.contest_in_folds(run, opened, sides, JudgingConfig(folds=3), final.silently)
     assert finding.n_needs == sides.record.n_needs == 24
     stages = [name for name, _ in trained]
     assert stages[:3] == ["warm_start"] * 3
@@ -184,7 +184,7 @@ def test_on_few_needs_the_whole_training_is_judged_in_folds_over_all_of_them(run
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_too_few_needs_for_folds_are_a_sentence(run, opened, n):
     sides = sides_of(Sources(opened, SESSIONS[: 2 * n], run.split_key), read_stage(run.out / "base"))
-    finding = few_needs.contest_in_folds(run, opened, sides, Judging(), final.silently)
+    finding = few_needs.contest_in_folds(run, opened, sides, JudgingConfig(), final.silently)
     assert finding.verdict is CANNOT_SAY
     assert f"{n} needs of the log can be held out, and 3 are needed" in finding.reason
 
@@ -197,7 +197,7 @@ def test_a_run_without_anything_learned_has_nothing_to_prove(opened, tmp_path, t
 
 def test_without_client_ids_the_returning_verdict_says_what_is_missing(run, opened):
     sides = sides_of(Sources(opened, SESSIONS, run.split_key), read_stage(run.out / "ppo"))
-    finding = returning.contest_of_returning(run, opened, sides, Judging(), final.silently)
+    finding = returning.contest_of_returning(run, opened, sides, JudgingConfig(), final.silently)
     assert finding.verdict is CANNOT_SAY
     assert "30 are needed" in finding.reason
 

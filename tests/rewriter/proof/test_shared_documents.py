@@ -18,7 +18,7 @@ from untilclick.rewriter.data.first_query_split import split_sessions
 from untilclick.rewriter.data.log_sides import LogSides, split_by_need
 from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.judging.evidence import Verdict
-from untilclick.rewriter.proof.contest import Judging
+from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.few_needs import contest_in_folds
 from untilclick.rewriter.proof.show import silently
 from untilclick.rewriter.rewrite import RewriteRequest
@@ -114,5 +114,5 @@ def test_the_split_by_need_chooses_what_harms_none_and_nothing_speaks_for_it(wor
     sides = split_by_need(sessions, opened.collection.all_topics, opened.analysis, config.split_key)
     assert sides.record.n_needs == LEARNED
     assert harmed_share(opened, run_warm_start(opened, run, sides, WARM_START)) == 0
-    finding = contest_in_folds(config, opened, sides, Judging(folds=3), silently)
+    finding = contest_in_folds(config, opened, sides, JudgingConfig(folds=3), silently)
     assert finding.verdict is Verdict.CANNOT_SAY

@@ -34,6 +34,8 @@ most `SIGNIFICANCE` (Bonferroni's correction: Dunn, "Multiple Comparisons among 
 that are judged one after the other by the same needs are not corrected for."""
 STANDARD_ERRORS = 2.0
 """Standard errors of a lead, for the rule of few needs."""
+LEAST_LED = 10
+"""Smallest number of needs for this rule: the standard error of fewer differences is itself hardly known."""
 _BATCH = 64
 """Queries rewritten in one call."""
 
@@ -61,19 +63,43 @@ class Outcome(NamedTuple):
 
 
 Decision = Callable[[Outcome], tuple[Verdict, str]]
-"""The verdict, and why there is none; no reason if the figures say it."""
+"""The verdict, and why there is none; no reason if interval and p value say it."""
 
 
-def find(
+def by_test(outcome: Outcome) -> tuple[Verdict, str]:
+    """A `Decision` by interval and significance test, for `LEAST_JUDGED` needs or more."""
+    lower, upper = outcome.lower, outcome.upper
+    if (n_needs := lower.n_needs or 0) < LEAST_JUDGED:
+        return Verdict.CANNOT_SAY, _too_few(n_needs, LEAST_JUDGED)
+    if lower.ci95[0] > 0 and lower.p < VERDICT_SIGNIFICANCE:
+        return Verdict.BETTER, ""
+    if upper.ci95[1] < 0 and upper.p < VERDICT_SIGNIFICANCE:
+        return Verdict.WORSE, ""
+    return Verdict.CANNOT_SAY, _because_of_unknown(outcome)
+
+
+def by_standard_errors(outcome: Outcome) -> tuple[Verdict, str]:
+    """A `Decision` by the standard error, for few needs, `LEAST_LED` or more: a lead or a lag of more than
+    `STANDARD_ERRORS`."""
+    lower, upper = outcome.lower, outcome.upper
+    if (n_needs := lower.n_needs or 0) < LEAST_LED:
+        return Verdict.CANNOT_SAY, _too_few(n_needs, LEAST_LED)
+    if lower.difference > STANDARD_ERRORS * outcome.errors[0]:
+        return Verdict.BETTER, ""
+    if upper.difference < -STANDARD_ERRORS * outcome.errors[1]:
+        return Verdict.WORSE, ""
+    return Verdict.CANNOT_SAY, _because_of_unknown(outcome) or _within_errors(outcome)
+
+
+def judge(
     version: Contestant,
     other: Contestant,
     inputs: Sequence[JudgedInput],
     clauses: int,
     rng: np.random.Generator,
-    decide: Decision | None = None,
+    decide: Decision = by_test,
 ) -> Finding:
-    """Whether a version is better or worse than another, on inputs that neither has learned from; None for `decide`:
-    `by_test`.
+    """Whether a version is better or worse than another, on inputs that neither has learned from.
 
     Each searches with its own engine, over the same documents. As in the service, only the heaviest `clauses` clauses
     of a rewrite are searched. At most MAX_JUDGED inputs are used, the first.
@@ -94,7 +120,7 @@ def find(
         upper = _against_zero(bounds.upper, names, needs, rng)
     errors = (standard_error(bounds.lower, needs), standard_error(bounds.upper, needs)) if judged else (0.0, 0.0)
     outcome = Outcome(lower, upper, errors, (unknown_share(ours, known), unknown_share(theirs, known)))
-    verdict, reason = (decide or by_test)(outcome)
+    verdict, reason = decide(outcome)
     return Finding(
         against=other.name,
         verdict=verdict,
@@ -110,26 +136,16 @@ def find(
     )
 
 
-def by_test(outcome: Outcome) -> tuple[Verdict, str]:
-    """A `Decision` by interval and significance test, for `LEAST_JUDGED` needs or more."""
-    lower, upper = outcome.lower, outcome.upper
-    if (n_needs := lower.n_needs or 0) < LEAST_JUDGED:
-        return Verdict.CANNOT_SAY, f"there are {n_needs} needs to judge by, and a verdict takes {LEAST_JUDGED}"
-    if lower.ci95[0] > 0 and lower.p < VERDICT_SIGNIFICANCE:
-        return Verdict.BETTER, ""
-    if upper.ci95[1] < 0 and upper.p < VERDICT_SIGNIFICANCE:
-        return Verdict.WORSE, ""
-    return Verdict.CANNOT_SAY, _because_of_unknown(outcome)
+def _too_few(n_needs: int, least: int) -> str:
+    return f"there are {n_needs} needs to judge by, and a verdict takes {least}"
 
 
-def by_standard_errors(outcome: Outcome) -> tuple[Verdict, str]:
-    """A `Decision` by the standard error, for few needs: a lead or a lag of more than `STANDARD_ERRORS`."""
-    lower, upper = outcome.lower, outcome.upper
-    if lower.difference > STANDARD_ERRORS * outcome.errors[0]:
-        return Verdict.BETTER, ""
-    if upper.difference < -STANDARD_ERRORS * outcome.errors[1]:
-        return Verdict.WORSE, ""
-    return Verdict.CANNOT_SAY, _because_of_unknown(outcome)
+def _within_errors(outcome: Outcome) -> str:
+    """The reason if a difference is not large enough: the bound nearer to 0, or one of two that are equal."""
+    ahead = outcome.lower.difference > 0
+    nearer, error = (outcome.lower, outcome.errors[0]) if ahead else (outcome.upper, outcome.errors[1])
+    differs = f"{MEASURE} differs by {nearer.difference:+.3f} on {nearer.n} queries of {nearer.n_needs} needs"
+    return f"{differs}, and two standard errors are {STANDARD_ERRORS * error:.3f}"
 
 
 def _because_of_unknown(outcome: Outcome) -> str:

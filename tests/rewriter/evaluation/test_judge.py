@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.data.click_judgments import JudgedInput
-from untilclick.rewriter.evaluation.champion import Contestant, by_standard_errors, find
+from untilclick.rewriter.evaluation.judge import LEAST_LED, Contestant, by_standard_errors, judge
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Verdict
 from untilclick.search.analysis.by_name import analysis_by_name
@@ -38,7 +38,7 @@ def judged_topics(n=N):
 
 def found(engine, new, old, inputs, clauses=512, **options):
     contestants = Contestant("new", new, engine), Contestant("old", old, engine)
-    return find(*contestants, inputs, clauses, np.random.default_rng(0), **options)
+    return judge(*contestants, inputs, clauses, np.random.default_rng(0), **options)
 
 
 def test_the_version_that_finds_more_is_better_and_the_other_is_worse(engine):
@@ -71,7 +71,7 @@ def test_each_searches_with_an_engine_of_its_own():
     french, none = (open_engine("tantivy", corpus, analysis=analysis_by_name(name)) for name in ("2-fr", "2-und"))
     contestants = Contestant("new", None, french), Contestant("old", None, none)
     asked = [JudgedInput("cherché", 0, {"d00": 1}, complete=True)]
-    assert find(*contestants, asked, 512, np.random.default_rng(0)).difference == 1.0
+    assert judge(*contestants, asked, 512, np.random.default_rng(0)).difference == 1.0
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, LEAST_JUDGED - 1])
@@ -101,10 +101,25 @@ def test_of_few_needs_a_lead_of_two_standard_errors_decides(engine, won, verdict
     a lead of two standard errors takes w > 4 (n - w) / (n - 1), which is 3.2 of 15 needs, and 3 is not enough."""
     some = TableRewriter({f"typed{i}": (f"meant{i}",) for i in range(won)})
     finding = found(engine, some, None, judged_topics(15), decide=by_standard_errors)
-    assert (finding.verdict, finding.reason) == (verdict, "")
+    assert finding.verdict is verdict
+    if verdict is Verdict.CANNOT_SAY:
+        error = LEAD / 15 * np.sqrt(won * (15 - won) / 14)
+        lead = f"nDCG@10 differs by {LEAD * won / 15:+.3f} on 15 queries of 15 needs"
+        assert finding.reason == f"{lead}, and two standard errors are {2 * error:.3f}"
+    else:
+        assert finding.reason == ""
     none = TableRewriter({f"typed{i}": (f"meant{i}",) for i in range(won)})
     back = found(engine, None, none, judged_topics(15), decide=by_standard_errors)
     assert (back.verdict is Verdict.WORSE) == (verdict is Verdict.BETTER)
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(LEAST_LED - 1, Verdict.CANNOT_SAY), (LEAST_LED, Verdict.BETTER)])
+def test_a_lead_on_a_handful_of_needs_decides_nothing(engine, n, verdict):
+    """Of needs that are won alike the standard error is 0."""
+    finding = found(engine, KNOWING, None, judged_topics(n), decide=by_standard_errors)
+    assert (finding.verdict, finding.n_needs) == (verdict, n)
+    if n < LEAST_LED:
+        assert finding.reason == f"there are {n} needs to judge by, and a verdict takes {LEAST_LED}"
 
 
 def test_only_the_clauses_that_the_service_searches_are_judged(engine):

@@ -100,8 +100,8 @@ def renew(
     """Train a new version from the log, judge it, and activate what passes the gate.
 
     Versions are judged by nDCG@10 on information needs that they have not learned from. What was learned may answer
-    if it is better beyond chance than what answers now. If nothing learned answers, the version trained on the
-    documents alone does.
+    if it is better beyond chance than what answers now. If it is not, an active version that has learned stays;
+    otherwise the version trained on the documents alone may answer.
     """
     access = _service_client(service, admin_key_file)
     terminal = Terminal(as_json=as_json)

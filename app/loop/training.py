@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from untilclick.app.loop.torch_setup import set_up_torch
-from untilclick.app.terminal.progress import steps
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import (
@@ -23,6 +22,7 @@ from untilclick.rewriter.config import (
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.contest import JudgingConfig
+from untilclick.rewriter.proof.show import steps
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, subword_base, warm_start
 from untilclick.rewriter.stages.input import LogInput
 from untilclick.rewriter.stages.ppo import Backend, PPOStage

@@ -68,11 +68,6 @@ class PlainLines:
         self._console.print(text, highlight=False, soft_wrap=True)
 
 
-def steps(update: Update) -> Callable[[int, int, float], None]:
-    """Turn an Update into the callback of the training stages, which also pass a loss; the loss is not shown."""
-    return lambda done, total, _loss: update(done, total)
-
-
 def duration(seconds: float) -> str:
     """A time for readers: `0.4 s`, `12 s`, `3 min 5 s`."""
     if seconds < 9.95:

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from untilclick.rewriter.data.click_rates import examination_probs
+from untilclick.rewriter.data.click_rates import clicks_per_examination, examination_probs
 from untilclick.rewriter.data.logged_queries import NeedOf
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
 
@@ -93,10 +93,9 @@ class _Seen:
                 self.examinations[doc_id] += prob
 
     def grades(self) -> dict[str, float]:
-        """Clicks per examination of every shown or clicked document, where less than one examination counts as one,
-        as in `click_rates.py`."""
+        """Clicks per examination of every shown or clicked document."""
         known = dict.fromkeys([*self.examinations, *self.clicks])
-        return {doc_id: self.clicks[doc_id] / max(self.examinations[doc_id], 1.0) for doc_id in known}
+        return {doc_id: clicks_per_examination(self.clicks[doc_id], self.examinations[doc_id]) for doc_id in known}
 
 
 def _most(needs: Counter[int]) -> int:

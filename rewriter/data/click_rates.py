@@ -46,10 +46,15 @@ def examination_probs(turn: Turn) -> dict[str, float]:
     return {doc_id: 1.0 / max(rank - last, 1) for rank, doc_id in enumerate(turn.shown, start=1)}
 
 
+def clicks_per_examination(clicks: int, examinations: float) -> float:
+    """The grade of a document. Less than one examination counts as one: a clicked or rarely examined document must
+    not get a grade above its clicks."""
+    return clicks / max(examinations, 1.0)
+
+
 def _rated(
     request: RewriteRequest, clicks: Counter[str], examinations: Counter[str], need: int | None
 ) -> JudgedQuery:
-    # At least one examination: a clicked or rarely examined document must not get a grade above its clicks.
-    grades = {doc_id: n / max(examinations[doc_id], 1.0) for doc_id, n in clicks.items()}
+    grades = {doc_id: clicks_per_examination(n, examinations[doc_id]) for doc_id, n in clicks.items()}
     shown = examinations.keys() | clicks.keys()
     return JudgedQuery(request, grades, frozenset(shown) if len(shown) > len(clicks) else None, need)

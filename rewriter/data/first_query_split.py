@@ -22,17 +22,16 @@ class SplitLog:
     validation: tuple[Session, ...]
 
 
-def split_sessions(sessions: Iterable[Session], validation_share: float, purpose: str = "") -> SplitLog:
+def split_sessions(sessions: Iterable[Session], validation_share: float) -> SplitLog:
     """Split sessions by a hash of their need, so that the same need is always on the same side. `validation_share` is
-    the share of needs for validation, 0..1; splits with different `purpose` are independent of each other. Left out
-    are a client's repeated clicks (`visitors.once_per_client`) and training sessions that later turn to a need of the
-    validation.
+    the share of needs for validation, 0..1. Left out are a client's repeated clicks (`visitors.once_per_client`) and
+    training sessions that later turn to a need of the validation.
 
     If the log is so small that no need falls to the validation, the need with the smallest hash does: without a
     held-out query no epoch and no round could be better than the start.
     """
     typed = [session for session in once_per_client(sessions) if session.turns]
-    buckets = {need: _bucket(purpose + need) for need in dict.fromkeys(map(_need, typed))}
+    buckets = {need: _bucket(need) for need in dict.fromkeys(map(_need, typed))}
     held_out = {need for need, bucket in buckets.items() if bucket < validation_share}
     if not held_out and len(buckets) > 1 and validation_share > 0:
         held_out = {min(buckets, key=buckets.__getitem__)}

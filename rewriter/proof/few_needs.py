@@ -18,6 +18,7 @@ from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.evaluation.judge import Contestant, by_standard_errors
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
+from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
 from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
@@ -59,7 +60,7 @@ def contest_in_folds(
         needs = len(set(sides.needs.values()) - sides.fixed)
         return Finding.unknown(UNTRAINED, f"{needs} needs of the log can be held out, and {LEAST_FOLDS} are needed")
     with TemporaryDirectory(prefix="folds-", dir=run.out) as work:
-        folds = [_Fold(split, _empty_run(run, Path(work, str(n)))) for n, split in enumerate(splits)]
+        folds = [_Fold(split, with_base_alone(run, Path(work, str(n)))) for n, split in enumerate(splits)]
         for stage in stages:
             with show(f"{stage.name.replace('_', ' ')} in {len(folds)} folds") as update:
                 for done, fold in enumerate(folds):
@@ -69,13 +70,6 @@ def contest_in_folds(
             if finding.verdict is not Verdict.BETTER:
                 break
     return finding
-
-
-def _empty_run(run: RunConfig, folder: Path) -> RunConfig:
-    """A run folder with the base of a run."""
-    folder.mkdir()
-    (folder / BASE).symlink_to((run.out / BASE).resolve())
-    return replace(run, out=folder)
 
 
 def _train(stage: Path, fold: _Fold, opened: OpenedCollection) -> None:

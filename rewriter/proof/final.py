@@ -19,7 +19,7 @@ from untilclick.rewriter.proof.learned_from import write_learned_from
 from untilclick.rewriter.proof.refit import is_sound, refitted
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.proof.returning import scope_of, taught
-from untilclick.rewriter.proof.show import ShowProgress, silently
+from untilclick.rewriter.proof.show import ShowProgress, silently, steps
 from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
 from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copied_stage, read_stage
@@ -76,7 +76,7 @@ def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Pro
         ):
             scope_of(run, opened, sides).save(new)
     else:
-        with show("Refit") as update, refitted(run, opened, everything, lambda step, n, _: update(step, n)) as folder:
+        with show("Refit") as update, refitted(run, opened, everything, steps(update)) as folder:
             sound = folder != twin and is_sound(folder, twin, opened, sides)
             proof = replace(proof, refitted=sound)
             with copied_stage(folder if sound else twin, target, proof, sides.record) as new:

@@ -46,12 +46,17 @@ def empty_run(run: RunConfig) -> Iterator[RunConfig]:
     """A run folder with the base of a run and nothing else, until the block ends."""
     work = run.out / f"{FINAL}.work"
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     try:
-        (work / BASE).symlink_to((run.out / BASE).resolve())
-        yield replace(run, out=work)
+        yield with_base_alone(run, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def with_base_alone(run: RunConfig, folder: Path) -> RunConfig:
+    """Make a run folder that has the base of a run and nothing else."""
+    folder.mkdir(parents=True)
+    (folder / BASE).symlink_to((run.out / BASE).resolve())
+    return replace(run, out=folder)
 
 
 def is_sound(refit: Path, twin: Path, opened: OpenedCollection, sides: LogSides) -> bool:

@@ -25,7 +25,7 @@ from untilclick.rewriter.judging.returning import Returning, returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig, contestant
 from untilclick.rewriter.proof.refit import empty_run
 from untilclick.rewriter.proof.retraining import train_to_the_end
-from untilclick.rewriter.proof.show import ShowProgress
+from untilclick.rewriter.proof.show import ShowProgress, steps
 from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.serving.scope import SALT_BYTES, Scope
 from untilclick.rewriter.stages.record import BASE, STAGE_FILE, WARM_START
@@ -63,7 +63,7 @@ def taught(run: RunConfig, opened: OpenedCollection, sides: LogSides, show: Show
     """A folder with the warm start of a run, trained to its end on the training sessions of `sides`, until the block
     ends."""
     with show("Returning needs") as update, empty_run(run) as work:
-        yield train_to_the_end(run.out / WARM_START, work, opened, sides, lambda step, n, _: update(step, n))
+        yield train_to_the_end(run.out / WARM_START, work, opened, sides, steps(update))
 
 
 def scope_of(run: RunConfig, opened: OpenedCollection, sides: LogSides) -> Scope:

@@ -11,6 +11,11 @@ ShowProgress = Callable[[str], AbstractContextManager[Units]]
 """Shows the progress of a step under its name until the block ends."""
 
 
+def steps(units: Units) -> Callable[[int, int, float], None]:
+    """Turn Units into the callback of the training stages, which also pass a loss; the loss is not shown."""
+    return lambda done, total, _loss: units(done, total)
+
+
 def silently(_name: str) -> AbstractContextManager[Units]:
     """A `ShowProgress` that shows nothing."""
     return nullcontext(lambda _done, _total: None)

@@ -1,6 +1,6 @@
 """Stage `mean`: several trained models serve as one, by the mean of their distributions, in a blend chosen for it.
 
-Their folders are copied to RUN/mean/members/0/, 1/, ...
+Their folders are copied to RUN/mean/members/0/, 1/, ..., and the base of the first to RUN/base/ if there is none.
 """
 
 from __future__ import annotations
@@ -58,7 +58,15 @@ def _choose(config: EnsembleStage, sources: Sources) -> Path:
     with replaced_stage(sources.opened, config.run.out / MEAN, outcome) as new:
         for number, folder in enumerate(folders):
             shutil.copytree(folder, new / MEMBERS_FOLDER / str(number))
+    _take_base(config.run, folders[0])
     return config.run.out / MEAN
+
+
+def _take_base(run: RunConfig, member: Path) -> None:
+    """Copy the base of a member into a run folder without one: the mean is judged against it."""
+    base = member.parent / BASE
+    if not (run.out / BASE).exists() and base.is_dir():
+        shutil.copytree(base, run.out / BASE)
 
 
 def _check_splits(folders: Sequence[Path]) -> None:

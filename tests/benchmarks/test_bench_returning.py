@@ -21,16 +21,8 @@ from benchmarks.bench_returning import (
     sessions_of,
     summary,
 )
+from tests.benchmarks.tiny_settings import SET_TINY
 from tests.rewriter.toy_learning import toy_documents, toy_topics
-
-TINY = (
-    "policy.d_model=16",
-    "policy.d_kv=4",
-    "policy.d_ff=16",
-    "base.steps=3",
-    "warm_start.epochs=1",
-    "ppo.iterations=1",
-)
 
 
 @pytest.fixture
@@ -99,9 +91,8 @@ def test_the_summary_counts_what_came_back_under_every_key():
 def test_a_version_of_each_key_is_made_activated_and_searched(folder, tmp_path, capsys):
     """The second run reads the outcomes of the first."""
     out, path = tmp_path / "out", tmp_path / "ranks.json"
-    settings = [word for setting in TINY for word in ("--set", setting)]
     arguments = ["--data", str(folder), "--out", str(out), "--queries", "8", "--sessions", "30", "--keys", "1"]
-    main([*arguments, *settings, "--json", str(path)])
+    main([*arguments, *SET_TINY, "--json", str(path)])
     first = path.read_text()
     [outcome] = json.loads(first)["outcomes"]
     assert outcome["ranks"]["as typed"] == [None] * 8
@@ -111,5 +102,5 @@ def test_a_version_of_each_key_is_made_activated_and_searched(folder, tmp_path, 
     printed = capsys.readouterr().out
     assert f"key 0: version {outcome['version']}" in printed
     assert printed.splitlines()[-1].endswith("came back among the first 5 under all 1 keys (as typed: 0)")
-    main([*arguments, *settings, "--json", str(path)])
+    main([*arguments, *SET_TINY, "--json", str(path)])
     assert path.read_text() == first

@@ -14,16 +14,9 @@ from benchmarks.bench_small_logs import main
 from benchmarks.small_log_draw import Outcome
 from benchmarks.small_log_ground import Ground, GroundConfig
 from benchmarks.small_log_table import print_rows, rows_of
+from tests.benchmarks.tiny_settings import SET_TINY
 from tests.rewriter.toy_learning import toy_documents, toy_topics
 
-TINY = (
-    "policy.d_model=16",
-    "policy.d_kv=4",
-    "policy.d_ff=16",
-    "base.steps=3",
-    "warm_start.epochs=1",
-    "ppo.iterations=1",
-)
 N_TOPICS, N_NEEDS = 24, 8
 
 
@@ -203,9 +196,8 @@ def test_data_that_is_missing_is_told(tmp_path, capsys):
 @pytest.mark.slow
 def test_finished_draws_are_kept_and_read_again(folder, tmp_path, capsys):
     path, plot, out = tmp_path / "rows.json", tmp_path / "plot.png", tmp_path / "out"
-    tiny = [word for setting in TINY for word in ("--set", setting)]
     sizes = ["--needs", "4,99", "--seeds", "1", "--draws", "2", "--sessions", "120"]
-    command = ["--data", str(folder), *sizes, "--out", str(out), *tiny, "--json", str(path), "--plot", str(plot)]
+    command = ["--data", str(folder), *sizes, "--out", str(out), *SET_TINY, "--json", str(path), "--plot", str(plot)]
     main(command)
     written = path.read_text()
     record = json.loads(written)
@@ -228,9 +220,8 @@ def test_finished_draws_are_kept_and_read_again(folder, tmp_path, capsys):
 @pytest.mark.parametrize("source", ["--clicks-alone", "--own-sessions"])
 def test_a_log_that_is_too_small_leaves_the_untrained_rewriter(folder, tmp_path, source):
     path = tmp_path / "rows.json"
-    tiny = [word for setting in TINY for word in ("--set", setting)]
     command = ["--data", str(folder), "--needs", "1", "--seeds", "1", "--draws", "1", "--sessions", "24", source]
-    main([*command, "--out", str(tmp_path / "out"), *tiny, "--json", str(path)])
+    main([*command, "--out", str(tmp_path / "out"), *SET_TINY, "--json", str(path)])
     [draw] = json.loads(path.read_text())["draws"]
     assert draw["use"] == "untrained"
     assert draw["said"]

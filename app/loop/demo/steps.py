@@ -14,7 +14,7 @@ from untilclick.app.loop.demo.config import DemoConfig
 from untilclick.app.loop.evaluation import evaluate
 from untilclick.app.loop.simulation import fill_log
 from untilclick.app.loop.trained_systems import TrainedSystems
-from untilclick.app.terminal.progress import Update, steps
+from untilclick.app.terminal.progress import Update
 from untilclick.app.terminal.terminal import counted
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.system_names import ENGINE_ORDER
@@ -23,6 +23,7 @@ from untilclick.rewriter.judging.sentences import few_needs
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import JudgingConfig
+from untilclick.rewriter.proof.show import steps
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_proof, read_stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -52,8 +53,9 @@ class RenewalConfig:
     clauses: int
     """The heaviest clauses of a rewritten query that are searched, in the comparison as in the service."""
 
-    @property
+    @cached_property
     def run(self) -> RunConfig:
-        """What the training stages read and where they write."""
+        """What the training stages read and where they write. The first use makes the key of the folder of versions
+        if it is missing."""
         key = SplitKey.of_file(self.models / SPLIT_KEY)
         return RunConfig(self.out, self.data, self.log, self.engine, self.seed, split_key=key)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.training import train_ppo
-from untilclick.app.terminal.progress import steps
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import simulated_queries
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
-from untilclick.rewriter.proof.show import ShowProgress
+from untilclick.rewriter.proof.show import ShowProgress, steps
 from untilclick.rewriter.stages import base, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, STAGE_FILE
 from untilclick.search.corpora.opened import OpenedCollection

@@ -79,7 +79,7 @@ def test_every_help_text_has_an_example_that_calls_the_command(run, command):
 
 def test_paragraphs_of_help_texts_flow(run):
     """The lines of a docstring once broke in the help as they do in the source, in all paragraphs but the first."""
-    assert "than what answers now. If nothing" in run("renew", "--help").stdout
+    assert "has learned stays; otherwise the version" in run("renew", "--help").stdout
 
 
 def test_brackets_in_help_texts_are_no_markup(run):

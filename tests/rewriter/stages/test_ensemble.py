@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from untilclick.app.loop.trained_systems import TrainedSystems
-from untilclick.rewriter.config import EnsembleConfig
+from untilclick.rewriter.config import EnsembleConfig, RunConfig
 from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.proof import final
+from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.serving.ensemble import MeanLogits
@@ -87,6 +90,15 @@ def test_an_evaluation_takes_it_as_a_system(mean, opened):
     (answer,) = system([TypedTopic(topic, topic.query)])
     assert answer.rewrite is not None
     assert answer.rewrite.applied
+
+
+def test_in_a_folder_of_its_own_it_is_judged_against_the_base_of_its_first_model(mean, runs, opened, tmp_path):
+    run = shutil.copytree(mean.parent, tmp_path / "run")
+    assert read_stage(run / "base") == read_stage(runs[0] / "base")
+    proof = read_stage(final.main(FinalStage(RunConfig(run)), opened, SESSIONS)).proof
+    assert proof.twin == "mean"
+    assert proof.evidence.start.n_queries == proof.evidence.typed.n_queries > 0
+    assert "cannot be repeated in folds" in proof.evidence.untrained.reason
 
 
 def test_models_that_do_not_fit_together_are_refused(runs, opened, tmp_path):

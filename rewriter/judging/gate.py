@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from untilclick.rewriter.judging.evidence import Evidence, Finding, Verdict
+from untilclick.rewriter.judging.evidence import AS_TYPED, Evidence, Finding, Verdict
 from untilclick.rewriter.judging.sentences import sentence
 
 
@@ -78,6 +78,15 @@ def admitted(evidence: Evidence | None, now: Answering | None = None) -> Admissi
         return Admission(Use.RETURNING, sentence(returning))
     start = evidence.start
     return Admission(rest, sentence(start if now is None and rest is Use.NOTHING else deciding))
+
+
+def admitted_untrained(finding: Finding) -> Admission:
+    """Whether an untrained version may answer, given how it compares with what answers now: in place of the query as
+    typed unless it is worse, in place of a version if it is better."""
+    allowed = finding.verdict is Verdict.BETTER or (
+        finding.against == AS_TYPED and finding.verdict is Verdict.CANNOT_SAY
+    )
+    return Admission(Use.UNTRAINED if allowed else Use.NOTHING, sentence(finding))
 
 
 def _deciding(evidence: Evidence, now: Answering | None) -> Finding | None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.evaluation.judge import Contestant
-from untilclick.rewriter.judging.evidence import AS_TYPED, Finding, Verdict
-from untilclick.rewriter.judging.gate import Admission, Use
-from untilclick.rewriter.judging.sentences import sentence
+from untilclick.rewriter.judging.evidence import AS_TYPED
+from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.proof.evidence import Before
 from untilclick.rewriter.proof.learned_from import read_learned_from
 from untilclick.rewriter.serving.bundle import MANIFEST, TWIN_FOLDER, UNTRAINED_FOLDER, BundleManifest, read_manifest
@@ -68,12 +67,6 @@ class Champion:
             if self.folder is None
             else self._contestant(self.folder, opened)
         )
-
-    def admission_of_untrained(self, finding: Finding) -> Admission:
-        """Whether an untrained version may take its place, given how that compares with it. In place of the query as
-        typed it may answer unless it is worse; in place of another version if it is better."""
-        may = finding.verdict is not Verdict.WORSE if self.manifest is None else finding.verdict is Verdict.BETTER
-        return Admission(Use.UNTRAINED if may else Use.NOTHING, sentence(finding))
 
     def _contestant(self, folder: Path, opened: OpenedCollection) -> Contestant:
         assert self.manifest is not None

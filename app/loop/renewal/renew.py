@@ -24,7 +24,7 @@ from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.log_sides import split_by_need
 from untilclick.rewriter.judging.evidence import UNTRAINED, Evidence
-from untilclick.rewriter.judging.gate import Admission, Use
+from untilclick.rewriter.judging.gate import Admission, Use, admitted_untrained
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
@@ -183,7 +183,7 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
         with show("Judging"):
             untrained, rival = contestant(UNTRAINED, config.out / BASE, opened), champion.contestant(opened)
             finding = contest(untrained, rival, opened, sides, judging)
-            admission = champion.admission_of_untrained(finding)
+            admission = admitted_untrained(finding)
     version = champion.version
     if admission.use is not Use.NOTHING:
         with show("Exporting"):

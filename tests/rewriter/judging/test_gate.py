@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, Verdict
-from untilclick.rewriter.judging.gate import Answering, Use, admitted
+from untilclick.rewriter.judging.gate import Answering, Use, admitted, admitted_untrained
 from untilclick.rewriter.judging.sentences import sentence
 from untilclick.rewriter.judging.split_record import SplitRecord
 
@@ -69,6 +69,23 @@ def test_what_may_answer(of: Evidence | None, now: Answering | None, use: Use) -
     admission = admitted(of, now)
     assert admission.use is use
     assert admission.reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "against", "use"),
+    [
+        (BETTER, AS_TYPED, Use.UNTRAINED),
+        (CANNOT_SAY, AS_TYPED, Use.UNTRAINED),
+        (WORSE, AS_TYPED, Use.NOTHING),
+        (BETTER, NOW.version, Use.UNTRAINED),
+        (CANNOT_SAY, NOW.version, Use.NOTHING),
+        (WORSE, NOW.version, Use.NOTHING),
+    ],
+)
+def test_an_untrained_version_takes_the_place_of_another_only_if_it_is_better(
+    verdict: Verdict, against: str, use: Use
+) -> None:
+    assert admitted_untrained(finding(verdict, against)).use is use
 
 
 def test_the_reason_is_the_finding_that_decided() -> None:

@@ -243,7 +243,7 @@ class Judged:
         log = ground.sessions(n_sessions, seed)
         if not names_topics:
             log = [as_of_a_person(session) for session in log]
-        self._sides = split_by_need(log, ground.topics, self._opened.analysis, SplitKey.of_seed(seed))
+        self._sides = split_by_need(log, {"train": ground.topics}, self._opened.analysis, SplitKey.of_seed(seed))
 
     @property
     def record(self) -> SplitRecord:

@@ -199,7 +199,7 @@ def _train(job: Job, run: RunConfig, opened: OpenedCollection, sessions: Sequenc
     start = time.process_time()
     proof, note, trained = None, "", start
     try:
-        sides = split_by_need(sessions, opened.collection.all_topics, opened.analysis, run.split_key)
+        sides = split_by_need(sessions, opened.collection.topics, opened.analysis, run.split_key)
         of_warm_start = settings.stage(WarmStartConfig, "warm_start", seed=job.seed)
         warm_start.main(warm_start.WarmStartStage(run, of_warm_start), opened, sides)
         of_ppo = settings.stage(PPOConfig, "ppo", seed=job.seed, **reward)

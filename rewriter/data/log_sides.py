@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.log.visitors import once_per_client
-from untilclick.search.records import Session, Topic
+from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
 
 SHARES = Shares(validation=0.1, judged=0.2)
 """Shares of the needs by which every training chooses, and by which every version is judged."""
@@ -82,15 +83,18 @@ class LogSides:
 
 def split_by_need(
     sessions: Iterable[Session],
-    topics: Sequence[Topic],
+    topics: Mapping[str, Sequence[Topic]],
     analysis: Analysis,
     key: SplitKey,
     shares: Shares = SHARES,
 ) -> LogSides:
-    """Split a log so that every need is on one side. `topics` are those that simulated users may name. Raises
-    DataError for a session id that occurs a second time."""
+    """Split a log so that every need is on one side. `topics` are those of a collection, by its splits; one that no
+    session names changes nothing, so that no held-out topic decides what is learned. Raises DataError for a session
+    id that occurs a second time."""
     kept = [session for session in once_per_client(sessions) if session.turns]
-    split = split_log(kept, analysis, key, shares, _named_needs(topics, analysis))
+    named = {session.turns[0].attributes.get(TOPIC_ATTRIBUTE) for session in kept}
+    of_log = (split for split in topics.values() if not named.isdisjoint(topic.topic_id for topic in split))
+    split = split_log(kept, analysis, key, shares, _named_needs([*chain.from_iterable(of_log)], analysis))
     needs = {session.session_id: need for session in kept if (need := split.need_of(session)) is not None}
     training, validation, judged = (tuple(split.sessions(kept, part)) for part in Part)
     return LogSides(training, validation, judged, needs, analysis, split.record, split.whole)

@@ -95,7 +95,7 @@ def sides_of(sources: Sources, start: StageRecord) -> LogSides:
         raise ModelError(
             "The model to start from was trained with another split key; give that key, or train it again"
         )
-    return split_by_need(log, opened.collection.all_topics, opened.analysis, sources.key)
+    return split_by_need(log, opened.collection.topics, opened.analysis, sources.key)
 
 
 def check_needs(sides: LogSides) -> None:

@@ -16,6 +16,7 @@ from untilclick.rewriter.data.logged_queries import (
     clicked_queries,
     first_and_later,
     mostly_first,
+    simulated_queries,
     training_query,
 )
 from untilclick.rewriter.data.rewards import make_reward
@@ -88,8 +89,9 @@ class PPOInput:
         reward, rollout, found_documents = self.config.reward, self.config.rollout, self.config.found_documents
         opened = self.start.opened
         corrector = opened.spelling if self.start.blend.corrections else None
-        grades = (grade for topic in opened.collection.all_topics for grade in topic.relevance.values())
-        clicks = click_model(reward.click_model, reward.click_behaviour, max(grades, default=1))
+        named = simulated_queries(self.start.sides.all, opened.collection.all_topics)
+        grades = (grade for query in named for grade in query.relevance.values())
+        clicks = click_model(reward.click_model, reward.click_behaviour, int(max(grades, default=1)))
         rewards = RewardEnvironment(
             self.start.scorer,
             [training_query(rendered.query, corrector, opened.analysis) for rendered in queries],

@@ -6,19 +6,16 @@ says so. A split that is trained on is never evaluated on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from untilclick.rewriter.config import RunConfig
-from untilclick.rewriter.judging.needs import share_a_need
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.corpora.topics import topics_from_documents
 from untilclick.search.errors import DataError
-from untilclick.search.records import Collection, Topic
+from untilclick.search.records import Collection
 
 
 @dataclass(frozen=True)
@@ -69,10 +66,8 @@ def choose_topics(collection: Collection, seed: int, analysis: Analysis | None =
         return TopicChoice(collection, collection, split, ())
     made = Collection(collection.corpus, topics_from_documents(collection.corpus.documents, seed, analysis), "made")
     if split is not None and _judged(made, "train"):
-        kept, n_left_out = _without_needs_of(made, collection.topics[split], analysis)
         note = f"The collection has no training topics: they are made from its documents; {split} stays held out."
-        left_out = f"{n_left_out:,} of those made are left out, because they want what {split} wants."
-        return TopicChoice(kept, collection, split, (note, left_out) if n_left_out else (note,))
+        return TopicChoice(made, collection, split, (note,))
     made_split = next((name for name in ("test", "dev") if _judged(made, name)), None)
     if made_split is not None and _judged(collection, "train"):
         note = "The collection has no held-out topics: they are made from documents."
@@ -81,19 +76,6 @@ def choose_topics(collection: Collection, seed: int, analysis: Analysis | None =
         f"{collection.corpus.source} has too few documents with a sentence of text to make topics for training and "
         "for evaluation; give some hundred documents"
     )
-
-
-def _without_needs_of(
-    made: Collection, held_out: Sequence[Topic], analysis: Analysis | None
-) -> tuple[Collection, int]:
-    """The collection without the training topics that share a need with held-out ones, and the number of those; all
-    of it if none would be left."""
-    training = made.topics["train"]
-    shared = share_a_need(training, held_out, analysis or english())
-    kept = tuple(topic for topic, is_shared in zip(training, shared.tolist(), strict=True) if not is_shared)
-    if not kept:
-        return made, 0
-    return replace(made, topics={**made.topics, "train": kept}), len(training) - len(kept)
 
 
 def _judged(collection: Collection, split: str) -> bool:

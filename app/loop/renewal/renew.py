@@ -162,7 +162,7 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
         config.data, config.engine, config.seed, analysis=analysis, language=config.language
     )
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
-        topics, key = opened.collection.all_topics, config.run.split_key
+        topics, key = opened.collection.topics, config.run.split_key
         sides = split_by_need(log.sessions(config.source), topics, opened.analysis, key)
     train_base(opened, config, show)
     n_clicked = _clicked(sides.all)

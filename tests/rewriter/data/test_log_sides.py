@@ -35,7 +35,7 @@ def log(n: int = 60) -> list[Session]:
 
 
 def split(sessions: Iterable[Session], key: int = 0, topics: tuple[Topic, ...] = ()) -> LogSides:
-    return split_by_need(sessions, topics, ANALYSIS, SplitKey.of_seed(key), SHARES)
+    return split_by_need(sessions, {"train": topics}, ANALYSIS, SplitKey.of_seed(key), SHARES)
 
 
 def needs(sessions: Iterable[Session]) -> set[str]:
@@ -93,10 +93,10 @@ def test_folds_of_very_few_needs(n, folds):
 
 
 def test_without_a_need_for_the_validation_one_becomes_it():
-    sides = split_by_need(log(3), (), ANALYSIS, SplitKey.of_seed(0), Shares(validation=1e-9, judged=0.0))
+    sides = split_by_need(log(3), {}, ANALYSIS, SplitKey.of_seed(0), Shares(validation=1e-9, judged=0.0))
     assert len(needs(sides.validation)) == 1
     assert len(needs(sides.training)) == 2
-    assert not split_by_need(log(1), (), ANALYSIS, SplitKey.of_seed(0), Shares(1e-9, 0.0)).validation
+    assert not split_by_need(log(1), {}, ANALYSIS, SplitKey.of_seed(0), Shares(1e-9, 0.0)).validation
 
 
 def test_repeated_clicks_of_a_client_count_once():

@@ -184,7 +184,7 @@ def test_few_needs_give_no_verdict(engine, log, n):
 
 
 def test_the_judged_part_of_a_split_gives_the_inputs(engine, log):
-    sides = split_by_need(log, (), english(), SplitKey.of_seed(1), Shares(0.1, 0.5))
+    sides = split_by_need(log, {}, english(), SplitKey.of_seed(1), Shares(0.1, 0.5))
     inputs = judged_inputs(sides.judged, (), sides.need_of, sides.is_typed_in_training)
     assert 10 < len(inputs) < 30
     assert len({each.need for each in inputs}) == len(inputs)

@@ -111,7 +111,7 @@ def test_the_split_of_earlier_versions_chooses_what_harms_half_of_all_other_quer
 def test_the_split_by_need_chooses_what_harms_none_and_nothing_speaks_for_it(world):
     opened, sessions, run = world
     config = RunConfig(run)
-    sides = split_by_need(sessions, opened.collection.all_topics, opened.analysis, config.split_key)
+    sides = split_by_need(sessions, opened.collection.topics, opened.analysis, config.split_key)
     assert sides.record.n_needs == LEARNED
     assert harmed_share(opened, run_warm_start(opened, run, sides, WARM_START)) == 0
     finding = contest_in_folds(config, opened, sides, JudgingConfig(folds=3), silently)

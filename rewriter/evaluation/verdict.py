@@ -8,6 +8,7 @@ from __future__ import annotations
 from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.system_names import BASELINE, BASELINES, TRAINED, title_of
+from untilclick.rewriter.judging.sentences import p_text
 
 HEADLINE_MEASURE = "nDCG@10"
 """The measure of the verdict, of the gain bars and of the choice of examples."""
@@ -101,11 +102,6 @@ def best_baseline(results: Results) -> str:
     others."""
     evaluated = [name for name in BASELINES if name in results.figures]
     return max(evaluated, key=lambda name: results.figures[name].means[HEADLINE_MEASURE], default=BASELINE)
-
-
-def p_text(p: float) -> str:
-    """`p = 0.040`, or `p < 0.001`."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def interval_text(comparison: Comparison) -> str:

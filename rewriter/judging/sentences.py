@@ -10,7 +10,7 @@ _OTHERS = {AS_TYPED: "the query as typed", UNTRAINED: "the untrained rewriter"}
 
 def sentence(finding: Finding) -> str:
     """A finding in one sentence: `Better than the untrained rewriter: nDCG@10 +0.031 on 420 queries of 145 needs that
-    it has not learned from (95 % interval +0.012 to +0.050, p 0.001).`"""
+    it has not learned from (95 % interval +0.012 to +0.050, p = 0.001).`"""
     other = _OTHERS.get(finding.against, f"version {finding.against}")
     if finding.verdict is Verdict.CANNOT_SAY:
         start = f"Cannot say whether it is better than {other}"
@@ -44,10 +44,15 @@ def few_needs(evidence: Evidence) -> str:
     )
 
 
+def p_text(p: float) -> str:
+    """`p = 0.040`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def _figures(finding: Finding) -> str:
     low, high = finding.ci95
     queries, needs = _counted(finding.n_queries, "query", "queries"), _counted(finding.n_needs, "need")
-    test = f"95 % interval {low:+.3f} to {high:+.3f}, p {finding.p:.3f}"
+    test = f"95 % interval {low:+.3f} to {high:+.3f}, {p_text(finding.p)}"
     held_out = f"{needs} of visitors" if finding.by_visitor else needs
     on = f"on {queries} of {held_out} that it has not learned from"
     figures = f"{finding.measure} {finding.difference:+.3f} {on} ({test})"

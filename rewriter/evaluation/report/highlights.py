@@ -9,7 +9,8 @@ from untilclick.rewriter.evaluation.results import Results, TopicOutcome, TopicR
 from untilclick.rewriter.evaluation.session_measures import FIRST_QUERY_CLICK
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.system_names import BASELINE, title_of
-from untilclick.rewriter.evaluation.verdict import HEADLINE_MEASURE, interval_text, p_text
+from untilclick.rewriter.evaluation.verdict import HEADLINE_MEASURE, interval_text
+from untilclick.rewriter.judging.sentences import p_text
 from untilclick.search.measures.metrics import HARM_MARGIN
 
 RECALL = "R@100"

@@ -96,7 +96,7 @@ def test_the_reason_is_the_finding_that_decided() -> None:
 def test_words_of_findings() -> None:
     assert sentence(finding(BETTER)) == (
         "Better than the untrained rewriter: nDCG@10 +0.030 on 420 queries of 145 needs that it has not learned from "
-        "(95 % interval +0.020 to +0.040, p 0.001)."
+        "(95 % interval +0.020 to +0.040, p = 0.001)."
     )
     assert sentence(finding(WORSE, AS_TYPED)).startswith("Worse than the query as typed: nDCG@10 -0.030")
     assert sentence(finding(CANNOT_SAY, "abc")).startswith(

@@ -26,15 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.config import (
-    AdvantageConfig,
-    BaseConfig,
-    KLConfig,
-    PolicyConfig,
-    PPOConfig,
-    RolloutConfig,
-    UpdateConfig,
-)
+from untilclick.rewriter.config import BaseConfig, PolicyConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import (
     Environment,
@@ -55,6 +47,7 @@ from untilclick.rewriter.policy.sequences import Rollouts
 from untilclick.rewriter.policy.subword import SubwordVocabulary, load_subword
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.policy.t5_folder import load_policy
+from untilclick.rewriter.ppo_config import AdvantageConfig, KLConfig, PPOConfig, RolloutConfig, UpdateConfig
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.stages.base import new_model, train_base
 from untilclick.rewriter.trlx.reward import RewriteReward, prompt_record

@@ -14,12 +14,13 @@ import numpy as np
 
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.settings.commands import CommandSettings
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.data.log_sides import split_by_need
 from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.judging.evidence import Finding
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.proof.retraining import judged_stage

@@ -25,7 +25,8 @@ from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.renewal.service_client import ServiceClient
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from untilclick.app.cli.options import (
     read_settings,
 )
 from untilclick.app.terminal.terminal import Terminal
-from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PolicyConfig, RunConfig
+from untilclick.rewriter.config import BaseConfig, EnsembleConfig, PolicyConfig, RunConfig
 from untilclick.rewriter.flat_settings import setting_names
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.subword_settings import (
@@ -33,6 +33,7 @@ from untilclick.rewriter.language.subword_settings import (
     SubwordConfig,
     stage_configs,
 )
+from untilclick.rewriter.offline_config import OfflineConfig
 
 if TYPE_CHECKING:
     from untilclick.app.loop.training import Training

@@ -10,16 +10,10 @@ from pathlib import Path
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
-from untilclick.rewriter.config import (
-    BaseConfig,
-    EnsembleConfig,
-    OfflineConfig,
-    PolicyConfig,
-    PPOConfig,
-    RunConfig,
-    WarmStartConfig,
-)
+from untilclick.rewriter.config import BaseConfig, EnsembleConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
+from untilclick.rewriter.offline_config import OfflineConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.show import steps

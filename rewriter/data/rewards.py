@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.rewriter.config import ClickCredit, RewardName
+from untilclick.rewriter.ppo_config import ClickCredit, RewardName
 from untilclick.search.click_models.base import ClickModel
 from untilclick.search.measures.metrics import dcg, ranks_to
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.log_space import TINY
 from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates, known_terms, render, render_text
 from untilclick.rewriter.language.subword_settings import SubwordConfig
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, UNK_ID, TermVocabulary
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.errors import ModelError
 

@@ -11,16 +11,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from untilclick.rewriter.config import (
-    BaseConfig,
-    KLConfig,
-    PPOConfig,
-    RolloutConfig,
-    UpdateConfig,
-    ValidationConfig,
-    WarmStartConfig,
-)
+from untilclick.rewriter.config import BaseConfig, WarmStartConfig
 from untilclick.rewriter.flat_settings import setting_names
+from untilclick.rewriter.ppo_config import KLConfig, PPOConfig, RolloutConfig, UpdateConfig, ValidationConfig
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole

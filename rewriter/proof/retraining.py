@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from untilclick.rewriter.config import OfflineConfig, RunConfig
+from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.flat_settings import nested
 from untilclick.rewriter.language.subword_settings import stage_configs
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.stages import offline, ppo, ppo_trlx, warm_start
 from untilclick.rewriter.stages.record import BASE, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.rewriter.training.callbacks import Progress

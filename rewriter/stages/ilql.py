@@ -14,8 +14,8 @@ from pathlib import Path
 from trlx import train
 from trlx.data.configs import TRLConfig
 
-from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.logged_actions import LoggedAction
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.stages.input import StageInput
 from untilclick.rewriter.training.callbacks import Progress

@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from untilclick.rewriter.config import OfflineConfig, RunConfig
+from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_actions import ActionSettings, LoggedAction, logged_actions, mean_return
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
 from untilclick.rewriter.stages.record import BASE, OFFLINE, STAGE_FILE, WARM_START, StageOutcome, read_stage

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from untilclick.rewriter.config import PPOConfig, RunConfig
+from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.input import LogInput, Sources, open_sources
 from untilclick.rewriter.stages.ppo_input import PPOInput
 from untilclick.rewriter.stages.record import PPO, StageOutcome, checkpoint_folder, drop_checkpoint, read_stage

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend
 from untilclick.rewriter.data.generation_environment import GenerationEnvironment
 from untilclick.rewriter.data.logged_queries import (
@@ -22,6 +21,7 @@ from untilclick.rewriter.data.logged_queries import (
 from untilclick.rewriter.data.rewards import make_reward
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.input import Sources, StageInput
 from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
 from untilclick.rewriter.training.held_out import untyped, wanted_queries

@@ -27,13 +27,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from untilclick.rewriter.config import BaseConfig, EnsembleConfig, OfflineConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, EnsembleConfig, WarmStartConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.judging.evidence import Evidence
 from untilclick.rewriter.judging.gate import Admission, Use
 from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.training.validation import BlendChoice

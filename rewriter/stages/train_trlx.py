@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from untilclick.rewriter.config import PPOConfig, RunConfig
+from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.errors import UntilclickError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.language.prompts import Prompt, drop_words
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.distributions import exact_kl
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy, parameter_groups
 from untilclick.rewriter.training.callbacks import Progress, Validation

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.logged_actions import LoggedAction, prompt_values
 from untilclick.rewriter.language.prompts import drop_words
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.distributions import exact_kl, masked_mean
 from untilclick.rewriter.policy.sampling import score
 from untilclick.rewriter.policy.sequences import Rollouts

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.training.weights import LastOfBest
 from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_file

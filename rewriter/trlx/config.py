@@ -17,8 +17,8 @@ from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
 from trlx.pipeline import _DATAPIPELINE
 from trlx.trainer import _TRAINERS
 
-from untilclick.rewriter.config import PPOConfig, check_samples
 from untilclick.rewriter.flat_settings import flat, grouped, setting_names
+from untilclick.rewriter.ppo_config import PPOConfig, check_samples
 from untilclick.search.errors import UntilclickError
 
 RENAMED = {
@@ -68,8 +68,7 @@ TRACKERS = (None, "tensorboard", "wandb")
 @dataclass
 @register_method
 class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
-    """trlX's PPO options, and the settings of `untilclick.rewriter.config.PPOConfig` that it lacks, under our flat
-    names."""
+    """trlX's PPO options, and the settings of `ppo_config.PPOConfig` that it lacks, under our flat names."""
 
     algorithm: str = PPOConfig.algorithm
     reward: str = PPOConfig.reward.name

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import changed
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.errors import ModelError
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from untilclick.app.cli.main import app
 from untilclick.app.cli.serve import service_settings
 from untilclick.app.settings.commands import CommandSettings, SettingsFile
-from untilclick.rewriter.config import BaseConfig, OfflineConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.subword_settings import (
@@ -35,6 +35,8 @@ from untilclick.rewriter.language.subword_settings import (
     SubwordPPOConfig,
     SubwordWarmStartConfig,
 )
+from untilclick.rewriter.offline_config import OfflineConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.train_trlx import main as train_trlx
 from untilclick.search.corpora.stdlib_docs import cache_directory
 from untilclick.search.errors import UntilclickError

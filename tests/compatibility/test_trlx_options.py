@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.language.subword_settings import SubwordPPOConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 
 if find_spec("trlx") is None:
     pytest.skip("trlX is not installed; it comes from its repository", allow_module_level=True)

@@ -8,7 +8,7 @@ import sys
 
 _PROGRAM = """
 import json, sys
-import untilclick.rewriter.config
+import untilclick.rewriter.config, untilclick.rewriter.offline_config, untilclick.rewriter.ppo_config
 print(json.dumps(sorted({"numpy", "pydantic", "scipy", "sqlalchemy", "torch"} & set(sys.modules))))
 """
 

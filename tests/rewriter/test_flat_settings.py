@@ -6,9 +6,11 @@ from dataclasses import asdict, fields, is_dataclass
 
 import pytest
 
-from untilclick.rewriter.config import BaseConfig, KLConfig, OfflineConfig, PPOConfig, RolloutConfig, RWFTConfig
+from untilclick.rewriter.config import BaseConfig
 from untilclick.rewriter.flat_settings import changed, flat, flat_name, grouped, nested, setting_names
 from untilclick.rewriter.language.subword_settings import SubwordPPOConfig
+from untilclick.rewriter.offline_config import OfflineConfig, RWFTConfig
+from untilclick.rewriter.ppo_config import KLConfig, PPOConfig, RolloutConfig
 
 GROUPED = pytest.mark.parametrize("kind", [PPOConfig, SubwordPPOConfig, OfflineConfig])
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
 from untilclick.rewriter.data.logged_actions import LoggedAction
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.base import new_model
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.corpora.opened import OpenedCollection

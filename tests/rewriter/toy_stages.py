@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from untilclick.rewriter.config import (
-    BaseConfig,
-    EnsembleConfig,
-    OfflineConfig,
-    PolicyConfig,
-    PPOConfig,
-    RunConfig,
-    WarmStartConfig,
-)
+from untilclick.rewriter.config import BaseConfig, EnsembleConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig
+from untilclick.rewriter.offline_config import OfflineConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, subword_base, warm_start
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.search.corpora.opened import OpenedCollection

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from untilclick.app.loop.simulation import SimulationConfig, simulation_config
 from untilclick.app.settings.commands import CommandSettings
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 
 LOG_FILE, INDEX, EVALUATION, BUNDLE = "log.db", "index", "evaluation", "bundle"
 

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from untilclick.rewriter.config import BaseConfig, PolicyConfig, PPOConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.judging.sides import SplitKey
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.records import Source
 
 Backend = Literal["builtin", "trlx"]

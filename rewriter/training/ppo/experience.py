@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.data.environment import FoundDocuments, RewardBatch
 from untilclick.rewriter.policy.distributions import masked_mean
 from untilclick.rewriter.policy.document_memory import RememberedDocuments
 from untilclick.rewriter.policy.sampling import sample, score
 from untilclick.rewriter.policy.sequences import Rollouts, member_positions
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.training.ppo import losses
 
 Reward = Callable[[Rollouts], RewardBatch]

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from untilclick.rewriter.config import PPOConfig, check_samples
 from untilclick.rewriter.data.environment import Environment
 from untilclick.rewriter.language.prompts import Prompt, drop_words
 from untilclick.rewriter.policy.sampling import score
 from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
+from untilclick.rewriter.ppo_config import PPOConfig, check_samples
 from untilclick.rewriter.training.callbacks import Progress, Validation
 from untilclick.rewriter.training.log import TrainingLog
 from untilclick.rewriter.training.ppo import losses

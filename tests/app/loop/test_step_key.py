@@ -7,8 +7,10 @@ from pathlib import Path
 
 from untilclick.app.loop.simulation import SimulationConfig
 from untilclick.app.loop.step_key import step_key
-from untilclick.rewriter.config import BaseConfig, OfflineConfig, PolicyConfig, PPOConfig, WarmStartConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.rewriter.offline_config import OfflineConfig
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.users.user import UserConfig
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from untilclick.app.loop.trained_systems import TrainedSystems
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.policy.models import TermModel
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.record import StageOutcome, write_stage
 from untilclick.rewriter.training.validation import BlendChoice

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, UNK_ID, TermVocabulary
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import (
     COLD_START,

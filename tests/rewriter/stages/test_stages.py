@@ -9,11 +9,12 @@ from typing import get_args
 import pytest
 import torch
 
-from untilclick.rewriter.config import OfflineConfig, RewardName
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.t5_folder import load_policy
+from untilclick.rewriter.ppo_config import RewardName
 from untilclick.rewriter.serving import bundle
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages import export

@@ -18,7 +18,6 @@ from untilclick.app.observe.metrics import Metrics
 from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.opening import open_service
 from untilclick.app.settings.service import Settings
-from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend
 from untilclick.rewriter.data.generation_environment import GenerationEnvironment
@@ -29,6 +28,7 @@ from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.subword_settings import SubwordConfig, is_subword_stage
 from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.models import SubwordModel, model_rewriter, open_rewriter
 from untilclick.rewriter.policy.sampling import sample
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss

@@ -14,8 +14,8 @@ import pytest
 import torch
 import typer
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.evaluation.report.curves import read_curves
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.ppo_input import PPOInput
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
 from untilclick.rewriter.stages.record import read_stage

@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 
-from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.flat_settings import changed
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.training.distillation import distil, divergence, mean_divergence
 
 from tests.rewriter.toy_learning import prompt_of, shaken, toy_policy

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import changed
+from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.errors import UntilclickError
 
 from tests.rewriter.toy_trlx import CONFIG

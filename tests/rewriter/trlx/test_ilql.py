@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from untilclick.rewriter.config import OfflineConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_actions import LoggedAction
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID
+from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.policy.t5_folder import load_policy, save_policy
 from untilclick.rewriter.serving import bundle

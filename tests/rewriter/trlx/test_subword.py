@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from transformers import T5ForConditionalGeneration
 
-from untilclick.rewriter.config import PPOConfig
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.policy.subword import load_subword, save_subword
+from untilclick.rewriter.ppo_config import PPOConfig
 
 from tests.rewriter.toy_learning import THEMES
 from tests.rewriter.toy_subword import toy_subword

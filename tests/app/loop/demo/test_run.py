@@ -13,15 +13,9 @@ from untilclick.app.cli.main import app
 from untilclick.app.loop.demo.config import DemoConfig
 from untilclick.app.loop.demo.run import run_demo
 from untilclick.app.loop.simulation import SimulationConfig
-from untilclick.rewriter.config import (
-    BaseConfig,
-    PolicyConfig,
-    PPOConfig,
-    RolloutConfig,
-    ValidationConfig,
-    WarmStartConfig,
-)
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
+from untilclick.rewriter.ppo_config import PPOConfig, RolloutConfig, ValidationConfig
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.users.user import UserConfig

@@ -81,6 +81,8 @@ class Feedback(NamedTuple):
     """Surface words with weights that sum to 1, heaviest first."""
     scores: list[float]
     """Scores of the documents, best first."""
+    doc_ids: list[str]
+    """Ids of the documents, best first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,10 @@ class RewritingEngine:
             for query, ranking in zip(queries, rankings, strict=True)
         ]
 
+    def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Scores of documents for the rewritten queries, see `SearchEngine`."""
+        return self.engine.scores(self._rewritten(queries), doc_ids)
+
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """Ranks of documents in the engine's ranking of the rewritten query, see `SearchEngine`."""
         return self.engine.rank_of(self._rewritten([query])[0], doc_ids)

@@ -138,15 +138,16 @@ class AnalysedDocuments:
 
 
 def feedback(ranking: Sequence[ScoredDoc], analysed: AnalysedDocuments, n: int) -> Feedback:
-    """The relevance model of a query's first documents, with n terms, and the documents' scores.
+    """The relevance model of a query's first documents, with n terms, and the documents' scores and ids.
 
     `ranking` holds these documents. For n <= 0 no document is read and the model is empty.
     """
     scores = [entry.score for entry in ranking]
+    doc_ids = [entry.doc_id for entry in ranking]
     if n <= 0:
-        return Feedback([], scores)
-    documents, numbers = analysed.get([entry.doc_id for entry in ranking])
-    return Feedback(relevance_model(ranking, documents, numbers, n), scores)
+        return Feedback([], scores, doc_ids)
+    documents, numbers = analysed.get(doc_ids)
+    return Feedback(relevance_model(ranking, documents, numbers, n), scores, doc_ids)
 
 
 def relevance_model(

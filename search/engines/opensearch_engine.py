@@ -7,7 +7,7 @@ fail because the cluster is unreachable; later requests succeed as soon as the c
 from __future__ import annotations
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from untilclick.search.analysis.analysis import Analysis
@@ -114,6 +114,24 @@ class OpenSearchEngine:
                 rankings[i] = _ranking(hits)
         return rankings
 
+    def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
+        """See `SearchEngine.scores`. Raises EngineError if the cluster fails."""
+        weights = [term_weights(query, self.analysis) for query in queries]
+        by_id: list[dict[str, float]] = [{} for _ in queries]
+        wanted = [
+            (scores, _scored_among(terms, chunk), len(chunk))
+            for scores, terms, ids in zip(by_id, weights, doc_ids, strict=True)
+            for chunk in _windows(ids)
+        ]
+        for start in range(0, len(wanted), SEARCHES_AT_ONCE):
+            batch = wanted[start : start + SEARCHES_AT_ONCE]
+            responses = self._hits([_request(query, size) for _, query, size in batch])
+            for (scores, _, _), hits in zip(batch, responses, strict=True):
+                scores |= {hit["_id"]: float(hit["_score"]) for hit in hits}
+        for scores, ids in zip(by_id, doc_ids, strict=True):
+            _check_known(ids, scores)
+        return [[scores[doc_id] for doc_id in ids] for scores, ids in zip(by_id, doc_ids, strict=True)]
+
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """See `SearchEngine.rank_of`. Raises EngineError if the cluster fails."""
         self._sources(list(doc_ids), fields=False)  # raises for an unknown id
@@ -148,16 +166,14 @@ class OpenSearchEngine:
         with cluster_failures(self._address):
             all_sources = sources(self._client, self._index, doc_ids, fields)
         stored = {doc_id: source for doc_id, source in all_sources.items() if source is not None}
-        for doc_id in all_sources.keys() - stored.keys():
-            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
+        _check_known(all_sources, stored)
         return stored
 
     def _matching(self, weights: FieldWeights, doc_ids: Sequence[str]) -> set[str]:
         """The documents of `doc_ids` that contain a term of the query."""
         if not weights:
             return set()
-        chunks = [list(doc_ids[start : start + WINDOW]) for start in range(0, len(doc_ids), WINDOW)]
-        requests = [_request(_unscored(weights, chunk), len(chunk)) for chunk in chunks]
+        requests = [_request(_unscored(weights, chunk), len(chunk)) for chunk in _windows(doc_ids)]
         return {hit["_id"] for hits in self._hits(requests) for hit in hits}
 
     def _deep(self, weights: FieldWeights, k: int) -> list[ScoredDoc]:
@@ -200,6 +216,19 @@ class OpenSearchEngine:
             return list(self._client.msearch(body=lines, index=self._index)["responses"])
 
 
+def _check_known(doc_ids: Iterable[str], known: Container[str]) -> None:
+    """Raise UnknownDocumentError for the first id that is not among the known ones."""
+    for doc_id in doc_ids:
+        if doc_id not in known:
+            raise UnknownDocumentError(f"No document {doc_id!r} in the index. Check the id, or build the index again")
+
+
+def _windows(doc_ids: Sequence[str]) -> list[list[str]]:
+    """The distinct ids in lists that one request may ask for. An empty id, which no document has, is left out."""
+    distinct = list(dict.fromkeys(doc_id for doc_id in doc_ids if doc_id))
+    return [distinct[start : start + WINDOW] for start in range(0, len(distinct), WINDOW)]
+
+
 def _has_lost_shards(response: Json) -> bool:
     """Whether a search failed because shards did not answer, and not because of the query."""
     error = response.get("error")
@@ -218,6 +247,11 @@ def _scored(weights: FieldWeights) -> Json:
         for term, weight in of_field.items()
     ]
     return {"bool": {"should": clauses}}
+
+
+def _scored_among(weights: FieldWeights, doc_ids: list[str]) -> Json:
+    """A query for these documents, with the scores of `_scored`; 0 for one that has none of the terms."""
+    return {"bool": {**_scored(weights)["bool"], "filter": [{"ids": {"values": doc_ids}}]}}
 
 
 def _unscored(weights: FieldWeights, doc_ids: list[str]) -> Json:

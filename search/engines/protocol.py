@@ -37,6 +37,13 @@ class SearchEngine(TitleLookup, Protocol):
         Documents with equal scores are in corpus order. A query without a known term has an empty ranking.
         """
 
+    def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
+        """The scores of given documents: for each query those of its own `doc_ids`, in their order.
+
+        They are the scores of a `search` for every document; 0.0 for a document without a term of the query. Raises
+        UnknownDocumentError for an id that the index does not hold, and ValueError unless each query has its ids.
+        """
+
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """The 1-based rank of each document in the full ranking; None if its score is 0.
 
@@ -52,7 +59,7 @@ class SearchEngine(TitleLookup, Protocol):
         """
 
     def feedback(self, query: WeightedQuery, n: int) -> Feedback:
-        """The terms of `feedback_terms` and the scores of the documents they come from, by one search."""
+        """The terms of `feedback_terms`, and scores and ids of the documents they come from, by one search."""
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """The stored documents, in the order of the ids. Raises UnknownDocumentError for an unknown id."""

@@ -71,12 +71,17 @@ class RankBm25Engine:
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
         """See `SearchEngine.search`."""
-        return [self._top(self.scores(query), k) for query in queries]
+        return [self._top(self._all_scores(query), k) for query in queries]
+
+    def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
+        """See `SearchEngine.scores`. The scores equal those of `search` to the last bit."""
+        rows = [[self._row(doc_id) for doc_id in ids] for ids in doc_ids]
+        return [self._all_scores(query)[places].tolist() for query, places in zip(queries, rows, strict=True)]
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """See `SearchEngine.rank_of`."""
         rows = {doc_id: self._row(doc_id) for doc_id in doc_ids}
-        scores = self.scores(query)
+        scores = self._all_scores(query)
         return {doc_id: _rank(scores, row) for doc_id, row in rows.items()}
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
@@ -85,7 +90,7 @@ class RankBm25Engine:
 
     def feedback(self, query: WeightedQuery, n: int) -> Feedback:
         """See `SearchEngine.feedback`."""
-        return feedback(self._top(self.scores(query), FEEDBACK_DOCUMENTS), self._analysed, n)
+        return feedback(self._top(self._all_scores(query), FEEDBACK_DOCUMENTS), self._analysed, n)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """See `SearchEngine.documents`."""
@@ -95,7 +100,7 @@ class RankBm25Engine:
         """See `TitleLookup.with_title`."""
         return self._titles.with_title(title)
 
-    def scores(self, query: WeightedQuery) -> NDArray[np.float64]:
+    def _all_scores(self, query: WeightedQuery) -> NDArray[np.float64]:
         """(D,) float64, the score of every document in corpus order; zeros for a query without a known term."""
         total = np.zeros(len(self._documents))
         tokens = query_tokens(query, self.analysis)

@@ -23,7 +23,6 @@ from untilclick.search.engines.feedback import FEEDBACK_DOCUMENTS, feedback
 from untilclick.search.engines.tantivy_index import (
     ASIDE,
     BODY,
-    DOC_ID,
     commit_stamp,
     index_name,
     open_at,
@@ -99,13 +98,20 @@ class TantivyEngine:
         snapshot = self._snapshot
         return [snapshot.top(self._query(query), k) for query in queries]
 
+    def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
+        """See `SearchEngine.scores`. The scores equal those of `search` to the last bit."""
+        snapshot = self._snapshot
+        scores = []
+        for query, ids in zip(queries, doc_ids, strict=True):
+            by_id = snapshot.scores(self._query(query), ids)
+            scores.append([by_id.get(doc_id, 0.0) for doc_id in ids])
+        return scores
+
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """See `SearchEngine.rank_of`."""
         snapshot, parsed = self._snapshot, self._query(query)
-        snapshot.check_known(doc_ids)
         ranks: dict[str, int | None] = dict.fromkeys(doc_ids)
-        among = Query.term_set_query(self._index.schema, DOC_ID, list(doc_ids))
-        matching = snapshot.matching(parsed, among, doc_ids)
+        matching = snapshot.scores(parsed, doc_ids).keys()
         return ranks | ranks_in(lambda depth: snapshot.top(parsed, depth), matching)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:

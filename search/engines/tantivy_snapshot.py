@@ -7,10 +7,10 @@ together. Thanks to the tables a search reads no stored document.
 from __future__ import annotations
 
 from collections.abc import Collection as AbstractCollection
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tantivy import DocAddress, Index, Occur, Order, Query, Searcher
+from tantivy import DocAddress, Index, Occur, Order, Query, Schema, Searcher
 
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.feedback import AnalysedDocuments
@@ -24,6 +24,7 @@ class Snapshot:
     """A searcher and the documents that its addresses mean."""
 
     searcher: Searcher
+    schema: Schema
     doc_ids: list[list[str]]
     """`doc_ids[segment][number]` is the doc_id at an address."""
     positions: list[list[int]]
@@ -59,12 +60,7 @@ class Snapshot:
             addresses[doc_id] = address
         keys = [(address.segment_ord, address.doc) for _, address in hits]
         analysed = AnalysedDocuments(lambda requested: _stored(searcher, addresses, requested), analysis)
-        return cls(searcher, doc_ids, positions, addresses, keys == sorted(keys), analysed)
-
-    def check_known(self, doc_ids: Iterable[str]) -> None:
-        """Raise UnknownDocumentError if the index lacks one of the documents."""
-        for doc_id in doc_ids:
-            _address(self.addresses, doc_id)
+        return cls(searcher, index.schema, doc_ids, positions, addresses, keys == sorted(keys), analysed)
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         """The stored documents in the order of the ids. Raises UnknownDocumentError for an unknown id."""
@@ -81,13 +77,20 @@ class Snapshot:
         hits = self.searcher.search(query, limit=limit, count=False).hits
         return [ScoredDoc(doc_ids[address.segment_ord][address.doc], score) for score, address in hits]
 
-    def matching(self, query: Query | None, among: Query, doc_ids: AbstractCollection[str]) -> set[str]:
-        """doc_ids of the documents that match both queries. `among` must match no other documents than `doc_ids`."""
+    def scores(self, query: Query | None, doc_ids: AbstractCollection[str]) -> dict[str, float]:
+        """doc_id -> score, for those of the documents that match the query. The scores are those of `top`.
+
+        The ids are a clause of score 0, and tantivy adds up the scores of terms in the order of the query, with the
+        clause and without it. Raises UnknownDocumentError for an unknown id.
+        """
+        for doc_id in doc_ids:
+            _address(self.addresses, doc_id)
         if query is None or not doc_ids:
-            return set()
+            return {}
+        among = Query.const_score_query(Query.term_set_query(self.schema, DOC_ID, list(doc_ids)), 0.0)
         both = Query.boolean_query([(Occur.Must, query), (Occur.Must, among)])
         hits = self.searcher.search(both, limit=len(doc_ids), count=False).hits
-        return {self.doc_ids[address.segment_ord][address.doc] for _, address in hits}
+        return {self.doc_ids[address.segment_ord][address.doc]: score for score, address in hits}
 
     def _top_by_position(self, query: Query, limit: int) -> list[ScoredDoc]:
         """The first documents of an index whose addresses are not in corpus order.

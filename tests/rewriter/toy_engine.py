@@ -50,6 +50,13 @@ class ToyEngine:
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
         return [self._rank(query)[:k] for query in queries]
 
+    def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
+        rankings = [dict(self._rank(query)) for query in queries]
+        return [
+            [scores.get(self._documents[doc_id].doc_id, 0.0) for doc_id in ids]
+            for scores, ids in zip(rankings, doc_ids, strict=True)
+        ]
+
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         ranks = {hit.doc_id: rank for rank, hit in enumerate(self._rank(query), start=1)}
         return {doc_id: ranks.get(doc_id) for doc_id in doc_ids}
@@ -60,14 +67,14 @@ class ToyEngine:
     def feedback(self, query: WeightedQuery, n: int) -> Feedback:
         rows = [(self.index.doc_rows[hit.doc_id], hit.score) for hit in self._rank(query)[:10]]
         if not rows:
-            return Feedback([], [])
+            return Feedback([], [], [])
         total = np.zeros(len(self.index.terms))
         counts = self.index.counts.toarray()
         for row, score in rows:
             total += score * counts[row] / counts[row].sum()
         order = np.argsort(-total, kind="stable")[:n]
         terms = [(self.index.surfaces[i], float(total[i] / total[order].sum())) for i in order]
-        return Feedback(terms, [score for _, score in rows])
+        return Feedback(terms, [score for _, score in rows], [self.index.doc_ids[row] for row, _ in rows])
 
     def documents(self, doc_ids: Sequence[str]) -> list[Document]:
         return [self._documents[doc_id] for doc_id in doc_ids]

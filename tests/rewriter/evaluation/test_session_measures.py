@@ -100,6 +100,9 @@ def test_the_rewriting_engine_searches_rewritten_queries_and_leaves_weighted_one
     assert first == ENGINE.search([WeightedQuery.of("writing flush")], 3)[0]
     assert second == ENGINE.search([weighted], 3)[0]
     assert engine.rank_of(typed, ["d2"]) == {"d2": 1}
+    assert engine.scores([typed, weighted], [["d2", "d0"], ["d0"]]) == ENGINE.scores(
+        [WeightedQuery.of("writing flush"), weighted], [["d2", "d0"], ["d0"]]
+    )
     assert engine.name == "toy"
     assert engine.documents(["d1"]) == ENGINE.documents(["d1"])
     assert engine.feedback_terms(typed, 3) == []

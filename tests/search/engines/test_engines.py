@@ -14,7 +14,7 @@ from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.errors import EngineError
+from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.records import Corpus, Document, WeightedQuery
 
 term_of = english().term_of
@@ -206,6 +206,28 @@ def test_the_rank_of_a_document_is_its_place_in_the_full_ranking(random_engine, 
     assert random_engine.rank_of(query, []) == {}
 
 
+def test_given_documents_have_the_scores_of_a_search(random_engine, random_corpus):
+    """Clauses have weights, and each query has documents of its own, one of them twice."""
+    ids = [document.doc_id for document in random_corpus.documents]
+    queries = [WeightedQuery((("w1q w40q", 0.7), ("w3q", 2.5), ("w9q w9q", 0.25))), WeightedQuery.of("w200q w7q")]
+    expected = [dict(ranking) for ranking in random_engine.search(queries, len(ids))]
+    assert [0 < len(scores) < len(ids) for scores in expected] == [True, True]
+    asked = [ids[::-1], [*ids[50:80], ids[60]]]
+    for scores, of_query, by_id in zip(random_engine.scores(queries, asked), asked, expected, strict=True):
+        assert scores == pytest.approx([by_id.get(doc_id, 0.0) for doc_id in of_query], rel=1e-6)
+        assert [score > 0 for score in scores] == [doc_id in by_id for doc_id in of_query]
+
+
+def test_a_document_without_a_term_of_the_query_scores_zero(engine):
+    cat, nothing = WeightedQuery.of("cats"), WeightedQuery.of("")
+    assert engine.scores([cat, nothing, cat], [["moon", "cat"], ["cat"], []])[1:] == [[0.0], []]
+    scores = engine.scores([cat], [["moon", "cat"]])[0]
+    assert (scores[0], scores[1] > 0) == (0.0, True)
+    assert engine.scores([], []) == []
+    with pytest.raises(ValueError, match="zip"):
+        engine.scores([cat], [])
+
+
 def test_documents_come_back_as_they_were_in_the_order_asked(engine, toy_corpus):
     by_id = {document.doc_id: document for document in toy_corpus.documents}
     assert engine.documents(["tea", "cat", "tea"]) == [by_id["tea"], by_id["cat"], by_id["tea"]]
@@ -217,6 +239,9 @@ def test_an_unknown_document_is_reported(engine):
         engine.documents(["unicorn"])
     with pytest.raises(EngineError, match=r"No document 'unicorn' in the index"):
         engine.rank_of(WeightedQuery.of("cat"), ["unicorn"])
+    for doc_id in ("unicorn", ""):
+        with pytest.raises(UnknownDocumentError, match=f"No document '{doc_id}' in the index"):
+            engine.scores([WeightedQuery.of("cat"), WeightedQuery.of("")], [["cat"], ["cat", doc_id]])
 
 
 def test_feedback_terms_follow_the_formula_of_rm1(random_engine, random_corpus):
@@ -242,10 +267,11 @@ def test_feedback_terms_are_surface_words_whose_weights_sum_to_one(engine):
     assert {"sleeps", "sleep", "cats"} & {word for word, _ in expansion}
     assert engine.feedback_terms(WeightedQuery.of("cats"), 0) == []
     assert engine.feedback_terms(WeightedQuery.of("cats"), 4) == expansion
-    with_scores = engine.feedback(WeightedQuery.of("cats"), 4)
-    assert with_scores.terms == expansion
-    assert with_scores.scores == [entry.score for entry in engine.search([WeightedQuery.of("cats")], 10)[0]]
-    assert engine.feedback(WeightedQuery.of("cats"), 0) == ([], with_scores.scores)
+    with_documents = engine.feedback(WeightedQuery.of("cats"), 4)
+    assert with_documents.terms == expansion
+    first = engine.search([WeightedQuery.of("cats")], 10)[0]
+    assert [*zip(with_documents.doc_ids, with_documents.scores, strict=True)] == first
+    assert engine.feedback(WeightedQuery.of("cats"), 0) == ([], with_documents.scores, with_documents.doc_ids)
 
 
 HOSTILE = [

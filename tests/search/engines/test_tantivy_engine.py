@@ -112,25 +112,49 @@ def test_a_directory_that_is_a_file_is_reported(toy_corpus, tmp_path: Path):
         TantivyEngine.open(toy_corpus, tmp_path / "file")
 
 
-def test_documents_that_lie_out_of_order_in_the_index_still_tie_in_corpus_order(toy_corpus, monkeypatch):
+def shuffled(index, placed, analysis):
+    """Fill an index in another order than that of the corpus, in several segments."""
+    tantivy_index._register(index)
+    writer = index.writer(heap_size=16 * 2**20, num_threads=1)
+    in_order = dict(placed)
+    half = len(in_order) // 2
+    for position in [*range(half, len(in_order)), *range(half)]:
+        terms = analysis.document(in_order[position].content)
+        writer.add_document(tantivy_index.as_tantivy(in_order[position], position, terms))
+        if position % 10 == 0:
+            writer.commit()
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    return index
+
+
+def test_given_documents_have_exactly_the_scores_of_a_search(monkeypatch):
+    """A sum of many clauses has another last bit if they are added up in another order. Clauses of stop words are in
+    a field of their own. tantivy's union jumps over whole buffers of 4,096 documents if none of them is asked for."""
+    rng = np.random.default_rng(5)
+    words = [f"w{i}q" for i in range(400)]
+    shares = 1.0 / np.arange(1, len(words) + 1)
+    drawn = (rng.choice(words, size=rng.integers(1, 16), p=shares / shares.sum()) for _ in range(8500))
+    texts = (" ".join(of_document) + " the" * int(rng.integers(2)) for of_document in drawn)
+    corpus = corpus_of("clauses", (Document(f"d{i}", "", text) for i, text in enumerate(texts)))
+    in_order = TantivyEngine.open(corpus)
+    monkeypatch.setattr(tantivy_index, "_filled", shuffled)
+    small = corpus_of("clauses", corpus.documents[:300])
+    for engine, documents in ((in_order, corpus.documents), (TantivyEngine.open(small), small.documents)):
+        for texts in (*rng.choice(words[50:], (3, 150)).tolist(), ["the who"], ["w3q"]):
+            query = WeightedQuery(tuple((text, 10.0 ** rng.uniform(-3, 1)) for text in texts))
+            expected = dict(engine.search([query], len(documents))[0])
+            assert 0 < len(expected) < len(documents)
+            asked = [document.doc_id for document in rng.permutation(documents[-300:])]
+            assert engine.scores([query], [asked]) == [[expected.get(doc_id, 0.0) for doc_id in asked]]
+            first = engine.search([query], 5)[0]
+            assert engine.scores([query], [[entry.doc_id for entry in first]]) == [[entry.score for entry in first]]
+
+
+def test_documents_that_lie_out_of_order_in_the_index_still_tie_in_corpus_order(monkeypatch):
     """Such an order arises when segments are merged or documents are replaced."""
     corpus = corpus_of("ties", (Document(f"d{i}", "", "equal words") for i in range(50)))
-    order = [*range(25, 50), *range(25)]
-
-    def shuffled(index, placed, analysis):
-        tantivy_index._register(index)
-        writer = index.writer(heap_size=16 * 2**20, num_threads=1)
-        in_order = dict(placed)
-        for position in order:
-            terms = analysis.document(in_order[position].content)
-            writer.add_document(tantivy_index.as_tantivy(in_order[position], position, terms))
-            if position % 10 == 0:
-                writer.commit()
-        writer.commit()
-        writer.wait_merging_threads()
-        index.reload()
-        return index
-
     monkeypatch.setattr(tantivy_index, "_filled", shuffled)
     engine = TantivyEngine.open(corpus)
     for k in (1, 7, 50):

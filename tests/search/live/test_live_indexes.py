@@ -35,6 +35,30 @@ def test_a_changed_document_is_searchable_at_once(opened):
         indexes.delete("cat")
 
 
+def test_given_documents_have_the_scores_of_a_search_after_every_change(opened):
+    """Changes give an index several segments, whose documents are out of order; a replaced document counts once."""
+    texts = {f"d{i}": "moon " * (1 + i % 3) + f"sea w{i % 5}q" for i in range(40)}
+    indexes = opened(corpus(documents=tuple(Document(doc_id, "", text) for doc_id, text in texts.items())))
+    engine = indexes.open(english())
+    query = WeightedQuery((("moon w1q", 0.3), ("sea", 1.7), ("comet w3q w4q", 0.09)))
+    changes = {"d7": "the moon alone", "new": "comet w4q", "d8": None, "d9": "nothing", "d0": "sea sea w1q"}
+    for doc_id, text in changes.items():
+        if text is None:
+            indexes.delete(doc_id)
+            del texts[doc_id]
+        else:
+            indexes.put(Document(doc_id, "", text))
+            texts[doc_id] = text
+        for k in (3, 100):
+            ranking = engine.search([query], k)[0]
+            first = [entry.doc_id for entry in ranking]
+            assert engine.scores([query], [first]) == [[entry.score for entry in ranking]]
+        by_id = dict(ranking)
+        assert engine.scores([query], [[*texts]]) == [[by_id.get(each, 0.0) for each in texts]]
+    with pytest.raises(UnknownDocumentError, match="No document 'd8'"):
+        engine.scores([query], [["d8"]])
+
+
 def test_changes_outlive_the_process_and_leave_the_index_of_the_corpus_alone(opened, tmp_path):
     indexes = opened()
     indexes.open(english())

@@ -75,13 +75,16 @@ class TargetMaker:
 
     def target(self, logged: JudgedQuery, terms: QueryTerms, excluded: Sequence[int]) -> SoftTarget | None:
         """The target distribution over tokens outside `excluded`, for a query whose index terms are `terms`; None if
-        no term moves a clicked document up."""
+        the query retrieves a clicked document and no term moves one up. If no term alone retrieves a document that
+        the query misses, tf-idf decides, as it does for terms without gain."""
         clicked = self._clicked(logged)
         if not clicked.rows.size:
             return None
         candidates = self._candidates(clicked, excluded)
-        gains = self._gains(terms, candidates.ids, clicked)  # (C,)
-        if not (gains > 0).any():
+        if not candidates.ids.size:
+            return None
+        gains, before = self._gains(terms, candidates.ids, clicked)  # (C,)
+        if not (gains > 0).any() and before > 0:
             return None
         # The square root dampens tf-idf, so that the gain decides between terms of the same document.
         value = np.sqrt(candidates.tfidf) * (np.maximum(gains, 0.0) + self._settings.gain_floor)  # (C,)
@@ -111,14 +114,17 @@ class TargetMaker:
         best = best[centroid[best] > 0]
         return _Candidates(best, centroid[best])
 
-    def _gains(self, terms: QueryTerms, ids: NDArray[np.int64], clicked: _Clicked) -> NDArray[np.float64]:
-        """(C,) change of the clicked documents' discounted gain if the query gets one of the tokens `ids` (C,)."""
+    def _gains(
+        self, terms: QueryTerms, ids: NDArray[np.int64], clicked: _Clicked
+    ) -> tuple[NDArray[np.float64], float]:
+        """(C,) change of the clicked documents' discounted gain if the query gets one of the tokens `ids` (C,), and
+        that gain before."""
         n_indexed = sum(term in self._scorer.index.term_ids for term in terms.body)
         original = self._scorer.originals([terms]).numpy()  # (1, D)
         share = n_indexed / (n_indexed + 1.0)  # the new term weighs as much as one of the query
         extended = share * original + (1.0 - share) * self._scorer.token_rows(ids)  # (C, D)
         before = discounted_gain(ranks_of(original, clicked.rows), clicked.clicks)  # (1,)
-        return discounted_gain(ranks_of(extended, clicked.rows), clicked.clicks) - before
+        return discounted_gain(ranks_of(extended, clicked.rows), clicked.clicks) - before, float(before[0])
 
 
 def ranks_of(scores: NDArray[np.float32], documents: NDArray[np.int64]) -> NDArray[np.int64]:

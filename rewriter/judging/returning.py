@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,10 @@ class Returning:
     analysis: Analysis
     record: ReturningRecord
 
+    def is_typed_in(self, session: Session) -> bool:
+        """Whether one of the queries was typed in a session."""
+        return any(terms_of_query(turn.query, self.analysis) in self._terms for turn in session.turns)
+
     def is_judged(self, session: Session) -> bool:
         """Whether the session is kept for judging. A version that is judged by it must not have learned from it."""
         return _holds(self.set_aside, self.key.number(_SESSION, session.session_id))
@@ -93,6 +97,10 @@ class Returning:
             for terms, turn in first.items()
             if _holds(self.judging, self.key.number(_JUDGE, f"{number} {terms}"))
         )
+
+    @cached_property
+    def _terms(self) -> frozenset[str]:
+        return frozenset(terms_of_query(query, self.analysis) for query in self.queries)
 
 
 def returning_queries(sessions: Iterable[Session], analysis: Analysis, key: SplitKey) -> Returning:

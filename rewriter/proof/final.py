@@ -13,6 +13,7 @@ from pathlib import Path
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.judging.gate import Use, admitted
+from untilclick.rewriter.judging.returning import returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.evidence import Before, check_split, find_evidence
 from untilclick.rewriter.proof.learned_from import write_learned_from
@@ -70,11 +71,12 @@ def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Pro
         with copied_stage(run.out / BASE, target, proof, sides.record):
             pass
     elif proof.use is Use.RETURNING:
+        returning = returning_queries(sides.all, opened.analysis, run.split_key)
         with (
-            taught(run, opened, everything, show) as folder,
+            taught(run, opened, everything, returning, show) as folder,
             copied_stage(folder, target, proof, sides.record, RETURNING) as new,
         ):
-            scope_of(run, opened, sides).save(new)
+            scope_of(returning, opened).save(new)
     else:
         with show("Refit") as update, refitted(run, opened, everything, steps(update)) as folder:
             sound = folder != twin and is_sound(folder, twin, opened, sides)

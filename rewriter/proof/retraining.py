@@ -96,6 +96,16 @@ def train_to_the_end(
     return warm_start.refit(config, stage, opened, sides, progress, epochs=config.training.epochs)
 
 
+def train_further(
+    stage: Path, run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train a warm start in place for as many epochs again, on the training sessions of `sides`; returns its folder.
+    Raises as the `refit` of the stage."""
+    config = _recorded(stage, run)
+    assert isinstance(config, warm_start.WarmStartStage)
+    return warm_start.train_further(config, stage, opened, sides, progress)
+
+
 def _recorded(stage: Path, run: RunConfig) -> warm_start.WarmStartStage | offline.OfflineStage | ppo.PPOStage:
     """A stage as it was configured, for another run folder."""
     record, kinds = read_stage(stage), stage_configs(stage)

@@ -1,8 +1,8 @@
 """The queries of a log that return, judged apart: what was learned from some visitors, by what others clicked.
 
 It is the one comparison in which a need may stand on both sides. The model has a training and a blend of its own,
-because three visitors of a query leave none to choose by: the warm start, trained to its end, in a blend that trusts
-it.
+because three visitors of a query leave none to choose by: the warm start, trained to its end and then as long on the
+returning queries alone, in a blend that trusts it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.returning import Returning, returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig, contestant
 from untilclick.rewriter.proof.refit import empty_run
-from untilclick.rewriter.proof.retraining import train_to_the_end
+from untilclick.rewriter.proof.retraining import train_further, train_to_the_end
 from untilclick.rewriter.proof.show import ShowProgress, steps
 from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.serving.scope import SALT_BYTES, Scope
@@ -51,7 +51,7 @@ def contest_of_returning(
         lambda _query: False,
     )
     learned_from = [session for session in sides.all if not returning.is_judged(session)]
-    with taught(run, opened, sides.to_learn_from(learned_from), show) as folder:
+    with taught(run, opened, sides.to_learn_from(learned_from), returning, show) as folder:
         version = contestant("returning", folder, opened, RETURNING)
         untrained = contestant(UNTRAINED, run.out / BASE, opened)
         rng = np.random.default_rng([judging.seed, 4])
@@ -59,16 +59,22 @@ def contest_of_returning(
 
 
 @contextmanager
-def taught(run: RunConfig, opened: OpenedCollection, sides: LogSides, show: ShowProgress) -> Iterator[Path]:
-    """A folder with the warm start of a run, trained to its end on the training sessions of `sides`, until the block
-    ends."""
-    with show("Returning needs") as update, empty_run(run) as work:
-        yield train_to_the_end(run.out / WARM_START, work, opened, sides, steps(update))
+def taught(
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, returning: Returning, show: ShowProgress
+) -> Iterator[Path]:
+    """A folder with the warm start of a run, trained to its end on the training sessions of `sides`, then on those of
+    them that typed returning queries; until the block ends."""
+    alone = sides.to_learn_from([session for session in sides.training if returning.is_typed_in(session)])
+    with empty_run(run) as work:
+        with show("Learning from all sessions") as update:
+            folder = train_to_the_end(run.out / WARM_START, work, opened, sides, steps(update))
+        with show("Learning returning queries") as update:
+            train_further(folder, work, opened, alone, steps(update))
+        yield folder
 
 
-def scope_of(run: RunConfig, opened: OpenedCollection, sides: LogSides) -> Scope:
+def scope_of(returning: Returning, opened: OpenedCollection) -> Scope:
     """The queries that the learned part of a version may answer if only returning needs speak for it."""
-    returning = returning_queries(sides.all, opened.analysis, run.split_key)
     return Scope.of(returning.queries, opened.analysis, opened.spelling, secrets.token_bytes(SALT_BYTES))
 
 

@@ -108,6 +108,24 @@ def refit(
     return start.write(config.run.out / WARM_START, StageOutcome.as_chosen(training, record, figures))
 
 
+def train_further(
+    config: WarmStartStage, stage: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+) -> Path:
+    """Train a folder of this stage in place, for all epochs of the configuration on the training sessions of `sides`,
+    with a schedule of its own and without validation. Returns the folder, unchanged if nothing can be learned from
+    these sessions. Raises as `main`."""
+    training, record = config.training, read_stage(stage)
+    start = StageInput.read(Sources(opened, sides, config.run.split_key), stage)
+    examples = _examples(training, start, _pairs(training, start), corrections=record.blend.corrections)
+    if not examples:
+        return stage
+    steps = training.epochs * -(-len(examples) // training.batch_size)
+    loss = start.model.target_loss(training.document_weight)
+    course = WarmStartCourse(start.policy, examples, training, loss, steps, progress)
+    course.train(islice(course.batches(), steps))
+    return start.write(stage, StageOutcome.as_chosen(training, record, record.figures))
+
+
 def _material(
     config: WarmStartConfig, start: StageInput, *, corrections: bool
 ) -> tuple[list[JudgedQuery], list[HindsightExample]]:

@@ -20,6 +20,8 @@ from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import ideal_dcg, ndcg
 
+from tests.rewriter.toy_learning import THEMES
+
 terms = english().terms
 
 
@@ -63,6 +65,17 @@ def test_there_is_no_target_when_no_term_helps_or_the_document_is_unknown(maker,
     assert target_of(maker, vocabulary, "sourdough", {first: 1}) is None  # already first
     everything = range(len(vocabulary))
     assert target_of(maker, vocabulary, "dough", {"kitchen-0": 1}, everything) is None
+
+
+def test_tf_idf_decides_where_no_term_alone_retrieves_the_document(maker, vocabulary, scorer):
+    """Sessions with a long query once taught nothing if their click was far from it."""
+    query, row = f"{THEMES['sky']} {THEMES['railway']}", scorer.index.doc_rows["kitchen-0"]
+    of_document = term_weights(scorer.index, vocabulary)[[row]].tocoo()
+    longer = [QueryTerms([*terms(query), vocabulary.tokens[token]]) for token in of_document.col]
+    assert ranks_of(scorer.originals(longer).numpy(), np.array([row])).min() > GAIN_DEPTH
+    target = target_of(maker, vocabulary, query, {"kitchen-0": 3})
+    assert target is not None
+    assert max(target, key=target.__getitem__) == vocabulary.tokens[of_document.col[of_document.data.argmax()]]
 
 
 def test_an_unknown_document_beside_a_known_one_is_left_out(maker, vocabulary):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,9 @@ from untilclick.search.records import Collection, Corpus, Document, Topic
 from tests.opensearch_cluster import OpenSearchCluster, SecureCluster, running_cluster, running_secure_cluster
 from tests.opensearch_server import noida, osmem
 from tests.postgres_server import PostgresServer, running_server
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+"""No test asks a hub. The libraries read the variable when they are imported."""
 
 
 @pytest.fixture(scope="session")
@@ -122,3 +127,22 @@ def toy_collection(toy_corpus) -> Collection:
         "test": (Topic("e1", "cake sugar", {"cake": 1}), Topic("e2", "shining stars", {"stars": 1})),
     }
     return Collection(toy_corpus, topics, "real")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """Folder of a sentence-transformers model with random weights."""
+    from tests.tiny_encoder import write_tiny_encoder
+
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tiny_model, tmp_path_factory):
+    """The model of `tiny_model`, converted; all processes of the run share the conversion."""
+    from untilclick.rewriter.policy.encoders.conversion import convert_encoder
+    from untilclick.search.text.encoders.opened import open_encoder
+
+    base = tmp_path_factory.getbasetemp()
+    cache = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return open_encoder(str(tiny_model), convert_encoder, cache=cache).encoder

@@ -25,7 +25,17 @@ MAX_LOOP_LINES = 90
 TRAINING_LOOPS = {"rewriter/training/ppo/trainer.py", "rewriter/trlx/trainer.py"}
 """Files whose functions may have MAX_LOOP_LINES, because a training loop is easier to read as a whole."""
 
-HEAVY = {"torch", "transformers", "accelerate", "trlx", "deepspeed", "tensorboard", "matplotlib"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "onnxruntime",
+    "accelerate",
+    "trlx",
+    "deepspeed",
+    "tensorboard",
+    "matplotlib",
+}
 """Packages that an installation for serving does not have, or must not load."""
 
 LOOP = "untilclick.app.loop"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.language.language import Hypothesis, Language, SubwordLanguage, TermLanguage
@@ -123,14 +124,7 @@ class CTranslate2Texts:
 
 
 def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:
-    """The language of a bundle of kind `subwords`. Raises ModelError if the package `tokenizers` is not installed, or
-    cannot read the bundle's tokenizer."""
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise ModelError(
-            f"Bundle {folder} holds a subword T5 and needs the package tokenizers: pip install 'untilclick[subword]'"
-        ) from error
+    """The language of a bundle of kind `subwords`. Raises ModelError if its tokenizer cannot be read."""
     try:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
     except Exception as error:  # the library raises nothing narrower

@@ -13,13 +13,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-
-from platformdirs import user_cache_path
 
 from untilclick.search.corpora.jsonl_docs import read_documents
 from untilclick.search.errors import DataError
+from untilclick.search.files.cache_folder import cache_directory
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.records import Document
 
@@ -52,20 +50,6 @@ def load_documents(cache: Path | None = None) -> tuple[Document, ...]:
         except DataError as error:
             _log.warning("The documents of the standard library are harvested again, the cache is broken: %s", error)
     return _harvested(path)
-
-
-def cache_directory(environ: Mapping[str, str]) -> Path:
-    """The directory for caches: `UNTILCLICK_CACHE` if it is set, else `untilclick` in the user's cache directory.
-
-    The user's directory follows the platform's rules (`XDG_CACHE_HOME`, else `~/.cache`, on Linux). A user without a
-    home directory, as in some containers, gets a folder among the temporary files.
-    """
-    if directory := environ.get("UNTILCLICK_CACHE"):
-        return Path(directory)
-    try:
-        return user_cache_path("untilclick", appauthor=False, opinion=False)
-    except RuntimeError:  # no home directory
-        return Path(tempfile.gettempdir()) / ".cache" / "untilclick"
 
 
 def _cache_name() -> str:

@@ -38,8 +38,8 @@ from untilclick.rewriter.language.subword_settings import (
 from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.train_trlx import main as train_trlx
-from untilclick.search.corpora.stdlib_docs import cache_directory
 from untilclick.search.errors import UntilclickError
+from untilclick.search.files.cache_folder import cache_directory
 from untilclick.search.users.simulate import SimulateConfig
 from untilclick.search.users.user import UserConfig
 

@@ -241,12 +241,6 @@ def test_the_bundle_says_its_kind_and_older_builds_refuse_it(served, tmp_path, e
             open_bundle(tmp_path / "bundle", engine)
 
 
-def test_without_tokenizers_the_bundle_says_what_to_install(served, engine, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(ModelError, match=r"pip install 'untilclick\[subword\]'"):
-        open_bundle(served[1], engine)
-
-
 def test_the_service_serves_it_and_says_that_its_budget_is_small(served, tmp_path, caplog):
     documents = [
         {"_id": document.doc_id, "title": document.title, "text": document.text} for document in toy_documents()

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from untilclick.search.corpora import stdlib_docs
-from untilclick.search.corpora.stdlib_docs import cache_directory, load_documents
+from untilclick.search.corpora.stdlib_docs import load_documents
 from untilclick.search.corpora.stdlib_harvest import _signature, spoken_name
 from untilclick.search.corpora.topics import topics_from_documents
 from untilclick.search.errors import DataError
@@ -126,24 +126,6 @@ def test_loading_imports_nothing_unusual_into_this_process(cache):
 )
 def test_camel_case_names_are_spelled_out(name, spoken):
     assert spoken_name(name) == spoken
-
-
-def test_the_cache_lies_where_the_environment_says(monkeypatch):
-    monkeypatch.setenv("HOME", "/c")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/b")
-    assert cache_directory({"UNTILCLICK_CACHE": "/a"}).as_posix() == "/a"
-    assert cache_directory({}).as_posix() == "/b/untilclick"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_directory({}).as_posix().startswith("/c/")
-
-
-def test_without_a_home_directory_the_cache_lies_among_temporary_files(monkeypatch, tmp_path):
-    """A container may run under a number that has no entry among the users."""
-    monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr("pwd.getpwuid", dict[int, None]().__getitem__)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert cache_directory({}).is_relative_to(tmp_path)
 
 
 def test_most_documents_get_a_topic(documents):

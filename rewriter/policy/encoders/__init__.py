@@ -1,0 +1,1 @@
+"""Sentence-transformers models: loaded with torch, and converted for `search/text/encoders/`."""

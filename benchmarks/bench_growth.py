@@ -13,17 +13,19 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.search.corpora.load import load_collection, load_corpus
 from untilclick.search.engines import open_engine
-from untilclick.search.records import WeightedQuery
+from untilclick.search.engines.protocol import SearchEngine
 
 from benchmarks.bench_service import write_documents, write_queries
 
@@ -46,16 +48,19 @@ def costs(folder: Path, bundle: Path, clauses: Sequence[int], queries: Sequence[
     engine = open_engine("tantivy", corpus, folder / "index")
     rewriter = open_bundle(bundle, engine)
     n_documents = len(corpus.documents)
-    blends = {query: rewriter.rewrite([RewriteRequest(query)])[0].blend for query in queries[-20:]}  # warm-up
+    rewritten: dict[str, SearchedQuery] = {}
 
     def rewrite(query: str) -> None:
-        blends[query] = rewriter.rewrite([RewriteRequest(query)])[0].blend
+        rewritten[query] = SearchedQuery.of(rewriter.rewrite([RewriteRequest(query)])[0])
+
+    for query in queries[-20:]:  # warm-up
+        rewrite(query)
 
     steps: dict[str, Callable[[str], object]] = {
-        "as typed": lambda query: engine.search([WeightedQuery.of(query)], K),
+        "as typed": lambda query: rank(engine, [SearchedQuery.typed(query)], K),
         "rewriting": rewrite,
-        **{f"{most} clauses": _searching(engine.search, blends, most) for most in clauses},
-        "all clauses": lambda query: engine.search([blends[query]], K),
+        **{f"{most} clauses": _searching(engine, rewritten, most) for most in clauses},
+        "all clauses": _searching(engine, rewritten, None),
     }
     rng = np.random.default_rng(0)
     return [
@@ -65,9 +70,9 @@ def costs(folder: Path, bundle: Path, clauses: Sequence[int], queries: Sequence[
 
 
 def _searching(
-    search: Callable[[Sequence[WeightedQuery], int], object], blends: dict[str, WeightedQuery], most: int
+    engine: SearchEngine, rewritten: Mapping[str, SearchedQuery], most: int | None
 ) -> Callable[[str], object]:
-    return lambda query: search([blends[query].heaviest(most)], K)
+    return lambda query: rank(engine, [rewritten[query]], K, clauses=most)
 
 
 def _cost(n_documents: int, step: str, act: Callable[[str], object], queries: Iterable[str]) -> Cost:

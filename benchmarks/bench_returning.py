@@ -31,12 +31,14 @@ from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.bundle import UNTRAINED_FOLDER, read_manifest
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.files.secret_files import create_secret
 from untilclick.search.log.session_log import SessionLog
-from untilclick.search.records import Click, Session, Topic, Turn, WeightedQuery
+from untilclick.search.records import Click, Session, Topic, Turn
 from untilclick.search.users.simulate import SimulateConfig, simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
@@ -115,7 +117,7 @@ def _is_held(query: str, opened: OpenedCollection) -> bool:
 
 def _missed(topic: Topic, opened: OpenedCollection, taken: set[str]) -> str | None:
     """The most relevant document that the query does not find and that no other query wants."""
-    shown = _shown(opened.engine, WeightedQuery.of(topic.query))
+    shown = _shown(opened.engine, [SearchedQuery.typed(topic.query)])[0]
     missed = [(-grade, doc_id) for doc_id, grade in topic.relevance.items() if grade > 0]
     return next((doc_id for _, doc_id in sorted(missed) if doc_id not in shown and doc_id not in taken), None)
 
@@ -126,13 +128,14 @@ def _wording(doc_id: str, query: str, engine: SearchEngine, rng: np.random.Gener
     for _ in range(TRIES):
         kept = rng.random(len(words)) < 0.6
         wording = " ".join(word for word, keep in zip(words, kept, strict=True) if keep)
-        if wording and wording != query and doc_id in _shown(engine, WeightedQuery.of(wording)):
+        if wording and wording != query and doc_id in _shown(engine, [SearchedQuery.typed(wording)])[0]:
             return wording
     return None
 
 
-def _shown(engine: SearchEngine, query: WeightedQuery) -> tuple[str, ...]:
-    return tuple(document.doc_id for document in engine.search([query], SHOWN)[0])
+def _shown(engine: SearchEngine, queries: Sequence[SearchedQuery]) -> list[tuple[str, ...]]:
+    rankings = rank(engine, queries, SHOWN, clauses=CLAUSES)
+    return [tuple(document.doc_id for document in ranking.retrieved) for ranking in rankings]
 
 
 def sessions_of(queries: Sequence[ReturningQuery], engine: SearchEngine) -> Iterator[Session]:
@@ -143,7 +146,8 @@ def sessions_of(queries: Sequence[ReturningQuery], engine: SearchEngine) -> Iter
             time = START + 1000.0 * (VISITORS * number + visitor)
             turns = []
             for step, text in enumerate((each.query, wording)):
-                shown, query_id, began = _shown(engine, WeightedQuery.of(text)), f"{name}-{step}", time + 60.0 * step
+                (shown,) = _shown(engine, [SearchedQuery.typed(text)])
+                query_id, began = f"{name}-{step}", time + 60.0 * step
                 found = step > 0
                 click = Click(query_id, each.doc_id, 1 + shown.index(each.doc_id), began + 5.0) if found else None
                 turns.append(Turn(query_id, step, text, None, shown, (click,) if click else (), began))
@@ -166,10 +170,10 @@ def ranks_of(queries: Sequence[ReturningQuery], engine: SearchEngine, bundle: Pa
     """The rank of each query's document as the bundle's rewriter searches it; without a bundle, as typed."""
     requests = [RewriteRequest(each.query) for each in queries]
     if bundle is None:
-        searched = [WeightedQuery.of(each.query) for each in queries]
+        searched = [SearchedQuery.typed(each.query) for each in queries]
     else:
-        searched = [rewrite.blend.heaviest(CLAUSES) for rewrite in open_bundle(bundle, engine).rewrite(requests)]
-    lists = [_shown(engine, query) for query in searched]
+        searched = [SearchedQuery.of(rewrite) for rewrite in open_bundle(bundle, engine).rewrite(requests)]
+    lists = _shown(engine, searched)
     return tuple(
         shown.index(each.doc_id) + 1 if each.doc_id in shown else None
         for each, shown in zip(queries, lists, strict=True)

@@ -51,6 +51,7 @@ from untilclick.rewriter.evaluation.typed_topics import typed_queries
 from untilclick.rewriter.policy.models import model_rewriter
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import COLD_START, BlendSettings
+from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.stages.base import new_model, train_base
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import latest_stage
@@ -114,7 +115,7 @@ class SearchedCollection:
 
     def values(self, system: System, topics: Sequence[TypedTopic]) -> NDArray[np.float64]:
         """Measure the system on each query, (n,)."""
-        rankings = self.engine.search([answer.query for answer in system(topics)], 10)
+        rankings = [ranking.retrieved for ranking in rank(self.engine, system(topics), 10)]
         scores = evaluate_rankings([typed.topic for typed in topics], rankings, (MEASURE,))
         return np.asarray(scores.values[MEASURE], dtype=np.float64)
 

@@ -30,6 +30,7 @@ import numpy as np
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
 from untilclick.rewriter.evaluation.systems import System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
+from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.text.spelling import SpellingCorrector, Version
@@ -140,7 +141,7 @@ def reciprocal_rank(opened: OpenedCollection, system: System, topics: Sequence[S
     """The mean RR@10 of a system over lists of topics."""
     values = []
     for typed in topics:
-        rankings = opened.engine.search([searched.query for searched in system(typed)], 10)
+        rankings = [ranking.retrieved for ranking in rank(opened.engine, system(typed), 10)]
         scores = evaluate_rankings([each.topic for each in typed], rankings, (MEASURE,))
         values += list(scores.values[MEASURE])
     return float(np.mean(values))

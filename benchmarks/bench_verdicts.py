@@ -31,7 +31,7 @@ from untilclick.rewriter.evaluation.baselines.association import Association, As
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3, Rm3Settings
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SpellingCorrection
 from untilclick.rewriter.evaluation.judge import Contestant
-from untilclick.rewriter.evaluation.systems import SearchedQuery, System, TypedTopic
+from untilclick.rewriter.evaluation.systems import System, TypedTopic
 from untilclick.rewriter.judging.evidence import Evidence, Finding, Verdict
 from untilclick.rewriter.judging.gate import Answering, Use, admitted
 from untilclick.rewriter.judging.sides import SplitKey
@@ -39,8 +39,9 @@ from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.language.tfidf import document_vectors
 from untilclick.rewriter.proof.contest import JudgingConfig, contest
 from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Session, Topic, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
@@ -203,11 +204,8 @@ class Ground:
     def true_values(self, system: System) -> NDArray[np.float64]:
         """(n,) nDCG@10 of a version by the judgments of topics."""
         engine = self.opened.engine
-        rankings = engine.search([searched.query for searched in system(self._true)], 10)
-        shown = [
-            exact_titles_first(ranking, engine.with_title(typed.query), 10)
-            for ranking, typed in zip(rankings, self._true, strict=True)
-        ]
+        titled = [engine.with_title(typed.query) for typed in self._true]
+        shown = [ranking.shown for ranking in rank(engine, system(self._true), 10, titled=titled)]
         return evaluate_rankings([typed.topic for typed in self._true], shown, (MEASURE,)).values[MEASURE]
 
     def _typed(self) -> list[TypedTopic]:

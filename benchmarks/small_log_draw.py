@@ -16,7 +16,8 @@ from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.settings.commands import CommandSettings
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.data.log_sides import split_by_need
-from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.rewriter.evaluation.baselines.simple import Bm25
+from untilclick.rewriter.evaluation.systems import RewriterSystem, TypedTopic
 from untilclick.rewriter.judging.evidence import Finding
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.sides import SplitKey
@@ -24,8 +25,9 @@ from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.proof.retraining import judged_stage
-from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
+from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.blend import COLD_START, BlendSettings
+from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.serving.scoped import ScopedRewriter
 from untilclick.rewriter.stages import base, ppo, warm_start
@@ -34,9 +36,8 @@ from untilclick.rewriter.stages.record import BASE, FINAL, PPO, STAGE_FILE, WARM
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import DataError
 from untilclick.search.files.whole_files import write_whole
-from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.metrics import DEPTH, evaluate_rankings
-from untilclick.search.records import Session, WeightedQuery
+from untilclick.search.records import Session
 
 from benchmarks.small_log_ground import SEED_STRIDE, Draw, Ground, GroundConfig
 
@@ -249,14 +250,8 @@ def _values(run: Path, opened: OpenedCollection, draw: Draw, use: str) -> dict[s
 def _measured(rewriter: Rewriter | None, opened: OpenedCollection, topics: Sequence[TypedTopic]) -> tuple[float, ...]:
     """The measure on each query as the service answers it; None for `rewriter` searches the query as typed."""
     engine = opened.engine
-    if rewriter is None:
-        queries = [WeightedQuery.of(typed.query) for typed in topics]
-    else:
-        rewrites = rewriter.rewrite([RewriteRequest(typed.query, typed.history) for typed in topics])
-        queries = [rewrite.blend.heaviest(CLAUSES) for rewrite in rewrites]
-    rankings = [
-        exact_titles_first(ranking, engine.with_title(typed.query), DEPTH)
-        for typed, ranking in zip(topics, engine.search(queries, DEPTH), strict=True)
-    ]
-    scores = evaluate_rankings([typed.topic for typed in topics], rankings, (MEASURE,))
+    queries = (Bm25() if rewriter is None else RewriterSystem(rewriter))(topics)
+    titled = [engine.with_title(typed.query) for typed in topics]
+    ranked = rank(engine, queries, DEPTH, titled=titled, clauses=CLAUSES)
+    scores = evaluate_rankings([typed.topic for typed in topics], [each.shown for each in ranked], (MEASURE,))
     return tuple(np.asarray(scores.values[MEASURE], dtype=np.float64).tolist())

@@ -225,6 +225,22 @@ def test_every_way_of_asking_for_the_kind_of_a_policy_is_noticed(code, asks):
     assert bool(_kind_questions(ast.parse(code))) == asks
 
 
+RANKING = ("rewriter/serving/readings/", "app/versions/bounded_rewriter.py")
+"""Modules that may read the weighted queries of a rewrite: those that search them, and the one that checks them."""
+
+
+def test_rewrites_are_ranked_in_one_place():
+    """A module that searched the words of a rewrite by itself would judge or show other lists than the service."""
+    paths = [path for path in MODULES if not _name(path).startswith(RANKING)]
+    violations = [
+        f"{_name(path)}:{node.lineno}"
+        for path in (*paths, *(ROOT / "benchmarks").rglob("*.py"))
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("blend", "replace") and _names(node.value) == {"rewrite"}
+    ]
+    assert violations == []
+
+
 _IMPORT_ALL = """
 import importlib, json, logging, sys, threading
 from pathlib import Path

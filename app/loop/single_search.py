@@ -9,14 +9,14 @@ from pathlib import Path
 
 from untilclick.rewriter.rewrite import Rewrite, RewriteRequest
 from untilclick.rewriter.serving.bundle import read_manifest
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.runtime import open_bundle
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.measures.exact_titles import exact_titles_first
-from untilclick.search.records import WeightedQuery
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,18 @@ def search_once(
     with show("Opening the collection"):
         engine = search.open_engine()
     titled = engine.with_title(query) if search.exact_titles else ()
-    original = _hits(engine, WeightedQuery.of(query), titled, search.k)
+    original = _hits(engine, SearchedQuery.typed(query), titled, search.k)
     if search.bundle is None:
         return SearchResults(query, original, languages=engine.analysis.languages)
     rewrite = open_bundle(search.bundle, engine).rewrite([RewriteRequest(query)])[0]
-    rewritten = _hits(engine, rewrite.blend, titled, search.k)
+    rewritten = _hits(engine, SearchedQuery.of(rewrite), titled, search.k)
     return SearchResults(query, original, rewrite, rewritten, engine.analysis.languages)
 
 
-def _hits(engine: SearchEngine, query: WeightedQuery, titled: Sequence[str], k: int) -> list[Hit]:
+def _hits(engine: SearchEngine, query: SearchedQuery, titled: Sequence[str], k: int) -> list[Hit]:
     """The results of a query, first of them the documents `titled`."""
-    ranking = exact_titles_first(engine.search([query], k)[0], titled, k)
-    documents = engine.documents([entry.doc_id for entry in ranking])
+    (ranking,) = rank(engine, [query], k, titled=[titled])
+    documents = engine.documents([entry.doc_id for entry in ranking.shown])
     return [
         Hit(rank, document.doc_id, document.title or document.doc_id) for rank, document in enumerate(documents, 1)
     ]

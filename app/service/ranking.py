@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Rewrite
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.fusion import reciprocal_rank_fusion
 from untilclick.search.measures.interleaving import Team, team_draft
-from untilclick.search.records import ScoredDoc, WeightedQuery
+from untilclick.search.records import ScoredDoc
 
 FUSION_DEPTH = 100
 """Depth to which rankings are fused."""
@@ -48,8 +50,12 @@ class Listing:
     titled: Sequence[str] = ()
     """Ids of documents whose title is the query as typed: they come first in every list."""
 
+    def rank(self, engine: SearchEngine, queries: Sequence[SearchedQuery]) -> list[list[ScoredDoc]]:
+        """The result list of each query. Raises EngineError if the engine fails."""
+        return [ranking.shown for ranking in rank(engine, queries, self.k, titled=[self.titled] * len(queries))]
+
     def of(self, ranking: Sequence[ScoredDoc]) -> list[ScoredDoc]:
-        """The result list of a ranking."""
+        """The result list of a ranking by scores."""
         return exact_titles_first(ranking, self.titled, self.k)
 
 
@@ -66,24 +72,25 @@ class Ranked:
 
 def ranked(engine: SearchEngine, rewrite: Rewrite, listing: Listing) -> Ranked:
     """Search with one rewrite. Raises EngineError if the engine fails."""
-    plain = WeightedQuery.of(rewrite.query)
+    typed = SearchedQuery.typed(rewrite.query)
     if not rewrite.applied:
-        ranking = listing.of(engine.search([plain], listing.k)[0])
+        (ranking,) = listing.rank(engine, [typed])
         return Ranked(ranking, ranking if listing.compare else None)
     if listing.mode is Mode.FUSE:
-        original, replaced = engine.search([plain, rewrite.replace], max(listing.k, FUSION_DEPTH))
+        queries = [typed, SearchedQuery.of(rewrite, "replace")]
+        original, replaced = (each.retrieved for each in rank(engine, queries, max(listing.k, FUSION_DEPTH)))
         fused = reciprocal_rank_fusion([original, replaced], listing.k)
         return Ranked(listing.of(fused), listing.of(original) if listing.compare else None)
-    query = rewrite.replace if listing.mode is Mode.REPLACE else rewrite.blend
-    rankings = engine.search([query, plain] if listing.compare else [query], listing.k)
-    return Ranked(listing.of(rankings[0]), listing.of(rankings[1]) if listing.compare else None)
+    searched = SearchedQuery.of(rewrite, "replace" if listing.mode is Mode.REPLACE else "blend")
+    lists = listing.rank(engine, [searched, typed] if listing.compare else [searched])
+    return Ranked(lists[0], lists[1] if listing.compare else None)
 
 
 class Side(NamedTuple):
     """A side of an experiment in one search."""
 
     engine: SearchEngine
-    query: WeightedQuery
+    query: SearchedQuery
 
 
 def interleaved(a: Side, b: Side, listing: Listing, draw: random.Random, plain: Side | None = None) -> Ranked:
@@ -92,8 +99,7 @@ def interleaved(a: Side, b: Side, listing: Listing, draw: random.Random, plain: 
     Two equal lists have no teams: a click on them tells nothing about the sides. Raises EngineError if an engine
     fails.
     """
-    searched = _rankings([a, b] if plain is None else [a, b, plain], listing.k)
-    ranking_a, ranking_b, *others = (listing.of(ranking) for ranking in searched)
+    ranking_a, ranking_b, *others = _lists([a, b] if plain is None else [a, b, plain], listing)
     plain_ranking = others[0] if others else None
     if [entry.doc_id for entry in ranking_a] == [entry.doc_id for entry in ranking_b]:
         return Ranked(ranking_a, plain_ranking)
@@ -101,13 +107,13 @@ def interleaved(a: Side, b: Side, listing: Listing, draw: random.Random, plain: 
     return Ranked(mixed.ranking, plain_ranking, mixed.teams)
 
 
-def _rankings(sides: Sequence[Side], k: int) -> list[list[ScoredDoc]]:
-    """The ranking of each side. Sides with the same engine are searched together."""
-    rankings: dict[int, list[ScoredDoc]] = {}
+def _lists(sides: Sequence[Side], listing: Listing) -> list[list[ScoredDoc]]:
+    """The result list of each side. Sides with the same engine are searched together."""
+    lists: dict[int, list[ScoredDoc]] = {}
     for engine in {id(side.engine): side.engine for side in sides}.values():
         places = [place for place, side in enumerate(sides) if side.engine is engine]
-        rankings |= zip(places, engine.search([sides[place].query for place in places], k), strict=True)
-    return [rankings[place] for place in range(len(sides))]
+        lists |= zip(places, listing.rank(engine, [sides[place].query for place in places]), strict=True)
+    return [lists[place] for place in range(len(sides))]
 
 
 def takes_part(experiment: Experiment, session_id: str) -> bool:

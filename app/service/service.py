@@ -38,6 +38,7 @@ from untilclick.app.versions.in_use import LoadedVersion, Models
 from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.languages import UNDETERMINED
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import UnknownDocumentError, UntilclickError
@@ -258,8 +259,10 @@ class SearchService:
     def _rank(self, plan: Plan, rewrites: Sequence[Rewrite], listing: Listing) -> Ranked:
         if len(rewrites) == 1:
             return ranked(plan.sides[0].engine, rewrites[0], listing)
-        plain = Side(plan.plain.engine, WeightedQuery.of(rewrites[0].query)) if listing.compare else None
-        a, b = (Side(side.engine, rewrite.blend) for side, rewrite in zip(plan.sides, rewrites, strict=True))
+        plain = Side(plan.plain.engine, SearchedQuery.typed(rewrites[0].query)) if listing.compare else None
+        a, b = (
+            Side(side.engine, SearchedQuery.of(rewrite)) for side, rewrite in zip(plan.sides, rewrites, strict=True)
+        )
         return interleaved(a, b, listing, self._draw, plain)
 
     def _titled(self, plan: Plan, query: str) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from cachetools import FIFOCache
 
 from untilclick.app.versions.in_use import LoadedVersion
 from untilclick.rewriter.rewrite import Reason
-from untilclick.search.measures.exact_titles import exact_titles_first
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 
 DEPTH = 10
 """Number of ranks that are compared; fewer if fewer were shown."""
@@ -140,8 +141,8 @@ class Shadow:
         started = perf_counter()
         try:
             rewrite = candidate.rewriter.rewrite(shown.query, shown.history)
-            retrieved = candidate.engine.search([rewrite.blend], DEPTH)[0]
-            ranking = [entry.doc_id for entry in exact_titles_first(retrieved, shown.titled, DEPTH)]
+            (ranked,) = rank(candidate.engine, [SearchedQuery.of(rewrite)], DEPTH, titled=[shown.titled])
+            ranking = [entry.doc_id for entry in ranked.shown]
             fault = rewrite.reason in _FAULTS
         except Exception:  # any error of a candidate is only counted: no visitor waits for its answer
             _log.exception("Version %s failed in the shadow", version)

@@ -18,10 +18,10 @@ from untilclick.rewriter.evaluation.statistics import SIGNIFICANCE, Comparison, 
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Finding, Verdict
 from untilclick.rewriter.judging.partial_judgments import DEPTH, difference_bounds, unknown_share
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.training.scored import standard_error
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.measures.exact_titles import exact_titles_first
-from untilclick.search.records import WeightedQuery
 
 MEASURE = "nDCG@10"
 MAX_JUDGED = 2_000
@@ -178,14 +178,13 @@ def _first_tens(contestant: Contestant, judged: Sequence[JudgedInput], clauses: 
     rankings: list[list[str]] = []
     for start in range(0, len(judged), _BATCH):
         typed = [each.query for each in judged[start : start + _BATCH]]
-        results = engine.search(_rewritten(contestant.rewriter, typed, clauses), DEPTH)
-        for query, ranking in zip(typed, results, strict=True):
-            first = exact_titles_first(ranking, engine.with_title(query), DEPTH)
-            rankings.append([document.doc_id for document in first])
+        titled = [engine.with_title(query) for query in typed]
+        ranked = rank(engine, _searched(contestant.rewriter, typed), DEPTH, titled=titled, clauses=clauses)
+        rankings += [[document.doc_id for document in ranking.shown] for ranking in ranked]
     return rankings
 
 
-def _rewritten(rewriter: Rewriter | None, queries: Sequence[str], clauses: int) -> list[WeightedQuery]:
+def _searched(rewriter: Rewriter | None, queries: Sequence[str]) -> list[SearchedQuery]:
     if rewriter is None:
-        return [WeightedQuery.of(query) for query in queries]
-    return [rewrite.blend.heaviest(clauses) for rewrite in rewriter.rewrite([RewriteRequest(q) for q in queries])]
+        return [SearchedQuery.typed(query) for query in queries]
+    return [SearchedQuery.of(rewrite) for rewrite in rewriter.rewrite([RewriteRequest(q) for q in queries])]

@@ -18,10 +18,11 @@ from untilclick.rewriter.evaluation.results import SessionResults
 from untilclick.rewriter.evaluation.statistics import RESAMPLES, Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
 from untilclick.rewriter.judging.needs import needs_of_topics
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.log.stats import SessionFigures
-from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.records import TOPIC_ATTRIBUTE, Document, Feedback, ScoredDoc, Session, Topic, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser
@@ -76,19 +77,16 @@ class RewritingEngine:
 
     def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[ScoredDoc]]:
         """The first k documents of each rewritten query, after those whose title is the query as typed."""
-        rankings = self.engine.search(self._rewritten(queries), k)
-        return [
-            exact_titles_first(ranking, self._titled(query), k)
-            for query, ranking in zip(queries, rankings, strict=True)
-        ]
+        rankings = rank(self.engine, self._searched(queries), k, titled=[self._titled(query) for query in queries])
+        return [ranking.shown for ranking in rankings]
 
     def scores(self, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]) -> list[list[float]]:
         """Scores of documents for the rewritten queries, see `SearchEngine`."""
-        return self.engine.scores(self._rewritten(queries), doc_ids)
+        return self.engine.scores([each.query for each in self._searched(queries)], doc_ids)
 
     def rank_of(self, query: WeightedQuery, doc_ids: AbstractCollection[str]) -> dict[str, int | None]:
         """Ranks of documents in the engine's ranking of the rewritten query, see `SearchEngine`."""
-        return self.engine.rank_of(self._rewritten([query])[0], doc_ids)
+        return self.engine.rank_of(self._searched([query])[0].query, doc_ids)
 
     def feedback_terms(self, query: WeightedQuery, n: int) -> list[tuple[str, float]]:
         """Feedback terms of the query as typed, because rewriters themselves ask for them."""
@@ -110,13 +108,13 @@ class RewritingEngine:
         is_plain = len(query.clauses) == 1
         return self.engine.with_title(query.clauses[0][0]) if self.exact_titles and is_plain else ()
 
-    def _rewritten(self, queries: Sequence[WeightedQuery]) -> list[WeightedQuery]:
+    def _searched(self, queries: Sequence[WeightedQuery]) -> list[SearchedQuery]:
         plain = [i for i, query in enumerate(queries) if len(query.clauses) == 1]
         texts = [queries[i].clauses[0][0] for i in plain]
         rewritten = self.system([TypedTopic(Topic("", text, {}), text) for text in texts])
-        searched = list(queries)
+        searched = [SearchedQuery(query) for query in queries]
         for i, answer in zip(plain, rewritten, strict=True):
-            searched[i] = answer.query
+            searched[i] = answer
         return searched
 
 

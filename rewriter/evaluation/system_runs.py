@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from untilclick.rewriter.evaluation.results import SystemFigures, TopicOutcome, TopicRow
-from untilclick.rewriter.evaluation.systems import SearchedQuery, System, TypedTopic, engine_of
+from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.metrics import DEPTH, MEASURES, TopicScores, evaluate_rankings
 from untilclick.search.records import ScoredDoc, Topic
 
@@ -26,7 +27,7 @@ class SystemRun:
 
     queries: list[SearchedQuery]
     retrieved: list[list[ScoredDoc]]
-    """The engine's rankings."""
+    """The rankings by scores."""
     rankings: list[list[ScoredDoc]]
     """What is shown: the same, with exact titles first."""
     scores: TopicScores
@@ -43,9 +44,9 @@ def run_system(
     started = time.perf_counter()
     queries = system(topics)
     made = time.perf_counter()
-    retrieved = engine_of(system, engine).search([searched.query for searched in queries], DEPTH)
+    ranked = rank(engine_of(system, engine), queries, DEPTH, titled=titled)
     searched_at = time.perf_counter()
-    rankings = [exact_titles_first(ranking, first, DEPTH) for ranking, first in zip(retrieved, titled, strict=True)]
+    rankings = [ranking.shown for ranking in ranked]
     scores = evaluate_rankings([typed.topic for typed in topics], rankings)
     logger.info("%s: nDCG@10 %.4f, %d topics without results", name, scores.mean("nDCG@10"), scores.n_empty)
     figures = SystemFigures(
@@ -55,7 +56,7 @@ def run_system(
         answer_seconds=made - started,
         search_seconds=searched_at - made,
     )
-    return SystemRun(queries, retrieved, rankings, scores, figures)
+    return SystemRun(queries, [ranking.retrieved for ranking in ranked], rankings, scores, figures)
 
 
 def in_engine_order(run: SystemRun, topics: Sequence[TypedTopic]) -> SystemRun:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
+from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
+from untilclick.rewriter.serving.readings.searched_query import Form, SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.records import Topic, WeightedQuery
+from untilclick.search.records import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,6 @@ class TypedTopic:
     """The query that systems see: it may be misspelt, and may differ from the topic's own query."""
     history: tuple[str, ...] = ()
     """Earlier queries of the same session, oldest first; systems see them too."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchedQuery:
-    """The query that a system searches for a typed topic."""
-
-    query: WeightedQuery
-    rewrite: Rewrite | None = None
-    """The rewrite that led to the query; None for baselines."""
 
 
 class System(Protocol):
@@ -78,13 +70,10 @@ class RewriterSystem:
     """A trained rewriter, used as the service uses it."""
 
     rewriter: Rewriter
-    mode: Literal["blend", "replace"] = "blend"
+    mode: Form = "blend"
     """Which of the rewrite's two weighted queries is searched."""
 
     def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
         """Rewrite every typed query; the rewriter sees the session's earlier queries too."""
         requests = [RewriteRequest(typed.query, typed.history) for typed in topics]
-        return [SearchedQuery(self._searched(rewrite), rewrite) for rewrite in self.rewriter.rewrite(requests)]
-
-    def _searched(self, rewrite: Rewrite) -> WeightedQuery:
-        return rewrite.blend if self.mode == "blend" else rewrite.replace
+        return [SearchedQuery.of(rewrite, self.mode) for rewrite in self.rewriter.rewrite(requests)]

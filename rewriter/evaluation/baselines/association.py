@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, diags_array
 
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import mix
-from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.judging.needs import needs_of_topics
 from untilclick.rewriter.language.tfidf import (
     Weights,
@@ -25,6 +25,7 @@ from untilclick.rewriter.language.tfidf import (
     query_vectors,
     rows_of_sum_one,
 )
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import Topic

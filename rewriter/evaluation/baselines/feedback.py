@@ -12,8 +12,9 @@ from math import sqrt
 from scipy.sparse import csr_array
 
 from untilclick.rewriter.evaluation.baselines.simple import mix
-from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.language.tfidf import Weights, document_shares, heaviest_words
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import ScoredDoc, WeightedQuery
 from untilclick.search.text.term_index import TermIndex

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from untilclick.rewriter.evaluation.systems import System, TypedTopic
+from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.metrics import evaluate_rankings
 
@@ -36,6 +37,6 @@ class ParameterChoice:
         return best
 
     def _score(self, system: System) -> float:
-        rankings = self.engine.search([searched.query for searched in system(self.topics)], 10)
+        rankings = [ranking.retrieved for ranking in rank(self.engine, system(self.topics), 10)]
         topics = [typed.topic for typed in self.topics]
         return evaluate_rankings(topics, rankings, (CHOICE_MEASURE,)).mean(CHOICE_MEASURE)

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
-from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.engines.protocol import SearchEngine

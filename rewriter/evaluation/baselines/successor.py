@@ -14,7 +14,8 @@ from typing import Literal
 
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import mix
-from untilclick.rewriter.evaluation.systems import SearchedQuery, TypedTopic
+from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session, WeightedQuery

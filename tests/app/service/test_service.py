@@ -9,6 +9,7 @@ from untilclick.app.service.answers import SearchCommand
 from untilclick.app.service.ranking import Listing, Mode, Side, interleaved
 from untilclick.app.service.service import MAX_TURNS
 from untilclick.rewriter.rewrite import Reason
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.serving.scoped import ScopedRewriter
 from untilclick.search.analysis.by_name import english
@@ -122,7 +123,7 @@ def test_the_step_can_be_switched_off(tmp_path, engine):
 
 def test_both_sides_of_an_experiment_begin_with_the_exact_title(engine):
     rewriters = [TableRewriter({"str.split": words}) for words in (("directory", "remove"), ("temporary",))]
-    sides = [Side(engine, rewriter._one("str.split").blend) for rewriter in rewriters]
+    sides = [Side(engine, SearchedQuery.of(rewriter._one("str.split"))) for rewriter in rewriters]
     listing = Listing(Mode.AUTO, 4, titled=["str.split"])
     mixed = interleaved(*sides, listing, random.Random(1))
     assert mixed.ranking[0].doc_id == "str.split"

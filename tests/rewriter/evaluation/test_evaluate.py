@@ -11,8 +11,9 @@ from untilclick.rewriter.evaluation.baselines.simple import Bm25, Oracle
 from untilclick.rewriter.evaluation.comparisons import COMPARED
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, evaluate_systems, main
 from untilclick.rewriter.evaluation.results import read_results, write_results
-from untilclick.rewriter.evaluation.systems import SearchedQuery, SystemWithEngine, TypedTopic
+from untilclick.rewriter.evaluation.systems import SystemWithEngine, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.records import Document, Topic, WeightedQuery
 
 from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy, toy_collection

@@ -15,7 +15,7 @@ from untilclick.rewriter.evaluation.session_measures import (
     queries_until_click,
     session_figures,
 )
-from untilclick.rewriter.evaluation.systems import SearchedQuery
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.errors import DataError
 from untilclick.search.records import Click, Session, Turn, WeightedQuery
 from untilclick.search.users.simulate import simulate_sessions

@@ -80,3 +80,25 @@ def test_a_refit_takes_as_many_steps_on_more_sessions_and_has_the_blend_of_its_t
     folder = ppo.refit(ppo.PPOStage(again, PPO), twins / "ppo", opened, everything, lambda n, *_: rounds.append(n))
     assert rounds[-1] == read_stage(twins / "ppo").figures["best_round"]
     assert read_stage(folder).figures["queries"] > read_stage(twins / "ppo").figures["queries"]
+
+
+def test_a_warm_start_is_trained_further_in_place_on_some_sessions(twins, again, opened, sides):
+    stage, some = warm_start.WarmStartStage(again, WARM_START), sides.to_learn_from(sides.training[:8])
+    folder = warm_start.refit(stage, twins / "warm_start", opened, sides)
+    before, steps = weights(folder), []
+    assert warm_start.train_further(stage, folder, opened, some, lambda step, *_: steps.append(step)) == folder
+    assert len(steps) == WARM_START.epochs * -(-8 // WARM_START.batch_size)
+    assert not torch.equal(weights(folder)["t5.shared.weight"], before["t5.shared.weight"])
+    assert read_stage(folder).blend == read_stage(twins / "warm_start").blend
+
+
+def test_sessions_that_teach_nothing_leave_a_warm_start_as_it_is(twins, again, opened, sides):
+    stage = warm_start.WarmStartStage(again, WARM_START)
+    folder = warm_start.refit(stage, twins / "warm_start", opened, sides)
+    before = weights(folder)
+    without_clicks = [
+        replace(session, turns=tuple(replace(turn, clicks=()) for turn in session.turns))
+        for session in sides.training
+    ]
+    warm_start.train_further(stage, folder, opened, sides.to_learn_from(without_clicks))
+    assert all(torch.equal(value, before[name]) for name, value in weights(folder).items())

@@ -2,7 +2,9 @@
 
 On few needs the choices of a training fit the needs that they are made by. So the whole training, with its choices,
 is done once for every fold without the needs of the fold, which then judge it: nested cross-validation (Cawley &
-Talbot, "On Over-fitting in Model Selection", JMLR 2010).
+Talbot, "On Over-fitting in Model Selection", JMLR 2010). It is stopped for futility (Jennison & Turnbull, "Group
+Sequential Methods", 2000, chapter 10): without a lead over two folds or more the others are not trained. That costs a
+small lead some power, and makes no version better by chance.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
-from untilclick.rewriter.proof.show import ShowProgress
+from untilclick.rewriter.proof.show import ShowProgress, Units
 from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import BASE, latest_stage
@@ -30,6 +32,8 @@ from untilclick.search.records import Session
 
 LEAST_FOLDS = 3
 """Smallest number of folds: a fold has needs to learn from, to choose by, and to be judged by."""
+LEAST_BEFORE_STOP = 2
+"""Folds after which the comparison may stop."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +67,37 @@ def contest_in_folds(
         folds = [_Fold(split, with_base_alone(run, Path(work, str(n)))) for n, split in enumerate(splits)]
         for stage in stages:
             with show(f"{stage.name.replace('_', ' ')} in {len(folds)} folds") as update:
-                for done, fold in enumerate(folds):
-                    update(done, len(folds))
-                    _train(stage, fold, opened)
-            finding = _compare(folds, opened, sides, judging)
+                finding = _in_folds(stage, folds, opened, sides, judging, update)
             if finding.verdict is not Verdict.BETTER:
                 break
     return finding
+
+
+def _in_folds(
+    stage: Path,
+    folds: Sequence[_Fold],
+    opened: OpenedCollection,
+    sides: LogSides,
+    judging: JudgingConfig,
+    update: Units,
+) -> Finding:
+    """Train a stage in all folds, or until it does not lead, and compare it."""
+    for done, fold in enumerate(folds, 1):
+        _train(stage, fold, opened)
+        update(done, len(folds))
+        if LEAST_BEFORE_STOP <= done < len(folds):
+            finding = _compare(folds[:done], opened, sides, judging)
+            if finding.difference <= 0:
+                return replace(finding, verdict=Verdict.CANNOT_SAY, reason=_no_lead(finding, done, len(folds)))
+    return _compare(folds, opened, sides, judging)
+
+
+def _no_lead(finding: Finding, done: int, n_folds: int) -> str:
+    differs = f"{finding.measure} differs by {finding.difference:+.3f}"
+    return (
+        f"after {done} of {n_folds} folds it does not lead, {differs} on {finding.n_queries} queries of "
+        f"{finding.n_needs} needs, and the other folds were not trained"
+    )
 
 
 def _train(stage: Path, fold: _Fold, opened: OpenedCollection) -> None:

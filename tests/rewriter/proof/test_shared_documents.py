@@ -7,6 +7,7 @@ own, as in BEIR collections. Twelve other needs are searched by a word of their 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +18,10 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.first_query_split import split_sessions
 from untilclick.rewriter.data.log_sides import LogSides, split_by_need
 from untilclick.rewriter.data.logged_queries import JudgedQuery
-from untilclick.rewriter.judging.evidence import Verdict
+from untilclick.rewriter.judging.evidence import Finding, Verdict
+from untilclick.rewriter.proof import few_needs
 from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.few_needs import contest_in_folds
-from untilclick.rewriter.proof.show import silently
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.stages.reader import open_reader
 from untilclick.rewriter.stages.record import read_stage
@@ -96,6 +97,16 @@ def harmed_share(opened, folder) -> float:
     return judged.harmed_share(judged.best_score(read, [read_stage(folder).blend]).values)
 
 
+def _counting(trained):
+    """Shows nothing, and notes the folds that were trained."""
+
+    @contextmanager
+    def show(_title):
+        yield lambda done, total: trained.append((done, total))
+
+    return show
+
+
 WARM_START = replace(TOY_WARM_START, epochs=15, learning_rate=5e-3)
 
 
@@ -114,5 +125,25 @@ def test_the_split_by_need_chooses_what_harms_none_and_nothing_speaks_for_it(wor
     sides = split_by_need(sessions, opened.collection.topics, opened.analysis, config.split_key)
     assert sides.record.n_needs == LEARNED
     assert harmed_share(opened, run_warm_start(opened, run, sides, WARM_START)) == 0
-    finding = contest_in_folds(config, opened, sides, JudgingConfig(folds=3), silently)
+    trained = []
+    finding = contest_in_folds(config, opened, sides, JudgingConfig(folds=4), _counting(trained))
     assert finding.verdict is Verdict.CANNOT_SAY
+    assert finding.difference <= 0
+    assert trained == [(1, 4), (2, 4)], "without a lead over two folds the others are not trained"
+    assert finding.reason.startswith("after 2 of 4 folds it does not lead, nDCG@10 differs by ")
+
+
+def test_a_lead_is_judged_in_all_folds(world, monkeypatch):
+    """Clear leads in the first folds decide nothing."""
+    opened, sessions, run = world
+    config, trained = RunConfig(run), []
+    sides = split_by_need(sessions, opened.collection.topics, opened.analysis, config.split_key)
+    run_warm_start(opened, run, sides, WARM_START)
+    leads = iter([0.02, 0.01, 0.004])
+    found = Finding.unknown("untrained", "too few")
+    monkeypatch.setattr(few_needs, "_train", lambda *_: None)
+    monkeypatch.setattr(few_needs, "_compare", lambda *_: replace(found, difference=next(leads)))
+    finding = contest_in_folds(config, opened, sides, JudgingConfig(folds=4), _counting(trained))
+    assert trained == [(n, 4) for n in (1, 2, 3, 4)]
+    assert finding.difference == 0.004
+    assert finding.reason == "too few"

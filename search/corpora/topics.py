@@ -45,7 +45,7 @@ _CALL = re.compile(r"^[\w.]+\(.*|^(?:class|function|module) [\w.]+(?:\(.*)?$|^[\
 
 
 @dataclass(frozen=True, slots=True)
-class _Lead:
+class Lead:
     """The parts of a document that a query is made from."""
 
     title: str
@@ -55,7 +55,7 @@ class _Lead:
     """The text without the signature at its beginning."""
 
     @classmethod
-    def of(cls, document: Document) -> _Lead:
+    def of(cls, document: Document) -> Lead:
         """The lead of a document. Lines with names and signatures before the prose are skipped."""
         lines = document.text.strip().splitlines()
         while lines and (not lines[0].strip() or _CALL.match(lines[0].strip())):
@@ -75,7 +75,7 @@ def topics_from_documents(
     in training. No documents give three empty splits. `analysis` is that of the documents' languages by default.
     """
     analysis = analysis or analysis_for(documents)
-    leads = [_Lead.of(document) for document in documents]
+    leads = [Lead.of(document) for document in documents]
     terms = (term for document in documents for term in set(analysis.terms(document.content)))
     runs = count_runs(analysis, (document.content for document in documents))
     words = QueryWords(analysis, Counter(terms), runs)
@@ -100,7 +100,7 @@ class _Candidate(NamedTuple):
     document_frequency: int
 
 
-def _candidates(lead: _Lead, words: QueryWords) -> list[_Candidate]:
+def _candidates(lead: Lead, words: QueryWords) -> list[_Candidate]:
     """One word for the same index terms, in the form of the sentence if title and sentence have them."""
     by_terms: dict[tuple[str, ...], _Candidate] = {}
     sentence, title = words.of(lead.sentence, LEAD_WORDS), words.of(lead.title)

@@ -1,8 +1,9 @@
-"""Reciprocal rank fusion against sums done by hand."""
+"""Fusion of ranks and of scores against sums done by hand."""
 
+import numpy as np
 import pytest
 
-from untilclick.search.measures.fusion import reciprocal_rank_fusion
+from untilclick.search.measures.fusion import reciprocal_rank_fusion, sum_of_scaled
 from untilclick.search.records import ScoredDoc
 
 
@@ -34,3 +35,16 @@ def test_one_ranking_keeps_its_order():
 def test_nothing_gives_nothing():
     assert reciprocal_rank_fusion([], n=5) == []
     assert reciprocal_rank_fusion([[], []], n=5) == []
+
+
+def test_scores_are_summed_after_division_by_their_maximum():
+    bm25 = np.array([[2.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    cosines = np.array([[0.1, 0.4, -0.2], [0.5, 0.25, 0.0]], dtype=np.float32)
+    expected = np.array([[0.625, 0.5, 0.0], [0.5, 0.25, 0.0]])
+    assert sum_of_scaled((bm25, cosines), (0.5, 0.5)) == pytest.approx(expected)
+    assert sum_of_scaled((bm25[0], cosines[0]), (1.0, 0.0)) == pytest.approx(np.array([1.0, 0.0, 0.5]))
+
+
+def test_scores_of_no_documents_have_no_sum():
+    assert sum_of_scaled((np.zeros((2, 0)), np.zeros((2, 0))), (0.5, 0.5)).shape == (2, 0)
+    assert sum_of_scaled((np.array([-1.0, -2.0]),), (1.0,)).tolist() == [0.0, 0.0]

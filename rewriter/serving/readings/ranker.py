@@ -1,20 +1,27 @@
 """From searched queries to rankings. Every part of the program that ranks rewrites calls `rank`, so that the
 verdicts, the shadow and the evaluations judge what the service shows.
 
-Documents are found and scored in this module alone, by the words of a query. `rank` receives the rewrite with the
-words: whatever else a rewrite tells about documents has to count here to count everywhere. The fusion and the
-interleaving of rankings are their callers' affair.
+Documents are found and scored in this module alone: by the words of a query, and, if it has a reading as documents,
+by the sum of both. The fusion and the interleaving of rankings are their callers' affair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from untilclick.rewriter.serving.readings.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
+from untilclick.rewriter.serving.readings.sums import CANDIDATES, weighted_sum
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
-from untilclick.search.records import ScoredDoc
+from untilclick.search.records import ScoredDoc, WeightedQuery
+from untilclick.search.text.heaviest import heaviest
+
+_NO_WORDS = WeightedQuery(())
+"""Is searched where the words count for nothing."""
 
 
 class Ranking(NamedTuple):
@@ -51,6 +58,46 @@ def rank(
 def _retrieved(
     engine: SearchEngine, queries: Sequence[SearchedQuery], k: int, clauses: int | None
 ) -> list[list[ScoredDoc]]:
-    """The documents that the engine retrieves by the words of each query."""
+    """The documents retrieved for each query, by its words alone or by the sum of both readings."""
     words = [each.query if clauses is None else each.query.heaviest(clauses) for each in queries]
-    return engine.search(words, k)
+    summed = [i for i, each in enumerate(queries) if each.documents is not None]
+    if not summed:
+        return engine.search(words, k)
+    plain = [i for i, each in enumerate(queries) if each.documents is None]
+    rankings = dict(zip(plain, engine.search([words[i] for i in plain], k), strict=True))
+    readings = [each.documents for each in queries if each.documents is not None]
+    rankings |= zip(summed, _by_both(engine, [words[i] for i in summed], readings, k), strict=True)
+    return [rankings[i] for i in range(len(queries))]
+
+
+def _by_both(
+    engine: SearchEngine, words: Sequence[WeightedQuery], readings: Sequence[DocumentReading], k: int
+) -> list[list[ScoredDoc]]:
+    """The first k documents of each query by the weighted sum of both readings, among the candidates of both."""
+    n = max(k, CANDIDATES)
+    searched = [query if reading.share < 1 else _NO_WORDS for query, reading in zip(words, readings, strict=True)]
+    by_words = [dict(ranking) for ranking in engine.search(searched, n)]
+    candidates = [
+        reading.scores.in_corpus_order({*scores, *(entry.doc_id for entry in reading.scores.nearest(n))})
+        for scores, reading in zip(by_words, readings, strict=True)
+    ]
+    missing = [
+        [doc_id for doc_id in doc_ids if doc_id not in scores]
+        for scores, doc_ids in zip(by_words, candidates, strict=True)
+    ]
+    for scores, doc_ids, others in zip(by_words, missing, engine.scores(searched, missing), strict=True):
+        scores.update(zip(doc_ids, others, strict=True))
+    return [
+        _summed(doc_ids, scores, reading, k)
+        for doc_ids, scores, reading in zip(candidates, by_words, readings, strict=True)
+    ]
+
+
+def _summed(
+    doc_ids: Sequence[str], by_words: Mapping[str, float], reading: DocumentReading, k: int
+) -> list[ScoredDoc]:
+    """The first k of the candidates, which are in corpus order; documents without a positive sum are left out."""
+    words = np.array([by_words[doc_id] for doc_id in doc_ids], dtype=np.float64)  # (C,)
+    documents = np.array(reading.scores.scores(doc_ids), dtype=np.float64)  # (C,)
+    sums = weighted_sum(words, documents, reading.share)
+    return [ScoredDoc(doc_ids[i], float(sums[i])) for i in heaviest(sums, k) if sums[i] > 0]

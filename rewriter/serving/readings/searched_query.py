@@ -1,4 +1,4 @@
-"""What is searched for a typed query: weighted words, and the rewrite that they are taken from."""
+"""What is searched for a typed query: weighted words, the rewrite they are taken from, and scores of documents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from untilclick.rewriter.rewrite import Rewrite
+from untilclick.rewriter.serving.readings.document_scores import DocumentReading
 from untilclick.search.records import WeightedQuery
 
 Form = Literal["blend", "replace"]
@@ -19,6 +20,8 @@ class SearchedQuery:
     query: WeightedQuery
     rewrite: Rewrite | None = None
     """The rewrite that led to the query; None for a query as typed, and for the queries of baselines."""
+    documents: DocumentReading | None = None
+    """The reading as documents, which is summed with the words; None ranks by the words alone."""
 
     @classmethod
     def typed(cls, query: str) -> SearchedQuery:

@@ -1,0 +1,56 @@
+"""A corpus with the vectors of its documents, and the encoder that turns queries into vectors of the same space."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from untilclick.search.engines.vectors.encoded_documents import Progress, encode_documents
+from untilclick.search.engines.vectors.exact_index import ExactIndex
+from untilclick.search.records import Document, ScoredDoc
+from untilclick.search.text.encoders.encoder import Encoder, Vectors
+
+
+@dataclass(frozen=True, eq=False)
+class QueryCosines:
+    """The cosines of all documents with one query."""
+
+    index: ExactIndex
+    vector: Vectors
+    """(d,) of the query."""
+
+    def nearest(self, n: int) -> list[ScoredDoc]:
+        """See `ExactIndex.nearest`."""
+        return self.index.nearest(self.vector, n)
+
+    def scores(self, doc_ids: Sequence[str]) -> list[float]:
+        """See `ExactIndex.cosines`."""
+        return self.index.cosines(self.vector, doc_ids)
+
+    def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
+        """See `ExactIndex.in_corpus_order`."""
+        return self.index.in_corpus_order(doc_ids)
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedCorpus:
+    """An encoder, and an index of what it made of a corpus."""
+
+    encoder: Encoder
+    index: ExactIndex
+
+    @classmethod
+    def of(
+        cls, documents: Sequence[Document], encoder: Encoder, folder: Path, progress: Progress | None = None
+    ) -> EncodedCorpus:
+        """Encode the documents that the folder does not hold, see `encode_documents`, and load all into memory.
+
+        Raises EngineError if the folder cannot be written or holds a damaged file.
+        """
+        encoded = encode_documents(documents, encoder, folder, progress)
+        return cls(encoder, ExactIndex([document.doc_id for document in documents], encoded.matrix()))
+
+    def cosines(self, queries: Sequence[str]) -> list[QueryCosines]:
+        """The cosines of each query with the documents; those of a query without a token are 0."""
+        return [QueryCosines(self.index, vector) for vector in self.encoder.encode(queries, "query")]

@@ -1,0 +1,142 @@
+"""Sums of two readings: the formula by hand, and the ranking of candidates against the sum over all documents."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.serving.readings import ranker
+from untilclick.rewriter.serving.readings.document_scores import DocumentReading
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
+from untilclick.rewriter.serving.readings.sums import of_maximum, weighted_sum
+from untilclick.search.engines import ENGINE_NAMES, open_engine
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.records import Corpus, Document, ScoredDoc, WeightedQuery
+
+from tests.fake_encoder import FakeEncoder
+from tests.rewriter.toy_engine import ToyEngine
+
+DRAW = random.Random(5)
+WORDS = [f"{first}{second}" for first in ("ba", "ke", "lo", "mu") for second in ("rt", "sk", "nd", "mp", "gs")]
+DOCUMENTS = [Document(f"d{i}", "", " ".join(DRAW.choices(WORDS, k=DRAW.randint(3, 12)))) for i in range(60)]
+DOCUMENTS += [replace(DOCUMENTS[8], doc_id="twin"), Document("empty", "", "")]
+IDS = [document.doc_id for document in DOCUMENTS]
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory):
+    return EncodedCorpus.of(DOCUMENTS, FakeEncoder(), tmp_path_factory.mktemp("vectors"))
+
+
+def test_each_part_is_divided_by_its_maximum():
+    assert of_maximum(np.array([2.0, 4.0, -1.0])).tolist() == [0.5, 1.0, 0.0]
+    assert of_maximum(np.array([-2.0, 0.0])).tolist() == [0.0, 0.0]
+    assert of_maximum(np.array([])).tolist() == []
+    words, documents = np.array([8.0, 0.0, 2.0]), np.array([-0.3, 0.6, 0.3])
+    assert weighted_sum(words, documents, 0.25).tolist() == pytest.approx([0.75, 0.25, 0.1875 + 0.125])
+
+
+def whole_sum(engine, query, scores, share, k):
+    """The sum over all documents, without candidates."""
+    by_words = dict(engine.search([query], len(IDS))[0])
+    words = np.array([by_words.get(doc_id, 0.0) for doc_id in IDS])
+    cosines = np.maximum(scores.scores(IDS), 0.0)
+    sums = sum(part_share * part / (part.max() or 1.0) for part_share, part in ((1 - share, words), (share, cosines)))
+    ranking = sorted(range(len(IDS)), key=lambda i: (-sums[i], i))[:k]
+    return [(IDS[i], pytest.approx(sums[i], abs=1e-6)) for i in ranking if sums[i] > 0]
+
+
+@pytest.mark.parametrize("name", ENGINE_NAMES)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_the_sum_over_candidates_is_the_sum_over_all_documents(name, share, encoded):
+    engine = open_engine(name, Corpus("made", tuple(DOCUMENTS), "0" * 16))
+    draw = random.Random(2)
+    queries = [" ".join(draw.choices([*WORDS, "unknown"], k=draw.randint(1, 4))) for _ in range(25)]
+    scores = encoded.cosines(queries)
+    searched = [
+        SearchedQuery(WeightedQuery.of(query), documents=DocumentReading(each, share))
+        for query, each in zip(queries, scores, strict=True)
+    ]
+    for k in (1, 10, 100):
+        rankings = [ranking.retrieved for ranking in rank(engine, searched, k)]
+        assert rankings == [
+            whole_sum(engine, WeightedQuery.of(query), each, share, k)
+            for query, each in zip(queries, scores, strict=True)
+        ]
+
+
+def test_few_candidates_are_divided_by_the_maximum_of_all_documents(encoded, monkeypatch):
+    """The best of each reading is a candidate, so that scores do not depend on the number of candidates."""
+    engine = ToyEngine(DOCUMENTS)
+    query = SearchedQuery.typed("bart kesk lond")
+    reading = DocumentReading(encoded.cosines(["bart kesk lond"])[0], 0.5)
+    (whole,) = rank(engine, [replace(query, documents=reading)], 60)
+    monkeypatch.setattr(ranker, "CANDIDATES", 5)
+    (few,) = rank(engine, [replace(query, documents=reading)], 5)
+    scores = dict(whole.retrieved)
+    assert len(few.retrieved) == 5
+    assert all(scores[entry.doc_id] == entry.score for entry in few.retrieved)
+
+
+class Drawn:
+    """Scores by a table; others are 0."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def nearest(self, n):
+        return [ScoredDoc(i, self.table.get(i, 0.0)) for i in sorted(IDS, key=lambda i: -self.table.get(i, 0.0))[:n]]
+
+    def scores(self, doc_ids):
+        return [self.table.get(doc_id, 0.0) for doc_id in doc_ids]
+
+    def in_corpus_order(self, doc_ids):
+        return sorted(doc_ids, key=IDS.index)
+
+
+def test_ties_stand_in_corpus_order_and_nothing_is_listed_for_nothing():
+    engine = ToyEngine(DOCUMENTS)
+    unknown = SearchedQuery(
+        WeightedQuery.of("unknown"), documents=DocumentReading(Drawn({"d9": 0.5, "d3": 0.5}), 0.5)
+    )
+    against = replace(unknown, documents=DocumentReading(Drawn({"d9": -0.5}), 0.5))
+    (tied,), (nothing,) = (rank(engine, [query], 10) for query in (unknown, against))
+    assert tied.retrieved == [("d3", 0.5), ("d9", 0.5)]
+    assert nothing.retrieved == []
+
+
+def test_queries_with_and_without_the_reading_stand_beside_each_other(encoded):
+    engine = ToyEngine(DOCUMENTS)
+    plain = SearchedQuery.typed("bart kesk")
+    both = replace(plain, documents=DocumentReading(encoded.cosines(["bart kesk"])[0], 0.5))
+    mixed = rank(engine, [plain, both, plain], 10, titled=[[], ["d5"], []])
+    assert mixed == [
+        *rank(engine, [plain], 10),
+        *rank(engine, [both], 10, titled=[["d5"]]),
+        *rank(engine, [plain], 10),
+    ]
+    assert mixed[0].retrieved == engine.search([plain.query], 10)[0] != mixed[1].retrieved
+    assert mixed[1].shown[0].doc_id == "d5"
+
+
+def test_a_part_without_weight_is_not_asked(encoded):
+    """The time of an encoder alone shall not hold that of a search by words."""
+
+    class Watched(ToyEngine):
+        asked = ()
+
+        def search(self, queries, k):
+            Watched.asked = queries
+            return super().search(queries, k)
+
+    query = SearchedQuery.typed("bart")
+    rank(Watched(DOCUMENTS), [replace(query, documents=DocumentReading(encoded.cosines(["bart"])[0], 1.0))], 5)
+    assert [each.clauses for each in Watched.asked] == [()]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_is_between_0_and_1(share):
+    with pytest.raises(ValueError, match="expected 0 to 1"):
+        DocumentReading(Drawn({}), share)

@@ -24,6 +24,7 @@ from untilclick.search.engines.vectors.encoded_documents import encode_documents
 from untilclick.search.measures.fusion import sum_of_scaled
 from untilclick.search.records import Document, WeightedQuery
 from untilclick.search.text.encoders.encoder import Encoder
+from untilclick.search.text.encoders.opened import OpenedEncoder
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +89,17 @@ def try_encoder(
     error = float(np.std(added - alone, ddof=1) / np.sqrt(len(alone))) if len(alone) > 1 else 0.0
     encoded = _reciprocal_ranks(cosines)
     return EncoderTrial(len(alone), float(alone.mean()), float(encoded.mean()), float(added.mean()), error)
+
+
+def usable_encoder(
+    opened: OpenedEncoder, documents: Sequence[Document], analysis: Analysis, folder: Path, seed: int = 0
+) -> OpenedEncoder:
+    """The encoder if it passes its trial on the documents, else none with the sentence that says why. If there is
+    none, its note stays."""
+    if opened.encoder is None:
+        return opened
+    trial = try_encoder(documents, opened.encoder, analysis, folder, seed)
+    return opened if trial.is_passed else OpenedEncoder(None, trial.sentence(opened.encoder.card.name))
 
 
 def held_out_queries(documents: Sequence[Document], seed: int, most: int = MOST_DOCUMENTS) -> list[HeldOut]:

@@ -16,8 +16,10 @@ from untilclick.search.measures.encoder_trial import (
     _reciprocal_ranks,
     held_out_queries,
     try_encoder,
+    usable_encoder,
 )
 from untilclick.search.records import Document
+from untilclick.search.text.encoders.opened import OpenedEncoder
 
 from tests.fake_encoder import FakeEncoder
 
@@ -60,6 +62,17 @@ def test_an_encoder_that_says_nothing_is_left_out(tmp_path):
         "The encoder toy does not speak the language of these documents: added to BM25 it lowers"
     )
     assert sentence.count(". ") == 0
+
+
+def test_an_encoder_that_fails_is_replaced_by_the_reason(tmp_path):
+    documents = [replace(document, text=f"{document.text}, but of {document.doc_id}word") for document in DOCUMENTS]
+    good, bad = OpenedEncoder(FakeEncoder(meaning)), OpenedEncoder(FakeEncoder(noise))
+    assert usable_encoder(good, DOCUMENTS, english(), tmp_path / "good") == good
+    without, note = usable_encoder(bad, documents, english(), tmp_path / "bad")
+    assert without is None
+    assert note.startswith("The encoder fake does not speak the language of these documents")
+    none = OpenedEncoder(None, "not installed")
+    assert usable_encoder(none, DOCUMENTS, english(), tmp_path) == none
 
 
 @pytest.mark.parametrize(

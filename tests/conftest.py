@@ -19,6 +19,9 @@ from tests.postgres_server import PostgresServer, running_server
 os.environ["HF_HUB_OFFLINE"] = "1"
 """No test asks a hub. The libraries read the variable when they are imported."""
 
+os.environ["UNTILCLICK_ENCODER"] = "none"
+"""Commands find no encoder that happens to be installed; tests that want one name it."""
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:

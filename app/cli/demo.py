@@ -15,6 +15,7 @@ from untilclick.app.cli.options import (
     AsJson,
     Config,
     Data,
+    Encoder,
     Engine,
     Host,
     Language,
@@ -54,6 +55,7 @@ def demo(
     ] = None,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the service at the end.")] = True,
     engine: Engine = "tantivy",
+    encoder: Encoder = "auto",
     sessions: Sessions = 60_000,
     seed: Seed = 0,
     language: Language = "auto",
@@ -72,7 +74,7 @@ def demo(
     terminal = Terminal(as_json=as_json)
     settings = read_settings(context, overrides)
     place = RunConfig(out or Path("runs") / folder_name(data), data, None, engine, seed, language)
-    demo_settings = demo_config(settings, place, sessions)
+    demo_settings = demo_config(settings, place, sessions, encoder)
     if serve:  # mistakes that would stop the service are reported before the training
         service_settings(settings, host=host, port=port)
         check_port(host, port, _other_port(port))

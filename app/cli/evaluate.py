@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, Overrides, Seed, read_settings
+from untilclick.app.cli.options import AsJson, Config, Data, Encoder, Engine, Overrides, Seed, read_settings
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.search.errors import UntilclickError
 
@@ -43,15 +43,24 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     context: typer.Context,
-    model: Model,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", envvar="UNTILCLICK_OUT", help="Folder for results and report.")
     ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="DIR",
+            envvar="UNTILCLICK_MODEL",
+            help="A run folder, or the folder of one stage; without it only the simpler methods are compared.",
+        ),
+    ] = None,
     data: Data = "stdlib",
     split: Annotated[
         str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split of the held-out topics.")
     ] = "dev",
     engine: Engine = "tantivy",
+    encoder: Encoder = "auto",
     log: Log = None,
     seed: Seed = 0,
     config: Config = None,
@@ -60,8 +69,8 @@ def evaluate(
 ) -> None:
     """Compare trained models with BM25, simpler methods and an oracle on held-out topics.
 
-    The simpler methods are pseudo-relevance feedback, spelling correction, the session's earlier queries, statistics
-    of a log and of judgments, and BM25 with tuned parameters.
+    The simpler methods are pseudo-relevance feedback, spelling correction, a pretrained sentence encoder, the
+    session's earlier queries, statistics of a log and of judgments, and BM25 with tuned parameters.
     """
     from untilclick.rewriter.evaluation.evaluate import EvaluateConfig  # noqa: PLC0415  numpy and scipy, but not torch
 
@@ -71,7 +80,7 @@ def evaluate(
 
     from untilclick.app.loop import evaluation  # noqa: PLC0415  torch, once the settings are right
 
-    evaluation.show_evaluation(terminal, evaluation.evaluate_model(settings, model, log, terminal))
+    evaluation.show_evaluation(terminal, evaluation.evaluate_model(settings, model, log, encoder, terminal))
 
 
 def export(

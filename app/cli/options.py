@@ -104,6 +104,16 @@ ServiceEngine = Annotated[
         help="BM25 engine. opensearch: a cluster, named by --set service.opensearch_url=URL.",
     ),
 ]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        envvar="UNTILCLICK_ENCODER",
+        help="Sentence encoder: minilm, static (word vectors), none, or the folder or hub id of a "
+        "sentence-transformers model; auto: minilm if it can be had.",
+    ),
+]
 Backend = Annotated[
     Literal["builtin", "trlx"],
     typer.Option("--backend", envvar="UNTILCLICK_BACKEND", help="Training loop: the built-in one, or that of trlX."),

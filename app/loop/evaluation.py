@@ -8,18 +8,33 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from untilclick.app.loop.encoding import encode_collection
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.trained_systems import TrainedSystems
-from untilclick.app.terminal.evaluation_tables import differences_table, finding, remarks, systems_table
+from untilclick.app.terminal.evaluation_tables import differences_table, finding, harm_table, remarks, systems_table
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.evaluation import evaluate as stage
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.report import page
 from untilclick.rewriter.evaluation.results import Results, read_results
+from untilclick.rewriter.evaluation.verdict import about_encoder
 from untilclick.rewriter.stages.record import analysis_of_run
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.files.whole_files import whole_file
 from untilclick.search.log.session_log import SessionLog
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationInput:
+    """What an evaluation reads beside the trained models."""
+
+    opened: OpenedCollection
+    """The documents and the topics."""
+    log: SessionLog | None = None
+    """Sessions that baselines may learn from."""
+    encoded: EncodedCorpus | None = None
+    """The documents as a sentence encoder's vectors; None leaves out the rankings by meaning."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +45,28 @@ class Evaluated:
     report: Path
 
 
-def evaluate_model(config: EvaluateConfig, model: Path, log: str | None, terminal: Terminal) -> Evaluated:
-    """Evaluate the trained models of a run folder, or of one stage, and save the settings beside the results.
+def evaluate_model(
+    config: EvaluateConfig, model: Path | None, log: str | None, encoder: str, terminal: Terminal
+) -> Evaluated:
+    """Evaluate the trained models of a run folder, or of one stage, and save the settings beside the results; without
+    a model the baselines alone.
 
-    `log` is the address of an existing session log that a baseline learns from. Raises ModelError for a folder
-    without a model, LogError for a missing log, and whatever the evaluation stage raises.
+    `log` is the address of an existing session log that a baseline learns from, `encoder` names the sentence encoder,
+    see `open_encoder`. Raises ModelError for a folder without a model and for what is no encoder, LogError for a
+    missing log, and whatever the evaluation stage raises.
     """
     set_up_torch()
-    systems = TrainedSystems.of(model)
+    systems = TrainedSystems({}) if model is None else TrainedSystems.of(model)
+    analysis = None if model is None else analysis_of_run(model)
+    with terminal.progress("Reading documents"):
+        opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=analysis)
+    encoded, note = encode_collection(encoder, opened, terminal.progress)
+    if note:
+        terminal.line(escape(note))
     with terminal.progress("Evaluating") as update, _opened(log) as sessions:
-        opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=analysis_of_run(model))
-        evaluated = evaluate(config, systems, opened, log=sessions, settings={"model": str(model)}, progress=update)
-        settings = {**asdict(config), "model": model, "log": sessions.url if sessions else None}
+        inputs = EvaluationInput(opened, sessions, encoded)
+        evaluated = evaluate(config, systems, inputs, settings={"model": str(model)}, progress=update)
+        settings = {**asdict(config), "model": model, "log": sessions.url if sessions else None, "encoder": encoder}
         with whole_file(config.out / "settings.json") as file:
             json.dump(settings, file, indent=1, default=str)
     return evaluated
@@ -54,17 +79,16 @@ def _opened(log: str | None) -> AbstractContextManager[SessionLog | None]:
 def evaluate(
     config: EvaluateConfig,
     systems: TrainedSystems,
-    opened: OpenedCollection | None = None,
-    log: SessionLog | None = None,
+    inputs: EvaluationInput,
     *,
     settings: Mapping[str, str],
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
     """Write `results.json`, `per_topic.jsonl`, run files and `report.html` into `config.out`.
 
-    `opened` and `log` are passed to the evaluation stage; the report lists `settings` beside those of the evaluation.
+    The report lists `settings` beside those of the evaluation.
     """
-    stage.main(config, systems, opened, log, progress)
+    stage.main(config, systems, inputs.opened, inputs.log, progress, inputs.encoded)
     metrics = systems.metrics if systems.metrics is not None and systems.metrics.is_file() else None
     report = page.main(page.ReportConfig(config.out, metrics=metrics, settings=dict(settings)))
     return read_evaluated(config.out, report)
@@ -79,9 +103,11 @@ def show_evaluation(terminal: Terminal, evaluated: Evaluated) -> None:
     """Print the table of systems, all differences, and the finding; with `--json` the content of `results.json`."""
     results, report = evaluated.results, evaluated.report
     terminal.table(systems_table(results))
+    if about := about_encoder(results):
+        terminal.line(escape(about))
     terminal.line()
-    if differences := differences_table(results):
-        terminal.table(differences)
+    for table in filter(None, (harm_table(results), differences_table(results))):
+        terminal.table(table)
         terminal.line()
     terminal.line(f"[bold]{escape(finding(results))}[/bold]")
     if limits := remarks(results):

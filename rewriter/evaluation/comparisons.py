@@ -37,6 +37,11 @@ COMPARED: tuple[tuple[str, str], ...] = (
     (BASELINE, ENGINE_ORDER),
     *product(("mean", "ppo", "offline", "warm_start", "final"), ("base",)),
     ("final", "bm25"),
+    *product(("mean", "ppo", "offline", "warm_start", "final", "base"), ("encoder", "bm25_encoder")),
+    *product(("encoder", "bm25_encoder"), ("bm25", "rm3")),
+    ("bm25_encoder", "encoder"),
+    ("final", "rm3"),
+    *product(("final", "base"), ("spelling",)),
 )
 """Pairs (a, b) that are tested if both systems were evaluated. The order decides which random numbers a pair gets."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from untilclick.rewriter.evaluation.baselines.simple import Oracle
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.evaluation.comparisons import compare_systems
+from untilclick.rewriter.evaluation.harm import harms
 from untilclick.rewriter.evaluation.results import NewNeeds, Results, SessionResults, write_results
 from untilclick.rewriter.evaluation.session_measures import SessionsConfig, measure_sessions
 from untilclick.rewriter.evaluation.statistics import RESAMPLES
@@ -26,6 +27,7 @@ from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_qu
 from untilclick.rewriter.judging.needs import needs_of_topics, share_a_need
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.run_files import write_qrels, write_run
 from untilclick.search.version import program_version
 
@@ -63,7 +65,7 @@ class EvaluateConfig:
     context: bool = True
     """Whether systems see the session's earlier queries, if topics have any."""
     more_baselines: bool = True
-    """Whether to compare with more baselines than BM25, RM3 and spelling correction, see
+    """Whether to compare with more baselines than BM25, RM3, spelling correction and the encoder's, see
     `untilclick.rewriter.evaluation.baselines.suite`."""
 
     exact_titles: bool = True
@@ -98,16 +100,18 @@ def main(
     opened: OpenedCollection | None = None,
     log: SessionLog | None = None,
     progress: Progress | None = None,
+    encoded: EncodedCorpus | None = None,
 ) -> Path:
     """Evaluate the baselines and the systems of `trained`; returns the path of `results.json`.
 
     Give `opened` if the collection is open already, or if its engine needs an address. `log` holds sessions that
-    baselines may learn from; sessions of reported topics are left out. Raises DataError for an unknown split or one
+    baselines may learn from; sessions of reported topics are left out. `encoded` are the documents as vectors, for
+    the baselines that rank by meaning; None leaves these out. Raises DataError for an unknown split or one
     without judged topics.
     """
     opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
     topics = _typed(opened, config, config.split)[: config.max_topics]
-    systems = {**baselines(opened, config, topics, log), **trained(opened)}
+    systems = {**baselines(opened, config, topics, log, encoded), **trained(opened)}
     step_done = _step_counter(systems, config, progress)
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
     fingerprint = opened.collection.corpus.fingerprint
@@ -115,6 +119,7 @@ def main(
         results,
         settings={**(results.settings or {}), "corpus fingerprint": fingerprint},
         new_needs=_new_needs(opened, config, topics, results),
+        encoder=encoded.encoder.card if encoded else None,
     )
     if config.sessions:
         results = replace(results, sessions=_sessions(opened, topics, systems, config, step_done))
@@ -135,10 +140,14 @@ def _new_needs(
 
 
 def baselines(
-    opened: OpenedCollection, config: EvaluateConfig, topics: Sequence[TypedTopic], log: SessionLog | None = None
+    opened: OpenedCollection,
+    config: EvaluateConfig,
+    topics: Sequence[TypedTopic],
+    log: SessionLog | None = None,
+    encoded: EncodedCorpus | None = None,
 ) -> dict[str, System]:
     """The baselines for the topics, their parameters chosen on training topics, and the oracle if it is asked for."""
-    data = BaselineInput(opened, _training_topics(opened, config), topics, log)
+    data = BaselineInput(opened, _training_topics(opened, config), topics, log, encoded)
     systems = usual_baselines(data)
     if config.more_baselines:
         systems |= more_baselines(data)
@@ -179,6 +188,7 @@ def evaluate_systems(
         figures={name: run.figures for name, run in runs.items()},
         comparisons=compare_systems(scores, config.seed, config.resamples, needs.groups),
         topics=topic_rows(engine, topics, runs),
+        harm=harms(scores),
         settings={**_settings(systems, config), "queries that are a title": str(sum(map(bool, titled)))},
     )
 

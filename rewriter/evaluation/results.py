@@ -1,9 +1,9 @@
 """The results of an evaluation, and their files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `n_needs`, `systems` (name -> measure -> mean),
-`new_needs`, `comparisons`, `sessions`, `code_version`, `settings` and, per system, `empty_results`,
-`rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every system's values, first titles
-and rewrite.
+`new_needs`, `comparisons`, `harm`, `sessions`, `code_version`, `settings`, `encoder` (its card) and, per system,
+`empty_results`, `rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every system's
+values, first titles and rewrite.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.system_names import APART
 from untilclick.search.errors import DataError
@@ -20,6 +21,7 @@ from untilclick.search.files.json_records import read_record, record_of
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.log.stats import SessionFigures
 from untilclick.search.measures.metrics import MEASURES
+from untilclick.search.text.encoders.encoder import EncoderCard
 
 RESULTS_FILE = "results.json"
 PER_TOPIC_FILE = "per_topic.jsonl"
@@ -126,6 +128,10 @@ class Results:
     """Needs that the topics state; None in files of versions that did not count them."""
     new_needs: NewNeeds | None = None
     """None if all topics or none of them share a need with training topics."""
+    harm: tuple[Harm, ...] = ()
+    """Systems against BM25 and against the strongest untrained system; empty in files of versions without it."""
+    encoder: EncoderCard | None = None
+    """The sentence encoder of the rankings by meaning; None if there was none."""
 
     def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
         """The comparison of a with b on a measure; None if it was not made."""
@@ -170,6 +176,8 @@ class _ResultsFile:
     seconds: Mapping[str, _Seconds]
     n_needs: int | None = None
     new_needs: NewNeeds | None = None
+    harm: tuple[Harm, ...] = ()
+    encoder: EncoderCard | None = None
 
     @classmethod
     def of(cls, results: Results) -> _ResultsFile:
@@ -194,6 +202,8 @@ class _ResultsFile:
             },
             n_needs=results.n_needs,
             new_needs=results.new_needs,
+            harm=results.harm,
+            encoder=results.encoder,
         )
 
     def results(self) -> Results:
@@ -221,6 +231,8 @@ class _ResultsFile:
             settings=self.settings,
             n_needs=self.n_needs,
             new_needs=self.new_needs,
+            harm=self.harm,
+            encoder=self.encoder,
         )
 
 

@@ -21,8 +21,13 @@ BASELINES: tuple[str, ...] = (
     "successor",
     "association",
     "bm25_tuned",
+    "encoder",
+    "bm25_encoder",
 )
 """Systems that need no trained rewriter. A gain that one of them reaches too is not the rewriter's own."""
+
+UNTRAINED: tuple[str, ...] = (BASELINE, "rm3", "spelling", "encoder", "bm25_encoder", "base")
+"""Systems that learned nothing from sessions or judgments; the strongest of them is what training has to beat."""
 
 ENGINE_ORDER = "bm25_engine_order"
 """The baseline without the step that puts exact titles first: the engine's own ranking of the query as typed."""
@@ -57,6 +62,8 @@ SYSTEM_TITLES: Mapping[str, SystemTitle] = {
     ),
     "successor": SystemTitle("next query of the log", "the query that most often came next in the log"),
     "association": SystemTitle("word associations", "words that go with the query's in judged training topics"),
+    "encoder": SystemTitle("sentence encoder alone", "documents of like meaning, by a pretrained encoder"),
+    "bm25_encoder": SystemTitle("BM25 + encoder", "half and half, scores divided by their maximum"),
     "base": SystemTitle("base, no sessions", "trained on the documents alone, before any session"),
     "warm_start": SystemTitle("warm start", "supervised training on hindsight pairs"),
     "offline": SystemTitle("offline", "trained on what was tried and clicked, from the log alone"),

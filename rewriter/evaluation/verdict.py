@@ -82,6 +82,17 @@ def caution(results: Results) -> str:
     return f"Figures of {counted_topics(results)} say little: a fair test takes at least {FEW_TOPICS}{needs}."
 
 
+def about_encoder(results: Results) -> str:
+    """What the sentence encoder was trained on, so that its gains on such data are not read as generalisation; empty
+    without an encoder."""
+    if results.encoder is None:
+        return ""
+    if not results.encoder.trained_on:
+        return f"What {results.encoder.name} was trained on is not stated, so its figures may flatter it."
+    data = ", ".join(results.encoder.trained_on)
+    return f"{results.encoder.name} was trained on {data}. Its figures on data of these kinds flatter it."
+
+
 def counted_topics(results: Results) -> str:
     """The number of topics, and that of the needs that they state if there are fewer: `201 held-out topics of 22
     needs`."""

@@ -28,6 +28,8 @@ class DemoConfig:
     """Seed of all random numbers."""
     language: str = "auto"
     """Language of the documents, see `untilclick.search.analysis.guess.analysis_of_language`."""
+    encoder: str = "auto"
+    """Name of the sentence encoder, see `untilclick.search.text.encoders.opened.open_encoder`."""
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     base: BaseConfig = field(default_factory=BaseConfig)
@@ -62,7 +64,7 @@ class DemoConfig:
         return self.out / BUNDLE
 
 
-def demo_config(settings: CommandSettings, run: RunConfig, sessions: int) -> DemoConfig:
+def demo_config(settings: CommandSettings, run: RunConfig, sessions: int, encoder: str = "auto") -> DemoConfig:
     """The configuration for some options and settings; `run.log` is not used. Raises UntilclickError for an unknown
     setting or a wrong value."""
     seed = run.seed
@@ -72,6 +74,7 @@ def demo_config(settings: CommandSettings, run: RunConfig, sessions: int) -> Dem
         engine=run.engine,
         seed=seed,
         language=run.language,
+        encoder=encoder,
         simulation=simulation_config(settings, sessions, "train", seed),
         policy=settings.stage(PolicyConfig, "policy", seed=seed),
         base=settings.stage(BaseConfig, "base", seed=seed),

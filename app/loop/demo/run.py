@@ -12,6 +12,7 @@ from untilclick.app.loop.demo.collections import DemoCollections, open_collectio
 from untilclick.app.loop.demo.config import DemoConfig
 from untilclick.app.loop.demo.memory import DemoMemory, StepRecord
 from untilclick.app.loop.demo.steps import DemoSteps, Step
+from untilclick.app.loop.encoding import encode_collection
 from untilclick.app.loop.evaluation import Evaluated, read_evaluated
 from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.torch_setup import set_up_torch
@@ -63,14 +64,15 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     with view.progress("Reading documents"):
         collections = open_collections(config.run, config.index)
         config.out.mkdir(parents=True, exist_ok=True)
-    planned = DemoSteps(config, collections).in_order()
+    encoded, no_encoder = encode_collection(config.encoder, collections.training, view.progress, config.index)
+    planned = DemoSteps(config, collections, encoded).in_order()
     corpus = collections.training.collection.corpus
     documents = counted(len(corpus.documents), "document", "documents")
     analysis = collections.training.analysis
     language = in_words(analysis.languages)
     line = f"{documents} of {config.data}, in {language}, searched by {collections.training.engine.name}"
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
-    for note in filter(None, (*collections.notes, _note_on_few_topics(collections), note_on_synonyms())):
+    for note in filter(None, (*collections.notes, _note_on_few_topics(collections), note_on_synonyms(), no_encoder)):
         view.note(note)
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed, analysis.name))
     _run_steps(planned, DemoMemory(config.out), origin, view)

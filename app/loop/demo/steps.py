@@ -11,7 +11,7 @@ from pathlib import Path
 
 from untilclick.app.loop.demo.collections import DemoCollections
 from untilclick.app.loop.demo.config import DemoConfig
-from untilclick.app.loop.evaluation import evaluate
+from untilclick.app.loop.evaluation import EvaluationInput, evaluate
 from untilclick.app.loop.simulation import fill_log
 from untilclick.app.loop.trained_systems import TrainedSystems
 from untilclick.app.terminal.progress import Update
@@ -27,6 +27,7 @@ from untilclick.rewriter.proof.show import steps
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_proof, read_stage
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 
@@ -53,8 +54,11 @@ class Step:
 class DemoSteps:
     """The steps of a demo over one collection."""
 
-    def __init__(self, config: DemoConfig, collections: DemoCollections) -> None:
-        self._config, self._collections = config, collections
+    def __init__(
+        self, config: DemoConfig, collections: DemoCollections, encoded: EncodedCorpus | None = None
+    ) -> None:
+        """`encoded` are the documents as vectors; None if there is no sentence encoder."""
+        self._config, self._collections, self._encoded = config, collections, encoded
         self._judging = JudgingConfig(seed=config.seed)
 
     def in_order(self) -> list[Step]:
@@ -80,7 +84,7 @@ class DemoSteps:
             Step(PPO, "PPO", config.ppo, out / PPO, self._train_ppo, self._remove_ppo),
             self._step(FINAL, "Proof", self._judging, out / FINAL, self._prove),
             self._step(
-                "evaluation", "Evaluation", replace(evaluation, out=Path()), config.evaluation,
+                "evaluation", "Evaluation", self._evaluation_settings(evaluation), config.evaluation,
                 lambda update: self._evaluate(evaluation, update),
             ),
             self._step("bundle", "Bundle", None, config.bundle, self._export),
@@ -88,6 +92,11 @@ class DemoSteps:
 
     def _step(self, name: str, title: str, settings: object, artefact: Path, run: Callable[[Update], str]) -> Step:
         return Step(name, title, settings, artefact, run, lambda: shutil.rmtree(artefact, ignore_errors=True))
+
+    def _evaluation_settings(self, evaluation: EvaluateConfig) -> object:
+        """What the figures depend on: the settings, and the encoder if there is one."""
+        settings = replace(evaluation, out=Path())
+        return settings if self._encoded is None else (settings, self._encoded.encoder.card.digest)
 
     def _remove_ppo(self) -> None:
         shutil.rmtree(self._config.out / PPO, ignore_errors=True)
@@ -137,7 +146,8 @@ class DemoSteps:
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:
         settings = {"sessions trained on": str(self._config.simulation.sessions)}
         systems = TrainedSystems.of(self._config.out)
-        evaluated = evaluate(config, systems, self._collections.held_out, settings=settings, progress=update)
+        inputs = EvaluationInput(self._collections.held_out, None, self._encoded)
+        evaluated = evaluate(config, systems, inputs, settings=settings, progress=update)
         results = evaluated.results
         topics = counted(results.n_topics, "held-out topic", "held-out topics")
         return f"{topics} ({results.split}), {len(results.figures.keys() - {ENGINE_ORDER})} systems"

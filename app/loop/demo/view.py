@@ -10,12 +10,14 @@ from untilclick.app.loop.demo.run import DemoOutcome
 from untilclick.app.terminal.evaluation_tables import (
     differences_table,
     finding,
+    harm_table,
     main_opponents,
     remarks,
     systems_table,
 )
 from untilclick.app.terminal.progress import Update, duration
 from untilclick.app.terminal.terminal import Terminal, escape
+from untilclick.rewriter.evaluation.verdict import about_encoder
 
 LINE_INDENT = 23
 """Column at which the text of a step begins."""
@@ -54,14 +56,16 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     config, results = outcome.config, outcome.evaluated.results
     terminal.line()
     terminal.table(systems_table(results))
+    if about := about_encoder(results):
+        terminal.line(escape(about))
     terminal.line()
     terminal.line(f"[bold]{escape(finding(results))}[/bold]")
     if limits := remarks(results):
         terminal.line(escape(limits))
     terminal.line(escape(outcome.served))
     terminal.line()
-    if differences := differences_table(results, main_opponents(results)):
-        terminal.table(differences)
+    for table in filter(None, (harm_table(results), differences_table(results, main_opponents(results)))):
+        terminal.table(table)
         terminal.line()
     bundle = config.bundle if config.bundle.exists() else None
     for label, path in (("report", outcome.evaluated.report), ("bundle", bundle or "none"), ("log", config.log)):
@@ -73,6 +77,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
             "remarks": remarks(results),
             "served": outcome.served,
             "comparisons": results.comparisons,
+            "harm": results.harm,
             "systems": {name: dict(figures.means) for name, figures in results.figures.items()},
             "sessions": dict(results.sessions.figures) if results.sessions else None,
             "report": outcome.evaluated.report,

@@ -1,9 +1,10 @@
 """All baselines of an evaluation, each with its parameters chosen on the same training topics.
 
-A gain over BM25 means little if a cheaper method gains the same. RM3 and spelling correction are always compared.
-The others are compared if the data allow it and `EvaluateConfig.more_baselines` is on. To add a baseline, write its
-system in a file of this folder, a builder for it in `more_baselines`, its title in
-`untilclick.rewriter.evaluation.system_names`, and its pairs in `untilclick.rewriter.evaluation.comparisons`."""
+A gain over BM25 means little if a cheaper method gains the same. RM3 and spelling correction are always compared, and
+rankings by meaning wherever there is a sentence encoder. The others are compared if the data allow it and
+`EvaluateConfig.more_baselines` is on. To add a baseline, write its system in a file of this folder, a builder for it
+in `more_baselines`, its title in `untilclick.rewriter.evaluation.system_names`, and its pairs in
+`untilclick.rewriter.evaluation.comparisons`."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from untilclick.rewriter.evaluation.baselines.feedback import (
     Rocchio,
     RocchioSettings,
 )
+from untilclick.rewriter.evaluation.baselines.meaning import meaning_baselines
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import (
     CONCATENATION_GRID,
@@ -38,6 +40,7 @@ from untilclick.rewriter.evaluation.baselines.tuned_bm25 import tuned_bm25
 from untilclick.rewriter.evaluation.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.language.tfidf import document_vectors
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 
 if TYPE_CHECKING:
     from untilclick.search.log.session_log import SessionLog
@@ -60,6 +63,8 @@ class BaselineInput:
     out."""
     log: SessionLog | None = None
     """Sessions of simulated users or of visitors; None if there is no log."""
+    encoded: EncodedCorpus | None = None
+    """The documents as a sentence encoder's vectors; None if there is no encoder."""
 
     @cached_property
     def vectors(self) -> csr_array:
@@ -72,13 +77,15 @@ class BaselineInput:
 
 
 def usual_baselines(data: BaselineInput) -> dict[str, System]:
-    """The baselines that every evaluation has: bm25, rm3 and spelling."""
+    """The baselines that every evaluation has: bm25, rm3 and spelling; with a sentence encoder also encoder and
+    bm25_encoder."""
     settings = data.choice().best(RM3_GRID, lambda settings: Rm3(data.opened.engine, settings), Rm3Settings())
     logger.info("rm3 uses %s", settings)
     return {
         "bm25": Bm25(),
         "rm3": Rm3(data.opened.engine, settings),
         "spelling": SpellingCorrection(data.opened.spelling),
+        **meaning_baselines(data.encoded),
     }
 
 

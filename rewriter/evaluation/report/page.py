@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves, read_training
 from untilclick.rewriter.evaluation.report.highlights import (
     Card,
@@ -33,6 +34,7 @@ from untilclick.rewriter.evaluation.results import Results, read_results
 from untilclick.rewriter.evaluation.system_names import APART, BASELINE, ORACLE, note_of, title_of
 from untilclick.rewriter.evaluation.verdict import (
     HEADLINE_MEASURE,
+    about_encoder,
     caution,
     spelling_alone,
     strongest_baseline,
@@ -74,6 +76,8 @@ class Page:
     verdict: str
     remarks: str
     """Sentences that qualify the verdict; empty if there are none."""
+    about_encoder: str
+    """What the sentence encoder was trained on; empty without an encoder."""
     cards: tuple[Card, ...]
     best: tuple[RewriteExample, ...]
     worst: tuple[RewriteExample, ...]
@@ -82,6 +86,17 @@ class Page:
     kept_weights: str
     """Which weights of the training were kept; empty if that is not known."""
     settings: Mapping[str, str]
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The systems that harm is counted against: BM25, and the strongest untrained one if that is another."""
+        return tuple(dict.fromkeys(each.against for each in self.results.harm))
+
+    @property
+    def changes(self) -> Mapping[str, Mapping[str, Harm]]:
+        """System -> rival -> shares of topics helped and harmed."""
+        names = dict.fromkeys(each.system for each in self.results.harm)
+        return {name: {each.against: each for each in self.results.harm if each.system == name} for name in names}
 
 
 def main(config: ReportConfig) -> Path:
@@ -105,6 +120,7 @@ def make_page(results: Results, training: TrainingCurves, config: ReportConfig) 
         subject=subject,
         verdict=verdict(results, subject),
         remarks=_remarks(results, subject),
+        about_encoder=about_encoder(results),
         cards=headline_cards(results, subject) if subject else (),
         best=tuple(example for example in examples[:n] if example.gain > 0),
         worst=tuple(example for example in reversed(examples[-n:]) if example.gain < 0),

@@ -14,11 +14,15 @@ import numpy as np
 
 from untilclick.rewriter.serving.readings.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
-from untilclick.rewriter.serving.readings.sums import CANDIDATES, weighted_sum
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
+from untilclick.search.measures.fusion import sum_of_scaled
 from untilclick.search.records import ScoredDoc, WeightedQuery
 from untilclick.search.text.heaviest import heaviest
+
+CANDIDATES = 200
+"""Least number of documents that each reading brings into the sum. It does not decide by what scores are divided: the
+best document of each reading is among its candidates."""
 
 _NO_WORDS = WeightedQuery(())
 """Is searched where the words count for nothing."""
@@ -96,8 +100,9 @@ def _by_both(
 def _summed(
     doc_ids: Sequence[str], by_words: Mapping[str, float], reading: DocumentReading, k: int
 ) -> list[ScoredDoc]:
-    """The first k of the candidates, which are in corpus order; documents without a positive sum are left out."""
+    """The first k of the candidates, which are in corpus order; negative cosines count 0, and documents without a
+    positive sum are left out."""
     words = np.array([by_words[doc_id] for doc_id in doc_ids], dtype=np.float64)  # (C,)
-    documents = np.array(reading.scores.scores(doc_ids), dtype=np.float64)  # (C,)
-    sums = weighted_sum(words, documents, reading.share)
+    documents = np.maximum(reading.scores.scores(doc_ids), 0.0)  # (C,)
+    sums = sum_of_scaled((words, documents), (1.0 - reading.share, reading.share))
     return [ScoredDoc(doc_ids[i], float(sums[i])) for i in heaviest(sums, k) if sums[i] > 0]

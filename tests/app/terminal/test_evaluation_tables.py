@@ -11,10 +11,12 @@ from rich.console import Console
 from untilclick.app.terminal.evaluation_tables import (
     differences_table,
     finding,
+    harm_table,
     main_opponents,
     remarks,
     systems_table,
 )
+from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.results import Results, SystemFigures
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.search.measures.metrics import MEASURES
@@ -77,6 +79,32 @@ def test_the_differences_that_matter_have_a_line_each():
         "warm start +0.000 -0.020 to +0.040 12 10",
         "The strongest baseline: spelling correction.",
     ]
+
+
+def test_help_and_harm_stand_beside_each_other_for_each_rival():
+    harm = (
+        Harm("ppo", "bm25", 0.3, 0.1),
+        Harm("bm25_encoder", "bm25", 0.25, 0.125),
+        Harm("bm25", "bm25_encoder", 0.125, 0.25),
+        Harm("ppo", "bm25_encoder", 0.2, 0.15),
+    )
+    page = io.StringIO()
+    Console(width=80, file=page).print(harm_table(replace(results(0.4), harm=harm)))
+    assert [" ".join(line.split()) for line in page.getvalue().splitlines()] == [
+        "Topics helped / harmed, by more than 0.05 nDCG@10",
+        "against BM25 as typed against BM25 + encoder",
+        "BM25 as typed - 12.5 % / 25.0 %",
+        "BM25 + encoder 25.0 % / 12.5 % -",
+        "PPO 30.0 % / 10.0 % 20.0 % / 15.0 %",
+        "BM25 + encoder is the strongest untrained system.",
+    ]
+    alone = harm_table(replace(results(0.4), harm=harm[:1]))
+    assert [column.header for column in alone.columns] == ["", "against BM25 as typed"]
+    assert alone.caption is None
+
+
+def test_results_that_did_not_count_harm_have_no_table_of_it():
+    assert harm_table(results(0.4)) is None
 
 
 def test_without_comparisons_there_is_no_table_of_differences():

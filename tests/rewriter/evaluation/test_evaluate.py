@@ -14,8 +14,10 @@ from untilclick.rewriter.evaluation.results import read_results, write_results
 from untilclick.rewriter.evaluation.systems import SystemWithEngine, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Document, Topic, WeightedQuery
 
+from tests.fake_encoder import FakeEncoder
 from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy, toy_collection
 
 ENGINE = ToyEngine()
@@ -67,6 +69,7 @@ def test_results_survive_writing_and_reading(results, config):
     again = read_results(config.out)
     assert again.comparisons == results.comparisons
     assert again.topics == results.topics
+    assert again.harm == results.harm != ()
     assert {n: f.means for n, f in again.figures.items()} == {n: f.means for n, f in results.figures.items()}
 
 
@@ -201,6 +204,37 @@ def test_the_stage_brings_baselines_and_sessions_and_writes_everything(config):
         "qrels.txt", "oracle.txt", "ppo.txt", *(f"{name}.txt" for name in baselines),
     }  # fmt: skip
     assert results.figures["oracle"].means["nDCG@10"] >= results.figures["bm25"].means["nDCG@10"]
+
+
+def test_an_encoder_adds_its_rows_and_leaves_all_other_figures_as_they_were(config, tmp_path):
+    """The same random numbers, too: its pairs are tested after all others."""
+    opened = opened_toy(ENGINE)
+    options = dataclasses.replace(config, sessions=20)
+    without = read_results(main(options, lambda _: {"ppo": AddsOneWord()}, opened).parent)
+    encoder = FakeEncoder()
+    encoded = EncodedCorpus.of(DOCUMENTS, encoder, tmp_path / "vectors")
+    results = read_results(main(options, lambda _: {"ppo": AddsOneWord()}, opened, encoded=encoded).parent)
+    assert list(results.figures)[:5] == ["bm25", "rm3", "spelling", "encoder", "bm25_encoder"]
+    assert results.encoder == encoder.card != without.encoder
+    assert results.comparisons[: len(without.comparisons)] == without.comparisons
+    pairs = {(each.a, each.b) for each in results.comparisons[len(without.comparisons) :]}
+    assert {("ppo", "encoder"), ("ppo", "bm25_encoder"), ("bm25_encoder", "bm25")} <= pairs
+    for row, before in zip(results.topics, without.topics, strict=True):
+        assert {name: row.outcomes[name] for name in before.outcomes} == before.outcomes
+    assert results.sessions.figures["bm25"] == without.sessions.figures["bm25"]
+    assert results.sessions.figures["encoder"].sessions == 20
+    assert {each.against for each in results.harm} >= {"bm25"}
+    assert ("ppo", "bm25") in {(each.system, each.against) for each in results.harm}
+
+
+def test_harm_is_that_of_the_comparisons(results):
+    for each in results.harm:
+        if comparison := results.comparison(each.system, each.against, "nDCG@10"):
+            assert each.harmed_share == comparison.harmed_share
+            assert each.helped_share <= comparison.wins / comparison.n
+    assert {each.system for each in results.harm} == {"bm25", "rm3", "warm_start", "ppo"} - (
+        {"bm25"} if len({each.against for each in results.harm}) == 1 else set()
+    )
 
 
 def test_sessions_and_oracle_can_be_left_out(config):

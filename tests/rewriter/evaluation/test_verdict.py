@@ -8,6 +8,7 @@ from untilclick.rewriter.evaluation.results import Results, SystemFigures
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.verdict import (
     FEW_TOPICS,
+    about_encoder,
     caution,
     kind_of_topics,
     spelling_alone,
@@ -16,6 +17,7 @@ from untilclick.rewriter.evaluation.verdict import (
     verdict,
 )
 from untilclick.search.measures.metrics import MEASURES
+from untilclick.search.text.encoders.encoder import EncoderCard
 
 from tests.rewriter.evaluation.toy_results import results
 
@@ -85,6 +87,16 @@ def test_a_baseline_learned_by_counting_is_a_rival_too():
     means = {"association": SystemFigures({**evaluated.figures["ppo"].means, "nDCG@10": 0.45}, n_empty=0)}
     counted = dataclasses.replace(evaluated, figures={**evaluated.figures, **means})
     assert strongest_baseline(counted, "ppo") == "The strongest baseline is word associations with nDCG@10 0.450."
+
+
+def test_what_the_encoder_was_trained_on_is_said_wherever_there_is_one():
+    card = EncoderCard("tiny", 8, "f" * 64, "MIT", trained_on=("questions", "answers"))
+    assert about_encoder(results()) == ""
+    assert about_encoder(dataclasses.replace(results(), encoder=card)) == (
+        "tiny was trained on questions, answers. Its figures on data of these kinds flatter it."
+    )
+    unknown = dataclasses.replace(results(), encoder=dataclasses.replace(card, trained_on=()))
+    assert about_encoder(unknown) == "What tiny was trained on is not stated, so its figures may flatter it."
 
 
 def test_without_a_trained_system_or_a_baseline_the_verdict_says_so():

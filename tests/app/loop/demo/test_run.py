@@ -10,18 +10,23 @@ import pytest
 from typer.testing import CliRunner
 
 from untilclick.app.cli.main import app
+from untilclick.app.loop.demo.collections import open_collections
 from untilclick.app.loop.demo.config import DemoConfig
 from untilclick.app.loop.demo.run import run_demo
+from untilclick.app.loop.demo.steps import DemoSteps
 from untilclick.app.loop.simulation import SimulationConfig
+from untilclick.app.loop.step_key import step_key
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.ppo_config import PPOConfig, RolloutConfig, ValidationConfig
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.users.user import UserConfig
 
 from tests.app.small_corpus import write_corpus
 from tests.app.toy_settings import TOY
+from tests.fake_encoder import FakeEncoder
 
 STEPS = ["Documents", "Search sessions", "Base model", "Warm start", "PPO", "Proof", "Evaluation", "Bundle"]
 
@@ -68,6 +73,7 @@ def _config(folder) -> DemoConfig:
     return DemoConfig(
         data=str(corpus),
         out=folder / "run",
+        encoder="none",
         simulation=SimulationConfig(60, user=UserConfig(misspellings="train")),
         policy=PolicyConfig(d_model=32, d_ff=32),
         base=BaseConfig(steps=4),
@@ -109,6 +115,19 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     assert [line.split()[1] for line in result.stderr.splitlines() if line.startswith("✓")] == [
         f"{number}/8" for number in range(1, 9)
     ]
+
+
+def test_another_encoder_repeats_the_evaluation_and_no_training(tmp_path):
+    config = _config(tmp_path)
+    collections = open_collections(config.run, None)
+    documents = collections.training.collection.corpus.documents
+    keys = []
+    for digest in (None, "a" * 64, "b" * 64):
+        encoded = digest and EncodedCorpus.of(documents, FakeEncoder(digest=digest), tmp_path)
+        steps = DemoSteps(config, collections, encoded).in_order()
+        keys.append({step.name: step_key("", step.name, step.settings) for step in steps})
+    assert [name for name in keys[0] if keys[0][name] != keys[1][name]] == ["evaluation"]
+    assert [name for name in keys[0] if keys[1][name] != keys[2][name]] == ["evaluation"]
 
 
 @pytest.mark.slow
@@ -176,7 +195,7 @@ def test_documents_that_are_not_there_leave_no_folder_and_no_title(tmp_path):
 def test_too_few_documents_leave_no_folder(tmp_path):
     (tmp_path / "one.jsonl").write_text('{"_id": "1", "title": "One", "text": "Short."}\n', encoding="utf-8")
     with pytest.raises(DataError, match="too few documents"):
-        run_demo(DemoConfig(str(tmp_path / "one.jsonl"), tmp_path / "run"), Recorder())
+        run_demo(DemoConfig(str(tmp_path / "one.jsonl"), tmp_path / "run", encoder="none"), Recorder())
     assert not (tmp_path / "run").exists()
 
 

@@ -6,10 +6,12 @@ import pytest
 
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session, Turn
 
-from tests.rewriter.toy_engine import TOPICS, ToyEngine, opened_toy
+from tests.fake_encoder import FakeEncoder
+from tests.rewriter.toy_engine import DOCUMENTS, TOPICS, ToyEngine, opened_toy
 
 ENGINE = ToyEngine()
 TYPED = [TypedTopic(topic, topic.query) for topic in TOPICS]
@@ -38,6 +40,12 @@ def _session(session_id, successor, attributes):
 
 def test_the_usual_baselines_are_always_there():
     assert list(usual_baselines(replace(DATA, training=()))) == ["bm25", "rm3", "spelling"]
+
+
+def test_an_encoder_brings_rankings_by_meaning(tmp_path):
+    encoded = EncodedCorpus.of(DOCUMENTS, FakeEncoder(), tmp_path)
+    names = ["bm25", "rm3", "spelling", "encoder", "bm25_encoder"]
+    assert list(usual_baselines(replace(DATA, encoded=encoded))) == names
 
 
 def test_without_history_and_log_the_baselines_that_need_them_are_absent():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves
 from untilclick.rewriter.evaluation.report.page import ReportConfig, main, make_page, render
 from untilclick.rewriter.evaluation.report.plots import Curve
@@ -15,6 +16,7 @@ from untilclick.rewriter.evaluation.results import Results, SystemFigures, write
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.verdict import caution, spelling_alone, strongest_baseline, verdict
 from untilclick.search.measures.metrics import MEASURES
+from untilclick.search.text.encoders.encoder import EncoderCard
 
 from tests.rewriter.evaluation.toy_results import results
 
@@ -128,6 +130,22 @@ def test_the_remarks_on_the_verdict_stand_below_it():
     html = render(page(helped))
     assert strongest_baseline(helped, "ppo") in html
     assert spelling_alone(helped, "ppo") in html
+
+
+def test_harm_and_the_training_data_of_the_encoder_stand_below_the_systems():
+    card = EncoderCard("tiny <b>", 8, "f" * 64, "MIT", trained_on=("questions",))
+    harm = (Harm("ppo", "bm25", 0.5, 0.25), Harm("bm25", "spelling", 0.0, 0.125), Harm("ppo", "spelling", 0.5, 0.1))
+    html = render(page(dataclasses.replace(results(), harm=harm, encoder=card)))
+    read(html)
+    assert "tiny &lt;b&gt; was trained on questions." in html
+    table = html.partition("Topics helped and harmed</h3>")[2].partition("</table>")[0]
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>.*?</tr>", table)]
+    assert rows[1:] == [
+        ["PPO", "50.0", "%", "25.0", "%", "50.0", "%", "10.0", "%"],
+        ["BM25", "as", "typed", "–", "–", "0.0", "%", "12.5", "%"],
+    ]
+    assert "spelling correction is the strongest system that learned nothing" in table
+    assert "Topics helped and harmed" not in render(shown())
 
 
 def test_which_weights_were_kept_stands_below_the_curves():

@@ -1,4 +1,4 @@
-"""Sums of two readings: the formula by hand, and the ranking of candidates against the sum over all documents."""
+"""Queries with a reading as documents: the ranking of candidates against the sum over all documents."""
 
 import random
 from dataclasses import replace
@@ -10,7 +10,6 @@ from untilclick.rewriter.serving.readings import ranker
 from untilclick.rewriter.serving.readings.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
-from untilclick.rewriter.serving.readings.sums import of_maximum, weighted_sum
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Corpus, Document, ScoredDoc, WeightedQuery
@@ -28,14 +27,6 @@ IDS = [document.doc_id for document in DOCUMENTS]
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory):
     return EncodedCorpus.of(DOCUMENTS, FakeEncoder(), tmp_path_factory.mktemp("vectors"))
-
-
-def test_each_part_is_divided_by_its_maximum():
-    assert of_maximum(np.array([2.0, 4.0, -1.0])).tolist() == [0.5, 1.0, 0.0]
-    assert of_maximum(np.array([-2.0, 0.0])).tolist() == [0.0, 0.0]
-    assert of_maximum(np.array([])).tolist() == []
-    words, documents = np.array([8.0, 0.0, 2.0]), np.array([-0.3, 0.6, 0.3])
-    assert weighted_sum(words, documents, 0.25).tolist() == pytest.approx([0.75, 0.25, 0.1875 + 0.125])
 
 
 def whole_sum(engine, query, scores, share, k):

@@ -115,6 +115,8 @@ def test_the_real_model_agrees_with_torch(tmp_path, quantization, least):
     convert_encoder(source, tmp_path, quantization)
     encoder = CTranslate2Encoder(tmp_path)
     assert np.sum(encoder.encode(TEXTS) * of_torch(source.folder, TEXTS), axis=1).min() > least
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    assert np.abs(encoder.encode(TEXTS) - alone).max() < 1e-6
     folder, directory, banana = encoder.encode(["copy a folder", "copy a directory tree", "peel a banana"])
     assert folder @ directory > folder @ banana + 0.3
     assert (encoder.card.dimension, encoder.card.max_tokens, encoder.card.licence) == (384, 256, "apache-2.0")

@@ -12,7 +12,7 @@ from untilclick.app.loop.renewal.config import SPLIT_KEY
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.rewriter.data.log_sides import SHARES
 from untilclick.rewriter.evaluation.judge import (
-    LEAST_LED,
+    LEAST_BY_ERRORS,
     MAX_JUDGED,
     MEASURE,
     VERDICT_SIGNIFICANCE,
@@ -173,7 +173,7 @@ def test_worse_counts_wherever_it_is_said(worse: str) -> None:
         f"half of {SIGNIFICANCE:g}".replace("0.", "."),
         f"fewer than {LEAST_JUDGED} judged needs; that takes a log of about {LEAST_JUDGED / SHARES.judged:.0f} needs",
         f"fewer than {FEW_NEEDS} needs",
-        f"a lag of as much, on {LEAST_LED} needs or more",
+        f"a lag of as much, on {LEAST_BY_ERRORS} needs or more",
         f"on {LEAST_JUDGED} such queries or more",
         f"`{SPLIT_KEY}`",
     ],

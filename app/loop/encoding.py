@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from untilclick.app.terminal.progress import Update
+from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.engines.vectors.encoded_documents import vector_folder
@@ -15,9 +13,6 @@ from untilclick.search.measures.encoder_trial import usable_encoder
 from untilclick.search.text.encoders.encoder_folder import Quantization
 from untilclick.search.text.encoders.opened import open_encoder
 from untilclick.search.text.encoders.sources import EncoderSource
-
-ShowProgress = Callable[[str], AbstractContextManager[Update]]
-"""Shows the progress of the work of a label until the block ends."""
 
 
 class EncodedCollection(NamedTuple):

@@ -54,15 +54,14 @@ def systems_table(results: Results) -> Table:
 def harm_table(results: Results) -> Table | None:
     """One row per system: the shares of topics that it helps and harms against BM25, and against the strongest
     untrained system if that is another. None for results of a version that did not count them."""
-    shares = {(each.system, each.against): each for each in results.harm}
-    rivals = list(dict.fromkeys(each.against for each in results.harm))
-    names = [name for name in SYSTEM_TITLES if any((name, rival) in shares for rival in rivals)]
+    harm, rivals = results.harm_by_system, results.rivals
+    names = [name for name in SYSTEM_TITLES if name in harm]
     if not names:
         return None
     title = f"Topics helped / harmed, by more than {HARM_MARGIN} {HEADLINE_MEASURE}"
     table = plain_table(["", *(f"against {title_of(rival)}" for rival in rivals)], title)
     for name in names:
-        changes = [shares.get((name, rival)) for rival in rivals]
+        changes = [harm[name].get(rival) for rival in rivals]
         cells = [f"{share(each.helped_share)} / {share(each.harmed_share)}" if each else "-" for each in changes]
         table.add_row(title_of(name), *cells)
     if len(rivals) > 1:

@@ -17,6 +17,7 @@ from untilclick.rewriter.data.click_judgments import JudgedInput
 from untilclick.rewriter.evaluation.statistics import SIGNIFICANCE, Comparison, TopicValues, compare
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Finding, Verdict
 from untilclick.rewriter.judging.partial_judgments import DEPTH, difference_bounds, unknown_share
+from untilclick.rewriter.judging.sentences import difference_text
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
@@ -34,7 +35,7 @@ most `SIGNIFICANCE` (Bonferroni's correction: Dunn, "Multiple Comparisons among 
 that are judged one after the other by the same needs are not corrected for."""
 STANDARD_ERRORS = 2.0
 """Standard errors of a lead, for the rule of few needs."""
-LEAST_LED = 10
+LEAST_BY_ERRORS = 10
 """Smallest number of needs for this rule: the standard error of fewer differences is itself hardly known."""
 _BATCH = 64
 """Queries rewritten in one call."""
@@ -79,11 +80,11 @@ def by_test(outcome: Outcome) -> tuple[Verdict, str]:
 
 
 def by_standard_errors(outcome: Outcome) -> tuple[Verdict, str]:
-    """A `Decision` by the standard error, for few needs, `LEAST_LED` or more: a lead or a lag of more than
+    """A `Decision` by the standard error, for few needs, `LEAST_BY_ERRORS` or more: a lead or a lag of more than
     `STANDARD_ERRORS`."""
     lower, upper = outcome.lower, outcome.upper
-    if (n_needs := lower.n_needs or 0) < LEAST_LED:
-        return Verdict.CANNOT_SAY, _too_few(n_needs, LEAST_LED)
+    if (n_needs := lower.n_needs or 0) < LEAST_BY_ERRORS:
+        return Verdict.CANNOT_SAY, _too_few(n_needs, LEAST_BY_ERRORS)
     if lower.difference > STANDARD_ERRORS * outcome.errors[0]:
         return Verdict.BETTER, ""
     if upper.difference < -STANDARD_ERRORS * outcome.errors[1]:
@@ -144,7 +145,7 @@ def _within_errors(outcome: Outcome) -> str:
     """The reason if a difference is not large enough: the bound nearer to 0, or one of two that are equal."""
     ahead = outcome.lower.difference > 0
     nearer, error = (outcome.lower, outcome.errors[0]) if ahead else (outcome.upper, outcome.errors[1])
-    differs = f"{MEASURE} differs by {nearer.difference:+.3f} on {nearer.n} queries of {nearer.n_needs} needs"
+    differs = difference_text(MEASURE, nearer.difference, nearer.n, nearer.n_needs or 0)
     return f"{differs}, and two standard errors are {STANDARD_ERRORS * error:.3f}"
 
 

@@ -133,6 +133,19 @@ class Results:
     encoder: EncoderCard | None = None
     """The sentence encoder of the rankings by meaning; None if there was none."""
 
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The systems that harm is counted against: BM25, and the strongest untrained one if that is another."""
+        return tuple(dict.fromkeys(each.against for each in self.harm))
+
+    @property
+    def harm_by_system(self) -> Mapping[str, Mapping[str, Harm]]:
+        """System -> rival -> shares of topics helped and harmed."""
+        systems: dict[str, dict[str, Harm]] = {}
+        for each in self.harm:
+            systems.setdefault(each.system, {})[each.against] = each
+        return systems
+
     def comparison(self, a: str, b: str, measure: str) -> Comparison | None:
         """The comparison of a with b on a measure; None if it was not made."""
         return _comparison_of(self.comparisons, a, b, measure)

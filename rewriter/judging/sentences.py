@@ -49,6 +49,12 @@ def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def difference_text(measure: str, difference: float, n_queries: int, n_needs: int) -> str:
+    """`nDCG@10 differs by -0.004 on 36 queries of 5 needs`."""
+    on = f"{_counted(n_queries, 'query', 'queries')} of {_counted(n_needs, 'need')}"
+    return f"{measure} differs by {difference:+.3f} on {on}"
+
+
 def _figures(finding: Finding) -> str:
     low, high = finding.ci95
     queries, needs = _counted(finding.n_queries, "query", "queries"), _counted(finding.n_needs, "need")

@@ -19,6 +19,7 @@ from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.evaluation.judge import Contestant, by_standard_errors
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
+from untilclick.rewriter.judging.sentences import difference_text
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
@@ -93,11 +94,8 @@ def _in_folds(
 
 
 def _no_lead(finding: Finding, done: int, n_folds: int) -> str:
-    differs = f"{finding.measure} differs by {finding.difference:+.3f}"
-    return (
-        f"after {done} of {n_folds} folds it does not lead, {differs} on {finding.n_queries} queries of "
-        f"{finding.n_needs} needs, and the other folds were not trained"
-    )
+    differs = difference_text(finding.measure, finding.difference, finding.n_queries, finding.n_needs)
+    return f"after {done} of {n_folds} folds it does not lead, {differs}, and the other folds were not trained"
 
 
 def _train(stage: Path, fold: _Fold, opened: OpenedCollection) -> None:

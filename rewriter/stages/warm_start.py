@@ -99,7 +99,7 @@ def refit(
     training, record = config.training, read_stage(twin)
     start = StageInput.read(Sources(opened, sides, config.run.split_key), config.run.out / BASE)
     pairs, examples = _material(training, start, corrections=record.blend.corrections)
-    an_epoch = -(-int(record.figures["examples"]) // training.batch_size)
+    an_epoch = _steps_of_epoch(int(record.figures["examples"]), training)
     loss = start.model.target_loss(training.document_weight)
     course = WarmStartCourse(start.policy, examples, training, loss, training.epochs * an_epoch, progress)
     passes = int(record.figures["best_epoch"]) if epochs is None else epochs
@@ -119,7 +119,7 @@ def train_further(
     examples = _examples(training, start, _pairs(training, start), corrections=record.blend.corrections)
     if not examples:
         return stage
-    steps = training.epochs * -(-len(examples) // training.batch_size)
+    steps = training.epochs * _steps_of_epoch(len(examples), training)
     loss = start.model.target_loss(training.document_weight)
     course = WarmStartCourse(start.policy, examples, training, loss, steps, progress)
     course.train(islice(course.batches(), steps))
@@ -161,7 +161,7 @@ def make_examples(
     spelling: Spelling,
     corrector: Spelling | None,
 ) -> list[HindsightExample]:
-    """Render pairs and make their targets; pairs whose documents no term raises are left out."""
+    """Render pairs and make their targets; pairs without a target are left out, see `TargetMaker.target`."""
     examples = []
     analysis = language.vocabulary.analysis
     for pair in pairs:
@@ -183,7 +183,7 @@ def train_warm_start(
 ) -> TrainedEpochs:
     """Train in place; the policy ends with the weights of the last epoch that validation cannot tell from
     the best."""
-    an_epoch = -(-len(examples) // config.batch_size)
+    an_epoch = _steps_of_epoch(len(examples), config)
     training = WarmStartCourse(policy, examples, config, loss, config.epochs * an_epoch, progress)
     batches, course = training.batches(), EpochValidation(policy, validation)
     for _ in range(config.epochs):
@@ -192,6 +192,11 @@ def train_warm_start(
         if course.stale >= config.patience:
             break
     return course.finish()
+
+
+def _steps_of_epoch(n_examples: int, config: WarmStartConfig) -> int:
+    """Number of batches of a pass, the last of which may be smaller."""
+    return -(-n_examples // config.batch_size)
 
 
 class WarmStartCourse:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves, read_training
 from untilclick.rewriter.evaluation.report.highlights import (
     Card,
@@ -86,17 +85,6 @@ class Page:
     kept_weights: str
     """Which weights of the training were kept; empty if that is not known."""
     settings: Mapping[str, str]
-
-    @property
-    def rivals(self) -> tuple[str, ...]:
-        """The systems that harm is counted against: BM25, and the strongest untrained one if that is another."""
-        return tuple(dict.fromkeys(each.against for each in self.results.harm))
-
-    @property
-    def changes(self) -> Mapping[str, Mapping[str, Harm]]:
-        """System -> rival -> shares of topics helped and harmed."""
-        names = dict.fromkeys(each.system for each in self.results.harm)
-        return {name: {each.against: each for each in self.results.harm if each.system == name} for name in names}
 
 
 def main(config: ReportConfig) -> Path:

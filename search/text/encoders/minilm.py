@@ -7,13 +7,12 @@ would import torch.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
-from untilclick.search.errors import MissingDependencyError, ModelError
+from untilclick.search.errors import ModelError
 from untilclick.search.text.encoders.encoder_folder import file_digest
 from untilclick.search.text.encoders.hub import hub_folder
-from untilclick.search.text.encoders.sources import EncoderSource, source_in
+from untilclick.search.text.encoders.sources import EncoderSource, package_folder, source_in
 
 NAME = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -35,17 +34,8 @@ def find_minilm() -> EncoderSource:
     try:
         folder = hub_folder(NAME, REVISION)
     except ModelError:
-        folder = package_folder()
+        folder = package_folder(PACKAGE, EXTRA) / "model"
     return verified(folder)
-
-
-def package_folder() -> Path:
-    """The model's folder in the installed package. Raises MissingDependencyError if it is not installed."""
-    spec = find_spec(PACKAGE)
-    places = spec.submodule_search_locations if spec is not None else None
-    if not places:
-        raise MissingDependencyError.of(PACKAGE.replace("_", "-"), EXTRA)
-    return Path(places[0]) / "model"
 
 
 def verified(folder: Path) -> EncoderSource:

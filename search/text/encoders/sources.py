@@ -7,9 +7,10 @@ The format is that of the library sentence-transformers (Reimers & Gurevych, "Se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from untilclick.search.errors import ModelError
+from untilclick.search.errors import MissingDependencyError, ModelError
 from untilclick.search.text.encoders.encoder_folder import files_digest
 
 MODULES_FILE = "modules.json"
@@ -44,6 +45,16 @@ def source_in(folder: Path, name: str, digest: str | None = None) -> EncoderSour
         )
     licence, trained_on = _model_card(folder / README_FILE)
     return EncoderSource(folder, name, digest or _digest(folder), licence, trained_on)
+
+
+def package_folder(package: str, extra: str) -> Path:
+    """The folder of an installed package that carries a model. The package is not imported: some import torch, or set
+    up logging. Raises MissingDependencyError if it is not installed."""
+    spec = find_spec(package)
+    places = spec.submodule_search_locations if spec is not None else None
+    if not places:
+        raise MissingDependencyError.of(package.replace("_", "-"), extra)
+    return Path(places[0])
 
 
 def _digest(folder: Path) -> str:

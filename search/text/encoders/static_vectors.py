@@ -8,16 +8,16 @@ brings no vectors: it downloads them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from untilclick.search.analysis.normal_form import encodable
-from untilclick.search.errors import MissingDependencyError, ModelError
+from untilclick.search.errors import ModelError
 from untilclick.search.text.encoders.encoder import EncoderCard, TextKind, Vectors, of_unit_length
 from untilclick.search.text.encoders.encoder_folder import files_digest
+from untilclick.search.text.encoders.sources import package_folder
 from untilclick.search.text.encoders.tokens import open_tokenizer
 
 PACKAGE, EXTRA = "wordllama", "static"
@@ -42,7 +42,7 @@ class StaticEncoder:
     def open(cls, folder: Path | None = None) -> StaticEncoder:
         """The vectors in the folder of the package wordllama; None finds it. Raises MissingDependencyError if it is
         not installed, and ModelError if it does not hold them."""
-        folder = folder or _package_folder()
+        folder = folder or package_folder(PACKAGE, EXTRA)
         from safetensors import SafetensorError  # noqa: PLC0415  a dependency of wordllama, not of this package
         from safetensors.numpy import load_file  # noqa: PLC0415
 
@@ -71,11 +71,3 @@ class StaticEncoder:
     def n_cut(self, texts: Sequence[str], kind: TextKind = "document") -> int:  # noqa: ARG002
         """See `Encoder.n_cut`: none is."""
         return 0
-
-
-def _package_folder() -> Path:
-    spec = find_spec(PACKAGE)
-    places = spec.submodule_search_locations if spec is not None else None
-    if not places:
-        raise MissingDependencyError.of(PACKAGE, EXTRA)
-    return Path(places[0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.data.click_judgments import JudgedInput
-from untilclick.rewriter.evaluation.judge import LEAST_LED, Contestant, by_standard_errors, judge
+from untilclick.rewriter.evaluation.judge import LEAST_BY_ERRORS, Contestant, by_standard_errors, judge
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.rewriter.judging.evidence import LEAST_JUDGED, Verdict
 from untilclick.search.analysis.by_name import analysis_by_name
@@ -113,13 +113,15 @@ def test_of_few_needs_a_lead_of_two_standard_errors_decides(engine, won, verdict
     assert (back.verdict is Verdict.WORSE) == (verdict is Verdict.BETTER)
 
 
-@pytest.mark.parametrize(("n", "verdict"), [(LEAST_LED - 1, Verdict.CANNOT_SAY), (LEAST_LED, Verdict.BETTER)])
+@pytest.mark.parametrize(
+    ("n", "verdict"), [(LEAST_BY_ERRORS - 1, Verdict.CANNOT_SAY), (LEAST_BY_ERRORS, Verdict.BETTER)]
+)
 def test_a_lead_on_a_handful_of_needs_decides_nothing(engine, n, verdict):
     """Of needs that are won alike the standard error is 0."""
     finding = found(engine, KNOWING, None, judged_topics(n), decide=by_standard_errors)
     assert (finding.verdict, finding.n_needs) == (verdict, n)
-    if n < LEAST_LED:
-        assert finding.reason == f"there are {n} needs to judge by, and a verdict takes {LEAST_LED}"
+    if n < LEAST_BY_ERRORS:
+        assert finding.reason == f"there are {n} needs to judge by, and a verdict takes {LEAST_BY_ERRORS}"
 
 
 def test_only_the_clauses_that_the_service_searches_are_judged(engine):

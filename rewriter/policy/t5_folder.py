@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
@@ -27,7 +27,7 @@ from transformers.utils import logging
 
 from untilclick.rewriter.config import TermDecoding
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, TermVocabulary
-from untilclick.rewriter.policy.document_memory import DocumentMemory, DocumentTerms, MemorySettings
+from untilclick.rewriter.policy.memory.memory_file import MEMORY_FILE, load_memory, save_memory
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
@@ -35,7 +35,6 @@ from untilclick.search.files.whole_files import write_whole
 
 _POLICY_FILE = "policy.json"
 _VALUE_FILE = "value_head.safetensors"
-MEMORY_FILE = "memory.safetensors"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
     vocabulary.save(folder)
     save_value_head(policy, folder)
     if policy.memory is not None:
-        save_file(policy.memory.state_dict(), folder / MEMORY_FILE, {"neighbours": str(policy.memory.neighbours)})
+        save_memory(policy.memory, folder / MEMORY_FILE)
     settings = {"decoding": policy.decoding, "candidates": policy.candidates}
     write_whole(folder / _POLICY_FILE, json.dumps(settings))
 
@@ -109,17 +108,6 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
         raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
     policy.eval()
     return policy, vocabulary
-
-
-def load_memory(path: Path) -> DocumentMemory:
-    """Read the memory that `save_policy` wrote."""
-    with safe_open(path, "pt") as file:
-        neighbours = int(file.metadata()["neighbours"])
-    state = load_file(path)
-    terms = DocumentTerms(state["documents"], state["ids"], state["weights"])
-    memory = DocumentMemory(terms, state["keys"], MemorySettings(neighbours=neighbours))
-    memory.load_state_dict(state)
-    return memory
 
 
 def is_term_model(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The memory of documents in service: `policy/document_memory.py` as plain arrays. No torch.
+"""The memory of documents in service: `policy/memory/document_memory.py` as plain arrays. No torch.
 
 CTranslate2 returns logits but no decoder states. An exported model therefore has one more token for each dimension of
 a state, embedded so that its logit is that dimension (`save_with_states` in `policy/t5_folder.py`).

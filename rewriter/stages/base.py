@@ -21,7 +21,8 @@ from untilclick.rewriter.language.latent_semantics import term_vectors
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
-from untilclick.rewriter.policy.document_memory import DocumentMemory, MemorySettings, remember, semantic_keys
+from untilclick.rewriter.policy.memory.document_memory import DocumentMemory, MemorySettings
+from untilclick.rewriter.policy.memory.document_terms import remember, semantic_keys
 from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
 from untilclick.rewriter.policy.t5 import build_policy, parameter_groups

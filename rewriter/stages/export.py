@@ -13,7 +13,7 @@ import numpy as np
 
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.log_space import TINY
-from untilclick.rewriter.policy.document_memory import DocumentMemory
+from untilclick.rewriter.policy.memory.document_memory import DocumentMemory
 from untilclick.rewriter.policy.models import open_rewriter
 from untilclick.rewriter.policy.t5_folder import without_progress_bars
 from untilclick.rewriter.serving.bundle import (

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from untilclick.rewriter.data.environment import FoundDocuments, RewardBatch
 from untilclick.rewriter.policy.distributions import masked_mean
-from untilclick.rewriter.policy.document_memory import RememberedDocuments
+from untilclick.rewriter.policy.memory.document_memory import RememberedDocuments
 from untilclick.rewriter.policy.sampling import sample, score
 from untilclick.rewriter.policy.sequences import Rollouts, member_positions
 from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from untilclick.rewriter.policy.distributions import entropy, exact_kl, masked_mean
-from untilclick.rewriter.policy.document_memory import RememberedDocuments
+from untilclick.rewriter.policy.memory.document_memory import RememberedDocuments
 from untilclick.rewriter.policy.sequences import SequenceScores
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.training.ppo import losses

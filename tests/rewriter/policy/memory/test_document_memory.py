@@ -10,13 +10,8 @@ from scipy.sparse import csr_array
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.vocabulary import PAD_ID
-from untilclick.rewriter.policy.document_memory import (
-    DocumentMemory,
-    DocumentTerms,
-    MemorySettings,
-    remember,
-    semantic_keys,
-)
+from untilclick.rewriter.policy.memory.document_memory import DocumentMemory, MemorySettings
+from untilclick.rewriter.policy.memory.document_terms import DocumentTerms, remember, semantic_keys
 from untilclick.rewriter.policy.sampling import sample, score
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, target_batch
 from untilclick.rewriter.policy.t5 import collate

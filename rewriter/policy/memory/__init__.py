@@ -1,0 +1,1 @@
+"""The memory of the corpus's documents, which the policy attends to."""

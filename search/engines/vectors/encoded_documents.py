@@ -54,6 +54,8 @@ class EncodedDocuments:
     """Number of texts that were encoded now; the others were on disk."""
     n_cut: int
     """Number of those whose end was cut off, because they are longer than the encoder reads."""
+    digest: str
+    """A hash, in hexadecimal, of the encoder and of the texts in their order: names what is made from the vectors."""
 
     def matrix(self) -> Vectors:
         """(D, d) A copy of the documents' vectors in float32, in corpus order."""
@@ -80,7 +82,8 @@ def encode_documents(
             n_encoded = len(missing)
             n_cut = _add(files, [texts[i] for i in missing], hashes[missing], encoder, progress)
             stored = files.read()
-    return EncodedDocuments(stored.vectors, stored.rows_of(hashes), n_encoded, n_cut)
+    digest = hashlib.blake2b(encoder.card.digest.encode() + hashes.tobytes(), digest_size=8).hexdigest()
+    return EncodedDocuments(stored.vectors, stored.rows_of(hashes), n_encoded, n_cut, digest)
 
 
 def vector_folder(index_folder: Path | None) -> Path:

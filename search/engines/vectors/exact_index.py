@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from untilclick.search.engines.vectors.document_places import DocumentPlaces
 from untilclick.search.engines.vectors.moments import PIECE, Moments
 from untilclick.search.engines.vectors.protocol import Spread
-from untilclick.search.errors import UnknownDocumentError
 from untilclick.search.records import ScoredDoc
 from untilclick.search.text.encoders.encoder import Vectors
 from untilclick.search.text.heaviest import heaviest
@@ -30,17 +29,17 @@ class ExactIndex:
     """(D,)"""
     vectors: Vectors
     """(D, d) of unit length, or zero for a document without text."""
-    _rows: dict[str, int] = field(init=False, repr=False)
+    _places: DocumentPlaces = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.doc_ids) != len(self.vectors):
             raise ValueError(f"{len(self.doc_ids)} documents have {len(self.vectors)} vectors; expected one each")
-        object.__setattr__(self, "_rows", {doc_id: row for row, doc_id in enumerate(self.doc_ids)})
+        object.__setattr__(self, "_places", DocumentPlaces(self.doc_ids))
 
     def nearest(self, vector: Vectors, n: int) -> list[ScoredDoc]:
         """The n documents of the highest cosines with a vector (d,), best first; equal ones in corpus order."""
         rows = np.sort(heaviest(self.vectors @ vector, n))
-        cosines = _cosines(self.vectors[rows], vector)
+        cosines = row_cosines(self.vectors[rows], vector)
         return [ScoredDoc(self.doc_ids[rows[i]], float(cosines[i])) for i in heaviest(cosines, n)]
 
     def cosines(self, vector: Vectors, doc_ids: Sequence[str]) -> list[float]:
@@ -48,20 +47,12 @@ class ExactIndex:
 
         Raises UnknownDocumentError for an id without a vector.
         """
-        cosines: list[float] = _cosines(self.vectors[self.rows(doc_ids)], vector).tolist()
+        cosines: list[float] = row_cosines(self.vectors[self._places.of(doc_ids)], vector).tolist()
         return cosines
 
-    def rows(self, doc_ids: Collection[str]) -> NDArray[np.int64]:
-        """(n,) The row of each document. Raises UnknownDocumentError for an id without a vector."""
-        try:
-            return np.array([self._rows[doc_id] for doc_id in doc_ids], dtype=np.int64)
-        except KeyError as error:
-            remedy = "Check the id, or encode the documents again"
-            raise UnknownDocumentError(f"No document {error.args[0]!r} has a vector. {remedy}") from None
-
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
-        """The ids by their rows. Raises UnknownDocumentError for an id without a vector."""
-        return [self.doc_ids[row] for row in np.sort(self.rows(doc_ids))]
+        """The ids by their places. Raises UnknownDocumentError for an id without a vector."""
+        return self._places.in_corpus_order(doc_ids)
 
     def spread(self, vector: Vectors) -> Spread:
         """Mean and deviation of the cosines of all documents with a vector (d,); zeros if there are no documents."""
@@ -77,7 +68,7 @@ class ExactIndex:
         return Moments.of(pieces, self.vectors.shape[1])
 
 
-def _cosines(vectors: Vectors, vector: Vectors) -> Vectors:
+def row_cosines(vectors: Vectors, vector: Vectors) -> Vectors:
     """(n,) The products of vectors (n, d) with a vector (d,), summed row by row: BLAS adds in another order at
     another place of a matrix, so that equal documents would not tie."""
     return np.asarray((vectors * vector).sum(axis=1), dtype=np.float32)

@@ -1,6 +1,7 @@
 """The interface of an index of documents by their vectors: which are nearest to a query, and how near given ones are.
 
-`ExactIndex` implements it: it compares a query with all documents.
+`ExactIndex` compares a query with all documents, in memory. `MappedIndex` does so in a file that processes share, or
+finds nearly all of the nearest by a graph. `mapped/opened_index.py` chooses among them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Search among vectors that lie in a file which processes map and share, exact or approximate."""

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from untilclick.rewriter.caution import HarmSetting
+from untilclick.rewriter.flat_settings import AsText
 from untilclick.rewriter.judging.sides import SplitKey
 
 TermDecoding = Literal["parallel", "autoregressive"]
@@ -108,8 +110,8 @@ class BaseConfig:
     """Seed of sampling and dropout."""
 
 
-@dataclass(frozen=True)
-class WarmStartConfig:
+@dataclass(frozen=True, repr=False)
+class WarmStartConfig(AsText):
     """`warm-start`: supervised training on hindsight pairs of a session log."""
 
     epochs: int = 12
@@ -140,10 +142,9 @@ class WarmStartConfig:
     """AdamW, for the memory, on the same schedule."""
     max_pairs: int = 4000
     """Largest number of distinct inputs; the most clicked ones are used."""
-    harm_limit: float | None = None
-    """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
-    `HARM_LIMIT`, or `CLICKED_HARM_LIMIT` if clicks are the grades, because clicks also report harm that is not
-    real."""
+    caution: HarmSetting = "balanced"
+    """How much harm is accepted for gain: decides the share of the validation queries that the chosen blend may harm
+    (cost more than .05 nDCG@10), see `training/validation.py`."""
     seed: int = 0
     """Seed of order, word dropout and dropout."""
 
@@ -154,6 +155,5 @@ class EnsembleConfig:
 
     members: tuple[str, ...]
     """Two or more folders of stages, or of runs, whose last stage is taken; all trained on the same documents."""
-    harm_limit: float | None = None
-    """Largest share of the validation queries that the chosen blend may harm. None: the default limit, see
-    `training/validation.py`."""
+    caution: HarmSetting = "balanced"
+    """How much harm is accepted for gain, see `WarmStartConfig.caution`."""

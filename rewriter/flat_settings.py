@@ -9,27 +9,73 @@ flat names are the names of its fields.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
-class Grouped:
-    """Base of configurations whose settings are stored in groups, each a frozen dataclass.
+class Successor(NamedTuple):
+    """The setting that took the place of a retired one, and takes its values."""
 
-    A subclass is a dataclass with `repr=False` (else it would replace `__repr__`), and the default of a group is an
-    instance of it."""
+    name: str
+    """Flat name."""
+    value_for_none: object
+    """Its value where the retired one was None."""
+    remedy: str
+    """What to write instead."""
+
+
+RETIRED: Mapping[str, Successor] = {
+    "harm_limit": Successor("caution", "balanced", "give caution as balanced or cautious; a number stays the limit"),
+}
+"""Retired flat name -> its successor. Old files, options and records name it, and are read all the same."""
+
+
+def present_name(name: str) -> str:
+    """The present name of a setting that a user wrote. Logs a sentence for a retired one."""
+    if name not in RETIRED:
+        return name
+    logger.warning("The setting %s is deprecated: %s", name, RETIRED[name].remedy)
+    return RETIRED[name].name
+
+
+def present(settings: Mapping[str, Any]) -> dict[str, Any]:  # Any: settings are of every type
+    """Recorded settings by their present flat names. Logs a sentence for each retired one that was set."""
+    renamed: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in RETIRED and value is None:
+            renamed[RETIRED[name].name] = RETIRED[name].value_for_none
+        else:
+            renamed[present_name(name)] = value
+    return renamed
+
+
+class AsText:
+    """Base of configurations by whose text finished steps are recognised. A subclass is a dataclass with `repr=False`
+    (else it would replace `__repr__`)."""
+
+    def __repr__(self) -> str:
+        """The flat form: keys of finished steps are hashes of this text, and must outlast a change of the groups and
+        of names. So a setting that took the place of another one has the name and the None of that one here."""
+        retired = {successor.name: (name, successor.value_for_none) for name, successor in RETIRED.items()}
+        texts = []
+        for name, value in flat(self).items():
+            earlier_name, value_for_none = retired.get(name, (name, None))
+            texts.append(f"{earlier_name}={None if value == value_for_none else value!r}")
+        return f"{type(self).__qualname__}({', '.join(texts)})"
+
+
+class Grouped(AsText):
+    """Base of configurations whose settings are stored in groups, each a frozen dataclass; the default of a group is
+    an instance of it."""
 
     SETTINGS: ClassVar[Mapping[str, str]]
     """Flat name -> path of the attribute, such as `kl_coef` -> `kl.coef`; its order is the order of the flat form."""
-
-    def __repr__(self) -> str:
-        """The flat form: keys of finished steps are hashes of this text, and must outlast a change of the groups."""
-        settings = ", ".join(f"{name}={value!r}" for name, value in flat(self).items())
-        return f"{type(self).__qualname__}({settings})"
 
 
 def setting_names(kind: type) -> tuple[str, ...]:
@@ -61,7 +107,7 @@ def nested(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:  # Any: s
     that is mentioned, filled up with the defaults that `kind` has for it (`{"kl": {"coef": 0.1, ...}}`)."""
     paths = _paths(kind)
     arguments: dict[str, Any] = {}  # Any: settings are of every type
-    for name, value in settings.items():
+    for name, value in present(settings).items():
         group, _, attribute = paths.get(name, name).rpartition(".")
         if group:
             arguments.setdefault(group, dict(vars(getattr(kind, group))))[attribute] = value

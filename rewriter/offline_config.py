@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from untilclick.rewriter.caution import HarmSetting
 from untilclick.rewriter.flat_settings import Grouped
 
 OfflineMethod = Literal["rwft", "ilql"]
@@ -76,10 +77,9 @@ class OfflineConfig(Grouped):
     """Norm at which gradients are clipped."""
     word_dropout: float = 0.15
     """Share of the prompt's terms that are left out at random, so that the policy relies on no single word."""
-    harm_limit: float | None = None
-    """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
-    `HARM_LIMIT`, or `CLICKED_HARM_LIMIT` if clicks are the grades, because clicks also report harm that is not
-    real."""
+    caution: HarmSetting = "balanced"
+    """How much harm is accepted for gain: decides the share of the validation queries that the chosen blend may harm
+    (cost more than .05 nDCG@10), see `training/validation.py`."""
     seed: int = 0
     """Seed of order, word dropout and heads."""
     rwft: RWFTConfig = RWFTConfig()
@@ -107,6 +107,6 @@ class OfflineConfig(Grouped):
         "head_learning_rate": "ilql.head_learning_rate",
         "advantage_scale": "ilql.advantage_scale",
         "distil_epochs": "ilql.distil_epochs",
-        "harm_limit": "harm_limit",
+        "caution": "caution",
         "seed": "seed",
     }

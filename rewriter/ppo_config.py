@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from untilclick.rewriter.caution import HarmSetting
 from untilclick.rewriter.config import TermDecoding
 from untilclick.rewriter.flat_settings import Grouped
 from untilclick.search.click_models.behaviour import Behaviour
@@ -155,10 +156,9 @@ class ValidationConfig:
     """Rounds between validations."""
     patience: int = 12
     """Number of validations without a new best after which training stops."""
-    harm_limit: float | None = None
-    """Largest share of the validation queries that the chosen blend may harm (cost more than .05 nDCG@10). None:
-    `HARM_LIMIT`, or `CLICKED_HARM_LIMIT` if clicks are the grades, because clicks also report harm that is not
-    real."""
+    caution: HarmSetting = "balanced"
+    """How much harm is accepted for gain: decides the share of the validation queries that the chosen blend may harm
+    (cost more than .05 nDCG@10), see `training/validation.py`."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -224,7 +224,7 @@ class PPOConfig(Grouped):
         "validate_every": "validation.every",
         "patience": "validation.patience",
         "checkpoint_every": "checkpoint_every",
-        "harm_limit": "validation.harm_limit",
+        "caution": "validation.caution",
         "seed": "seed",
     }
 

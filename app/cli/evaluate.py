@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from untilclick.app.cli.options import AsJson, Config, Data, Encoder, Engine, Overrides, Seed, read_settings
+from untilclick.app.cli.options import (
+    AsJson,
+    Config,
+    Data,
+    Encoder,
+    Engine,
+    Overrides,
+    Seed,
+    ServedCaution,
+    read_settings,
+)
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.search.errors import UntilclickError
 
@@ -63,6 +73,7 @@ def evaluate(
     encoder: Encoder = "auto",
     log: Log = None,
     seed: Seed = 0,
+    caution: ServedCaution = None,
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -80,7 +91,7 @@ def evaluate(
 
     from untilclick.app.loop import evaluation  # noqa: PLC0415  torch, once the settings are right
 
-    evaluation.show_evaluation(terminal, evaluation.evaluate_model(settings, model, log, encoder, terminal))
+    evaluation.show_evaluation(terminal, evaluation.evaluate_model(settings, model, log, encoder, terminal, caution))
 
 
 def export(

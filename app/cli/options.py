@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from untilclick.app.settings.commands import CommandSettings, SettingsFile, read_settings_file
+from untilclick.rewriter.caution import Caution
 
 _FILE = "untilclick.settings_file"
 """Key of the settings file among the notes of a parser context."""
@@ -117,6 +118,22 @@ Encoder = Annotated[
 Backend = Annotated[
     Literal["builtin", "trlx"],
     typer.Option("--backend", envvar="UNTILCLICK_BACKEND", help="Training loop: the built-in one, or that of trlX."),
+]
+TrainedCaution = Annotated[
+    Caution,
+    typer.Option(
+        "--caution",
+        envvar="UNTILCLICK_CAUTION",
+        help="How much harm is accepted for gain; cautious: few queries are harmed, for a smaller gain.",
+    ),
+]
+ServedCaution = Annotated[
+    Caution | None,
+    typer.Option(
+        "--caution",
+        envvar="UNTILCLICK_CAUTION",
+        help="How much harm is accepted for gain; without it, as the training was told.",
+    ),
 ]
 Clauses = Annotated[
     int,

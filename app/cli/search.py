@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from untilclick.app.cli.options import AsJson, Config, Data, Engine, Language
+from untilclick.app.cli.options import AsJson, Config, Data, Engine, Language, ServedCaution
 from untilclick.app.cli.serve import BundleOption
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.search.analysis.languages import in_words
@@ -43,6 +43,7 @@ def search(
             help="Whether a document comes first if its whole title is the query.",
         ),
     ] = True,
+    caution: ServedCaution = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +51,7 @@ def search(
     from untilclick.app.loop.single_search import SingleSearch, search_once  # noqa: PLC0415  tantivy and CTranslate2
 
     terminal = Terminal(as_json=as_json)
-    search = SingleSearch(data, engine, k, bundle, exact_titles, language)
+    search = SingleSearch(data, engine, k, bundle, exact_titles, language, caution)
     results = search_once(query, search, terminal.progress)
     _show(terminal, results)
     terminal.answer(

@@ -21,11 +21,12 @@ from untilclick.app.cli.options import (
     RunFolder,
     Seed,
     SplitKeyFile,
+    TrainedCaution,
     read_settings,
 )
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, PolicyConfig, RunConfig
-from untilclick.rewriter.flat_settings import setting_names
+from untilclick.rewriter.flat_settings import grouped, setting_names
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.subword_settings import (
     SUBWORD_STAGES,
@@ -138,6 +139,7 @@ def warm_start(
     engine: Engine = "tantivy",
     seed: Seed = 0,
     split_key: SplitKeyFile = None,
+    caution: TrainedCaution = "balanced",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -145,7 +147,9 @@ def warm_start(
     """Train on the log: which terms would have found the document that was finally clicked. Needs a trained base."""
     configs = stage_configs(out / "base")
     usable = configs.usable(configs.warm_start)
-    stage = read_settings(context, overrides).stage(configs.warm_start, "warm_start", usable, seed=seed)
+    stage = read_settings(context, overrides).stage(
+        configs.warm_start, "warm_start", usable, seed=seed, caution=caution
+    )
     _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).warm_start(stage)
 
 
@@ -159,13 +163,15 @@ def ppo(
     seed: Seed = 0,
     split_key: SplitKeyFile = None,
     resume: Resume = True,
+    caution: TrainedCaution = "balanced",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Train by reinforcement learning with clicks as the reward. Needs a warm start; continues an interrupted run."""
     configs = stage_configs(out / "warm_start")
-    stage = read_settings(context, overrides).stage(configs.ppo, "ppo", configs.usable(configs.ppo), seed=seed)
+    usable = configs.usable(configs.ppo)
+    stage = read_settings(context, overrides).stage(configs.ppo, "ppo", usable, seed=seed, caution=caution)
     _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).ppo(
         stage, resume=resume, backend=backend
     )
@@ -180,6 +186,7 @@ def offline(
     method: Method = "rwft",
     seed: Seed = 0,
     split_key: SplitKeyFile = None,
+    caution: TrainedCaution = "balanced",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -187,7 +194,8 @@ def offline(
     """Train on the log alone, without a simulator: on the queries that visitors and the service tried and the clicks
     that followed. Starts from the warm start, or from the base if there is none."""
     allowed = [name for name in setting_names(OfflineConfig) if name != "method"]
-    stage = read_settings(context, overrides).stage(OfflineConfig, "offline", allowed, method=method, seed=seed)
+    settings = read_settings(context, overrides)
+    stage = settings.stage(OfflineConfig, "offline", allowed, method=method, seed=seed, caution=caution)
     _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).offline(stage)
 
 
@@ -198,12 +206,8 @@ def mean(
         list[Path],
         typer.Option("--of", metavar="DIR", help="A run folder, or the folder of one stage; give two or more."),
     ],
-    harm_limit: Annotated[
-        float | None,
-        typer.Option(
-            "--harm-limit", min=0.0, max=1.0, help="Largest share of the held-out queries that the blend may harm."
-        ),
-    ] = None,
+    caution: TrainedCaution = "balanced",
+    harm_limit: Annotated[float | None, typer.Option("--harm-limit", min=0.0, max=1.0, hidden=True)] = None,
     data: Data = "stdlib",
     engine: Engine = "tantivy",
     seed: Seed = 0,
@@ -215,7 +219,10 @@ def mean(
     The mean of models that differ only in their seeds makes fewer errors than any of them. The held-out queries of
     the log choose how much weight the rewrite gets beside the query as typed.
     """
-    members = EnsembleConfig(tuple(str(member) for member in of), harm_limit)
+    settings: dict[str, object] = {"members": tuple(str(member) for member in of), "caution": caution}
+    if harm_limit is not None:
+        settings["harm_limit"] = harm_limit
+    members = grouped(EnsembleConfig, settings)
     _training(_run_of(out, data, log, engine, seed, split_key), as_json=as_json).mean(members)
 
 

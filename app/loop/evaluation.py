@@ -13,6 +13,7 @@ from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.trained_systems import TrainedSystems
 from untilclick.app.terminal.evaluation_tables import differences_table, finding, harm_table, remarks, systems_table
 from untilclick.app.terminal.terminal import Terminal, escape
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.evaluation import evaluate as stage
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.report import page
@@ -46,17 +47,22 @@ class Evaluated:
 
 
 def evaluate_model(
-    config: EvaluateConfig, model: Path | None, log: str | None, encoder: str, terminal: Terminal
+    config: EvaluateConfig,
+    model: Path | None,
+    log: str | None,
+    encoder: str,
+    terminal: Terminal,
+    caution: Caution | None = None,
 ) -> Evaluated:
     """Evaluate the trained models of a run folder, or of one stage, and save the settings beside the results; without
     a model the baselines alone.
 
     `log` is the address of an existing session log that a baseline learns from, `encoder` names the sentence encoder,
-    see `open_encoder`. Raises ModelError for a folder without a model and for what is no encoder, LogError for a
-    missing log, and whatever the evaluation stage raises.
+    see `open_encoder`, and `caution` the blends of the models. Raises ModelError for a folder without a model and for
+    what is no encoder, LogError for a missing log, and whatever the evaluation stage raises.
     """
     set_up_torch()
-    systems = TrainedSystems({}) if model is None else TrainedSystems.of(model)
+    systems = TrainedSystems({}) if model is None else TrainedSystems.of(model, caution)
     analysis = None if model is None else analysis_of_run(model)
     with terminal.progress("Reading documents"):
         opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=analysis)
@@ -67,6 +73,7 @@ def evaluate_model(
         inputs = EvaluationInput(opened, sessions, encoded)
         evaluated = evaluate(config, systems, inputs, settings={"model": str(model)}, progress=update)
         settings = {**asdict(config), "model": model, "log": sessions.url if sessions else None, "encoder": encoder}
+        settings["caution"] = caution
         with whole_file(config.out / "settings.json") as file:
             json.dump(settings, file, indent=1, default=str)
     return evaluated

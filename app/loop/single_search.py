@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.rewrite import Rewrite, RewriteRequest
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.serving.readings.ranker import rank
@@ -60,6 +61,8 @@ class SingleSearch:
     """Whether a document whose title is the query comes first, as in the service."""
     language: str = AUTO
     """Language of the documents; with a bundle, the bundle's analysis decides."""
+    caution: Caution | None = None
+    """How much harm the rewrite may do for its gain, see `open_bundle`."""
 
     def open_engine(self) -> SearchEngine:
         """The engine over the documents. Raises DataError, ModelError and AnalysisError."""
@@ -85,7 +88,7 @@ def search_once(
     original = _hits(engine, SearchedQuery.typed(query), titled, search.k)
     if search.bundle is None:
         return SearchResults(query, original, languages=engine.analysis.languages)
-    rewrite = open_bundle(search.bundle, engine).rewrite([RewriteRequest(query)])[0]
+    rewrite = open_bundle(search.bundle, engine, search.caution).rewrite([RewriteRequest(query)])[0]
     rewritten = _hits(engine, SearchedQuery.of(rewrite), titled, search.k)
     return SearchResults(query, original, rewrite, rewritten, engine.analysis.languages)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import BASE, FINAL, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
@@ -20,20 +21,22 @@ class TrainedSystems:
 
     folders: Mapping[str, Path]
     """System name -> stage folder."""
+    caution: Caution | None = None
+    """How much harm the rewrites may do for their gain; None: as each training was told."""
 
     @classmethod
-    def of(cls, model: Path) -> TrainedSystems:
+    def of(cls, model: Path, caution: Caution | None = None) -> TrainedSystems:
         """The stages of a run folder, or the one stage whose folder `model` is. Raises ModelError if there is
         none."""
         if (model / STAGE_FILE).is_file():
-            return cls({read_stage(model).stage: model})
+            return cls({read_stage(model).stage: model}, caution)
         stages = [WARM_START, OFFLINE, PPO, MEAN]
         if (model / FINAL / STAGE_FILE).is_file():
             stages = [BASE, *stages, FINAL]
         folders = {name: model / name for name in stages if (model / name / STAGE_FILE).is_file()}
         if not folders:
             raise ModelError(f"{model} holds no trained model; run `untilclick train` or `untilclick demo` first")
-        return cls(folders)
+        return cls(folders, caution)
 
     @property
     def metrics(self) -> Path | None:
@@ -43,14 +46,14 @@ class TrainedSystems:
 
     def __call__(self, opened: OpenedCollection) -> Mapping[str, System]:
         """Load every model. Raises ModelError for a model that was trained on other documents."""
-        return {name: _system(folder, opened) for name, folder in self.folders.items()}
+        return {name: _system(folder, opened, self.caution) for name, folder in self.folders.items()}
 
 
-def _system(folder: Path, opened: OpenedCollection) -> System:
+def _system(folder: Path, opened: OpenedCollection, caution: Caution | None) -> System:
     record, corpus = read_stage(folder), opened.collection.corpus
     if record.fingerprint != corpus.fingerprint:
         raise ModelError(
             f"{folder} was trained on other documents ({record.data}) than {corpus.source}; "
             "train it on these, or evaluate it on those"
         )
-    return RewriterSystem(stage_rewriter(folder, opened.spelling, opened.engine))
+    return RewriterSystem(stage_rewriter(folder, opened.spelling, opened.engine, record.blend_for(caution)))

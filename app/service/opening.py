@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from untilclick.app.event_log.event_log import EventLog, LogLimits
@@ -17,6 +18,8 @@ from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.in_use import FixedModel, LoadedVersion, Models
 from untilclick.app.versions.models import StoredModels
 from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.caution import Caution
+from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.analysis.guess import AUTO, analysis_of_language
@@ -74,7 +77,7 @@ def _open_models(
     )
     if settings.models is None and settings.bundle is None:
         return FixedModel(None, limits, engines.engine(None))
-    opener = _BundleOpener(engines)
+    opener = _BundleOpener(engines, settings.caution)
     if settings.models is None:
         assert settings.bundle is not None
         manifest = read_manifest(settings.bundle)
@@ -89,10 +92,10 @@ def _open_models(
 class _BundleOpener:
     """A `VersionOpener` of bundles."""
 
-    def __init__(self, engines: ServiceEngines) -> None:
+    def __init__(self, engines: ServiceEngines, caution: Caution | None) -> None:
         from untilclick.rewriter.serving.runtime import open_bundle  # noqa: PLC0415  CTranslate2 takes .2 s to load
 
-        self._open = open_bundle
+        self._open = partial(open_bundle, caution=caution)
         self.engine = engines.engine
 
     def rewriter(self, folder: Path, engine: SearchEngine) -> Rewriter:
@@ -121,6 +124,8 @@ def _warn(manifest: BundleManifest | None, settings: RewritingSettings, fingerpr
     name = settings.bundle or manifest.version
     if manifest.fingerprint != fingerprint:
         _log.warning("Bundle %s was trained on other documents (%s); it may rewrite badly", name, manifest.data)
+    if settings.caution and settings.caution not in manifest.blends and manifest.use is not Use.RETURNING:
+        _log.warning("Bundle %s knows one caution alone, that of its training; train it again for another", name)
     if settings.budget_ms < manifest.needed_budget_ms:
         _log.warning(
             "Bundle %s is a subword T5's, which may take longer than %g ms: queries would stay as typed; set "

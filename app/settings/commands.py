@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from untilclick.rewriter.flat_settings import flat_name, nested, setting_names
+from untilclick.rewriter.flat_settings import flat_name, nested, present_name, setting_names
 from untilclick.search.errors import DataError, UntilclickError
 
 T = TypeVar("T")
@@ -109,11 +109,12 @@ class CommandSettings:
         values: dict[str, Any] = dict(defaults)  # Any: texts and TOML values, checked below
         places: dict[str, str] = {}
         for layer in self.layers(table):
-            for name, value in layer.values.items():
+            for written, value in layer.values.items():
+                name = present_name(written)
                 if name not in allowed_names:
-                    hint = nearest(name, allowed_names)
-                    raise UntilclickError(f"{layer.place(name)}: {table} has no such setting. {hint}")
-                values[name], places[name] = value, layer.place(name)
+                    hint = nearest(written, allowed_names)
+                    raise UntilclickError(f"{layer.place(written)}: {table} has no such setting. {hint}")
+                values[name], places[name] = value, layer.place(written)
         try:
             return TypeAdapter(kind).validate_python(nested(kind, values))
         except ValidationError as error:

@@ -25,6 +25,7 @@ from untilclick.app.settings.values import (
     RateLimitsText,
     separated,
 )
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.serving.term_rewriter import MAX_QUERY_CHARACTERS
 from untilclick.search.corpora.load import STDLIB
 from untilclick.search.errors import UntilclickError
@@ -87,6 +88,11 @@ class RewritingSettings(Group):
         default=None,
         description="Folder of rewriter versions, for activation and comparison; its first version is the bundle, if "
         "one is set.",
+    )
+    caution: Caution | None = Field(
+        default=None,
+        description="How much harm is accepted for gain: `balanced`, or `cautious`, which harms fewer queries for a "
+        "smaller gain; by default as the bundle's training was told.",
     )
     budget_ms: float = Field(
         default=50.0,

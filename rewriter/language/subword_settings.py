@@ -66,7 +66,7 @@ class SubwordBaseConfig(BaseConfig):
     """Peak learning rate of AdamW."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SubwordWarmStartConfig(WarmStartConfig):
     """`warm-start` of a subword T5: the settings of `WarmStartConfig`, some with other defaults."""
 

@@ -15,7 +15,7 @@ held-out queries (`training/validation.py`) and stored in the bundle.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
@@ -92,6 +93,8 @@ class BlendSettings:
 COLD_START = BlendSettings(original=0.65, feedback=0.1, rewrite=0.25, sharpness=0.6, full_gap=0.5)
 """Settings for a base that has not learned from sessions. About a thousand were tried on eleven corpora; of those
 that harm less than 5 % of the queries of each corpus, these have the best mean."""
+COLD_STARTS: Mapping[Caution, BlendSettings] = {"balanced": COLD_START, "cautious": COLD_START}
+"""The same for each caution."""
 
 RETURNING = BlendSettings(original=0.3, feedback=0.0, rewrite=0.7, sharpness=0.5)
 """Settings for queries that return and that the documents' own words do not answer: mostly what was learned. They are

@@ -19,10 +19,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.judging.evidence import Evidence
 from untilclick.rewriter.judging.gate import Answering, Carried, Use
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
@@ -58,8 +59,9 @@ class BundleManifest:
     """The content of `bundle.json`."""
 
     version: str
-    """The first 12 hex digits of the SHA-256 over all other files and the blend."""
+    """The first 12 hex digits of the SHA-256 over all other files and the blends."""
     blend: BlendSettings
+    """The blend that was chosen by the caution of the training."""
     data: str
     """The `--data` source that the model was trained on."""
     fingerprint: str
@@ -85,6 +87,13 @@ class BundleManifest:
     evidence."""
     asked: bool = False
     """Whether an operator asked for this use against the gate."""
+    blends: Mapping[Caution, BlendSettings] = field(default_factory=dict)
+    """The blend that was chosen for each caution; empty in bundles of earlier versions, and where one blend serves
+    all."""
+
+    def blend_for(self, caution: Caution | None) -> BlendSettings:
+        """The blend for a caution, or `blend` if there is none for it or no caution is asked for."""
+        return self.blend if caution is None else self.blends.get(caution, self.blend)
 
     @property
     def carried(self) -> Carried:
@@ -124,10 +133,14 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
 
 
-def bundle_version(sums: Mapping[str, str], blend: BlendSettings) -> str:
-    """The version of a bundle, which changes with every change of its files or its blend."""
-    content = json.dumps([sorted(sums.items()), asdict(blend)])
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+def bundle_version(
+    sums: Mapping[str, str], blend: BlendSettings, blends: Mapping[Caution, BlendSettings] | None = None
+) -> str:
+    """The version of a bundle, which changes with every change of its files or its blends."""
+    content: list[object] = [sorted(sums.items()), asdict(blend)]
+    if blends:
+        content.append({caution: asdict(each) for caution, each in sorted(blends.items())})
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
 def write_manifest(manifest: BundleManifest, folder: Path) -> None:

@@ -61,7 +61,7 @@ def compose_bundle(model: Path, parts: Parts, target: Path) -> BundleManifest:
         sums = checksums(new)
         manifest = replace(
             manifest,
-            version=bundle_version(sums, manifest.blend),
+            version=bundle_version(sums, manifest.blend, manifest.blends),
             checksums=sums,
             format=format_of(manifest.kind, parts.use),
             use=parts.use,

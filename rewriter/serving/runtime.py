@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.language.language import Hypothesis, Language, SubwordLanguage, TermLanguage
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
@@ -185,23 +186,26 @@ class _Texts:
         return self._correctors[digest]
 
 
-def open_bundle(folder: Path, engine: SearchEngine) -> Rewriter:
-    """The rewriter of an exported bundle, with feedback from `engine`. A bundle of use `returning` has two models,
+def open_bundle(folder: Path, engine: SearchEngine, caution: Caution | None = None) -> Rewriter:
+    """The rewriter of an exported bundle, with feedback from `engine`, in the blend for a caution, see
+    `BundleManifest.blend_for`. A bundle of use `returning` has two models,
     which answer as one. A twin is opened only if `folder` is its own. Raises ModelError if this build cannot read the
     bundle."""
     manifest, texts = read_manifest(folder), _Texts()
-    rewriter = _open_model(folder, manifest, texts, engine)
+    rewriter = _open_model(folder, manifest, texts, engine, caution)
     if manifest.use is not Use.RETURNING:
         return rewriter
     inner = folder / UNTRAINED_FOLDER
-    untrained = _open_model(inner, read_manifest(inner), texts, engine)
+    untrained = _open_model(inner, read_manifest(inner), texts, engine, caution)
     vocabulary = texts.vocabulary(folder, manifest)
     # The service tries versions with queries that the scope may not cover: a model that fails has to fail here.
     rewriter.rewrite([RewriteRequest(word) for word in vocabulary.surfaces[:1]])
     return ScopedRewriter(rewriter, untrained, Scope.load(folder, vocabulary.analysis))
 
 
-def _open_model(folder: Path, manifest: BundleManifest, texts: _Texts, engine: SearchEngine) -> TermRewriter:
+def _open_model(
+    folder: Path, manifest: BundleManifest, texts: _Texts, engine: SearchEngine, caution: Caution | None
+) -> TermRewriter:
     """The rewriter of one model, or of the mean of several."""
     opened = _OPENERS[manifest.kind](folder, texts.vocabulary(folder, manifest))
     return TermRewriter(
@@ -210,5 +214,5 @@ def _open_model(folder: Path, manifest: BundleManifest, texts: _Texts, engine: S
         language=opened.language,
         spelling=texts.corrector(folder, manifest),
         engine=engine,
-        settings=manifest.blend,
+        settings=manifest.blend_for(caution),
     )

@@ -26,7 +26,6 @@ from untilclick.rewriter.policy.memory.document_terms import remember, semantic_
 from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
 from untilclick.rewriter.policy.t5 import build_policy, parameter_groups
-from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.input import load_opened
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.callbacks import Progress
@@ -57,7 +56,7 @@ def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Pr
     model = new_model(opened.index, config.policy)
     loss = train_base(model, opened.collection.corpus, opened.index, config.training, progress)
     figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
-    outcome = StageOutcome(config.training, BlendChoice(COLD_START, 0.0, 0.0), figures)
+    outcome = StageOutcome(config.training, BlendChoice.of_cold_start(), figures)
     return write_stage(opened, run.out / BASE, model, outcome)
 
 

@@ -49,7 +49,7 @@ def _choose(config: EnsembleStage, sources: Sources) -> Path:
     folders = [latest_stage(Path(member), MEMBER_STAGES) for member in config.training.members]
     if len(folders) < 2:
         raise UntilclickError("A mean needs two models or more; name each with --of")
-    first = StageInput.read(sources, folders[0], config.training.harm_limit)
+    first = StageInput.read(sources, folders[0], config.training.caution)
     models = [first.model, *(load_stage(sources.opened, folder) for folder in folders[1:])]
     _check_splits(folders)
     _check_languages(folders, [model.language for model in models])

@@ -70,8 +70,9 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
         shutil.copyfile((members or [folder])[0] / TOKENIZER_FILE, new / TOKENIZER_FILE)
         sums = checksums(new)
         manifest = BundleManifest(
-            version=bundle_version(sums, record.blend),
+            version=bundle_version(sums, record.blend, record.blends),
             blend=record.blend,
+            blends=record.blends,
             data=record.data,
             fingerprint=record.fingerprint,
             quantization=config.quantization,

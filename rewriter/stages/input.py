@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from untilclick.rewriter.caution import HarmSetting
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.first_query_split import split_sessions
@@ -119,16 +120,16 @@ class StageInput:
     """The model of that folder; its policy is trained in place."""
     sides: LogSides
     """The log that the model is trained, chosen and judged by."""
-    harm_limit: float | None = None
-    """Largest share of the validation queries that a blend may harm, 0..1; see `ValidationSet`."""
+    caution: HarmSetting = "balanced"
+    """How much harm a blend may do, see `ValidationSet`."""
 
     @classmethod
-    def read(cls, sources: Sources, start: Path, harm_limit: float | None = None) -> StageInput:
+    def read(cls, sources: Sources, start: Path, caution: HarmSetting = "balanced") -> StageInput:
         """Load the model and split the log. Raises ModelError without a model, or with a model of other documents;
         DataError for a log of too few needs."""
         model, sides = load_stage(sources.opened, start), sides_of(sources, read_stage(start))
         check_needs(sides)
-        return cls(sources.opened, start, model, sides, harm_limit)
+        return cls(sources.opened, start, model, sides, caution)
 
     @property
     def policy(self) -> T5Policy:
@@ -159,7 +160,7 @@ class StageInput:
     def validation(self) -> ValidationSet:
         """The validation queries. Raises DataError if there are none."""
         queries = held_out_queries(self.opened, self.sides)
-        return open_validation(self.opened, queries, self.scorer, self.language, self.harm_limit)
+        return open_validation(self.opened, queries, self.scorer, self.language, self.caution)
 
     def score(self, policy: T5Policy) -> Scored:
         """nDCG@10 of a policy on the validation queries, in the starting model's blend at the best sharpness of the
@@ -168,7 +169,8 @@ class StageInput:
 
     def never_worse(self, policy: T5Policy) -> BlendChoice:
         """The blend for a trained policy: the best of the grid, or the starting model's blend if that is better."""
-        return never_worse(self.validation, self.model.with_policy(policy).reader(), self.blend)
+        start = read_stage(self.start)
+        return never_worse(self.validation, self.model.with_policy(policy).reader(), start.blend, start.blends)
 
     def write(self, folder: Path, outcome: StageOutcome, policy: T5Policy | None = None) -> Path:
         """Write the stage with the trained policy, or with `policy` in its place; returns the stage's folder."""

@@ -59,7 +59,7 @@ class PPOInput:
     @classmethod
     def to_learn_from(cls, sources: Sources, run: Path, config: PPOConfig) -> PPOInput:
         """The same for a training without validation."""
-        start = StageInput.read(sources, run / WARM_START, config.validation.harm_limit)
+        start = StageInput.read(sources, run / WARM_START, config.validation.caution)
         config = start.language.ppo_config(config)
         sessions = start.sides.training
         clicked = config.reward.name == "hindsight"

@@ -23,10 +23,11 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, WarmStartConfig
 from untilclick.rewriter.flat_settings import flat
 from untilclick.rewriter.judging.evidence import Evidence
@@ -103,7 +104,7 @@ class StageRecord:
     """Fingerprint of the documents."""
     engine: str
     blend: BlendSettings
-    """The blend chosen for the model."""
+    """The blend chosen for the model, by the caution of its training."""
     figures: Mapping[str, float]
     """Figures of size and validation."""
     code_version: str
@@ -115,6 +116,12 @@ class StageRecord:
     """How the log was split; None for a stage that read none, and for runs of earlier versions."""
     proof: Proof | None = None
     """Of the stage `final`: what it is and why."""
+    blends: Mapping[Caution, BlendSettings] = field(default_factory=dict)
+    """The blend chosen for each caution; empty in records of earlier versions, and where one blend serves all."""
+
+    def blend_for(self, caution: Caution | None) -> BlendSettings:
+        """The blend for a caution, or `blend` if there is none for it or no caution is asked for."""
+        return self.blend if caution is None else self.blends.get(caution, self.blend)
 
 
 def read_stage(folder: Path) -> StageRecord:
@@ -189,7 +196,7 @@ class StageOutcome:
     def as_chosen(cls, config: StageConfig, record: StageRecord, figures: Mapping[str, float]) -> StageOutcome:
         """The outcome of a training that made no choices of its own but has those of another."""
         ndcg, original = (record.figures[name] for name in (VALIDATION_NDCG, VALIDATION_NDCG_ORIGINAL))
-        return cls(config, BlendChoice(record.blend, ndcg, original), figures)
+        return cls(config, BlendChoice(record.blend, ndcg, original, blends=record.blends), figures)
 
 
 def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, outcome: StageOutcome) -> Path:
@@ -212,6 +219,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         fingerprint=opened.collection.corpus.fingerprint,
         engine=opened.engine_name,
         blend=choice.settings,
+        blends=choice.blends,
         figures={**outcome.figures, VALIDATION_NDCG: choice.ndcg, VALIDATION_NDCG_ORIGINAL: choice.original_ndcg},
         code_version=program_version(),
         analysis=opened.analysis.name,
@@ -231,7 +239,9 @@ def copied_stage(
     """A new folder with a copy of a stage, as the stage `final` of a run, in its own blend or in another one. When
     the block ends, it takes the place of `target`."""
     copied = read_stage(source)
-    record = replace(copied, stage=FINAL, split=split, proof=proof, blend=blend or copied.blend)
+    record = replace(copied, stage=FINAL, split=split, proof=proof)
+    if blend is not None:
+        record = replace(record, blend=blend, blends={})
     with whole_folder(target) as new:
         shutil.copytree(source, new, dirs_exist_ok=True)
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")

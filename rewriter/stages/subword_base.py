@@ -21,7 +21,6 @@ from untilclick.rewriter.policy.subword import load_subword
 from untilclick.rewriter.policy.t5 import parameter_groups
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.serving.blend import COLD_START
 from untilclick.rewriter.stages.input import load_opened
 from untilclick.rewriter.stages.record import BASE, StageOutcome, write_stage
 from untilclick.rewriter.training.callbacks import Progress
@@ -63,7 +62,7 @@ def main(config: SubwordBaseStage, opened: OpenedCollection | None = None, progr
     model = new_subword_model(config.start, opened.index)
     loss = train_subword_base(model, opened.collection.corpus, opened.index, config.training, progress)
     figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
-    outcome = StageOutcome(config.training, BlendChoice(COLD_START, 0.0, 0.0), figures)
+    outcome = StageOutcome(config.training, BlendChoice.of_cold_start(), figures)
     return write_stage(opened, run.out / BASE, model, outcome)
 
 

@@ -26,6 +26,7 @@ import typer
 import yaml
 
 from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.flat_settings import present
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.errors import UntilclickError
 
@@ -89,6 +90,8 @@ def _settings(out: Path, path: Path | None, overrides: str, seed: int) -> TRLCon
     settings = trlx_config(PPOConfig(seed=seed), out / WARM_START, out / TRLX_CHECKPOINTS)
     for source, options in (("the configuration", _read_yaml(path)), ("the overrides", _read_json(overrides))):
         sections = _sections(options)
+        if isinstance(method := sections.get("method"), dict):
+            sections["method"] = present(method)
         _check_names(sections, settings.to_dict(), source)
         settings = settings.evolve(**sections)
     return settings

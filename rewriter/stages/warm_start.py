@@ -64,7 +64,7 @@ def main(
     for a log without pairs to train on or queries to validate on."""
     training = config.training
     with open_sources(config.run, opened, log) as sources:
-        start = StageInput.read(sources, config.run.out / BASE, training.harm_limit)
+        start = StageInput.read(sources, config.run.out / BASE, training.caution)
     pairs, examples = _material(training, start, corrections=start.validation.corrections)
     trained = train_warm_start(
         start.policy,

@@ -7,12 +7,13 @@ learned from. `validation.py` scores a policy on them; `data/log_sides.py` split
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.rewriter.caution import Caution, HarmSetting
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.log_sides import LogSides
@@ -72,12 +73,12 @@ def open_validation(
     queries: Sequence[JudgedQuery],
     scorer: CorpusScorer,
     language: Language,
-    harm_limit: float | None = None,
+    caution: HarmSetting = "balanced",
 ) -> ValidationSet:
     """The validation set of held-out queries. Raises DataError if none of them has a relevant document."""
     relevant = [query for query in queries if query.relevance]
     mixed = mostly_first(relevant, LATER_SHARE, rounding=math.ceil)
-    validation = validation_set(opened, mixed, scorer, language, harm_limit)
+    validation = validation_set(opened, mixed, scorer, language, caution)
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation
@@ -88,7 +89,7 @@ def validation_set(
     queries: Sequence[JudgedQuery],
     scorer: CorpusScorer,
     language: Language,
-    harm_limit: float | None = None,
+    caution: HarmSetting = "balanced",
     limit: int | None = None,
 ) -> ValidationSet:
     """The queries with a relevant document, first queries of sessions before later ones, at most `limit` of them, by
@@ -103,7 +104,7 @@ def validation_set(
             prompts,
             [training_query(query, spelling, opened.analysis) for query in chosen],
             corrections=spelling is not None,
-            harm_limit=harm_limit,
+            caution=caution,
             needs=needs,
         )
         for spelling in (None, opened.spelling)
@@ -123,9 +124,21 @@ def sharpened_score(validation: ValidationSet, read: NextTermLogits, *blends: Bl
     return validation.best_score(read, sharpened)
 
 
-def never_worse(validation: ValidationSet, read: NextTermLogits, blend: BlendSettings) -> BlendChoice:
-    """The best blend of the grid, or the earlier `blend` without its gate if that scores higher."""
-    choice = validation.choose_blend(read)
-    ungated = replace(blend, min_confidence=0.0)  # the gate was set for another model's confidences
-    earlier = validation.score(read, ungated)
-    return choice if choice.ndcg >= earlier else BlendChoice(ungated, earlier, choice.original_ndcg)
+def never_worse(
+    validation: ValidationSet,
+    read: NextTermLogits,
+    blend: BlendSettings,
+    blends: Mapping[Caution, BlendSettings] | None = None,
+) -> BlendChoice:
+    """The best blend of the grid, or the blend of the earlier model, without its gate, if that scores higher and does
+    not harm too many queries; for each caution that the earlier model has a blend for. `blend` is that of its
+    training, `blends` are those of each caution."""
+    choices = validation.choices(read)
+    earlier: dict[HarmSetting, BlendSettings] = {validation.caution: blend}
+    earlier.update((caution, each) for caution, each in (blends or {}).items())
+    for caution in choices.keys() & earlier.keys():
+        choice, before = choices[caution], validation.without_gate(read, earlier[caution])
+        accepted = max(validation.harm_limit(caution), choice.harmed)
+        if before.ndcg > choice.ndcg and before.harmed <= accepted:
+            choices[caution] = before
+    return validation.chosen(choices)

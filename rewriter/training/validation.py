@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from untilclick.rewriter.caution import CAUTIONS, Caution, HarmSetting, named
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
 from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
-from untilclick.rewriter.serving.blend import COLD_START, BlendSettings, expand, score_gap
+from untilclick.rewriter.serving.blend import COLD_STARTS, BlendSettings, expand, score_gap
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, weighted
 from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
@@ -28,6 +28,10 @@ and with clicks as grades, by which about twice as many look harmed. Validation 
 that return it harms about half as many: NFCorpus' dev queries, 11 % and 6 % (docs/experiments.md, 2026-11-30)."""
 EARLIER_HARM_LIMIT, EARLIER_CLICKED_HARM_LIMIT = 0.065, 0.12
 """The same for runs of earlier versions, whose validation queries share needs with the training."""
+HARM_SHARES: Mapping[Caution, float] = {"balanced": 1.0, "cautious": 5 / 12}
+"""The part of each limit that a caution allows. With `cautious` that is 5 % of the validation queries, and 8.3 % with
+clicks as grades, which exaggerate harm by the same factor. Validation needs are new to the policy, and needs that
+return are harmed less often, so that a `cautious` blend harms about 5 % of any queries at most."""
 GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
 GATE_MARGIN = 1e-3
@@ -43,6 +47,15 @@ class BlendChoice:
     """Mean nDCG@10 of the blended queries."""
     original_ndcg: float
     """Mean nDCG@10 of the original queries."""
+    harmed: float = 0.0
+    """Share of the validation queries that it harms, 0..1."""
+    blends: Mapping[Caution, BlendSettings] = field(default_factory=dict)
+    """The blend of each caution."""
+
+    @classmethod
+    def of_cold_start(cls, caution: HarmSetting = "balanced") -> BlendChoice:
+        """The choice without validation queries."""
+        return cls(COLD_STARTS[named(caution)], 0.0, 0.0, blends=dict(COLD_STARTS))
 
 
 class _OriginalScores(NamedTuple):
@@ -91,12 +104,19 @@ class _Worth(NamedTuple):
 
 
 class RankedBlend(NamedTuple):
-    """A blend of the grid with the key that ranks it."""
+    """A blend of the grid with what ranks it."""
 
-    worth: _Worth
     settings: BlendSettings
     ndcg: Floats
     """(B,)"""
+    mean: float
+    """Mean nDCG@10."""
+    harmed: float
+    """Share of harmed queries, 0..1."""
+
+    def worth(self, limit: float) -> _Worth:
+        """The key by which it is compared where this share of harmed queries is accepted."""
+        return _Worth(-max(self.harmed, limit), self.mean)
 
 
 class ValidationSet:
@@ -109,17 +129,17 @@ class ValidationSet:
         queries: Sequence[TrainingQuery],
         *,
         corrections: bool = True,
-        harm_limit: float | None = None,
+        caution: HarmSetting = "balanced",
         needs: Needs | None = None,
     ) -> None:
         """`corrections`: whether the terms of the queries include corrections of unknown words; the chosen blend has
-        the same value. `harm_limit`: largest share of queries that a blend may harm, 0..1; None stands for
-        `HARM_LIMIT`, or for `CLICKED_HARM_LIMIT` if clicks serve as grades. `needs` (B,): number of the need of each
+        the same value. `caution`: how much harm the chosen blend may do. `needs` (B,): number of the need of each
         query; None if they are not known."""
         assert len(prompts) == len(queries)
         self._known_needs = needs
         self._needs = np.arange(len(queries)) if needs is None else needs
         self.corrections = corrections
+        self.caution = caution
         self._scorer = scorer
         self._prompts = prompts
         self._reward = NdcgReward()
@@ -130,8 +150,7 @@ class ValidationSet:
         limits = (
             (EARLIER_HARM_LIMIT, EARLIER_CLICKED_HARM_LIMIT) if needs is None else (HARM_LIMIT, CLICKED_HARM_LIMIT)
         )
-        default_limit = limits[self._left_out is not None]
-        self._harm_limit = default_limit if harm_limit is None else harm_limit
+        self._balanced_limit = limits[self._left_out is not None]
         self._terms = [query.terms for query in queries]
         self._contexts = [query.context for query in queries]
         self._later = np.flatnonzero(
@@ -166,60 +185,99 @@ class ValidationSet:
         return Scored(float(values.mean()), values, self._known_needs)
 
     def choose_blend(self, read: NextTermLogits) -> BlendChoice:
-        """Choose from the grid the blend of the best mean among those that harm few queries, or the blend that harms
-        least if all harm many.
+        """The choice for the caution of the training, with the blends of the others; see `choices`."""
+        return self.chosen(self.choices(read))
+
+    def chosen(self, choices: Mapping[HarmSetting, BlendChoice]) -> BlendChoice:
+        """Of the choices for every caution the one of the training, with the blends of all."""
+        blends = {caution: choices[caution].settings for caution in CAUTIONS}
+        return replace(choices[self.caution], blends=blends)
+
+    def choices(self, read: NextTermLogits) -> dict[HarmSetting, BlendChoice]:
+        """For each caution, and for the limit that a training names: from the grid the blend of the best mean among
+        those that harm few queries, or the blend that harms least if all harm many.
 
         Weights, `full_gap` and the shape of the expansion are chosen first, then the limit of the context, then the
-        gate. `COLD_START` is chosen without queries, and if the lead of the best blend may be due to chance.
+        gate. `COLD_STARTS` are chosen without queries, and if the lead of the best blend may be due to chance.
         """
+        cautions: tuple[HarmSetting, ...] = tuple(dict.fromkeys((*CAUTIONS, self.caution)))
         if not self._prompts:
-            return BlendChoice(COLD_START, 0.0, 0.0)
+            return {caution: BlendChoice.of_cold_start(caution) for caution in cautions}
         logits = read(self._prompts)  # (B, V)
         ranked: list[RankedBlend] = []
         for shape in expansion_shapes():
             expansions = self._expansions(logits, shape).scores
             ranked += self._ranked(expansions, weighted(shape))
-        best = self._most_learned(ranked)
+        best = {caution: self._most_learned(ranked, self.harm_limit(caution)) for caution in cautions}
         if self._later.size:
-            expansions = self._expansions(logits, best).scores
-            best = _first_best(self._ranked(expansions, (replace(best, context=limit) for limit in GRID_CONTEXT)))
-        return self._with_gate(self._unless_by_chance(best, logits))
+            in_contexts = self._in_contexts(best.values(), logits)
+            best = {
+                caution: _first_best(in_contexts[blend], self.harm_limit(caution)) for caution, blend in best.items()
+            }
+        return {
+            caution: self._with_gate(self._unless_by_chance(blend, logits, caution))
+            for caution, blend in best.items()
+        }
+
+    def without_gate(self, read: NextTermLogits, settings: BlendSettings) -> BlendChoice:
+        """The blend of an earlier model as a choice, without the gate, which was set for that model's confidences."""
+        ungated = replace(settings, min_confidence=0.0)
+        scored = self.best_score(read, [ungated])
+        harmed = 0.0 if scored.values is None else self.harmed_share(scored.values)
+        return BlendChoice(ungated, scored.mean, self.original_ndcg, harmed)
+
+    def harm_limit(self, caution: HarmSetting) -> float:
+        """Largest share of the queries that a blend may harm if any blend harms less, 0..1."""
+        return caution if isinstance(caution, float | int) else HARM_SHARES[caution] * self._balanced_limit
 
     def harmed_share(self, ndcg: Floats) -> float:
         """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` below that of their originals, 0..1."""
         return float((ndcg < self._original_ndcg - HARM_MARGIN).mean())
 
-    def _most_learned(self, ranked: Sequence[RankedBlend]) -> BlendSettings:
+    def _most_learned(self, ranked: Sequence[RankedBlend], limit: float) -> BlendSettings:
         """Of the blends that cannot be told from the best, the one in which the rewrite weighs most.
 
         Held-out needs show what is learned of words; what is learned of needs helps when they return, as most do, and
         shows on no held-out need. Without needs, the best."""
-        best = max(ranked, key=attrgetter("worth"))
+        best = max(ranked, key=lambda each: each.worth(limit))
         if self._known_needs is None:
             return best.settings
-        of_best = Scored(best.worth.ndcg, best.ndcg, self._known_needs)
+        of_best = Scored(best.mean, best.ndcg, self._known_needs)
         level = (
             each
             for each in ranked
-            if each.worth.negative_harm >= best.worth.negative_harm
-            and Scored(each.worth.ndcg, each.ndcg, self._known_needs).is_level_with(of_best)
+            if each.worth(limit).negative_harm >= best.worth(limit).negative_harm
+            and Scored(each.mean, each.ndcg, self._known_needs).is_level_with(of_best)
         )
-        return max(level, key=lambda each: (each.settings.rewrite, each.worth), default=best).settings
+        return max(level, key=lambda each: (each.settings.rewrite, each.worth(limit)), default=best).settings
+
+    def _in_contexts(
+        self, blends: Iterable[BlendSettings], logits: NDArray[np.float32]
+    ) -> dict[BlendSettings, list[RankedBlend]]:
+        """Each of the blends in every context of the grid."""
+        expansions = {blend: self._expansions(logits, blend).scores for blend in dict.fromkeys(blends)}
+        ranked: dict[BlendSettings, list[RankedBlend]] = {blend: [] for blend in expansions}
+        for (
+            limit
+        ) in GRID_CONTEXT:  # outside, because the scores in one context are kept until another one is asked for
+            for blend, scores in expansions.items():
+                ranked[blend] += self._ranked(scores, [replace(blend, context=limit)])
+        return ranked
 
     def _ranked(self, expansions: Tensor, blends: Iterable[BlendSettings]) -> list[RankedBlend]:
         values = ((self._ndcg(self._blend(expansions, blend)), blend) for blend in blends)
-        return [RankedBlend(self._worth(ndcg), blend, ndcg) for ndcg, blend in values]
+        return [RankedBlend(blend, ndcg, float(ndcg.mean()), self.harmed_share(ndcg)) for ndcg, blend in values]
 
-    def _worth(self, ndcg: Floats) -> _Worth:
-        return _Worth(-max(self.harmed_share(ndcg), self._harm_limit), float(ndcg.mean()))
-
-    def _unless_by_chance(self, best: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
-        """The best blend, or `COLD_START` if its harm is acceptable and the best blend leads by at most one standard
-        error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand settings
-        tried on few needs, one always looks good."""
-        chosen, default = self._candidate(best, logits), self._candidate(COLD_START, logits)
+    def _unless_by_chance(
+        self, best: BlendSettings, logits: NDArray[np.float32], caution: HarmSetting
+    ) -> BlendCandidate:
+        """The best blend, or that of a cold start if its harm is acceptable and the best blend leads by at most one
+        standard error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand
+        settings tried on few needs, one always looks good."""
+        chosen, default = (self._candidate(blend, logits) for blend in (best, COLD_STARTS[named(caution)]))
         lead = chosen.ndcg - default.ndcg  # (B,)
-        acceptable = self.harmed_share(default.ndcg) <= max(self._harm_limit, self.harmed_share(chosen.ndcg))
+        limit = max(self.harm_limit(caution), self.harmed_share(chosen.ndcg))
+        acceptable = self.harmed_share(default.ndcg) <= limit
         return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else chosen
 
     def _candidate(self, blend: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
@@ -230,14 +288,14 @@ class ValidationSet:
         """The blend with the confidence threshold of the best mean; without a gate if none gains `GATE_MARGIN`."""
         ndcg, confidence = candidate.ndcg, candidate.confidence
         floor = float(ndcg.mean()) + GATE_MARGIN
-        threshold, score = 0.0, float(ndcg.mean())
+        threshold, score, harmed = 0.0, float(ndcg.mean()), self.harmed_share(ndcg)
         for quantile in GATE_QUANTILES[1:]:
             candidate_threshold = float(np.quantile(confidence, quantile))
             gated = np.where(confidence >= candidate_threshold, ndcg, self._original_ndcg)  # (B,)
             if float(gated.mean()) > max(score, floor):
-                threshold, score = candidate_threshold, float(gated.mean())
+                threshold, score, harmed = candidate_threshold, float(gated.mean()), self.harmed_share(gated)
         settings = replace(candidate.settings, min_confidence=threshold, corrections=self.corrections)
-        return BlendChoice(settings, score, self.original_ndcg)
+        return BlendChoice(settings, score, self.original_ndcg, harmed)
 
     def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> _Expansions:
         expansions = [expand(row, prompt, settings) for row, prompt in zip(logits, self._prompts, strict=True)]
@@ -293,6 +351,6 @@ def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor 
     return left_out
 
 
-def _first_best(ranked: Sequence[RankedBlend]) -> BlendSettings:
+def _first_best(ranked: Sequence[RankedBlend], limit: float) -> BlendSettings:
     """The blend of the largest worth, the first of equals."""
-    return max(ranked, key=attrgetter("worth")).settings
+    return max(ranked, key=lambda each: each.worth(limit)).settings

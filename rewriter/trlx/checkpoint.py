@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from untilclick.rewriter.flat_settings import flat
+from untilclick.rewriter.flat_settings import flat, present
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.training.weights import LastOfBest
@@ -119,7 +119,7 @@ class Origin:
         if content["warm_start"] != self.warm_start:
             raise ModelError(f"{folder} started from another warm start than there is now; start over with --anew")
         current = {**flat(self.settings), **self.options, "iterations": 0}
-        saved = {**content["settings"], **content["options"], "iterations": 0}
+        saved = {**present(content["settings"]), **content["options"], "iterations": 0}
         differing = _differing(saved, current)
         if differing:
             raise ModelError(

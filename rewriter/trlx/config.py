@@ -7,6 +7,7 @@ trlX counts sequences, we count prompts with a number of samples each.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from trlx.models.modeling_ppo import PPOConfig as TrlxPPOConfig
 from trlx.pipeline import _DATAPIPELINE
 from trlx.trainer import _TRAINERS
 
-from untilclick.rewriter.flat_settings import flat, grouped, setting_names
+from untilclick.rewriter.flat_settings import flat, grouped, present, setting_names
 from untilclick.rewriter.ppo_config import PPOConfig, check_samples
 from untilclick.search.errors import UntilclickError
 
@@ -94,7 +95,12 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     rollout_context: float = PPOConfig.rollout.context_weight
     word_dropout: float = PPOConfig.rollout.word_dropout
     patience: int = PPOConfig.validation.patience
-    harm_limit: float | None = PPOConfig.validation.harm_limit
+    caution: str | float = PPOConfig.validation.caution
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> RewriterPPOConfig:  # Any: options are of every type
+        """The options in a file or a program, which may have names of earlier versions."""
+        return cls(**present(config))
 
 
 def trlx_config(config: PPOConfig, model: Path, folder: Path) -> TRLConfig:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from untilclick.rewriter.flat_settings import flat
+from untilclick.rewriter.flat_settings import flat, present
 from untilclick.rewriter.language.prompts import prompts_digest
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer, TrainerState
 from untilclick.search.errors import ModelError
@@ -105,7 +105,7 @@ def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
 
 def _load(trainer: PPOTrainer, folder: Path) -> None:
     state = read_record(_State, folder / _STATE)
-    if state.config != flat(trainer.config):
+    if present(state.config) != flat(trainer.config):
         remedy = "repeat those, or start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
     trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))

@@ -58,7 +58,7 @@ def test_a_setting_is_called_by_its_full_name():
     settings = Settings.of(search_threads=3, log="a.db", opensearch_timeout_ms=7.5)
     assert (settings.search.threads, settings.log.url, settings.opensearch.timeout_ms) == (3, "a.db", 7.5)
     values = settings.by_name()
-    assert len(values) == len(setting_places()) == 53
+    assert len(values) == len(setting_places()) == 54
     assert (values["search_threads"], values["log"], values["opensearch_timeout_ms"]) == (3, "a.db", 7.5)
 
 

@@ -50,6 +50,27 @@ def test_use_and_evidence_are_read_as_they_were_written(tmp_path, use):
     assert (manifest.use, manifest.evidence, manifest.asked) == (use, EVIDENCE, True)
 
 
+def test_a_bundle_has_the_blend_of_each_caution(tmp_path):
+    bold, mild = BlendSettings(0.3, 0.1, 0.6), BlendSettings(0.8, 0.1, 0.1)
+    manifest = read_manifest(bundle(tmp_path / "bundle", blends={"balanced": bold, "cautious": mild}))
+    assert [manifest.blend_for(caution) for caution in (None, "balanced", "cautious")] == [manifest.blend, bold, mild]
+    versions = {
+        bundle_version(manifest.checksums, manifest.blend, blends)
+        for blends in (None, manifest.blends, {"balanced": mild, "cautious": mild})
+    }
+    assert len(versions) == 3
+
+
+def test_a_bundle_of_an_earlier_build_has_one_blend(tmp_path):
+    path = bundle(tmp_path / "bundle") / MANIFEST
+    content = json.loads(path.read_text())
+    del content["blends"]
+    path.write_text(json.dumps(content))
+    manifest = read_manifest(path.parent)
+    assert manifest.blend_for("cautious") == manifest.blend
+    assert manifest.version == bundle_version(manifest.checksums, manifest.blend)
+
+
 def test_a_bundle_of_an_earlier_build_has_no_evidence(tmp_path):
     path = bundle(tmp_path / "bundle") / MANIFEST
     content = json.loads(path.read_text())

@@ -101,8 +101,10 @@ def test_a_bundle_says_what_it_is(bundled, model):
     quantization, folder = bundled
     manifest = read_manifest(folder)
     assert manifest.quantization == quantization
-    assert manifest.blend == read_stage(model).blend
-    assert manifest.version == bundle_version(checksums(folder), manifest.blend)
+    record = read_stage(model)
+    assert (manifest.blend, manifest.blends) == (record.blend, record.blends)
+    assert set(manifest.blends) == {"balanced", "cautious"}
+    assert manifest.version == bundle_version(checksums(folder), manifest.blend, manifest.blends)
     expected = {"spelling.json", "tokenizer.json", "vocabulary.json", f"{MODEL_FOLDER}/model.bin"}
     assert expected <= set(manifest.checksums)
     assert not list(folder.rglob("*.safetensors"))
@@ -115,11 +117,13 @@ def test_the_version_changes_with_the_weights_and_with_the_blend(bundled):
     other_weights = {**manifest.checksums, f"{MODEL_FOLDER}/model.bin": "0" * 64}
     versions = {
         manifest.version,
-        bundle_version(manifest.checksums, other_blend),
-        bundle_version(other_weights, manifest.blend),
+        bundle_version(manifest.checksums, other_blend, manifest.blends),
+        bundle_version(manifest.checksums, manifest.blend, {**manifest.blends, "cautious": other_blend}),
+        bundle_version(other_weights, manifest.blend, manifest.blends),
     }
-    assert len(versions) == 3
-    assert manifest.version == bundle_version(dict(sorted(manifest.checksums.items())[::-1]), manifest.blend)
+    assert len(versions) == 4
+    backwards = dict(sorted(manifest.checksums.items())[::-1])
+    assert manifest.version == bundle_version(backwards, manifest.blend, manifest.blends)
 
 
 def test_exporting_twice_gives_the_same_version(bundled, model, opened, tmp_path):

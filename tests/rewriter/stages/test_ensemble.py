@@ -66,7 +66,7 @@ def test_the_stage_answers_with_the_mean_of_its_models(mean, runs, opened):
 def test_its_blend_is_chosen_for_the_mean(mean, runs):
     record = read_stage(mean)
     assert (record.stage, record.figures["members"]) == ("mean", 2)
-    assert record.config == {"members": [str(run) for run in runs], "harm_limit": None}
+    assert record.config == {"members": [str(run) for run in runs], "caution": "balanced"}
     assert record.figures["validation_ndcg"] > record.figures["validation_ndcg_original"]
     best = max(read_stage(run / "warm_start").figures["validation_ndcg"] for run in runs)
     assert record.figures["validation_ndcg"] > best - 0.05

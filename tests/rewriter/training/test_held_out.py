@@ -76,10 +76,27 @@ def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(opened
     grid = validation.choose_blend(PolicyLogits(policy))
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
     assert never_worse(validation, PolicyLogits(policy), poor) == grid
-    validation.choose_blend = lambda read: replace(grid, ndcg=-1.0)
+    worse = replace(grid, ndcg=-1.0, harmed=1.0)
+    validation.choices = lambda read: dict.fromkeys(("balanced", "cautious"), worse)
     choice = never_worse(validation, PolicyLogits(policy), poor)
     assert choice.settings == replace(poor, min_confidence=0.0)
     assert choice.ndcg == validation.score(PolicyLogits(policy), choice.settings)
+
+
+def test_a_blend_beyond_the_grid_is_not_kept_where_it_harms_too_many(opened, scorer, language, policy, monkeypatch):
+    """Each caution has its own limit and its own earlier blend."""
+    validation = open_validation(opened, held_out_queries(opened, KEPT), scorer, language)
+    worse = replace(validation.choose_blend(PolicyLogits(policy)), ndcg=-1.0, harmed=0.0)
+    validation.choices = lambda read: dict.fromkeys(("balanced", "cautious"), worse)
+    bold, mild = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0), BlendSettings()
+    monkeypatch.setattr(validation, "harmed_share", lambda ndcg: 0.05)
+    choice = never_worse(validation, PolicyLogits(policy), bold, {"balanced": mild, "cautious": bold})
+    assert choice.settings == mild
+    assert choice.blends == {"balanced": mild, "cautious": worse.settings}
+    assert never_worse(validation, PolicyLogits(policy), bold).blends == {
+        "balanced": bold,
+        "cautious": worse.settings,
+    }
 
 
 def test_validation_takes_first_queries_before_later_ones_and_none_without_judgments(opened, scorer, language):

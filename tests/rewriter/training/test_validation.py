@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ from untilclick.rewriter.serving.blend import (
     original_clauses,
     surface_terms,
 )
-from untilclick.rewriter.training.blend_grid import GRID_WEIGHTS
+from untilclick.rewriter.training.blend_grid import GRID_WEIGHTS, expansion_shapes, weighted
 from untilclick.rewriter.training.held_out import validation_set
 from untilclick.rewriter.training.scored import standard_error
 from untilclick.rewriter.training.validation import GATE_MARGIN, BlendCandidate, ValidationSet
@@ -168,9 +169,45 @@ def test_the_limit_on_harm_is_a_setting(policy, scorer, monkeypatch):
     steer(policy, scorer, topics, decisive)
     monkeypatch.setattr(ValidationSet, "harmed_share", lambda self, ndcg: float(ndcg.mean()))
     cautious, bold = (
-        validation_of(scorer, topics, harm_limit=limit).choose_blend(PolicyLogits(policy)) for limit in (0.85, 1.0)
+        validation_of(scorer, topics, caution=limit).choose_blend(PolicyLogits(policy)) for limit in (0.85, 1.0)
     )
     assert cautious.original_ndcg < cautious.ndcg <= 0.85 < bold.ndcg
+
+
+def test_one_call_chooses_the_blend_of_every_caution(policy, scorer, monkeypatch):
+    """Each is what a training with that caution chooses; the grid is ranked once for both."""
+    topics = toy_topics()[::4]
+    steer(policy, scorer, topics, decisive)
+    monkeypatch.setattr(ValidationSet, "harmed_share", lambda self, ndcg: float(ndcg.mean()))
+    monkeypatch.setattr("untilclick.rewriter.training.validation.HARM_LIMIT", 1.0)
+    monkeypatch.setattr("untilclick.rewriter.training.validation.HARM_SHARES", {"balanced": 1.0, "cautious": 0.85})
+    calls = Counter()
+    monkeypatch.setattr(
+        "untilclick.rewriter.training.validation.weighted", lambda shape: calls.update(grid=1) or weighted(shape)
+    )
+    needs = np.arange(len(topics))
+    of = {
+        caution: validation_of(scorer, topics, caution=caution, needs=needs).choose_blend(PolicyLogits(policy))
+        for caution in ("balanced", "cautious", 0.9)
+    }
+    assert calls["grid"] == 3 * len(list(expansion_shapes()))
+    balanced, cautious = of["balanced"], of["cautious"]
+    assert cautious.harmed <= 0.85 < balanced.harmed
+    assert balanced.blends == {"balanced": balanced.settings, "cautious": cautious.settings}
+    assert balanced.blends == cautious.blends == of[0.9].blends
+    assert of[0.9].settings not in balanced.blends.values()
+
+
+def test_a_caution_lowers_the_limits_of_grades_and_of_clicks_alike(scorer):
+    topics, needs = toy_topics()[:4], np.arange(4)
+    prompts = [prompt_of(scorer.vocabulary, *terms(topic.query)) for topic in topics]
+    queries = [TrainingQuery(QueryTerms(terms(topic.query)), topic.relevance) for topic in topics]
+    clicked = [replace(query, shown=frozenset(query.relevance)) for query in queries]
+    for of, balanced, cautious in ((queries, 0.12, 0.05), (clicked, 0.2, 0.083)):
+        validation = ValidationSet(scorer, prompts, of, needs=needs)
+        assert validation.harm_limit("balanced") == balanced
+        assert validation.harm_limit("cautious") == pytest.approx(cautious, abs=1e-3)
+        assert validation.harm_limit(0.3) == 0.3
 
 
 def test_a_useless_rewrite_costs_little(policy, scorer):
@@ -200,7 +237,7 @@ def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(validation, "_blend", lambda _, blend: blend)
             patched.setattr(validation, "_ndcg", lambda blend, scores=scores: scores[blend.original])
-            assert validation._unless_by_chance(other, read(validation._prompts)).settings == expected
+            assert validation._unless_by_chance(other, read(validation._prompts), "balanced").settings == expected
 
 
 def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():

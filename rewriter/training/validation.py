@@ -257,9 +257,7 @@ class ValidationSet:
         """Each of the blends in every context of the grid."""
         expansions = {blend: self._expansions(logits, blend).scores for blend in dict.fromkeys(blends)}
         ranked: dict[BlendSettings, list[RankedBlend]] = {blend: [] for blend in expansions}
-        for (
-            limit
-        ) in GRID_CONTEXT:  # outside, because the scores in one context are kept until another one is asked for
+        for limit in GRID_CONTEXT:  # the outer loop, because the scores in only one context are kept
             for blend, scores in expansions.items():
                 ranked[blend] += self._ranked(scores, [replace(blend, context=limit)])
         return ranked

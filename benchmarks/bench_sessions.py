@@ -223,7 +223,7 @@ def simulated_sessions(options: argparse.Namespace) -> Outcome:
         engine = open_engine(options.engine, opened.collection.corpus)
         topics = tuple(later_queries(opened, engine, options.split, options.sessions))
         searched = SearchedCollection(opened, engine, topics)
-        system = RewriterSystem(stage_rewriter(latest_stage(run), opened.spelling, engine))
+        system = RewriterSystem(stage_rewriter(latest_stage(run), opened))
         searches = {
             "bm25": Search(Bm25(), topics),
             "rm3": Search(Rm3(engine), topics),

@@ -224,7 +224,7 @@ def _values(run: Path, opened: OpenedCollection, draw: Draw, use: str) -> dict[s
     """The measure of every system on each query that judges."""
 
     def rewriter(folder: Path, blend: BlendSettings | None = None) -> Rewriter:
-        return stage_rewriter(folder, opened.spelling, opened.engine, blend)
+        return stage_rewriter(folder, opened, blend)
 
     untrained = rewriter(run / BASE)
     learned = judged_stage(run) if (run / WARM_START / STAGE_FILE).is_file() else run / BASE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.records import WeightedQuery
 
 
@@ -21,6 +22,8 @@ class Reason(StrEnum):
     EMPTY_REWRITE = "empty_rewrite"
     GATED = "gated"
     """The rewrite's confidence is below the gate's threshold."""
+    NO_ENCODER = "no_encoder"
+    """The rewriter was made with a sentence encoder, and there is none."""
     OVER_BUDGET = "over_budget"
     ERROR = "error"
     BREAKER_OPEN = "breaker_open"
@@ -34,6 +37,20 @@ class RewriteRequest:
     query: str
     history: tuple[str, ...] = ()
     """Earlier queries of the session, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsRead:
+    """The reading of a query as documents: how like they are to it, and what this counts beside the words."""
+
+    scores: DocumentScores
+    weight: float
+    """Weight of the scores, divided by their maximum, beside `words` and beside `typed`."""
+    words: WeightedQuery
+    """The words of the rewrite, scaled for the sum with the documents: each part of them is divided by its maximum
+    and has its weight."""
+    typed: float
+    """Weight of BM25's scores of the query as typed, divided by their maximum, in a sum without other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,8 @@ class Rewrite:
     """Words of the session's earlier queries that `blend` and `replace` contain."""
     learned: bool | None = None
     """Whether the model that has learned from sessions answered; None if the version has no other."""
+    documents: DocumentsRead | None = None
+    """The reading as documents; None if the rewriter reads words alone."""
 
     @classmethod
     def keep(cls, query: str, reason: Reason, confidence: float = 0.0) -> Rewrite:

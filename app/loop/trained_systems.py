@@ -56,4 +56,4 @@ def _system(folder: Path, opened: OpenedCollection, caution: Caution | None) -> 
             f"{folder} was trained on other documents ({record.data}) than {corpus.source}; "
             "train it on these, or evaluate it on those"
         )
-    return RewriterSystem(stage_rewriter(folder, opened.spelling, opened.engine, record.blend_for(caution)))
+    return RewriterSystem(stage_rewriter(folder, opened, record.blend_for(caution)))

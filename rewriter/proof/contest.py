@@ -45,4 +45,4 @@ def contest(
 
 def contestant(name: str, stage: Path, opened: OpenedCollection, blend: BlendSettings | None = None) -> Contestant:
     """A stage as the service would use it, in its own blend or in another one."""
-    return Contestant(name, stage_rewriter(stage, opened.spelling, opened.engine, blend), opened.engine)
+    return Contestant(name, stage_rewriter(stage, opened, blend), opened.engine)

@@ -118,7 +118,7 @@ def _compare(folds: Sequence[_Fold], opened: OpenedCollection, sides: LogSides, 
         for session in fold.judged
         if fold_of[session.turns[0].query] == number
     ]
-    rewriters = [stage_rewriter(latest_stage(fold.run.out), opened.spelling, opened.engine) for fold in folds]
+    rewriters = [stage_rewriter(latest_stage(fold.run.out), opened) for fold in folds]
     version = Contestant("in folds", _InFolds(rewriters, fold_of), opened.engine)
     untrained = contestant(UNTRAINED, folds[0].run.out / BASE, opened)
     apart = replace(sides, training=(), validation=(), judged=tuple(judged))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,15 @@ from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, UNK_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.records import WeightedQuery
 
 Clause = tuple[str, float]
 """A text of one or more words, and its weight."""
 Clauses = tuple[Clause, ...]
+Recall = Literal["policy", "meaning"]
+"""`policy`: the model that was trained; `meaning`: a sentence encoder alone, see `readings/meaning.py`."""
 READABLE_TERMS = 4
 """Expansion words in the readable rewritten query."""
 MAX_CONTEXT = 10
@@ -71,6 +74,11 @@ class BlendSettings:
     """Score gap from which on feedback and rewrite get their whole weight, see `shares`; 0: they always get it."""
     least_share: float = 0.3
     """Share of their weight that feedback and rewrite keep at a gap of 0."""
+    mixture: Mixture | None = None
+    """Weights of the words as typed, of the expansion terms and of documents by meaning, each divided by its maximum;
+    with it, `original`, `feedback`, `rewrite` and `full_gap` are not used. None: the words alone, as above."""
+    recall: Recall = "policy"
+    """Whose distribution over terms is read."""
 
     def shares(self, gaps: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) shares of their weight that feedback and rewrite keep for n queries whose first rankings have the
@@ -96,9 +104,18 @@ that harm less than 5 % of the queries of each corpus, these have the best mean.
 COLD_STARTS: Mapping[Caution, BlendSettings] = {"balanced": COLD_START, "cautious": COLD_START}
 """The same for each caution."""
 
+MEANT = BlendSettings(mixture=Mixture(), recall="meaning")
+"""Settings for a base with a sentence encoder: see docs/experiments.md, 2026-11-30, for the nine sets of queries that
+they were found on."""
+
 RETURNING = BlendSettings(original=0.3, feedback=0.0, rewrite=0.7, sharpness=0.5)
 """Settings for queries that return and that the documents' own words do not answer: mostly what was learned. They are
 not chosen on a log: three visitors of a query leave none to choose by."""
+
+
+def cold_start(*, encoded: bool) -> BlendSettings:
+    """The settings of a rewriter that has not learned from sessions, with or without a sentence encoder."""
+    return MEANT if encoded else COLD_START
 
 
 def score_gap(scores: Sequence[float]) -> float:

@@ -36,12 +36,17 @@ class MemoryReader:
     """Weight of the memory in the mixture with the T5's distribution, 0..1."""
     neighbours: int
     """Number of documents whose terms are read for a query."""
+    vectors: NDArray[np.float32] | None = None
+    """(D, e) unit vectors of the documents by an encoder; None without one."""
 
     def save(self, path: Path, *, half: bool) -> None:
         """Write an `.npz` file, with weights and keys in float16 if `half`, else in float32."""
         numbers = np.array([self.sharpness, self.share, self.neighbours], dtype=np.float64)
         weights, keys = (part.astype(np.float16 if half else np.float32) for part in (self.weights, self.keys))
-        np.savez(path, ids=self.ids.astype(np.int32), weights=weights, keys=keys, numbers=numbers)
+        parts = {"ids": self.ids.astype(np.int32), "weights": weights, "keys": keys, "numbers": numbers}
+        if self.vectors is not None:
+            parts["vectors"] = self.vectors.astype(np.float16)
+        np.savez(path, **parts)
 
     @classmethod
     def load(cls, path: Path) -> MemoryReader:
@@ -50,7 +55,9 @@ class MemoryReader:
             with np.load(path, allow_pickle=False) as parts:
                 sharpness, share, neighbours = parts["numbers"].tolist()
                 weights, keys = (parts[name].astype(np.float32) for name in ("weights", "keys"))
-                return cls(parts["ids"].astype(np.int64), weights, keys, sharpness, share, int(neighbours))
+                ids, n = parts["ids"].astype(np.int64), int(neighbours)
+                vectors = parts["vectors"].astype(np.float32) if "vectors" in parts else None
+                return cls(ids, weights, keys, sharpness, share, n, vectors)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
 
@@ -64,6 +71,20 @@ class MemoryReader:
         rows = zip(logits, cosines, prompts, strict=True)
         return np.stack([self._mixed(row_logits, row_cosines, prompt) for row_logits, row_cosines, prompt in rows])
 
+    def recalled(
+        self, cosines: NDArray[np.float32], sharpness: float, size: int, banned: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """(V,) distribution over the `size` terms of the vocabulary, recalled from documents by their cosines (D,)
+        with a query, without the terms `banned`. It sums to 1, or to 0 if no term remains."""
+        n = min(self.neighbours, cosines.size)
+        nearest = np.argpartition(-cosines, n - 1)[:n]  # (n,) in any order: the terms of all n are summed
+        # The softmax over documents needs no denominator: the terms are scaled to sum 1 below.
+        attention = np.exp(sharpness * (cosines[nearest] - cosines.max()))  # (n,)
+        shares = attention[:, None] * self.weights[nearest]  # (n, K)
+        recalled = np.bincount(self.ids[nearest].ravel(), shares.ravel(), minlength=size)  # (V,)
+        recalled[list(banned)] = 0.0
+        return np.asarray(recalled / max(float(recalled.sum()), TINY), dtype=np.float32)
+
     def _mixed(
         self, logits: NDArray[np.float32], cosines: NDArray[np.float32], prompt: Prompt
     ) -> NDArray[np.float32]:
@@ -72,15 +93,8 @@ class MemoryReader:
         generated = np.exp(logits - logits.max())  # (V,)
         generated[banned] = 0.0
         generated /= max(float(generated.sum()), TINY)
-        n = min(self.neighbours, cosines.size)
-        nearest = np.argpartition(-cosines, n - 1)[:n]  # (n,) in any order: the terms of all n are summed
-        # The softmax over documents needs no denominator: `recalled` is scaled to sum 1 below.
-        attention = np.exp(self.sharpness * (cosines[nearest] - cosines.max()))  # (n,)
-        shares = attention[:, None] * self.weights[nearest]  # (n, K)
-        recalled = np.bincount(self.ids[nearest].ravel(), shares.ravel(), minlength=logits.size)  # (V,)
-        recalled[banned] = 0.0
-        total = float(recalled.sum())
-        share = self.share if total > 0 else 0.0  # a memory without a usable term leaves the T5's distribution
-        mixed = np.log(np.maximum((1.0 - share) * generated + share * recalled / max(total, TINY), TINY))
+        recalled = self.recalled(cosines, self.sharpness, logits.size, banned)  # (V,)
+        share = self.share if recalled.any() else 0.0  # a memory without a usable term leaves the T5's distribution
+        mixed = np.log(np.maximum((1.0 - share) * generated + share * recalled, TINY))
         mixed[banned] = MASKED_LOGIT
         return np.asarray(mixed, dtype=np.float32)

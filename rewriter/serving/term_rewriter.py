@@ -7,6 +7,7 @@ training (`policy/logits.py`). Everything else is the same code.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates
-from untilclick.rewriter.rewrite import Reason, Rewrite, RewriteRequest
+from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite, RewriteRequest
 from untilclick.rewriter.serving.blend import (
     BlendSettings,
     Clause,
@@ -32,9 +33,12 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
     with_context,
 )
+from untilclick.rewriter.serving.readings.meaning import Meaning
+from untilclick.rewriter.serving.readings.sums import Parts, weigh
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import WeightedQuery
+from untilclick.search.text.encoders.encoder import Vectors
 
 NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
 """Function from B prompts to (B, V) logits of the first generated term."""
@@ -70,8 +74,10 @@ class TermRewriter:
         spelling: Spelling,
         engine: SearchEngine,
         settings: BlendSettings,
+        meaning: Meaning | None = None,
     ) -> None:
-        """`logits` and `language` belong to one model; `engine` gives the terms of the relevance model."""
+        """`logits` and `language` belong to one model; `engine` gives the terms of the relevance model. `meaning` is
+        the encoder that `settings` ask for; without it, queries are searched as typed."""
         self._version = version
         self._logits = logits
         self._language = language
@@ -79,6 +85,7 @@ class TermRewriter:
         self._spelling = spelling
         self._engine = engine
         self._settings = settings
+        self._meaning = meaning
 
     @property
     def version(self) -> str:
@@ -92,9 +99,60 @@ class TermRewriter:
         open_rows = [row for row, rewrite in enumerate(rewrites) if rewrite is None]
         prompts = [self._language.prompt(requests[row], self._spelling) for row in open_rows]
         if prompts:
-            for row, prompt, logits in zip(open_rows, prompts, self._logits(prompts), strict=True):
-                rewrites[row] = self._rewrite(requests[row], prompt, logits)
+            opened = [requests[row] for row in open_rows]
+            for row, rewrite in zip(open_rows, self._rewritten(opened, prompts), strict=True):
+                rewrites[row] = rewrite
         return [rewrite for rewrite in rewrites if rewrite is not None]
+
+    def _rewritten(self, requests: Sequence[RewriteRequest], prompts: Sequence[Prompt]) -> list[Rewrite]:
+        """The rewrites of requests that the model can read."""
+        if self._settings.mixture is None:
+            read = zip(requests, prompts, self._logits(prompts), strict=True)
+            return [self._rewrite(request, prompt, logits) for request, prompt, logits in read]
+        if self._meaning is None:
+            return [Rewrite.keep(request.query, Reason.NO_ENCODER) for request in requests]
+        vectors = self._meaning.vectors(requests)
+        if self._settings.recall == "meaning":
+            logits = self._meaning.logits(vectors, len(self._language.vocabulary))
+            prompts = [replace(prompt, query_ids=()) for prompt in prompts]  # the query's own words are recalled, too
+        else:
+            logits = self._logits(prompts)
+        return list(map(self._mixed, requests, prompts, logits, vectors))
+
+    def _mixed(
+        self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32], vector: Vectors
+    ) -> Rewrite:
+        """The rewrite of one request by a mixture, from its next-term logits (V,) and its vector (d,)."""
+        query, settings, meaning = request.query, self._settings, self._meaning
+        assert settings.mixture is not None
+        assert meaning is not None
+        corrected = self._spelling.correct(query) if settings.corrections else None
+        context = self._context(request)
+        expansion = expand(logits, prompt, settings)
+        terms, words = self._terms_and_words(expansion)
+        typed = self._typed(query, added_words(query, corrected, self._analysis), context)
+        parts = Parts(WeightedQuery(typed), WeightedQuery(terms), meaning.scores(vector))
+        weighed = weigh(self._engine, parts, settings.mixture)
+        if weighed.typed >= 1 and corrected is None and not context:
+            return Rewrite.keep(query, Reason.GATED, expansion.confidence)
+        corrected_alone = WeightedQuery(self._typed(corrected or query, (), context))
+        return Rewrite(
+            query=query,
+            text=readable(corrected or query, words, self._analysis),
+            terms=words,
+            correction=corrected,
+            applied=True,
+            reason=Reason.APPLIED,
+            confidence=expansion.confidence,
+            blend=weighed.query(parts, alone=True),
+            replace=weighed.query(parts._replace(typed=corrected_alone), alone=True),
+            context=context_as_typed(context, request, self._analysis),
+            documents=None
+            if parts.documents is None
+            else DocumentsRead(
+                parts.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed
+            ),
+        )
 
     def _with_usable_history(self, request: RewriteRequest) -> RewriteRequest:
         """The request, without its history if the model knows no word of the query: terms that follow from earlier

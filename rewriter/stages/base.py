@@ -56,7 +56,7 @@ def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Pr
     model = new_model(opened.index, config.policy)
     loss = train_base(model, opened.collection.corpus, opened.index, config.training, progress)
     figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
-    outcome = StageOutcome(config.training, BlendChoice.of_cold_start(), figures)
+    outcome = StageOutcome(config.training, BlendChoice.of_cold_start(encoded=opened.encoded is not None), figures)
     return write_stage(opened, run.out / BASE, model, outcome)
 
 

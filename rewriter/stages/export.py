@@ -112,17 +112,9 @@ def _write_model(folder: Path, new: Path, quantization: Quantization) -> Languag
     model = open_rewriter(folder)
     new.mkdir(parents=True, exist_ok=True)
     if (memory := model.policy.memory) is not None:
-        _reader(memory).save(new / MEMORY_FILE, half=quantization == "int8")
+        memory_reader(memory, encoded).save(new / MEMORY_FILE, half=quantization == "int8")
     with TemporaryDirectory() as plain, without_progress_bars():
         model.save_for_conversion(Path(plain))
         converter = TransformersConverter(plain)
         converter.convert(str(new / MODEL_FOLDER), quantization=quantization if quantization == "int8" else None)
     return model.language
-
-
-def _reader(memory: DocumentMemory) -> MemoryReader:
-    """The memory as arrays, as the service reads it."""
-    settings = memory.settings
-    ids, weights, keys = (part.detach().numpy() for part in (memory.ids, memory.weights, memory.keys))
-    unit = keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), TINY)
-    return MemoryReader(ids, weights, unit, settings.sharpness, settings.share, settings.neighbours)

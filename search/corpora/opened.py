@@ -17,6 +17,7 @@ from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Collection, Document
 from untilclick.search.text.spelling import SpellingCorrector
 from untilclick.search.text.term_index import TermIndex
@@ -35,6 +36,8 @@ class OpenedCollection:
     """Name of the engine. Training rewards follow its ranking formula without opening it."""
     open_engine: Callable[[], SearchEngine] = field(repr=False)
     """Opens the engine at the first call and returns the same engine at every later call."""
+    encoded: EncodedCorpus | None = field(default=None, repr=False)
+    """The documents as vectors of a sentence encoder; None if they are not encoded."""
 
     @classmethod
     def load(
@@ -93,3 +96,7 @@ class OpenedCollection:
         """The same documents with other topics. Index, spelling corrector and engine are shared."""
         assert collection.corpus is self.collection.corpus
         return replace(self, collection=collection)
+
+    def with_vectors(self, encoded: EncodedCorpus | None) -> OpenedCollection:
+        """The same collection with its documents as vectors."""
+        return replace(self, encoded=encoded)

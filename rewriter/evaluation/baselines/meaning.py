@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from untilclick.rewriter.evaluation.systems import System, TypedTopic
-from untilclick.rewriter.serving.readings.document_scores import DocumentReading
+from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import WeightedQuery

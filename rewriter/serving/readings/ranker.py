@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from untilclick.rewriter.serving.readings.document_scores import DocumentReading
+from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.exact_titles import exact_titles_first
@@ -79,7 +79,7 @@ def _by_both(
 ) -> list[list[ScoredDoc]]:
     """The first k documents of each query by the weighted sum of both readings, among the candidates of both."""
     n = max(k, CANDIDATES)
-    searched = [query if reading.share < 1 else _NO_WORDS for query, reading in zip(words, readings, strict=True)]
+    searched = [query if reading.share < 1 or reading.words_are_scaled else _NO_WORDS for query, reading in zip(words, readings, strict=True)]
     by_words = [dict(ranking) for ranking in engine.search(searched, n)]
     candidates = [
         reading.scores.in_corpus_order({*scores, *(entry.doc_id for entry in reading.scores.nearest(n))})
@@ -104,5 +104,8 @@ def _summed(
     positive sum are left out."""
     words = np.array([by_words[doc_id] for doc_id in doc_ids], dtype=np.float64)  # (C,)
     documents = np.maximum(reading.scores.scores(doc_ids), 0.0)  # (C,)
-    sums = sum_of_scaled((words, documents), (1.0 - reading.share, reading.share))
+    if reading.words_are_scaled:
+        sums = words + sum_of_scaled((documents,), (reading.share,))
+    else:
+        sums = sum_of_scaled((words, documents), (1.0 - reading.share, reading.share))
     return [ScoredDoc(doc_ids[i], float(sums[i])) for i in heaviest(sums, k) if sums[i] > 0]

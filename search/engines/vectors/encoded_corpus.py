@@ -8,7 +8,7 @@ from pathlib import Path
 
 from untilclick.search.engines.vectors.encoded_documents import Progress, encode_documents
 from untilclick.search.engines.vectors.exact_index import ExactIndex
-from untilclick.search.engines.vectors.protocol import VectorIndex
+from untilclick.search.engines.vectors.protocol import Spread, VectorIndex
 from untilclick.search.records import Document, ScoredDoc
 from untilclick.search.text.encoders.encoder import Encoder, Vectors
 
@@ -32,6 +32,14 @@ class QueryCosines:
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
         """See `VectorIndex.in_corpus_order`."""
         return self.index.in_corpus_order(doc_ids)
+
+    def spread(self) -> Spread:
+        """See `VectorIndex.spread`."""
+        return self.index.spread(self.vector)
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.index)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.serving.readings import ranker
-from untilclick.rewriter.serving.readings.document_scores import DocumentReading
+from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines import ENGINE_NAMES, open_engine

@@ -1,4 +1,4 @@
-"""The reading of a query as documents: how well each document answers it, beside what its words say."""
+"""The likeness of documents to a query, beside what its words say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from untilclick.search.engines.vectors.protocol import Spread
 from untilclick.search.records import ScoredDoc
 
 
@@ -21,14 +22,23 @@ class DocumentScores(Protocol):
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
         """The ids, ordered as their documents are in the corpus. Raises UnknownDocumentError for an unknown id."""
 
+    def spread(self) -> Spread:
+        """Mean and standard deviation of the scores of all documents."""
 
-@dataclass(frozen=True, slots=True)
+    def __len__(self) -> int:
+        """Number of documents."""
+
+
+@dataclass(frozen=True)
 class DocumentReading:
     """Scores of documents, and their share in the sum with the scores of words."""
 
     scores: DocumentScores
     share: float
     """0..1; 0 ranks by the words alone, 1 by these scores alone."""
+    words_are_scaled: bool = False
+    """Whether the scores of the words are summed as they are. If not, they are divided by their maximum and have the
+    rest of the share."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:

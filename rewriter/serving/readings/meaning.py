@@ -1,0 +1,62 @@
+"""Queries read by a sentence encoder: the words of the documents nearest in meaning, and the likeness of documents.
+
+The words are a relevance model (Lavrenko & Croft, "Relevance-Based Language Models", SIGIR 2001) whose documents are
+chosen by cosine, as in ColBERT-PRF (Wang et al., ICTIR 2021), and weighted by
+
+    p(document | query) = softmax over documents of SHARPNESS x cosine
+
+Nothing is trained on a log: this is what the rewriter does before it has learned anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.rewriter.language.log_space import MASKED_LOGIT, TINY
+from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.search.engines.vectors.document_scores import DocumentScores
+from untilclick.search.engines.vectors.encoded_corpus import QueryCosines
+from untilclick.search.engines.vectors.protocol import VectorIndex
+from untilclick.search.text.encoders.encoder import Encoder, Vectors
+from untilclick.search.text.encoders.session_vector import session_vectors
+
+SHARPNESS = 25.0
+"""Factor on the cosine; 15 to 40 differ by less than .02 nDCG@10 (docs/experiments.md)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Meaning:
+    """An encoder, the documents as its vectors, and the words of remembered documents. Threads may share it."""
+
+    encoder: Encoder
+    documents: Callable[[], VectorIndex | None]
+    """The documents that are searched, as they are now; None while they are not encoded."""
+    memory: MemoryReader
+    """The remembered documents; it has `vectors` of this encoder."""
+
+    def vectors(self, requests: Sequence[RewriteRequest]) -> Vectors:
+        """(B, d) of queries and the earlier queries of their sessions."""
+        return session_vectors(self.encoder, [(request.query, *request.history[::-1]) for request in requests])
+
+    def logits(self, vectors: Vectors, size: int) -> NDArray[np.float32]:
+        """(B, V) log-probabilities of the words recalled for queries (B, d), over a vocabulary of `size` tokens. The
+        query's own words are among them; special tokens have `MASKED_LOGIT`."""
+        assert self.memory.vectors is not None
+        cosines = vectors @ self.memory.vectors.T  # (B, D)
+        special = range(len(SPECIAL_TOKENS))
+        recalled = np.stack([self.memory.recalled(row, SHARPNESS, size, special) for row in cosines])  # (B, V)
+        logits = np.log(np.maximum(recalled, TINY))
+        logits[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
+        return np.asarray(logits, dtype=np.float32)
+
+    def scores(self, vector: Vectors) -> DocumentScores | None:
+        """The likeness of all documents to a query (d,); None for a query without a token, and while the documents
+        are not encoded."""
+        index = self.documents()
+        return QueryCosines(index, vector) if index is not None and vector.any() else None

@@ -1,0 +1,103 @@
+"""The weights of what a ranking is summed from: words as typed, other words, and documents by meaning.
+
+    score = typed x BM25(query) / max  +  words x BM25(other words) / max  +  documents x likeness / max
+
+Each part is divided by its maximum over the documents. A `Mixture` gives one set of weights for all queries, or
+follows the evidence of each query. The evidence takes no judgments: it says how well BM25 and the encoder answer.
+
+- coverage: BM25's highest score, as a share of what the words of the query could score at most, each in the document
+  that suits it best. 1: one document holds all words as prominently as any document holds each.
+- agreement: the mean cosine of BM25's first ten documents, as a share of that of the encoder's first ten. 1: BM25
+  has found what the encoder takes for the nearest.
+- surprise: by how many standard deviations the encoder's tenth document is nearer than the tenth of as many normally
+  distributed cosines would be. High: the encoder knows some documents that stand out.
+
+Where BM25 covers the query and the encoder finds something else, the typed words weigh more; where the encoder's
+documents stand out, they weigh less. Choosing by such evidence is query performance prediction (Cronen-Townsend, Zhou
+& Croft, "Predicting query performance", SIGIR 2002); the surprise is like the normalised query commitment of Shtok et
+al., "Predicting Query Performance by Query-Drift Estimation", ACM TOIS 30(2), 2012.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+Floats = NDArray[np.float64]
+
+FIRST = 10
+"""Number of documents, the first of BM25 and of the encoder, that the evidence looks at."""
+
+MOST_TYPED = 0.5
+"""Weight of the typed words where BM25 covers the query and the encoder finds other documents."""
+COVERED = (0.6, 1.0)
+"""Coverage at which the typed words begin to weigh more, and at which nothing is missing."""
+DISAGREEMENT = 0.2
+"""Lack of agreement at which the typed words weigh `MOST_TYPED`."""
+SURPRISE = (0.3, 1.2)
+"""Surprise at which the typed words begin to weigh less, and at which they weigh least."""
+LEAST_TYPED = 0.5
+"""Share of their weight that the typed words keep where the encoder's documents stand out."""
+
+
+class Evidence(NamedTuple):
+    """What the first ranking and the cosines say of B queries, without any judgment."""
+
+    coverage: Floats
+    """(B,) 0..1, about .6 at least for a query of one known word or more."""
+    agreement: Floats
+    """(B,) at most about 1; lower where BM25's first documents lie far from the query in meaning."""
+    surprise: Floats
+    """(B,) in standard deviations of the cosines; 0 for cosines that are normally distributed."""
+
+
+class Weights(NamedTuple):
+    """The weights of the three parts for B queries, which sum to 1."""
+
+    typed: Floats
+    words: Floats
+    documents: Floats
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The weights of typed words and of other words; the documents have the rest."""
+
+    typed: float = 0.4
+    """Weight of the query as typed, 0..1."""
+    words: float = 0.15
+    """Weight of the other words, 0..1."""
+    by_query: bool = True
+    """Whether the weights follow the evidence of each query."""
+
+    def __post_init__(self) -> None:
+        if min(self.typed, self.words) < 0 or self.typed + self.words > 1:
+            raise ValueError(f"The weights {self.typed} and {self.words} are not parts of 1")
+
+    def weights(self, evidence: Evidence) -> Weights:
+        """The weights for the queries of the evidence."""
+        coverage, agreement, surprise = evidence
+        typed, words = (np.full(coverage.shape, weight) for weight in (self.typed, self.words))
+        if self.by_query:
+            covered = np.clip((coverage - COVERED[0]) / (COVERED[1] - COVERED[0]), 0.0, 1.0)
+            trust = covered * np.clip((1.0 - agreement) / DISAGREEMENT, 0.0, 1.0)
+            standing_out = np.clip((surprise - SURPRISE[0]) / (SURPRISE[1] - SURPRISE[0]), 0.0, 1.0)
+            typed *= 1.0 - (1.0 - LEAST_TYPED) * standing_out
+            typed += (np.maximum(MOST_TYPED, typed) - typed) * trust
+            words *= 1.0 - trust
+        return Weights(typed, words, 1.0 - typed - words)
+
+
+def surprise_of(tenth: Floats, mean: Floats, deviation: Floats, n_documents: int) -> Floats:
+    """(B,) The surprise of the encoder's tenth cosines, given mean and standard deviation of all cosines."""
+    expected = float(norm.ppf(1.0 - min(FIRST / max(n_documents, 1), 0.5)))
+    return (tenth - mean) / np.maximum(deviation, 1e-9) - expected
+
+
+def share_of(part: Floats, whole: Floats) -> Floats:
+    """(B,) A part of a whole; 0 where there is none."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -64,7 +64,7 @@ def meaning_of(model: RewriterModel, opened: OpenedCollection) -> Meaning:
     encoded, memory = opened.encoded, model.policy.memory
     if encoded is None or memory is None:
         raise ModelError(f"{opened.collection.corpus.source}: the model needs a sentence encoder. {WITHOUT_ENCODER}")
-    return Meaning(encoded.encoder, lambda: encoded.index, memory_reader(memory, encoded))
+    return Meaning(encoded.queries, lambda: encoded.index, memory_reader(memory, encoded))
 
 
 def memory_reader(memory: DocumentMemory, encoded: EncodedCorpus | None) -> MemoryReader:
@@ -72,5 +72,5 @@ def memory_reader(memory: DocumentMemory, encoded: EncodedCorpus | None) -> Memo
     settings = memory.settings
     ids, weights, keys = (part.detach().numpy() for part in (memory.ids, memory.weights, memory.keys))
     unit = keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), TINY)
-    vectors = None if encoded is None else encoded.index.vectors[memory.documents.numpy()]  # (D, e)
+    vectors = None if encoded is None else encoded.stored.of(memory.documents.numpy())  # (D, e)
     return MemoryReader(ids, weights, unit, settings.sharpness, settings.share, settings.neighbours, vectors)

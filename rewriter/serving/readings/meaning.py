@@ -23,8 +23,9 @@ from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.engines.vectors.encoded_corpus import QueryCosines
 from untilclick.search.engines.vectors.protocol import VectorIndex
-from untilclick.search.text.encoders.encoder import Encoder, Vectors
-from untilclick.search.text.encoders.session_vector import session_vectors
+from untilclick.search.text.encoders.encoder import Vectors
+from untilclick.search.text.encoders.query_vectors import QueryVectors
+from untilclick.search.text.encoders.session_vector import session_vector
 
 SHARPNESS = 25.0
 """Factor on the cosine; 15 to 40 differ by less than .02 nDCG@10 (docs/experiments.md)."""
@@ -34,7 +35,8 @@ SHARPNESS = 25.0
 class Meaning:
     """An encoder, the documents as its vectors, and the words of remembered documents. Threads may share it."""
 
-    encoder: Encoder
+    queries: QueryVectors
+    """Encodes queries."""
     documents: Callable[[], VectorIndex | None]
     """The documents that are searched, as they are now; None while they are not encoded."""
     memory: MemoryReader
@@ -42,7 +44,9 @@ class Meaning:
 
     def vectors(self, requests: Sequence[RewriteRequest]) -> Vectors:
         """(B, d) of queries and the earlier queries of their sessions."""
-        return session_vectors(self.encoder, [(request.query, *request.history[::-1]) for request in requests])
+        sessions = [(request.query, *request.history[::-1]) for request in requests]
+        of_query = iter(self.queries([query for session in sessions for query in session]))
+        return np.stack([session_vector(np.stack([next(of_query) for _ in session])) for session in sessions])
 
     def logits(self, vectors: Vectors, size: int) -> NDArray[np.float32]:
         """(B, V) log-probabilities of the words recalled for queries (B, d), over a vocabulary of `size` tokens. The

@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from untilclick.search.engines.vectors.encoded_documents import Progress, encode_documents
+from untilclick.search.engines.vectors.encoded_documents import EncodedDocuments, Progress, encode_documents
 from untilclick.search.engines.vectors.exact_index import ExactIndex
 from untilclick.search.engines.vectors.protocol import Spread, VectorIndex
 from untilclick.search.records import Document, ScoredDoc
 from untilclick.search.text.encoders.encoder import Encoder, Vectors
+from untilclick.search.text.encoders.query_vectors import QueryVectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +47,11 @@ class QueryCosines:
 class EncodedCorpus:
     """An encoder, and an index of what it made of a corpus."""
 
-    encoder: Encoder
+    queries: QueryVectors
+    """Encodes queries."""
     index: VectorIndex
+    stored: EncodedDocuments
+    """The vectors on disk, in corpus order."""
 
     @classmethod
     def of(
@@ -58,8 +62,14 @@ class EncodedCorpus:
         Raises EngineError if the folder cannot be written or holds a damaged file.
         """
         encoded = encode_documents(documents, encoder, folder, progress)
-        return cls(encoder, ExactIndex([document.doc_id for document in documents], encoded.matrix()))
+        index = ExactIndex([document.doc_id for document in documents], encoded.matrix())
+        return cls(QueryVectors(encoder), index, encoded)
 
     def cosines(self, queries: Sequence[str]) -> list[QueryCosines]:
         """The cosines of each query with the documents; those of a query without a token are 0."""
-        return [QueryCosines(self.index, vector) for vector in self.encoder.encode(queries, "query")]
+        return [QueryCosines(self.index, vector) for vector in self.queries(queries)]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of documents and queries."""
+        return self.queries.encoder

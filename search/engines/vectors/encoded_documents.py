@@ -59,7 +59,11 @@ class EncodedDocuments:
 
     def matrix(self) -> Vectors:
         """(D, d) A copy of the documents' vectors in float32, in corpus order."""
-        return self.vectors[self.rows].astype(np.float32)
+        return self.of(slice(None))
+
+    def of(self, places: Rows | slice) -> Vectors:
+        """(n, d) A copy of the vectors of the documents at these places of the corpus, in float32."""
+        return self.vectors[self.rows[places]].astype(np.float32)
 
 
 def encode_documents(

@@ -13,6 +13,7 @@ from untilclick.app.cli.options import (
     Clauses,
     Config,
     Data,
+    Encoder,
     Engine,
     Language,
     LogUrl,
@@ -91,6 +92,7 @@ def renew(
     engine: Engine = "tantivy",
     language: Language = "auto",
     analysis: AnalysisOption = "active",
+    encoder: Encoder = "auto",
     backend: Backend = "builtin",
     clauses: Clauses = 512,
     seed: Seed = 0,
@@ -123,6 +125,7 @@ def renew(
         backend=backend,
         analysis=analysis,
         language=language,
+        encoder=encoder,
         clauses=clauses,
     )
 

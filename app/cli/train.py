@@ -14,6 +14,7 @@ from untilclick.app.cli.options import (
     Clauses,
     Config,
     Data,
+    Encoder,
     Engine,
     Language,
     LogUrl,
@@ -110,6 +111,7 @@ def base(
     base: Base = "corpus",
     seed: Seed = 0,
     language: Language = "auto",
+    encoder: Encoder = "auto",
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -118,7 +120,7 @@ def base(
 
     With --base, a pretrained T5 is trained instead; the later stages continue from it with the same commands.
     """
-    run, settings = RunConfig(out, data, None, engine, seed, language), read_settings(context, overrides)
+    run, settings = RunConfig(out, data, None, engine, seed, language, encoder), read_settings(context, overrides)
     if base == "corpus":
         policy = settings.stage(PolicyConfig, "policy", seed=seed)
         stage = settings.stage(BaseConfig, "base", seed=seed)

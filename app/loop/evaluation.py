@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from untilclick.app.loop.encoding import encode_collection
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.trained_systems import TrainedSystems
 from untilclick.app.terminal.evaluation_tables import differences_table, finding, harm_table, remarks, systems_table
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.caution import Caution
+from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.rewriter.evaluation import evaluate as stage
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.report import page
@@ -21,7 +21,6 @@ from untilclick.rewriter.evaluation.results import Results, read_results
 from untilclick.rewriter.evaluation.verdict import about_encoder
 from untilclick.rewriter.stages.record import analysis_of_run
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.files.whole_files import whole_file
 from untilclick.search.log.session_log import SessionLog
 
@@ -31,11 +30,9 @@ class EvaluationInput:
     """What an evaluation reads beside the trained models."""
 
     opened: OpenedCollection
-    """The documents and the topics."""
+    """The documents and the topics; rankings by meaning are left out if the documents are not encoded."""
     log: SessionLog | None = None
     """Sessions that baselines may learn from."""
-    encoded: EncodedCorpus | None = None
-    """The documents as a sentence encoder's vectors; None leaves out the rankings by meaning."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def evaluate_model(
     if note:
         terminal.line(escape(note))
     with terminal.progress("Evaluating") as update, _opened(log) as sessions:
-        inputs = EvaluationInput(opened, sessions, encoded)
+        inputs = EvaluationInput(opened.with_vectors(encoded), sessions)
         evaluated = evaluate(config, systems, inputs, settings={"model": str(model)}, progress=update)
         settings = {**asdict(config), "model": model, "log": sessions.url if sessions else None, "encoder": encoder}
         settings["caution"] = caution
@@ -95,7 +92,7 @@ def evaluate(
 
     The report lists `settings` beside those of the evaluation.
     """
-    stage.main(config, systems, inputs.opened, inputs.log, progress, inputs.encoded)
+    stage.main(config, systems, inputs.opened, inputs.log, progress)
     metrics = systems.metrics if systems.metrics is not None and systems.metrics.is_file() else None
     report = page.main(page.ReportConfig(config.out, metrics=metrics, settings=dict(settings)))
     return read_evaluated(config.out, report)

@@ -18,6 +18,8 @@ from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.encoded_corpus import fixed_vectors
+from untilclick.search.records import Corpus
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,8 @@ class SingleSearch:
     caution: Caution | None = None
     """How much harm the rewrite may do for its gain, see `open_bundle`."""
 
-    def open_engine(self) -> SearchEngine:
+    def open_engine(self, corpus: Corpus) -> SearchEngine:
         """The engine over the documents. Raises DataError, ModelError and AnalysisError."""
-        corpus = load_corpus(self.data)
         if self.bundle is None:
             analysis = analysis_of_language(self.language, corpus.documents)
         else:
@@ -83,12 +84,14 @@ def search_once(
     ModelError for a bundle that cannot be used.
     """
     with show("Opening the collection"):
-        engine = search.open_engine()
+        corpus = load_corpus(search.data)
+        engine = search.open_engine(corpus)
     titled = engine.with_title(query) if search.exact_titles else ()
     original = _hits(engine, SearchedQuery.typed(query), titled, search.k)
     if search.bundle is None:
         return SearchResults(query, original, languages=engine.analysis.languages)
-    rewrite = open_bundle(search.bundle, engine, search.caution).rewrite([RewriteRequest(query)])[0]
+    rewriter = open_bundle(search.bundle, engine, fixed_vectors(corpus.documents), search.caution)
+    rewrite = rewriter.rewrite([RewriteRequest(query)])[0]
     rewritten = _hits(engine, SearchedQuery.of(rewrite), titled, search.k)
     return SearchResults(query, original, rewrite, rewritten, engine.analysis.languages)
 

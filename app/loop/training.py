@@ -11,12 +11,12 @@ from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
 from untilclick.rewriter.config import BaseConfig, EnsembleConfig, PolicyConfig, RunConfig, WarmStartConfig
+from untilclick.rewriter.data.show import steps
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.contest import JudgingConfig
-from untilclick.rewriter.proof.show import steps
 from untilclick.rewriter.stages import base, ensemble, offline, ppo, ppo_trlx, subword_base, warm_start
 from untilclick.rewriter.stages.input import LogInput
 from untilclick.rewriter.stages.ppo import Backend, PPOStage

@@ -27,7 +27,6 @@ from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_qu
 from untilclick.rewriter.judging.needs import needs_of_topics, share_a_need
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.run_files import write_qrels, write_run
 from untilclick.search.version import program_version
 
@@ -100,18 +99,16 @@ def main(
     opened: OpenedCollection | None = None,
     log: SessionLog | None = None,
     progress: Progress | None = None,
-    encoded: EncodedCorpus | None = None,
 ) -> Path:
     """Evaluate the baselines and the systems of `trained`; returns the path of `results.json`.
 
     Give `opened` if the collection is open already, or if its engine needs an address. `log` holds sessions that
-    baselines may learn from; sessions of reported topics are left out. `encoded` are the documents as vectors, for
-    the baselines that rank by meaning; None leaves these out. Raises DataError for an unknown split or one
-    without judged topics.
+    baselines may learn from; sessions of reported topics are left out. The baselines that rank by meaning are left
+    out if the documents are not encoded. Raises DataError for an unknown split or one without judged topics.
     """
     opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
     topics = _typed(opened, config, config.split)[: config.max_topics]
-    systems = {**baselines(opened, config, topics, log, encoded), **trained(opened)}
+    systems = {**baselines(opened, config, topics, log), **trained(opened)}
     step_done = _step_counter(systems, config, progress)
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
     fingerprint = opened.collection.corpus.fingerprint
@@ -119,7 +116,7 @@ def main(
         results,
         settings={**(results.settings or {}), "corpus fingerprint": fingerprint},
         new_needs=_new_needs(opened, config, topics, results),
-        encoder=encoded.encoder.card if encoded else None,
+        encoder=opened.encoded.encoder.card if opened.encoded else None,
     )
     if config.sessions:
         results = replace(results, sessions=_sessions(opened, topics, systems, config, step_done))
@@ -144,10 +141,9 @@ def baselines(
     config: EvaluateConfig,
     topics: Sequence[TypedTopic],
     log: SessionLog | None = None,
-    encoded: EncodedCorpus | None = None,
 ) -> dict[str, System]:
     """The baselines for the topics, their parameters chosen on training topics, and the oracle if it is asked for."""
-    data = BaselineInput(opened, _training_topics(opened, config), topics, log, encoded)
+    data = BaselineInput(opened, _training_topics(opened, config), topics, log)
     systems = usual_baselines(data)
     if config.more_baselines:
         systems |= more_baselines(data)

@@ -31,7 +31,7 @@ from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
 from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy, save_policy, save_with_states
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.serving.blend import BlendSettings
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits, Spelling, TermRewriter
+from untilclick.rewriter.serving.term_rewriter import NextTermLogits, OpenedModel, Spelling, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
 
 PolicyVocabulary = TermVocabulary | SubwordVocabulary
@@ -157,4 +157,4 @@ def model_rewriter(
     model: RewriterModel, spelling: Spelling, engine: SearchEngine, settings: BlendSettings
 ) -> TermRewriter:
     """A rewriter with the present weights of a model, before its export."""
-    return TermRewriter("unexported", model.reader(), model.language, spelling, engine, settings)
+    return TermRewriter("unexported", OpenedModel(model.reader(), model.language), spelling, engine, settings)

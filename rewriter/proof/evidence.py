@@ -9,6 +9,7 @@ from pathlib import Path
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.data.show import ShowProgress, silently
 from untilclick.rewriter.evaluation.judge import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding
 from untilclick.rewriter.judging.gate import Answering
@@ -18,7 +19,6 @@ from untilclick.rewriter.proof.few_needs import contest_in_folds
 from untilclick.rewriter.proof.learned_from import Numbers, unknown_to
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.proof.returning import contest_of_returning
-from untilclick.rewriter.proof.show import ShowProgress, silently
 from untilclick.rewriter.stages.record import BASE
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError

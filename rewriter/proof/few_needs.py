@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.data.show import ShowProgress, Units
 from untilclick.rewriter.evaluation.judge import Contestant, by_standard_errors
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
 from untilclick.rewriter.judging.sentences import difference_text
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
-from untilclick.rewriter.proof.show import ShowProgress, Units
 from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import BASE, latest_stage

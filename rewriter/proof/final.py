@@ -12,6 +12,7 @@ from pathlib import Path
 
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.data.show import ShowProgress, silently, steps
 from untilclick.rewriter.judging.gate import Use, admitted
 from untilclick.rewriter.judging.returning import returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig
@@ -20,7 +21,6 @@ from untilclick.rewriter.proof.learned_from import write_learned_from
 from untilclick.rewriter.proof.refit import is_sound, refitted
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.proof.returning import scope_of, taught
-from untilclick.rewriter.proof.show import ShowProgress, silently, steps
 from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.stages.input import LogInput, open_sources, sides_of
 from untilclick.rewriter.stages.record import BASE, FINAL, Proof, copied_stage, read_stage

@@ -64,7 +64,7 @@ def is_sound(refit: Path, twin: Path, opened: OpenedCollection, sides: LogSides)
     language = open_reader(twin).language
     scorer = CorpusScorer.of(opened, language.vocabulary)
     queries = validation_set(opened, wanted_queries(opened, sides.training), scorer, language)
-    own, of_twin = (queries.score(open_reader(each).read, read_stage(each).blend) for each in (refit, twin))
+    own, of_twin = (queries.score(open_reader(each).logits, read_stage(each).blend) for each in (refit, twin))
     if own >= of_twin - MARGIN:
         return True
     logger.warning("The refit ranks training queries worse (%.4f) than its twin (%.4f) and is not used", own, of_twin)

@@ -18,6 +18,7 @@ import numpy as np
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.data.show import ShowProgress, steps
 from untilclick.rewriter.evaluation.judge import judge
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding
 from untilclick.rewriter.judging.needs import terms_of_query
@@ -25,7 +26,6 @@ from untilclick.rewriter.judging.returning import Returning, returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig, contestant
 from untilclick.rewriter.proof.refit import empty_run
 from untilclick.rewriter.proof.retraining import train_further, train_to_the_end
-from untilclick.rewriter.proof.show import ShowProgress, steps
 from untilclick.rewriter.serving.blend import RETURNING
 from untilclick.rewriter.serving.scope import SALT_BYTES, Scope
 from untilclick.rewriter.stages.record import BASE, STAGE_FILE, WARM_START

@@ -6,6 +6,7 @@ tokenizer.json     the same vocabulary for other tools
 vocabulary.json    terms, readable words, document frequencies
 spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, if the model has one
+encoder/           the sentence encoder, if the blend needs one (format 6). Bundles inside use that of the outer one
 subword.json       lengths of prompts and outputs of a subword T5; only in bundles of kind `subwords` (format 3)
 members/0/ 1/ ...  model/ and memory.npz of each model; in bundles of kind `mean` (format 4), instead of those above
 twin/              a bundle of its own: the model that this one was refitted from and that versions are judged by. The
@@ -32,6 +33,7 @@ from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import record_of
 from untilclick.search.files.whole_files import write_whole
+from untilclick.search.text.encoders.encoder import EncoderCard
 
 Kind = Literal["terms", "subwords", "mean"]
 """`terms`, `subwords`: one model that reads and writes index terms or texts (`language/language.py`); `mean`: several
@@ -41,6 +43,9 @@ FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3, "mean": 4}
 RETURNING_FORMAT = 5
 """Format of bundles of any kind whose use is `Use.RETURNING`. A build that knows no uses would serve the learned
 model for all queries, so it has to refuse them."""
+MEANING_FORMAT = 6
+"""Format of bundles of any kind and use that need a sentence encoder. A build that knows none would search the
+queries as typed."""
 NEEDED_BUDGET_MS: Mapping[Kind, float] = {"terms": 0.0, "subwords": 500.0, "mean": 0.0}
 """Time budget in milliseconds below which most queries stay as typed; 0 if the service's default is enough."""
 MANIFEST = "bundle.json"
@@ -50,6 +55,7 @@ MEMBERS_FOLDER = "members"
 SPELLING_FILE = "spelling.json"
 TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FILE = "memory.npz"
+ENCODER_FOLDER = "encoder"
 TWIN_FOLDER = "twin"
 UNTRAINED_FOLDER = "untrained"
 
@@ -91,6 +97,9 @@ class BundleManifest:
     """The blend that was chosen for each caution; empty in bundles of earlier versions, and where one blend serves
     all."""
 
+    encoder: EncoderCard | None = None
+    """The sentence encoder that the bundle needs."""
+
     def blend_for(self, caution: Caution | None) -> BlendSettings:
         """The blend for a caution, or `blend` if there is none for it or no caution is asked for."""
         return self.blend if caution is None else self.blends.get(caution, self.blend)
@@ -119,10 +128,13 @@ class _Build:
     format: int = FORMATS["terms"]
     prompt_version: int = PROMPT_VERSION
     use: Use = Use.LEARNED
+    encoder: Mapping[str, object] | None = None
 
 
-def format_of(kind: Kind, use: Use = Use.LEARNED) -> int:
-    """Format of a bundle of this kind and use."""
+def format_of(kind: Kind, use: Use = Use.LEARNED, *, encoded: bool = False) -> int:
+    """Format of a bundle of this kind and use, with or without a sentence encoder."""
+    if encoded:
+        return MEANING_FORMAT
     return RETURNING_FORMAT if use is Use.RETURNING else FORMATS[kind]
 
 
@@ -165,7 +177,9 @@ def read_manifest(folder: Path, *, verify: bool = True) -> BundleManifest:
 
 
 def _check_build(build: _Build, folder: Path) -> None:
-    formats: dict[str, int] = {kind: format_of(kind, build.use) for kind in FORMATS}
+    formats: dict[str, int] = {
+        kind: format_of(kind, build.use, encoded=build.encoder is not None) for kind in FORMATS
+    }
     if build.kind not in formats:
         raise _unreadable(folder, "kind", build.kind, " or ".join(formats))
     if build.format != formats[build.kind]:
@@ -180,8 +194,16 @@ def _unreadable(folder: Path, name: str, value: object, readable: object) -> Mod
     )
 
 
+def encoder_folder(folder: Path) -> Path:
+    """The folder of a bundle's encoder: its own, or that of the bundle that it is inside of."""
+    own = folder / ENCODER_FOLDER
+    return own if own.is_dir() else folder.parent / ENCODER_FOLDER
+
+
 def _check_files(manifest: BundleManifest, folder: Path) -> None:
     present = checksums(folder)
+    if manifest.encoder is not None and (shared := encoder_folder(folder)).parent != folder and shared.is_dir():
+        present |= {f"{ENCODER_FOLDER}/{name}": digest for name, digest in checksums(shared).items()}
     changed = sorted(name for name, digest in manifest.checksums.items() if present.get(name) != digest)
     if changed:
         raise ModelError(f"Bundle {folder}: {changed[0]} is missing or was changed after export; export it again")

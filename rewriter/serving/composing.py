@@ -9,6 +9,7 @@ from pathlib import Path
 from untilclick.rewriter.judging.evidence import Evidence
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.serving.bundle import (
+    ENCODER_FOLDER,
     TWIN_FOLDER,
     UNTRAINED_FOLDER,
     BundleManifest,
@@ -63,7 +64,7 @@ def compose_bundle(model: Path, parts: Parts, target: Path) -> BundleManifest:
             manifest,
             version=bundle_version(sums, manifest.blend, manifest.blends),
             checksums=sums,
-            format=format_of(manifest.kind, parts.use),
+            format=format_of(manifest.kind, parts.use, encoded=manifest.encoder is not None),
             use=parts.use,
             evidence=parts.evidence,
             asked=parts.asked,
@@ -74,8 +75,10 @@ def compose_bundle(model: Path, parts: Parts, target: Path) -> BundleManifest:
 
 def _add(bundle: Path, folder: Path) -> BundleManifest:
     """Copy a bundle to a folder of another; returns its manifest."""
-    manifest = read_manifest(bundle)
+    manifest, outer = read_manifest(bundle), folder.parent / ENCODER_FOLDER
     shutil.copytree(bundle, folder)
+    if manifest.encoder is not None and outer.is_dir() and checksums(outer) == checksums(folder / ENCODER_FOLDER):
+        shutil.rmtree(folder / ENCODER_FOLDER)
     return manifest
 
 

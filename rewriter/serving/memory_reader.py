@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -38,15 +39,25 @@ class MemoryReader:
     """Number of documents whose terms are read for a query."""
     vectors: NDArray[np.float32] | None = None
     """(D, e) unit vectors of the documents by an encoder; None without one."""
+    hashes: NDArray[np.uint64] | None = None
+    """(D,) of the documents' texts, see `text_hashes`; None without `vectors`."""
 
     def save(self, path: Path, *, half: bool) -> None:
         """Write an `.npz` file, with weights and keys in float16 if `half`, else in float32."""
         numbers = np.array([self.sharpness, self.share, self.neighbours], dtype=np.float64)
         weights, keys = (part.astype(np.float16 if half else np.float32) for part in (self.weights, self.keys))
-        parts = {"ids": self.ids.astype(np.int32), "weights": weights, "keys": keys, "numbers": numbers}
-        if self.vectors is not None:
-            parts["vectors"] = self.vectors.astype(np.float16)
-        np.savez(path, **parts)
+        parts: dict[str, NDArray[Any]] = {}  # Any: of three types
+        if self.vectors is not None and self.hashes is not None:
+            parts = {"vectors": self.vectors.astype(np.float16), "hashes": self.hashes}
+        np.savez(
+            path,
+            allow_pickle=False,
+            ids=self.ids.astype(np.int32),
+            weights=weights,
+            keys=keys,
+            numbers=numbers,
+            **parts,
+        )
 
     @classmethod
     def load(cls, path: Path) -> MemoryReader:
@@ -57,7 +68,8 @@ class MemoryReader:
                 weights, keys = (parts[name].astype(np.float32) for name in ("weights", "keys"))
                 ids, n = parts["ids"].astype(np.int64), int(neighbours)
                 vectors = parts["vectors"].astype(np.float32) if "vectors" in parts else None
-                return cls(ids, weights, keys, sharpness, share, n, vectors)
+                hashes = parts.get("hashes")
+                return cls(ids, weights, keys, sharpness, share, n, vectors, hashes)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import ctranslate2
 import numpy as np
@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.judging.gate import Use
-from untilclick.rewriter.language.language import Hypothesis, Language, SubwordLanguage, TermLanguage
+from untilclick.rewriter.language.language import Hypothesis, SubwordLanguage, TermLanguage
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.subword_settings import SubwordConfig
@@ -28,15 +28,21 @@ from untilclick.rewriter.serving.bundle import (
     UNTRAINED_FOLDER,
     BundleManifest,
     Kind,
+    encoder_folder,
     read_manifest,
 )
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.serving.scoped import ScopedRewriter
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits, TermRewriter
+from untilclick.rewriter.serving.term_rewriter import NextTermLogits, OpenedModel, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.document_vectors import DocumentVectors, KnownVectors, not_encoded
 from untilclick.search.errors import ModelError
+from untilclick.search.text.encoders.ctranslate2_encoder import CTranslate2Encoder
+from untilclick.search.text.encoders.encoder import EncoderCard
+from untilclick.search.text.encoders.query_vectors import QueryVectors
 from untilclick.search.text.spelling import SpellingCorrector
 
 MAX_BATCH = 32
@@ -141,23 +147,16 @@ def _term_logits(folder: Path, vocabulary: TermVocabulary) -> NextTermLogits:
     return MeanLogits([CTranslate2Logits.of_bundle(member, vocabulary) for member in members])
 
 
-class OpenedLanguage(NamedTuple):
-    """The language of a bundle, and the model that reads its prompts."""
-
-    language: Language
-    logits: NextTermLogits
+def _open_terms(folder: Path, vocabulary: TermVocabulary) -> OpenedModel:
+    return OpenedModel(_term_logits(folder, vocabulary), TermLanguage(vocabulary))
 
 
-def _open_terms(folder: Path, vocabulary: TermVocabulary) -> OpenedLanguage:
-    return OpenedLanguage(TermLanguage(vocabulary), _term_logits(folder, vocabulary))
-
-
-def _open_subwords(folder: Path, vocabulary: TermVocabulary) -> OpenedLanguage:
+def _open_subwords(folder: Path, vocabulary: TermVocabulary) -> OpenedModel:
     language = open_language(folder, vocabulary)
-    return OpenedLanguage(language, CTranslate2Texts(folder / MODEL_FOLDER, language))
+    return OpenedModel(CTranslate2Texts(folder / MODEL_FOLDER, language), language)
 
 
-_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], OpenedLanguage]] = {
+_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], OpenedModel]] = {
     "terms": _open_terms,
     "mean": _open_terms,
     "subwords": _open_subwords,
@@ -186,33 +185,65 @@ class _Texts:
         return self._correctors[digest]
 
 
-def open_bundle(folder: Path, engine: SearchEngine, caution: Caution | None = None) -> Rewriter:
+_ENCODERS: WeakValueDictionary[str, CTranslate2Encoder] = WeakValueDictionary()
+"""The encoders in use, by their digests. The versions of a service have mostly one."""
+
+
+def _encoder(folder: Path, card: EncoderCard) -> CTranslate2Encoder:
+    """The encoder of a bundle. Raises ModelError if it cannot be read."""
+    encoder = _ENCODERS.get(card.digest)
+    if encoder is None:
+        encoder = _ENCODERS[card.digest] = CTranslate2Encoder(encoder_folder(folder))
+    return encoder
+
+
+def open_bundle(
+    folder: Path,
+    engine: SearchEngine,
+    documents: DocumentVectors = not_encoded,
+    caution: Caution | None = None,
+) -> Rewriter:
     """The rewriter of an exported bundle, with feedback from `engine`, in the blend for a caution, see
-    `BundleManifest.blend_for`. A bundle of use `returning` has two models,
-    which answer as one. A twin is opened only if `folder` is its own. Raises ModelError if this build cannot read the
-    bundle."""
-    manifest, texts = read_manifest(folder), _Texts()
-    rewriter = _open_model(folder, manifest, texts, engine, caution)
+    `BundleManifest.blend_for`. `documents` are those of the engine as vectors; without them, bundles with an encoder
+    read queries as words alone. A bundle of use `returning` has two models, which answer as one. A twin is opened
+    only if `folder` is its own. Raises ModelError if this build cannot read the bundle."""
+    manifest, opener = read_manifest(folder), _Opener(engine, documents, caution)
+    rewriter = opener.rewriter(folder, manifest)
     if manifest.use is not Use.RETURNING:
         return rewriter
     inner = folder / UNTRAINED_FOLDER
-    untrained = _open_model(inner, read_manifest(inner), texts, engine, caution)
-    vocabulary = texts.vocabulary(folder, manifest)
+    untrained = opener.rewriter(inner, read_manifest(inner))
+    vocabulary = opener.texts.vocabulary(folder, manifest)
     # The service tries versions with queries that the scope may not cover: a model that fails has to fail here.
     rewriter.rewrite([RewriteRequest(word) for word in vocabulary.surfaces[:1]])
     return ScopedRewriter(rewriter, untrained, Scope.load(folder, vocabulary.analysis))
 
 
-def _open_model(
-    folder: Path, manifest: BundleManifest, texts: _Texts, engine: SearchEngine, caution: Caution | None
-) -> TermRewriter:
-    """The rewriter of one model, or of the mean of several."""
-    opened = _OPENERS[manifest.kind](folder, texts.vocabulary(folder, manifest))
-    return TermRewriter(
-        version=manifest.version,
-        logits=opened.logits,
-        language=opened.language,
-        spelling=texts.corrector(folder, manifest),
-        engine=engine,
-        settings=manifest.blend_for(caution),
-    )
+class _Opener:
+    """Opens the models of a bundle, which share what is equal."""
+
+    def __init__(self, engine: SearchEngine, documents: DocumentVectors, caution: Caution | None) -> None:
+        self.texts = _Texts()
+        self._engine, self._documents, self._caution = engine, documents, caution
+
+    def rewriter(self, folder: Path, manifest: BundleManifest) -> TermRewriter:
+        """The rewriter of one model, or of the mean of several."""
+        opened = _OPENERS[manifest.kind](folder, self.texts.vocabulary(folder, manifest))
+        return TermRewriter(
+            version=manifest.version,
+            model=opened
+            if manifest.encoder is None
+            else opened._replace(meaning=self._meaning(folder, manifest.encoder)),
+            spelling=self.texts.corrector(folder, manifest),
+            engine=self._engine,
+            settings=manifest.blend_for(self._caution),
+        )
+
+    def _meaning(self, folder: Path, card: EncoderCard) -> Meaning:
+        """The encoder of a bundle, with the words of the remembered documents of its model, or of the first."""
+        first = folder if (folder / MEMORY_FILE).is_file() else folder / MEMBERS_FOLDER / "0"
+        memory, encoder = MemoryReader.load(first / MEMORY_FILE), _encoder(folder, card)
+        if memory.vectors is None or memory.hashes is None:
+            raise ModelError(f"{folder}: its documents have no vectors; make it again with `untilclick export`")
+        documents = self._documents(encoder, KnownVectors(memory.hashes, memory.vectors))
+        return Meaning(QueryVectors(encoder), documents, memory)

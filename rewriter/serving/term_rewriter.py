@@ -54,6 +54,16 @@ class Spelling(SpellingCandidates, Protocol):
         """The query with unknown words replaced; None if no word changes."""
 
 
+class OpenedModel(NamedTuple):
+    """A model that is ready to read requests."""
+
+    logits: NextTermLogits
+    language: Language
+    """Of the same model."""
+    meaning: Meaning | None = None
+    """The sentence encoder that blends with a mixture ask for; without it they leave queries as typed."""
+
+
 class _Feedback(NamedTuple):
     """The effect of a query's first ranking on its blend."""
 
@@ -69,23 +79,18 @@ class TermRewriter:
     def __init__(
         self,
         version: str,
-        logits: NextTermLogits,
-        language: Language,
+        model: OpenedModel,
         spelling: Spelling,
         engine: SearchEngine,
         settings: BlendSettings,
-        meaning: Meaning | None = None,
     ) -> None:
-        """`logits` and `language` belong to one model; `engine` gives the terms of the relevance model. `meaning` is
-        the encoder that `settings` ask for; without it, queries are searched as typed."""
+        """`engine` gives the terms of the relevance model."""
         self._version = version
-        self._logits = logits
-        self._language = language
-        self._analysis = language.vocabulary.analysis
+        self._logits, self._language, self._meaning = model
+        self._analysis = self._language.vocabulary.analysis
         self._spelling = spelling
         self._engine = engine
         self._settings = settings
-        self._meaning = meaning
 
     @property
     def version(self) -> str:
@@ -149,9 +154,7 @@ class TermRewriter:
             context=context_as_typed(context, request, self._analysis),
             documents=None
             if parts.documents is None
-            else DocumentsRead(
-                parts.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed
-            ),
+            else DocumentsRead(parts.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed),
         )
 
     def _with_usable_history(self, request: RewriteRequest) -> RewriteRequest:

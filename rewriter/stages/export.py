@@ -5,19 +5,16 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import numpy as np
-
 from untilclick.rewriter.language.language import Language
-from untilclick.rewriter.language.log_space import TINY
-from untilclick.rewriter.policy.memory.document_memory import DocumentMemory
 from untilclick.rewriter.policy.models import open_rewriter
 from untilclick.rewriter.policy.t5_folder import without_progress_bars
 from untilclick.rewriter.serving.bundle import (
-    FORMATS,
+    ENCODER_FOLDER,
     MEMBERS_FOLDER,
     MEMORY_FILE,
     MODEL_FOLDER,
@@ -27,14 +24,17 @@ from untilclick.rewriter.serving.bundle import (
     Kind,
     bundle_version,
     checksums,
+    format_of,
     read_manifest,
     write_manifest,
 )
-from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.stages.reader import memory_reader
 from untilclick.rewriter.stages.record import StageRecord, latest_stage, member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_folder
+from untilclick.search.text.encoders.ctranslate2_encoder import CTranslate2Encoder
+from untilclick.search.text.encoders.opened import WITHOUT_ENCODER
 
 Quantization = Literal["int8", "float32"]
 
@@ -58,15 +58,19 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
     already. Raises ModelError if there is no trained model, or if it was trained on other documents."""
     folder = latest_stage(config.model)
     record = read_stage(folder)
-    spelling = (opened or _opened(config.data or record.data, record)).spelling
+    opened = opened or _opened(config.data or record.data, record)
+    encoder = None if record.blend.mixture is None else carried_encoder(opened)
     with whole_folder(config.bundle) as new:
         members = member_folders(folder)
+        writer = partial(_write_model, opened=opened if encoder else None, quantization=config.quantization)
         for member in members:
-            _write_model(member, new / MEMBERS_FOLDER / member.name, config.quantization)
-        language = open_rewriter(members[0]).language if members else _write_model(folder, new, config.quantization)
+            writer(member, new / MEMBERS_FOLDER / member.name)
+        language = open_rewriter(members[0]).language if members else writer(folder, new)
+        if encoder is not None:
+            shutil.copytree(encoder.folder, new / ENCODER_FOLDER)
         language.vocabulary.save(new)
         language.save_settings(new)
-        spelling.save(new / SPELLING_FILE)
+        opened.spelling.save(new / SPELLING_FILE)
         shutil.copyfile((members or [folder])[0] / TOKENIZER_FILE, new / TOKENIZER_FILE)
         sums = checksums(new)
         manifest = BundleManifest(
@@ -84,7 +88,8 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
         manifest = replace(
             manifest,
             kind=kind,
-            format=FORMATS[kind],
+            format=format_of(kind, encoded=encoder is not None),
+            encoder=encoder.card if encoder else None,
             prompt_version=record.prompt_version,
             analysis=record.analysis,
         )
@@ -105,14 +110,25 @@ def _opened(data: str, record: StageRecord) -> OpenedCollection:
     return opened
 
 
-def _write_model(folder: Path, new: Path, quantization: Quantization) -> Language:
-    """Write weights and memory of one model into a folder of the bundle; returns the model's language."""
+def carried_encoder(opened: OpenedCollection) -> CTranslate2Encoder:
+    """The encoder of a collection. Raises ModelError without one, and for one that no bundle can carry."""
+    encoder = None if opened.encoded is None else opened.encoded.encoder
+    if encoder is None:
+        raise ModelError(f"The model was trained with a sentence encoder, and there is none. {WITHOUT_ENCODER}")
+    if not isinstance(encoder, CTranslate2Encoder):
+        raise ModelError(f"A bundle cannot carry {encoder.card.name}; train with another encoder, or with none")
+    return encoder
+
+
+def _write_model(folder: Path, new: Path, opened: OpenedCollection | None, quantization: Quantization) -> Language:
+    """Write weights and memory of one model into a folder of the bundle, with the vectors of `opened`; returns the
+    model's language."""
     from ctranslate2.converters import TransformersConverter
 
     model = open_rewriter(folder)
     new.mkdir(parents=True, exist_ok=True)
     if (memory := model.policy.memory) is not None:
-        memory_reader(memory, encoded).save(new / MEMORY_FILE, half=quantization == "int8")
+        memory_reader(memory, opened).save(new / MEMORY_FILE, half=quantization == "int8")
     with TemporaryDirectory() as plain, without_progress_bars():
         model.save_for_conversion(Path(plain))
         converter = TransformersConverter(plain)

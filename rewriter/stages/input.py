@@ -6,6 +6,7 @@ queries to validate on are the same for all stages, so that no stage is chosen o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ from typing import NamedTuple
 from untilclick.rewriter.caution import HarmSetting
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.rewriter.data.first_query_split import split_sessions
 from untilclick.rewriter.data.log_sides import SHARES, LogSides, split_by_need
 from untilclick.rewriter.data.logged_queries import JudgedQuery
+from untilclick.rewriter.data.show import silently
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import RewriterModel
@@ -52,6 +55,8 @@ LEAST_NEEDS = 2
 LogInput = Iterable[Session] | LogSides
 """The sessions of a log, or a log that is split already."""
 
+logger = logging.getLogger(__name__)
+
 
 class Sources(NamedTuple):
     """The collection and the log that a stage reads."""
@@ -64,9 +69,16 @@ class Sources(NamedTuple):
 
 def load_opened(run: RunConfig, analysis: str | None = None) -> OpenedCollection:
     """The collection that a run names. `analysis` is the name of that of its models; None: the run's language
-    decides. Raises DataError for documents that cannot be read, and AnalysisError for an unknown language."""
+    decides. Without a sentence encoder, a warning says what is lost.
+
+    Raises DataError for documents that cannot be read, AnalysisError for an unknown language, and ModelError for what
+    is no encoder."""
     language = run.language if analysis is None else None
-    return OpenedCollection.load(run.data, run.engine, run.seed, analysis=analysis, language=language)
+    opened = OpenedCollection.load(run.data, run.engine, run.seed, analysis=analysis, language=language)
+    encoded = encode_collection(run.encoder, opened, silently)
+    if encoded.note:
+        logger.warning("%s", encoded.note)
+    return opened.with_vectors(encoded.corpus)
 
 
 @contextmanager

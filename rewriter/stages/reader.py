@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.log_space import TINY
 from untilclick.rewriter.policy.document_memory import DocumentMemory
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
@@ -16,23 +15,15 @@ from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.serving.readings.meaning import Meaning
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits, TermRewriter
+from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
 from untilclick.rewriter.stages.record import member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.engines.vectors.encoded_documents import text_hashes
 from untilclick.search.errors import ModelError
 from untilclick.search.text.encoders.opened import WITHOUT_ENCODER
 
 
-class StageReader(NamedTuple):
-    """The models of a stage, opened."""
-
-    read: NextTermLogits
-    """Gives the distribution over index terms, the mean one of several models."""
-    language: Language
-
-
-def open_reader(folder: Path) -> StageReader:
+def open_reader(folder: Path) -> OpenedModel:
     """Open the models of a stage. Raises ModelError for a folder without a model."""
     return reader_of(open_models(folder))
 
@@ -42,10 +33,10 @@ def open_models(folder: Path) -> list[RewriterModel]:
     return [open_rewriter(member) for member in member_folders(folder) or [folder]]
 
 
-def reader_of(models: Sequence[RewriterModel]) -> StageReader:
+def reader_of(models: Sequence[RewriterModel]) -> OpenedModel:
     """Models that answer as one."""
     readers = [model.reader() for model in models]
-    return StageReader(readers[0] if len(readers) == 1 else MeanLogits(readers), models[0].language)
+    return OpenedModel(readers[0] if len(readers) == 1 else MeanLogits(readers), models[0].language)
 
 
 def stage_rewriter(folder: Path, opened: OpenedCollection, blend: BlendSettings | None = None) -> TermRewriter:
@@ -54,9 +45,9 @@ def stage_rewriter(folder: Path, opened: OpenedCollection, blend: BlendSettings 
     Raises ModelError if the blend needs an encoder and the documents are not encoded.
     """
     models, blend = open_models(folder), blend or read_stage(folder).blend
-    read, language = reader_of(models)
     meaning = None if blend.mixture is None else meaning_of(models[0], opened)
-    return TermRewriter("unexported", read, language, opened.spelling, opened.engine, blend, meaning)
+    model = reader_of(models)._replace(meaning=meaning)
+    return TermRewriter("unexported", model, opened.spelling, opened.engine, blend)
 
 
 def meaning_of(model: RewriterModel, opened: OpenedCollection) -> Meaning:
@@ -64,13 +55,17 @@ def meaning_of(model: RewriterModel, opened: OpenedCollection) -> Meaning:
     encoded, memory = opened.encoded, model.policy.memory
     if encoded is None or memory is None:
         raise ModelError(f"{opened.collection.corpus.source}: the model needs a sentence encoder. {WITHOUT_ENCODER}")
-    return Meaning(encoded.queries, lambda: encoded.index, memory_reader(memory, encoded))
+    return Meaning(encoded.queries, lambda: encoded.index, memory_reader(memory, opened))
 
 
-def memory_reader(memory: DocumentMemory, encoded: EncodedCorpus | None) -> MemoryReader:
-    """A memory as arrays, with the vectors of its documents if they are encoded."""
+def memory_reader(memory: DocumentMemory, opened: OpenedCollection | None = None) -> MemoryReader:
+    """A memory as arrays, with the vectors of its documents if they are encoded in `opened`."""
     settings = memory.settings
     ids, weights, keys = (part.detach().numpy() for part in (memory.ids, memory.weights, memory.keys))
     unit = keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), TINY)
-    vectors = None if encoded is None else encoded.stored.of(memory.documents.numpy())  # (D, e)
-    return MemoryReader(ids, weights, unit, settings.sharpness, settings.share, settings.neighbours, vectors)
+    reader = MemoryReader(ids, weights, unit, settings.sharpness, settings.share, settings.neighbours)
+    if opened is None or opened.encoded is None:
+        return reader
+    rows, documents = memory.documents.numpy(), opened.collection.corpus.documents
+    hashes = text_hashes([documents[row].content for row in rows.tolist()])
+    return replace(reader, vectors=opened.encoded.stored.of(rows), hashes=hashes)

@@ -17,8 +17,10 @@ from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.engines.vectors.document_vectors import IndexNow, KnownVectors
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus, fixed_vectors
 from untilclick.search.records import Collection, Document
+from untilclick.search.text.encoders.encoder import Encoder
 from untilclick.search.text.spelling import SpellingCorrector
 from untilclick.search.text.term_index import TermIndex
 
@@ -91,6 +93,18 @@ class OpenedCollection:
     def engine(self) -> SearchEngine:
         """The engine over the documents. The first use opens it and raises EngineError if that fails."""
         return self.open_engine()
+
+    @property
+    def encoder_digest(self) -> str | None:
+        """Digest of the encoder of the documents' vectors; None if they are not encoded."""
+        return None if self.encoded is None else self.encoded.encoder.card.digest
+
+    def vectors(self, encoder: Encoder, known: KnownVectors) -> IndexNow:
+        """A `DocumentVectors`. Documents are encoded into the cache if they are not those of `encoded`."""
+        encoded = self.encoded
+        if encoded is not None and encoder.card.digest == self.encoder_digest:
+            return lambda: encoded.index
+        return fixed_vectors(self.collection.corpus.documents)(encoder, known)
 
     def with_topics(self, collection: Collection) -> OpenedCollection:
         """The same documents with other topics. Index, spelling corrector and engine are shared."""

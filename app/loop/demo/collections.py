@@ -6,7 +6,7 @@ says so. A split that is trained on is never evaluated on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from untilclick.rewriter.config import RunConfig
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.corpora.topics import topics_from_documents
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection
 
@@ -29,6 +30,11 @@ class DemoCollections:
     """Split of `held_out` that is evaluated on."""
     notes: tuple[str, ...]
     """Sentences about topics that had to be made."""
+
+    def with_vectors(self, encoded: EncodedCorpus | None) -> DemoCollections:
+        """The same with the documents as vectors."""
+        training, held_out = (each.with_vectors(encoded) for each in (self.training, self.held_out))
+        return replace(self, training=training, held_out=held_out)
 
 
 class TopicChoice(NamedTuple):

@@ -41,7 +41,7 @@ class DemoConfig:
     @property
     def run(self) -> RunConfig:
         """What the training stages read and where they write."""
-        return RunConfig(self.out, self.data, str(self.log), self.engine, self.seed, self.language)
+        return RunConfig(self.out, self.data, str(self.log), self.engine, self.seed, self.language, self.encoder)
 
     @property
     def log(self) -> Path:

@@ -12,12 +12,12 @@ from untilclick.app.loop.demo.collections import DemoCollections, open_collectio
 from untilclick.app.loop.demo.config import DemoConfig
 from untilclick.app.loop.demo.memory import DemoMemory, StepRecord
 from untilclick.app.loop.demo.steps import DemoSteps, Step
-from untilclick.app.loop.encoding import encode_collection
 from untilclick.app.loop.evaluation import Evaluated, read_evaluated
 from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.terminal.progress import Update
 from untilclick.app.terminal.terminal import counted
+from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
 from untilclick.rewriter.stages.record import FINAL, read_proof
@@ -65,7 +65,8 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
         collections = open_collections(config.run, config.index)
         config.out.mkdir(parents=True, exist_ok=True)
     encoded, no_encoder = encode_collection(config.encoder, collections.training, view.progress, config.index)
-    planned = DemoSteps(config, collections, encoded).in_order()
+    collections = collections.with_vectors(encoded)
+    planned = DemoSteps(config, collections).in_order()
     corpus = collections.training.collection.corpus
     documents = counted(len(corpus.documents), "document", "documents")
     analysis = collections.training.analysis

@@ -16,6 +16,7 @@ from untilclick.app.loop.simulation import fill_log
 from untilclick.app.loop.trained_systems import TrainedSystems
 from untilclick.app.terminal.progress import Update
 from untilclick.app.terminal.terminal import counted
+from untilclick.rewriter.data.show import steps
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.system_names import ENGINE_ORDER
 from untilclick.rewriter.judging.gate import Use
@@ -23,11 +24,9 @@ from untilclick.rewriter.judging.sentences import few_needs
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import JudgingConfig
-from untilclick.rewriter.proof.show import steps
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages import base, export, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, FINAL, PPO, WARM_START, drop_checkpoint, read_proof, read_stage
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
 
@@ -54,11 +53,8 @@ class Step:
 class DemoSteps:
     """The steps of a demo over one collection."""
 
-    def __init__(
-        self, config: DemoConfig, collections: DemoCollections, encoded: EncodedCorpus | None = None
-    ) -> None:
-        """`encoded` are the documents as vectors; None if there is no sentence encoder."""
-        self._config, self._collections, self._encoded = config, collections, encoded
+    def __init__(self, config: DemoConfig, collections: DemoCollections) -> None:
+        self._config, self._collections = config, collections
         self._judging = JudgingConfig(seed=config.seed)
 
     def in_order(self) -> list[Step]:
@@ -77,14 +73,17 @@ class DemoSteps:
                 "sessions", "Search sessions", (config.simulation, self._collections.notes), config.log,
                 self._simulate, self._rename_log,
             ),
-            self._step(BASE, "Base model", (config.policy, config.base), out / BASE, self._train_base),
+            self._step(
+                BASE, "Base model", (config.policy, config.base, self._collections.training.encoder_digest),
+                out / BASE, self._train_base,
+            ),
             self._step(
                 WARM_START, "Warm start", (config.warm_start, SPLIT), out / WARM_START, self._train_warm_start
             ),
             Step(PPO, "PPO", config.ppo, out / PPO, self._train_ppo, self._remove_ppo),
             self._step(FINAL, "Proof", self._judging, out / FINAL, self._prove),
             self._step(
-                "evaluation", "Evaluation", self._evaluation_settings(evaluation), config.evaluation,
+                "evaluation", "Evaluation", replace(evaluation, out=Path()), config.evaluation,
                 lambda update: self._evaluate(evaluation, update),
             ),
             self._step("bundle", "Bundle", None, config.bundle, self._export),
@@ -92,11 +91,6 @@ class DemoSteps:
 
     def _step(self, name: str, title: str, settings: object, artefact: Path, run: Callable[[Update], str]) -> Step:
         return Step(name, title, settings, artefact, run, lambda: shutil.rmtree(artefact, ignore_errors=True))
-
-    def _evaluation_settings(self, evaluation: EvaluateConfig) -> object:
-        """What the figures depend on: the settings, and the encoder if there is one."""
-        settings = replace(evaluation, out=Path())
-        return settings if self._encoded is None else (settings, self._encoded.encoder.card.digest)
 
     def _remove_ppo(self) -> None:
         shutil.rmtree(self._config.out / PPO, ignore_errors=True)
@@ -146,7 +140,7 @@ class DemoSteps:
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:
         settings = {"sessions trained on": str(self._config.simulation.sessions)}
         systems = TrainedSystems.of(self._config.out)
-        inputs = EvaluationInput(self._collections.held_out, None, self._encoded)
+        inputs = EvaluationInput(self._collections.held_out, None)
         evaluated = evaluate(config, systems, inputs, settings=settings, progress=update)
         results = evaluated.results
         topics = counted(results.n_topics, "held-out topic", "held-out topics")

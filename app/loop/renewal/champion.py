@@ -73,4 +73,4 @@ class Champion:
         analysis, engine = self.manifest.analysis, opened.engine
         if analysis != opened.analysis.name:
             engine = open_engine(opened.engine_name, opened.collection.corpus, analysis=analysis_by_name(analysis))
-        return Contestant(self.manifest.version, open_bundle(folder, engine), engine)
+        return Contestant(self.manifest.version, open_bundle(folder, engine, opened.vectors), engine)

@@ -51,6 +51,8 @@ class RenewalConfig:
     """Whether the new version has the analysis of the active one, or the present analysis of the language."""
     language: str
     """Language of the documents, for the first version and for a new analysis."""
+    encoder: str
+    """Name of the sentence encoder, see `untilclick.search.text.encoders.opened.open_encoder`."""
     clauses: int
     """The heaviest clauses of a rewritten query that are searched, in the comparison as in the service."""
 
@@ -59,4 +61,4 @@ class RenewalConfig:
         """What the training stages read and where they write. The first use makes the key of the folder of versions
         if it is missing."""
         key = SplitKey.of_file(self.models / SPLIT_KEY)
-        return RunConfig(self.out, self.data, self.log, self.engine, self.seed, split_key=key)
+        return RunConfig(self.out, self.data, self.log, self.engine, self.seed, encoder=self.encoder, split_key=key)

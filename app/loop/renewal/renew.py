@@ -8,6 +8,7 @@ and activated through the service, which tries it first.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,14 +23,15 @@ from untilclick.app.loop.renewal.service_client import ServiceCallError, Service
 from untilclick.app.loop.renewal.training import BASE_KEY, train_base, train_on_log
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.versions.store import ModelStore
+from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.rewriter.data.log_sides import split_by_need
+from untilclick.rewriter.data.show import ShowProgress
 from untilclick.rewriter.judging.evidence import UNTRAINED, Evidence
 from untilclick.rewriter.judging.gate import Admission, Use, admitted_untrained
 from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.final import FinalStage
-from untilclick.rewriter.proof.show import ShowProgress
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.stages.export import ExportConfig
 from untilclick.rewriter.stages.ppo_trlx import require_trlx
@@ -44,6 +46,8 @@ from untilclick.search.records import Session
 MIN_CLICKED = 200
 """Minimum number of sessions with a click, of all sides of the log, for training on it. With fewer, the result is no
 better than chance."""
+_log = logging.getLogger(__name__)
+
 RENEWAL_FILE = "renewal.json"
 LOCK = ".renewal.lock"
 
@@ -161,6 +165,10 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     opened = OpenedCollection.load(
         config.data, config.engine, config.seed, analysis=analysis, language=config.language
     )
+    encoded = encode_collection(config.encoder, opened, show)
+    if encoded.note:
+        _log.warning("%s", encoded.note)
+    opened = opened.with_vectors(encoded.corpus)
     with SessionLog.open(config.log, create=False) as log, show("Reading the log"):
         topics, key = opened.collection.topics, config.run.split_key
         sides = split_by_need(log.sessions(config.source), topics, opened.analysis, key)

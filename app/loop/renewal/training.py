@@ -7,8 +7,8 @@ from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.training import train_ppo
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import simulated_queries
+from untilclick.rewriter.data.show import ShowProgress, steps
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
-from untilclick.rewriter.proof.show import ShowProgress, steps
 from untilclick.rewriter.stages import base, ppo, warm_start
 from untilclick.rewriter.stages.record import BASE, STAGE_FILE
 from untilclick.search.corpora.opened import OpenedCollection
@@ -22,7 +22,8 @@ BASE_KEY = "base.key"
 def train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgress) -> None:
     """Train the base for these documents, settings and program, unless the run folder holds it."""
     program = f"{program_version()} {PROMPT_VERSION}"
-    key = step_key(opened.collection.corpus.fingerprint, program, (config.policy, config.base, opened.analysis.name))
+    settings = (config.policy, config.base, opened.analysis.name, opened.encoder_digest)
+    key = step_key(opened.collection.corpus.fingerprint, program, settings)
     key_file, folder = config.out / BASE_KEY, config.out / BASE
     if (folder / STAGE_FILE).is_file() and key_file.is_file() and key_file.read_text(encoding="ascii") == key:
         return

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from untilclick.rewriter.evaluation.systems import System, TypedTopic
-from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
+from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import WeightedQuery
 

@@ -40,7 +40,6 @@ from untilclick.rewriter.evaluation.baselines.tuned_bm25 import tuned_bm25
 from untilclick.rewriter.evaluation.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.language.tfidf import document_vectors
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 
 if TYPE_CHECKING:
     from untilclick.search.log.session_log import SessionLog
@@ -63,8 +62,6 @@ class BaselineInput:
     out."""
     log: SessionLog | None = None
     """Sessions of simulated users or of visitors; None if there is no log."""
-    encoded: EncodedCorpus | None = None
-    """The documents as a sentence encoder's vectors; None if there is no encoder."""
 
     @cached_property
     def vectors(self) -> csr_array:
@@ -85,7 +82,7 @@ def usual_baselines(data: BaselineInput) -> dict[str, System]:
         "bm25": Bm25(),
         "rm3": Rm3(data.opened.engine, settings),
         "spelling": SpellingCorrection(data.opened.spelling),
-        **meaning_baselines(data.encoded),
+        **meaning_baselines(data.opened.encoded),
     }
 
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.fusion import sum_of_scaled
 from untilclick.search.records import ScoredDoc, WeightedQuery
@@ -79,7 +79,10 @@ def _by_both(
 ) -> list[list[ScoredDoc]]:
     """The first k documents of each query by the weighted sum of both readings, among the candidates of both."""
     n = max(k, CANDIDATES)
-    searched = [query if reading.share < 1 or reading.words_are_scaled else _NO_WORDS for query, reading in zip(words, readings, strict=True)]
+    searched = [
+        query if reading.share < 1 or reading.words_are_scaled else _NO_WORDS
+        for query, reading in zip(words, readings, strict=True)
+    ]
     by_words = [dict(ranking) for ranking in engine.search(searched, n)]
     candidates = [
         reading.scores.in_corpus_order({*scores, *(entry.doc_id for entry in reading.scores.nearest(n))})

@@ -56,4 +56,6 @@ class SearchedQuery:
         if form == "replace":
             share = documents.weight / max(1.0 - documents.typed, TINY)
             return cls(words, rewrite, DocumentReading(documents.scores, min(share, 1.0)))
-        return cls(documents.words, rewrite, DocumentReading(documents.scores, documents.weight, words_are_scaled=True))
+        return cls(
+            documents.words, rewrite, DocumentReading(documents.scores, documents.weight, words_are_scaled=True)
+        )

@@ -73,7 +73,9 @@ def evidence_of(first: Feedback, possible: float, documents: DocumentScores) -> 
     tenth = nearest[-1:] if nearest.size else np.zeros(1)
     return Evidence(
         share_of(np.array(first.scores[:1] or [0.0]), np.array([possible])),
-        share_of(np.array([found.mean() if found.size else 0.0]), np.array([nearest.mean() if nearest.size else 0.0])),
+        share_of(
+            np.array([found.mean() if found.size else 0.0]), np.array([nearest.mean() if nearest.size else 0.0])
+        ),
         surprise_of(tenth, np.array([spread.mean]), np.array([spread.deviation]), len(documents)),
     )
 

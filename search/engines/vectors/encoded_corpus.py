@@ -6,7 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from untilclick.search.engines.vectors.encoded_documents import EncodedDocuments, Progress, encode_documents
+from untilclick.search.engines.vectors.document_vectors import DocumentVectors, IndexNow, KnownVectors
+from untilclick.search.engines.vectors.encoded_documents import (
+    EncodedDocuments,
+    Progress,
+    add_vectors,
+    encode_documents,
+    vector_folder,
+)
 from untilclick.search.engines.vectors.exact_index import ExactIndex
 from untilclick.search.engines.vectors.protocol import Spread, VectorIndex
 from untilclick.search.records import Document, ScoredDoc
@@ -73,3 +80,16 @@ class EncodedCorpus:
     def encoder(self) -> Encoder:
         """The encoder of documents and queries."""
         return self.queries.encoder
+
+
+def fixed_vectors(documents: Sequence[Document], folder: Path | None = None) -> DocumentVectors:
+    """The vectors of documents that do not change. Those that neither the folder, or the cache, holds nor are known
+    are encoded at once."""
+
+    def index_of(encoder: Encoder, known: KnownVectors) -> IndexNow:
+        place = vector_folder(folder)
+        add_vectors(known, encoder.card, place)
+        index = EncodedCorpus.of(documents, encoder, place).index
+        return lambda: index
+
+    return index_of

@@ -24,6 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from untilclick.search.engines.vectors import growing_array
+from untilclick.search.engines.vectors.document_vectors import KnownVectors
 from untilclick.search.errors import EngineError
 from untilclick.search.files.cache_folder import cache_directory
 from untilclick.search.records import Document
@@ -88,6 +89,16 @@ def encode_documents(
             stored = files.read()
     digest = hashlib.blake2b(encoder.card.digest.encode() + hashes.tobytes(), digest_size=8).hexdigest()
     return EncodedDocuments(stored.vectors, stored.rows_of(hashes), n_encoded, n_cut, digest)
+
+
+def add_vectors(known: KnownVectors, card: EncoderCard, folder: Path) -> None:
+    """Add vectors that an encoder has made elsewhere, of texts that the folder does not hold. Raises EngineError if
+    the folder cannot be written or holds a damaged file."""
+    files = _Files.of(folder, card)
+    if len(files.read().missing(known.hashes)):
+        with files.locked():
+            missing = files.read().missing(known.hashes)  # another process may have added some
+            files.append(known.hashes[missing], known.vectors[missing])
 
 
 def vector_folder(index_folder: Path | None) -> Path:

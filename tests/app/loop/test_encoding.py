@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from untilclick.app.cli.main import app
-from untilclick.app.loop.encoding import encode_collection
+from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.search.errors import ModelError
 from untilclick.search.text.encoders import opened as encoders
 from untilclick.search.text.encoders.opened import WITHOUT_ENCODER, OpenedEncoder
@@ -42,7 +42,7 @@ class Shown:
 def fake(monkeypatch):
     """`auto` opens it."""
     encoder = FakeEncoder()
-    monkeypatch.setattr("untilclick.app.loop.encoding.open_encoder", lambda *_: OpenedEncoder(encoder))
+    monkeypatch.setattr("untilclick.rewriter.data.encoding.open_encoder", lambda *_: OpenedEncoder(encoder))
     return encoder
 
 

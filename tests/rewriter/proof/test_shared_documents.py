@@ -91,7 +91,7 @@ def world(tmp_path_factory):
 
 def harmed_share(opened, folder) -> float:
     """Share of the other needs' queries that a stage harms in the blend chosen for it."""
-    read, language = open_reader(folder)
+    read, language, _ = open_reader(folder)
     queries = [JudgedQuery(RewriteRequest(each.query), each.relevance) for each in opened.collection.topics["dev"]]
     judged = validation_set(opened, queries, CorpusScorer.of(opened, language.vocabulary), language)
     return judged.harmed_share(judged.best_score(read, [read_stage(folder).blend]).values)

@@ -14,7 +14,7 @@ import pytest
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.rewrite import Reason, RewriteRequest
 from untilclick.rewriter.serving.blend import BlendSettings
-from untilclick.rewriter.serving.term_rewriter import MAX_QUERY_CHARACTERS, TermRewriter
+from untilclick.rewriter.serving.term_rewriter import MAX_QUERY_CHARACTERS, OpenedModel, TermRewriter
 from untilclick.search.records import WeightedQuery
 
 SETTINGS = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3, expansion_terms=3, sharpness=1.0, feedback_terms=5)
@@ -43,7 +43,7 @@ def logits(vocabulary):
 @pytest.fixture
 def make(opened, engine, vocabulary, logits):
     def made(settings: BlendSettings = SETTINGS) -> TermRewriter:
-        return TermRewriter("v1", logits, TermLanguage(vocabulary), opened.spelling, engine, settings)
+        return TermRewriter("v1", OpenedModel(logits, TermLanguage(vocabulary)), opened.spelling, engine, settings)
 
     return made
 

@@ -56,7 +56,7 @@ def test_probabilities_are_averaged_whatever_the_logits_are_scaled_by():
 
 
 def test_the_stage_answers_with_the_mean_of_its_models(mean, runs, opened):
-    read, language = open_reader(mean)
+    read, language, _ = open_reader(mean)
     prompts = [language.prompt(request, opened.spelling) for request in REQUESTS]
     members = [np.exp(open_reader(latest_stage(run))[0](prompts)) for run in runs]
     assert np.exp(read(prompts)) == pytest.approx(np.mean(members, axis=0), abs=1e-5)

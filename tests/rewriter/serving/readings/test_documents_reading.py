@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.serving.readings import ranker
-from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines import ENGINE_NAMES, open_engine
+from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Corpus, Document, ScoredDoc, WeightedQuery
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from untilclick.rewriter.proof.show import ShowProgress
+from untilclick.rewriter.data.show import ShowProgress
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.engines.vectors.encoded_documents import vector_folder
@@ -45,6 +45,6 @@ def encode_collection(
 
 def _convert(source: EncoderSource, folder: Path, quantization: Quantization) -> None:
     """Convert a model; torch is imported only if there is one to convert."""
-    from untilclick.rewriter.policy.encoders.conversion import convert_encoder  # noqa: PLC0415
+    from untilclick.rewriter.policy.encoders.conversion import convert_encoder
 
     convert_encoder(source, folder, quantization)

@@ -1,4 +1,4 @@
-"""How the steps of a proof are shown."""
+"""How the steps of a training are shown."""
 
 from __future__ import annotations
 

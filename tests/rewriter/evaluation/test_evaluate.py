@@ -213,7 +213,7 @@ def test_an_encoder_adds_its_rows_and_leaves_all_other_figures_as_they_were(conf
     without = read_results(main(options, lambda _: {"ppo": AddsOneWord()}, opened).parent)
     encoder = FakeEncoder()
     encoded = EncodedCorpus.of(DOCUMENTS, encoder, tmp_path / "vectors")
-    results = read_results(main(options, lambda _: {"ppo": AddsOneWord()}, opened, encoded=encoded).parent)
+    results = read_results(main(options, lambda _: {"ppo": AddsOneWord()}, opened.with_vectors(encoded)).parent)
     assert list(results.figures)[:5] == ["bm25", "rm3", "spelling", "encoder", "bm25_encoder"]
     assert results.encoder == encoder.card != without.encoder
     assert results.comparisons[: len(without.comparisons)] == without.comparisons

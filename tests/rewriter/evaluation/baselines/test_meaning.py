@@ -1,5 +1,7 @@
 """Rankings by meaning, against the cosines and the sum by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Topic, WeightedQuery
+from untilclick.search.text.encoders.query_vectors import QueryVectors
 
 from tests.fake_encoder import FakeEncoder
 from tests.rewriter.toy_engine import DOCUMENTS, ToyEngine
@@ -55,5 +58,5 @@ def test_queries_are_encoded_as_queries_and_the_history_is_not_read(encoded):
             return super().encode(texts, kind)
 
     watched = Watched()
-    meaning_baselines(EncodedCorpus(watched, encoded.index))["encoder"](TOPICS)
+    meaning_baselines(replace(encoded, queries=QueryVectors(watched)))["encoder"](TOPICS)
     assert watched.encoded == [*QUERIES]

@@ -45,7 +45,7 @@ def test_the_usual_baselines_are_always_there():
 def test_an_encoder_brings_rankings_by_meaning(tmp_path):
     encoded = EncodedCorpus.of(DOCUMENTS, FakeEncoder(), tmp_path)
     names = ["bm25", "rm3", "spelling", "encoder", "bm25_encoder"]
-    assert list(usual_baselines(replace(DATA, encoded=encoded))) == names
+    assert list(usual_baselines(replace(DATA, opened=DATA.opened.with_vectors(encoded)))) == names
 
 
 def test_without_history_and_log_the_baselines_that_need_them_are_absent():

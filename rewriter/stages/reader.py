@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from untilclick.rewriter.language.log_space import TINY
-from untilclick.rewriter.policy.document_memory import DocumentMemory
+from untilclick.rewriter.policy.memory.document_memory import DocumentMemory
 from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.ensemble import MeanLogits

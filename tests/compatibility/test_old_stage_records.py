@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
+from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.record import latest_stage, read_stage
 
 FOLDERS = [
@@ -22,7 +23,7 @@ def test_a_record_loads_with_every_value(examples, folder):
     assert record.stage == folder.rpartition("/")[2].removeprefix("subword-")
     assert dict(record.config) == content["config"]
     assert dict(record.figures) == content["figures"]
-    assert asdict(record.blend) == content["blend"]
+    assert asdict(record.blend) == {**asdict(BlendSettings()), **content["blend"]}  # later settings have defaults
     others = ("data", "fingerprint", "engine", "code_version", "prompt_version")
     assert {name: getattr(record, name) for name in others} == {name: content[name] for name in others}
 

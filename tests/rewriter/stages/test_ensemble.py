@@ -76,7 +76,7 @@ def test_its_bundle_rewrites_as_it_does(mean, opened, engine, tmp_path):
     export.main(export.ExportConfig(mean.parent, tmp_path / "bundle", "float32"), opened)
     assert read_manifest(tmp_path / "bundle").kind == "mean"
     served = open_bundle(tmp_path / "bundle", engine).rewrite(REQUESTS)
-    trained = stage_rewriter(mean, opened.spelling, engine).rewrite(REQUESTS)
+    trained = stage_rewriter(mean, opened).rewrite(REQUESTS)
     for rewrite, expected in zip(served, trained, strict=True):
         assert [word for word, _ in rewrite.terms] == [word for word, _ in expected.terms]
         assert [weight for _, weight in rewrite.terms] == pytest.approx(

@@ -119,6 +119,22 @@ class CorpusScorer:
             scores += _dense(queries_by_term @ self._aside_weights)
         return scores
 
+    def possible(
+        self, queries: Sequence[QueryTerms], contexts: Sequence[QueryTerms] = (), limit: float = 0.0
+    ) -> NDArray[np.float64]:
+        """(B,) the score of `originals` of a document in which each term scores as high as it does in any."""
+        pairs = zip_longest(queries, contexts, fillvalue=NOTHING)
+        typed = [self._typed(query, context, limit) for query, context in pairs]
+        body, aside = self._best, self._best_aside if any(each.aside for each in typed) else self._best
+        return np.array(
+            [
+                sum(weight * body[term] for term, weight in each.body)
+                + sum(weight * aside[term] for term, weight in each.aside)
+                for each in typed
+            ],
+            dtype=np.float64,
+        )
+
     def feedback(self, originals: Tensor, n_terms: int) -> csr_array:
         """(B, I) relevance models of the first ten documents by scores `originals` (B, D): the `n_terms` heaviest
         terms of each, weights scaled to sum 1."""
@@ -144,6 +160,16 @@ class CorpusScorer:
     def token_rows(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """(T, D) score of every document for each of T tokens alone."""
         return np.asarray(self._token_weights[ids].toarray(), dtype=np.float32)
+
+    @cached_property
+    def _best(self) -> NDArray[np.float32]:
+        """(I,) the highest score of each term."""
+        return np.asarray(self._weights.max(axis=1).toarray(), dtype=np.float32).ravel()
+
+    @cached_property
+    def _best_aside(self) -> NDArray[np.float32]:
+        """(A,) the same of the field `aside`."""
+        return np.asarray(self._aside_weights.max(axis=1).toarray(), dtype=np.float32).ravel()
 
     @cached_property
     def _aside(self) -> TermIndex:

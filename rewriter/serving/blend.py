@@ -80,6 +80,11 @@ class BlendSettings:
     recall: Recall = "policy"
     """Whose distribution over terms is read."""
 
+    @property
+    def learned_share(self) -> float:
+        """Weight of what was learned from sessions, 0..1."""
+        return self.rewrite if self.mixture is None else self.mixture.words * (self.recall == "policy")
+
     def shares(self, gaps: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) shares of their weight that feedback and rewrite keep for n queries whose first rankings have the
         score gaps `gaps` (n,): sqrt(gap / full_gap), at least `least_share` and at most 1. The original gets the
@@ -107,15 +112,19 @@ COLD_STARTS: Mapping[Caution, BlendSettings] = {"balanced": COLD_START, "cautiou
 MEANT = BlendSettings(mixture=Mixture(), recall="meaning")
 """Settings for a base with a sentence encoder: see docs/experiments.md, 2026-11-30, for the nine sets of queries that
 they were found on."""
+CAUTIOUSLY_MEANT = BlendSettings(mixture=Mixture(0.0, 0.25, "cautious"), recall="meaning")
+"""The same, which turns to meaning only where the words fail."""
+MEANT_STARTS: Mapping[Caution, BlendSettings] = {"balanced": MEANT, "cautious": CAUTIOUSLY_MEANT}
+"""The same for each caution."""
 
 RETURNING = BlendSettings(original=0.3, feedback=0.0, rewrite=0.7, sharpness=0.5)
 """Settings for queries that return and that the documents' own words do not answer: mostly what was learned. They are
 not chosen on a log: three visitors of a query leave none to choose by."""
 
 
-def cold_start(*, encoded: bool) -> BlendSettings:
+def cold_starts(*, encoded: bool) -> Mapping[Caution, BlendSettings]:
     """The settings of a rewriter that has not learned from sessions, with or without a sentence encoder."""
-    return MEANT if encoded else COLD_START
+    return MEANT_STARTS if encoded else COLD_STARTS
 
 
 def score_gap(scores: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from untilclick.rewriter.data.environment import FEEDBACK_TERMS
 from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.readings.mixture import Mixture
 
 GRID_TERMS = (20, 60, 200)
 """Numbers of expansion terms. Many terms of small weight find more and harm less than few of large weight; 200 cost
@@ -26,6 +27,22 @@ GRID_CONTEXT = (0.25, 0.0, 0.1, 0.4, 0.5)
 GRID_GAPS = (0.0, 0.5)
 """Values of `BlendSettings.full_gap`. The first of equally good values is chosen; the first value
 turns the shares off."""
+
+
+GRID_MIXTURES = tuple(
+    Mixture(typed / 10, words / 10, rule)
+    for rule in ("balanced", "fixed")
+    for typed in (1, 2, 3, 4, 5, 7)
+    for words in (1, 2, 3, 4, 5, 6)
+    if typed + words < 10
+)
+"""Mixtures with documents by meaning, of which the first is chosen of equally good ones."""
+
+
+def mixed(shape: BlendSettings) -> Iterator[BlendSettings]:
+    """A shape with every mixture."""
+    for mixture in GRID_MIXTURES:
+        yield replace(shape, mixture=mixture)
 
 
 def expansion_shapes() -> Iterator[BlendSettings]:

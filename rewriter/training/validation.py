@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,9 +17,10 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import FEEDBACK_TERMS, TrainingQuery, grade_matrix, ideal_grades
 from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
-from untilclick.rewriter.serving.blend import COLD_STARTS, BlendSettings, expand, score_gap
+from untilclick.rewriter.serving.blend import BlendSettings, Recall, cold_starts, expand, score_gap
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
-from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, weighted
+from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, mixed, weighted
+from untilclick.rewriter.training.meant_queries import MeantQueries, MeantScores, scaled
 from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
 from untilclick.search.measures.metrics import HARM_MARGIN
 
@@ -53,9 +55,10 @@ class BlendChoice:
     """The blend of each caution."""
 
     @classmethod
-    def of_cold_start(cls, caution: HarmSetting = "balanced") -> BlendChoice:
-        """The choice without validation queries."""
-        return cls(COLD_STARTS[named(caution)], 0.0, 0.0, blends=dict(COLD_STARTS))
+    def of_cold_start(cls, caution: HarmSetting = "balanced", *, encoded: bool = False) -> BlendChoice:
+        """The choice without validation queries, with or without a sentence encoder."""
+        starts = cold_starts(encoded=encoded)
+        return cls(starts[named(caution)], 0.0, 0.0, blends=dict(starts))
 
 
 class _OriginalScores(NamedTuple):
@@ -67,13 +70,18 @@ class _OriginalScores(NamedTuple):
     """(B, D) scores of the relevance model."""
     gaps: NDArray[np.float32]
     """(B,) `score_gap` of the originals."""
+    meant: MeantScores | None
+    """The originals by meaning as well; None without a sentence encoder."""
 
-    def blended(self, expansions: Tensor, settings: BlendSettings) -> Tensor:
-        """(B, D) scores of the blends with expansions (B, D). A query whose first ranking is nearly tied gives
-        feedback and rewrite less weight, see `BlendSettings.shares`."""
+    def blended(self, expansions: _Expansions, settings: BlendSettings) -> Tensor:
+        """(B, D) scores of the blends with expansions. A query whose first ranking is nearly tied gives feedback and
+        rewrite less weight, see `BlendSettings.shares`."""
+        if settings.mixture is not None:
+            assert self.meant is not None
+            return self.meant.mixed(expansions.divided, settings.mixture)
         shares = torch.from_numpy(settings.shares(self.gaps))[:, None]  # (B, 1)
         feedback, rewrite = settings.feedback * shares, settings.rewrite * shares  # (B, 1)
-        return (1.0 - feedback - rewrite) * self.originals + feedback * self.feedback + rewrite * expansions
+        return (1.0 - feedback - rewrite) * self.originals + feedback * self.feedback + rewrite * expansions.scores
 
 
 class _Expansions(NamedTuple):
@@ -83,6 +91,12 @@ class _Expansions(NamedTuple):
     """(B, D) scores of the documents by the expansion terms alone."""
     confidence: Floats
     """(B,) probability mass of the expansion terms, by which the gate decides."""
+    divided: Tensor
+    """(B, D) the scores, each row divided by its maximum."""
+
+    def rows(self, places: NDArray[np.int64]) -> _Expansions:
+        """Those of some of the queries."""
+        return _Expansions(self.scores[places], self.confidence[places], self.divided[places])
 
 
 class BlendCandidate(NamedTuple):
@@ -156,6 +170,7 @@ class ValidationSet:
         self._later = np.flatnonzero(
             [bool(context.body) for context in self._contexts]
         )  # (L,) positions of later queries
+        self._meant: MeantQueries | None = None
         self._without_context = self._scored(np.arange(len(queries)), limit=0.0)
         self._in_context: dict[float, _OriginalScores] = {}  # for one limit, the one asked for last
         self._original_ndcg = self._ndcg(self._without_context.originals)  # (B,)
@@ -163,6 +178,14 @@ class ValidationSet:
     def __len__(self) -> int:
         """Number of queries."""
         return len(self._prompts)
+
+    def with_meaning(self, meant: MeantQueries) -> ValidationSet:
+        """The same queries read by a sentence encoder as well: blends mix words and documents by meaning."""
+        read = copy(self)
+        read._meant = meant
+        read._in_context = {}
+        read._without_context = read._scored(np.arange(len(self)), limit=0.0)
+        return read
 
     @property
     def original_ndcg(self) -> float:
@@ -178,9 +201,9 @@ class ValidationSet:
         if not self._prompts:
             return Scored(0.0)
         logits = read(self._prompts)  # (B, V)
-        shapes = {(blend.expansion_terms, blend.sharpness): blend for blend in blends}
-        expansions = {shape: self._expansions(logits, blend).scores for shape, blend in shapes.items()}
-        blended = (self._blend(expansions[blend.expansion_terms, blend.sharpness], blend) for blend in blends)
+        shapes = {_shape(blend): blend for blend in blends}
+        expansions = {shape: self._expansions(logits, blend) for shape, blend in shapes.items()}
+        blended = (self._blend(expansions[_shape(blend)], blend) for blend in blends)
         values = max((self._ndcg(scores) for scores in blended), key=lambda ndcg: float(ndcg.mean()))
         return Scored(float(values.mean()), values, self._known_needs)
 
@@ -202,12 +225,13 @@ class ValidationSet:
         """
         cautions: tuple[HarmSetting, ...] = tuple(dict.fromkeys((*CAUTIONS, self.caution)))
         if not self._prompts:
-            return {caution: BlendChoice.of_cold_start(caution) for caution in cautions}
+            encoded = self._meant is not None
+            return {caution: BlendChoice.of_cold_start(caution, encoded=encoded) for caution in cautions}
         logits = read(self._prompts)  # (B, V)
         ranked: list[RankedBlend] = []
         for shape in expansion_shapes():
-            expansions = self._expansions(logits, shape).scores
-            ranked += self._ranked(expansions, weighted(shape))
+            expansions = self._expansions(logits, shape)
+            ranked += self._ranked(expansions, weighted(shape) if self._meant is None else mixed(shape))
         best = {caution: self._most_learned(ranked, self.harm_limit(caution)) for caution in cautions}
         if self._later.size:
             in_contexts = self._in_contexts(best.values(), logits)
@@ -249,20 +273,20 @@ class ValidationSet:
             if each.worth(limit).negative_harm >= best.worth(limit).negative_harm
             and Scored(each.mean, each.ndcg, self._known_needs).is_level_with(of_best)
         )
-        return max(level, key=lambda each: (each.settings.rewrite, each.worth(limit)), default=best).settings
+        return max(level, key=lambda each: (each.settings.learned_share, each.worth(limit)), default=best).settings
 
     def _in_contexts(
         self, blends: Iterable[BlendSettings], logits: NDArray[np.float32]
     ) -> dict[BlendSettings, list[RankedBlend]]:
         """Each of the blends in every context of the grid."""
-        expansions = {blend: self._expansions(logits, blend).scores for blend in dict.fromkeys(blends)}
+        expansions = {blend: self._expansions(logits, blend) for blend in dict.fromkeys(blends)}
         ranked: dict[BlendSettings, list[RankedBlend]] = {blend: [] for blend in expansions}
         for limit in GRID_CONTEXT:  # the outer loop, because the scores in only one context are kept
             for blend, scores in expansions.items():
                 ranked[blend] += self._ranked(scores, [replace(blend, context=limit)])
         return ranked
 
-    def _ranked(self, expansions: Tensor, blends: Iterable[BlendSettings]) -> list[RankedBlend]:
+    def _ranked(self, expansions: _Expansions, blends: Iterable[BlendSettings]) -> list[RankedBlend]:
         values = ((self._ndcg(self._blend(expansions, blend)), blend) for blend in blends)
         return [RankedBlend(blend, ndcg, float(ndcg.mean()), self.harmed_share(ndcg)) for ndcg, blend in values]
 
@@ -272,7 +296,7 @@ class ValidationSet:
         """The best blend, or that of a cold start if its harm is acceptable and the best blend leads by at most one
         standard error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand
         settings tried on few needs, one always looks good."""
-        chosen, default = (self._candidate(blend, logits) for blend in (best, COLD_STARTS[named(caution)]))
+        chosen, default = (self._candidate(blend, logits) for blend in (best, self._cold_start(caution)))
         lead = chosen.ndcg - default.ndcg  # (B,)
         limit = max(self.harm_limit(caution), self.harmed_share(chosen.ndcg))
         acceptable = self.harmed_share(default.ndcg) <= limit
@@ -280,14 +304,18 @@ class ValidationSet:
 
     def _candidate(self, blend: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
         expansions = self._expansions(logits, blend)
-        return BlendCandidate(blend, self._ndcg(self._blend(expansions.scores, blend)), expansions.confidence)
+        return BlendCandidate(blend, self._ndcg(self._blend(expansions, blend)), expansions.confidence)
+
+    def _cold_start(self, caution: HarmSetting) -> BlendSettings:
+        return cold_starts(encoded=self._meant is not None)[named(caution)]
 
     def _with_gate(self, candidate: BlendCandidate) -> BlendChoice:
-        """The blend with the confidence threshold of the best mean; without a gate if none gains `GATE_MARGIN`."""
+        """The blend with the confidence threshold of the best mean; without a gate if none gains `GATE_MARGIN`, and
+        for a mixture, whose weights follow each query."""
         ndcg, confidence = candidate.ndcg, candidate.confidence
         floor = float(ndcg.mean()) + GATE_MARGIN
         threshold, score, harmed = 0.0, float(ndcg.mean()), self.harmed_share(ndcg)
-        for quantile in GATE_QUANTILES[1:]:
+        for quantile in GATE_QUANTILES[1:] if candidate.settings.mixture is None else ():
             candidate_threshold = float(np.quantile(confidence, quantile))
             gated = np.where(confidence >= candidate_threshold, ndcg, self._original_ndcg)  # (B,)
             if float(gated.mean()) > max(score, floor):
@@ -296,7 +324,11 @@ class ValidationSet:
         return BlendChoice(settings, score, self.original_ndcg, harmed)
 
     def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> _Expansions:
-        expansions = [expand(row, prompt, settings) for row, prompt in zip(logits, self._prompts, strict=True)]
+        prompts = self._prompts
+        if settings.recall == "meaning":
+            assert self._meant is not None
+            logits, prompts = self._meant.logits, [replace(prompt, query_ids=()) for prompt in prompts]
+        expansions = [expand(row, prompt, settings) for row, prompt in zip(logits, prompts, strict=True)]
         width = max(
             expansion.ids.size for expansion in expansions
         )  # a tiny vocabulary leaves some queries fewer terms
@@ -305,16 +337,17 @@ class ValidationSet:
         for row, expansion in enumerate(expansions):
             ids[row, : expansion.ids.size], weights[row, : expansion.ids.size] = expansion.ids, expansion.weights
         confidence = np.array([expansion.confidence for expansion in expansions])
-        return _Expansions(self._scorer.score_tokens(ids, weights), confidence)
+        scores = self._scorer.score_tokens(ids, weights)
+        return _Expansions(scores, confidence, scaled(scores))
 
-    def _blend(self, expansions: Tensor, settings: BlendSettings) -> Tensor:
+    def _blend(self, expansions: _Expansions, settings: BlendSettings) -> Tensor:
         """(B, D) scores of the blended queries; only later queries have a context, so only theirs depend on it."""
         scores = self._without_context.blended(expansions, settings)  # (B, D)
         if settings.context > 0 and self._later.size:
             if settings.context not in self._in_context:
                 self._in_context = {settings.context: self._scored(self._later, settings.context)}
             in_context = self._in_context[settings.context]
-            scores[self._later] = in_context.blended(expansions[self._later], settings)
+            scores[self._later] = in_context.blended(expansions.rows(self._later), settings)
         return scores
 
     def _scored(self, rows: NDArray[np.int64], limit: float) -> _OriginalScores:
@@ -324,7 +357,11 @@ class ValidationSet:
         feedback = self._scorer.score_terms(self._scorer.feedback(originals, FEEDBACK_TERMS))  # (B, D)
         best = originals.topk(min(2, originals.shape[1]), dim=1).values.tolist()
         gaps = [score_gap([score for score in scores if score > 0]) for scores in best]
-        return _OriginalScores(originals, feedback, np.array(gaps, dtype=np.float32))
+        meant = None
+        if self._meant is not None:
+            possible = self._scorer.possible(queries, contexts, limit)
+            meant = MeantScores.of(originals, possible, self._meant.cosines[rows], self._meant.surprise[rows])
+        return _OriginalScores(originals, feedback, np.array(gaps, dtype=np.float32), meant)
 
     def _ndcg(self, scores: Tensor) -> Floats:
         """(B,) nDCG@10 of the rankings by scores (B, D)."""
@@ -334,6 +371,11 @@ class ValidationSet:
             ranked = self._scorer.rank(scores, self._reward.depth)  # (B, 10) rows of the corpus, -1 after the end
         grades = np.take_along_axis(self._grades, np.maximum(ranked, 0), axis=1) * (ranked >= 0)  # (B, 10)
         return self._reward.expected(grades, self._ideal)
+
+
+def _shape(blend: BlendSettings) -> tuple[int, float, Recall]:
+    """What decides the expansion terms."""
+    return blend.expansion_terms, blend.sharpness, blend.recall
 
 
 def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor | None:

@@ -71,12 +71,14 @@ def evidence_of(first: Feedback, possible: float, documents: DocumentScores) -> 
     found = np.array(documents.scores(first.doc_ids[:FIRST]), dtype=np.float64)
     spread = documents.spread()
     tenth = nearest[-1:] if nearest.size else np.zeros(1)
+    flatness = first.scores[FIRST - 1] / first.scores[0] if len(first.scores) >= FIRST else 0.0
     return Evidence(
         share_of(np.array(first.scores[:1] or [0.0]), np.array([possible])),
         share_of(
             np.array([found.mean() if found.size else 0.0]), np.array([nearest.mean() if nearest.size else 0.0])
         ),
         surprise_of(tenth, np.array([spread.mean]), np.array([spread.deviation]), len(documents)),
+        np.array([flatness]),
     )
 
 

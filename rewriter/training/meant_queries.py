@@ -1,0 +1,81 @@
+"""Queries of a validation read by a sentence encoder: what does not change while a policy is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.readings.meaning import Meaning
+from untilclick.rewriter.serving.readings.mixture import FIRST, Evidence, Mixture, share_of, surprise_of
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+
+
+class MeantQueries(NamedTuple):
+    """B queries by meaning; D is the number of documents."""
+
+    cosines: Tensor
+    """(B, D) of queries and documents, in corpus order; negative ones are 0."""
+    logits: NDArray[np.float32]
+    """(B, V) of the words recalled by meaning alone."""
+    surprise: NDArray[np.float64]
+    """(B,) see `mixture.py`."""
+
+    @classmethod
+    def of(
+        cls, requests: Sequence[RewriteRequest], meaning: Meaning, encoded: EncodedCorpus, size: int
+    ) -> MeantQueries:
+        """Read the queries; `size` is the number of tokens of the vocabulary."""
+        vectors = meaning.vectors(requests)
+        cosines = torch.from_numpy(vectors) @ torch.from_numpy(encoded.stored.matrix()).T  # (B, D)
+        tenth = cosines.topk(min(FIRST, cosines.shape[1]), dim=1).values[:, -1]
+        parts = (tenth, cosines.mean(1), cosines.std(1, correction=0))
+        surprise = surprise_of(*(part.double().numpy() for part in parts), cosines.shape[1])
+        return cls(cosines.clamp_min(0.0), meaning.logits(vectors, size), surprise)
+
+
+class MeantScores(NamedTuple):
+    """B queries by their words and by meaning, each part divided by its maximum."""
+
+    typed: Tensor
+    """(B, D) BM25 of the queries as typed."""
+    documents: Tensor
+    """(B, D) likeness of the documents."""
+    evidence: Evidence
+
+    @classmethod
+    def of(
+        cls, originals: Tensor, possible: NDArray[np.float64], cosines: Tensor, surprise: NDArray[np.float64]
+    ) -> MeantScores:
+        """The parts from scores of the originals (B, D), the scores that they could reach (B,), and cosines
+        (B, D)."""
+        n = min(FIRST, originals.shape[1])
+        scores, rows = originals.topk(n, dim=1)  # (B, n)
+        is_found = scores > 0
+        found = (cosines.gather(1, rows) * is_found).sum(1) / is_found.sum(1).clamp_min(1)
+        nearest = cosines.topk(n, dim=1).values.mean(1)
+        first, tenth = (scores[:, place].double().numpy() for place in (0, -1))
+        evidence = Evidence(
+            share_of(first, possible),
+            share_of(found.double().numpy(), nearest.double().numpy()),
+            surprise,
+            share_of(tenth, first) if n == FIRST else np.zeros_like(first),
+        )
+        return cls(scaled(originals), scaled(cosines), evidence)
+
+    def mixed(self, words: Tensor, mixture: Mixture) -> Tensor:
+        """(B, D) scores by a mixture with other words, whose scores (B, D) are divided by their maximum."""
+        parts = (self.typed, words, self.documents)
+        weights = (torch.from_numpy(each).float()[:, None] for each in mixture.weights(self.evidence))
+        return torch.stack([weight * part for weight, part in zip(weights, parts, strict=True)]).sum(0)
+
+
+def scaled(scores: Tensor) -> Tensor:
+    """(B, D) Scores, each row divided by its maximum; rows without a positive score are 0."""
+    best = scores.max(1, keepdim=True).values
+    return torch.where(best > 0, scores / best.clamp_min(1e-30), 0.0)

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.log_space import TINY
-from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates, known_terms, render, render_text
+from untilclick.rewriter.language.prompts import (
+    Prompt,
+    SpellingCandidates,
+    known_terms,
+    render,
+    render_text,
+    texts_of,
+)
 from untilclick.rewriter.language.subword_settings import SubwordConfig
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, UNK_ID, TermVocabulary
 from untilclick.rewriter.ppo_config import PPOConfig
@@ -174,7 +181,7 @@ class SubwordLanguage:
         """The subwords of one request, spelt as typed; the end token alone for a query without index terms."""
         del spelling
         ids = self.subwords(render_text(request, self.vocabulary))[: self.settings.prompt_length - 1]
-        return Prompt((*ids, EOS_ID), known_terms(request.query, self.vocabulary))
+        return Prompt((*ids, EOS_ID), known_terms(request.query, self.vocabulary), texts_of(request))
 
     def prompt_texts(self, prompt: Prompt) -> PromptTexts:
         """The text as typed, and no banned terms: a subword T5 may write any word."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +60,9 @@ class Prompt:
     """Token ids, ending in EOS_ID."""
     query_ids: tuple[int, ...]
     """Term tokens of the query itself. They are never generated, because retrieval keeps the query anyway."""
+    texts: tuple[str, ...] = field(default=(), compare=False)
+    """The query as typed, then the session's earlier queries, newest first: what a sentence encoder reads. Prompts
+    of the same tokens are equal, because the T5 tells no more of them apart."""
 
     @property
     def empty(self) -> bool:
@@ -73,7 +76,13 @@ def render(request: RewriteRequest, vocabulary: TermVocabulary, spelling: Spelli
     ids = _query_tokens(request.query, vocabulary, spelling)
     for earlier in request.history[::-1][:MAX_HISTORY]:
         ids += [SEP_ID, *_query_tokens(earlier, vocabulary, spelling)]
-    return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), known_terms(request.query, vocabulary))
+    query_ids = known_terms(request.query, vocabulary)
+    return Prompt((*ids[: MAX_PROMPT_TOKENS - 1], EOS_ID), query_ids, texts_of(request))
+
+
+def texts_of(request: RewriteRequest) -> tuple[str, ...]:
+    """The queries of a request, newest first."""
+    return (request.query, *request.history[::-1])
 
 
 def render_text(request: RewriteRequest, vocabulary: TermVocabulary) -> str:
@@ -94,12 +103,12 @@ def prompts_digest(prompts: Iterable[Prompt]) -> str:
 
 def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt:
     """The prompt without some of its tokens: each but the end token is left out with probability `share`. If no token
-    would remain, the prompt keeps all of them."""
+    would remain, the prompt keeps all of them. Its texts stay whole."""
     if share <= 0:
         return prompt
     body = prompt.ids[:-1]
     remaining = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
-    return Prompt((*(remaining or body), EOS_ID), prompt.query_ids)
+    return replace(prompt, ids=(*(remaining or body), EOS_ID))
 
 
 def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:

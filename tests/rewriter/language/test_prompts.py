@@ -102,3 +102,10 @@ def test_a_long_session_is_cut_to_the_longest_prompt():
 def test_a_prompt_is_empty_when_no_word_means_anything(query, empty):
     assert render(RewriteRequest(query), VOCABULARY, Spelling()).empty is empty
     assert Prompt((EOS_ID,), ()).empty
+
+
+def test_prompts_carry_their_queries_newest_first():
+    request = RewriteRequest("How do I copy a folder?", ("directory", "rmtre"))
+    prompt = render(request, VOCABULARY, Spelling())
+    assert prompt.texts == ("How do I copy a folder?", "rmtre", "directory")
+    assert prompt == Prompt(prompt.ids, prompt.query_ids)  # equal tokens are one prompt to the T5

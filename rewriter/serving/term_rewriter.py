@@ -116,7 +116,7 @@ class TermRewriter:
             return [self._rewrite(request, prompt, logits) for request, prompt, logits in read]
         if self._meaning is None:
             return [Rewrite.keep(request.query, Reason.NO_ENCODER) for request in requests]
-        vectors = self._meaning.vectors(requests)
+        vectors = self._meaning.vectors([prompt.texts for prompt in prompts])
         if self._settings.recall == "meaning":
             logits = self._meaning.logits(vectors, len(self._language.vocabulary))
             prompts = [replace(prompt, query_ids=()) for prompt in prompts]  # the query's own words are recalled, too

@@ -27,6 +27,7 @@ from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.stages.reader import read_by_meaning
 from untilclick.rewriter.stages.record import (
     BASE,
     StageOutcome,
@@ -172,7 +173,9 @@ class StageInput:
     def validation(self) -> ValidationSet:
         """The validation queries. Raises DataError if there are none."""
         queries = held_out_queries(self.opened, self.sides)
-        return open_validation(self.opened, queries, self.scorer, self.language, self.caution)
+        return read_by_meaning(
+            open_validation(self.opened, queries, self.scorer, self.language, self.caution), self.model, self.opened
+        )
 
     def score(self, policy: T5Policy) -> Scored:
         """nDCG@10 of a policy on the validation queries, in the starting model's blend at the best sharpness of the

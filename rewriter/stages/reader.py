@@ -17,6 +17,7 @@ from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
 from untilclick.rewriter.stages.record import member_folders, read_stage
+from untilclick.rewriter.training.validation import ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_documents import text_hashes
 from untilclick.search.errors import ModelError
@@ -56,6 +57,14 @@ def meaning_of(model: RewriterModel, opened: OpenedCollection) -> Meaning:
     if encoded is None or memory is None:
         raise ModelError(f"{opened.collection.corpus.source}: the model needs a sentence encoder. {WITHOUT_ENCODER}")
     return Meaning(encoded.queries, lambda: encoded.index, memory_reader(memory, opened))
+
+
+def read_by_meaning(validation: ValidationSet, model: RewriterModel, opened: OpenedCollection) -> ValidationSet:
+    """The validation set, whose queries are read by the collection's encoder as well if it has one and the model can
+    use it."""
+    if opened.encoded is None or model.policy.memory is None:
+        return validation
+    return validation.with_meaning(meaning_of(model, opened), opened.encoded)
 
 
 def memory_reader(memory: DocumentMemory, opened: OpenedCollection | None = None) -> MemoryReader:

@@ -74,12 +74,11 @@ def open_validation(
     scorer: CorpusScorer,
     language: Language,
     caution: HarmSetting = "balanced",
-    meaning: Meaning | None = None,
 ) -> ValidationSet:
-    """The validation set of held-out queries, read by `meaning` as well. Raises DataError if none of them has a relevant document."""
+    """The validation set of held-out queries. Raises DataError if none of them has a relevant document."""
     relevant = [query for query in queries if query.relevance]
     mixed = mostly_first(relevant, LATER_SHARE, rounding=math.ceil)
-    validation = validation_set(opened, mixed, scorer, language, caution, meaning=meaning)
+    validation = validation_set(opened, mixed, scorer, language, caution)
     if not len(validation):
         raise DataError("The log holds no query to validate on besides those to train on; log sessions of more needs")
     return validation
@@ -92,7 +91,6 @@ def validation_set(
     language: Language,
     caution: HarmSetting = "balanced",
     limit: int | None = None,
-    meaning: Meaning | None = None,
 ) -> ValidationSet:
     """The queries with a relevant document, first queries of sessions before later ones, at most `limit` of them, by
     default as many as the language allows. Unknown words are corrected if that raises the mean of the originals."""
@@ -111,11 +109,7 @@ def validation_set(
         )
         for spelling in (None, opened.spelling)
     )
-    better = plain if plain.original_ndcg > corrected.original_ndcg else corrected
-    if meaning is None or opened.encoded is None:
-        return better
-    requests, size = [query.request for query in chosen], len(language.vocabulary)
-    return better.with_meaning(MeantQueries.of(requests, meaning, opened.encoded, size))
+    return plain if plain.original_ndcg > corrected.original_ndcg else corrected
 
 
 def needs_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64] | None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.readings.mixture import FIRST, Evidence, Mixture, share_of, surprise_of
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
@@ -27,15 +27,14 @@ class MeantQueries(NamedTuple):
     """(B,) see `mixture.py`."""
 
     @classmethod
-    def of(
-        cls, requests: Sequence[RewriteRequest], meaning: Meaning, encoded: EncodedCorpus, size: int
-    ) -> MeantQueries:
+    def of(cls, prompts: Sequence[Prompt], meaning: Meaning, encoded: EncodedCorpus, size: int) -> MeantQueries:
         """Read the queries; `size` is the number of tokens of the vocabulary."""
-        vectors = meaning.vectors(requests)
+        vectors = meaning.vectors([prompt.texts for prompt in prompts])
         cosines = torch.from_numpy(vectors) @ torch.from_numpy(encoded.stored.matrix()).T  # (B, D)
         tenth = cosines.topk(min(FIRST, cosines.shape[1]), dim=1).values[:, -1]
-        parts = (tenth, cosines.mean(1), cosines.std(1, correction=0))
-        surprise = surprise_of(*(part.double().numpy() for part in parts), cosines.shape[1])
+        of_all = cosines.double()
+        mean, deviation = of_all.mean(1).numpy(), of_all.std(1, correction=0).numpy()
+        surprise = surprise_of(tenth.double().numpy(), mean, deviation, cosines.shape[1])
         return cls(cosines.clamp_min(0.0), meaning.logits(vectors, size), surprise)
 
 

@@ -18,10 +18,12 @@ from untilclick.rewriter.data.environment import FEEDBACK_TERMS, TrainingQuery, 
 from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.blend import BlendSettings, Recall, cold_starts, expand, score_gap
+from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, mixed, weighted
 from untilclick.rewriter.training.meant_queries import MeantQueries, MeantScores, scaled
 from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.metrics import HARM_MARGIN
 
 HARM_LIMIT, CLICKED_HARM_LIMIT = 0.12, 0.2
@@ -179,10 +181,12 @@ class ValidationSet:
         """Number of queries."""
         return len(self._prompts)
 
-    def with_meaning(self, meant: MeantQueries) -> ValidationSet:
+    def with_meaning(self, meaning: Meaning, encoded: EncodedCorpus) -> ValidationSet:
         """The same queries read by a sentence encoder as well: blends mix words and documents by meaning."""
+        if not self._prompts:
+            return self
         read = copy(self)
-        read._meant = meant
+        read._meant = MeantQueries.of(self._prompts, meaning, encoded, len(self._scorer.vocabulary))
         read._in_context = {}
         read._without_context = read._scored(np.arange(len(self)), limit=0.0)
         return read

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.language.log_space import MASKED_LOGIT, TINY
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS
-from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.engines.vectors.encoded_corpus import QueryCosines
@@ -42,9 +41,8 @@ class Meaning:
     memory: MemoryReader
     """The remembered documents; it has `vectors` of this encoder."""
 
-    def vectors(self, requests: Sequence[RewriteRequest]) -> Vectors:
-        """(B, d) of queries and the earlier queries of their sessions."""
-        sessions = [(request.query, *request.history[::-1]) for request in requests]
+    def vectors(self, sessions: Sequence[Sequence[str]]) -> Vectors:
+        """(B, d) of the queries of sessions, in each the present one first, then the earlier ones, newest first."""
         of_query = iter(self.queries([query for session in sessions for query in session]))
         return np.stack([session_vector(np.stack([next(of_query) for _ in session])) for session in sessions])
 

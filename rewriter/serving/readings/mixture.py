@@ -16,8 +16,8 @@ answer.
 
 `balanced`: where BM25 covers the query and the encoder finds something else, the typed words weigh more; where the
 encoder's documents stand out, they weigh less. `cautious`: meaning counts only where BM25 does not cover the query,
-cannot tell its first documents apart, and finds other documents than the encoder. Constants were found on nine sets of
-queries, one setting for all; docs/experiments.md has the figures, and what is chosen with one set left out.
+cannot tell its first documents apart, and finds other documents than the encoder. Constants were found on nine sets
+of queries, one setting for all; docs/experiments.md has the figures, and what is chosen with one set left out.
 
 Choosing by such evidence is query performance prediction (Cronen-Townsend, Zhou
 & Croft, "Predicting query performance", SIGIR 2002); the surprise is like the normalised query commitment of Shtok et

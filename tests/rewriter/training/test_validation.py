@@ -226,7 +226,7 @@ def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
     validation = validation_of(scorer, toy_topics()[::4])
     read = PolicyLogits(policy)
     default = validation._ndcg(
-        validation._blend(validation._expansions(read(validation._prompts), COLD_START).scores, COLD_START)
+        validation._blend(validation._expansions(read(validation._prompts), COLD_START), COLD_START)
     )
     lucky, sure = default.copy(), default + 0.1 * (1 + np.arange(len(default)))
     lucky[0] += 0.1

@@ -14,7 +14,7 @@ from untilclick.search.engines.vectors.encoded_documents import (
     encode_documents,
     vector_folder,
 )
-from untilclick.search.engines.vectors.exact_index import ExactIndex
+from untilclick.search.engines.vectors.mapped.opened_index import vector_index
 from untilclick.search.engines.vectors.protocol import Spread, VectorIndex
 from untilclick.search.records import Document, ScoredDoc
 from untilclick.search.text.encoders.encoder import Encoder, Vectors
@@ -64,12 +64,13 @@ class EncodedCorpus:
     def of(
         cls, documents: Sequence[Document], encoder: Encoder, folder: Path, progress: Progress | None = None
     ) -> EncodedCorpus:
-        """Encode the documents that the folder does not hold, see `encode_documents`, and load all into memory.
+        """Encode the documents that the folder does not hold, see `encode_documents`, and open an index of all, see
+        `vector_index`. Both report their progress.
 
         Raises EngineError if the folder cannot be written or holds a damaged file.
         """
         encoded = encode_documents(documents, encoder, folder, progress)
-        index = ExactIndex([document.doc_id for document in documents], encoded.matrix())
+        index = vector_index([document.doc_id for document in documents], encoded, folder, progress)
         return cls(QueryVectors(encoder), index, encoded)
 
     def cosines(self, queries: Sequence[str]) -> list[QueryCosines]:

@@ -56,7 +56,7 @@ def test_documents_are_encoded_once_and_the_work_is_shown(fake, tmp_path):
     assert [text for text in fake.encoded if text in contents] == contents
     again = encode_collection("auto", OPENED, shown, tmp_path).corpus
     assert [text for text in fake.encoded if text in contents] == contents
-    assert np.array_equal(again.index.vectors, corpus.index.vectors)
+    assert np.array_equal(again.stored.matrix(), corpus.stored.matrix())
 
 
 def test_an_index_in_memory_has_its_vectors_in_the_cache(fake, tmp_path, monkeypatch):

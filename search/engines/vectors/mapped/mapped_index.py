@@ -10,8 +10,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-
 from untilclick.search.engines.vectors.document_places import DocumentPlaces, Places
 from untilclick.search.engines.vectors.encoded_documents import EncodedDocuments
 from untilclick.search.engines.vectors.exact_index import row_cosines
@@ -77,7 +75,7 @@ class MappedIndex:
         return len(self.doc_ids)
 
     def _cosines(self, vector: Vectors, places: Places) -> Vectors:
-        return row_cosines(self.encoded.vectors[self.encoded.rows[places]].astype(np.float32), vector)
+        return row_cosines(self.encoded.of(places), vector)
 
 
 def moments_of(encoded: EncodedDocuments) -> Moments:
@@ -87,4 +85,4 @@ def moments_of(encoded: EncodedDocuments) -> Moments:
 
 def _pieces(encoded: EncodedDocuments) -> Iterator[Vectors]:
     for start in range(0, len(encoded.rows), PIECE):
-        yield encoded.vectors[encoded.rows[start : start + PIECE]].astype(np.float32)
+        yield encoded.of(slice(start, start + PIECE))

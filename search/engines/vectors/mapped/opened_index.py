@@ -18,6 +18,7 @@ from untilclick.search.engines.vectors.mapped.half_product import HalfProduct
 from untilclick.search.engines.vectors.mapped.mapped_index import MappedIndex, moments_of
 from untilclick.search.engines.vectors.moments import Moments
 from untilclick.search.engines.vectors.protocol import VectorIndex
+from untilclick.search.errors import EngineError
 
 EXACT_UP_TO = 100_000
 """Most documents that are searched exactly."""
@@ -51,14 +52,18 @@ def vector_index(
 
 
 def stored_moments(encoded: EncodedDocuments, folder: Path) -> Moments:
-    """The moments of the documents' vectors, kept in a folder. Raises EngineError if it cannot be written."""
+    """The moments of the documents' vectors, kept in a folder if it can be written."""
 
     def make(part: Path) -> None:
         moments = moments_of(encoded)
         with part.open("wb") as file:
             np.save(file, np.vstack([moments.mean, moments.covariance]))  # (1 + d, d)
 
-    return read_or_make(folder / f"moments-{encoded.digest}.npm", _read_moments, make)
+    try:
+        return read_or_make(folder / f"moments-{encoded.digest}.npm", _read_moments, make)
+    except EngineError as error:
+        _log.warning("%s. Until then every start computes it", error)
+        return moments_of(encoded)
 
 
 def _read_moments(path: Path) -> Moments:

@@ -31,7 +31,7 @@ def test_without_an_encoder_there_are_no_rankings_by_meaning():
 
 def test_the_encoder_alone_ranks_by_cosine(encoded):
     system = meaning_baselines(encoded)["encoder"]
-    vectors, queries = encoded.index.vectors, FakeEncoder().encode(QUERIES)
+    vectors, queries = encoded.stored.matrix(), FakeEncoder().encode(QUERIES)
     for ranking, query in zip(rank(ENGINE, system(TOPICS), 5), queries, strict=True):
         cosines = vectors @ query
         order = [i for i in np.argsort(-cosines)[:5] if cosines[i] > 0]
@@ -41,7 +41,7 @@ def test_the_encoder_alone_ranks_by_cosine(encoded):
 
 def test_half_and_half_adds_both_scores_divided_by_their_maximum(encoded):
     system = meaning_baselines(encoded)["bm25_encoder"]
-    vectors, queries = encoded.index.vectors, FakeEncoder().encode(QUERIES)
+    vectors, queries = encoded.stored.matrix(), FakeEncoder().encode(QUERIES)
     for ranking, text, query in zip(rank(ENGINE, system(TOPICS), 3), QUERIES, queries, strict=True):
         words = dict(ENGINE.search([WeightedQuery.of(text)], 10)[0])
         by_words = np.array([words.get(f"d{i}", 0.0) for i in range(10)])

@@ -82,5 +82,5 @@ def test_an_encoded_corpus_compares_queries_with_documents(toy_corpus, tmp_path)
     assert first.in_corpus_order(set(ids)) == ids
     assert empty.scores(ids) == [0.0] * len(ids)
     again = EncodedCorpus.of(toy_corpus.documents, FakeEncoder(), tmp_path)
-    assert np.array_equal(again.index.vectors, corpus.index.vectors)
+    assert np.array_equal(again.stored.matrix(), corpus.stored.matrix())
     assert first.scores(ids) == again.cosines([wanted.content])[0].scores(ids)

@@ -132,10 +132,14 @@ def test_graphs_of_earlier_texts_go_when_there_are_more_than_three(tmp_path, man
     assert names == {"graph-3.usearch", "graph-4.usearch", "graph-5.usearch", "derived.lock"}
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):
+def test_a_graph_that_cannot_be_kept_is_an_error_with_a_remedy_and_moments_are_computed(tmp_path, many, caplog):
+    whole = vector_index(IDS, encoded(), tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(EngineError, match=r"moments-abc\.npm cannot be kept .* Free space, or choose a directory"):
-        stored_moments(encoded(), tmp_path / "file")
+    with pytest.raises(EngineError, match=r"graph-abc\.usearch cannot be kept .* Free space, or choose a directory"):
+        vector_index(IDS, encoded(), tmp_path / "file")
+    moments = stored_moments(encoded(), tmp_path / "file")
+    assert moments.spread(VECTORS[0]) == whole.spread(VECTORS[0])
+    assert "moments-abc.npm cannot be kept" in caplog.messages[-1]
 
 
 def test_other_texts_another_order_and_another_encoder_have_another_digest(toy_corpus, tmp_path):

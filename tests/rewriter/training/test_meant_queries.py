@@ -1,0 +1,83 @@
+"""Mixtures of words and documents on validation queries: scored as they are served."""
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.config import PolicyConfig
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.logged_queries import JudgedQuery
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.blend import MEANT_STARTS, BlendSettings
+from untilclick.rewriter.serving.readings.mixture import Mixture
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
+from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
+from untilclick.rewriter.stages.base import new_model
+from untilclick.rewriter.stages.reader import meaning_of, read_by_meaning
+from untilclick.rewriter.training.held_out import validation_set
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.measures.metrics import evaluate_rankings
+
+from tests.fake_encoder import FakeEncoder
+from tests.rewriter.toy_learning import THEMES, toy_opened, toy_topics
+
+TOPICS = toy_topics()
+DIRECTIONS = np.random.default_rng(4).normal(size=(len(THEMES), 8))
+
+
+def of_themes(text):
+    """The mean of a direction for each theme, weighted by the words of it, with some noise of the text's own."""
+    words = text.split()
+    counts = [sum(word in theme.split() for word in words) for theme in THEMES.values()]
+    return np.array(counts) @ DIRECTIONS + 0.3 * np.random.default_rng(len(text)).normal(size=8)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    toy = toy_opened()
+    documents = toy.collection.corpus.documents
+    folder = tmp_path_factory.mktemp("vectors")
+    return toy.with_vectors(EncodedCorpus.of(documents, FakeEncoder(of_themes), folder))
+
+
+@pytest.fixture(scope="module")
+def model(opened):
+    return new_model(opened.index, PolicyConfig(d_model=32, d_ff=32, memory_terms=10))
+
+
+@pytest.fixture(scope="module", params=[(), ("tune", "slow bread")], ids=["first", "later"])
+def queries(request):
+    return [JudgedQuery(RewriteRequest(topic.query, request.param), topic.relevance) for topic in TOPICS]
+
+
+@pytest.mark.parametrize(
+    "blend",
+    [
+        *MEANT_STARTS.values(),
+        BlendSettings(mixture=Mixture(0.3, 0.3, "fixed"), recall="meaning", sharpness=0.6, expansion_terms=20),
+        BlendSettings(mixture=Mixture(0.3, 0.3), expansion_terms=20),
+        BlendSettings(0.5, 0.1, 0.4),
+    ],
+    ids=["balanced", "cautious", "fixed", "policy", "words"],
+)
+def test_a_blend_is_scored_as_it_is_served(opened, model, queries, blend):
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    validation = read_by_meaning(validation, model, opened)
+    reader = OpenedModel(model.reader(), model.language, meaning_of(model, opened))
+    served = TermRewriter("toy", reader, opened.spelling, opened.engine, blend)
+    rewrites = served.rewrite([query.request for query in queries])
+    rankings = [ranking.retrieved for ranking in rank(opened.engine, list(map(SearchedQuery.of, rewrites)), 10)]
+    expected = evaluate_rankings(TOPICS, rankings, ["nDCG@10"]).mean("nDCG@10")
+    assert validation.score(model.reader(), blend) == pytest.approx(expected, abs=0.02)
+
+
+def test_a_validation_with_meaning_chooses_a_mixture_or_a_cold_start_with_it(opened, model, queries):
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    words = validation.choose_blend(model.reader())
+    choice = read_by_meaning(validation, model, opened).choose_blend(model.reader())
+    assert words.settings.mixture is None
+    assert choice.settings.mixture is not None
+    assert choice.ndcg > choice.original_ndcg
+    assert {blend.mixture is not None for blend in choice.blends.values()} == {True}

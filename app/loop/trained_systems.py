@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from untilclick.rewriter.caution import Caution
+from untilclick.rewriter.evaluation.system_names import DOCUMENTS_ALONE, WORDS_ALONE
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System
+from untilclick.rewriter.serving.readings.searched_query import Readings
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import BASE, FINAL, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
@@ -45,11 +47,18 @@ class TrainedSystems:
         return None if folder is None else folder.parent / f"{PPO}.log" / "metrics.jsonl"
 
     def __call__(self, opened: OpenedCollection) -> Mapping[str, System]:
-        """Load every model. Raises ModelError for a model that was trained on other documents."""
-        return {name: _system(folder, opened, self.caution) for name, folder in self.folders.items()}
+        """Load every model; the last one also with each of its readings alone, if it has two. Raises ModelError for a
+        model that was trained on other documents."""
+        systems: dict[str, System] = {}
+        for name, folder in self.folders.items():
+            system = systems[name] = _system(folder, opened, self.caution)
+        if self.folders and read_stage(folder).blend_for(self.caution).mixture is not None:
+            systems[WORDS_ALONE] = replace(system, readings=Readings.WORDS)
+            systems[DOCUMENTS_ALONE] = replace(system, readings=Readings.DOCUMENTS)
+        return systems
 
 
-def _system(folder: Path, opened: OpenedCollection, caution: Caution | None) -> System:
+def _system(folder: Path, opened: OpenedCollection, caution: Caution | None) -> RewriterSystem:
     record, corpus = read_stage(folder), opened.collection.corpus
     if record.fingerprint != corpus.fingerprint:
         raise ModelError(

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from untilclick.rewriter.evaluation.statistics import Comparison, Needs, TopicValues, compare
-from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER
+from untilclick.rewriter.evaluation.system_names import BASELINE, DOCUMENTS_ALONE, ENGINE_ORDER, WORDS_ALONE
 from untilclick.search.measures.metrics import TopicScores
 
 COMPARED: tuple[tuple[str, str], ...] = (
@@ -42,6 +42,8 @@ COMPARED: tuple[tuple[str, str], ...] = (
     ("bm25_encoder", "encoder"),
     ("final", "rm3"),
     *product(("final", "base"), ("spelling",)),
+    *product(("final", "base", "ppo", "warm_start"), (WORDS_ALONE, DOCUMENTS_ALONE)),
+    *product((WORDS_ALONE, DOCUMENTS_ALONE), ("bm25", "encoder")),
 )
 """Pairs (a, b) that are tested if both systems were evaluated. The order decides which random numbers a pair gets."""
 

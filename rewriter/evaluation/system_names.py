@@ -35,8 +35,11 @@ ENGINE_ORDER = "bm25_engine_order"
 ORACLE = "oracle"
 """The system that reads the judgments and is therefore never called best."""
 
-APART: tuple[str, ...] = (ENGINE_ORDER, ORACLE)
-"""Rows that do not compete: the same baseline without a step, and the oracle."""
+WORDS_ALONE, DOCUMENTS_ALONE = "words_alone", "documents_alone"
+"""The last model of a run with one of its two readings."""
+
+APART: tuple[str, ...] = (WORDS_ALONE, DOCUMENTS_ALONE, ENGINE_ORDER, ORACLE)
+"""Rows that do not compete: a model and a baseline without a part of them, and the oracle."""
 
 TRAINED: tuple[str, ...] = ("mean", "ppo", "offline", "warm_start")
 """Models trained on sessions, the one that went through most training first."""
@@ -70,6 +73,8 @@ SYSTEM_TITLES: Mapping[str, SystemTitle] = {
     "ppo": SystemTitle("PPO", "reinforcement learning from clicks"),
     "mean": SystemTitle("mean of models", "the averaged probabilities of several trained models"),
     "final": SystemTitle("what is served", "what the gate let through: refitted on the whole log, or the base"),
+    WORDS_ALONE: SystemTitle("the same, words alone", "the last model, its queries read as words"),
+    DOCUMENTS_ALONE: SystemTitle("the same, documents alone", "the last model, without the words that it adds"),
     ENGINE_ORDER: SystemTitle(
         "BM25 without exact titles", "the engine's own order; in all other rows a title that is the query comes first"
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
-from untilclick.rewriter.serving.readings.searched_query import Form, SearchedQuery
+from untilclick.rewriter.serving.readings.searched_query import Form, Readings, SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import Topic
 
@@ -72,8 +72,10 @@ class RewriterSystem:
     rewriter: Rewriter
     mode: Form = "blend"
     """Which of the rewrite's two weighted queries is searched."""
+    readings: Readings = Readings.AUTO
+    """How the query is read."""
 
     def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
         """Rewrite every typed query; the rewriter sees the session's earlier queries too."""
         requests = [RewriteRequest(typed.query, typed.history) for typed in topics]
-        return [SearchedQuery.of(rewrite, self.mode) for rewrite in self.rewriter.rewrite(requests)]
+        return [SearchedQuery.of(rewrite, self.mode, self.readings) for rewrite in self.rewriter.rewrite(requests)]

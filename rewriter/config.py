@@ -77,6 +77,9 @@ class PolicyConfig:
     """Number of terms that are stored for each document, the heaviest by tf-idf."""
     memory_neighbours: int = 128
     """Number of documents whose terms are read for a query."""
+    memory_meaning: float = 0.5
+    """Weight of the sentence encoder, if there is one, in the score by which the memory finds documents, 0..1; 0
+    trains a policy that needs no encoder."""
     seed: int = 0
     """Seed of the initial weights."""
 

@@ -42,6 +42,10 @@ class PseudoQuery(NamedTuple):
     document: int
     """Row of the document in the corpus."""
 
+    def text(self, vocabulary: TermVocabulary) -> str:
+        """The words of the query as people read them, in place of stems."""
+        return " ".join(vocabulary.surfaces_of(self.query_ids))
+
 
 @dataclass(frozen=True)
 class PseudoQuerySettings:

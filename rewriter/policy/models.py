@@ -33,6 +33,7 @@ from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits, OpenedModel, Spelling, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.text.encoders.encoder import Encoder
 
 PolicyVocabulary = TermVocabulary | SubwordVocabulary
 """The token ids of a policy over terms, or of one over subwords."""
@@ -131,11 +132,12 @@ class SubwordModel:
         plain_tokenizer(self.language).save_pretrained(folder)
 
 
-def open_rewriter(folder: Path) -> RewriterModel:
-    """The model of a stage's folder, in evaluation mode. Raises ModelError if the folder does not hold a model."""
+def open_rewriter(folder: Path, encoder: Encoder | None = None) -> RewriterModel:
+    """The model of a stage's folder, in evaluation mode. `encoder` is as in `load_policy`. Raises ModelError if the
+    folder does not hold a model, and if its encoder is another one or cannot be opened."""
     if is_subword_stage(folder):
         return SubwordModel(*load_subword_stage(folder))
-    policy, vocabulary = load_policy(folder)
+    policy, vocabulary = load_policy(folder, encoder)
     return TermModel(policy, TermLanguage(vocabulary))
 
 

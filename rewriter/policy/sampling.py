@@ -60,7 +60,7 @@ def _sample_parallel(
     policy: T5Policy, batch: PromptBatch, samples: int, length: int, generator: torch.Generator | None
 ) -> Rollouts:
     states = policy.first_states(batch)  # (B, d)
-    full = policy.first_step(states, batch.banned).log_probs  # (B, V)
+    full = policy.first_step(states, batch).log_probs  # (B, V)
     candidates = _best_terms(policy, full)  # (B, C)
     log_probs = torch.log_softmax(full.gather(1, candidates), dim=-1)  # (B, C)
     noise = gumbel(torch.Size((log_probs.shape[0], samples, log_probs.shape[1])), generator, states.device)
@@ -77,7 +77,7 @@ def _sample_parallel(
 
 def _score_parallel(policy: T5Policy, batch: PromptBatch, rollouts: Rollouts) -> SequenceScores:
     states = policy.first_states(batch)  # (B, d)
-    full, _, log_attention = policy.first_step(states, batch.banned)  # (B, V), (B, D)
+    full, _, log_attention = policy.first_step(states, batch)  # (B, V), (B, D)
     # Subtracting the candidates' mass makes `full` the softmax over candidates that the sampler drew from.
     mass = torch.logsumexp(full.gather(1, rollouts.candidates), dim=-1, keepdim=True)  # (B, 1)
     n_prompts, length = full.shape[0], rollouts.ids.shape[1]
@@ -146,7 +146,7 @@ def _sample_autoregressive(
     encoded = policy.encode(batch)  # (B, S, d)
     start = torch.full_like(batch.input_ids[:, :1], PAD_ID)  # (B, 1)
     states = policy.decode(encoded, batch.attention_mask, start)  # (B, 1, d)
-    first = policy.first_step(states[:, 0], batch.banned)
+    first = policy.first_step(states[:, 0], batch)
     candidates = _candidates(policy, first.log_probs)  # (B, C)
     choices = _Choices.of(candidates, first.recalled).repeat(samples)
     encoded, attention = (part.repeat_interleave(samples, 0) for part in (encoded, batch.attention_mask))
@@ -176,7 +176,7 @@ def _score_autoregressive(policy: T5Policy, batch: PromptBatch, rollouts: Rollou
     # A prompt is encoded once for its G samples.
     encoded, attention = (part.repeat_interleave(samples, 0) for part in (policy.encode(batch), batch.attention_mask))
     states = policy.decode(encoded, attention, decoder_inputs(rollouts.ids))  # (N, T, d)
-    first = policy.first_step(states[::samples, 0], batch.banned)  # the same for all samples of a prompt
+    first = policy.first_step(states[::samples, 0], batch)  # the same for all samples of a prompt
     choices = _Choices.of(rollouts.candidates, first.recalled).repeat(samples)
     log_probs = _choice_log_probs(policy, states, choices, _used(rollouts.ids, choices.ids))  # (N, T, C)
     # Position of each drawn token among the choices; padding has none and gets 0, which the mask removes.

@@ -78,7 +78,7 @@ class SupervisedLoss:
         memory = policy.memory
         if memory is None:
             return (self.t5 + self.mixture) * t5_loss
-        log_attention = memory.log_attention(states)  # (B, D)
+        log_attention = memory.log_attention(states, batch.meaning)  # (B, D)
         loss = self.t5 * t5_loss
         if self.mixture:
             recalled = memory.recall(log_attention, batch.banned)  # (B, V)

@@ -7,12 +7,12 @@ encoder states on unchanged, and every other layer starts small. So the first de
 query's term vectors.
 
 This module knows token ids, log-probabilities and values, but no texts. Shapes: B prompts of S tokens, V tokens of
-the vocabulary, D documents of the memory, width d.
+the vocabulary, D documents of the memory, width d, sentence vectors of length e.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ from transformers import EncoderDecoderCache, T5Config, T5ForConditionalGenerati
 from untilclick.rewriter.config import PolicyConfig
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS
 from untilclick.rewriter.policy.memory.document_memory import DocumentMemory
 from untilclick.rewriter.ppo_config import Decoding
@@ -37,14 +38,20 @@ class PromptBatch(NamedTuple):
     banned: Tensor
     """(B, V) bool, True on tokens that must not be generated: those of the policy and, if tokens are terms, those of
     the query."""
+    meaning: Tensor | None = None
+    """(B, e) float32 sentence vectors, zero for prompts without texts; None if the policy reads none."""
 
     def to(self, device: torch.device) -> PromptBatch:
         """The same prompts on a device."""
-        return PromptBatch(*(part.to(device) for part in self))
+        return self._map(lambda part: part.to(device))
 
     def rows(self, index: Tensor) -> PromptBatch:
         """The prompts at positions `index`."""
-        return PromptBatch(self.input_ids[index], self.attention_mask[index], self.banned[index])
+        return self._map(lambda part: part[index])
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> PromptBatch:
+        meaning = None if self.meaning is None else change(self.meaning)
+        return PromptBatch(change(self.input_ids), change(self.attention_mask), change(self.banned), meaning)
 
 
 TERM_BANS = tuple(range(len(SPECIAL_TOKENS)))
@@ -77,7 +84,9 @@ class FirstStep(NamedTuple):
 
 
 class T5Policy(nn.Module):
-    """A T5, a value head on its decoder states, and optionally a memory of the corpus's documents."""
+    """A T5, a value head on its decoder states, and optionally a memory of the corpus's documents.
+
+    A memory that reads meaning needs `sentences`, which copies of the policy share."""
 
     banned_ids: Tensor
     """(k,) int64, tokens that are not generated for any prompt."""
@@ -90,13 +99,14 @@ class T5Policy(nn.Module):
         banned_ids: Sequence[int] = TERM_BANS,
     ) -> None:
         """`candidates` is the number of best first terms that `parallel` and `autoregressive` decoding draw from. The
-        value head starts at zero, the memory is set afterwards."""
+        value head starts at zero, memory and sentence vectors are set afterwards."""
         super().__init__()
         self.register_buffer("banned_ids", torch.tensor(banned_ids, dtype=torch.long), persistent=False)
         self.t5 = t5
         self.decoding: Decoding = decoding
         self.candidates = candidates
         self.memory: DocumentMemory | None = None
+        self.sentences: SentenceVectors | None = None
         self.value_head = nn.Linear(t5.config.d_model, 1)
         nn.init.zeros_(self.value_head.weight)
         nn.init.zeros_(self.value_head.bias)
@@ -115,6 +125,8 @@ class T5Policy(nn.Module):
         """One or more prompts as tensors on the policy's device."""
         over_terms = self.decoding != "tokens"
         batch = collate(prompts, self.vocabulary_size, self.banned_ids.tolist(), over_terms=over_terms)
+        if self.sentences is not None:
+            batch = batch._replace(meaning=torch.from_numpy(self.sentences.of(prompts)))
         return batch.to(self.device)
 
     def encode(self, batch: PromptBatch) -> Tensor:
@@ -166,15 +178,16 @@ class T5Policy(nn.Module):
 
     def first_step_log_probs(self, batch: PromptBatch) -> Tensor:
         """(B, V) log-probabilities of the first generated term, near `MASKED_LOGIT` for banned terms."""
-        return self.first_step(self.first_states(batch), batch.banned).log_probs
+        return self.first_step(self.first_states(batch), batch).log_probs
 
-    def first_step(self, states: Tensor, banned: Tensor) -> FirstStep:
-        """The distribution of the first term from states (B, d), without the terms `banned` (B, V): the T5's
-        distribution, mixed with the memory's if there is a memory."""
+    def first_step(self, states: Tensor, batch: PromptBatch) -> FirstStep:
+        """The distribution of the first term from the first states (B, d) of a batch, without its banned terms: the
+        T5's distribution, mixed with the memory's if there is a memory."""
+        banned = batch.banned  # (B, V)
         generated = torch.log_softmax(self.logits(states, banned), dim=-1)  # (B, V)
         if self.memory is None:
             return FirstStep(generated, None, None)
-        log_attention = self.memory.log_attention(states)  # (B, D)
+        log_attention = self.memory.log_attention(states, batch.meaning)  # (B, D)
         recalled = self.memory.recall(log_attention, banned)  # (B, V)
         # Masked again, since the mixture lifts every probability to at least TINY.
         mixed = self.memory.mix(generated, recalled).masked_fill(banned, MASKED_LOGIT)  # (B, V)

@@ -5,6 +5,7 @@
     vocabulary.json                                        terms, readable words, document frequencies
     value_head.safetensors policy.json                     value head; decoding
     memory.safetensors                                     the memory of documents, if the policy has one
+    encoder.json                                           which sentence encoder the memory needs, if it needs one
 
 The folders of stages appear whole or not at all, see `untilclick.search.files.whole_files.whole_folder`.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,19 @@ from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 from transformers.utils import logging
 
 from untilclick.rewriter.config import TermDecoding
+from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS, TermVocabulary
 from untilclick.rewriter.policy.memory.memory_file import MEMORY_FILE, load_memory, save_memory
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import write_whole
+from untilclick.search.text.encoders.encoder import Encoder
+from untilclick.search.text.encoders.recorded import EncoderRecord
 
 _POLICY_FILE = "policy.json"
 _VALUE_FILE = "value_head.safetensors"
+_ENCODER_FILE = "encoder.json"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
     save_value_head(policy, folder)
     if policy.memory is not None:
         save_memory(policy.memory, folder / MEMORY_FILE)
+    if policy.sentences is not None:
+        write_whole(folder / _ENCODER_FILE, json.dumps(asdict(EncoderRecord.of(policy.sentences.encoder))))
     settings = {"decoding": policy.decoding, "candidates": policy.candidates}
     write_whole(folder / _POLICY_FILE, json.dumps(settings))
 
@@ -89,15 +96,18 @@ def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path)
     tokenizer.save_pretrained(folder)
 
 
-def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
-    """Read a folder that `save_policy` wrote, in evaluation mode. Raises ModelError if it is not such a folder or its
-    parts do not fit together."""
+def load_policy(folder: Path, encoder: Encoder | None = None) -> tuple[T5Policy, TermVocabulary]:
+    """Read a folder that `save_policy` wrote, in evaluation mode. `encoder` encodes the queries of a policy that
+    reads meaning; None opens the one that the folder names. Raises ModelError if it is not such a folder or its parts
+    do not fit together, and for an encoder that is another one or cannot be opened."""
+    record: EncoderRecord | None = None
     try:
         settings = read_record(_DecodingSettings, folder / _POLICY_FILE, ignore_unknown=True)
         policy = T5Policy(load_t5(folder), settings.decoding, settings.candidates)
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
         if (folder / MEMORY_FILE).is_file():
             policy.memory = load_memory(folder / MEMORY_FILE)
+            record = read_record(EncoderRecord, folder / _ENCODER_FILE) if policy.memory.meaning else None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{folder} is not a model folder of this package ({error}); train the model again"
@@ -106,8 +116,18 @@ def load_policy(folder: Path) -> tuple[T5Policy, TermVocabulary]:
     if len(vocabulary) != policy.vocabulary_size:
         sizes = f"{len(vocabulary)} tokens, its model {policy.vocabulary_size}"
         raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
+    if record is not None:
+        policy.sentences = SentenceVectors(_encoder_of(record, encoder))
     policy.eval()
     return policy, vocabulary
+
+
+def _encoder_of(record: EncoderRecord, encoder: Encoder | None) -> Encoder:
+    """The given encoder if it is that of the record; without one, the encoder of the record."""
+    if encoder is None:
+        return record.open()
+    record.check(encoder.card)
+    return encoder
 
 
 def is_term_model(folder: Path) -> bool:

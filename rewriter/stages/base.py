@@ -7,7 +7,7 @@ minute or two. `warm_start.py` continues with sessions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,11 @@ from untilclick.rewriter.data.pseudo_queries import PseudoQuery, PseudoQuerySett
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.language.latent_semantics import term_vectors
 from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
-from untilclick.rewriter.policy.memory.document_memory import DocumentMemory, MemorySettings
-from untilclick.rewriter.policy.memory.document_terms import remember, semantic_keys
+from untilclick.rewriter.policy.memory.document_memory import SHARPNESS_BY_MEANING, DocumentMemory, MemorySettings
+from untilclick.rewriter.policy.memory.document_terms import DocumentTerms, remember, semantic_keys
 from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
 from untilclick.rewriter.policy.t5 import build_policy, parameter_groups
@@ -32,6 +33,7 @@ from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
 from untilclick.rewriter.training.validation import BlendChoice
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Corpus
 from untilclick.search.text.term_index import TermIndex
 
@@ -53,23 +55,35 @@ def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Pr
     Raises DataError for documents that cannot be read."""
     run = config.run
     opened = opened or load_opened(run)
-    model = new_model(opened.index, config.policy)
+    model = new_model(opened.index, config.policy, opened.encoded)
     loss = train_base(model, opened.collection.corpus, opened.index, config.training, progress)
     figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
     outcome = StageOutcome(config.training, BlendChoice.of_cold_start(encoded=opened.encoded is not None), figures)
     return write_stage(opened, run.out / BASE, model, outcome)
 
 
-def new_model(index: TermIndex, config: PolicyConfig) -> TermModel:
-    """The untrained policy of a corpus and its language."""
+def new_model(index: TermIndex, config: PolicyConfig, encoded: EncodedCorpus | None = None) -> TermModel:
+    """The untrained policy of a corpus and its language. With the documents as vectors, its memory reads meaning."""
     vocabulary = TermVocabulary.from_index(index, config.min_document_frequency, config.max_terms)
     vectors = torch.from_numpy(term_vectors(index, vocabulary, config.d_model, np.random.default_rng(config.seed)))
     policy = build_policy(config, vectors)
     if config.memory_documents:
-        settings = MemorySettings(neighbours=config.memory_neighbours)
         terms = remember(term_weights(index, vocabulary), config.memory_terms, config.memory_documents)
-        policy.memory = DocumentMemory(terms, semantic_keys(terms, vectors), settings)
+        policy.memory = DocumentMemory(terms, semantic_keys(terms, vectors), *_meaning(terms, config, encoded))
+        policy.sentences = SentenceVectors(encoded.encoder) if encoded is not None and policy.memory.meaning else None
     return TermModel(policy, TermLanguage(vocabulary))
+
+
+def _meaning(
+    terms: DocumentTerms, config: PolicyConfig, encoded: EncodedCorpus | None
+) -> tuple[MemorySettings, torch.Tensor | None]:
+    """How the remembered documents are read, and their sentence vectors (D, e) if there are any."""
+    settings = MemorySettings(neighbours=config.memory_neighbours)
+    if encoded is None or not config.memory_meaning:
+        return settings, None
+    settings = replace(settings, sharpness=SHARPNESS_BY_MEANING, meaning=config.memory_meaning)
+    vectors = torch.from_numpy(encoded.stored.of(terms.documents.numpy()))
+    return settings, vectors.half().float()  # rounded as they are saved, so that a saved policy answers as before
 
 
 def prior_offset(shares: NDArray[np.float64], weight: float) -> torch.Tensor:
@@ -104,13 +118,18 @@ def train_base(
     policy.train()
     for step in range(config.steps):
         queries = source.draw(config.batch_size, rng)
-        prompts = [Prompt((*map(int, query.query_ids), EOS_ID), ()) for query in queries]
+        prompts = [_prompt(query, model.language.vocabulary) for query in queries]
         losses.append(descend(loss_of(policy, policy.batch(prompts), _targets(queries)), policy, optimizer))
         schedule.step()
         if progress is not None:
             progress(step + 1, config.steps, losses[-1])
     policy.eval()
     return float(np.mean(losses[-max(1, config.steps // 10) :]))
+
+
+def _prompt(query: PseudoQuery, vocabulary: TermVocabulary) -> Prompt:
+    """The terms of a query, and its words as people read them."""
+    return Prompt((*map(int, query.query_ids), EOS_ID), (), (query.text(vocabulary),))
 
 
 def _targets(queries: Sequence[PseudoQuery]) -> TargetBatch:

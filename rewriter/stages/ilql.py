@@ -82,7 +82,7 @@ def plain_policy(policy: T5Policy) -> T5Policy:
     plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
     plain.value_head = copy.deepcopy(policy.value_head)
     plain.banned_ids = policy.banned_ids.clone()
-    plain.memory = copy.deepcopy(policy.memory)
+    plain.memory, plain.sentences = copy.deepcopy(policy.memory), policy.sentences
     return plain.requires_grad_(True).eval()
 
 

@@ -160,7 +160,9 @@ def analysis_of_run(run: Path) -> str | None:
 
 
 def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
-    """The model of a stage. Raises ModelError if it was trained on other documents or is not a finished stage."""
+    """The model of a stage. A model that reads meaning needs the encoder of the opened documents, or opens its own.
+    Raises ModelError if it was trained on other documents or with another encoder, and if it is not a finished
+    stage."""
     record = read_stage(folder)
     fingerprint = opened.collection.corpus.fingerprint
     if record.fingerprint != fingerprint:
@@ -172,7 +174,7 @@ def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
             f"{folder} was trained with the text analysis {record.analysis}, and the documents are opened with "
             f"{opened.analysis.name}; train the base again"
         )
-    return open_rewriter(folder)
+    return open_rewriter(folder, opened.encoded.encoder if opened.encoded is not None else None)
 
 
 def member_folders(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from untilclick.rewriter.config import PolicyConfig, RunConfig
-from untilclick.rewriter.data.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource
+from untilclick.rewriter.data.pseudo_queries import PseudoQuerySettings, PseudoQuerySource
 from untilclick.rewriter.language.subword_settings import SubwordBaseConfig, SubwordConfig
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.policy.models import SubwordModel
@@ -98,7 +98,7 @@ def train_subword_base(
     policy.train()
     for step in range(config.steps):
         queries = source.draw(config.batch_size, rng)
-        batch = policy.batch([language.prompt(_request(query, language.vocabulary)) for query in queries])
+        batch = policy.batch([language.prompt(RewriteRequest(query.text(language.vocabulary))) for query in queries])
         loss = text_loss(policy, batch, [target_ids(query.target, language) for query in queries])
         losses.append(descend(loss, policy, optimizer))
         schedule.step()
@@ -106,8 +106,3 @@ def train_subword_base(
             progress(step + 1, config.steps, losses[-1])
     policy.eval()
     return float(np.mean(losses[-max(1, config.steps // 10) :]))
-
-
-def _request(query: PseudoQuery, vocabulary: TermVocabulary) -> RewriteRequest:
-    """The pseudo-query as text, in readable words instead of stems."""
-    return RewriteRequest(" ".join(vocabulary.surface(int(token)) for token in query.query_ids))

@@ -57,7 +57,8 @@ class ILQLPolicy(T5Policy):
 
     def __init__(self, start: T5Policy, advantage_scale: float, target_rate: float) -> None:
         super().__init__(start.t5, start.decoding, start.candidates)
-        self.value_head, self.banned_ids, self.memory = start.value_head, start.banned_ids, start.memory
+        self.value_head, self.banned_ids = start.value_head, start.banned_ids
+        self.memory, self.sentences = start.memory, start.sentences
         self.advantage_scale = advantage_scale
         dtype = start.value_head.weight.dtype
         self.ilql_heads = ILQLHeads(start.t5.config.d_model, self.vocabulary_size, True, target_rate, dtype)

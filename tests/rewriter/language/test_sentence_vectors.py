@@ -27,20 +27,20 @@ def test_a_prompt_has_the_vector_of_its_session():
     assert not vectors[2].any()
 
 
-def test_texts_are_encoded_once_in_order():
+def test_texts_are_encoded_once():
     encoder = FakeEncoder()
     sentences = SentenceVectors(encoder)
     first = sentences.of([prompt("oven", "dough"), prompt("dough")])
-    assert encoder.encoded == ["dough", "oven"]
+    assert encoder.encoded == ["oven", "dough"]
     again = sentences.of([prompt("star"), prompt("oven", "dough")])
-    assert encoder.encoded == ["dough", "oven", "star"]
+    assert encoder.encoded == ["oven", "dough", "star"]
     assert np.array_equal(first[0], again[1])
 
 
-def test_the_texts_used_last_are_remembered():
+def test_the_texts_used_last_are_kept():
     encoder = FakeEncoder()
     sentences = SentenceVectors(encoder, most=2)
-    vectors = sentences.of([prompt("a"), prompt("b"), prompt("c")])  # more than are remembered
+    vectors = sentences.of([prompt("a"), prompt("b"), prompt("c")])  # more than are kept
     assert np.array_equal(vectors, SentenceVectors(FakeEncoder()).of([prompt("a"), prompt("b"), prompt("c")]))
     sentences.of([prompt("b"), prompt("a")])
     assert encoder.encoded == ["a", "b", "c", "a"]

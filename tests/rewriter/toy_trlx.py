@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +20,6 @@ import torch
 
 from untilclick.rewriter.flat_settings import changed
 from untilclick.rewriter.language.language import TermLanguage
-from untilclick.rewriter.policy.t5 import collate
 from untilclick.rewriter.policy.t5_folder import save_policy
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.log.session_log import SessionLog
@@ -93,8 +93,10 @@ def starter(opened, folder: Path) -> Callable:
         policy, vocabulary = toy_policy(opened, decoding)
         if prepare is not None:
             prepare(policy)
-        prompts = [prompt_of(vocabulary, term) for term in vocabulary.terms if term in QUERIES]
-        best = policy.first_step_log_probs(collate(prompts, policy.vocabulary_size)).topk(6, dim=-1).indices
+        prompts = [
+            replace(prompt_of(vocabulary, term), texts=(term,)) for term in vocabulary.terms if term in QUERIES
+        ]
+        best = policy.first_step_log_probs(policy.batch(prompts)).topk(6, dim=-1).indices
         model = folder / "model"
         model.mkdir(exist_ok=True)
         save_policy(policy, vocabulary, model)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from untilclick.rewriter.config import EnsembleConfig, RunConfig
 from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
@@ -53,6 +54,7 @@ def _choose(config: EnsembleStage, sources: Sources) -> Path:
     models = [first.model, *(load_stage(sources.opened, folder) for folder in folders[1:])]
     _check_splits(folders)
     _check_languages(folders, [model.language for model in models])
+    _check_encoders(models)
     choice = first.validation.choose_blend(MeanLogits([model.reader() for model in models]))
     outcome = StageOutcome(config.training, choice, {"members": float(len(folders))}, first.sides.record)
     with replaced_stage(sources.opened, config.run.out / MEAN, outcome) as new:
@@ -74,6 +76,13 @@ def _check_splits(folders: Sequence[Path]) -> None:
     learned = (record for record in map(read_stage, folders) if record.stage != BASE)
     if len({record.split and record.split.key for record in learned}) > 1:
         raise ModelError("The models were trained with different split keys; train them with the same one")
+
+
+def _check_encoders(models: Sequence[RewriterModel]) -> None:
+    """Raises ModelError for models that read different sentence encoders: a bundle carries one."""
+    sentences = (model.policy.sentences for model in models)
+    if len({each.encoder.card.digest for each in sentences if each is not None}) > 1:
+        raise ModelError("The models read different sentence encoders; train them with the same one")
 
 
 def _check_languages(folders: Sequence[Path], languages: Sequence[Language]) -> None:

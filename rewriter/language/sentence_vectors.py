@@ -12,16 +12,24 @@ from untilclick.search.text.encoders.query_vectors import QueryVectors
 from untilclick.search.text.encoders.session_vector import session_vector
 
 MOST_TEXTS = 50_000
-"""Largest number of texts whose vectors are kept; of 384 numbers each they fill 77 MB."""
+"""Largest number of texts whose vectors a training keeps; of 384 numbers each they fill 77 MB."""
 
 
 class SentenceVectors:
-    """Encodes the texts of prompts, each text once. Threads may share it, and copies of a policy do."""
+    """Encodes the texts of prompts. Threads may share it, and copies of a policy do."""
 
-    def __init__(self, encoder: Encoder, most: int = MOST_TEXTS) -> None:
-        """`most` is the number of texts whose vectors are kept, those used last."""
-        self.encoder = encoder
-        self._queries = QueryVectors(encoder, most)
+    def __init__(self, queries: QueryVectors) -> None:
+        self._queries = queries
+
+    @classmethod
+    def for_training(cls, encoder: Encoder) -> SentenceVectors:
+        """Keeps so many texts that those of a log are encoded once."""
+        return cls(QueryVectors(encoder, MOST_TEXTS))
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the texts."""
+        return self._queries.encoder
 
     def of(self, prompts: Sequence[Prompt]) -> Vectors:
         """(B, e) float32 `session_vector` of each prompt's texts; zero for a prompt without texts."""

@@ -96,18 +96,26 @@ def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path)
     tokenizer.save_pretrained(folder)
 
 
+def recorded_encoder(folder: Path) -> EncoderRecord | None:
+    """The encoder that the model of a folder needs; None if it reads no meaning. Raises ModelError for a damaged
+    file."""
+    path = folder / _ENCODER_FILE
+    try:
+        return read_record(EncoderRecord, path) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); train the model again") from error
+
+
 def load_policy(folder: Path, encoder: Encoder | None = None) -> tuple[T5Policy, TermVocabulary]:
     """Read a folder that `save_policy` wrote, in evaluation mode. `encoder` encodes the queries of a policy that
     reads meaning; None opens the one that the folder names. Raises ModelError if it is not such a folder or its parts
     do not fit together, and for an encoder that is another one or cannot be opened."""
-    record: EncoderRecord | None = None
     try:
         settings = read_record(_DecodingSettings, folder / _POLICY_FILE, ignore_unknown=True)
         policy = T5Policy(load_t5(folder), settings.decoding, settings.candidates)
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
         if (folder / MEMORY_FILE).is_file():
             policy.memory = load_memory(folder / MEMORY_FILE)
-            record = read_record(EncoderRecord, folder / _ENCODER_FILE) if policy.memory.meaning else None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{folder} is not a model folder of this package ({error}); train the model again"
@@ -116,8 +124,8 @@ def load_policy(folder: Path, encoder: Encoder | None = None) -> tuple[T5Policy,
     if len(vocabulary) != policy.vocabulary_size:
         sizes = f"{len(vocabulary)} tokens, its model {policy.vocabulary_size}"
         raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")
-    if record is not None:
-        policy.sentences = SentenceVectors(_encoder_of(record, encoder))
+    if (record := recorded_encoder(folder)) is not None:
+        policy.sentences = SentenceVectors.for_training(_encoder_of(record, encoder))
     policy.eval()
     return policy, vocabulary
 

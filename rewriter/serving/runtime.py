@@ -16,6 +16,7 @@ from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.language.language import Hypothesis, SubwordLanguage, TermLanguage
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.subword_settings import SubwordConfig
 from untilclick.rewriter.language.vocabulary import EOS_ID, SPECIAL_TOKENS, VOCABULARY_FILE, TermVocabulary
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
@@ -60,17 +61,29 @@ def _translator(folder: Path) -> ctranslate2.Translator:
 class CTranslate2Logits:
     """The next-term distribution of an exported T5 as logits, mixed with that of its memory if it has one."""
 
-    def __init__(self, folder: Path, vocabulary: TermVocabulary, memory: MemoryReader | None = None) -> None:
-        """`folder` holds the CTranslate2 model. Raises ModelError if it cannot be read."""
+    def __init__(
+        self,
+        folder: Path,
+        vocabulary: TermVocabulary,
+        memory: MemoryReader | None = None,
+        sentences: SentenceVectors | None = None,
+    ) -> None:
+        """`folder` holds the CTranslate2 model. A memory that reads meaning needs `sentences`. Raises ModelError if
+        the model cannot be read, or the memory lacks what it needs."""
+        if memory is not None and memory.meaning and (sentences is None or memory.vectors is None):
+            raise ModelError(f"{folder} needs a sentence encoder and its vectors; export the model again")
         self._translator = _translator(folder)
         self._tokens = vocabulary.tokens
         self._memory = memory
+        self._sentences = sentences if memory is not None and memory.meaning else None
 
     @classmethod
-    def of_bundle(cls, folder: Path, vocabulary: TermVocabulary) -> CTranslate2Logits:
+    def of_bundle(
+        cls, folder: Path, vocabulary: TermVocabulary, sentences: SentenceVectors | None = None
+    ) -> CTranslate2Logits:
         """The model of a bundle with its memory. Raises ModelError if one of them cannot be read."""
         memory = MemoryReader.load(folder / MEMORY_FILE) if (folder / MEMORY_FILE).is_file() else None
-        return cls(folder / MODEL_FOLDER, vocabulary, memory)
+        return cls(folder / MODEL_FOLDER, vocabulary, memory, sentences)
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
         """(B, V) logits of the first generated term."""
@@ -89,7 +102,8 @@ class CTranslate2Logits:
             outputs[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
             return outputs
         size = len(self._tokens)  # the d logits behind it are the decoder state, see `memory_reader.py`
-        return self._memory.mix(outputs[:, :size], outputs[:, size:], prompts)
+        vectors = None if self._sentences is None else self._sentences.of(prompts)
+        return self._memory.mix(outputs[:, :size], outputs[:, size:], prompts, vectors)
 
 
 class CTranslate2Texts:
@@ -139,24 +153,25 @@ def open_language(folder: Path, vocabulary: TermVocabulary) -> SubwordLanguage:
     return SubwordLanguage(tokenizer, vocabulary, SubwordConfig.load(folder))
 
 
-def _term_logits(folder: Path, vocabulary: TermVocabulary) -> NextTermLogits:
+def _term_logits(folder: Path, vocabulary: TermVocabulary, sentences: SentenceVectors | None) -> NextTermLogits:
     """The next-term logits of a bundle's model, or of the mean of its models."""
     members = sorted((folder / MEMBERS_FOLDER).glob("[0-9]*"))
     if not members:
-        return CTranslate2Logits.of_bundle(folder, vocabulary)
-    return MeanLogits([CTranslate2Logits.of_bundle(member, vocabulary) for member in members])
+        return CTranslate2Logits.of_bundle(folder, vocabulary, sentences)
+    return MeanLogits([CTranslate2Logits.of_bundle(member, vocabulary, sentences) for member in members])
 
 
-def _open_terms(folder: Path, vocabulary: TermVocabulary) -> OpenedModel:
-    return OpenedModel(_term_logits(folder, vocabulary), TermLanguage(vocabulary))
+def _open_terms(folder: Path, vocabulary: TermVocabulary, sentences: SentenceVectors | None) -> OpenedModel:
+    return OpenedModel(_term_logits(folder, vocabulary, sentences), TermLanguage(vocabulary))
 
 
-def _open_subwords(folder: Path, vocabulary: TermVocabulary) -> OpenedModel:
+def _open_subwords(folder: Path, vocabulary: TermVocabulary, sentences: SentenceVectors | None) -> OpenedModel:
+    del sentences  # there is no memory that could read them
     language = open_language(folder, vocabulary)
     return OpenedModel(CTranslate2Texts(folder / MODEL_FOLDER, language), language)
 
 
-_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary], OpenedModel]] = {
+_OPENERS: Mapping[Kind, Callable[[Path, TermVocabulary, SentenceVectors | None], OpenedModel]] = {
     "terms": _open_terms,
     "mean": _open_terms,
     "subwords": _open_subwords,
@@ -228,22 +243,22 @@ class _Opener:
 
     def rewriter(self, folder: Path, manifest: BundleManifest) -> TermRewriter:
         """The rewriter of one model, or of the mean of several."""
-        opened = _OPENERS[manifest.kind](folder, self.texts.vocabulary(folder, manifest))
+        queries = None if manifest.encoder is None else QueryVectors(_encoder(folder, manifest.encoder))
+        sentences = None if queries is None else SentenceVectors(queries)
+        opened = _OPENERS[manifest.kind](folder, self.texts.vocabulary(folder, manifest), sentences)
         return TermRewriter(
             version=manifest.version,
-            model=opened
-            if manifest.encoder is None
-            else opened._replace(meaning=self._meaning(folder, manifest.encoder)),
+            model=opened if queries is None else opened._replace(meaning=self._meaning(folder, queries)),
             spelling=self.texts.corrector(folder, manifest),
             engine=self._engine,
             settings=manifest.blend_for(self._caution),
         )
 
-    def _meaning(self, folder: Path, card: EncoderCard) -> Meaning:
+    def _meaning(self, folder: Path, queries: QueryVectors) -> Meaning:
         """The encoder of a bundle, with the words of the remembered documents of its model, or of the first."""
         first = folder if (folder / MEMORY_FILE).is_file() else folder / MEMBERS_FOLDER / "0"
-        memory, encoder = MemoryReader.load(first / MEMORY_FILE), _encoder(folder, card)
+        memory = MemoryReader.load(first / MEMORY_FILE)
         if memory.vectors is None or memory.hashes is None:
             raise ModelError(f"{folder}: its documents have no vectors; make it again with `untilclick export`")
-        documents = self._documents(encoder, KnownVectors(memory.hashes, memory.vectors))
-        return Meaning(QueryVectors(encoder), documents, memory)
+        documents = self._documents(queries.encoder, KnownVectors(memory.hashes, memory.vectors))
+        return Meaning(queries, documents, memory)

@@ -70,7 +70,8 @@ def new_model(index: TermIndex, config: PolicyConfig, encoded: EncodedCorpus | N
     if config.memory_documents:
         terms = remember(term_weights(index, vocabulary), config.memory_terms, config.memory_documents)
         policy.memory = DocumentMemory(terms, semantic_keys(terms, vectors), *_meaning(terms, config, encoded))
-        policy.sentences = SentenceVectors(encoded.encoder) if encoded is not None and policy.memory.meaning else None
+        if encoded is not None and policy.memory.meaning:
+            policy.sentences = SentenceVectors.for_training(encoded.encoder)
     return TermModel(policy, TermLanguage(vocabulary))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Literal
 
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.policy.models import open_rewriter
-from untilclick.rewriter.policy.t5_folder import without_progress_bars
+from untilclick.rewriter.policy.t5_folder import recorded_encoder, without_progress_bars
 from untilclick.rewriter.serving.bundle import (
     ENCODER_FOLDER,
     MEMBERS_FOLDER,
@@ -29,12 +30,13 @@ from untilclick.rewriter.serving.bundle import (
     write_manifest,
 )
 from untilclick.rewriter.stages.reader import memory_reader
-from untilclick.rewriter.stages.record import StageRecord, latest_stage, member_folders, read_stage
+from untilclick.rewriter.stages.record import StageRecord, encoder_of, latest_stage, member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_folder
 from untilclick.search.text.encoders.ctranslate2_encoder import CTranslate2Encoder
 from untilclick.search.text.encoders.opened import WITHOUT_ENCODER
+from untilclick.search.text.encoders.recorded import EncoderRecord
 
 Quantization = Literal["int8", "float32"]
 
@@ -59,13 +61,14 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
     folder = latest_stage(config.model)
     record = read_stage(folder)
     opened = opened or _opened(config.data or record.data, record)
-    encoder = None if record.blend.mixture is None else carried_encoder(opened)
+    members = member_folders(folder)
+    needed = [name for member in members or [folder] if (name := recorded_encoder(member)) is not None]
+    encoder = carried_encoder(opened, needed) if needed or record.blend.mixture is not None else None
     with whole_folder(config.bundle) as new:
-        members = member_folders(folder)
         writer = partial(_write_model, opened=opened if encoder else None, quantization=config.quantization)
         for member in members:
             writer(member, new / MEMBERS_FOLDER / member.name)
-        language = open_rewriter(members[0]).language if members else writer(folder, new)
+        language = open_rewriter(members[0], encoder).language if members else writer(folder, new)
         if encoder is not None:
             shutil.copytree(encoder.folder, new / ENCODER_FOLDER)
         language.vocabulary.save(new)
@@ -110,9 +113,12 @@ def _opened(data: str, record: StageRecord) -> OpenedCollection:
     return opened
 
 
-def carried_encoder(opened: OpenedCollection) -> CTranslate2Encoder:
-    """The encoder of a collection. Raises ModelError without one, and for one that no bundle can carry."""
-    encoder = None if opened.encoded is None else opened.encoded.encoder
+def carried_encoder(opened: OpenedCollection, needed: Sequence[EncoderRecord] = ()) -> CTranslate2Encoder:
+    """The encoder of a collection whose documents are encoded, else the one that the models need. Raises ModelError
+    without one, and for one that no bundle can carry."""
+    encoder = encoder_of(opened)
+    if encoder is None and needed:
+        encoder = needed[0].open()
     if encoder is None:
         raise ModelError(f"The model was trained with a sentence encoder, and there is none. {WITHOUT_ENCODER}")
     if not isinstance(encoder, CTranslate2Encoder):
@@ -125,7 +131,7 @@ def _write_model(folder: Path, new: Path, opened: OpenedCollection | None, quant
     model's language."""
     from ctranslate2.converters import TransformersConverter
 
-    model = open_rewriter(folder)
+    model = open_rewriter(folder, None if opened is None else encoder_of(opened))
     new.mkdir(parents=True, exist_ok=True)
     if (memory := model.policy.memory) is not None:
         memory_reader(memory, opened).save(new / MEMORY_FILE, half=quantization == "int8")

@@ -16,11 +16,12 @@ from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
-from untilclick.rewriter.stages.record import member_folders, read_stage
+from untilclick.rewriter.stages.record import encoder_of, member_folders, read_stage
 from untilclick.rewriter.training.validation import ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_documents import text_hashes
 from untilclick.search.errors import ModelError
+from untilclick.search.text.encoders.encoder import Encoder
 from untilclick.search.text.encoders.opened import WITHOUT_ENCODER
 
 
@@ -29,9 +30,10 @@ def open_reader(folder: Path) -> OpenedModel:
     return reader_of(open_models(folder))
 
 
-def open_models(folder: Path) -> list[RewriterModel]:
-    """The models of a stage. Raises ModelError for a folder without a model."""
-    return [open_rewriter(member) for member in member_folders(folder) or [folder]]
+def open_models(folder: Path, encoder: Encoder | None = None) -> list[RewriterModel]:
+    """The models of a stage. `encoder` is as in `load_policy`. Raises ModelError for a folder without a model, and
+    for models that need another encoder."""
+    return [open_rewriter(member, encoder) for member in member_folders(folder) or [folder]]
 
 
 def reader_of(models: Sequence[RewriterModel]) -> OpenedModel:
@@ -45,7 +47,7 @@ def stage_rewriter(folder: Path, opened: OpenedCollection, blend: BlendSettings 
 
     Raises ModelError if the blend needs an encoder and the documents are not encoded.
     """
-    models, blend = open_models(folder), blend or read_stage(folder).blend
+    models, blend = open_models(folder, encoder_of(opened)), blend or read_stage(folder).blend
     meaning = None if blend.mixture is None else meaning_of(models[0], opened)
     model = reader_of(models)._replace(meaning=meaning)
     return TermRewriter("unexported", model, opened.spelling, opened.engine, blend)
@@ -68,13 +70,18 @@ def read_by_meaning(validation: ValidationSet, model: RewriterModel, opened: Ope
 
 
 def memory_reader(memory: DocumentMemory, opened: OpenedCollection | None = None) -> MemoryReader:
-    """A memory as arrays, with the vectors of its documents if they are encoded in `opened`."""
+    """A memory as arrays, with the vectors of its documents if it has some, or if they are encoded in `opened`, whose
+    texts they belong to."""
     settings = memory.settings
     ids, weights, keys = (part.detach().numpy() for part in (memory.ids, memory.weights, memory.keys))
     unit = keys / np.maximum(np.linalg.norm(keys, axis=1, keepdims=True), TINY)
     reader = MemoryReader(ids, weights, unit, settings.sharpness, settings.share, settings.neighbours)
-    if opened is None or opened.encoded is None:
+    rows = memory.documents.numpy()
+    if memory.vectors is not None:
+        reader = replace(reader, vectors=memory.vectors.numpy(), meaning=settings.meaning)
+    elif opened is not None and opened.encoded is not None:
+        reader = replace(reader, vectors=opened.encoded.stored.of(rows))
+    if opened is None or reader.vectors is None:
         return reader
-    rows, documents = memory.documents.numpy(), opened.collection.corpus.documents
-    hashes = text_hashes([documents[row].content for row in rows.tolist()])
-    return replace(reader, vectors=opened.encoded.stored.of(rows), hashes=hashes)
+    documents = opened.collection.corpus.documents
+    return replace(reader, hashes=text_hashes([documents[row].content for row in rows.tolist()]))

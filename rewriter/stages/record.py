@@ -45,6 +45,7 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError
 from untilclick.search.files.json_records import read_record
 from untilclick.search.files.whole_files import whole_folder
+from untilclick.search.text.encoders.encoder import Encoder
 from untilclick.search.version import program_version
 
 BASE, WARM_START, OFFLINE, PPO, MEAN, FINAL = "base", "warm_start", "offline", "ppo", "mean", "final"
@@ -174,7 +175,12 @@ def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:
             f"{folder} was trained with the text analysis {record.analysis}, and the documents are opened with "
             f"{opened.analysis.name}; train the base again"
         )
-    return open_rewriter(folder, opened.encoded.encoder if opened.encoded is not None else None)
+    return open_rewriter(folder, encoder_of(opened))
+
+
+def encoder_of(opened: OpenedCollection) -> Encoder | None:
+    """The encoder of the documents' vectors; None if they are not encoded."""
+    return None if opened.encoded is None else opened.encoded.encoder
 
 
 def member_folders(folder: Path) -> list[Path]:

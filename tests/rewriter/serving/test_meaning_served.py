@@ -1,0 +1,116 @@
+"""Bundles of models that read meaning: they answer as the trained model does, by the encoder that they carry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from untilclick.rewriter.config import EnsembleConfig
+from untilclick.rewriter.language.prompts import Prompt
+from untilclick.rewriter.language.sentence_vectors import SentenceVectors
+from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.rewriter.policy.t5_folder import load_policy
+from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.bundle import ENCODER_FOLDER, read_manifest
+from untilclick.rewriter.serving.ensemble import MeanLogits
+from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.runtime import CTranslate2Logits, open_bundle
+from untilclick.rewriter.stages import export
+from untilclick.rewriter.stages.reader import memory_reader, open_models, reader_of
+from untilclick.search.errors import ModelError
+from untilclick.search.text.encoders.query_vectors import QueryVectors
+
+from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
+from tests.rewriter.toy_meaning import encoded_toys
+from tests.rewriter.toy_stages import run_base, run_mean, run_warm_start
+
+SESSIONS = tuple(toy_sessions(toy_topics()[:18]))
+REQUESTS = [
+    *(RewriteRequest(topic.query) for topic in toy_topics()[:4]),
+    RewriteRequest("oven", ("moon", "soil water")),
+    RewriteRequest("how do I bake a violin"),
+]
+
+
+@pytest.fixture(scope="module")
+def encoded(opened, tiny_encoder, tmp_path_factory):
+    return encoded_toys(opened, tmp_path_factory.mktemp("vectors"), tiny_encoder)
+
+
+@pytest.fixture(scope="module")
+def run(encoded, tmp_path_factory):
+    """A run folder after a short warm start."""
+    folder = tmp_path_factory.mktemp("run")
+    run_base(encoded, folder, TOY_POLICY, TOY_BASE)
+    run_warm_start(encoded, folder, SESSIONS, replace(TOY_WARM_START, epochs=1))
+    return folder
+
+
+def expected(run, encoded):
+    """The trained model's log-probabilities, and its prompts."""
+    read, language, _ = reader_of(open_models(run, encoded.encoded.encoder))
+    prompts = [language.prompt(request, encoded.spelling) for request in REQUESTS]
+    return read(prompts), prompts, language.vocabulary
+
+
+def test_the_memory_scores_documents_as_the_trained_one(run, encoded, tmp_path):
+    policy, _ = load_policy(run / "warm_start", encoded.encoded.encoder)
+    prompts = [Prompt((7, 1), (7,), ("oven",)), Prompt((8, 1), (8,), ("soil water", "moon")), Prompt((9, 1), (9,))]
+    batch = policy.requires_grad_(False).batch(prompts)
+    states = policy.first_states(batch)
+    memory_reader(policy.memory, encoded).save(tmp_path / "memory.npz", half=False)
+    reader = MemoryReader.load(tmp_path / "memory.npz")
+    assert reader.meaning == policy.memory.meaning == 0.5
+    scores = reader.scores(states.numpy(), batch.meaning.numpy())
+    assert np.allclose(scores, policy.memory.scores(states, batch.meaning).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("quantization", ["float32", "int8"])
+def test_a_bundle_answers_as_the_trained_model(run, encoded, tmp_path, quantization):
+    folder = export.main(export.ExportConfig(run, tmp_path / "bundle", quantization), encoded)
+    log_probs, prompts, vocabulary = expected(run / "warm_start", encoded)
+    sentences = SentenceVectors(QueryVectors(encoded.encoded.encoder))
+    served = CTranslate2Logits.of_bundle(folder, vocabulary, sentences)(prompts)
+    if quantization == "float32":
+        assert np.allclose(served, log_probs, atol=1e-4)
+    else:
+        assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(served, log_probs, strict=True)) > 0.98
+    silent = [replace(prompt, texts=()) for prompt in prompts]
+    assert not np.allclose(CTranslate2Logits.of_bundle(folder, vocabulary, sentences)(silent), served, atol=1e-2)
+
+
+def test_a_bundle_carries_the_encoder_that_its_model_needs(run, encoded, opened, engine, tmp_path):
+    folder = export.main(export.ExportConfig(run, tmp_path / "bundle", "float32"), encoded)
+    assert read_manifest(folder).encoder == encoded.encoded.encoder.card
+    assert (folder / ENCODER_FOLDER / "card.json").is_file()
+    assert len(open_bundle(folder, engine, encoded.vectors).rewrite(REQUESTS)) == len(REQUESTS)
+    # The model names its encoder, so that the documents need not be encoded again.
+    again = export.main(export.ExportConfig(run, tmp_path / "again", "float32"), opened)
+    assert read_manifest(again).version == read_manifest(folder).version
+
+
+def test_a_model_without_its_encoder_is_refused(run, encoded, tmp_path):
+    folder = export.main(export.ExportConfig(run, tmp_path / "bundle", "float32"), encoded)
+    with pytest.raises(ModelError, match="needs a sentence encoder"):
+        CTranslate2Logits.of_bundle(folder, TermVocabulary.load(folder))
+
+
+def test_a_mean_reads_meaning(run, encoded, engine, tmp_path):
+    run_mean(encoded, tmp_path, SESSIONS, EnsembleConfig((str(run / "base"), str(run / "warm_start"))))
+    folder = export.main(export.ExportConfig(tmp_path / "mean", tmp_path / "bundle", "float32"), encoded)
+    log_probs, prompts, vocabulary = expected(tmp_path / "mean", encoded)
+    sentences = SentenceVectors(QueryVectors(encoded.encoded.encoder))
+    members = [CTranslate2Logits.of_bundle(folder / "members" / name, vocabulary, sentences) for name in "01"]
+    assert np.allclose(MeanLogits(members)(prompts), log_probs, atol=1e-4)
+    assert len(open_bundle(folder, engine, encoded.vectors).rewrite(REQUESTS)) == len(REQUESTS)
+
+
+def test_a_memory_without_meaning_is_the_file_of_before(opened, tmp_path):
+    run_base(opened, tmp_path, TOY_POLICY, replace(TOY_BASE, steps=1))
+    policy, _ = load_policy(tmp_path / "base")
+    memory_reader(policy.memory).save(tmp_path / "memory.npz", half=True)
+    with np.load(tmp_path / "memory.npz") as parts:
+        assert sorted(parts) == ["ids", "keys", "numbers", "weights"]
+        assert parts["numbers"].shape == (3,)

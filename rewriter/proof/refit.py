@@ -16,7 +16,7 @@ from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.proof.retraining import judged_stage, learned_stages, refit
 from untilclick.rewriter.stages.reader import open_models, open_reader, read_by_meaning
-from untilclick.rewriter.stages.record import BASE, FINAL, read_stage
+from untilclick.rewriter.stages.record import BASE, FINAL, encoder_of, read_stage
 from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.held_out import validation_set, wanted_queries
 from untilclick.search.corpora.opened import OpenedCollection
@@ -61,11 +61,14 @@ def with_base_alone(run: RunConfig, folder: Path) -> RunConfig:
 
 def is_sound(refit: Path, twin: Path, opened: OpenedCollection, sides: LogSides) -> bool:
     """Whether a refit ranks the documents of its twin's training queries as well as the twin does."""
-    model = open_models(twin)[0]
+    encoder = encoder_of(opened)
+    model = open_models(twin, encoder)[0]
     scorer = CorpusScorer.of(opened, model.language.vocabulary)
     wanted = wanted_queries(opened, sides.training)
     queries = read_by_meaning(validation_set(opened, wanted, scorer, model.language), model, opened)
-    own, of_twin = (queries.score(open_reader(each).logits, read_stage(each).blend) for each in (refit, twin))
+    own, of_twin = (
+        queries.score(open_reader(each, encoder).logits, read_stage(each).blend) for each in (refit, twin)
+    )
     if own >= of_twin - MARGIN:
         return True
     logger.warning("The refit ranks training queries worse (%.4f) than its twin (%.4f) and is not used", own, of_twin)

@@ -25,9 +25,9 @@ from untilclick.search.text.encoders.encoder import Encoder
 from untilclick.search.text.encoders.opened import WITHOUT_ENCODER
 
 
-def open_reader(folder: Path) -> OpenedModel:
-    """Open the models of a stage. Raises ModelError for a folder without a model."""
-    return reader_of(open_models(folder))
+def open_reader(folder: Path, encoder: Encoder | None = None) -> OpenedModel:
+    """Open the models of a stage as one. `encoder` and errors are those of `open_models`."""
+    return reader_of(open_models(folder, encoder))
 
 
 def open_models(folder: Path, encoder: Encoder | None = None) -> list[RewriterModel]:

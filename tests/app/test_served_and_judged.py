@@ -18,9 +18,10 @@ from untilclick.rewriter.evaluation.system_runs import run_system
 from untilclick.rewriter.evaluation.systems import RewriterSystem, TypedTopic
 from untilclick.rewriter.serving.readings import ranker
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
+from untilclick.search.corpora.load import corpus_of
 from untilclick.search.records import ScoredDoc, Topic, WeightedQuery
 
-from tests.app.stand_ins import TableRewriter, toy_engine
+from tests.app.stand_ins import DOCUMENTS, TableRewriter, toy_engine
 
 QUERY = "delete folder"
 K = 10
@@ -47,6 +48,7 @@ def in_the_shadow(engine, rewriter):
 
 def in_the_terminal(engine, rewriter):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(single_search, "load_corpus", lambda source: corpus_of(source, DOCUMENTS))
         patch.setattr(SingleSearch, "open_engine", lambda _: engine)
         patch.setattr(single_search, "open_bundle", lambda *_: rewriter)
         hits = search_once(QUERY, SingleSearch("toy", bundle="bundle"), lambda _: nullcontext()).rewritten
@@ -91,7 +93,8 @@ def test_every_place_shows_what_the_ranker_finds_beside_words(place, monkeypatch
 
     def retrieved(engine, queries, k, clauses):
         rewrites.extend(query.rewrite for query in queries)
-        return [[ScoredDoc(WITHOUT_A_WORD, 99.0), *ranking] for ranking in by_words(engine, queries, k, clauses)]
+        first = ScoredDoc(WITHOUT_A_WORD, 99.0)
+        return [each._replace(ranking=[first, *each.ranking]) for each in by_words(engine, queries, k, clauses)]
 
     monkeypatch.setattr(ranker, "_retrieved", retrieved)
     assert ids(place(engine, rewriter))[0] == WITHOUT_A_WORD
@@ -105,7 +108,7 @@ def test_parameters_of_baselines_are_chosen_by_the_same_rankings(monkeypatch):
     assert choice.best(list(systems), systems.get, "default") == "kept"
 
     def retrieved(engine, queries, k, clauses):
-        return [[ScoredDoc(WITHOUT_A_WORD, 1.0)] * query.rewrite.applied for query in queries]
+        return [ranker.Retrieved([ScoredDoc(WITHOUT_A_WORD, 1.0)] * query.rewrite.applied) for query in queries]
 
     monkeypatch.setattr(ranker, "_retrieved", retrieved)
     assert choice.best(list(systems), systems.get, "default") == "rewritten"

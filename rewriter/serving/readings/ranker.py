@@ -8,6 +8,7 @@ by the sum of both. The fusion and the interleaving of rankings are their caller
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,39 @@ _NO_WORDS = WeightedQuery(())
 """Is searched where the words count for nothing."""
 
 
+class Reading(StrEnum):
+    """A way to find documents. Answers contain the value."""
+
+    WORDS = "words"
+    """The document has a searched word."""
+    DOCUMENTS = "documents"
+    """The document is among the likest to the query."""
+
+
+FoundBy = frozenset[Reading]
+"""The readings that found a document."""
+
+
+class Finds(NamedTuple):
+    """What each reading found, among the documents of one ranking."""
+
+    likest: frozenset[str] = frozenset()
+    """Ids of the candidates of the reading as documents; none if it is not used or has no weight."""
+    without_words: frozenset[str] = frozenset()
+    """Ids of the candidates that have none of the words searched."""
+
+    def of(self, doc_id: str) -> FoundBy:
+        """The readings that found a document of the ranking, or one whose title is the query, which has its words."""
+        return _FOUND_BY[doc_id not in self.without_words, doc_id in self.likest]
+
+
+_FOUND_BY = {
+    (words, documents): frozenset([Reading.WORDS] * words + [Reading.DOCUMENTS] * documents)
+    for words in (False, True)
+    for documents in (False, True)
+}
+
+
 class Ranking(NamedTuple):
     """The documents that are ranked for one query."""
 
@@ -35,6 +69,17 @@ class Ranking(NamedTuple):
     """The documents by their scores, best first."""
     shown: list[ScoredDoc]
     """The list that a visitor sees: the same after the documents whose title is the query as typed."""
+    finds: Finds = Finds()
+    """Which reading found the documents."""
+
+
+class Retrieved(NamedTuple):
+    """The documents that are retrieved for one query."""
+
+    ranking: list[ScoredDoc]
+    """The documents by their scores, best first."""
+    finds: Finds = Finds()
+    """Which reading found them."""
 
 
 def rank(
@@ -54,21 +99,21 @@ def rank(
     retrieved = _retrieved(engine, queries, k, clauses)
     first = titled or [()] * len(queries)
     return [
-        Ranking(ranking, exact_titles_first(ranking, doc_ids, k))
-        for ranking, doc_ids in zip(retrieved, first, strict=True)
+        Ranking(ranking, exact_titles_first(ranking, doc_ids, k), finds)
+        for (ranking, finds), doc_ids in zip(retrieved, first, strict=True)
     ]
 
 
 def _retrieved(
     engine: SearchEngine, queries: Sequence[SearchedQuery], k: int, clauses: int | None
-) -> list[list[ScoredDoc]]:
+) -> list[Retrieved]:
     """The documents retrieved for each query, by its words alone or by the sum of both readings."""
     words = [each.query if clauses is None else each.query.heaviest(clauses) for each in queries]
     summed = [i for i, each in enumerate(queries) if each.documents is not None]
     if not summed:
-        return engine.search(words, k)
+        return list(map(Retrieved, engine.search(words, k)))
     plain = [i for i, each in enumerate(queries) if each.documents is None]
-    rankings = dict(zip(plain, engine.search([words[i] for i in plain], k), strict=True))
+    rankings = dict(zip(plain, map(Retrieved, engine.search([words[i] for i in plain], k)), strict=True))
     readings = [each.documents for each in queries if each.documents is not None]
     rankings |= zip(summed, _by_both(engine, [words[i] for i in summed], readings, k), strict=True)
     return [rankings[i] for i in range(len(queries))]
@@ -76,7 +121,7 @@ def _retrieved(
 
 def _by_both(
     engine: SearchEngine, words: Sequence[WeightedQuery], readings: Sequence[DocumentReading], k: int
-) -> list[list[ScoredDoc]]:
+) -> list[Retrieved]:
     """The first k documents of each query by the weighted sum of both readings, among the candidates of both."""
     n = max(k, CANDIDATES)
     searched = [
@@ -84,9 +129,10 @@ def _by_both(
         for query, reading in zip(words, readings, strict=True)
     ]
     by_words = [dict(ranking) for ranking in engine.search(searched, n)]
+    nearest = [reading.scores.nearest(n) for reading in readings]
     candidates = [
-        reading.scores.in_corpus_order({*scores, *(entry.doc_id for entry in reading.scores.nearest(n))})
-        for scores, reading in zip(by_words, readings, strict=True)
+        reading.scores.in_corpus_order({*scores, *(entry.doc_id for entry in likest)})
+        for scores, likest, reading in zip(by_words, nearest, readings, strict=True)
     ]
     missing = [
         [doc_id for doc_id in doc_ids if doc_id not in scores]
@@ -95,9 +141,17 @@ def _by_both(
     for scores, doc_ids, others in zip(by_words, missing, engine.scores(searched, missing), strict=True):
         scores.update(zip(doc_ids, others, strict=True))
     return [
-        _summed(doc_ids, scores, reading, k)
-        for doc_ids, scores, reading in zip(candidates, by_words, readings, strict=True)
+        Retrieved(_summed(doc_ids, scores, reading, k), _finds(scores, likest) if reading.share > 0 else Finds())
+        for doc_ids, scores, likest, reading in zip(candidates, by_words, nearest, readings, strict=True)
     ]
+
+
+def _finds(by_words: Mapping[str, float], likest: Sequence[ScoredDoc]) -> Finds:
+    """What each reading found among the candidates, which all have a score by words, 0 without a searched word."""
+    return Finds(
+        frozenset(doc_id for doc_id, score in likest if score > 0),
+        frozenset(doc_id for doc_id, score in by_words.items() if score <= 0),
+    )
 
 
 def _summed(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from untilclick.rewriter.language.log_space import TINY
-from untilclick.rewriter.rewrite import Rewrite
+from untilclick.rewriter.rewrite import DocumentsRead, Rewrite
 from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.search.records import WeightedQuery
 
@@ -28,6 +28,30 @@ class Readings(StrEnum):
     """By the words of the rewrite and the likeness of documents."""
 
 
+class UsedReadings(StrEnum):
+    """How a query was read for a ranking. Answers, logs and metrics contain the value."""
+
+    WORDS = "words"
+    """By the words of its rewrite."""
+    DOCUMENTS = "documents"
+    """By the likeness of documents and the query as typed."""
+    BOTH = "both"
+    """By the words of its rewrite and the likeness of documents."""
+    NONE = "none"
+    """By no rewrite: the query is searched as typed."""
+
+
+class Shares(NamedTuple):
+    """The weights of what a ranking is summed from, each part divided by its maximum; they sum to 1."""
+
+    typed: float
+    """Of the query as typed."""
+    words: float
+    """Of the other words."""
+    documents: float
+    """Of the likeness of documents."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchedQuery:
     """The query that is searched for a typed query."""
@@ -38,6 +62,11 @@ class SearchedQuery:
     documents: DocumentReading | None = None
     """The reading as documents, which is summed with the words; None ranks by the words alone."""
 
+    used: UsedReadings = UsedReadings.NONE
+    """How the rewrite reads the query; none without a rewrite that is applied."""
+    shares: Shares | None = None
+    """The weights of a reading as documents; None without it."""
+
     @classmethod
     def typed(cls, query: str) -> SearchedQuery:
         """A query as typed."""
@@ -47,15 +76,31 @@ class SearchedQuery:
     def of(cls, rewrite: Rewrite, form: Form = "blend", readings: Readings = Readings.AUTO) -> SearchedQuery:
         """What is searched for a rewrite; the query as typed if the rewrite is not applied. A rewrite without a
         reading as documents is searched by its words."""
-        words, documents = rewrite.blend if form == "blend" else rewrite.replace, rewrite.documents
+        documents = rewrite.documents
+        if not rewrite.applied:
+            return cls(WeightedQuery.of(rewrite.query), rewrite)
         if documents is None or readings is Readings.WORDS:
-            return cls(words, rewrite)
+            words = rewrite.blend if form == "blend" else rewrite.replace
+            return cls(words, rewrite, used=UsedReadings.WORDS)
         if readings is Readings.DOCUMENTS:
-            share = documents.weight / max(documents.weight + documents.typed, TINY)
-            return cls(WeightedQuery.of(rewrite.query), rewrite, DocumentReading(documents.scores, share))
+            return cls._as_documents(rewrite, documents, form)
+        both = UsedReadings.BOTH
         if form == "replace":
-            share = documents.weight / max(1.0 - documents.typed, TINY)
-            return cls(words, rewrite, DocumentReading(documents.scores, min(share, 1.0)))
+            share = min(documents.weight / max(1.0 - documents.typed, TINY), 1.0)
+            reading = DocumentReading(documents.scores, share)
+            return cls(rewrite.replace, rewrite, reading, both, Shares(0.0, 1.0 - share, share))
+        reading = DocumentReading(documents.scores, documents.weight, words_are_scaled=True)
+        others = max(1.0 - documents.typed - documents.weight, 0.0)
+        return cls(documents.words, rewrite, reading, both, Shares(documents.typed, others, documents.weight))
+
+    @classmethod
+    def _as_documents(cls, rewrite: Rewrite, documents: DocumentsRead, form: Form) -> SearchedQuery:
+        """The reading as documents alone: beside the query as typed, or in its place."""
+        share = documents.weight / max(documents.weight + documents.typed, TINY) if form == "blend" else 1.0
         return cls(
-            documents.words, rewrite, DocumentReading(documents.scores, documents.weight, words_are_scaled=True)
+            WeightedQuery.of(rewrite.query),
+            rewrite,
+            DocumentReading(documents.scores, share),
+            UsedReadings.DOCUMENTS,
+            Shares(1.0 - share, 0.0, share),
         )

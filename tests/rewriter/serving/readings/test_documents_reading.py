@@ -74,17 +74,18 @@ def test_few_candidates_are_divided_by_the_maximum_of_all_documents(encoded, mon
 class Drawn:
     """Scores by a table; others are 0."""
 
-    def __init__(self, table):
-        self.table = table
+    def __init__(self, table, ids=IDS):
+        self.table, self.ids = table, ids
 
     def nearest(self, n):
-        return [ScoredDoc(i, self.table.get(i, 0.0)) for i in sorted(IDS, key=lambda i: -self.table.get(i, 0.0))[:n]]
+        best = sorted(self.ids, key=lambda doc_id: -self.table.get(doc_id, 0.0))
+        return [ScoredDoc(doc_id, self.table.get(doc_id, 0.0)) for doc_id in best[:n]]
 
     def scores(self, doc_ids):
         return [self.table.get(doc_id, 0.0) for doc_id in doc_ids]
 
     def in_corpus_order(self, doc_ids):
-        return sorted(doc_ids, key=IDS.index)
+        return sorted(doc_ids, key=self.ids.index)
 
 
 def test_ties_stand_in_corpus_order_and_nothing_is_listed_for_nothing():
@@ -110,6 +111,30 @@ def test_queries_with_and_without_the_reading_stand_beside_each_other(encoded):
     ]
     assert mixed[0].retrieved == engine.search([plain.query], 10)[0] != mixed[1].retrieved
     assert mixed[1].shown[0].doc_id == "d5"
+
+
+def found_by(query, engine):
+    """Document -> the readings that found it, as words."""
+    (ranking,) = rank(engine, [query], len(IDS))
+    return {entry.doc_id: sorted(ranking.finds.of(entry.doc_id)) for entry in ranking.retrieved}
+
+
+def test_a_ranking_says_which_reading_found_a_document(monkeypatch):
+    """Words find the documents that have one, and the other reading those that it takes for the nearest."""
+    monkeypatch.setattr(ranker, "CANDIDATES", 5)
+    documents = [Document(f"d{i}", "", "bart" if i < 3 else "kesk") for i in range(9)]
+    engine = ToyEngine(documents)
+    scores = Drawn({"d2": 0.9, "d5": 0.5, "d8": -0.4}, [document.doc_id for document in documents])
+    query = SearchedQuery(WeightedQuery.of("bart"), documents=DocumentReading(scores, 0.5))
+    both, words, likeness = ["documents", "words"], ["words"], ["documents"]
+    assert found_by(query, engine) == {"d2": both, "d0": words, "d1": words, "d5": likeness}
+    alone = replace(query, documents=DocumentReading(scores, 1.0))
+    assert found_by(alone, engine) == {"d2": likeness, "d5": likeness}
+    weightless = replace(query, documents=DocumentReading(scores, 0.0))
+    assert found_by(weightless, engine) == {"d0": words, "d1": words, "d2": words}
+    (titled,) = rank(engine, [query], 2, titled=[["d1"]])
+    assert titled.shown[0].doc_id == "d1"
+    assert titled.finds.of("d1") == {"words"}
 
 
 def test_a_part_without_weight_is_not_asked(encoded):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from untilclick.rewriter.rewrite import Reason, Rewrite
-from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.ranker import Ranking, rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.measures.exact_titles import exact_titles_first
@@ -66,5 +66,5 @@ def test_a_ranking_is_the_search_of_the_heaviest_clauses_with_exact_titles_first
         searched = query if most is None else query.heaviest(most)
         (retrieved,) = engine.search([searched], k)
         assert rank(engine, [SearchedQuery(query)], k, titled=[titled], clauses=most) == [
-            (retrieved, exact_titles_first(retrieved, titled, k))
+            Ranking(retrieved, exact_titles_first(retrieved, titled, k))
         ]

@@ -49,7 +49,7 @@ def in_the_shadow(engine, rewriter):
 def in_the_terminal(engine, rewriter):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(single_search, "load_corpus", lambda source: corpus_of(source, DOCUMENTS))
-        patch.setattr(SingleSearch, "open_engine", lambda _: engine)
+        patch.setattr(SingleSearch, "open_engine", lambda *_: engine)
         patch.setattr(single_search, "open_bundle", lambda *_: rewriter)
         hits = search_once(QUERY, SingleSearch("toy", bundle="bundle"), lambda _: nullcontext()).rewritten
     return [ScoredDoc(hit.doc_id, 1.0) for hit in hits]

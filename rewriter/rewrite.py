@@ -30,6 +30,17 @@ class Reason(StrEnum):
     """The rewriter failed repeatedly and is not called for a while."""
 
 
+class Unread(StrEnum):
+    """Why a query was not read as documents. Answers contain the value."""
+
+    WORDS_ALONE = "words_alone"
+    """The rewriter reads words alone."""
+    NOT_ENCODED = "not_encoded"
+    """The documents have no vectors yet."""
+    NO_TOKEN = "no_token"
+    """The sentence encoder finds nothing to read in the query."""
+
+
 @dataclass(frozen=True, slots=True)
 class RewriteRequest:
     """The part of a search session that a rewriter reads."""
@@ -81,7 +92,9 @@ class Rewrite:
     learned: bool | None = None
     """Whether the model that has learned from sessions answered; None if the version has no other."""
     documents: DocumentsRead | None = None
-    """The reading as documents; None if the rewriter reads words alone."""
+    """The reading as documents; None without it."""
+    unread: Unread = Unread.WORDS_ALONE
+    """Why there is no reading as documents, if there is none."""
 
     @classmethod
     def keep(cls, query: str, reason: Reason, confidence: float = 0.0) -> Rewrite:

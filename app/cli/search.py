@@ -11,14 +11,24 @@ from rich.table import Table
 from untilclick.app.cli.options import AsJson, Config, Data, Engine, Language, ServedCaution
 from untilclick.app.cli.serve import BundleOption
 from untilclick.app.terminal.terminal import Terminal, escape
+from untilclick.rewriter.readings import Reading, Readings, UsedReadings
 from untilclick.search.analysis.languages import in_words
 
 if TYPE_CHECKING:
     from untilclick.app.loop.single_search import Hit, SearchResults
+    from untilclick.app.service.reading import ReadingsAnswer
     from untilclick.rewriter.rewrite import Rewrite
 
 NEW = "+"
 """Marks a result of the rewritten query that the query as typed does not have."""
+BY_MEANING = "~"
+"""Marks a result that the likeness of documents found, and no word."""
+
+_READ_AS = {
+    UsedReadings.WORDS: "words",
+    UsedReadings.DOCUMENTS: "documents",
+    UsedReadings.BOTH: "words and documents",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +54,15 @@ def search(
         ),
     ] = True,
     caution: ServedCaution = None,
+    readings: Annotated[
+        Readings,
+        typer.Option(
+            "--readings",
+            case_sensitive=False,
+            help="How the rewriter reads the query, as the service does: as words, as documents of like meaning, or "
+            "as both.",
+        ),
+    ] = Readings.AUTO,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +70,7 @@ def search(
     from untilclick.app.loop.single_search import SingleSearch, search_once  # noqa: PLC0415  tantivy and CTranslate2
 
     terminal = Terminal(as_json=as_json)
-    search = SingleSearch(data, engine, k, bundle, exact_titles, language, caution)
+    search = SingleSearch(data, engine, k, bundle, exact_titles, language, caution, readings)
     results = search_once(query, search, terminal.progress)
     _show(terminal, results)
     terminal.answer(
@@ -60,6 +79,7 @@ def search(
             "original": results.original,
             "rewrite": _summary(results.rewrite),
             "rewritten": results.rewritten,
+            "readings": None if results.readings is None else _readings_summary(results.readings),
             "languages": results.languages,
         }
     )
@@ -72,8 +92,15 @@ def _summary(rewrite: Rewrite | None) -> dict[str, object] | None:
     return {name: getattr(rewrite, name) for name in names}
 
 
+def _readings_summary(readings: ReadingsAnswer) -> dict[str, object]:
+    """The same as the service answers."""
+    weights = None if readings.shares is None else readings.shares._asdict()
+    return {"asked": readings.asked, "used": readings.used, "weights": weights, "why": readings.why}
+
+
 def _show(terminal: Terminal, results: SearchResults) -> None:
-    """Print one column of titles per query; results that only the rewritten query has are marked."""
+    """Print one column of titles per query; results that only the rewritten query has, and those that no word found,
+    are marked."""
     original, rewrite, rewritten = results.original, results.rewrite, results.rewritten or []
     table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left")
     table.add_column("", justify="right", style="dim", no_wrap=True)
@@ -82,8 +109,9 @@ def _show(terminal: Terminal, results: SearchResults) -> None:
         table.add_column(title, overflow="fold")
     table.add_row("", *(escape(text) for text in queries.values()), style="bold")
     typed_ids = {hit.doc_id for hit in original}
-    if any(hit.doc_id not in typed_ids for hit in rewritten):
-        table.caption = f"{NEW}: not among the results as typed"
+    notes = [f"{NEW}: not among the results as typed"] * any(hit.doc_id not in typed_ids for hit in rewritten)
+    notes += [f"{BY_MEANING}: found by meaning"] * any(_by_meaning(hit) for hit in rewritten)
+    table.caption = "; ".join(notes) or None
     for i in range(max(len(original), len(rewritten))):
         cells = [escape(original[i].title) if i < len(original) else ""]
         if rewrite is not None:
@@ -95,7 +123,22 @@ def _show(terminal: Terminal, results: SearchResults) -> None:
     terminal.line(f"[dim]Documents in {in_words(results.languages)}[/dim]")
     if rewrite is not None and not rewrite.applied:
         terminal.line(f"[dim]The query was not rewritten: {rewrite.reason.value}[/dim]")
+    elif results.readings is not None:
+        terminal.line(f"[dim]{_how_read(results.readings)}[/dim]")
+
+
+def _how_read(readings: ReadingsAnswer) -> str:
+    """How a rewritten query was read, in a line."""
+    line = f"Read as {_READ_AS[readings.used]}"
+    if readings.shares is not None:
+        line += ": " + ", ".join(f"{part} {share:.0%}" for part, share in readings.shares._asdict().items())
+    return line if readings.why is None else f"{line}, and not as documents: {readings.why.value}"
 
 
 def _cell(hit: Hit, typed_ids: set[str]) -> str:
-    return escape(hit.title) if hit.doc_id in typed_ids else f"[green]{NEW} {escape(hit.title)}[/green]"
+    title = f"{BY_MEANING} {escape(hit.title)}" if _by_meaning(hit) else escape(hit.title)
+    return title if hit.doc_id in typed_ids else f"[green]{NEW} {title}[/green]"
+
+
+def _by_meaning(hit: Hit) -> bool:
+    return hit.found_by == (Reading.DOCUMENTS,)

@@ -10,13 +10,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from untilclick.app.service.answers import Result, RewriteAnswer, SearchAnswer, SearchCommand
 from untilclick.app.service.candidates import Candidate
 from untilclick.app.service.ranking import Mode
-from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.app.service.reading import ReadingsAnswer
+from untilclick.rewriter.readings import Reading, Readings, UsedReadings
+from untilclick.rewriter.rewrite import Reason, Rewrite, Unread
+from untilclick.rewriter.serving.readings.searched_query import Shares
 from untilclick.search.log.stats import LogStats, SessionFigures
 from untilclick.search.records import Document
 
 MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES, MAX_DOC_ID = 128, 50, 10, 512
 DEFAULT_K = 10
 LISTED_TERMS = 20
+READINGS = "How to read the query: as words, as documents of like meaning, or as both; `off` ignores it."
 
 
 def _plain_text(value: str) -> str:
@@ -64,6 +68,7 @@ class SearchRequest(RequestBody):
     )
     k: Whole = Field(default=DEFAULT_K, ge=1, description="Number of results at most.")
     mode: Mode = Field(default=Mode.AUTO, description="The way to use the rewrite; `off` is plain BM25.")
+    readings: Readings = Field(default=Readings.AUTO, description=READINGS)
     compare: bool = Field(
         default=False, strict=True, description="Whether to answer with the results of the query as typed, too."
     )
@@ -71,7 +76,8 @@ class SearchRequest(RequestBody):
     def command(self) -> SearchCommand:
         """The same for the service. An empty `client_id` counts as none."""
         session_id = None if self.session_id is None else str(self.session_id)
-        return SearchCommand(self.query, session_id, self.client_id or None, self.k, self.mode, self.compare)
+        client_id = self.client_id or None
+        return SearchCommand(self.query, session_id, client_id, self.k, self.mode, self.readings, self.compare)
 
 
 class SearchParameters(RequestBody):
@@ -82,12 +88,14 @@ class SearchParameters(RequestBody):
     client_id: Text | None = Field(default=None, max_length=MAX_CLIENT_ID, description="A pseudonym of the visitor.")
     k: int = Field(default=DEFAULT_K, ge=1, description="Number of results at most.")
     mode: Mode = Field(default=Mode.AUTO, description="The way to use the rewrite; `off` is plain BM25.")
+    readings: Readings = Field(default=Readings.AUTO, description=READINGS)
     compare: bool = Field(default=False, description="Whether to answer with the results of the query as typed, too.")
 
     def command(self) -> SearchCommand:
         """The same for the service. An empty `client_id` counts as none."""
         session_id = None if self.session_id is None else str(self.session_id)
-        return SearchCommand(self.q, session_id, self.client_id or None, self.k, self.mode, self.compare)
+        client_id = self.client_id or None
+        return SearchCommand(self.q, session_id, client_id, self.k, self.mode, self.readings, self.compare)
 
 
 class ClickRequest(RequestBody):
@@ -150,6 +158,42 @@ class RewriteOut(ResponseBody):
         )
 
 
+class SharesOut(ResponseBody):
+    """The weights of what a ranking is summed from, each part divided by its maximum; they sum to 1."""
+
+    typed: float = Field(description="Of BM25's scores for the query as typed.")
+    words: float = Field(description="Of BM25's scores for the other words.")
+    documents: float = Field(description="Of the likeness of documents in meaning.")
+
+    @classmethod
+    def of(cls, shares: Shares) -> Self:
+        """The response for an answer of the service, with three decimals."""
+        return cls(typed=round(shares.typed, 3), words=round(shares.words, 3), documents=round(shares.documents, 3))
+
+
+class ReadingsOut(ResponseBody):
+    """How the query was read."""
+
+    asked: Readings = Field(description="What the request asked for.")
+    used: UsedReadings = Field(
+        description="`words`: by the words of the rewrite; `documents`: by the query as typed and the likeness of "
+        "documents in meaning; `both`: by the words of the rewrite and this likeness; `none`: as typed."
+    )
+    weights: SharesOut | None = Field(
+        description="The weights in the sum of the rewrite's ranking; null unless documents were read."
+    )
+    why: Reason | Unread | None = Field(
+        description="Why the query was not read as asked; null if it was. With `auto`, also null if the rewriter "
+        "reads words alone."
+    )
+
+    @classmethod
+    def of(cls, readings: ReadingsAnswer) -> Self:
+        """The response for an answer of the service."""
+        weights = None if readings.shares is None else SharesOut.of(readings.shares)
+        return cls(asked=readings.asked, used=readings.used, weights=weights, why=readings.why)
+
+
 class SnippetPiece(ResponseBody):
     """A piece of a snippet, plain text."""
 
@@ -167,8 +211,12 @@ class ResultOut(ResponseBody):
         description="The passage with the most searched words, in pieces of plain text."
     )
     score: float = Field(
-        description="BM25 score, or that of the first other result for a document put first by its title; comparable "
-        "within one answer only."
+        description="BM25 score, or the sum of both readings; for a document put first by its title, that of the "
+        "first other result. Comparable within one answer only."
+    )
+    found_by: list[Reading] = Field(
+        description="The readings that found the document. `words`: it has a searched word; `documents`: it is among "
+        "those likest to the query in meaning. Without the readings `documents` or `both`, always `words`."
     )
     click_token: str | None = Field(
         description="The token to send when the result is clicked; null in `original_results`, and if the search was "
@@ -184,6 +232,7 @@ class ResultOut(ResponseBody):
             title=result.title,
             snippet=[SnippetPiece(text=piece.text, hit=piece.hit) for piece in result.snippet],
             score=result.score,
+            found_by=[reading for reading in Reading if reading in result.found_by],
             click_token=result.click_token,
         )
 
@@ -204,6 +253,7 @@ class SearchResponse(ResponseBody):
     session_id: str = Field(description="The id to send with the visitor's next query for the same need.")
     query: str = Field(description="The query as typed.")
     rewrite: RewriteOut
+    readings: ReadingsOut
     results: list[ResultOut]
     original_results: list[ResultOut] | None = Field(
         description="Results of plain BM25 for the query as typed, with `compare`; never logged as shown."
@@ -219,6 +269,7 @@ class SearchResponse(ResponseBody):
             session_id=answer.session_id,
             query=answer.rewrite.query,
             rewrite=RewriteOut.of(answer.rewrite, answer.rewriter_version),
+            readings=ReadingsOut.of(answer.readings),
             results=[ResultOut.of(result) for result in answer.results],
             original_results=None if original is None else [ResultOut.of(result) for result in original],
             timings_ms=TimingsOut(
@@ -334,6 +385,7 @@ class InfoResponse(ResponseBody):
     engine: str
     rewriter_version: str | None
     modes: list[Mode]
+    readings: list[Readings]
     examples: list[str] = Field(description="Queries to try.")
     max_k: int
     max_query_characters: int

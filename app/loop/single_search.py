@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from untilclick.app.service.reading import ReadingsAnswer
 from untilclick.rewriter.caution import Caution
+from untilclick.rewriter.readings import Reading, Readings
 from untilclick.rewriter.rewrite import Rewrite, RewriteRequest
 from untilclick.rewriter.serving.bundle import read_manifest
 from untilclick.rewriter.serving.readings.ranker import rank
@@ -30,6 +32,8 @@ class Hit:
     doc_id: str
     title: str
     """The document's title, or its id if it has none."""
+    found_by: tuple[Reading, ...] = (Reading.WORDS,)
+    """The readings that found the document."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class SearchResults:
     """Results of the rewritten query; None without a bundle."""
     languages: Sequence[str] = ()
     """Codes of the languages that the documents are read in."""
+    readings: ReadingsAnswer | None = None
+    """How the rewriter read the query; None without a bundle."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class SingleSearch:
     """Language of the documents; with a bundle, the bundle's analysis decides."""
     caution: Caution | None = None
     """How much harm the rewrite may do for its gain, see `open_bundle`."""
+    readings: Readings = Readings.AUTO
+    """How the rewriter reads the query."""
 
     def open_engine(self, corpus: Corpus) -> SearchEngine:
         """The engine over the documents. Raises DataError, ModelError and AnalysisError."""
@@ -92,14 +100,18 @@ def search_once(
         return SearchResults(query, original, languages=engine.analysis.languages)
     rewriter = open_bundle(search.bundle, engine, fixed_vectors(corpus.documents), search.caution)
     rewrite = rewriter.rewrite([RewriteRequest(query)])[0]
-    rewritten = _hits(engine, SearchedQuery.of(rewrite), titled, search.k)
-    return SearchResults(query, original, rewrite, rewritten, engine.analysis.languages)
+    searched = SearchedQuery.of(rewrite, readings=search.readings)
+    rewritten = _hits(engine, searched, titled, search.k)
+    readings = ReadingsAnswer.of(searched, rewrite, search.readings)
+    return SearchResults(query, original, rewrite, rewritten, engine.analysis.languages, readings)
 
 
 def _hits(engine: SearchEngine, query: SearchedQuery, titled: Sequence[str], k: int) -> list[Hit]:
     """The results of a query, first of them the documents `titled`."""
     (ranking,) = rank(engine, [query], k, titled=[titled])
     documents = engine.documents([entry.doc_id for entry in ranking.shown])
+    found_by = [ranking.finds.of(document.doc_id) for document in documents]
     return [
-        Hit(rank, document.doc_id, document.title or document.doc_id) for rank, document in enumerate(documents, 1)
+        Hit(rank, document.doc_id, document.title or document.doc_id, tuple(sorted(found, reverse=True)))
+        for rank, (document, found) in enumerate(zip(documents, found_by, strict=True), 1)
     ]

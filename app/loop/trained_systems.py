@@ -9,7 +9,7 @@ from pathlib import Path
 from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.evaluation.system_names import DOCUMENTS_ALONE, WORDS_ALONE
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System
-from untilclick.rewriter.serving.readings.searched_query import Readings
+from untilclick.rewriter.readings import Readings
 from untilclick.rewriter.stages.reader import stage_rewriter
 from untilclick.rewriter.stages.record import BASE, FINAL, MEAN, OFFLINE, PPO, STAGE_FILE, WARM_START, read_stage
 from untilclick.search.corpora.opened import OpenedCollection

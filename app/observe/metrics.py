@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import product
@@ -14,7 +15,7 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from untilclick.app.observe.tracing import NoTracing, Tracing
+from untilclick.app.observe.tracing import Note, NoTracing, Tracing, ignore_note
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Upper bounds of the latency buckets."""
@@ -66,6 +67,7 @@ class Metrics:
         self._rewrites = counter(
             "untilclick_rewrites", "Queries by the reason why they were rewritten or kept.", ("reason",)
         )
+        self._readings = counter("untilclick_readings", "Searches by how their query was read.", ("used",))
         self._clicks = counter("untilclick_clicks", "Clicks by outcome.", ("outcome",))
         self._log_failures = counter(
             "untilclick_log_failures", "Reads and writes of the session log that failed.", ("operation",)
@@ -92,7 +94,7 @@ class Metrics:
         timer = StageTimer()
         started = perf_counter()
         try:
-            with self.tracing.stage(stage.value):
+            with self.tracing.stage(stage.value) as timer.note:
                 yield timer
         finally:
             seconds = perf_counter() - started
@@ -102,6 +104,10 @@ class Metrics:
     def rewrite(self, reason: str) -> None:
         """Count one query by the reason why it was rewritten or kept."""
         self._rewrites.labels(reason).inc()
+
+    def readings(self, used: str) -> None:
+        """Count one search by how its query was read."""
+        self._readings.labels(used).inc()
 
     def click(self, outcome: ClickOutcome, n: int = 1) -> None:
         """Count `n` clicks with the same outcome."""
@@ -141,8 +147,11 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+@dataclass
 class StageTimer:
     """The time of one stage."""
 
-    ms = 0.0
+    ms: float = 0.0
     """Milliseconds; 0 until the stage has ended."""
+    note: Note = ignore_note
+    """Records a name and a value in the trace of the stage."""

@@ -40,10 +40,10 @@ class OtelTracing:
             yield record_answer
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[Callable[[str, str], None]]:
         """See `tracing.Tracing`."""
-        with self._tracer.start_as_current_span(f"{SERVICE}.{name}"):
-            yield
+        with self._tracer.start_as_current_span(f"{SERVICE}.{name}") as span:
+            yield lambda attribute, value: span.set_attribute(f"{SERVICE}.{attribute}", value)
 
     def close(self) -> None:
         """See `tracing.Tracing`."""

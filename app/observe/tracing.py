@@ -14,6 +14,9 @@ from untilclick.search.errors import MissingDependencyError
 RecordAnswer = Callable[[str, int], None]
 """Records the route's template and the status of an answer."""
 
+Note = Callable[[str, str], None]
+"""Records a name and a value."""
+
 
 class Tracing(Protocol):
     """Records the time that requests and their stages take."""
@@ -22,8 +25,8 @@ class Tracing(Protocol):
         """A block for a request; `headers` may continue the caller's trace. The caller calls the yielded function
         once, with the route and the status of the answer."""
 
-    def stage(self, name: str, /) -> AbstractContextManager[None]:
-        """A block for a stage of the current request."""
+    def stage(self, name: str, /) -> AbstractContextManager[Note]:
+        """A block for a stage of the current request. The yielded function notes what is to be known of it."""
 
     def close(self) -> None:
         """Send the spans that have not been sent yet."""
@@ -33,6 +36,10 @@ def _ignore_answer(_route: str, _status: int) -> None:
     pass
 
 
+def ignore_note(_name: str, _value: str) -> None:
+    """Records nothing."""
+
+
 class NoTracing:
     """Records nothing."""
 
@@ -40,9 +47,9 @@ class NoTracing:
         """See `Tracing`."""
         return nullcontext(_ignore_answer)
 
-    def stage(self, *_: object) -> AbstractContextManager[None]:
+    def stage(self, *_: object) -> AbstractContextManager[Note]:
         """See `Tracing`."""
-        return nullcontext()
+        return nullcontext(ignore_note)
 
     def close(self) -> None:
         """See `Tracing`."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from untilclick.app.service.candidates import Candidate
 from untilclick.app.service.ranking import Mode
+from untilclick.app.service.reading import ReadingsAnswer
 from untilclick.app.service.snippets import Piece
 from untilclick.app.versions.shadow import ShadowFigures
 from untilclick.app.versions.store import Experiment
+from untilclick.rewriter.readings import Readings
 from untilclick.rewriter.rewrite import Rewrite
+from untilclick.rewriter.serving.readings.ranker import FoundBy
 from untilclick.search.measures.interleaving import Preference
 
 
@@ -26,6 +29,8 @@ class SearchCommand:
     k: int = 10
     """Number of results."""
     mode: Mode = Mode.AUTO
+    readings: Readings = Readings.AUTO
+    """How the query is read; `off` ignores it."""
     compare: bool = False
     """Whether the answer also has the results of the query as typed."""
 
@@ -42,6 +47,7 @@ class Result:
     score: float
     click_token: str | None
     """None if the log has no record that this entry was shown, so that it cannot count a click on it."""
+    found_by: FoundBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class SearchAnswer:
     query_id: str
     session_id: str
     rewrite: Rewrite
+    readings: ReadingsAnswer
     rewriter_version: str | None
     """The version that rewrote the query, `A+B` in an experiment; None without a rewriter."""
     results: tuple[Result, ...]

@@ -33,11 +33,13 @@ from untilclick.app.service.click_tokens import ClickTokenError, ClickTokens, Sh
 from untilclick.app.service.live_documents import FixedDocumentsError, LiveDocuments
 from untilclick.app.service.plan import Plan, plan_of
 from untilclick.app.service.ranking import Listing, Mode, Ranked, Side, interleaved, ranked
+from untilclick.app.service.reading import ReadingsAnswer
 from untilclick.app.service.snippets import Searched, snippet
 from untilclick.app.versions.in_use import LoadedVersion, Models
 from untilclick.app.versions.shadow import Shadow, ShownList
 from untilclick.app.versions.store import Experiment
 from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.rewriter.serving.readings.ranker import BY_WORDS
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.languages import UNDETERMINED
 from untilclick.search.engines.protocol import SearchEngine
@@ -129,20 +131,24 @@ class SearchService:
         started = perf_counter()
         with self.metrics.timed(Stage.LOG) as reading:
             query = self._place(command)
-        plan = plan_of(self.models.in_use, command.mode, query.session_id)
+        plan = plan_of(self.models.in_use, command.mode, command.readings, query.session_id)
         with self.metrics.timed(Stage.REWRITE) as rewriting:
             sides = [self._rewrite(side, command, query.history) for side in plan.sides]
         shown_side = next((side for side in reversed(range(len(sides))) if sides[side].applied), len(sides) - 1)
         rewrite, engine = sides[shown_side], plan.sides[shown_side].engine
         with self.metrics.timed(Stage.SEARCH) as searching:
-            listing = Listing(command.mode, command.k, command.compare, self._titled(plan, command.query))
+            titled = self._titled(plan, command.query)
+            listing = Listing(command.mode, command.k, command.compare, titled, command.readings)
             lists = self._rank(plan, sides, listing)
-            results = self._present(engine, rewrite, lists.ranking, query)
-            plain = Rewrite.keep(command.query, rewrite.reason)
-            original = None if lists.plain is None else self._present(plan.plain.engine, plain, lists.plain)
+            results = self._present(engine, rewrite, lists, query)
+            original = None if lists.plain is None else self._present_plain(plan.plain.engine, rewrite, lists.plain)
+            readings = ReadingsAnswer.of(listing.searched(rewrite), rewrite, command.readings)
+            searching.note("readings", readings.used.value)
+        self.metrics.readings(readings.used.value)
         shown = tuple(result.doc_id for result in results)
         with self.metrics.timed(Stage.LOG) as writing:
-            turn = self._turn(query, command, rewrite, shown, plan.attributes(_teams_of(lists, shown)))
+            attributes = plan.attributes(_teams_of(lists, shown)) | {"readings": readings.used.value}
+            turn = self._turn(query, command, rewrite, shown, attributes)
             if not self._log.turn(query.session_id, turn, command.client_id):
                 # the query is not logged, so its results get no click token
                 results = tuple(replace(result, click_token=None) for result in results)
@@ -151,7 +157,9 @@ class SearchService:
             self._shadow.run(plan.shadow.loaded, plan.shadow.version, list_shown)
         total = (perf_counter() - started) * 1000
         timings = Timings(rewriting.ms, searching.ms, reading.ms + writing.ms, total)
-        return SearchAnswer(query.query_id, query.session_id, rewrite, plan.version, results, original, timings)
+        return SearchAnswer(
+            query.query_id, query.session_id, rewrite, readings, plan.version, results, original, timings
+        )
 
     def click(self, token: str) -> ShownResult:
         """Log the click on the result that a token stands for; a repeated click changes nothing.
@@ -261,7 +269,7 @@ class SearchService:
             return ranked(plan.sides[0].engine, rewrites[0], listing)
         plain = Side(plan.plain.engine, SearchedQuery.typed(rewrites[0].query)) if listing.compare else None
         a, b = (
-            Side(side.engine, SearchedQuery.of(rewrite)) for side, rewrite in zip(plan.sides, rewrites, strict=True)
+            Side(side.engine, listing.searched(rewrite)) for side, rewrite in zip(plan.sides, rewrites, strict=True)
         )
         return interleaved(a, b, listing, self._draw, plain)
 
@@ -269,8 +277,15 @@ class SearchService:
         """Ids of the documents whose title is the query; none if the engine's order stays as it is."""
         return tuple(plan.plain.engine.with_title(query)) if self._exact_titles else ()
 
+    def _present_plain(
+        self, engine: SearchEngine, rewrite: Rewrite, ranking: Sequence[ScoredDoc]
+    ) -> tuple[Result, ...]:
+        """Results of the query as typed, beside those of its rewrite."""
+        by_words = dict.fromkeys((entry.doc_id for entry in ranking), BY_WORDS)
+        return self._present(engine, Rewrite.keep(rewrite.query, rewrite.reason), Ranked(ranking, by_words))
+
     def _present(
-        self, engine: SearchEngine, rewrite: Rewrite, ranking: Sequence[ScoredDoc], query: _Query | None = None
+        self, engine: SearchEngine, rewrite: Rewrite, lists: Ranked, query: _Query | None = None
     ) -> tuple[Result, ...]:
         """Results with title and snippet; with a click token if they are shown for a query that is logged."""
         searched = Searched(rewrite.query, rewrite.text, engine.analysis)
@@ -282,8 +297,9 @@ class SearchService:
                 snippet(document.text, searched),
                 entry.score,
                 query and self._tokens.sign(ShownResult(query.session_id, query.query_id, entry.doc_id, rank)),
+                lists.found_by[entry.doc_id],
             )
-            for rank, (entry, document) in enumerate(_stored(engine, ranking), start=1)
+            for rank, (entry, document) in enumerate(_stored(engine, lists.ranking), start=1)
         )
 
     def _turn(

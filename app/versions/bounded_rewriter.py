@@ -184,11 +184,13 @@ def _end(waiting: deque[_Waiting], calls: SimpleQueue[bool], threads: int) -> No
 
 
 def _shortened(rewrite: Rewrite, n: int) -> Rewrite:
-    """The rewrite with the `n` heaviest clauses of both its queries."""
-    blend, alone = rewrite.blend.heaviest(n), rewrite.replace.heaviest(n)
-    if blend is rewrite.blend and alone is rewrite.replace:
+    """The rewrite with the `n` heaviest clauses of all its queries."""
+    blend, alone, documents = rewrite.blend.heaviest(n), rewrite.replace.heaviest(n), rewrite.documents
+    if documents is not None and (words := documents.words.heaviest(n)) is not documents.words:
+        documents = replace(documents, words=words)
+    if blend is rewrite.blend and alone is rewrite.replace and documents is rewrite.documents:
         return rewrite
-    return replace(rewrite, blend=blend, replace=alone)
+    return replace(rewrite, blend=blend, replace=alone, documents=documents)
 
 
 def _answer_waiting(rewriter: Rewriter, waiting: deque[_Waiting]) -> None:
@@ -232,6 +234,10 @@ def _check(rewrite: Rewrite) -> None:
         raise ModelError(f"the rewriter returned a {type(rewrite).__name__}, not a rewrite")
     for query in (rewrite.blend, rewrite.replace):
         _check_clauses(query)
+    if rewrite.documents is not None:
+        _check_clauses(rewrite.documents.words)
+        if not (0 <= rewrite.documents.weight <= 1 and 0 <= rewrite.documents.typed <= 1):
+            raise ModelError("a rewrite weighs documents or the query as typed by other than 0 to 1")
     shown = (rewrite.text, rewrite.correction or "", *rewrite.context, *(term for term, _ in rewrite.terms))
     if any(not isinstance(text, str) or "\x00" in text for text in shown):
         raise ModelError("a rewrite contains a value that is not text, or a NUL character")

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from untilclick.rewriter.readings import Readings
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
-from untilclick.rewriter.serving.readings.searched_query import Form, Readings, SearchedQuery
+from untilclick.rewriter.serving.readings.searched_query import Form, SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import Topic
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates
-from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite, RewriteRequest
+from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite, RewriteRequest, Unread
 from untilclick.rewriter.serving.blend import (
     BlendSettings,
     Clause,
@@ -37,6 +37,7 @@ from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.readings.sums import Parts, weigh
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.records import WeightedQuery
 from untilclick.search.text.encoders.encoder import Vectors
 
@@ -138,8 +139,9 @@ class TermRewriter:
         typed = self._typed(query, added_words(query, corrected, self._analysis), context)
         parts = Parts(WeightedQuery(typed), WeightedQuery(terms), meaning.scores(vector))
         weighed = weigh(self._engine, parts, settings.mixture)
+        unread = _unread(parts.documents, vector)
         if weighed.typed >= 1 and corrected is None and not context:
-            return Rewrite.keep(query, Reason.GATED, expansion.confidence)
+            return replace(Rewrite.keep(query, Reason.GATED, expansion.confidence), unread=unread)
         corrected_alone = WeightedQuery(self._typed(corrected or query, (), context))
         return Rewrite(
             query=query,
@@ -155,6 +157,7 @@ class TermRewriter:
             documents=None
             if parts.documents is None
             else DocumentsRead(parts.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed),
+            unread=unread,
         )
 
     def _with_usable_history(self, request: RewriteRequest) -> RewriteRequest:
@@ -228,6 +231,13 @@ class TermRewriter:
         if settings.full_gap > 0:
             settings = settings.scaled(score_gap(first.scores))
         return _Feedback(first.terms, settings)
+
+
+def _unread(documents: DocumentScores | None, vector: Vectors) -> Unread:
+    """Why a query of this vector (d,) has no scores of documents, if it has none."""
+    if documents is not None:
+        return Unread.WORDS_ALONE
+    return Unread.NOT_ENCODED if vector.any() else Unread.NO_TOKEN
 
 
 def _refused(query: str, analysis: Analysis) -> Rewrite | None:

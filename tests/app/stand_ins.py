@@ -1,8 +1,12 @@
 """A small collection, hand-written rewriters, and a service with them."""
 
+import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from untilclick.app.event_log.event_log import EventLog, LogLimits
 from untilclick.app.event_log.reconnecting_log import ReconnectingLog
@@ -12,14 +16,17 @@ from untilclick.app.service.click_tokens import ClickTokens
 from untilclick.app.service.service import SearchService, ServiceParts
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.in_use import FixedModel
-from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite
 from untilclick.search.analysis.by_name import english
 from untilclick.search.analysis.languages import UNDETERMINED
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.errors import LogAwayError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Document, WeightedQuery
+
+from tests.fake_encoder import FakeEncoder
 
 ROOMY = LogLimits(history_budget_ms=10_000.0, drain_s=30.0, fresh_s=30.0)
 """Limits that a busy machine does not reach."""
@@ -74,6 +81,40 @@ class TableRewriter:
         text = " ".join([query, *added])
         blend = WeightedQuery(((query, 1.0), *terms))
         return Rewrite(query, text, terms, None, True, Reason.APPLIED, 0.8, blend, WeightedQuery.of(text))
+
+
+MEANINGS = (
+    {"delete", "remove", "recursively", "erase"},
+    {"folder", "directory", "tree", "catalogue"},
+    {"thread", "wait", "join"},
+    {"string", "split", "comma"},
+)
+"""Words of the same meaning; no document has `erase` or `catalogue`."""
+
+
+def of_meanings(text):
+    """A vector of how often each meaning is named, and of how much is about none."""
+    words = re.findall("[a-z]+", text.lower())
+    counts = [sum(word in meaning for word in words) for meaning in MEANINGS]
+    return np.array([*counts, 0.1])
+
+
+class MeaningRewriter(TableRewriter):
+    """A rewriter that also reads the queries of its table as documents, by `of_meanings`."""
+
+    version = "meaning-1"
+
+    def __init__(self, folder, table=None, documents=DOCUMENTS):
+        super().__init__(table or {"delete folder": ("directory", "tree"), "erase catalogue": ("markup",)})
+        self.encoded = EncodedCorpus.of(documents, FakeEncoder(of_meanings), folder)
+
+    def _one(self, query):
+        rewrite = super()._one(query)
+        if not rewrite.applied:
+            return rewrite
+        (cosines,) = self.encoded.cosines([query])
+        scaled = WeightedQuery(tuple((text, weight / 20) for text, weight in rewrite.blend.clauses))
+        return replace(rewrite, documents=DocumentsRead(cosines, 0.5, scaled, 0.3))
 
 
 class BrokenRewriter:

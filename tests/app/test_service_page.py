@@ -12,7 +12,8 @@ from untilclick.app.settings.service import Settings, setting_places, variable_o
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.in_use import FixedModel
 from untilclick.app.versions.shadow import ShadowFigures
-from untilclick.rewriter.rewrite import Reason
+from untilclick.rewriter.readings import Readings, UsedReadings
+from untilclick.rewriter.rewrite import Reason, Unread
 
 from tests.app.stand_ins import toy_engine
 
@@ -57,12 +58,18 @@ def test_every_metric_is_documented(page):
     )
     families = [each for each in metrics.registry.collect() if not each.name.endswith("_created")]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in families}
-    assert len(names) == 16
+    assert len(names) == 17
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_every_reason_is_documented(page):
     assert {reason for reason in Reason if f"| `{reason.value}` |" not in page} == set()
+
+
+def test_every_reading_and_every_reason_against_it_is_documented(page):
+    assert {unread for unread in Unread if f"| `{unread.value}` |" not in page} == set()
+    named = {reading for reading in (*Readings, *UsedReadings) if f"`{reading.value}`" not in page}
+    assert named == set()
 
 
 def test_every_kind_of_problem_is_documented(page):

@@ -10,6 +10,7 @@ from untilclick.app.http.access import Access
 from untilclick.app.http.problems import problem_responses
 from untilclick.app.http.schemas import InfoResponse, StatsResponse
 from untilclick.app.service.ranking import Mode
+from untilclick.rewriter.readings import Readings
 from untilclick.search.version import program_version
 
 router = APIRouter(prefix="/v1")
@@ -39,6 +40,7 @@ async def get_info(access: Access) -> InfoResponse:
         engine=access.service.engine_name,
         rewriter_version=access.service.rewriter_version,
         modes=list(Mode),
+        readings=list(Readings),
         examples=list(settings.example_queries),
         max_k=settings.limits.max_k,
         max_query_characters=settings.limits.max_query_characters,

@@ -8,11 +8,11 @@ by the sum of both. The fusion and the interleaving of rankings are their caller
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
+from untilclick.rewriter.readings import Reading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.vectors.document_scores import DocumentReading
@@ -29,17 +29,10 @@ _NO_WORDS = WeightedQuery(())
 """Is searched where the words count for nothing."""
 
 
-class Reading(StrEnum):
-    """A way to find documents. Answers contain the value."""
-
-    WORDS = "words"
-    """The document has a searched word."""
-    DOCUMENTS = "documents"
-    """The document is among the likest to the query."""
-
-
 FoundBy = frozenset[Reading]
 """The readings that found a document."""
+
+BY_WORDS: FoundBy = frozenset([Reading.WORDS])
 
 
 class Finds(NamedTuple):

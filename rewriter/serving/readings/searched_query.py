@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from untilclick.rewriter.language.log_space import TINY
+from untilclick.rewriter.readings import Readings, UsedReadings
 from untilclick.rewriter.rewrite import DocumentsRead, Rewrite
 from untilclick.search.engines.vectors.document_scores import DocumentReading
 from untilclick.search.records import WeightedQuery
 
 Form = Literal["blend", "replace"]
 """Which weighted query of a rewrite is searched: the one with the query as typed, or the one without it."""
-
-
-class Readings(StrEnum):
-    """How a query is read for a ranking."""
-
-    AUTO = "auto"
-    """As the rewriter was set on held-out needs: by both readings, if it has both."""
-    WORDS = "words"
-    """By the words of the rewrite alone."""
-    DOCUMENTS = "documents"
-    """By the likeness of documents and the query as typed, without other words."""
-    BOTH = "both"
-    """By the words of the rewrite and the likeness of documents."""
-
-
-class UsedReadings(StrEnum):
-    """How a query was read for a ranking. Answers, logs and metrics contain the value."""
-
-    WORDS = "words"
-    """By the words of its rewrite."""
-    DOCUMENTS = "documents"
-    """By the likeness of documents and the query as typed."""
-    BOTH = "both"
-    """By the words of its rewrite and the likeness of documents."""
-    NONE = "none"
-    """By no rewrite: the query is searched as typed."""
 
 
 class Shares(NamedTuple):

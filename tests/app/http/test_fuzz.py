@@ -16,11 +16,12 @@ from starlette.testclient import TestClient
 
 from untilclick.app.http.main import create_app
 from untilclick.app.settings.service import Settings
+from untilclick.rewriter.readings import Readings
 from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 
-from tests.app.stand_ins import DOCUMENTS, TableRewriter, make_service
+from tests.app.stand_ins import DOCUMENTS, MeaningRewriter, make_service
 
 words = english().words
 
@@ -47,10 +48,19 @@ HOSTILE = {
 } | {f"syntax {text}": text for text in SYNTAX}
 
 
+class AnyQuery(MeaningRewriter):
+    """Rewrites every query, and reads it as documents too."""
+
+    def _one(self, query):
+        self.table[query] = ("directory",)
+        return super()._one(query)
+
+
 @pytest.fixture(scope="module", params=["rank-bm25", "tantivy"])
 def client(request, tmp_path_factory):
     engine = open_engine(request.param, corpus_of("toy", DOCUMENTS))
-    service = make_service(tmp_path_factory.mktemp("fuzz"), TableRewriter(), engine=engine)
+    rewriter = AnyQuery(tmp_path_factory.mktemp("vectors"))
+    service = make_service(tmp_path_factory.mktemp("fuzz"), rewriter, engine=engine)
     with TestClient(create_app(Settings(), service), raise_server_exceptions=False) as client:
         yield client
     service.close()
@@ -73,8 +83,8 @@ def sent(client, path, body):
 
 @pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_queries_are_searched_or_refused(client, query):
-    for mode in ("auto", "off", "fuse"):
-        response = sent(client, "/v1/search", {"query": query, "mode": mode})
+    for mode, readings in (("auto", "auto"), ("off", "both"), ("fuse", "documents"), ("replace", "both")):
+        response = sent(client, "/v1/search", {"query": query, "mode": mode, "readings": readings})
         assert response.status_code in (200, 422)
     assert sent(client, "/v1/rewrite", {"query": "tree", "history": [query]}).status_code in (200, 422)
 
@@ -98,9 +108,13 @@ def test_a_megabyte_is_refused_at_once(client):
 
 
 @FUZZED
-@given(query=st.text(st.characters(exclude_categories=()), max_size=300), k=st.integers(1, 50))
-def test_any_text_is_searched_or_refused(client, query, k):
-    response = sent(client, "/v1/search", {"query": query, "k": k})
+@given(
+    query=st.text(st.characters(exclude_categories=()), max_size=300),
+    k=st.integers(1, 50),
+    readings=st.sampled_from(Readings),
+)
+def test_any_text_is_searched_or_refused(client, query, k, readings):
+    response = sent(client, "/v1/search", {"query": query, "k": k, "readings": readings})
     if response.status_code == 200:
         answer = response.json()
         assert answer["query"] == query
@@ -126,6 +140,7 @@ JSON = st.recursive(
 def test_any_json_is_searched_or_refused(client, query, extra):
     sent(client, "/v1/search", {"query": query, "k": extra})
     sent(client, "/v1/search", {"query": "tree", "session_id": extra, "client_id": query})
+    sent(client, "/v1/search", {"query": "tree", "mode": query, "readings": extra})
     sent(client, "/v1/rewrite", {"query": "tree", "history": extra, "n": query})
     sent(client, "/v1/click", {"click_token": query})
     sent(client, "/v1/search", query)

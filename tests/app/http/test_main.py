@@ -33,7 +33,10 @@ def assert_problem(response, status, kind=None):
 
 def test_a_search_has_the_promised_shape(client):
     body = client.post("/v1/search", json={"query": QUERY, "k": 3}).json()
-    assert set(body) == {"query_id", "session_id", "query", "rewrite", "results", "original_results", "timings_ms"}
+    assert set(body) == {
+        "query_id", "session_id", "query", "rewrite", "readings", "results", "original_results", "timings_ms",
+    }  # fmt: skip
+    assert body["readings"] == {"asked": "auto", "used": "words", "weights": None, "why": None}
     assert body["query"] == QUERY
     assert body["rewrite"] == {
         "text": "delete folder directory tree remove",
@@ -51,7 +54,8 @@ def test_a_search_has_the_promised_shape(client):
         "rewriter_version": "table-1",
     }
     assert [result["rank"] for result in body["results"]] == [1, 2, 3]
-    assert set(body["results"][0]) == {"rank", "doc_id", "title", "snippet", "score", "click_token"}
+    assert set(body["results"][0]) == {"rank", "doc_id", "title", "snippet", "score", "found_by", "click_token"}
+    assert body["results"][0]["found_by"] == ["words"]
     assert any(piece["hit"] for piece in body["results"][0]["snippet"])
     assert body["original_results"] is None
     assert set(body["timings_ms"]) == {"rewrite", "search", "log", "total"}
@@ -130,6 +134,7 @@ def test_models_and_info_name_the_rewriter(client):
     info = client.get("/v1/info").json()
     assert (info["rewriter_version"], info["engine"]) == ("table-1", "rank-bm25")
     assert info["examples"]
+    assert info["readings"] == ["auto", "words", "documents", "both"]
 
 
 INVALID = [
@@ -138,6 +143,8 @@ INVALID = [
     ("POST", "/v1/search", {"json": {"query": "x", "k": 0}}, "k"),
     ("POST", "/v1/search", {"json": {"query": "x", "k": 101}}, "k"),
     ("POST", "/v1/search", {"json": {"query": "x", "mode": "magic"}}, "mode"),
+    ("POST", "/v1/search", {"json": {"query": "x", "readings": "magic"}}, "readings"),
+    ("GET", "/v1/search", {"params": {"q": "x", "readings": ""}}, "readings"),
     ("POST", "/v1/search", {"json": {"query": "x", "session_id": "nobody"}}, "session_id"),
     ("POST", "/v1/search", {"json": {"query": "x", "surprise": 1}}, "surprise"),
     ("POST", "/v1/search", {"json": {"query": "x" * 4001}}, "query"),

@@ -33,6 +33,7 @@ def test_a_search_is_a_span_with_its_stages(tmp_path):
     request = spans["POST /v1/search"]
     assert f"{request.context.trace_id:032x}" == PARENT.split("-")[1]
     assert f"{request.parent.span_id:016x}" == PARENT.split("-")[2]
+    assert spans["untilclick.search"].attributes["untilclick.readings"] == "words"
     for stage in ("rewrite", "search", "log"):
         assert spans[f"untilclick.{stage}"].parent.span_id == request.context.span_id
     assert (request.attributes["http.route"], request.attributes["http.response.status_code"]) == ("/v1/search", 200)

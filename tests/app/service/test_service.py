@@ -142,7 +142,9 @@ def test_a_search_is_logged_as_it_was_shown(service, log):
     assert (session.source, session.client_id) == ("live", "someone")
     assert (turn.query_id, turn.step, turn.query, turn.rewrite) == (answer.query_id, 0, QUERY, answer.rewrite.text)
     assert list(turn.shown) == ids(answer.results)
-    assert turn.attributes == {"mode": "auto", "reason": "applied", "rewriter_version": "table-1"}
+    assert turn.attributes == {
+        "mode": "auto", "reason": "applied", "readings": "words", "rewriter_version": "table-1",
+    }  # fmt: skip
 
 
 def test_the_log_says_which_model_of_a_version_answered(tmp_path):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from untilclick.rewriter.readings import Readings, UsedReadings
 from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite
-from untilclick.rewriter.serving.readings.searched_query import Readings, SearchedQuery, Shares, UsedReadings
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery, Shares
 from untilclick.search.records import WeightedQuery
 
 BLEND, REPLACE, SCALED = (WeightedQuery((("sort", weight), ("queue", 1.0))) for weight in (0.9, 0.1, 0.5))

@@ -5,10 +5,11 @@ import random
 import numpy as np
 import pytest
 
+from untilclick.rewriter.readings import Readings
 from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite
 from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.readings.ranker import rank
-from untilclick.rewriter.serving.readings.searched_query import Readings, SearchedQuery
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.readings.sums import Parts, weigh
 from untilclick.search.engines import ENGINE_NAMES, open_engine
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus

@@ -10,6 +10,7 @@ const TIMES = 40; // number of searches in the plot of latencies
 
 const LATE = ["over_budget", "error", "breaker_open"]; // reasons that may not apply to the next try
 
+const READ = { words: "why.by_words", documents: "why.by_documents", both: "why.by_both" }; // how a query was read -> its message
 const PROBLEMS = { 404: "missing", 413: "refused", 422: "refused", 429: "busy", 503: "unavailable" }; // status of an answer -> its message
 const NONE = "–"; // stands for a figure that does not exist
 
@@ -292,18 +293,25 @@ function showNotice(answer) {
   showWhy(answer);
 }
 
-function showWhy({ query, rewrite, timings_ms: timings }) {
+function showWhy({ query, rewrite, readings: { used, weights } = {}, timings_ms: timings }) {
   const { applied, correction, context, n_terms: n, reason, terms } = rewrite;
   $("why").querySelector("summary").textContent = text(applied ? "why.rewritten" : "why.kept");
   $("corrected").hidden = !correction;
   $("corrected").replaceChildren(...(correction ? pieces("why.corrected", { words: corrections(query, correction) }) : []));
-  $("reason").hidden = applied && n === 0;
+  $("reason").hidden = applied && (n === 0 || Boolean(weights)); // weights say more about the words
   $("reason").textContent = reasonText(reason);
   showTerms(terms, n);
   $("context").hidden = context.length === 0;
   $("context").replaceChildren(...pieces("why.context", { words: listed(context) }));
+  $("readings").hidden = !(used in READ);
+  $("readings").replaceChildren(...(used in READ ? pieces(READ[used], shares(weights)) : []));
   const version = rewrite.rewriter_version ? [" · ", ...pieces("why.rewriter", { version: rewrite.rewriter_version })] : [];
   $("timings").replaceChildren(...pieces("why.time", { total: milliseconds(timings.total), rewrite: milliseconds(timings.rewrite) }), ...version);
+}
+
+/* The weights of what was searched, as texts. */
+function shares(weights) {
+  return Object.fromEntries(Object.entries(weights ?? {}).map(([part, share]) => [part, percent(share)]));
 }
 
 function reasonText(reason) {
@@ -431,6 +439,7 @@ function result(entry, note) {
   const item = element("li", { class: "result", dir: CORPUS_DIRECTION || "auto" });
   item.append(element("span", { class: "rank", "aria-hidden": "true" }, number(entry.rank)), element("h3", {}, open));
   if (state.seen.has(entry.doc_id)) item.classList.add("seen");
+  if (String(entry.found_by) === "documents") open.append(" ", element("bdi", { class: "meant", lang: LANGUAGE }, text("results.by_meaning")));
   if (note) open.append(" ", element("bdi", { class: `move ${note[0]}`, lang: LANGUAGE }, note[1]));
   if (title !== entry.doc_id) item.append(element("p", { class: "id" }, element("bdi", {}, ...breakable(entry.doc_id))));
   item.append(ofCorpus("p", { class: "snippet", dir: CORPUS_DIRECTION ? "auto" : undefined }, ...marked(entry.snippet)));

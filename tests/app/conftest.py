@@ -15,7 +15,7 @@ from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
 
 from tests.app.page import Content
-from tests.app.stand_ins import TableRewriter, make_service
+from tests.app.stand_ins import MeaningRewriter, TableRewriter, make_service
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -63,7 +63,11 @@ def site(tmp_path, request):
     """A server on a free port: its address, and its service. The parameter is its Content."""
     content = getattr(request, "param", Content())
     engine = open_engine("rank-bm25", corpus_of("toy", content.documents))
-    rewriter, language = TableRewriter(content.table), content.corpus_language
+    language = content.corpus_language
+    if content.meaning:
+        rewriter = MeaningRewriter(tmp_path / "vectors", content.table, content.documents)
+    else:
+        rewriter = TableRewriter(content.table)
     service = make_service(tmp_path, rewriter, engine=engine, corpus_language=language)
     settings = Settings.of(data="ten documents", examples=content.examples, title=content.title)
     with socket.socket() as listener:

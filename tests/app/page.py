@@ -30,6 +30,8 @@ class Content:
     examples: tuple[str, ...] = EXAMPLES
     corpus_language: str | None = None
     title: str = "untilclick"
+    meaning: bool = False
+    """Whether the rewriter reads queries as documents, too."""
 
 
 def search(page, query):

@@ -8,9 +8,9 @@ becomes the tokens
     rmtre→<unk> <alt> rmtree  folder  <sep>  delete  directory  </s>
 
 A word is represented by its index term, by the analysis of the vocabulary; in scripts without spaces the words are
-bigrams. A word outside the vocabulary becomes `<unk>`; if the corpus lacks it, its spelling candidates follow. Stop
-words have no token. Earlier queries come after the query, the most recent first. A T5 over subwords needs no spelling
-candidates and reads the text
+bigrams. A word outside the vocabulary becomes `<unk>`. If the corpus lacks a word, its spelling candidates follow,
+also where the vocabulary has it as an outside word. Stop words have no token. Earlier queries come after the query,
+the most recent first. A T5 over subwords needs no spelling candidates and reads the text
 
     rmtre folder | delete directory
 
@@ -112,7 +112,7 @@ def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt
 
 
 def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:
-    """Token ids of the query's distinct index terms that the vocabulary contains."""
+    """Token ids of the query's distinct index terms that the vocabulary contains, without outside words."""
     analysis = vocabulary.analysis
     words = analysis.words(query)[:MAX_QUERY_WORDS]
     tokens = (vocabulary.token_ids.get(analysis.term_of(word) or "") for word in words)
@@ -125,9 +125,8 @@ def _query_tokens(query: str, vocabulary: TermVocabulary, spelling: SpellingCand
         term = vocabulary.analysis.term_of(word)
         if term is None:  # a stop word
             continue
-        token = vocabulary.token_ids.get(term, UNK_ID)
-        tokens.append(token)
-        if token == UNK_ID and spelling is not None and not spelling.is_known(word):
+        tokens.append(vocabulary.read_ids.get(term, UNK_ID))
+        if term not in vocabulary.token_ids and spelling is not None and not spelling.is_known(word):
             tokens += _candidate_tokens(word, query, vocabulary, spelling)
     return tokens
 

@@ -2,13 +2,17 @@
 
 With index terms every output can be searched, and copying a term is an identity map. A small model over subwords
 would first have to learn how words are spelt.
+
+Outside words are words that no document holds: people type them, and no search finds them. A policy can read them, so
+that it can learn what is meant by them, and never generates them. Their token ids come last, so that whatever is over
+the vocabulary, as distributions are, ends before them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -39,6 +43,7 @@ class _Content:
     document_frequencies: tuple[int, ...]
     analysis_name: str = FIRST_NAME
     whole_words: dict[str, str] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,8 @@ class TermVocabulary:
     """Name of the analysis that the terms come from."""
     whole_words: Mapping[str, str] = field(default_factory=dict)
     """See `TermIndex.whole_words`."""
+    outside: tuple[str, ...] = ()
+    """Index terms of the outside words; `outside[i]` has token id `len(self) + i`."""
 
     @classmethod
     def from_index(cls, index: TermIndex, min_document_frequency: int, max_terms: int) -> TermVocabulary:
@@ -80,18 +87,29 @@ class TermVocabulary:
         return analysis_by_name(self.analysis_name)
 
     def __len__(self) -> int:
-        """Number of token ids, special tokens included."""
+        """Number of token ids without those of outside words, special tokens included."""
         return len(SPECIAL_TOKENS) + len(self.terms)
+
+    def with_outside(self, outside: Iterable[str]) -> TermVocabulary:
+        """The vocabulary that has these outside words as well, given by their index terms, behind those it has. Index
+        terms of documents are left out."""
+        new = (term for term in outside if term not in self.token_ids)
+        return replace(self, outside=tuple(dict.fromkeys((*self.outside, *new))))
 
     @cached_property
     def token_ids(self) -> dict[str, int]:
-        """Index term -> token id."""
+        """Index term of documents -> token id."""
         return {term: i for i, term in enumerate(self.terms, start=len(SPECIAL_TOKENS))}
 
     @cached_property
+    def read_ids(self) -> dict[str, int]:
+        """Index term of documents or of an outside word -> token id."""
+        return {**self.token_ids, **{term: i for i, term in enumerate(self.outside, start=len(self))}}
+
+    @cached_property
     def tokens(self) -> tuple[str, ...]:
-        """Token strings by id, special tokens included."""
-        return SPECIAL_TOKENS + self.terms
+        """Token strings by id, special tokens and outside words included."""
+        return SPECIAL_TOKENS + self.terms + self.outside
 
     def surface(self, token_id: int) -> str:
         """The readable word of a term token. Raises IndexError for a special token."""
@@ -125,8 +143,10 @@ class TermVocabulary:
 
     def save(self, folder: Path) -> Path:
         """Write `vocabulary.json` into the folder; returns its path."""
-        path = folder / VOCABULARY_FILE
-        write_whole(path, json.dumps(asdict(self), ensure_ascii=False))
+        path, content = folder / VOCABULARY_FILE, asdict(self)
+        if not self.outside:  # then the file is that of versions that knew no outside words
+            del content["outside"]
+        write_whole(path, json.dumps(content, ensure_ascii=False))
         return path
 
     @classmethod
@@ -142,4 +162,5 @@ class TermVocabulary:
             analysis = analysis_by_name(content.analysis_name)
         except AnalysisError as error:
             raise ModelError(f"{path}: {error}") from error
-        return cls(content.terms, content.surfaces, content.document_frequencies, analysis.name, content.whole_words)
+        columns = content.terms, content.surfaces, content.document_frequencies
+        return cls(*columns, analysis.name, content.whole_words, content.outside)

@@ -66,8 +66,9 @@ class RewriterModel(Protocol):
     def save(self, folder: Path) -> None:
         """Write policy and language into an existing folder."""
 
-    def save_for_conversion(self, folder: Path) -> None:
-        """Write a T5 and a tokenizer that CTranslate2's converter reads. The policy cannot be used afterwards."""
+    def save_for_conversion(self, folder: Path) -> int:
+        """Write a T5 and a tokenizer that `conversion.py` reads; returns the number of tokens, the first ones, that
+        have logits. The policy cannot be used afterwards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +95,9 @@ class TermModel:
         """Write policy and vocabulary."""
         save_policy(self.policy, self.language.vocabulary, folder)
 
-    def save_for_conversion(self, folder: Path) -> None:
+    def save_for_conversion(self, folder: Path) -> int:
         """Write T5 and tokenizer; with a memory, the T5 outputs its states as well, see `save_with_states`."""
-        save_with_states(self.policy, self.language.vocabulary, folder)
+        return save_with_states(self.policy, self.language.vocabulary, folder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +126,13 @@ class SubwordModel:
         """Write policy, tokenizer, vocabulary and settings."""
         save_subword_stage(self.policy, self.language, folder)
 
-    def save_for_conversion(self, folder: Path) -> None:
+    def save_for_conversion(self, folder: Path) -> int:
         """Write T5 and tokenizer, without embedding rows that have no token: CTranslate2 could generate them."""
-        self.policy.t5.resize_token_embeddings(self.language.tokenizer.get_vocab_size())
+        size = self.language.tokenizer.get_vocab_size()
+        self.policy.t5.resize_token_embeddings(size)
         self.policy.t5.save_pretrained(folder)
         plain_tokenizer(self.language).save_pretrained(folder)
+        return size
 
 
 def open_rewriter(folder: Path, encoder: Encoder | None = None) -> RewriterModel:

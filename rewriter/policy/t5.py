@@ -7,7 +7,7 @@ encoder states on unchanged, and every other layer starts small. So the first de
 query's term vectors.
 
 This module knows token ids, log-probabilities and values, but no texts. Shapes: B prompts of S tokens, V tokens of
-the vocabulary, D documents of the memory, width d, sentence vectors of length e.
+the vocabulary without outside words, D documents of the memory, width d, sentence vectors of length e.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import EncoderDecoderCache, T5Config, T5ForConditionalGeneration
 
 from untilclick.rewriter.config import PolicyConfig
@@ -97,14 +98,17 @@ class T5Policy(nn.Module):
         decoding: Decoding = "parallel",
         candidates: int = 64,
         banned_ids: Sequence[int] = TERM_BANS,
+        n_outside: int = 0,
     ) -> None:
         """`candidates` is the number of best first terms that `parallel` and `autoregressive` decoding draw from. The
-        value head starts at zero, memory and sentence vectors are set afterwards."""
+        last `n_outside` tokens of the T5 are read and never generated: no distribution is over them. The value head
+        starts at zero, memory and sentence vectors are set afterwards."""
         super().__init__()
         self.register_buffer("banned_ids", torch.tensor(banned_ids, dtype=torch.long), persistent=False)
         self.t5 = t5
         self.decoding: Decoding = decoding
         self.candidates = candidates
+        self.n_outside = n_outside
         self.memory: DocumentMemory | None = None
         self.sentences: SentenceVectors | None = None
         self.value_head = nn.Linear(t5.config.d_model, 1)
@@ -118,8 +122,8 @@ class T5Policy(nn.Module):
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of token ids."""
-        return int(self.t5.config.vocab_size)
+        """Number of token ids that distributions are over, V."""
+        return int(self.t5.config.vocab_size) - self.n_outside
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         """One or more prompts as tensors on the policy's device."""
@@ -166,7 +170,12 @@ class T5Policy(nn.Module):
 
     def logits(self, states: Tensor, banned: Tensor) -> Tensor:
         """(..., V) next-token logits of decoder states (..., d), `MASKED_LOGIT` where `banned` (..., V) is True."""
-        return self.t5.lm_head(self.scaled(states)).masked_fill(banned, MASKED_LOGIT)  # type: ignore[no-any-return]
+        scaled = self.scaled(states)
+        if self.n_outside:
+            logits = functional.linear(scaled, self.t5.lm_head.weight[: self.vocabulary_size])
+        else:
+            logits = self.t5.lm_head(scaled)
+        return logits.masked_fill(banned, MASKED_LOGIT)
 
     def scaled(self, states: Tensor) -> Tensor:
         """(..., d) decoder states as input of the output layer: a T5 with tied embeddings scales them by 1/sqrt(d), a
@@ -197,6 +206,16 @@ class T5Policy(nn.Module):
         """(...) predicted returns of decoder states (..., d). States are detached, so that the T5 learns from rewards
         alone and an error of the value cannot move the policy."""
         return self.value_head(states.detach()).squeeze(-1)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def read_outside(policy: T5Policy, rows: Tensor) -> None:
+    """Make the policy read one more outside word for each of the embeddings `rows` (n, d), in place."""
+    size = policy.t5.config.vocab_size
+    with torch.random.fork_rng(devices=[]):  # the new rows are drawn at random before they are set
+        policy.t5.resize_token_embeddings(size + len(rows), mean_resizing=False)
+    policy.t5.shared.weight[size:] = rows
+    policy.n_outside += len(rows)
 
 
 def parameter_groups(policy: T5Policy, learning_rate: float, memory_learning_rate: float) -> list[dict[str, Any]]:

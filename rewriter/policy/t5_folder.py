@@ -13,7 +13,7 @@ The folders of stages appear whole or not at all, see `untilclick.search.files.w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,10 +50,10 @@ class _DecodingSettings:
     candidates: int
 
 
-def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:
-    """A tokenizer whose tokens are index terms separated by spaces."""
+def word_level_tokenizer(tokens: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A tokenizer whose tokens, special ones first, are separated by spaces."""
     pad, eos, sep, unk, alt = SPECIAL_TOKENS
-    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(vocabulary.tokens)}, unk_token=unk))
+    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=unk))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
@@ -68,7 +68,7 @@ def word_level_tokenizer(vocabulary: TermVocabulary) -> PreTrainedTokenizerFast:
 def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
     """Write model, tokenizer, vocabulary and value head into an existing folder."""
     policy.t5.save_pretrained(folder)
-    word_level_tokenizer(vocabulary).save_pretrained(folder)
+    word_level_tokenizer(vocabulary.tokens).save_pretrained(folder)
     vocabulary.save(folder)
     save_value_head(policy, folder)
     if policy.memory is not None:
@@ -79,21 +79,23 @@ def save_policy(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> N
     write_whole(folder / _POLICY_FILE, json.dumps(settings))
 
 
-def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> None:
-    """Write T5 and tokenizer into an existing folder, for a runtime that returns logits only. If the policy has a
-    memory, the T5 gets one more token for each dimension of its states, whose logit is the value in that dimension.
-    The policy cannot be used afterwards."""
-    tokenizer = word_level_tokenizer(vocabulary)
-    if policy.memory is not None:
-        width = policy.t5.config.d_model
-        tokenizer.add_tokens([f"<state_{i}>" for i in range(width)])
-        size = policy.vocabulary_size
-        policy.t5.resize_token_embeddings(size + width, mean_resizing=False)
+def save_with_states(policy: T5Policy, vocabulary: TermVocabulary, folder: Path) -> int:
+    """Write T5 and tokenizer into an existing folder, for a runtime that returns logits only; returns the number of
+    logits. If the policy has a memory, the T5 gets one more token for each dimension of its states, whose logit is
+    the value in that dimension. Outside words, which have no logit, follow. The policy cannot be used afterwards."""
+    size, width = policy.vocabulary_size, policy.t5.config.d_model if policy.memory is not None else 0
+    states = [f"<state_{i}>" for i in range(width)]
+    if width:
+        outside = policy.t5.shared.weight[size:].clone()  # (n, d)
+        policy.t5.resize_token_embeddings(size + width + len(outside), mean_resizing=False)
         with torch.no_grad():
             # (d, d) rows that select one dimension each; the output layer divides states by sqrt(d).
-            policy.t5.shared.weight[size:] = torch.eye(width) * width**0.5
+            policy.t5.shared.weight[size : size + width] = torch.eye(width) * width**0.5
+            policy.t5.shared.weight[size + width :] = outside
     policy.t5.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    tokens = vocabulary.tokens
+    word_level_tokenizer((*tokens[:size], *states, *tokens[size:])).save_pretrained(folder)
+    return size + width
 
 
 def recorded_encoder(folder: Path) -> EncoderRecord | None:
@@ -112,7 +114,9 @@ def load_policy(folder: Path, encoder: Encoder | None = None) -> tuple[T5Policy,
     do not fit together, and for an encoder that is another one or cannot be opened."""
     try:
         settings = read_record(_DecodingSettings, folder / _POLICY_FILE, ignore_unknown=True)
-        policy = T5Policy(load_t5(folder), settings.decoding, settings.candidates)
+        vocabulary = TermVocabulary.load(folder)
+        n_outside = len(vocabulary.outside)
+        policy = T5Policy(load_t5(folder), settings.decoding, settings.candidates, n_outside=n_outside)
         policy.value_head.load_state_dict(load_file(folder / _VALUE_FILE))
         if (folder / MEMORY_FILE).is_file():
             policy.memory = load_memory(folder / MEMORY_FILE)
@@ -120,7 +124,6 @@ def load_policy(folder: Path, encoder: Encoder | None = None) -> tuple[T5Policy,
         raise ModelError(
             f"{folder} is not a model folder of this package ({error}); train the model again"
         ) from error
-    vocabulary = TermVocabulary.load(folder)
     if len(vocabulary) != policy.vocabulary_size:
         sizes = f"{len(vocabulary)} tokens, its model {policy.vocabulary_size}"
         raise ModelError(f"The vocabulary of {folder} has {sizes}; train the model again")

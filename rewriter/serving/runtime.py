@@ -73,7 +73,7 @@ class CTranslate2Logits:
         if memory is not None and memory.meaning and (sentences is None or memory.vectors is None):
             raise ModelError(f"{folder} needs a sentence encoder and its vectors; export the model again")
         self._translator = _translator(folder)
-        self._tokens = vocabulary.tokens
+        self._tokens, self._size = vocabulary.tokens, len(vocabulary)
         self._memory = memory
         self._sentences = sentences if memory is not None and memory.meaning else None
 
@@ -101,9 +101,9 @@ class CTranslate2Logits:
         if self._memory is None:
             outputs[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
             return outputs
-        size = len(self._tokens)  # the d logits behind it are the decoder state, see `memory_reader.py`
+        terms, states = np.split(outputs, [self._size], axis=1)  # see `memory_reader.py`
         vectors = None if self._sentences is None else self._sentences.of(prompts)
-        return self._memory.mix(outputs[:, :size], outputs[:, size:], prompts, vectors)
+        return self._memory.mix(terms, states, prompts, vectors)
 
 
 class CTranslate2Texts:

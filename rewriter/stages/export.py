@@ -129,14 +129,13 @@ def carried_encoder(opened: OpenedCollection, needed: Sequence[EncoderRecord] = 
 def _write_model(folder: Path, new: Path, opened: OpenedCollection | None, quantization: Quantization) -> Language:
     """Write weights and memory of one model into a folder of the bundle, with the vectors of `opened`; returns the
     model's language."""
-    from ctranslate2.converters import TransformersConverter
+    from untilclick.rewriter.policy.conversion import convert
 
     model = open_rewriter(folder, None if opened is None else encoder_of(opened))
     new.mkdir(parents=True, exist_ok=True)
     if (memory := model.policy.memory) is not None:
         memory_reader(memory, opened).save(new / MEMORY_FILE, half=quantization == "int8")
     with TemporaryDirectory() as plain, without_progress_bars():
-        model.save_for_conversion(Path(plain))
-        converter = TransformersConverter(plain)
-        converter.convert(str(new / MODEL_FOLDER), quantization=quantization if quantization == "int8" else None)
+        n_logits = model.save_for_conversion(Path(plain))
+        convert(Path(plain), n_logits, new / MODEL_FOLDER, quantization if quantization == "int8" else None)
     return model.language

@@ -79,7 +79,7 @@ def _train_heads(
 def plain_policy(policy: T5Policy) -> T5Policy:
     """A `T5Policy` with copies of the weights of T5, value head and memory, on the same device, without the heads of
     a subclass."""
-    plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates)
+    plain = T5Policy(copy.deepcopy(policy.t5), policy.decoding, policy.candidates, n_outside=policy.n_outside)
     plain.value_head = copy.deepcopy(policy.value_head)
     plain.banned_ids = policy.banned_ids.clone()
     plain.memory, plain.sentences = copy.deepcopy(policy.memory), policy.sentences

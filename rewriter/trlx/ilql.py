@@ -56,7 +56,7 @@ class ILQLPolicy(T5Policy):
     target Qs, as in trlX's generation; `forward` gives the parts, for trlX's loss."""
 
     def __init__(self, start: T5Policy, advantage_scale: float, target_rate: float) -> None:
-        super().__init__(start.t5, start.decoding, start.candidates)
+        super().__init__(start.t5, start.decoding, start.candidates, n_outside=start.n_outside)
         self.value_head, self.banned_ids = start.value_head, start.banned_ids
         self.memory, self.sentences = start.memory, start.sentences
         self.advantage_scale = advantage_scale

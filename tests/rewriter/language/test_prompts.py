@@ -40,6 +40,22 @@ def shown(query: str, *history: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("query", "tokens"),
+    [
+        ("hoover", "hoover </s>"),
+        ("hoovers list", "hoover list </s>"),
+        ("rmtre", "rmtre <alt> rmtree </s>"),
+        ("rare zzz", "<unk> <unk> </s>"),
+    ],
+)
+def test_outside_words_are_read_beside_their_spelling_candidates(query, tokens):
+    vocabulary = VOCABULARY.with_outside(["hoover", "rmtre"])
+    prompt = render(RewriteRequest(query), vocabulary, Spelling())
+    assert vocabulary.text(prompt.ids) == tokens
+    assert all(token < len(vocabulary) for token in prompt.query_ids)
+
+
+@pytest.mark.parametrize(
     ("query", "history", "tokens"),
     [
         ("sort list", (), "sort list </s>"),

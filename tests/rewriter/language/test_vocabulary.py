@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from untilclick.rewriter.language.vocabulary import EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, TermVocabulary
@@ -90,3 +92,24 @@ def test_the_words_of_bigrams_are_kept(tmp_path):
 def test_joined_forms_that_nobody_wrote_are_no_terms_of_the_policy():
     index = TermIndex.from_documents([Document("1", "", "stress-deflection of a beam"), Document("2", "", "stress")])
     assert TermVocabulary.from_index(index, 1, 100).terms == ("beam", "deflect", "stress")
+
+
+def test_outside_words_come_behind_the_terms_and_are_no_terms(tmp_path):
+    vocabulary = (
+        TermVocabulary.from_index(INDEX, 1, 100).with_outside(["hoover", "cat"]).with_outside(["a", "hoover"])
+    )
+    assert vocabulary.outside == ("hoover", "a")
+    assert len(vocabulary) == 10
+    assert (vocabulary.read_ids["hoover"], vocabulary.read_ids["a"], vocabulary.read_ids["cat"]) == (10, 11, 5)
+    assert "hoover" not in vocabulary.token_ids
+    assert vocabulary.text([5, 11]) == "cat a"
+    assert vocabulary.index_columns(INDEX).size == 10
+    vocabulary.save(tmp_path)
+    assert TermVocabulary.load(tmp_path).tokens == vocabulary.tokens
+
+
+def test_the_file_of_a_vocabulary_without_outside_words_is_that_of_earlier_versions(tmp_path):
+    TermVocabulary.from_index(INDEX, 1, 100).save(tmp_path)
+    content = json.loads((tmp_path / "vocabulary.json").read_text())
+    assert list(content) == ["terms", "surfaces", "document_frequencies", "analysis_name", "whole_words"]
+    assert TermVocabulary.load(tmp_path).outside == ()

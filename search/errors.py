@@ -9,6 +9,7 @@
     │   ├── LogAwayError          its database is unreachable, locked or full at the moment; a later try may succeed
     │   └── LogRecordError        the log can never hold this record
     ├── ModelError              a model folder or bundle cannot be used
+    │   └── EncoderError          a sentence encoder is missing, damaged, or cannot encode a text
     ├── SecretFileError         a file that should hold a secret is unreadable or empty
     └── MissingDependencyError  an optional package is not installed
 
@@ -62,6 +63,10 @@ class LogRecordError(LogError):
 
 class ModelError(UntilclickError):
     """A model folder or bundle cannot be used."""
+
+
+class EncoderError(ModelError):
+    """A sentence encoder is missing, damaged, or cannot encode a text."""
 
 
 class MissingDependencyError(UntilclickError):

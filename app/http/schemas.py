@@ -401,11 +401,14 @@ class ReadyResponse(ResponseBody):
     """Readiness of the service and state of its parts."""
 
     status: Literal["ready", "degraded"] = Field(
-        description="`degraded`: searches are answered, but the session log does not work."
+        description="`degraded`: searches are answered, but the session log or the rewriter does not work."
     )
     engine: Literal["ok"] = "ok"
     log: Literal["ok", "failing"]
-    model: Literal["ok", "absent"]
+    model: Literal["ok", "failing", "absent"] = Field(
+        description="`failing`: the rewriter lacks its sentence encoder, so queries are searched as typed."
+    )
+    note: str | None = Field(None, description="What the rewriter lacks, in a sentence.")
 
 
 def _terms(pairs: tuple[tuple[str, float], ...]) -> list[TermOut]:

@@ -28,6 +28,11 @@ class ModelMetrics(Collector):
         resting = GaugeMetricFamily(
             "untilclick_rewriter_resting", "1 while the rewriter pauses after failures.", labels=["version"]
         )
+        without_encoder = GaugeMetricFamily(
+            "untilclick_rewriter_without_encoder",
+            "1 while the version's sentence encoder cannot be used.",
+            labels=["version"],
+        )
         lookups = CounterMetricFamily(
             "untilclick_rewrite_cache",
             "Lookups of rewrites in the cache, by hit and miss.",
@@ -36,9 +41,10 @@ class ModelMetrics(Collector):
         for version, loaded in in_use.loaded.items():
             answering.add_metric([version], float(version == in_use.state.active))
             resting.add_metric([version], float(loaded.rewriter.resting))
+            without_encoder.add_metric([version], float(loaded.rewriter.encoder_fault is not None))
             lookups.add_metric([version, "hit"], loaded.rewriter.cache_hits)
             lookups.add_metric([version, "miss"], loaded.rewriter.cache_misses)
-        yield from (answering, resting, lookups)
+        yield from (answering, resting, without_encoder, lookups)
         figures = self._shadow()
         if figures is not None:
             yield from _of_candidate(figures)

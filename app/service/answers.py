@@ -106,3 +106,5 @@ class Health:
     log: bool
     model: bool
     """Whether there is a rewriter. It is not tried: the answer to every search tells how rewriting went."""
+    encoder: bool = True
+    """Whether the rewriter's sentence encoder could be used when it was needed last; True for a rewriter without."""

@@ -18,6 +18,7 @@ from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.in_use import FixedModel, LoadedVersion, Models
 from untilclick.app.versions.models import StoredModels
 from untilclick.app.versions.store import ModelStore
+from untilclick.app.versions.without_encoder import WithoutEncoder
 from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.rewrite import Rewriter
@@ -26,6 +27,7 @@ from untilclick.search.analysis.guess import AUTO, analysis_of_language
 from untilclick.search.analysis.languages import in_words
 from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.errors import EncoderError
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def _open_models(
     opener = _BundleOpener(engines, settings.caution)
     if settings.models is None:
         assert settings.bundle is not None
-        manifest = read_manifest(settings.bundle)
+        manifest = read_manifest(settings.bundle, verify=False)
         engine = engines.engine(manifest.analysis)
         return FixedModel(opener.rewriter(settings.bundle, engine), limits, engine, manifest)
     store = ModelStore(settings.models)
@@ -99,8 +101,12 @@ class _BundleOpener:
         self.engine = engines.engine
 
     def rewriter(self, folder: Path, engine: SearchEngine) -> Rewriter:
-        """See `VersionOpener.rewriter`."""
-        return self._open(folder, engine)
+        """See `VersionOpener.rewriter`. A bundle that lacks nothing but its encoder keeps queries as typed."""
+        try:
+            return self._open(folder, engine)
+        except EncoderError as error:
+            _log.error("Queries are searched as typed, because the rewriter lacks its sentence encoder: %s", error)
+            return WithoutEncoder(read_manifest(folder, verify=False).version, str(error))
 
 
 def _begin_with(bundle: Path, store: ModelStore, fingerprint: str) -> None:
@@ -110,7 +116,11 @@ def _begin_with(bundle: Path, store: ModelStore, fingerprint: str) -> None:
     """
     if store.state_file.exists():
         return
-    manifest = read_manifest(bundle)
+    try:
+        manifest = read_manifest(bundle)
+    except EncoderError as error:
+        _log.error("Bundle %s is left out, because it lacks its sentence encoder: %s", bundle, error)
+        return
     if manifest.fingerprint == fingerprint:
         store.begin_with(bundle)
     else:

@@ -221,13 +221,15 @@ class SearchService:
         return ExperimentFigures(experiment, None, self._shadow.figures)
 
     def health(self) -> Health:
-        """Try the engine and the log, and look whether there is a rewriter."""
+        """Try the engine and the log, and look whether there is a rewriter and its encoder works."""
+        active = self.models.in_use.active
         try:
-            self.models.in_use.active.engine.search([WeightedQuery.of("ready")], 1)
+            active.engine.search([WeightedQuery.of("ready")], 1)
             engine = True
         except UntilclickError:
             engine = False
-        return Health(engine, self._log.answers(), self.rewriter_version is not None)
+        encoder = active.rewriter.encoder_fault is None
+        return Health(engine, self._log.answers(), self.rewriter_version is not None, encoder)
 
     def warm_up(self) -> None:
         """Rewrite and search once, so that no visitor waits for what is loaded on first use.

@@ -24,9 +24,10 @@ from threading import Lock, Thread
 from cachetools import TTLCache
 
 from untilclick.app.versions.circuit_breaker import CircuitBreaker
+from untilclick.app.versions.without_encoder import WithoutEncoder
 from untilclick.rewriter.rewrite import Reason, Rewrite, Rewriter, RewriteRequest
 from untilclick.rewriter.serving.blend import MAX_CONTEXT
-from untilclick.search.errors import ModelError
+from untilclick.search.errors import EncoderError, ModelError
 from untilclick.search.records import WeightedQuery
 
 TRIAL_S = 60.0
@@ -82,6 +83,8 @@ class BoundedRewriter:
                 Thread(target=_work, args=(rewriter, self._waiting, self._calls), name="rewrite", daemon=True).start()
         self._end = weakref.finalize(self, _end, self._waiting, self._calls, limits.threads)
         self._breaker = CircuitBreaker(limits.failures, limits.pause_s)
+        self.encoder_fault = rewriter.fault if isinstance(rewriter, WithoutEncoder) else None
+        """Why the rewriter's sentence encoder cannot be used, in a sentence; None as long as it can."""
         self._cache: TTLCache[RewriteRequest, Rewrite] = TTLCache(limits.cached, limits.cache_s)
         self._cache_lock = Lock()
         self.cache_hits = self.cache_misses = 0
@@ -126,6 +129,8 @@ class BoundedRewriter:
         """Rewrite a query without budget, cache and breaker; None without a rewriter. Raises ModelError."""
         if self._rewriter is None:
             return None
+        if isinstance(self._rewriter, WithoutEncoder):
+            raise EncoderError(self._rewriter.fault)
         waiting = self._ask(RewriteRequest(query))
         try:
             fault = waiting.answer.exception(TRIAL_S)
@@ -154,11 +159,18 @@ class BoundedRewriter:
             _log.warning("A rewrite was not ready in %g ms: its query is searched as typed", self._limits.budget_ms)
             self._breaker.failed(apart_s=self._limits.budget_ms / 1000)  # one stall delays every request that waits
             return Rewrite.keep(query, Reason.OVER_BUDGET)
+        except EncoderError as fault:
+            _log.error("A query is searched as typed: %s", fault)
+            self.encoder_fault = str(fault)
+            self._breaker.failed()
+            return Rewrite.keep(query, Reason.NO_ENCODER)
         except BaseException as fault:  # no error of a model, of whatever kind, may harm the search
             _log.error("A rewrite failed", exc_info=fault)
             self._breaker.failed()
             return Rewrite.keep(query, Reason.ERROR)
         self._breaker.succeeded()
+        if rewrite.reason is not Reason.NO_ENCODER:
+            self.encoder_fault = None
         rewrite = _shortened(rewrite, self._limits.clauses)
         if self._cache.maxsize:
             with self._cache_lock:

@@ -214,7 +214,9 @@ class StoredModels:
             manifest = read_manifest(folder)
             if manifest.version != version:
                 raise ModelError(f"its bundle names the version {manifest.version}")
-            loaded = self.in_use.loaded.get(version) or self._load(version)
+            loaded = self.in_use.loaded.get(version)
+            if loaded is None or loaded.rewriter.encoder_fault is not None:
+                loaded = self._load(version)
             for query in self._trial_queries:
                 loaded.rewriter.trial(query)
         except UnknownVersionError:

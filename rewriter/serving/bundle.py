@@ -21,7 +21,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from untilclick.rewriter.caution import Caution
@@ -30,7 +30,7 @@ from untilclick.rewriter.judging.gate import Answering, Carried, Use
 from untilclick.rewriter.language.prompts import PROMPT_VERSION
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.search.analysis.by_name import FIRST_NAME
-from untilclick.search.errors import ModelError
+from untilclick.search.errors import EncoderError, ModelError
 from untilclick.search.files.json_records import record_of
 from untilclick.search.files.whole_files import write_whole
 from untilclick.search.text.encoders.encoder import EncoderCard
@@ -163,7 +163,8 @@ def write_manifest(manifest: BundleManifest, folder: Path) -> None:
 def read_manifest(folder: Path, *, verify: bool = True) -> BundleManifest:
     """Read and check `bundle.json`; keys that this build does not know are ignored, except in the blend. Raises
     ModelError for a manifest that cannot be read, for another kind, format or prompt version, and for a missing or
-    changed file of the bundle; without `verify` the other files are not read."""
+    changed file of the bundle, an EncoderError if all such files are an encoder's; without `verify` the other files
+    are not read."""
     path = folder / MANIFEST
     try:
         content = path.read_bytes()
@@ -205,8 +206,11 @@ def _check_files(manifest: BundleManifest, folder: Path) -> None:
     if manifest.encoder is not None and (shared := encoder_folder(folder)).parent != folder and shared.is_dir():
         present |= {f"{ENCODER_FOLDER}/{name}": digest for name, digest in checksums(shared).items()}
     changed = sorted(name for name, digest in manifest.checksums.items() if present.get(name) != digest)
+    others = [name for name in changed if ENCODER_FOLDER not in PurePosixPath(name).parts[:-1]]
     if changed:
-        raise ModelError(f"Bundle {folder}: {changed[0]} is missing or was changed after export; export it again")
+        error = ModelError if others or manifest.encoder is None else EncoderError
+        name = others[0] if others else changed[0]
+        raise error(f"Bundle {folder}: {name} is missing or was changed after export; export it again")
 
 
 def _digest(path: Path) -> str:

@@ -40,7 +40,7 @@ from untilclick.rewriter.serving.scoped import ScopedRewriter
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits, OpenedModel, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.vectors.document_vectors import DocumentVectors, KnownVectors, not_encoded
-from untilclick.search.errors import ModelError
+from untilclick.search.errors import EncoderError, ModelError
 from untilclick.search.text.encoders.ctranslate2_encoder import CTranslate2Encoder
 from untilclick.search.text.encoders.encoder import EncoderCard
 from untilclick.search.text.encoders.query_vectors import QueryVectors
@@ -205,10 +205,13 @@ _ENCODERS: WeakValueDictionary[str, CTranslate2Encoder] = WeakValueDictionary()
 
 
 def _encoder(folder: Path, card: EncoderCard) -> CTranslate2Encoder:
-    """The encoder of a bundle. Raises ModelError if it cannot be read."""
+    """The encoder of a bundle. Raises EncoderError if it cannot be read."""
     encoder = _ENCODERS.get(card.digest)
     if encoder is None:
-        encoder = _ENCODERS[card.digest] = CTranslate2Encoder(encoder_folder(folder))
+        try:
+            encoder = _ENCODERS[card.digest] = CTranslate2Encoder(encoder_folder(folder))
+        except ModelError as error:
+            raise EncoderError(str(error)) from error
     return encoder
 
 
@@ -221,7 +224,8 @@ def open_bundle(
     """The rewriter of an exported bundle, with feedback from `engine`, in the blend for a caution, see
     `BundleManifest.blend_for`. `documents` are those of the engine as vectors; without them, bundles with an encoder
     read queries as words alone. A bundle of use `returning` has two models, which answer as one. A twin is opened
-    only if `folder` is its own. Raises ModelError if this build cannot read the bundle."""
+    only if `folder` is its own. Raises ModelError if this build cannot read the bundle, an EncoderError if
+    the sentence encoder alone is at fault."""
     manifest, opener = read_manifest(folder), _Opener(engine, documents, caution)
     rewriter = opener.rewriter(folder, manifest)
     if manifest.use is not Use.RETURNING:

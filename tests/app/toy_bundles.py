@@ -6,6 +6,8 @@ from weakref import WeakValueDictionary
 
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.bundle import (
+    ENCODER_FOLDER,
+    MEANING_FORMAT,
     BundleManifest,
     bundle_version,
     checksums,
@@ -15,6 +17,7 @@ from untilclick.rewriter.serving.bundle import (
 from untilclick.search.analysis.by_name import ENGLISH, analysis_by_name
 
 from tests.app.stand_ins import BrokenRewriter, TableRewriter, toy_engine
+from tests.fake_encoder import FakeEncoder
 
 QUERY = "delete folder"
 
@@ -25,13 +28,20 @@ def toy_bundle(
     created: str = "2026-01-01T00:00:00+00:00",
     fingerprint: str = "print",
     analysis: str = ENGLISH,
+    *,
+    encoder: bool = False,
 ) -> str:
     """A bundle whose rewriter adds these words to QUERY; `broken` fails. Returns its version."""
     folder.mkdir(parents=True)
     (folder / "words.txt").write_text(words)
+    if encoder:
+        (folder / ENCODER_FOLDER).mkdir()
+        (folder / ENCODER_FOLDER / "model.bin").write_text("weights")
     blend, sums = BlendSettings(), checksums(folder)
     version = bundle_version(sums, blend)
     manifest = BundleManifest(version, blend, "toy", fingerprint, "int8", created, {"ndcg": 0.5}, sums)
+    if encoder:
+        manifest = replace(manifest, format=MEANING_FORMAT, encoder=FakeEncoder().card)
     write_manifest(replace(manifest, analysis=analysis), folder)
     return version
 

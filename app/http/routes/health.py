@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -9,6 +11,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from untilclick.app.http.access import Access
 from untilclick.app.http.problems import Problem, problem_response, problem_responses, problem_type, request_id_of
 from untilclick.app.http.schemas import LiveResponse, ReadyResponse
+
+WITHOUT_ENCODER = (
+    "The rewriter's sentence encoder cannot be used, so queries are searched as typed; the service's log says why."
+)
 
 router = APIRouter(tags=["operation"])
 
@@ -19,19 +25,30 @@ async def healthz() -> LiveResponse:
     return LiveResponse()
 
 
-@router.get("/readyz", summary="Readiness", response_model=ReadyResponse, responses=problem_responses(503))
+@router.get(
+    "/readyz",
+    summary="Readiness",
+    response_model=ReadyResponse,
+    response_model_exclude_none=True,
+    responses=problem_responses(503),
+)
 async def readyz(access: Access, request: Request) -> ReadyResponse | JSONResponse:
-    """Try the engine and the log, and look whether there is a rewriter. Without its engine the service is not ready.
-    Without its log it is degraded: it still answers searches. After SIGTERM it is not ready, and still answers."""
+    """Try the engine and the log, and look whether there is a rewriter and its sentence encoder works. Without its
+    engine the service is not ready. Without its log or the encoder it is degraded: it still answers searches. After
+    SIGTERM it is not ready, and still answers."""
     if access.leaving.is_set():
         return _unavailable("The service is about to end.", request)
     health = await access.run(access.service.health)
     if not health.engine:
         return _unavailable("The search engine does not answer.", request)
+    model: Literal["ok", "failing", "absent"] = "absent"
+    if health.model:
+        model = "ok" if health.encoder else "failing"
     return ReadyResponse(
-        status="ready" if health.log else "degraded",
+        status="ready" if health.log and health.encoder else "degraded",
         log="ok" if health.log else "failing",
-        model="ok" if health.model else "absent",
+        model=model,
+        note=None if health.encoder else WITHOUT_ENCODER,
     )
 
 

@@ -22,6 +22,7 @@ from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.engines.vectors.encoded_corpus import QueryCosines
 from untilclick.search.engines.vectors.protocol import VectorIndex
+from untilclick.search.errors import EncoderError
 from untilclick.search.text.encoders.encoder import Vectors
 from untilclick.search.text.encoders.query_vectors import QueryVectors
 from untilclick.search.text.encoders.session_vector import session_vector
@@ -42,8 +43,14 @@ class Meaning:
     """The remembered documents; it has `vectors` of this encoder."""
 
     def vectors(self, sessions: Sequence[Sequence[str]]) -> Vectors:
-        """(B, d) of the queries of sessions, in each the present one first, then the earlier ones, newest first."""
-        of_query = iter(self.queries([query for session in sessions for query in session]))
+        """(B, d) of the queries of sessions, in each the present one first, then the earlier ones, newest first.
+
+        Raises EncoderError if the encoder fails.
+        """
+        try:
+            of_query = iter(self.queries([query for session in sessions for query in session]))
+        except Exception as error:  # whatever the library raises
+            raise EncoderError(f"The encoder {self.queries.encoder.card.name} fails: {error}") from error
         return np.stack([session_vector(np.stack([next(of_query) for _ in session])) for session in sessions])
 
     def logits(self, vectors: Vectors, size: int) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Turn
 
 from tests.app.small_corpus import write_corpus
+from tests.app.toy_bundles import toy_bundle
 from tests.search.session_records import log_turns
 
 COMMANDS = [
@@ -324,6 +325,17 @@ def test_search_without_a_bundle_shows_what_the_engine_finds(run, corpus):
     assert [hit["rank"] for hit in answer["original"]] == [1, 2, 3]
     assert answer["rewrite"] is None
     assert "Nothing found." in run("search", "xylophone", "--data", corpus).stdout
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_text("other")], ids=["missing", "changed"])
+def test_search_without_the_encoder_of_its_bundle_ends_with_a_sentence(run, corpus, tmp_path, damage):
+    toy_bundle(tmp_path / "bundle", "moon", encoder=True)
+    damage(tmp_path / "bundle" / "encoder" / "model.bin")
+    failed = run("search", "violin concert", "--data", corpus, "--bundle", tmp_path / "bundle")
+    assert failed.exit_code == 2
+    assert "encoder/model.bin is missing or was changed after export; export it again" in " ".join(
+        failed.stderr.split()
+    )
 
 
 def test_progress_goes_to_stderr_and_stdout_holds_one_object(run, corpus, tmp_path):

@@ -50,7 +50,7 @@ def store(tmp_path):
 @pytest.fixture
 def add(store, tmp_path, monkeypatch):
     """Adds a version that was trained with an analysis."""
-    monkeypatch.setattr(runtime, "open_bundle", lambda folder, engine, caution: open_toy(folder))
+    monkeypatch.setattr(runtime, "open_bundle", lambda folder, *_, **__: open_toy(folder))
 
     def added(analysis, words="tree"):
         name = f"bundle {analysis} {words}"

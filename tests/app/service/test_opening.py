@@ -25,7 +25,7 @@ def documents(tmp_path):
 @pytest.mark.parametrize("same", [True, False])
 def test_the_first_bundle_of_a_folder_must_know_the_documents(documents, tmp_path, monkeypatch, caplog, same):
     """An image has a rewriter for the documents in it; for other documents that rewriter would be bad."""
-    monkeypatch.setattr(runtime, "open_bundle", lambda folder, engine, caution: open_toy(folder))
+    monkeypatch.setattr(runtime, "open_bundle", lambda folder, *_, **__: open_toy(folder))
     fingerprint = load_corpus(str(documents)).fingerprint if same else "another"
     version = toy_bundle(tmp_path / "bundle", "tree", fingerprint=fingerprint)
     settings = Settings.of(
@@ -41,7 +41,7 @@ def test_the_first_bundle_of_a_folder_must_know_the_documents(documents, tmp_pat
 
 def test_a_folder_in_which_a_version_was_chosen_needs_no_first_bundle(documents, tmp_path, monkeypatch):
     """Once a service did not start because the bundle in its image, unused for long, was of another build."""
-    monkeypatch.setattr(runtime, "open_bundle", lambda folder, engine, caution: open_toy(folder))
+    monkeypatch.setattr(runtime, "open_bundle", lambda folder, *_, **__: open_toy(folder))
     store = ModelStore(tmp_path / "models")
     toy_bundle(tmp_path / "made", "tree")
     store.activate(store.add(tmp_path / "made"))

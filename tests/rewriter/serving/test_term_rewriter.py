@@ -12,10 +12,16 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.language.language import TermLanguage
-from untilclick.rewriter.rewrite import Reason, RewriteRequest
+from untilclick.rewriter.rewrite import Reason, RewriteRequest, Unread
 from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.readings.meaning import Meaning
+from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.term_rewriter import MAX_QUERY_CHARACTERS, OpenedModel, TermRewriter
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import WeightedQuery
+from untilclick.search.text.encoders.query_vectors import QueryVectors
+
+from tests.fake_encoder import FakeEncoder, of_hash
 
 SETTINGS = BlendSettings(original=0.5, feedback=0.2, rewrite=0.3, expansion_terms=3, sharpness=1.0, feedback_terms=5)
 ROOT = Path(__file__).parents[3]
@@ -203,3 +209,36 @@ def test_earlier_words_are_not_searched_for_a_query_that_has_none_of_its_own(mak
     (rewrite,) = make(replace(SETTINGS, context=0.3)).rewrite([RewriteRequest("asdkjhqwe", ("dough", "flour"))])
     assert rewrite.context == ()
     assert not rewrite.applied
+
+
+@pytest.fixture
+def meant(opened, engine, vocabulary, logits, tmp_path):
+    """Makes a rewriter with a sentence encoder of these vectors, whose documents are encoded or not yet."""
+
+    def made(vector, *, encoded):
+        documents = opened.collection.corpus.documents
+        index = EncodedCorpus.of(documents, FakeEncoder(), tmp_path).index if encoded else None
+        meaning = Meaning(QueryVectors(FakeEncoder(vector)), lambda: index, None)
+        settings = replace(SETTINGS, mixture=Mixture(0.3, 0.2, "fixed"), corrections=True)
+        model = OpenedModel(logits, TermLanguage(vocabulary), meaning)
+        return TermRewriter("v1", model, opened.spelling, engine, settings)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("vector", "encoded", "unread"),
+    [
+        (of_hash, False, Unread.NOT_ENCODED),
+        (lambda _: np.zeros(8), True, Unread.NO_TOKEN),
+        (of_hash, True, Unread.WORDS_ALONE),
+    ],
+)
+def test_a_query_that_is_not_read_as_documents_says_why(meant, vector, encoded, unread):
+    """With a correction, which is searched anyway, and without."""
+    requests = [RewriteRequest(query) for query in ("dough flour", "dough flouur")]
+    plain, corrected = meant(vector, encoded=encoded).rewrite(requests)
+    read = unread is Unread.WORDS_ALONE
+    assert (plain.applied, plain.documents is not None, plain.unread) == (read, read, unread)
+    assert corrected.correction == "dough flour"
+    assert (corrected.applied, corrected.documents is not None, corrected.unread) == (True, read, unread)

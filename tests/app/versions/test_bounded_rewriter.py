@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from untilclick.app.versions.bounded_rewriter import BATCH, BoundedRewriter, RewriteLimits
-from untilclick.rewriter.rewrite import Reason, Rewrite
+from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite
 from untilclick.search.errors import ModelError
 from untilclick.search.records import WeightedQuery
 
-from tests.app.stand_ins import BrokenRewriter, StuckRewriter, TableRewriter
+from tests.app.stand_ins import BrokenRewriter, MeaningRewriter, StuckRewriter, TableRewriter
 
 
 @pytest.fixture
@@ -65,6 +65,9 @@ GOOD = TableRewriter()._one("delete folder")
         replace(GOOD, blend=WeightedQuery((("directory", float("nan")),))),
         replace(GOOD, blend=WeightedQuery((("directory", -0.25),))),
         replace(GOOD, replace=WeightedQuery((("directory", float("inf")),))),
+        replace(GOOD, documents=DocumentsRead(None, 0.5, WeightedQuery((("directory", -1.0),)), 0.5)),
+        replace(GOOD, documents=DocumentsRead(None, 1.5, GOOD.blend, 0.5)),
+        replace(GOOD, documents=DocumentsRead(None, 0.5, GOOD.blend, float("nan"))),
         replace(GOOD, text="half of a pair \ud800"),
         replace(GOOD, terms=(("nul \x00", 1.0),)),
         SystemExit(1),
@@ -130,6 +133,14 @@ def test_only_so_many_clauses_are_searched(bounded):
     assert short.blend == whole.blend.heaviest(3)
     assert short.blend.clauses[0] == whole.blend.clauses[0]
     assert (short.terms, short.text) == (whole.terms, whole.text)
+
+
+def test_only_so_many_clauses_are_summed_with_documents(bounded, tmp_path):
+    rewriter = MeaningRewriter(tmp_path, {"delete folder": ("directory", "tree", "remove")})
+    whole, short = (bounded(rewriter, clauses=n).rewrite("delete folder", ()).documents for n in (100, 3))
+    assert len(whole.words.clauses) > 3
+    assert short.words == whole.words.heaviest(3)
+    assert (short.weight, short.typed) == (whole.weight, whole.typed)
 
 
 def test_the_heaviest_clauses_stay_in_their_order():

@@ -4,6 +4,7 @@ bundle.json        format, versions, blend, data fingerprint, figures, checksums
 model/             CTranslate2 weights and vocabulary
 tokenizer.json     the same vocabulary for other tools
 vocabulary.json    terms, readable words, document frequencies
+README.md          the model card: training data, figures, whose weights
 spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, if the model has one
 encoder/           the sentence encoder, if the blend needs one (format 6). Bundles inside use that of the outer one

@@ -19,6 +19,7 @@ from untilclick.rewriter.serving.bundle import (
     read_manifest,
     write_manifest,
 )
+from untilclick.rewriter.serving.card import CARD_FILE, card_of
 from untilclick.rewriter.serving.scope import SCOPE_FILE, Scope
 from untilclick.search.errors import ModelError
 from untilclick.search.files.whole_files import whole_folder
@@ -59,18 +60,23 @@ def compose_bundle(model: Path, parts: Parts, target: Path) -> BundleManifest:
             _add(parts.twin, new / TWIN_FOLDER)
         if parts.use is Use.RETURNING:
             _add_untrained(manifest, parts, new)
-        sums = checksums(new)
         manifest = replace(
             manifest,
-            version=bundle_version(sums, manifest.blend, manifest.blends),
-            checksums=sums,
             format=format_of(manifest.kind, parts.use, encoded=manifest.encoder is not None),
             use=parts.use,
             evidence=parts.evidence,
             asked=parts.asked,
         )
-        write_manifest(manifest, new)
+        finish_bundle(manifest, new)
     return read_manifest(target)
+
+
+def finish_bundle(manifest: BundleManifest, folder: Path) -> None:
+    """Write the card and the manifest of a folder that holds everything else, with its checksums and its version."""
+    (folder / CARD_FILE).write_text(card_of(manifest), encoding="utf-8")
+    sums = checksums(folder)
+    version = bundle_version(sums, manifest.blend, manifest.blends)
+    write_manifest(replace(manifest, version=version, checksums=sums), folder)
 
 
 def _add(bundle: Path, folder: Path) -> BundleManifest:

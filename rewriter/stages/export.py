@@ -23,12 +23,10 @@ from untilclick.rewriter.serving.bundle import (
     TOKENIZER_FILE,
     BundleManifest,
     Kind,
-    bundle_version,
-    checksums,
     format_of,
     read_manifest,
-    write_manifest,
 )
+from untilclick.rewriter.serving.composing import finish_bundle
 from untilclick.rewriter.stages.reader import memory_reader
 from untilclick.rewriter.stages.record import StageRecord, encoder_of, latest_stage, member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
@@ -63,7 +61,8 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
     opened = opened or _opened(config.data or record.data, record)
     members = member_folders(folder)
     needed = [name for member in members or [folder] if (name := recorded_encoder(member)) is not None]
-    encoder = carried_encoder(opened, needed) if needed or record.blend.mixture is not None else None
+    mixed = any(blend.mixture for blend in (record.blend, *record.blends.values()))
+    encoder = carried_encoder(opened, needed) if needed or mixed else None
     with whole_folder(config.bundle) as new:
         writer = partial(_write_model, opened=opened if encoder else None, quantization=config.quantization)
         for member in members:
@@ -75,9 +74,8 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
         language.save_settings(new)
         opened.spelling.save(new / SPELLING_FILE)
         shutil.copyfile((members or [folder])[0] / TOKENIZER_FILE, new / TOKENIZER_FILE)
-        sums = checksums(new)
         manifest = BundleManifest(
-            version=bundle_version(sums, record.blend, record.blends),
+            version="",
             blend=record.blend,
             blends=record.blends,
             data=record.data,
@@ -85,7 +83,7 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
             quantization=config.quantization,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             figures=record.figures,
-            checksums=sums,
+            checksums={},
         )
         kind: Kind = "mean" if members else language.kind
         manifest = replace(
@@ -96,7 +94,7 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
             prompt_version=record.prompt_version,
             analysis=record.analysis,
         )
-        write_manifest(manifest, new)
+        finish_bundle(manifest, new)
     read_manifest(config.bundle)
     return config.bundle
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from untilclick.rewriter.language.language import SubwordLanguage
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.policy.beam_search import search_beams
 from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.serving.term_rewriter import ModelReading
 
 BATCH = 128
 """Prompts that a policy over terms reads together."""
@@ -28,11 +30,19 @@ class PolicyLogits:
     @torch.no_grad()
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
         """(B, V) log-probabilities of the first generated term; near -1e9 for terms that are never generated."""
-        parts = []
+        return self.read(prompts).logits
+
+    @torch.no_grad()
+    def read(self, prompts: Sequence[Prompt]) -> ModelReading:
+        """See `ReadsDocuments.read`."""
+        log_probs, scores = [], []
         for start in range(0, len(prompts), BATCH):
             batch = self._policy.batch(prompts[start : start + BATCH])
-            parts.append(self._policy.first_step_log_probs(batch))  # (at most BATCH, V)
-        return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float32)
+            states = self._policy.first_states(batch)
+            log_probs.append(self._policy.first_step(states, batch).log_probs)  # (at most BATCH, V)
+            if self._policy.memory is not None and self._policy.memory.meaning:
+                scores.append(self._policy.memory.scores(states, batch.meaning))  # (at most BATCH, D)
+        return ModelReading(_array(log_probs), _array(scores) if scores else None)
 
 
 class PolicyTexts:
@@ -50,3 +60,7 @@ class PolicyTexts:
             texts = search_beams(self._policy, self._policy.batch(part), settings.beams, settings.length)
             rows += [self._language.term_log_probs(best, prompt) for best, prompt in zip(texts, part, strict=True)]
         return np.stack(rows)
+
+
+def _array(parts: Sequence[Tensor]) -> NDArray[np.float32]:
+    return np.asarray(torch.cat(list(parts)).cpu().numpy(), dtype=np.float32)

@@ -83,7 +83,7 @@ class BlendSettings:
     @property
     def learned_share(self) -> float:
         """Weight of what was learned from sessions, 0..1."""
-        return self.rewrite if self.mixture is None else self.mixture.words * (self.recall == "policy")
+        return self.rewrite if self.mixture is None else (1.0 - self.mixture.typed) * (self.recall == "policy")
 
     def shares(self, gaps: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) shares of their weight that feedback and rewrite keep for n queries whose first rankings have the

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
 from untilclick.rewriter.language.prompts import Prompt
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits
+from untilclick.rewriter.serving.term_rewriter import ModelReading, NextTermLogits, read_model
 
 
 class MeanLogits:
@@ -26,7 +26,14 @@ class MeanLogits:
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
         """(B, V) logarithm of the mean probability of the first generated term."""
+        return self.read(prompts).logits
+
+    def read(self, prompts: Sequence[Prompt]) -> ModelReading:
+        """See `ReadsDocuments.read`: the mean scores of the members, which remember the same documents."""
+        reads = [read_model(member, prompts) for member in self._members]
         # M arrays (B, V); their mean is taken in log space, where small probabilities do not vanish.
-        log_probs = [log_softmax(member(prompts).astype(np.float64), axis=1) for member in self._members]
+        log_probs = [log_softmax(read.logits.astype(np.float64), axis=1) for read in reads]
         mean = logsumexp(log_probs, axis=0) - np.log(len(log_probs))  # (B, V)
-        return np.asarray(mean, dtype=np.float32)
+        scores = [read.documents for read in reads if read.documents is not None]
+        documents = np.asarray(np.mean(scores, axis=0), dtype=np.float32) if len(scores) == len(reads) else None
+        return ModelReading(np.asarray(mean, dtype=np.float32), documents)

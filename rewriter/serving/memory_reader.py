@@ -42,6 +42,8 @@ class MemoryReader:
     """(D, e) unit vectors of the documents by an encoder; None without one."""
     hashes: NDArray[np.uint64] | None = None
     """(D,) of the documents' texts, see `text_hashes`; None without `vectors`."""
+    doc_ids: Sequence[str] = ()
+    """(D,) ids of the documents; empty without `vectors`."""
     meaning: float = 0.0
     """Weight of `vectors` in the score by which the model finds documents, 0..1; with 0 it reads no meaning."""
 
@@ -52,7 +54,8 @@ class MemoryReader:
         weights, keys = (part.astype(np.float16 if half else np.float32) for part in (self.weights, self.keys))
         parts: dict[str, NDArray[Any]] = {}  # Any: of three types
         if self.vectors is not None and self.hashes is not None:
-            parts = {"vectors": self.vectors.astype(np.float16), "hashes": self.hashes}
+            doc_ids = np.array(self.doc_ids, dtype=np.str_)
+            parts = {"vectors": self.vectors.astype(np.float16), "hashes": self.hashes, "doc_ids": doc_ids}
         np.savez(
             path,
             allow_pickle=False,
@@ -72,8 +75,8 @@ class MemoryReader:
                 weights, keys = (parts[name].astype(np.float32) for name in ("weights", "keys"))
                 ids, n = parts["ids"].astype(np.int64), int(neighbours)
                 vectors = parts["vectors"].astype(np.float32) if "vectors" in parts else None
-                hashes = parts.get("hashes")
-                return cls(ids, weights, keys, sharpness, share, n, vectors, hashes, *meaning)
+                hashes, doc_ids = parts.get("hashes"), parts["doc_ids"].tolist() if "doc_ids" in parts else ()
+                return cls(ids, weights, keys, sharpness, share, n, vectors, hashes, doc_ids, *meaning)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
 
@@ -98,7 +101,13 @@ class MemoryReader:
         """(B, V) log-probabilities of the next term from the T5's logits (B, V), and first decoder states (B, d) and
         sentence vectors (B, e) as for `scores`; special tokens and the terms of each prompt's query get
         `MASKED_LOGIT`."""
-        rows = zip(logits, self.scores(states, sentences), prompts, strict=True)
+        return self.mix_scores(logits, self.scores(states, sentences), prompts)
+
+    def mix_scores(
+        self, logits: NDArray[np.float32], scores: NDArray[np.float32], prompts: Sequence[Prompt]
+    ) -> NDArray[np.float32]:
+        """(B, V) log-probabilities as `mix` gives them, from the scores of the documents (B, D)."""
+        rows = zip(logits, scores, prompts, strict=True)
         return np.stack([self._mixed(row_logits, row_scores, prompt) for row_logits, row_scores, prompt in rows])
 
     def recalled(

@@ -37,7 +37,7 @@ from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.serving.scoped import ScopedRewriter
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits, OpenedModel, TermRewriter
+from untilclick.rewriter.serving.term_rewriter import ModelReading, NextTermLogits, OpenedModel, TermRewriter
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.vectors.document_vectors import DocumentVectors, KnownVectors, not_encoded
 from untilclick.search.errors import EncoderError, ModelError
@@ -87,6 +87,10 @@ class CTranslate2Logits:
 
     def __call__(self, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
         """(B, V) logits of the first generated term."""
+        return self.read(prompts).logits
+
+    def read(self, prompts: Sequence[Prompt]) -> ModelReading:
+        """See `ReadsDocuments.read`."""
         sources = [[self._tokens[token] for token in prompt.ids] for prompt in prompts]
         results = self._translator.translate_batch(
             sources,
@@ -100,10 +104,12 @@ class CTranslate2Logits:
         outputs = np.stack(rows)  # (B, V), with a memory (B, V + d)
         if self._memory is None:
             outputs[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
-            return outputs
+            return ModelReading(outputs)
         terms, states = np.split(outputs, [self._size], axis=1)  # see `memory_reader.py`
         vectors = None if self._sentences is None else self._sentences.of(prompts)
-        return self._memory.mix(terms, states, prompts, vectors)
+        scores = self._memory.scores(states, vectors)  # (B, D)
+        logits = self._memory.mix_scores(terms, scores, prompts)
+        return ModelReading(logits, scores if self._memory.meaning else None)
 
 
 class CTranslate2Texts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +33,38 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
     with_context,
 )
-from untilclick.rewriter.serving.readings.meaning import Meaning
+from untilclick.rewriter.serving.readings.meaning import Meaning, QueryScores
 from untilclick.rewriter.serving.readings.sums import Parts, weigh
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.records import WeightedQuery
-from untilclick.search.text.encoders.encoder import Vectors
 
 NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
 """Function from B prompts to (B, V) logits of the first generated term."""
+
+
+class ModelReading(NamedTuple):
+    """What a model says of B prompts."""
+
+    logits: NDArray[np.float32]
+    """(B, V) of the first generated term."""
+    documents: NDArray[np.float32] | None = None
+    """(B, D) scores of the documents that it remembers, in [-1, 1]; None for a model without a memory that reads
+    meaning, whose scores are not compared with cosines."""
+
+
+@runtime_checkable
+class ReadsDocuments(Protocol):
+    """A `NextTermLogits` of a model with a memory."""
+
+    def read(self, prompts: Sequence[Prompt]) -> ModelReading:
+        """The logits and the scores of documents, by one call of the model."""
+
+
+def read_model(model: NextTermLogits, prompts: Sequence[Prompt]) -> ModelReading:
+    """What a model says of prompts, with the scores of documents if it gives them."""
+    return model.read(prompts) if isinstance(model, ReadsDocuments) else ModelReading(model(prompts))
+
 
 MAX_QUERY_CHARACTERS = 1000
 """Length beyond which a query is searched as typed."""
@@ -113,33 +135,31 @@ class TermRewriter:
     def _rewritten(self, requests: Sequence[RewriteRequest], prompts: Sequence[Prompt]) -> list[Rewrite]:
         """The rewrites of requests that the model can read."""
         if self._settings.mixture is None:
-            read = zip(requests, prompts, self._logits(prompts), strict=True)
-            return [self._rewrite(request, prompt, logits) for request, prompt, logits in read]
+            return list(map(self._rewrite, requests, prompts, self._logits(prompts)))
         if self._meaning is None:
             return [Rewrite.keep(request.query, Reason.NO_ENCODER) for request in requests]
         vectors = self._meaning.vectors([prompt.texts for prompt in prompts])
         if self._settings.recall == "meaning":
-            logits = self._meaning.logits(vectors, len(self._language.vocabulary))
+            read = ModelReading(self._meaning.logits(vectors, len(self._language.vocabulary)))
             prompts = [replace(prompt, query_ids=()) for prompt in prompts]  # the query's own words are recalled, too
         else:
-            logits = self._logits(prompts)
-        return list(map(self._mixed, requests, prompts, logits, vectors))
+            read = read_model(self._logits, prompts)
+        scores = self._meaning.scores(vectors, read.documents)
+        return list(map(self._mixed, requests, prompts, read.logits, scores))
 
     def _mixed(
-        self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32], vector: Vectors
+        self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32], scores: QueryScores
     ) -> Rewrite:
-        """The rewrite of one request by a mixture, from its next-term logits (V,) and its vector (d,)."""
-        query, settings, meaning = request.query, self._settings, self._meaning
+        """The rewrite of one request by a mixture, from its next-term logits (V,) and its scores of documents."""
+        query, settings = request.query, self._settings
         assert settings.mixture is not None
-        assert meaning is not None
         corrected = self._spelling.correct(query) if settings.corrections else None
         context = self._context(request)
         expansion = expand(logits, prompt, settings)
         terms, words = self._terms_and_words(expansion)
         typed = self._typed(query, added_words(query, corrected, self._analysis), context)
-        parts = Parts(WeightedQuery(typed), WeightedQuery(terms), meaning.scores(vector))
-        weighed = weigh(self._engine, parts, settings.mixture)
-        unread = _unread(parts.documents, vector)
+        parts = Parts(WeightedQuery(typed), WeightedQuery(terms), scores)
+        weighed, unread = weigh(self._engine, parts, settings.mixture), _unread(scores)
         if weighed.typed >= 1 and corrected is None and not context:
             return replace(Rewrite.keep(query, Reason.GATED, expansion.confidence), unread=unread)
         corrected_alone = WeightedQuery(self._typed(corrected or query, (), context))
@@ -155,8 +175,8 @@ class TermRewriter:
             replace=weighed.query(parts._replace(typed=corrected_alone), alone=True),
             context=context_as_typed(context, request, self._analysis),
             documents=None
-            if parts.documents is None
-            else DocumentsRead(parts.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed),
+            if scores.documents is None
+            else DocumentsRead(scores.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed),
             unread=unread,
         )
 
@@ -233,11 +253,11 @@ class TermRewriter:
         return _Feedback(first.terms, settings)
 
 
-def _unread(documents: DocumentScores | None, vector: Vectors) -> Unread:
-    """Why a query of this vector (d,) has no scores of documents, if it has none."""
-    if documents is not None:
+def _unread(scores: QueryScores) -> Unread:
+    """Why a query has no scores of documents, if it has none."""
+    if scores.documents is not None:
         return Unread.WORDS_ALONE
-    return Unread.NOT_ENCODED if vector.any() else Unread.NO_TOKEN
+    return Unread.NOT_ENCODED if scores.has_vector else Unread.NO_TOKEN
 
 
 def _refused(query: str, analysis: Analysis) -> Rewrite | None:

@@ -83,5 +83,6 @@ def memory_reader(memory: DocumentMemory, opened: OpenedCollection | None = None
         reader = replace(reader, vectors=opened.encoded.stored.of(rows))
     if opened is None or reader.vectors is None:
         return reader
-    documents = opened.collection.corpus.documents
-    return replace(reader, hashes=text_hashes([documents[row].content for row in rows.tolist()]))
+    documents = [opened.collection.corpus.documents[row] for row in rows.tolist()]
+    hashes = text_hashes([document.content for document in documents])
+    return replace(reader, hashes=hashes, doc_ids=[document.doc_id for document in documents])

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.readings.mixture import FIRST, Evidence, Mixture, share_of, surprise_of
@@ -25,17 +26,31 @@ class MeantQueries(NamedTuple):
     """(B, V) of the words recalled by meaning alone."""
     surprise: NDArray[np.float64]
     """(B,) see `mixture.py`."""
+    remembered: Tensor
+    """(M,) int64, the rows of the corpus that a model remembers."""
+
+    def learned(self, scores: NDArray[np.float32] | None) -> Tensor:
+        """(B, D) a trained model's scores of all documents, from those of the remembered ones (B, M), see
+        `LearnedScores`; the cosines for a model that gives none."""
+        if scores is None:
+            return self.cosines
+        return self.cosines.index_copy(1, self.remembered, torch.from_numpy(scores).clamp_min(0.0))
 
     @classmethod
-    def of(cls, prompts: Sequence[Prompt], meaning: Meaning, encoded: EncodedCorpus, size: int) -> MeantQueries:
-        """Read the queries; `size` is the number of tokens of the vocabulary."""
+    def of(
+        cls, prompts: Sequence[Prompt], meaning: Meaning, encoded: EncodedCorpus, scorer: CorpusScorer
+    ) -> MeantQueries:
+        """Read the queries; the documents and the vocabulary are those of `scorer`."""
+        doc_ids, size = scorer.index.doc_ids, len(scorer.vocabulary)
         vectors = meaning.vectors([prompt.texts for prompt in prompts])
         cosines = torch.from_numpy(vectors) @ torch.from_numpy(encoded.stored.matrix()).T  # (B, D)
         tenth = cosines.topk(min(FIRST, cosines.shape[1]), dim=1).values[:, -1]
         of_all = cosines.double()
         mean, deviation = of_all.mean(1).numpy(), of_all.std(1, correction=0).numpy()
         surprise = surprise_of(tenth.double().numpy(), mean, deviation, cosines.shape[1])
-        return cls(cosines.clamp_min(0.0), meaning.logits(vectors, size), surprise)
+        row_of = {document: row for row, document in enumerate(doc_ids)}
+        remembered = torch.tensor([row_of[doc_id] for doc_id in meaning.memory.doc_ids])
+        return cls(cosines.clamp_min(0.0), meaning.logits(vectors, size), surprise, remembered)
 
 
 class MeantScores(NamedTuple):
@@ -43,8 +58,6 @@ class MeantScores(NamedTuple):
 
     typed: Tensor
     """(B, D) BM25 of the queries as typed."""
-    documents: Tensor
-    """(B, D) likeness of the documents."""
     evidence: Evidence
 
     @classmethod
@@ -65,11 +78,12 @@ class MeantScores(NamedTuple):
             surprise,
             share_of(tenth, first) if n == FIRST else np.zeros_like(first),
         )
-        return cls(scaled(originals), scaled(cosines), evidence)
+        return cls(scaled(originals), evidence)
 
-    def mixed(self, words: Tensor, mixture: Mixture) -> Tensor:
-        """(B, D) scores by a mixture with other words, whose scores (B, D) are divided by their maximum."""
-        parts = (self.typed, words, self.documents)
+    def mixed(self, words: Tensor, documents: Tensor, mixture: Mixture) -> Tensor:
+        """(B, D) scores by a mixture with other words and with the likeness of documents, whose scores (B, D) are
+        divided by their maximum."""
+        parts = (self.typed, words, documents)
         weights = (torch.from_numpy(each).float()[:, None] for each in mixture.weights(self.evidence))
         return torch.stack([weight * part for weight, part in zip(weights, parts, strict=True)]).sum(0)
 

@@ -19,7 +19,7 @@ from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.blend import BlendSettings, Recall, cold_starts, expand, score_gap
 from untilclick.rewriter.serving.readings.meaning import Meaning
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits
+from untilclick.rewriter.serving.term_rewriter import ModelReading, NextTermLogits, read_model
 from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, mixed, weighted
 from untilclick.rewriter.training.meant_queries import MeantQueries, MeantScores, scaled
 from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
@@ -80,7 +80,8 @@ class _OriginalScores(NamedTuple):
         rewrite less weight, see `BlendSettings.shares`."""
         if settings.mixture is not None:
             assert self.meant is not None
-            return self.meant.mixed(expansions.divided, settings.mixture)
+            assert expansions.documents is not None
+            return self.meant.mixed(expansions.divided, expansions.documents, settings.mixture)
         shares = torch.from_numpy(settings.shares(self.gaps))[:, None]  # (B, 1)
         feedback, rewrite = settings.feedback * shares, settings.rewrite * shares  # (B, 1)
         return (1.0 - feedback - rewrite) * self.originals + feedback * self.feedback + rewrite * expansions.scores
@@ -95,10 +96,13 @@ class _Expansions(NamedTuple):
     """(B,) probability mass of the expansion terms, by which the gate decides."""
     divided: Tensor
     """(B, D) the scores, each row divided by its maximum."""
+    documents: Tensor | None
+    """(B, D) likeness of the documents, each row divided by its maximum; None without a sentence encoder."""
 
     def rows(self, places: NDArray[np.int64]) -> _Expansions:
         """Those of some of the queries."""
-        return _Expansions(self.scores[places], self.confidence[places], self.divided[places])
+        documents = None if self.documents is None else self.documents[places]
+        return _Expansions(self.scores[places], self.confidence[places], self.divided[places], documents)
 
 
 class BlendCandidate(NamedTuple):
@@ -186,7 +190,7 @@ class ValidationSet:
         if not self._prompts:
             return self
         read = copy(self)
-        read._meant = MeantQueries.of(self._prompts, meaning, encoded, len(self._scorer.vocabulary))
+        read._meant = MeantQueries.of(self._prompts, meaning, encoded, self._scorer)
         read._in_context = {}
         read._without_context = read._scored(np.arange(len(self)), limit=0.0)
         return read
@@ -204,9 +208,9 @@ class ValidationSet:
         """The nDCG@10 in the best of several blends; 0 without queries."""
         if not self._prompts:
             return Scored(0.0)
-        logits = read(self._prompts)  # (B, V)
+        reading = read_model(read, self._prompts)
         shapes = {_shape(blend): blend for blend in blends}
-        expansions = {shape: self._expansions(logits, blend) for shape, blend in shapes.items()}
+        expansions = {shape: self._expansions(reading, blend) for shape, blend in shapes.items()}
         blended = (self._blend(expansions[_shape(blend)], blend) for blend in blends)
         values = max((self._ndcg(scores) for scores in blended), key=lambda ndcg: float(ndcg.mean()))
         return Scored(float(values.mean()), values, self._known_needs)
@@ -231,19 +235,19 @@ class ValidationSet:
         if not self._prompts:
             encoded = self._meant is not None
             return {caution: BlendChoice.of_cold_start(caution, encoded=encoded) for caution in cautions}
-        logits = read(self._prompts)  # (B, V)
+        reading = read_model(read, self._prompts)
         ranked: list[RankedBlend] = []
         for shape in expansion_shapes():
-            expansions = self._expansions(logits, shape)
+            expansions = self._expansions(reading, shape)
             ranked += self._ranked(expansions, weighted(shape) if self._meant is None else mixed(shape))
         best = {caution: self._most_learned(ranked, self.harm_limit(caution)) for caution in cautions}
         if self._later.size:
-            in_contexts = self._in_contexts(best.values(), logits)
+            in_contexts = self._in_contexts(best.values(), reading)
             best = {
                 caution: _first_best(in_contexts[blend], self.harm_limit(caution)) for caution, blend in best.items()
             }
         return {
-            caution: self._with_gate(self._unless_by_chance(blend, logits, caution))
+            caution: self._with_gate(self._unless_by_chance(blend, reading, caution))
             for caution, blend in best.items()
         }
 
@@ -280,10 +284,10 @@ class ValidationSet:
         return max(level, key=lambda each: (each.settings.learned_share, each.worth(limit)), default=best).settings
 
     def _in_contexts(
-        self, blends: Iterable[BlendSettings], logits: NDArray[np.float32]
+        self, blends: Iterable[BlendSettings], reading: ModelReading
     ) -> dict[BlendSettings, list[RankedBlend]]:
         """Each of the blends in every context of the grid."""
-        expansions = {blend: self._expansions(logits, blend) for blend in dict.fromkeys(blends)}
+        expansions = {blend: self._expansions(reading, blend) for blend in dict.fromkeys(blends)}
         ranked: dict[BlendSettings, list[RankedBlend]] = {blend: [] for blend in expansions}
         for limit in GRID_CONTEXT:  # the outer loop, because the scores in only one context are kept
             for blend, scores in expansions.items():
@@ -294,20 +298,18 @@ class ValidationSet:
         values = ((self._ndcg(self._blend(expansions, blend)), blend) for blend in blends)
         return [RankedBlend(blend, ndcg, float(ndcg.mean()), self.harmed_share(ndcg)) for ndcg, blend in values]
 
-    def _unless_by_chance(
-        self, best: BlendSettings, logits: NDArray[np.float32], caution: HarmSetting
-    ) -> BlendCandidate:
+    def _unless_by_chance(self, best: BlendSettings, reading: ModelReading, caution: HarmSetting) -> BlendCandidate:
         """The best blend, or that of a cold start if its harm is acceptable and the best blend leads by at most one
         standard error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand
         settings tried on few needs, one always looks good."""
-        chosen, default = (self._candidate(blend, logits) for blend in (best, self._cold_start(caution)))
+        chosen, default = (self._candidate(blend, reading) for blend in (best, self._cold_start(caution)))
         lead = chosen.ndcg - default.ndcg  # (B,)
         limit = max(self.harm_limit(caution), self.harmed_share(chosen.ndcg))
         acceptable = self.harmed_share(default.ndcg) <= limit
         return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else chosen
 
-    def _candidate(self, blend: BlendSettings, logits: NDArray[np.float32]) -> BlendCandidate:
-        expansions = self._expansions(logits, blend)
+    def _candidate(self, blend: BlendSettings, reading: ModelReading) -> BlendCandidate:
+        expansions = self._expansions(reading, blend)
         return BlendCandidate(blend, self._ndcg(self._blend(expansions, blend)), expansions.confidence)
 
     def _cold_start(self, caution: HarmSetting) -> BlendSettings:
@@ -327,8 +329,10 @@ class ValidationSet:
         settings = replace(candidate.settings, min_confidence=threshold, corrections=self.corrections)
         return BlendChoice(settings, score, self.original_ndcg, harmed)
 
-    def _expansions(self, logits: NDArray[np.float32], settings: BlendSettings) -> _Expansions:
-        prompts = self._prompts
+    def _expansions(self, reading: ModelReading, settings: BlendSettings) -> _Expansions:
+        prompts, logits, documents = self._prompts, reading.logits, None
+        if self._meant is not None:
+            documents = scaled(self._meant.learned(reading.documents if settings.recall == "policy" else None))
         if settings.recall == "meaning":
             assert self._meant is not None
             logits, prompts = self._meant.logits, [replace(prompt, query_ids=()) for prompt in prompts]
@@ -342,7 +346,7 @@ class ValidationSet:
             ids[row, : expansion.ids.size], weights[row, : expansion.ids.size] = expansion.ids, expansion.weights
         confidence = np.array([expansion.confidence for expansion in expansions])
         scores = self._scorer.score_tokens(ids, weights)
-        return _Expansions(scores, confidence, scaled(scores))
+        return _Expansions(scores, confidence, scaled(scores), documents)
 
     def _blend(self, expansions: _Expansions, settings: BlendSettings) -> Tensor:
         """(B, D) scores of the blended queries; only later queries have a context, so only theirs depend on it."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from untilclick.rewriter.language.log_space import MASKED_LOGIT, TINY
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.readings.learned_scores import LearnedScores, RememberedIds
 from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.engines.vectors.encoded_corpus import QueryCosines
 from untilclick.search.engines.vectors.protocol import VectorIndex
@@ -29,6 +32,18 @@ from untilclick.search.text.encoders.session_vector import session_vector
 
 SHARPNESS = 25.0
 """Factor on the cosine; 15 to 40 differ by less than .02 nDCG@10 (docs/experiments.md)."""
+
+
+class QueryScores(NamedTuple):
+    """The likeness of all documents to one query."""
+
+    cosines: DocumentScores | None
+    """By the encoder alone, which are the evidence of a `Mixture`. None for a query without a token, and while the
+    documents are not encoded."""
+    documents: DocumentScores | None
+    """What is summed with the words: the same, or what was learned. None as the cosines."""
+    has_vector: bool
+    """Whether the query has a token."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +79,20 @@ class Meaning:
         logits[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
         return np.asarray(logits, dtype=np.float32)
 
-    def scores(self, vector: Vectors) -> DocumentScores | None:
-        """The likeness of all documents to a query (d,); None for a query without a token, and while the documents
-        are not encoded."""
-        index = self.documents()
-        return QueryCosines(index, vector) if index is not None and vector.any() else None
+    def scores(self, vectors: Vectors, learned: NDArray[np.float32] | None = None) -> list[QueryScores]:
+        """The likeness of all documents to each of B queries (B, d): their cosines or, if a trained model scores the
+        remembered documents, `learned` (B, D), what it says of these."""
+        index, scores = self.documents(), []
+        for row, vector in enumerate(vectors):
+            if index is None or not vector.any():
+                scores.append(QueryScores(None, None, has_vector=bool(vector.any())))
+                continue
+            cosines = QueryCosines(index, vector)
+            own = cosines if learned is None else LearnedScores(cosines, self.remembered, learned[row])
+            scores.append(QueryScores(cosines, own, has_vector=True))
+        return scores
+
+    @cached_property
+    def remembered(self) -> RememberedIds:
+        """The remembered documents by their ids."""
+        return RememberedIds(self.memory.doc_ids)

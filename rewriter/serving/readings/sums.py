@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from untilclick.rewriter.serving.readings.meaning import QueryScores
 from untilclick.rewriter.serving.readings.mixture import FIRST, Evidence, Mixture, share_of, surprise_of
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.vectors.document_scores import DocumentScores
@@ -21,8 +22,8 @@ class Parts(NamedTuple):
     """The query as typed, with corrections and context."""
     words: WeightedQuery
     """The other words."""
-    documents: DocumentScores | None
-    """The likeness of the documents; None if the encoder says nothing of the query."""
+    scores: QueryScores
+    """The likeness of the documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ def weigh(engine: SearchEngine, parts: Parts, mixture: Mixture) -> Weighed:
     first = engine.feedback(parts.typed, 0)
     words = list(dict.fromkeys(word for text, _ in parts.typed.clauses for word in engine.analysis.words(text)))
     best_words, *best = _best_scores(engine, [parts.words, *map(WeightedQuery.of, words)])
-    if parts.documents is None:
+    if parts.scores.cosines is None:
         typed, other, documents = 1.0, 0.0, 0.0
     else:
         possible = _possible(engine, parts.typed, dict(zip(words, best, strict=True)))
-        weights = mixture.weights(evidence_of(first, possible, parts.documents))
+        weights = mixture.weights(evidence_of(first, possible, parts.scores.cosines))
         typed, other, documents = (float(each[0]) for each in weights)
     return Weighed(typed, other, documents, first.scores[0] if first.scores else 1.0, best_words or 1.0)
 

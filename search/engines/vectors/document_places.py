@@ -32,6 +32,10 @@ class DocumentPlaces:
             remedy = "Check the id, or encode the documents again"
             raise UnknownDocumentError(f"No document {error.args[0]!r} has a vector. {remedy}") from None
 
+    def __contains__(self, doc_id: object) -> bool:
+        """Whether a document has a vector."""
+        return doc_id in self._places
+
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
         """The ids by their places. Raises UnknownDocumentError for an id without a vector."""
         return [self.doc_ids[place] for place in np.sort(self.of(doc_ids))]

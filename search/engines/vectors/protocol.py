@@ -45,5 +45,8 @@ class VectorIndex(Protocol):
     def spread(self, vector: Vectors) -> Spread:
         """Mean and deviation of the cosines of all documents with a vector (d,); zeros if there are no documents."""
 
+    def __contains__(self, doc_id: object) -> bool:
+        """Whether a document has a vector."""
+
     def __len__(self) -> int:
         """Number of documents."""

@@ -42,7 +42,8 @@ def opened(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(opened):
-    return new_model(opened.index, PolicyConfig(d_model=32, d_ff=32, memory_terms=10))
+    config = PolicyConfig(d_model=32, d_ff=32, memory_terms=10)
+    return new_model(opened.index, config, opened.encoded)
 
 
 @pytest.fixture(scope="module", params=[(), ("tune", "slow bread")], ids=["first", "later"])

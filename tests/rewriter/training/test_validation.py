@@ -224,10 +224,8 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
 def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
     """A blend that gains on one query and loses on another leads by less than a standard error: the default stays."""
     validation = validation_of(scorer, toy_topics()[::4])
-    read = PolicyLogits(policy)
-    default = validation._ndcg(
-        validation._blend(validation._expansions(read(validation._prompts), COLD_START), COLD_START)
-    )
+    reading = PolicyLogits(policy).read(validation._prompts)
+    default = validation._ndcg(validation._blend(validation._expansions(reading, COLD_START), COLD_START))
     lucky, sure = default.copy(), default + 0.1 * (1 + np.arange(len(default)))
     lucky[0] += 0.1
     lucky[1] -= 0.05
@@ -237,7 +235,7 @@ def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(validation, "_blend", lambda _, blend: blend)
             patched.setattr(validation, "_ndcg", lambda blend, scores=scores: scores[blend.original])
-            assert validation._unless_by_chance(other, read(validation._prompts), "balanced").settings == expected
+            assert validation._unless_by_chance(other, reading, "balanced").settings == expected
 
 
 def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():

@@ -70,6 +70,10 @@ class MappedIndex:
         """Mean and deviation of the cosines of all documents with a vector (d,); zeros if there are no documents."""
         return self.moments.spread(vector)
 
+    def __contains__(self, doc_id: object) -> bool:
+        """Whether a document has a vector."""
+        return doc_id in self._places
+
     def __len__(self) -> int:
         """Number of documents."""
         return len(self.doc_ids)

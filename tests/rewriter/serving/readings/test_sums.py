@@ -7,6 +7,7 @@ import pytest
 
 from untilclick.rewriter.readings import Readings
 from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite
+from untilclick.rewriter.serving.readings.meaning import QueryScores
 from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
@@ -30,6 +31,10 @@ def cosines(tmp_path_factory):
     return EncodedCorpus.of(DOCUMENTS, FakeEncoder(), tmp_path_factory.mktemp("vectors")).cosines(["bart kesk"])[0]
 
 
+def of(cosines):
+    return QueryScores(cosines, cosines, has_vector=True)
+
+
 def scores_of(engine, query):
     by_words = dict(engine.search([query], len(IDS))[0])
     return np.array([by_words.get(doc_id, 0.0) for doc_id in IDS])
@@ -37,7 +42,7 @@ def scores_of(engine, query):
 
 def rewrite_of(parts, weighed):
     words, both = (weighed.query(parts, alone=alone) for alone in (True, False))
-    documents = DocumentsRead(parts.documents, weighed.documents, both, weighed.typed)
+    documents = DocumentsRead(parts.scores.documents, weighed.documents, both, weighed.typed)
     text = "bart kesk"
     return Rewrite(text, text, (), None, True, Reason.APPLIED, 1.0, words, words, documents=documents)
 
@@ -53,7 +58,7 @@ def best(sums):
 @pytest.mark.parametrize("name", ENGINE_NAMES)
 def test_both_readings_are_summed_each_divided_by_its_maximum(name, cosines):
     engine = open_engine(name, Corpus("made", tuple(DOCUMENTS), "0" * 16))
-    parts = Parts(TYPED, OTHERS, cosines)
+    parts = Parts(TYPED, OTHERS, of(cosines))
     weighed = weigh(engine, parts, Mixture(0.3, 0.2, "fixed"))
     typed, words = (scores_of(engine, query) for query in (TYPED, OTHERS))
     documents = np.maximum(cosines.scores(IDS), 0.0)
@@ -70,7 +75,7 @@ def test_both_readings_are_summed_each_divided_by_its_maximum(name, cosines):
 
 def test_words_alone_get_the_weight_of_the_documents(cosines):
     engine = open_engine("tantivy", Corpus("made", tuple(DOCUMENTS), "0" * 16))
-    parts = Parts(TYPED, OTHERS, cosines)
+    parts = Parts(TYPED, OTHERS, of(cosines))
     rewrite = rewrite_of(parts, weigh(engine, parts, Mixture(0.3, 0.2, "fixed")))
     typed, words = (scores_of(engine, query) for query in (TYPED, OTHERS))
     sums = 0.3 * typed / typed.max() + 0.7 * words / words.max()
@@ -79,7 +84,7 @@ def test_words_alone_get_the_weight_of_the_documents(cosines):
 
 def test_the_query_as_typed_can_be_left_out_of_the_words(cosines):
     engine = open_engine("tantivy", Corpus("made", tuple(DOCUMENTS), "0" * 16))
-    parts = Parts(TYPED, OTHERS, cosines)
+    parts = Parts(TYPED, OTHERS, of(cosines))
     rewrite = rewrite_of(parts, weigh(engine, parts, Mixture(0.3, 0.2, "fixed")))
     searched = SearchedQuery.of(rewrite, "replace")
     assert (searched.query, searched.documents.share) == (rewrite.replace, pytest.approx(0.5 / 0.7))
@@ -88,16 +93,16 @@ def test_the_query_as_typed_can_be_left_out_of_the_words(cosines):
 def test_the_evidence_follows_bm25_and_the_encoder(cosines):
     engine = open_engine("tantivy", Corpus("made", tuple(DOCUMENTS), "0" * 16))
     first = engine.search([TYPED], 1)[0][0]
-    alone = weigh(engine, Parts(WeightedQuery(((DOCUMENTS[7].text, 1.0),)), OTHERS, cosines), Mixture())
-    unknown = weigh(engine, Parts(WeightedQuery.of("unknown"), OTHERS, cosines), Mixture())
+    alone = weigh(engine, Parts(WeightedQuery(((DOCUMENTS[7].text, 1.0),)), OTHERS, of(cosines)), Mixture())
+    unknown = weigh(engine, Parts(WeightedQuery.of("unknown"), OTHERS, of(cosines)), Mixture())
     assert alone.typed + alone.words + alone.documents == pytest.approx(1)
     assert (unknown.best_typed, unknown.words) == (1.0, pytest.approx(0.15))
-    assert weigh(engine, Parts(TYPED, OTHERS, cosines), Mixture()).best_typed == pytest.approx(first.score)
+    assert weigh(engine, Parts(TYPED, OTHERS, of(cosines)), Mixture()).best_typed == pytest.approx(first.score)
 
 
 def test_a_query_without_meaning_is_searched_as_typed():
     engine = open_engine("tantivy", Corpus("made", tuple(DOCUMENTS), "0" * 16))
-    weighed = weigh(engine, Parts(TYPED, OTHERS, None), Mixture())
+    weighed = weigh(engine, Parts(TYPED, OTHERS, of(None)), Mixture())
     assert (weighed.typed, weighed.words, weighed.documents) == (1, 0, 0)
-    (query,) = {weighed.query(Parts(TYPED, OTHERS, None), alone=alone) for alone in (True, False)}
+    (query,) = {weighed.query(Parts(TYPED, OTHERS, of(None)), alone=alone) for alone in (True, False)}
     assert [text for text, _ in query.clauses] == ["bart kesk"]

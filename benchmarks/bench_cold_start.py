@@ -14,8 +14,9 @@ documents alone, for each seed, and measured in the blend that serves without an
 No setting is chosen on the queries, and RM3 has its default parameters. The blends themselves were found on some
 corpora, which the tables mark with a star. Queries come from the first of the splits `dev`, `train` and `test` that a
 corpus has, because no system is trained on queries. Systems do not see the earlier queries of a session unless
---context is set; then the rewriters and BM25 with session concatenation do. What the rule of the second table says is
-in `benchmarks.cold_start_table`.
+--context is set; then the rewriters do, and so do further rivals: session concatenation, and the encoder with the
+vector of the session. The collections are those that `benchmarks.session_topics` can read. The rule of the second
+table is in `benchmarks.cold_start_table`.
 
 Finished trials are not repeated, so an interrupted run can be continued.
 """
@@ -51,6 +52,7 @@ from untilclick.search.records import Collection
 
 from benchmarks.cold_start_table import NDCG, RECALL, Setting, Trial, print_figures, print_rule, row_of
 from benchmarks.package_corpora import SOURCES
+from benchmarks.session_topics import with_earlier_queries
 from benchmarks.untrained_systems import rival_systems, untrained_systems
 
 MIXTURES_CHOSEN_ON = (
@@ -83,6 +85,8 @@ def run_trial(name: str, source: str, options: argparse.Namespace) -> Trial:
     """Measure all systems on one corpus, or read the trial if it is finished."""
     path = options.out / name / "trial.json"
     opened = OpenedCollection.load(source, options.engine)
+    if options.context:
+        opened = opened.with_topics(with_earlier_queries(opened.collection, Path(source)))
     encoded, note = encode_collection(options.encoder, opened, silently)
     if note:
         print(f"{name}: {note}", file=sys.stderr, flush=True)
@@ -140,7 +144,7 @@ def trained_base(opened: OpenedCollection, steps: int, seed: int) -> RewriterSys
 def _topics(opened: OpenedCollection, split: str, options: argparse.Namespace) -> list[TypedTopic]:
     """Topics with their queries as typed."""
     topics = typed_queries(opened.collection, split, 0, opened.index)[: options.max_topics]
-    return topics if options.context else [replace(topic, history=()) for topic in topics]
+    return topics if options.context else [replace(typed, history=()) for typed in topics]
 
 
 def measured(

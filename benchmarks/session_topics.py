@@ -14,7 +14,10 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from untilclick.search.records import Collection, Topic
 
 Record = dict[str, object]
 
@@ -50,6 +53,19 @@ def with_histories(folder: Path, out: Path) -> Path:
     for judgments in (folder / "qrels").glob("*.tsv"):
         shutil.copyfile(judgments, out / "qrels" / judgments.name)
     return out
+
+
+def with_earlier_queries(collection: Collection, folder: Path) -> Collection:
+    """The collection of a folder, whose topics have the earlier queries of their sessions if the folder has
+    sessions."""
+    queries = folder / "queries.jsonl"
+    earlier = histories(folder, read_lines(queries)) if queries.is_file() else {}
+    topics = {split: _remembering(of_split, earlier) for split, of_split in collection.topics.items()}
+    return Collection(collection.corpus, topics, collection.queries)
+
+
+def _remembering(topics: Sequence[Topic], earlier: Mapping[str, tuple[str, ...]]) -> tuple[Topic, ...]:
+    return tuple(replace(topic, history=earlier.get(topic.topic_id, topic.history)) for topic in topics)
 
 
 def needs(folder: Path) -> dict[str, str]:

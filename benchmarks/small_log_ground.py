@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
 from benchmarks.live_sessions import as_of_a_person
-from benchmarks.session_topics import histories, read_lines
+from benchmarks.session_topics import read_lines, with_earlier_queries
 
 TRAIN = "train"
 REST = "rest"
@@ -93,7 +93,7 @@ class Ground:
             opened = OpenedCollection.of(_cut(load_collection(config.data), config.documents), "tantivy")
         if not opened.collection.topics.get(TRAIN):
             raise DataError(f"{config.data} has no training topics")
-        return cls(config, opened.with_topics(_with_histories(opened.collection, Path(config.data))))
+        return cls(config, opened.with_topics(with_earlier_queries(opened.collection, Path(config.data))))
 
     @cached_property
     def topics(self) -> tuple[Topic, ...]:
@@ -189,18 +189,6 @@ def _cut(collection: Collection, n: int) -> Collection:
     order = np.random.default_rng(DRAW_SEED).permutation(len(documents))
     corpus = corpus_of(collection.corpus.source, [documents[i] for i in np.sort(order[:n])])
     return Collection(corpus, topics_from_documents(corpus.documents, 0), "made")
-
-
-def _with_histories(collection: Collection, folder: Path) -> Collection:
-    """The collection, whose topics have the earlier queries of their sessions if the folder has sessions."""
-    queries = folder / "queries.jsonl"
-    earlier = histories(folder, read_lines(queries)) if queries.is_file() else {}
-    topics = {split: _remembering(of_split, earlier) for split, of_split in collection.topics.items()}
-    return Collection(collection.corpus, topics, collection.queries)
-
-
-def _remembering(topics: Sequence[Topic], earlier: Mapping[str, tuple[str, ...]]) -> tuple[Topic, ...]:
-    return tuple(replace(topic, history=earlier.get(topic.topic_id, topic.history)) for topic in topics)
 
 
 def settings_text(config: GroundConfig, overrides: Sequence[str]) -> str:

@@ -7,24 +7,35 @@ comes first. Its blends are `serving.blend.MEANT_STARTS`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.config import PolicyConfig
 from untilclick.rewriter.evaluation.baselines.feedback import Rm3
-from untilclick.rewriter.evaluation.baselines.meaning import meaning_baselines
+from untilclick.rewriter.evaluation.baselines.meaning import HALF, meaning_baselines
 from untilclick.rewriter.evaluation.baselines.simple import Bm25, SessionConcatenation, SpellingCorrection
 from untilclick.rewriter.evaluation.system_names import BASELINE
-from untilclick.rewriter.evaluation.systems import RewriterSystem, System
+from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
+from untilclick.rewriter.language.prompts import texts_of
+from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import MEANT_STARTS
-from untilclick.rewriter.serving.readings.searched_query import Readings
+from untilclick.rewriter.serving.readings.searched_query import Readings, SearchedQuery
 from untilclick.rewriter.serving.term_rewriter import TermRewriter
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.reader import meaning_of, reader_of
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.vectors.document_scores import DocumentReading
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus, QueryCosines
+from untilclick.search.records import WeightedQuery
+from untilclick.search.text.encoders.encoder import Vectors
+from untilclick.search.text.encoders.session_vector import session_vector
 
-RIVALS = (BASELINE, "rm3", "encoder", "bm25_encoder")
-"""The systems without training that the untrained rewriter has to equal."""
+WITH_CONTEXT = ("session_concatenation", "session_encoder", "bm25_session_encoder")
+"""Systems that see the earlier queries of a session."""
+RIVALS = (BASELINE, "rm3", "encoder", "bm25_encoder", *WITH_CONTEXT)
+"""The systems without training that the untrained rewriter has to equal; those that were not measured are passed
+over."""
 READINGS = (Readings.WORDS, Readings.DOCUMENTS, Readings.BOTH)
 
 
@@ -33,16 +44,50 @@ def name_of(caution: Caution, readings: Readings = Readings.BOTH) -> str:
     return f"{caution} {readings.value}"
 
 
+@dataclass(frozen=True)
+class SessionMeaning:
+    """The query as typed, ranked by BM25 and by the cosines of the vector of its session."""
+
+    encoded: EncodedCorpus
+    share: float
+    """Share of the cosines in the sum, 0..1; both parts are divided by their maximum. 1: the encoder alone."""
+
+    def __call__(self, topics: Sequence[TypedTopic]) -> list[SearchedQuery]:
+        """Return one plain query per topic, with the scores of documents."""
+        return [
+            SearchedQuery(
+                WeightedQuery.of(typed.query),
+                documents=DocumentReading(QueryCosines(self.encoded.index, self._vector(typed)), self.share),
+            )
+            for typed in topics
+        ]
+
+    def _vector(self, typed: TypedTopic) -> Vectors:
+        """(d,) of the query and of as many earlier ones as rewriters read, newest first."""
+        return session_vector(self.encoded.queries(texts_of(RewriteRequest(typed.query, typed.history))))
+
+
 def rival_systems(opened: OpenedCollection, *, context: bool) -> dict[str, System]:
-    """The rivals, those of the encoder only if the documents are encoded, and spelling correction. `context` adds
-    BM25 with a session's earlier queries; the others never read them."""
+    """The rivals and spelling correction. `context` adds those that see a session's earlier queries; those of the
+    encoder are left out if the documents are not encoded."""
+    encoded = opened.encoded
     systems: dict[str, System] = {
         BASELINE: Bm25(),
         "rm3": Rm3(opened.engine),
         "spelling": SpellingCorrection(opened.spelling),
-        **meaning_baselines(opened.encoded),
+        **meaning_baselines(encoded),
     }
-    return {**systems, "session_concatenation": SessionConcatenation()} if context else systems
+    if not context:
+        return systems
+    sessions: dict[str, System] = (
+        {}
+        if encoded is None
+        else {
+            "session_encoder": SessionMeaning(encoded, 1.0),
+            "bm25_session_encoder": SessionMeaning(encoded, HALF),
+        }
+    )
+    return {**systems, "session_concatenation": SessionConcatenation(), **sessions}
 
 
 def untrained_systems(opened: OpenedCollection, cautions: Sequence[Caution]) -> dict[str, System]:

@@ -9,7 +9,10 @@ import pytest
 
 from untilclick.rewriter.caution import CAUTIONS
 from untilclick.rewriter.data.encoding import EncodedCollection
+from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.corpora.load import load_collection
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection, Document, Topic
@@ -18,6 +21,7 @@ from benchmarks import bench_cold_start
 from benchmarks.bench_cold_start import main, read_trial, reported_split, source_of
 from benchmarks.cold_start_table import NDCG, RECALL, Trial, print_figures, print_rule, row_of, verdict_of
 from benchmarks.corpora.made import MadeCorpus, write_beir
+from benchmarks.untrained_systems import WITH_CONTEXT, SessionMeaning, untrained_rewriter
 from tests.fake_encoder import FakeEncoder
 
 SUBJECTS = ("kite", "anvil", "lantern", "orchard", "saddle", "compass", "violin", "teapot")
@@ -32,6 +36,8 @@ def folder(tmp_path):
     ]
     topics = [Topic(f"q{i}", f"old {subject}", {f"d{i}": 1}) for i, subject in enumerate(SUBJECTS)]
     write_beir(MadeCorpus(tuple(documents), tuple(topics)), tmp_path / "toy")
+    sessions = [{"query_id": f"q{i}", "context": ["old teapot"]} for i in range(1, len(SUBJECTS))]
+    (tmp_path / "toy" / "rewrites.jsonl").write_text("\n".join(map(json.dumps, sessions)), encoding="utf-8")
     return tmp_path
 
 
@@ -150,7 +156,7 @@ def test_a_toy_run_measures_all_systems_once(folder, vectors, capsys):
     assert (row["corpus"], row["n_documents"], row["n_queries"], row["n_needs"]) == ("toy", 8, 8, 8)
     figures = {each["system"]: each for each in row["figures"]}
     untrained = [f"{caution} {readings}" for caution in CAUTIONS for readings in ("words", "documents", "both")]
-    rivals = ["bm25", "rm3", "spelling", "encoder", "bm25_encoder", "session_concatenation"]
+    rivals = ["bm25", "rm3", "spelling", "encoder", "bm25_encoder", *WITH_CONTEXT]
     assert list(figures) == [*rivals, *untrained, "base"]
     assert len(figures["base"]["seeds"]) == 2
     assert 0.0 < figures["bm25"]["ndcg"] <= 1.0
@@ -158,6 +164,28 @@ def test_a_toy_run_measures_all_systems_once(folder, vectors, capsys):
     assert len(written) == 1
     main(arguments)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("trial.json")} == written
+
+
+def test_earlier_queries_are_seen_only_if_asked_for(folder, vectors):
+    values = []
+    for name, option in (("alone", []), ("sessions", ["--context"])):
+        out = folder / name
+        main(["--data", str(folder), "--corpora", "toy", "--out", str(out), *option])
+        values.append(json.loads((out / "toy" / "trial.json").read_text(encoding="utf-8"))["values"]["nDCG@10"])
+    alone, sessions = values
+    assert alone["balanced both"] != sessions["balanced both"]
+    assert all(alone[name] == sessions[name] for name in ("bm25", "rm3", "encoder", "bm25_encoder"))
+    assert sessions["session_concatenation"] != sessions["bm25"]
+    assert sessions["session_encoder"] != sessions["encoder"]
+
+
+def test_the_vector_of_a_session_is_that_of_the_rewriter(folder, tmp_path):
+    opened = OpenedCollection.load(str(folder / "toy"))
+    opened = opened.with_vectors(EncodedCorpus.of(opened.collection.corpus.documents, FakeEncoder(), tmp_path / "v"))
+    typed = TypedTopic(Topic("q", "old kite", {}), "old kite", ("old teapot", "made violin"))
+    (rewrite,) = untrained_rewriter(opened, "balanced").rewrite([RewriteRequest(typed.query, typed.history)])
+    (searched,) = SessionMeaning(opened.encoded, 1.0)([typed])
+    assert searched.documents.scores.nearest(8) == rewrite.documents.scores.nearest(8)
 
 
 def test_without_an_encoder_the_lexical_systems_are_measured(folder, capsys):

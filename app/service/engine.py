@@ -12,12 +12,14 @@ from untilclick.app.settings.service import Settings
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.analysis.guess import AUTO, analysis_of_language
+from untilclick.search.corpora.held_corpus import HeldCorpus
 from untilclick.search.engines import open_engine
 from untilclick.search.engines.opensearch_client import Cluster
 from untilclick.search.engines.opensearch_engine import OpenSearchEngine
 from untilclick.search.engines.opensearch_index import IndexOptions
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.tantivy_index import analysis_on_disk
+from untilclick.search.engines.vectors.shared_vectors import SharedVectors
 from untilclick.search.errors import EngineError
 from untilclick.search.live.live_indexes import LiveIndexes
 from untilclick.search.records import Corpus
@@ -40,6 +42,9 @@ class ServiceEngines:
         self._opening: defaultdict[str, Lock] = defaultdict(Lock)  # by analysis: a build delays no other engine
         self.live = _live_indexes(search, corpus) if search.live_documents else None
         """The indexes of documents that can change; None if they cannot."""
+        self._held = HeldCorpus(corpus)
+        self.vectors = self.live.vectors if self.live else SharedVectors(self._held.documents, search.index)
+        """The documents as vectors, for all versions."""
         self._default_analysis: str | None = None
 
     def engine(self, analysis: str | None) -> SearchEngine:
@@ -60,6 +65,7 @@ class ServiceEngines:
     def forget_corpus(self) -> None:
         """Release the documents. A further index is built from those of an engine."""
         self._corpus = None
+        self._held.release()
         if self.live is not None:
             self.live.forget_corpus()
 

@@ -54,6 +54,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
             tokens=tokens,
             models=models,
             live=engines.live,
+            vectors=engines.vectors,
             exact_titles=search.exact_titles,
             metrics=metrics,
         )
@@ -97,7 +98,7 @@ class _BundleOpener:
     def __init__(self, engines: ServiceEngines, caution: Caution | None) -> None:
         from untilclick.rewriter.serving.runtime import open_bundle  # noqa: PLC0415  CTranslate2 takes .2 s to load
 
-        self._open = partial(open_bundle, caution=caution)
+        self._open = partial(open_bundle, documents=engines.vectors, caution=caution)
         self.engine = engines.engine
 
     def rewriter(self, folder: Path, engine: SearchEngine) -> Rewriter:

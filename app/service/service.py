@@ -43,8 +43,10 @@ from untilclick.rewriter.serving.readings.ranker import BY_WORDS
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.analysis.languages import UNDETERMINED
 from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.engines.vectors.shared_vectors import SharedVectors
 from untilclick.search.errors import UnknownDocumentError, UntilclickError
 from untilclick.search.live.live_indexes import LiveIndexes
+from untilclick.search.live.live_vectors import LiveVectors
 from untilclick.search.log.stats import LogStats
 from untilclick.search.measures.interleaving import Team, preference
 from untilclick.search.records import Click, Document, ScoredDoc, Source, Turn, WeightedQuery
@@ -83,6 +85,8 @@ class ServiceParts:
     """The rewriters and their engines."""
     live: LiveIndexes | None = None
     """The indexes of the engines, if their documents may be changed."""
+    vectors: SharedVectors | LiveVectors | None = None
+    """The documents as vectors; None if no version may need them."""
     exact_titles: bool = True
     """Whether the documents whose title is the query come first."""
     clock: Callable[[], float] = time.time
@@ -101,6 +105,7 @@ class SearchService:
         self._clock = parts.clock
         self._log = parts.log
         self._live = LiveDocuments(parts.live) if parts.live else None
+        self._vectors = parts.vectors
         self._shadow = Shadow()
         self._draw = random.SystemRandom()
         self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures))
@@ -245,6 +250,8 @@ class SearchService:
         """Release the threads, deliver the events that wait, within a time limit, and close the log."""
         if self._live:
             self._live.close()
+        if self._vectors:
+            self._vectors.close()
         self._shadow.close()
         self.models.close()
         self._log.close()

@@ -18,8 +18,9 @@ from threading import Lock
 from weakref import WeakSet
 
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.corpora.load import load_corpus
+from untilclick.search.corpora.held_corpus import HeldCorpus
 from untilclick.search.engines.tantivy_engine import TantivyEngine
+from untilclick.search.engines.vectors.shared_vectors import SharedVectors
 from untilclick.search.errors import EngineError, UnknownDocumentError, UntilclickError
 from untilclick.search.live.changes import Change, ChangeCounts, ChangeKind
 from untilclick.search.live.earlier_indexes import take_earlier_indexes
@@ -34,6 +35,7 @@ from untilclick.search.live.live_index import (
     live_indexes,
     new_path,
 )
+from untilclick.search.live.live_vectors import LiveVectors
 from untilclick.search.records import Corpus, Document
 from untilclick.search.text.titles import Titles
 
@@ -62,11 +64,14 @@ class LiveIndexes:
         self._corpus: Corpus | None = corpus
         self._engines: WeakSet[TantivyEngine] = WeakSet()
         self._touched = 0.0
+        self._held = HeldCorpus(corpus)
         self.journal = open_journal(folder, corpus, unclear)
         with self.journal.lock():
             take_earlier_indexes(folder, self.journal, corpus, unclear)
             self._tell_of_changes()
             self.journal.note_fingerprint(corpus.fingerprint)
+        self.vectors = LiveVectors(SharedVectors(self._held.documents, folder), self.journal)
+        """The documents as vectors, see `DocumentVectors`."""
 
     @property
     def analysis(self) -> str | None:
@@ -76,6 +81,7 @@ class LiveIndexes:
     def forget_corpus(self) -> None:
         """Release the documents of the corpus. Further indexes are built from the documents of an index."""
         self._corpus = None
+        self._held.release()
 
     def open(self, analysis: Analysis) -> TantivyEngine:
         """An engine over the index of an analysis, which is built first if it does not exist.
@@ -98,13 +104,16 @@ class LiveIndexes:
         return engine
 
     def put(self, document: Document) -> None:
-        """Add a document or replace the document of the same id. Searches of this process find it on return.
+        """Add a document or replace the document of the same id. Searches of this process find it on return, by its
+        words and by the encoders in use.
 
         A replaced document keeps its place among ties. As in Lucene, replaced and deleted documents count towards idf
         and mean length until tantivy merges their segment. Raises EngineError if the change cannot be recorded, or if
         it is recorded and an index cannot be changed; that index gets it later.
         """
+        vectors = self.vectors.encode(document)
         with self._changing():
+            self.vectors.keep(vectors, document)
             self.journal.put(document, exists=self._exists(document.doc_id))
 
     def delete(self, doc_id: str) -> None:
@@ -142,7 +151,8 @@ class LiveIndexes:
         self._refresh(engines)
 
     def close(self) -> None:
-        """Close the journal."""
+        """Stop encoding, and close the journal."""
+        self.vectors.close()
         self.journal.close()
 
     @contextmanager
@@ -223,17 +233,15 @@ class LiveIndexes:
 
         @cache
         def documents() -> dict[str, Placed]:
-            corpus = self._corpus or load_corpus(self._source)
-            if corpus.fingerprint != self._fingerprint:
-                raise EngineError(f"{self._source} was edited. Restart the service to have dropped changes undone")
-            return {document.doc_id: (place, document) for place, document in enumerate(corpus.documents)}
+            return {document.doc_id: (place, document) for place, document in enumerate(self._held.documents())}
 
         return lambda doc_id: documents().get(doc_id)
 
     def _refresh(self, engines: Sequence[TantivyEngine]) -> None:
-        """Load the last committed state of the engines' indexes, and the titles of the documents in it."""
+        """Load the last committed state of the engines' indexes, and the titles and vectors of its documents."""
         for engine in engines:
             engine.refresh()
+        self.vectors.follow()
         with self._retitling:
             changes = self.journal.since(self._titles_at)
             if changes and engines:

@@ -8,6 +8,7 @@ by the sum of both. The fusion and the interleaving of rankings are their caller
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from untilclick.rewriter.readings import Reading
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.vectors.document_scores import DocumentReading
+from untilclick.search.errors import UnknownDocumentError
 from untilclick.search.measures.exact_titles import exact_titles_first
 from untilclick.search.measures.fusion import sum_of_scaled
 from untilclick.search.records import ScoredDoc, WeightedQuery
@@ -131,10 +133,13 @@ def _by_both(
         [doc_id for doc_id in doc_ids if doc_id not in scores]
         for scores, doc_ids in zip(by_words, candidates, strict=True)
     ]
-    for scores, doc_ids, others in zip(by_words, missing, engine.scores(searched, missing), strict=True):
-        scores.update(zip(doc_ids, others, strict=True))
+    for scores, others in zip(by_words, _scores(engine, searched, missing), strict=True):
+        scores.update(others)
     return [
-        Retrieved(_summed(doc_ids, scores, reading, k), _finds(scores, likest) if reading.share > 0 else Finds())
+        Retrieved(
+            _summed([doc_id for doc_id in doc_ids if doc_id in scores], scores, reading, k),
+            _finds(scores, likest) if reading.share > 0 else Finds(),
+        )
         for doc_ids, scores, likest, reading in zip(candidates, by_words, nearest, readings, strict=True)
     ]
 
@@ -145,6 +150,26 @@ def _finds(by_words: Mapping[str, float], likest: Sequence[ScoredDoc]) -> Finds:
         frozenset(doc_id for doc_id, score in likest if score > 0),
         frozenset(doc_id for doc_id, score in by_words.items() if score <= 0),
     )
+
+
+def _scores(
+    engine: SearchEngine, queries: Sequence[WeightedQuery], doc_ids: Sequence[Sequence[str]]
+) -> list[dict[str, float]]:
+    """The scores of given documents for each query, without those of documents that are gone: one may be deleted
+    while a search goes on."""
+    try:
+        by_query = engine.scores(queries, doc_ids)
+        return [dict(zip(ids, scores, strict=True)) for ids, scores in zip(doc_ids, by_query, strict=True)]
+    except UnknownDocumentError:
+        return [_scores_of_present(engine, query, ids) for query, ids in zip(queries, doc_ids, strict=True)]
+
+
+def _scores_of_present(engine: SearchEngine, query: WeightedQuery, doc_ids: Sequence[str]) -> dict[str, float]:
+    scores = {}
+    for doc_id in doc_ids:
+        with suppress(UnknownDocumentError):
+            scores[doc_id] = engine.scores([query], [[doc_id]])[0][0]
+    return scores
 
 
 def _summed(

@@ -101,6 +101,24 @@ def add_vectors(known: KnownVectors, card: EncoderCard, folder: Path) -> None:
             files.append(known.hashes[missing], known.vectors[missing])
 
 
+def encode_in_memory(
+    documents: Sequence[Document], encoder: Encoder, known: KnownVectors, progress: Progress | None = None
+) -> Vectors:
+    """(D, d) The vectors of documents in corpus order, of which those that are not known are encoded. No file is read
+    or written."""
+    texts = [document.content for document in documents]
+    hashes = text_hashes(texts)
+    vectors = [known.vectors.astype(np.float16)]
+    missing = _Stored(vectors[0], known.hashes).missing(hashes)
+    for start in range(0, len(missing), PIECE):
+        piece = missing[start : start + PIECE]
+        vectors.append(encoder.encode([texts[i] for i in piece]).astype(np.float16))
+        if progress is not None:
+            progress(start + len(piece), len(missing))
+    stored = _Stored(np.concatenate(vectors), np.concatenate([known.hashes, hashes[missing]]))
+    return stored.vectors[stored.rows_of(hashes)].astype(np.float32)
+
+
 def vector_folder(index_folder: Path | None) -> Path:
     """The folder for the vectors of a corpus: that of its index, or one in the cache if the index is in memory."""
     return index_folder or cache_directory(os.environ) / "vectors"

@@ -50,3 +50,6 @@ class VectorIndex(Protocol):
 
     def __len__(self) -> int:
         """Number of documents."""
+
+    def __contains__(self, doc_id: object) -> bool:
+        """Whether a document has a vector."""

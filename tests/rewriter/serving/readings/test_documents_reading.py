@@ -156,3 +156,16 @@ def test_a_part_without_weight_is_not_asked(encoded):
 def test_a_share_is_between_0_and_1(share):
     with pytest.raises(ValueError, match="expected 0 to 1"):
         DocumentReading(Drawn({}), share)
+
+
+def test_a_document_that_is_deleted_between_search_and_scores_is_left_out(encoded):
+    """The words no longer know a document whose vector is still there."""
+    gone = {"d3", "d8"}
+    engine = open_engine("tantivy", Corpus("made", tuple(each for each in DOCUMENTS if each.doc_id not in gone), "0"))
+    query = DOCUMENTS[8].text
+    (scores,) = encoded.cosines([query])
+    searched = SearchedQuery(WeightedQuery.of(query), documents=DocumentReading(scores, 0.5))
+    (ranking,) = rank(engine, [searched], len(IDS))
+    found = {entry.doc_id for entry in ranking.retrieved}
+    assert "twin" in found
+    assert not found & gone

@@ -13,11 +13,16 @@ from untilclick.app.versions.shadow import ShadowFigures
 
 
 class ModelMetrics(Collector):
-    """Collects the versions in use, their caches and breakers, and the figures of the candidate in the shadow."""
+    """Collects the versions in use, their caches and breakers, the documents that they wait for, and the figures of
+    the candidate in the shadow."""
 
-    def __init__(self, models: Models, shadow: Callable[[], ShadowFigures | None]) -> None:
+    def __init__(
+        self, models: Models, shadow: Callable[[], ShadowFigures | None], to_encode: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`to_encode` gives the number of documents that are still to be encoded."""
         self._models = models
         self._shadow = shadow
+        self._to_encode = to_encode
 
     def collect(self) -> Iterator[Metric]:
         """Read all metrics."""
@@ -44,7 +49,11 @@ class ModelMetrics(Collector):
             without_encoder.add_metric([version], float(loaded.rewriter.encoder_fault is not None))
             lookups.add_metric([version, "hit"], loaded.rewriter.cache_hits)
             lookups.add_metric([version, "miss"], loaded.rewriter.cache_misses)
-        yield from (answering, resting, without_encoder, lookups)
+        to_encode = GaugeMetricFamily(
+            "untilclick_documents_to_encode", "Documents that sentence encoders have not read yet."
+        )
+        to_encode.add_metric([], self._to_encode())
+        yield from (answering, resting, without_encoder, lookups, to_encode)
         figures = self._shadow()
         if figures is not None:
             yield from _of_candidate(figures)

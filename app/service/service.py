@@ -108,7 +108,7 @@ class SearchService:
         self._vectors = parts.vectors
         self._shadow = Shadow()
         self._draw = random.SystemRandom()
-        self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures))
+        self.metrics.registry.register(ModelMetrics(self.models, lambda: self._shadow.figures, self._to_encode))
 
     @property
     def engine_name(self) -> str:
@@ -255,6 +255,9 @@ class SearchService:
         self._shadow.close()
         self.models.close()
         self._log.close()
+
+    def _to_encode(self) -> int:
+        return self._vectors.n_left if self._vectors else 0
 
     def _place(self, command: SearchCommand) -> _Query:
         """The session of a query and the queries before it; a new session in place of one with too many queries."""

@@ -73,9 +73,9 @@ class BackgroundIndex:
         except StoppedError:
             _log.info("Encoding documents is interrupted, and goes on at the next start")
         except UntilclickError as error:
-            _log.error("The documents cannot be encoded, so queries are read as words alone: %s", error)
+            _log.error("The documents cannot be encoded, so queries are searched as typed: %s", error)
         except Exception:  # whatever a library raises; the service goes on with words
-            _log.exception("The documents cannot be encoded, so queries are read as words alone")
+            _log.exception("The documents cannot be encoded, so queries are searched as typed")
         finally:
             if self._began and self._index is not None:
                 _log.info("All documents are encoded: queries are read as documents, too")
@@ -97,7 +97,7 @@ class BackgroundIndex:
     def _begin(self) -> None:
         """Texts have to be encoded."""
         self._began = True
-        _log.info("Queries are read as words alone until %s has encoded the documents", self._name)
+        _log.warning("Queries are searched as typed until %s has encoded the documents", self._name)
         self._settled.set()
 
 

@@ -66,10 +66,6 @@ class ExactIndex:
         """Number of documents."""
         return len(self.doc_ids)
 
-    def __contains__(self, doc_id: object) -> bool:
-        """Whether a document has a vector."""
-        return doc_id in self._places
-
     @cached_property
     def _moments(self) -> Moments:
         pieces = (self.vectors[start : start + PIECE] for start in range(0, len(self), PIECE))

@@ -50,6 +50,3 @@ class VectorIndex(Protocol):
 
     def __len__(self) -> int:
         """Number of documents."""
-
-    def __contains__(self, doc_id: object) -> bool:
-        """Whether a document has a vector."""

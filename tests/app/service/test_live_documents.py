@@ -1,7 +1,9 @@
 """Documents changed over HTTP, by one process and by two."""
 
+import re
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,13 +13,19 @@ from untilclick.app.service.engine import ServiceEngines
 from untilclick.app.service.ranking import Ranked
 from untilclick.app.service.service import _teams_of
 from untilclick.app.settings.service import Settings
+from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite
+from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.search.corpora.load import corpus_of
 from untilclick.search.engines import open_engine
+from untilclick.search.engines.vectors.document_vectors import KnownVectors
+from untilclick.search.engines.vectors.encoded_documents import text_hashes
 from untilclick.search.errors import EngineError, UnknownDocumentError
 from untilclick.search.live.live_indexes import LiveIndexes
-from untilclick.search.records import ScoredDoc
+from untilclick.search.records import ScoredDoc, WeightedQuery
+from untilclick.search.text.encoders.query_vectors import QueryVectors
 
 from tests.app.stand_ins import DOCUMENTS, make_service, wait_until
+from tests.fake_encoder import FakeEncoder, of_hash
 
 KEY = {"authorization": "Bearer let me in"}
 NEW = {"title": "zebra", "text": "The zebra crosses."}
@@ -151,8 +159,8 @@ def test_a_document_that_is_gone_is_left_out(tmp_path):
 
 def test_teams_are_those_of_the_documents_that_were_shown():
     ranking = [ScoredDoc(doc_id, 1.0) for doc_id in ("x", "gone", "y")]
-    assert _teams_of(Ranked(ranking, teams=("a", "b", "b")), ("x", "y")) == ["a", "b"]
-    assert _teams_of(Ranked(ranking), ("x", "y")) is None
+    assert _teams_of(Ranked(ranking, {}, teams=("a", "b", "b")), ("x", "y")) == ["a", "b"]
+    assert _teams_of(Ranked(ranking, {}), ("x", "y")) is None
 
 
 @pytest.mark.parametrize(
@@ -162,3 +170,57 @@ def test_what_cannot_be_changed_is_said(tmp_path, name, folder, message):
     settings = Settings.of(engine=name, index=folder and tmp_path / folder, live_documents=True)
     with pytest.raises(EngineError, match=message):
         ServiceEngines(settings, corpus_of("toy", DOCUMENTS))
+
+
+class MeaningRewriter:
+    """A rewriter that reads queries as documents alone. To its encoder, shooting stars and comets are the same."""
+
+    version = "meaning-1"
+
+    def __init__(self, live):
+        encoder = FakeEncoder(lambda text: of_hash(re.sub("shooting star|comet", "meteor", text.lower())))
+        texts = [document.content for document in DOCUMENTS]
+        known = KnownVectors(text_hashes(texts), encoder.encode(texts))
+        self.meaning = Meaning(QueryVectors(encoder), live.vectors(encoder, known), None)
+
+    def rewrite(self, requests):
+        return [self._one(request.query) for request in requests]
+
+    def _one(self, query):
+        scores = self.meaning.scores(self.meaning.vectors([[query]]))[0].documents
+        read = None if scores is None else DocumentsRead(scores, 1.0, WeightedQuery(()), 0.0)
+        kept = Rewrite.keep(query, Reason.APPLIED)
+        return kept if read is None else replace(kept, applied=True, documents=read)
+
+
+def first_for(client, query):
+    """The document found first, by whatever reading."""
+    response = client.post("/v1/search", json={"query": query, "k": 1})
+    assert response.status_code == 200
+    return next((result["doc_id"] for result in response.json()["results"]), None)
+
+
+def test_a_document_is_found_by_meaning_in_both_processes_until_it_is_deleted(tmp_path):
+    """The answers for the query are cached in the meantime."""
+    services = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        live = live_indexes(tmp_path)
+        services.append(make_service(tmp_path / name, MeaningRewriter(live), live=live))
+    apps = [TestClient(create_app(Settings.of(admin_key="let me in"), service)) for service in services]
+    with apps[0] as first, apps[1] as second:
+        for client in apps:
+            wait_until(lambda client=client: first_for(client, "Shooting star") is not None)
+        assert first.put("/v1/documents/sky", json={"text": "comet"}, headers=KEY).status_code == 204
+        assert first_for(first, "Shooting star") == "sky"
+        wait_until(lambda: first_for(second, "Shooting star") == "sky")
+        assert second.put("/v1/documents/sky", json={"text": "something else"}, headers=KEY).status_code == 204
+        assert first_for(second, "Shooting star") != "sky"
+        wait_until(lambda: first_for(first, "Shooting star") != "sky")
+        assert first_for(first, "something else") == "sky"
+        assert first.delete("/v1/documents/sky", headers=KEY).status_code == 204
+        assert first_for(first, "something else") != "sky"
+        wait_until(lambda: first_for(second, "something else") != "sky")
+        assert "untilclick_documents_to_encode 0.0" in first.get("/metrics").text
+    for service in services:
+        service.close()

@@ -78,10 +78,6 @@ class MappedIndex:
         """Number of documents."""
         return len(self.doc_ids)
 
-    def __contains__(self, doc_id: object) -> bool:
-        """Whether a document has a vector."""
-        return doc_id in self._places
-
     def _cosines(self, vector: Vectors, places: Places) -> Vectors:
         return row_cosines(self.encoded.of(places), vector)
 

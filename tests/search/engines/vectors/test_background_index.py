@@ -102,7 +102,7 @@ def test_an_encoder_that_fails_leaves_the_words(opened, tmp_path, caplog):
             raise RuntimeError("out of memory")
 
     index = opened(lambda: DOCUMENTS, Failing(), known([]), tmp_path)
-    wait_until(lambda: "queries are read as words alone" in caplog.text)
+    wait_until(lambda: "queries are searched as typed" in caplog.text)
     assert index.now() is None
 
 

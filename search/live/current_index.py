@@ -41,3 +41,7 @@ class CurrentIndex:
     def __contains__(self, doc_id: object) -> bool:
         """Whether a document has a vector."""
         return doc_id in self.now()
+
+    def is_changed(self, doc_id: str) -> bool:
+        """See `VectorIndex.is_changed`."""
+        return self.now().is_changed(doc_id)

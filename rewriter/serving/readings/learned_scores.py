@@ -1,7 +1,7 @@
 """The likeness of documents as a trained model sees it: its scores of the documents that it remembers.
 
-A document that it does not remember, or that was put after the training, has the cosine of its vector and the
-query's, which is what an untrained memory would give it.
+A document that it does not remember, or that was put or replaced while the service ran, has the cosine of its vector
+and the query's, which is what an untrained memory would give it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class LearnedScores:
 
     def nearest(self, n: int) -> list[ScoredDoc]:
         """The n documents of the highest scores among the n best of both kinds, best first."""
-        index, rows = self.cosines.index, self.remembered.rows
-        found = [entry for entry in self.cosines.nearest(n) if entry.doc_id not in rows]
+        index = self.cosines.index
+        found = [entry for entry in self.cosines.nearest(n) if self._row(entry.doc_id) is None]
         for row in heaviest(self.learned, n).tolist():
             doc_id = self.remembered.doc_ids[row]
-            if doc_id in index:  # it may have been deleted
+            if doc_id in index and not index.is_changed(doc_id):
                 found.append(ScoredDoc(doc_id, float(self.learned[row])))
         places = {
             doc_id: place for place, doc_id in enumerate(index.in_corpus_order([each.doc_id for each in found]))
@@ -57,10 +57,11 @@ class LearnedScores:
 
     def scores(self, doc_ids: Sequence[str]) -> list[float]:
         """The scores of given documents, in their order. Raises UnknownDocumentError for an unknown id."""
-        rows = self.remembered.rows
-        others = [doc_id for doc_id in doc_ids if doc_id not in rows]
-        cosines = dict(zip(others, self.cosines.scores(others), strict=True)) if others else {}
-        return [cosines[each] if each in cosines else float(self.learned[rows[each]]) for each in doc_ids]
+        rows = {doc_id: self._row(doc_id) for doc_id in doc_ids}
+        others = [doc_id for doc_id, row in rows.items() if row is None]
+        scores = dict(zip(others, self.cosines.scores(others), strict=True)) if others else {}
+        scores |= {doc_id: float(self.learned[row]) for doc_id, row in rows.items() if row is not None}
+        return [scores[doc_id] for doc_id in doc_ids]
 
     def in_corpus_order(self, doc_ids: Collection[str]) -> list[str]:
         """See `QueryCosines.in_corpus_order`."""
@@ -73,3 +74,8 @@ class LearnedScores:
     def __len__(self) -> int:
         """Number of documents."""
         return len(self.cosines)
+
+    def _row(self, doc_id: str) -> int | None:
+        """The row of a remembered document; None for others, and for those that have changed since."""
+        row = self.remembered.rows.get(doc_id)
+        return None if row is None or self.cosines.index.is_changed(doc_id) else row

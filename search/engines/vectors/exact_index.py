@@ -62,6 +62,10 @@ class ExactIndex:
         """Whether a document has a vector."""
         return doc_id in self._places
 
+    def is_changed(self, doc_id: str) -> bool:  # noqa: ARG002  these documents stay as they are
+        """See `VectorIndex.is_changed`."""
+        return False
+
     def __len__(self) -> int:
         """Number of documents."""
         return len(self.doc_ids)

@@ -80,6 +80,10 @@ class OverlayIndex:
         """Whether a document has a vector."""
         return doc_id in self._put or (doc_id not in self.changed and doc_id in self.base)
 
+    def is_changed(self, doc_id: str) -> bool:
+        """See `VectorIndex.is_changed`."""
+        return doc_id in self.changed
+
     @cached_property
     def _put(self) -> ExactIndex:
         """The changed documents that have vectors."""

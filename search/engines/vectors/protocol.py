@@ -48,5 +48,8 @@ class VectorIndex(Protocol):
     def __contains__(self, doc_id: object) -> bool:
         """Whether a document has a vector."""
 
+    def is_changed(self, doc_id: str) -> bool:
+        """Whether a document was put or deleted since the index was made: what was learned of it before is void."""
+
     def __len__(self) -> int:
         """Number of documents."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from untilclick.rewriter.serving.readings.learned_scores import LearnedScores, RememberedIds
-from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus, QueryCosines
+from untilclick.search.engines.vectors.overlay_index import ChangedDocument, OverlayIndex
 from untilclick.search.errors import UnknownDocumentError
 from untilclick.search.records import Document
 
@@ -45,6 +46,18 @@ def test_the_nearest_are_those_of_the_highest_scores_without_deleted_ones(scores
 def test_equal_documents_stand_in_corpus_order(cosines):
     tied = LearnedScores(cosines, RememberedIds(IDS[::-1]), np.full(len(IDS), 0.5, dtype=np.float32))
     assert [doc_id for doc_id, _ in tied.nearest(30)] == IDS
+
+
+def test_nothing_learned_holds_for_documents_that_were_replaced_or_deleted(scores, cosines):
+    """Else a document would be found by what its earlier text meant."""
+    vector = FakeEncoder().encode(["another text"])[0]
+    changed = {"d4": ChangedDocument(1, vector), "d6": ChangedDocument(2, None)}
+    present = QueryCosines(OverlayIndex(cosines.index, changed), cosines.vector)
+    live = LearnedScores(present, scores.remembered, scores.learned)
+    assert live.scores(["d4", "d6", "d8"]) == [*present.scores(["d4", "d6"]), *scores.scores(["d8"])]
+    nearest = dict(live.nearest(30))
+    assert len(nearest) == 29
+    assert nearest["d4"] == pytest.approx(float(vector @ cosines.vector), abs=1e-3)
 
 
 def test_the_rest_is_that_of_the_cosines(scores, cosines):

@@ -43,7 +43,7 @@ class BackgroundEncoder:
         """See `Encoder.encode`. Raises StoppedError if the process ends."""
         if not self._is_copy:
             self._begin()
-            _have_lowest_priority()
+            have_lowest_priority()
             self._encoder, self._is_copy = _copy_of(self._encoder), True
         vectors = [np.empty((0, self.card.dimension), dtype=np.float32)]
         for start in range(0, len(texts), CHUNK):
@@ -70,7 +70,7 @@ def _copy_of(encoder: Encoder) -> Encoder:
         return encoder
 
 
-def _have_lowest_priority() -> None:
+def have_lowest_priority() -> None:
     """Give this thread, and those that it starts, the lowest priority. Only Linux knows priorities of threads."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

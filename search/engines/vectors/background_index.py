@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 
-from untilclick.search.engines.vectors.background_encoder import BackgroundEncoder, StoppedError
+from untilclick.search.engines.vectors.background_encoder import BackgroundEncoder, StoppedError, have_lowest_priority
 from untilclick.search.engines.vectors.document_vectors import KnownVectors
 from untilclick.search.engines.vectors.encoded_documents import (
     add_vectors,
@@ -20,7 +20,7 @@ from untilclick.search.engines.vectors.encoded_documents import (
     vector_folder,
 )
 from untilclick.search.engines.vectors.exact_index import ExactIndex
-from untilclick.search.engines.vectors.mapped.opened_index import vector_index
+from untilclick.search.engines.vectors.mapped.opened_index import EXACT_UP_TO, vector_index
 from untilclick.search.engines.vectors.protocol import VectorIndex
 from untilclick.search.errors import EngineError, UntilclickError
 from untilclick.search.records import Document
@@ -89,6 +89,8 @@ class BackgroundIndex:
         try:
             add_vectors(known, encoder.card, self._folder)
             encoded = encode_documents(documents, encoder, self._folder, progress)
+            if len(documents) > EXACT_UP_TO:  # a graph may have to be made, which takes minutes
+                have_lowest_priority()
             return vector_index(doc_ids, encoded, self._folder)
         except EngineError as error:
             _log.warning("Encoded documents are kept in memory alone: %s", error)

@@ -38,6 +38,6 @@ class Reading(StrEnum):
     """A way to find documents. Answers contain the value."""
 
     WORDS = "words"
-    """The document has a searched word."""
+    """The document is among the first by the words searched."""
     DOCUMENTS = "documents"
-    """The document is among the likest to the query."""
+    """The document is among the first by likeness to the query."""

@@ -215,8 +215,8 @@ class ResultOut(ResponseBody):
         "first other result. Comparable within one answer only."
     )
     found_by: list[Reading] = Field(
-        description="The readings that found the document. `words`: it has a searched word; `documents`: it is among "
-        "those likest to the query in meaning. Without the readings `documents` or `both`, always `words`."
+        description="The readings that alone would have listed the document: `words`, or `documents` by its likeness "
+        "to the query; both if only their sum does. Without the readings `documents` or `both`, always `words`."
     )
     click_token: str | None = Field(
         description="The token to send when the result is clicked; null in `original_results`, and if the search was "

@@ -38,16 +38,21 @@ BY_WORDS: FoundBy = frozenset([Reading.WORDS])
 
 
 class Finds(NamedTuple):
-    """What each reading found, among the documents of one ranking."""
+    """What each reading alone would have listed, of the documents of one ranking.
 
-    likest: frozenset[str] = frozenset()
-    """Ids of the candidates of the reading as documents; none if it is not used or has no weight."""
-    without_words: frozenset[str] = frozenset()
-    """Ids of the candidates that have none of the words searched."""
+    Not whether a document has a searched word: of 200 words nearly every document has one."""
+
+    by_words: frozenset[str] | None = None
+    """Ids of the first k documents by words; None: the words alone rank."""
+    by_likeness: frozenset[str] = frozenset()
+    """Ids of the first k documents by likeness; none if this reading is not used or has no weight."""
 
     def of(self, doc_id: str) -> FoundBy:
-        """The readings that found a document of the ranking, or one whose title is the query, which has its words."""
-        return _FOUND_BY[doc_id not in self.without_words, doc_id in self.likest]
+        """The readings that list a document of the ranking; both for one that only their sum lists."""
+        if self.by_words is None:
+            return BY_WORDS
+        found = _FOUND_BY[doc_id in self.by_words, doc_id in self.by_likeness]
+        return found or _FOUND_BY[True, True]
 
 
 _FOUND_BY = {
@@ -123,7 +128,8 @@ def _by_both(
         query if reading.share < 1 or reading.words_are_scaled else _NO_WORDS
         for query, reading in zip(words, readings, strict=True)
     ]
-    by_words = [dict(ranking) for ranking in engine.search(searched, n)]
+    rankings = engine.search(searched, n)
+    by_words = [dict(ranking) for ranking in rankings]
     nearest = [reading.scores.nearest(n) for reading in readings]
     candidates = [
         reading.scores.in_corpus_order({*scores, *(entry.doc_id for entry in likest)})
@@ -135,21 +141,19 @@ def _by_both(
     ]
     for scores, others in zip(by_words, _scores(engine, searched, missing), strict=True):
         scores.update(others)
+    finds = [
+        Finds(_first(ranking, k), _first(likest, k)) if reading.share > 0 else Finds()
+        for ranking, likest, reading in zip(rankings, nearest, readings, strict=True)
+    ]
     return [
-        Retrieved(
-            _summed([doc_id for doc_id in doc_ids if doc_id in scores], scores, reading, k),
-            _finds(scores, likest) if reading.share > 0 else Finds(),
-        )
-        for doc_ids, scores, likest, reading in zip(candidates, by_words, nearest, readings, strict=True)
+        Retrieved(_summed([doc_id for doc_id in doc_ids if doc_id in scores], scores, reading, k), found)
+        for doc_ids, scores, reading, found in zip(candidates, by_words, readings, finds, strict=True)
     ]
 
 
-def _finds(by_words: Mapping[str, float], likest: Sequence[ScoredDoc]) -> Finds:
-    """What each reading found among the candidates, which all have a score by words, 0 without a searched word."""
-    return Finds(
-        frozenset(doc_id for doc_id, score in likest if score > 0),
-        frozenset(doc_id for doc_id, score in by_words.items() if score <= 0),
-    )
+def _first(ranking: Sequence[ScoredDoc], k: int) -> frozenset[str]:
+    """Ids of the first k documents with a positive score."""
+    return frozenset(doc_id for doc_id, score in ranking[:k] if score > 0)
 
 
 def _scores(

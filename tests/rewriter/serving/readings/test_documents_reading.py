@@ -169,3 +169,23 @@ def test_a_document_that_is_deleted_between_search_and_scores_is_left_out(encode
     found = {entry.doc_id for entry in ranking.retrieved}
     assert "twin" in found
     assert not found & gone
+
+
+def test_a_document_is_found_by_the_readings_that_alone_would_list_it():
+    engine = ToyEngine([Document("d0", "", "bart bart"), Document("d1", "", "bart kesk"), Document("d2", "", "lond")])
+
+    class Three(Drawn):
+        def nearest(self, n):
+            return [ScoredDoc(doc_id, score) for doc_id, score in self.table.items()][:n]
+
+    scores = Three({"d2": 0.9, "d1": 0.8, "d0": 0.1})
+    query = replace(SearchedQuery.typed("bart"), documents=DocumentReading(scores, 0.5))
+    found = {k: rank(engine, [query], k)[0].finds for k in (1, 2)}
+    assert [sorted(found[2].of(doc_id)) for doc_id in ("d0", "d1", "d2")] == [
+        ["words"],
+        ["documents", "words"],
+        ["documents"],
+    ]
+    assert sorted(found[1].of("d1")) == ["documents", "words"]  # neither lists it first, their sum does
+    (alone,) = rank(engine, [SearchedQuery.typed("bart")], 2)
+    assert alone.finds.of("d0") == {"words"}

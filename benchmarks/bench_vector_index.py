@@ -126,7 +126,7 @@ def drawn(spectrum: Spectrum, n: int, seed: int, out: Path) -> None:
 
 
 def _vectors_path(out: Path, n: int, seed: int) -> Path:
-    return out / f"drawn-{n}-{seed}.npy"
+    return out / str(n) / f"drawn-{n}-{seed}.npy"
 
 
 def opened(kind: str, doc_ids: Sequence[str], encoded: EncodedDocuments, folder: Path) -> VectorIndex:
@@ -146,11 +146,11 @@ def run_child(kind: str, n: int, options: argparse.Namespace) -> None:
     built = _built_path(options.out, kind, n)
     if not built.is_file():
         begin = time.process_time()
-        opened(kind, doc_ids, encoded, options.out)
+        opened(kind, doc_ids, encoded, options.out / str(n))
         np.save(built, time.process_time() - begin)
         return
     began, before = time.perf_counter(), _own_megabytes()
-    index = opened(kind, doc_ids, encoded, options.out)
+    index = opened(kind, doc_ids, encoded, options.out / str(n))
     opening = time.perf_counter() - began
     index.nearest(queries[0], options.nearest)
     times, walls, found = [], [], []
@@ -170,11 +170,11 @@ def _own_megabytes() -> float:
 
 
 def _result(out: Path, kind: str, n: int) -> Path:
-    return out / f"{kind.replace(' ', '-')}-{n}.npz"
+    return out / str(n) / f"{kind.replace(' ', '-')}.npz"
 
 
 def _built_path(out: Path, kind: str, n: int) -> Path:
-    return out / f"built-{kind.replace(' ', '-')}-{n}.npy"
+    return out / str(n) / f"built-{kind.replace(' ', '-')}.npy"
 
 
 def recalls(found: Sequence[Sequence[object]], expected: Sequence[Sequence[object]]) -> NDArray[np.float64]:
@@ -186,7 +186,7 @@ def row_of(kind: str, n: int, options: argparse.Namespace, expected: Sequence[Se
     """The figures that a child wrote."""
     result = np.load(_result(options.out, kind, n))
     build, opening, own = result["figures"].tolist()
-    own_files = [path for path in options.out.glob(f"*-drawn-{n}-{options.seed}.*") if kind == GRAPH]
+    own_files = [path for path in (options.out / str(n)).glob(f"*-drawn-{n}-{options.seed}.*") if kind == GRAPH]
     sizes = [path.stat().st_size for path in (_vectors_path(options.out, n, options.seed), *own_files)]
     shares = recalls(result["found"].tolist(), expected)
     return Row(
@@ -239,7 +239,7 @@ def compared(data: str, others: Sequence[Document], encoder: Encoder, options: a
     queries = encoder.encode([topic.query for topic in topics], "query")
     rankings: dict[str, list[list[ScoredDoc]]] = {}
     for kind in (PRODUCT, GRAPH):
-        index = opened(kind, doc_ids, encoded, options.out)
+        index = opened(kind, doc_ids, encoded, options.out / "judged")
         rankings[kind] = [index.nearest(query, options.nearest) for query in queries]
     ids = {kind: [[entry.doc_id for entry in each] for each in found] for kind, found in rankings.items()}
     shares = recalls(ids[GRAPH], ids[PRODUCT])

@@ -13,6 +13,7 @@ import numpy as np
 
 from untilclick.search.engines.vectors.document_places import Places
 from untilclick.search.engines.vectors.encoded_documents import EncodedDocuments
+from untilclick.search.engines.vectors.exact_index import near_the_best
 from untilclick.search.errors import MissingDependencyError
 from untilclick.search.text.encoders.encoder import Vectors
 
@@ -43,13 +44,11 @@ class HalfProduct:
         """See `Candidates.places`; none of the n nearest is missing."""
         import numkong  # noqa: PLC0415
 
-        n_documents = len(self._rows)
-        if not 0 < n < n_documents:
-            return np.arange(n_documents if n > 0 else 0)
+        if not len(self._rows):
+            return np.empty(0, dtype=np.int64)
         halves = vector.astype(np.float16)[None, :]  # (1, d)
         products = np.asarray(numkong.cdist(halves, self._vectors, "dot"))[0, self._rows]  # (D,)
-        lowest = np.partition(products, -n)[-n] - 2 * ROUNDING
-        return np.flatnonzero(products >= lowest)
+        return near_the_best(products, n, ROUNDING)
 
 
 def is_installed() -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
-from untilclick.search.engines.vectors.exact_index import ExactIndex
+from untilclick.search.engines.vectors.exact_index import ExactIndex, near_the_best
 from untilclick.search.engines.vectors.moments import Moments
 from untilclick.search.engines.vectors.protocol import VectorIndex
 from untilclick.search.errors import UnknownDocumentError
@@ -36,6 +36,15 @@ def test_equal_documents_tie_to_the_last_bit_and_stand_in_corpus_order():
     for vector in [VECTORS[7], *QUERIES]:
         assert len(set(INDEX.cosines(vector, same))) == 1
     assert [entry.doc_id for entry in INDEX.nearest(VECTORS[7], 4)] == same
+
+
+def test_products_that_may_be_among_the_highest_are_near_the_best():
+    products = np.array([0.5, 0.1, 0.50001, 0.4, 0.49999])
+    assert near_the_best(products, 1, 0.0).tolist() == [2]
+    assert near_the_best(products, 1, 1e-4).tolist() == [0, 2, 4]
+    assert near_the_best(products, 4, 1e-4).tolist() == [0, 2, 3, 4]
+    assert near_the_best(products, 9, 0.0).tolist() == [0, 1, 2, 3, 4]
+    assert near_the_best(products, 0, 1.0).tolist() == []
 
 
 def test_cosines_are_those_of_the_nearest_in_the_order_of_the_ids():

@@ -20,8 +20,9 @@ from untilclick.search.engines.vectors.moments import Moments
 from untilclick.search.engines.vectors.protocol import VectorIndex
 from untilclick.search.errors import EngineError
 
-EXACT_UP_TO = 100_000
-"""Most documents that are searched exactly."""
+EXACT_UP_TO = 200_000
+"""Most documents that are searched exactly. With 100,000 vectors a product takes 3.6 ms of a core, and grows as they
+do; a walk through their graph takes 5.6 ms, grows slowly, and misses some."""
 
 _log = logging.getLogger(__name__)
 

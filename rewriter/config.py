@@ -77,6 +77,10 @@ class PolicyConfig:
     """Number of terms that are stored for each document, the heaviest by tf-idf."""
     memory_neighbours: int = 128
     """Number of documents whose terms are read for a query."""
+    outside_words: int = 10_000
+    """Number of English words that no document holds and that the policy reads nevertheless, the most frequent; 0
+    without a sentence encoder, because nothing would be known of them. Each is a row of the embedding, d_model bytes
+    of a bundle; no distribution is over them, so they cost no time in service."""
     memory_meaning: float = 0.5
     """Weight of the sentence encoder, if there is one, in the score by which the memory finds documents, 0..1; 0
     trains a policy that needs no encoder."""

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from untilclick.rewriter.language.language import Language, SubwordLanguage, TermLanguage
+from untilclick.rewriter.language.outside_words import OutsideWord, start_vectors
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.subword_settings import is_subword_stage
-from untilclick.rewriter.language.vocabulary import TermVocabulary
+from untilclick.rewriter.language.vocabulary import UNK_ID, TermVocabulary
 from untilclick.rewriter.policy.logits import PolicyLogits, PolicyTexts
 from untilclick.rewriter.policy.subword import (
     SubwordVocabulary,
@@ -27,7 +31,7 @@ from untilclick.rewriter.policy.subword import (
     save_subword_stage,
 )
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, target_batch
-from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy
+from untilclick.rewriter.policy.t5 import PromptBatch, T5Policy, read_outside
 from untilclick.rewriter.policy.t5_folder import is_term_model, load_policy, save_policy, save_with_states
 from untilclick.rewriter.policy.text_loss import target_ids, text_loss
 from untilclick.rewriter.serving.blend import BlendSettings
@@ -60,6 +64,14 @@ class RewriterModel(Protocol):
         """The function from prompts to the policy's distribution over index terms; puts the policy into evaluation
         mode."""
 
+    def with_outside_words(self, words: Sequence[OutsideWord], encoder: Encoder | None) -> RewriterModel:
+        """The model that reads these words as well, which no document holds. Its policy is changed in place. Their
+        embeddings start as in `start_vectors`."""
+
+    def reading_outside_of(self, vocabulary: TermVocabulary) -> RewriterModel:
+        """The model that reads the outside words of another vocabulary of the same terms, in its order; those that it
+        did not read are unknown words to it. Its policy is changed in place."""
+
     def target_loss(self, document_weight: float) -> TargetLoss:
         """The loss of target terms and, with this weight, of target documents if the policy has a memory."""
 
@@ -85,6 +97,31 @@ class TermModel:
     def reader(self) -> NextTermLogits:
         """The distribution of the first generated term."""
         return PolicyLogits(self.policy)
+
+    def with_outside_words(self, words: Sequence[OutsideWord], encoder: Encoder | None) -> TermModel:
+        """Words that the vocabulary has keep their embeddings."""
+        vocabulary, embedding = self.language.vocabulary, self._embedding  # (V + n, d)
+        new = [word for word in words if word.term not in vocabulary.read_ids]
+        if not new:
+            return self
+        rows = start_vectors(new, vocabulary, embedding[: len(vocabulary)], encoder)
+        grown = vocabulary.with_outside(word.term for word in new)
+        return self._reading(grown, np.concatenate([embedding[len(vocabulary) :], rows]))
+
+    def reading_outside_of(self, vocabulary: TermVocabulary) -> TermModel:
+        """A word that the model did not read gets the embedding of `<unk>`."""
+        ids = [self.language.vocabulary.read_ids.get(term, UNK_ID) for term in vocabulary.outside]
+        return self._reading(vocabulary, self._embedding[ids])
+
+    @property
+    def _embedding(self) -> NDArray[np.float32]:
+        """(V + n, d) of all tokens."""
+        return np.asarray(self.policy.t5.shared.weight.detach().cpu().numpy(), dtype=np.float32)
+
+    def _reading(self, vocabulary: TermVocabulary, rows: NDArray[np.float32]) -> TermModel:
+        """The model with the outside words of a vocabulary and their embeddings (n, d)."""
+        read_outside(self.policy, torch.from_numpy(rows).to(self.policy.device))
+        return TermModel(self.policy, TermLanguage(vocabulary))
 
     def target_loss(self, document_weight: float) -> TargetLoss:
         """Cross-entropy of the first generated term and of the attention to documents."""
@@ -114,6 +151,16 @@ class SubwordModel:
     def reader(self) -> NextTermLogits:
         """The distribution over the terms of the likeliest texts."""
         return PolicyTexts(self.policy, self.language)
+
+    def with_outside_words(self, words: Sequence[OutsideWord], encoder: Encoder | None) -> SubwordModel:
+        """The model itself, which reads any word."""
+        del words, encoder
+        return self
+
+    def reading_outside_of(self, vocabulary: TermVocabulary) -> SubwordModel:
+        """The model itself."""
+        del vocabulary
+        return self
 
     def target_loss(self, document_weight: float) -> TargetLoss:
         """Cross-entropy of a text of the heaviest target terms. Without a memory there is no loss of documents."""

@@ -210,12 +210,12 @@ class T5Policy(nn.Module):
 
 @torch.no_grad()
 def read_outside(policy: T5Policy, rows: Tensor) -> None:
-    """Make the policy read one more outside word for each of the embeddings `rows` (n, d), in place."""
-    size = policy.t5.config.vocab_size
+    """Make the policy read outside words with the embeddings `rows` (n, d), in place of those that it reads."""
+    size = policy.vocabulary_size
     with torch.random.fork_rng(devices=[]):  # the new rows are drawn at random before they are set
         policy.t5.resize_token_embeddings(size + len(rows), mean_resizing=False)
     policy.t5.shared.weight[size:] = rows
-    policy.n_outside += len(rows)
+    policy.n_outside = len(rows)
 
 
 def parameter_groups(policy: T5Policy, learning_rate: float, memory_learning_rate: float) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 bundle.json        format, versions, blend, data fingerprint, figures, checksums
 model/             CTranslate2 weights and vocabulary
 tokenizer.json     the same vocabulary for other tools
-vocabulary.json    terms, readable words, document frequencies
+vocabulary.json    terms, readable words, document frequencies, and the words that no document holds (format 6)
 README.md          the model card: training data, figures, whose weights
 spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, if the model has one
@@ -45,8 +45,8 @@ RETURNING_FORMAT = 5
 """Format of bundles of any kind whose use is `Use.RETURNING`. A build that knows no uses would serve the learned
 model for all queries, so it has to refuse them."""
 MEANING_FORMAT = 6
-"""Format of bundles of any kind and use that need a sentence encoder. A build that knows none would search the
-queries as typed."""
+"""Format of bundles of any kind and use that need a sentence encoder or read outside words. A build that knows none
+of them would answer otherwise than the version that was judged."""
 NEEDED_BUDGET_MS: Mapping[Kind, float] = {"terms": 0.0, "subwords": 500.0, "mean": 0.0}
 """Time budget in milliseconds below which most queries stay as typed; 0 if the service's default is enough."""
 MANIFEST = "bundle.json"
@@ -100,6 +100,13 @@ class BundleManifest:
 
     encoder: EncoderCard | None = None
     """The sentence encoder that the bundle needs."""
+    outside_words: int = 0
+    """Number of words that the model reads and that no document holds."""
+
+    @property
+    def reads_more(self) -> bool:
+        """See `format_of`."""
+        return self.encoder is not None or self.outside_words > 0
 
     def blend_for(self, caution: Caution | None) -> BlendSettings:
         """The blend for a caution, or `blend` if there is none for it or no caution is asked for."""
@@ -130,11 +137,18 @@ class _Build:
     prompt_version: int = PROMPT_VERSION
     use: Use = Use.LEARNED
     encoder: Mapping[str, object] | None = None
+    outside_words: int = 0
+
+    @property
+    def reads_more(self) -> bool:
+        """See `format_of`."""
+        return self.encoder is not None or self.outside_words > 0
 
 
-def format_of(kind: Kind, use: Use = Use.LEARNED, *, encoded: bool = False) -> int:
-    """Format of a bundle of this kind and use, with or without a sentence encoder."""
-    if encoded:
+def format_of(kind: Kind, use: Use = Use.LEARNED, *, reads_more: bool = False) -> int:
+    """Format of a bundle of this kind and use. `reads_more`: it reads more of queries than the index terms of the
+    documents, by a sentence encoder or as outside words."""
+    if reads_more:
         return MEANING_FORMAT
     return RETURNING_FORMAT if use is Use.RETURNING else FORMATS[kind]
 
@@ -179,9 +193,7 @@ def read_manifest(folder: Path, *, verify: bool = True) -> BundleManifest:
 
 
 def _check_build(build: _Build, folder: Path) -> None:
-    formats: dict[str, int] = {
-        kind: format_of(kind, build.use, encoded=build.encoder is not None) for kind in FORMATS
-    }
+    formats: dict[str, int] = {kind: format_of(kind, build.use, reads_more=build.reads_more) for kind in FORMATS}
     if build.kind not in formats:
         raise _unreadable(folder, "kind", build.kind, " or ".join(formats))
     if build.format != formats[build.kind]:

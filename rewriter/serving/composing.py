@@ -62,7 +62,7 @@ def compose_bundle(model: Path, parts: Parts, target: Path) -> BundleManifest:
             _add_untrained(manifest, parts, new)
         manifest = replace(
             manifest,
-            format=format_of(manifest.kind, parts.use, encoded=manifest.encoder is not None),
+            format=format_of(manifest.kind, parts.use, reads_more=manifest.reads_more),
             use=parts.use,
             evidence=parts.evidence,
             asked=parts.asked,

@@ -18,6 +18,7 @@ from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig
 from untilclick.rewriter.data.pseudo_queries import PseudoQuery, PseudoQuerySettings, PseudoQuerySource, term_weights
 from untilclick.rewriter.language.language import TermLanguage
 from untilclick.rewriter.language.latent_semantics import term_vectors
+from untilclick.rewriter.language.outside_words import common_words
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.soft_targets import SoftTarget
@@ -57,7 +58,11 @@ def main(config: BaseStage, opened: OpenedCollection | None = None, progress: Pr
     opened = opened or load_opened(run)
     model = new_model(opened.index, config.policy, opened.encoded)
     loss = train_base(model, opened.collection.corpus, opened.index, config.training, progress)
-    figures = {"loss": loss, "vocabulary": float(len(model.language.vocabulary))}
+    if opened.encoded is not None:
+        words = common_words(opened.analysis, opened.spelling, config.policy.outside_words)
+        model = model.with_outside_words(words, opened.encoded.encoder)
+    vocabulary = model.language.vocabulary
+    figures = {"loss": loss, "vocabulary": float(len(vocabulary)), "outside_words": float(len(vocabulary.outside))}
     outcome = StageOutcome(config.training, BlendChoice.of_cold_start(encoded=opened.encoded is not None), figures)
     return write_stage(opened, run.out / BASE, model, outcome)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from untilclick.rewriter.config import EnsembleConfig, RunConfig
@@ -55,13 +55,25 @@ def _choose(config: EnsembleStage, sources: Sources) -> Path:
     _check_splits(folders)
     _check_languages(folders, [model.language for model in models])
     _check_encoders(models)
+    models = _reading_all(models)
+    first = replace(first, model=models[0])
     choice = first.validation.choose_blend(MeanLogits([model.reader() for model in models]))
     outcome = StageOutcome(config.training, choice, {"members": float(len(folders))}, first.sides.record)
     with replaced_stage(sources.opened, config.run.out / MEAN, outcome) as new:
-        for number, folder in enumerate(folders):
-            shutil.copytree(folder, new / MEMBERS_FOLDER / str(number))
+        for number, (folder, model) in enumerate(zip(folders, models, strict=True)):
+            member = new / MEMBERS_FOLDER / str(number)
+            shutil.copytree(folder, member)
+            model.save(member)  # it may read more words than the model of the folder
     _take_base(config.run, folders[0])
     return config.run.out / MEAN
+
+
+def _reading_all(models: Sequence[RewriterModel]) -> list[RewriterModel]:
+    """Models that all read the outside words of each, so that they can share prompts."""
+    vocabulary = models[0].language.vocabulary
+    for model in models[1:]:
+        vocabulary = vocabulary.with_outside(model.language.vocabulary.outside)
+    return [model.reading_outside_of(vocabulary) for model in models]
 
 
 def _take_base(run: RunConfig, member: Path) -> None:
@@ -86,7 +98,7 @@ def _check_encoders(models: Sequence[RewriterModel]) -> None:
 
 
 def _check_languages(folders: Sequence[Path], languages: Sequence[Language]) -> None:
-    """Raises ModelError for languages with different vocabularies of index terms."""
+    """Raises ModelError for languages with different index terms of documents; their outside words may differ."""
     remedy = "a mean needs models over index terms"
     members = zip(folders, languages, strict=True)
     vocabularies = [language.as_terms(folder, remedy).vocabulary for folder, language in members]

@@ -86,11 +86,13 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
             checksums={},
         )
         kind: Kind = "mean" if members else language.kind
+        n_outside = len(language.vocabulary.outside)
         manifest = replace(
             manifest,
             kind=kind,
-            format=format_of(kind, encoded=encoder is not None),
+            format=format_of(kind, reads_more=encoder is not None or n_outside > 0),
             encoder=encoder.card if encoder else None,
+            outside_words=n_outside,
             prompt_version=record.prompt_version,
             analysis=record.analysis,
         )

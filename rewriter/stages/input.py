@@ -24,6 +24,7 @@ from untilclick.rewriter.data.logged_queries import JudgedQuery
 from untilclick.rewriter.data.show import silently
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.language.outside_words import typed_words
 from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.serving.blend import BlendSettings
@@ -33,6 +34,7 @@ from untilclick.rewriter.stages.record import (
     StageOutcome,
     StageRecord,
     analysis_of_run,
+    encoder_of,
     load_stage,
     read_stage,
     write_stage,
@@ -143,6 +145,12 @@ class StageInput:
         model, sides = load_stage(sources.opened, start), sides_of(sources, read_stage(start))
         check_needs(sides)
         return cls(sources.opened, start, model, sides, caution)
+
+    def with_typed_words(self) -> StageInput:
+        """The same with a model that reads the words of the training sessions that no document holds, see
+        `typed_words`."""
+        words = typed_words(self.sides.training, self.opened.analysis, self.opened.spelling)
+        return replace(self, model=self.model.with_outside_words(words, encoder_of(self.opened)))
 
     @property
     def policy(self) -> T5Policy:

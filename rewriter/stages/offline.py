@@ -98,7 +98,7 @@ def read_actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineI
 
 def _actions(sources: Sources, run: Path, config: OfflineConfig) -> OfflineInput:
     """The same for a training without validation."""
-    start = StageInput.read(sources, start_folder(run), config.caution)
+    start = StageInput.read(sources, start_folder(run), config.caution).with_typed_words()
     vocabulary = start.language.as_terms(start.start, FOR_SUBWORDS).vocabulary
     settings = ActionSettings(config.terms, config.discount, config.max_samples)
     actions = logged_actions(start.sides.training, vocabulary, start.opened.spelling, settings)

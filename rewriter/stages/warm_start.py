@@ -1,4 +1,7 @@
-"""Stage `warm-start`: supervised training on hindsight pairs of a log. Its result is the reference model of PPO."""
+"""Stage `warm-start`: supervised training on hindsight pairs of a log. Its result is the reference model of PPO.
+
+The model first gets the words that several visitors of the training sessions typed and that no document holds.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,7 @@ def main(
     for a log without pairs to train on or queries to validate on."""
     training = config.training
     with open_sources(config.run, opened, log) as sources:
-        start = StageInput.read(sources, config.run.out / BASE, training.caution)
+        start = StageInput.read(sources, config.run.out / BASE, training.caution).with_typed_words()
     pairs, examples = _material(training, start, corrections=start.validation.corrections)
     trained = train_warm_start(
         start.policy,
@@ -97,7 +100,7 @@ def refit(
     stage: as many steps on the same schedule, the same blend, and no validation. `epochs` of the twin's size take the
     place of its best. Returns the stage's folder. Raises as `main`."""
     training, record = config.training, read_stage(twin)
-    start = StageInput.read(Sources(opened, sides, config.run.split_key), config.run.out / BASE)
+    start = StageInput.read(Sources(opened, sides, config.run.split_key), config.run.out / BASE).with_typed_words()
     pairs, examples = _material(training, start, corrections=record.blend.corrections)
     an_epoch = _steps_of_epoch(int(record.figures["examples"]), training)
     loss = start.model.target_loss(training.document_weight)

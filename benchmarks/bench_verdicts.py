@@ -289,7 +289,7 @@ def activations(ground: Ground, n_sessions: int, n_renewals: int, *, names_topic
         version = ground.contestant("noise", ground.noisy(1 + number))
         new, returning = log.find(version, untrained), log.find_by_validation(version, untrained)
         evidence = Evidence(log.record, new, new, _equal(new), returning=returning)
-        n += admitted(evidence).use in (Use.LEARNED, Use.RETURNING)
+        n += admitted(evidence).use in (Use.LEARNED, Use.RETURNING, Use.WORDS)
     return n
 
 

@@ -110,7 +110,7 @@ class Outcome:
     @property
     def taken(self) -> bool:
         """Whether anything learned answers."""
-        return self.use in (Use.LEARNED, Use.RETURNING)
+        return self.use in (Use.LEARNED, Use.RETURNING, Use.WORDS)
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def _values(run: Path, opened: OpenedCollection, draw: Draw, use: str) -> dict[s
         gated = values[UNTRAINED]
     elif use == Use.NOTHING:
         gated = values[TYPED]
-    elif use == Use.RETURNING:
+    elif Use(use).is_scoped:
         scope = Scope.load(run / FINAL, opened.analysis)
         gated = _measured(ScopedRewriter(rewriter(run / FINAL), untrained, scope), opened, draw.judged)
     else:

@@ -20,7 +20,6 @@ from untilclick.app.versions.models import StoredModels
 from untilclick.app.versions.store import ModelStore
 from untilclick.app.versions.without_encoder import WithoutEncoder
 from untilclick.rewriter.caution import Caution
-from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.rewrite import Rewriter
 from untilclick.rewriter.serving.bundle import BundleManifest, read_manifest
 from untilclick.search.analysis.guess import AUTO, analysis_of_language
@@ -135,7 +134,7 @@ def _warn(manifest: BundleManifest | None, settings: RewritingSettings, fingerpr
     name = settings.bundle or manifest.version
     if manifest.fingerprint != fingerprint:
         _log.warning("Bundle %s was trained on other documents (%s); it may rewrite badly", name, manifest.data)
-    if settings.caution and settings.caution not in manifest.blends and manifest.use is not Use.RETURNING:
+    if settings.caution and settings.caution not in manifest.blends and not manifest.use.is_scoped:
         _log.warning("Bundle %s knows one caution alone, that of its training; train it again for another", name)
     if settings.budget_ms < manifest.needed_budget_ms:
         _log.warning(

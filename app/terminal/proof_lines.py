@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from untilclick.rewriter.judging.evidence import Evidence, Verdict
 from untilclick.rewriter.judging.gate import Admission
-from untilclick.rewriter.judging.sentences import few_needs, of_split, sentence
+from untilclick.rewriter.judging.sentences import few_needs, of_split, of_words, sentence
 
 
 def lines_of_proof(evidence: Evidence, admission: Admission) -> Iterator[str]:
@@ -22,6 +22,8 @@ def lines_of_proof(evidence: Evidence, admission: Admission) -> Iterator[str]:
     ):
         if finding is not None:
             yield f"{name}: {sentence(finding)}"
+    if evidence.words is not None:
+        yield f"Words of no document: {of_words(evidence.words)}"
     if evidence.start.verdict is Verdict.WORSE:
         yield f"The untrained rewriter: {sentence(evidence.start)}"
     yield admission.sentences

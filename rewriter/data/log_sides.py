@@ -36,6 +36,8 @@ class LogSides:
     """None for a log that was split without needs, by the first queries of its sessions."""
     fixed: frozenset[int] = frozenset()
     """Needs that are too large to be held out."""
+    worded: tuple[Session, ...] | None = None
+    """The sessions whose words that no document holds a model reads, see `typed_words`; None: those of training."""
 
     @property
     def all(self) -> tuple[Session, ...]:
@@ -51,9 +53,15 @@ class LogSides:
         nothing. False in a log that was split without needs."""
         return bool(self.needs) and terms_of_query(query, self.analysis) in self._typed
 
-    def to_learn_from(self, sessions: Sequence[Session]) -> LogSides:
-        """The log with these sessions to learn from, and none to choose or to judge by."""
-        return replace(self, training=tuple(sessions), validation=(), judged=())
+    @property
+    def word_sessions(self) -> tuple[Session, ...]:
+        """The sessions whose words a model reads."""
+        return self.training if self.worded is None else self.worded
+
+    def to_learn_from(self, sessions: Sequence[Session], worded: Sequence[Session] | None = None) -> LogSides:
+        """The log with these sessions to learn from, and none to choose or to judge by. `worded` is as the field."""
+        words = None if worded is None else tuple(worded)
+        return replace(self, training=tuple(sessions), validation=(), judged=(), worded=words)
 
     def folds(self, n: int, seed: int) -> list[LogSides]:
         """The same sessions split `n` times: each need that can be held out is judged once. Of the needs that are

@@ -111,7 +111,7 @@ def judge(
     bound.
     """
     judged = inputs[:MAX_JUDGED]
-    ours, theirs = (_first_tens(contestant, judged, clauses) for contestant in (version, other))
+    ours, theirs = (first_tens(contestant, judged, clauses) for contestant in (version, other))
     known = [_known(each, {*a, *b}) for each, a, b in zip(judged, ours, theirs, strict=True)]
     bounds = difference_bounds(ours, theirs, known)
     needs = np.array([each.need for each in judged], dtype=np.int64)
@@ -173,7 +173,7 @@ def _against_zero(
     return compare(a, b, MEASURE, rng, needs=needs)
 
 
-def _first_tens(contestant: Contestant, judged: Sequence[JudgedInput], clauses: int) -> list[list[str]]:
+def first_tens(contestant: Contestant, judged: Sequence[JudgedInput], clauses: int) -> list[list[str]]:
     """The ids of the first ten documents for each input, as the service shows them."""
     engine = contestant.engine
     rankings: list[list[str]] = []

@@ -58,6 +58,17 @@ class Finding:
         return cls(against, Verdict.CANNOT_SAY, "nDCG@10", 0.0, (0.0, 0.0), 1.0, 0.0, 0, 0, reason=reason)
 
 
+@dataclass(frozen=True)
+class LearnedWords:
+    """Queries of words that no document holds: learned from some visitors, checked by the clicks of others."""
+
+    confirmed: tuple[str, ...]
+    """Index terms of the queries for which the version ranks what the others clicked among the first ten, and not
+    below the untrained rewriter. All words of these queries are such, and three visitors or more typed them."""
+    unconfirmed: tuple[str, ...]
+    """Index terms of the other queries of this kind."""
+
+
 AS_TYPED, UNTRAINED = "as typed", "untrained"
 """What versions are compared with besides each other: the query as typed, and the rewriter that has learned from
 documents alone, in the blend of a cold start."""
@@ -79,6 +90,8 @@ class Evidence:
     """Against the version that was active; None if none was that had learned."""
     returning: Finding | None = None
     """Against the untrained rewriter, on queries that return: learned from some visitors and judged by others."""
+    words: LearnedWords | None = None
+    """What was learned of words that no document holds; None if no query of such words returns."""
 
     @property
     def few_needs(self) -> bool:

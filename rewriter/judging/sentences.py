@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from untilclick.rewriter.judging.evidence import AS_TYPED, FEW_NEEDS, UNTRAINED, Evidence, Finding, Verdict
+from untilclick.rewriter.judging.evidence import (
+    AS_TYPED,
+    FEW_NEEDS,
+    UNTRAINED,
+    Evidence,
+    Finding,
+    LearnedWords,
+    Verdict,
+)
 from untilclick.rewriter.judging.split_record import SplitRecord
 
 _OTHERS = {AS_TYPED: "the query as typed", UNTRAINED: "the untrained rewriter"}
@@ -31,6 +39,19 @@ def of_split(split: SplitRecord) -> str:
         queries = _counted(split.n_typed_in_training, "held-out query", "held-out queries")
         sentence += f" {queries} were also typed in training and judge nothing."
     return sentence
+
+
+def of_words(words: LearnedWords) -> str:
+    """What was learned of words that no document holds, in a sentence or two."""
+    parts = []
+    if words.confirmed:
+        parts.append(f"For {', '.join(words.confirmed)} it finds what visitors clicked that it has not learned from.")
+    if words.unconfirmed:
+        parts.append(
+            f"For {', '.join(words.unconfirmed)} it finds nothing that they clicked, or ranks it below the untrained "
+            "rewriter: clicks of more visitors are needed."
+        )
+    return " ".join(parts)
 
 
 def few_needs(evidence: Evidence) -> str:

@@ -75,7 +75,7 @@ class _Exporter:
             twin = self._model(run / proof.twin)
             shutil.copyfile(folder / LEARNED_FROM, twin / LEARNED_FROM)
             parts = replace(parts, twin=twin)
-        if use is Use.RETURNING:
+        if use.is_scoped:
             scope = Scope.load(folder, analysis_by_name(record.analysis))
             parts = replace(parts, untrained=self._model(run / BASE), scope=scope)
         compose_bundle(self._model(folder), parts, self._config.bundle)

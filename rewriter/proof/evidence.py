@@ -64,8 +64,8 @@ def find_evidence(
         against_untrained = contest(version, untrained, opened, sides, judging)
     if record.n_needs < FEW_NEEDS:
         against_untrained = contest_in_folds(run, opened, sides, judging, show)
-    returning = contest_of_returning(run, opened, sides, judging, show)
-    return Evidence(record, against_typed, against_untrained, start, against_before, returning)
+    returning, words = contest_of_returning(run, opened, sides, judging, show)
+    return Evidence(record, against_typed, against_untrained, start, against_before, returning, words)
 
 
 def _contest_with(

@@ -70,13 +70,14 @@ def _write(run: RunConfig, opened: OpenedCollection, sides: LogSides, proof: Pro
     if proof.use in (Use.UNTRAINED, Use.NOTHING):
         with copied_stage(run.out / BASE, target, proof, sides.record):
             pass
-    elif proof.use is Use.RETURNING:
+    elif proof.use.is_scoped:
         returning = returning_queries(sides.all, opened.analysis, run.split_key)
         with (
             taught(run, opened, everything, returning, show) as folder,
             copied_stage(folder, target, proof, sides.record, RETURNING) as new,
         ):
-            scope_of(returning, opened).save(new)
+            words = proof.evidence.words if proof.use is Use.WORDS else None
+            scope_of(returning, opened, words).save(new)
     else:
         with show("Refit") as update, refitted(run, opened, everything, steps(update)) as folder:
             sound = folder != twin and is_sound(folder, twin, opened, sides)

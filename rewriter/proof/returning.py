@@ -8,19 +8,20 @@ returning queries alone, in a blend that trusts it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from untilclick.rewriter.config import RunConfig
-from untilclick.rewriter.data.click_judgments import judged_inputs
+from untilclick.rewriter.data.click_judgments import JudgedInput, judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.show import ShowProgress, steps
-from untilclick.rewriter.evaluation.judge import judge
-from untilclick.rewriter.judging.evidence import UNTRAINED, Finding
+from untilclick.rewriter.evaluation.judge import Contestant, first_tens, judge
+from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, LearnedWords
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.returning import Returning, returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig, contestant
@@ -33,15 +34,24 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Session
 
 
+class Contest(NamedTuple):
+    """What some visitors taught against the untrained rewriter, on the queries that return."""
+
+    finding: Finding
+    words: LearnedWords | None
+    """On those queries that consist of words that no document holds; None if no such query is judged."""
+
+
 def contest_of_returning(
     run: RunConfig, opened: OpenedCollection, sides: LogSides, judging: JudgingConfig, show: ShowProgress
-) -> Finding:
-    """What some visitors taught against the untrained rewriter, on the queries that return."""
+) -> Contest:
+    """Learn from some visitors, and judge by the others."""
     returning = returning_queries(sides.all, opened.analysis, run.split_key)
-    if returning.record.too_few:
-        return Finding.unknown(UNTRAINED, returning.record.too_few)
+    too_few, unheld = returning.record.too_few, any(is_unheld(query, opened) for query in returning.queries)
+    if too_few and not unheld:
+        return Contest(Finding.unknown(UNTRAINED, too_few), None)
     if not (run.out / WARM_START / STAGE_FILE).is_file():
-        return Finding.unknown(UNTRAINED, "the run has no warm start, which learns from them")
+        return Contest(Finding.unknown(UNTRAINED, "the run has no warm start, which learns from them"), None)
     judged = [one for session in sides.all for one in by_query(session, returning)]
     needs: dict[str, int] = {}
     inputs = judged_inputs(
@@ -51,11 +61,43 @@ def contest_of_returning(
         lambda _query: False,
     )
     learned_from = [session for session in sides.all if not returning.is_judged(session)]
-    with taught(run, opened, sides.to_learn_from(learned_from), returning, show) as folder:
+    # All visitors decide which words are read: with one of three set aside, none would be.
+    with taught(run, opened, sides.to_learn_from(learned_from, worded=sides.all), returning, show) as folder:
         version = contestant("returning", folder, opened, RETURNING)
         untrained = contestant(UNTRAINED, run.out / BASE, opened)
+        words = learned_words(version, untrained, [each for each in inputs if is_unheld(each.query, opened)], judging)
+        if too_few:
+            return Contest(Finding.unknown(UNTRAINED, too_few), words)
         rng = np.random.default_rng([judging.seed, 4])
-        return replace(judge(version, untrained, inputs, judging.clauses, rng), by_visitor=True)
+        return Contest(replace(judge(version, untrained, inputs, judging.clauses, rng), by_visitor=True), words)
+
+
+def is_unheld(query: str, opened: OpenedCollection) -> bool:
+    """Whether a query has words, stop words aside, and documents hold none of them."""
+    analysis, known = opened.analysis, opened.spelling
+    words = [word for word in analysis.words(query) if analysis.term_of(word) is not None]
+    return bool(words) and not any(known.is_known(word) for word in words)
+
+
+def learned_words(
+    version: Contestant, untrained: Contestant, inputs: Sequence[JudgedInput], judging: JudgingConfig
+) -> LearnedWords | None:
+    """The words of the queries for which a version finds what was clicked by visitors from whom it has not learned,
+    and ranks it not below the untrained rewriter. None without inputs."""
+    if not inputs:
+        return None
+    tens = (first_tens(each, inputs, judging.clauses) for each in (version, untrained))
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for each, ours, theirs in zip(inputs, *tens, strict=True):
+        own, other = _reciprocal_rank(ours, each), _reciprocal_rank(theirs, each)
+        found[own > 0 and own >= other].update(version.engine.analysis.terms(each.query))
+    return LearnedWords(tuple(sorted(found[True])), tuple(sorted(found[False] - found[True])))
+
+
+def _reciprocal_rank(ranking: Sequence[str], judged: JudgedInput) -> float:
+    """1 / rank of the first document that was clicked; 0 if there is none."""
+    ranks = (rank for rank, doc_id in enumerate(ranking, start=1) if judged.grades.get(doc_id, 0.0) > 0)
+    return 1.0 / next(ranks, np.inf)
 
 
 @contextmanager
@@ -64,7 +106,8 @@ def taught(
 ) -> Iterator[Path]:
     """A folder with the warm start of a run, trained to its end on the training sessions of `sides`, then on those of
     them that typed returning queries; until the block ends."""
-    alone = sides.to_learn_from([session for session in sides.training if returning.is_typed_in(session)])
+    typed = [session for session in sides.training if returning.is_typed_in(session)]
+    alone = sides.to_learn_from(typed)
     with empty_run(run) as work:
         with show("Learning from all sessions") as update:
             folder = train_to_the_end(run.out / WARM_START, work, opened, sides, steps(update))
@@ -73,9 +116,13 @@ def taught(
         yield folder
 
 
-def scope_of(returning: Returning, opened: OpenedCollection) -> Scope:
-    """The queries that the learned part of a version may answer if only returning needs speak for it."""
-    return Scope.of(returning.queries, opened.analysis, opened.spelling, secrets.token_bytes(SALT_BYTES))
+def scope_of(returning: Returning, opened: OpenedCollection, words: LearnedWords | None = None) -> Scope:
+    """The queries that the learned part of a version may answer if only returning needs speak for it, or only
+    `words`."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    if words is not None:
+        return Scope.of_words(words.confirmed, opened.analysis, salt)
+    return Scope.of(returning.queries, opened.analysis, opened.spelling, salt)
 
 
 def by_query(session: Session, returning: Returning) -> Iterator[Session]:

@@ -13,7 +13,7 @@ members/0/ 1/ ...  model/ and memory.npz of each model; in bundles of kind `mean
 twin/              a bundle of its own: the model that this one was refitted from and that versions are judged by. The
                    service never opens it
 untrained/         a bundle of its own: the rewriter that has learned from documents alone; only in bundles whose use
-                   is `returning` (format 5)
+                   has a scope, `returning` (format 5) or `words`
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ models over terms that answer as one."""
 FORMATS: Mapping[Kind, int] = {"terms": 2, "subwords": 3, "mean": 4}
 """Format of each kind of bundle. A build that does not know a kind refuses its format."""
 RETURNING_FORMAT = 5
-"""Format of bundles of any kind whose use is `Use.RETURNING`. A build that knows no uses would serve the learned
+"""Format of bundles of any kind whose use has a scope. A build that knows no uses would serve the learned
 model for all queries, so it has to refuse them."""
 MEANING_FORMAT = 6
 """Format of bundles of any kind and use that need a sentence encoder or read outside words. A build that knows none
@@ -150,7 +150,7 @@ def format_of(kind: Kind, use: Use = Use.LEARNED, *, reads_more: bool = False) -
     documents, by a sentence encoder or as outside words."""
     if reads_more:
         return MEANING_FORMAT
-    return RETURNING_FORMAT if use is Use.RETURNING else FORMATS[kind]
+    return RETURNING_FORMAT if use.is_scoped else FORMATS[kind]
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -38,7 +38,7 @@ class Parts:
     twin: Path | None = None
     """The bundle of its twin."""
     untrained: Path | None = None
-    """The bundle of the untrained rewriter; needed by the use `returning`, and left out by all others."""
+    """The bundle of the untrained rewriter; needed by the uses with a scope, and left out by all others."""
     scope: Scope | None = None
     """The queries that the learned model answers; as `untrained`."""
 
@@ -58,7 +58,7 @@ def compose_bundle(model: Path, parts: Parts, target: Path) -> BundleManifest:
         (new / SCOPE_FILE).unlink(missing_ok=True)
         if parts.twin is not None:
             _add(parts.twin, new / TWIN_FOLDER)
-        if parts.use is Use.RETURNING:
+        if parts.use.is_scoped:
             _add_untrained(manifest, parts, new)
         manifest = replace(
             manifest,
@@ -91,7 +91,7 @@ def _add(bundle: Path, folder: Path) -> BundleManifest:
 def _add_untrained(learned: BundleManifest, parts: Parts, new: Path) -> None:
     """Add the untrained rewriter and the scope of the learned one."""
     if parts.untrained is None or parts.scope is None:
-        raise ModelError("A bundle that serves returning queries alone needs the untrained rewriter and a scope")
+        raise ModelError("A bundle that serves some queries alone needs the untrained rewriter and a scope")
     untrained = _add(parts.untrained, new / UNTRAINED_FOLDER)
     for name, of_learned, of_untrained in (
         ("documents", learned.fingerprint, untrained.fingerprint),

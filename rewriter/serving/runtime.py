@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from untilclick.rewriter.caution import Caution
-from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.language.language import Hypothesis, SubwordLanguage, TermLanguage
 from untilclick.rewriter.language.log_space import MASKED_LOGIT
 from untilclick.rewriter.language.prompts import Prompt
@@ -229,12 +228,12 @@ def open_bundle(
 ) -> Rewriter:
     """The rewriter of an exported bundle, with feedback from `engine`, in the blend for a caution, see
     `BundleManifest.blend_for`. `documents` are those of the engine as vectors; without them, bundles with an encoder
-    read queries as words alone. A bundle of use `returning` has two models, which answer as one. A twin is opened
+    read queries as words alone. A bundle whose use has a scope has two models, which answer as one. A twin is opened
     only if `folder` is its own. Raises ModelError if this build cannot read the bundle, an EncoderError if
     the sentence encoder alone is at fault."""
     manifest, opener = read_manifest(folder), _Opener(engine, documents, caution)
     rewriter = opener.rewriter(folder, manifest)
-    if manifest.use is not Use.RETURNING:
+    if not manifest.use.is_scoped:
         return rewriter
     inner = folder / UNTRAINED_FOLDER
     untrained = opener.rewriter(inner, read_manifest(inner))

@@ -2,7 +2,8 @@
 
 These are the queries that several visitors typed, by their index terms, and all queries with a word of theirs that no
 document holds: such a word matches nothing, so all that is known of it was learned from those visitors. A word that
-the spelling corrector would replace counts as well.
+the spelling corrector would replace counts as well. The narrowest scope (`alone`) are queries of such words and
+nothing else, which find nothing as they are typed.
 
 The file holds hashes with a salt of its own instead of the visitors' words: BLAKE2b (RFC 7693) of 64 bits, keyed by
 the salt. Whoever has a bundle cannot read the queries from it, nor see which queries two bundles share. The salt
@@ -44,6 +45,7 @@ class _Content:
     salt: str
     queries: tuple[str, ...]
     words: tuple[str, ...]
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class Scope:
     """Hashes of the index terms of their words that no document holds."""
     analysis: Analysis
     """That of the index."""
+    alone: bool = False
+    """Whether every word of a query must be one of `words`."""
+
+    @classmethod
+    def of_words(cls, terms: Iterable[str], analysis: Analysis, salt: bytes) -> Scope:
+        """The scope of the queries that consist of words with these index terms, which no document has. `salt` is as
+        in `of`."""
+        words = frozenset(_hash(salt, b"word", term) for term in terms)
+        return cls(salt, frozenset(), words, analysis, alone=True)
 
     @classmethod
     def of(cls, queries: Iterable[str], analysis: Analysis, known: KnownWords, salt: bytes) -> Scope:
@@ -77,7 +88,11 @@ class Scope:
         )
 
     def covers(self, query: str) -> bool:
-        """Whether the query returns, or has a word of such queries that no document holds."""
+        """Whether the query returns, or has a word of such queries that no document holds; if `alone`, whether it has
+        such words and no other."""
+        if self.alone:
+            terms = list(self._terms(query))
+            return bool(terms) and all(_hash(self.salt, b"word", term) in self.words for term in terms)
         if _hash(self.salt, b"query", terms_of_query(query, self.analysis)) in self.queries:
             return True
         return bool(self.words) and any(_hash(self.salt, b"word", term) in self.words for term in self._terms(query))
@@ -89,7 +104,13 @@ class Scope:
 
     def save(self, folder: Path) -> Path:
         """Write `scope.json` into the folder; returns its path."""
-        content = {"salt": self.salt.hex(), "queries": sorted(self.queries), "words": sorted(self.words)}
+        content: dict[str, object] = {
+            "salt": self.salt.hex(),
+            "queries": sorted(self.queries),
+            "words": sorted(self.words),
+        }
+        if self.alone:
+            content["alone"] = True
         path = folder / SCOPE_FILE
         write_whole(path, json.dumps(content))
         return path
@@ -103,7 +124,7 @@ class Scope:
             salt = bytes.fromhex(content.salt)
         except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read ({error}); make it again with `untilclick export`") from error
-        return cls(salt, frozenset(content.queries), frozenset(content.words), analysis)
+        return cls(salt, frozenset(content.queries), frozenset(content.words), analysis, content.alone)
 
 
 def _hash(salt: bytes, purpose: bytes, text: str) -> str:

@@ -147,9 +147,8 @@ class StageInput:
         return cls(sources.opened, start, model, sides, caution)
 
     def with_typed_words(self) -> StageInput:
-        """The same with a model that reads the words of the training sessions that no document holds, see
-        `typed_words`."""
-        words = typed_words(self.sides.training, self.opened.analysis, self.opened.spelling)
+        """The same with a model that reads words of the log that no document holds, see `typed_words`."""
+        words = typed_words(self.sides.word_sessions, self.opened.analysis, self.opened.spelling)
         return replace(self, model=self.model.with_outside_words(words, encoder_of(self.opened)))
 
     @property

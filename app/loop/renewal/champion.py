@@ -8,7 +8,6 @@ from pathlib import Path
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.evaluation.judge import Contestant
 from untilclick.rewriter.judging.evidence import AS_TYPED
-from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.proof.evidence import Before
 from untilclick.rewriter.proof.learned_from import read_learned_from
 from untilclick.rewriter.serving.bundle import MANIFEST, TWIN_FOLDER, UNTRAINED_FOLDER, BundleManifest, read_manifest
@@ -54,7 +53,7 @@ class Champion:
         if self.folder is None or answering is None:
             return None
         twin = self.folder / TWIN_FOLDER
-        part = self.folder / UNTRAINED_FOLDER if answering.use is Use.RETURNING else twin
+        part = self.folder / UNTRAINED_FOLDER if answering.use.is_scoped else twin
         served = part if (part / MANIFEST).is_file() else self.folder
         evidence = self.manifest.evidence if self.manifest else None
         key = evidence.split.key if evidence else None

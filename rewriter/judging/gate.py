@@ -93,15 +93,16 @@ def admitted(evidence: Evidence | None, now: Answering | None = None) -> Admissi
 
 def _scoped(evidence: Evidence, now: Answering | None, worse: Finding | None) -> Admission | None:
     """The admission of what was learned for some queries, with the untrained rewriter for the others; None if that
-    may not answer them, and if nothing speaks for those queries. What is worse for other queries may answer words
-    that no document holds."""
+    may not answer them, and if nothing speaks for those queries. What is worse for new needs may answer words that no
+    document holds."""
     now_scoped = now is not None and now.use.is_scoped
     if not (now_scoped or (now is None and evidence.start.verdict is not Verdict.WORSE)):
         return None
     returning, words = evidence.returning, evidence.words
     if worse is None and returning is not None and returning.verdict is Verdict.BETTER:
         return Admission(Use.RETURNING, sentence(returning))
-    if words is not None and words.confirmed and (now is None or now.use is Use.WORDS):
+    is_worse = returning is not None and returning.verdict is Verdict.WORSE
+    if words is not None and words.confirmed and not is_worse and (now is None or now.use is Use.WORDS):
         return Admission(Use.WORDS, of_words(words))
     return None
 

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, Verdict
-from untilclick.rewriter.judging.gate import Answering, Use, admitted, admitted_untrained
+from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, LearnedWords, Verdict
+from untilclick.rewriter.judging.gate import Answering, Carried, Use, admitted, admitted_untrained, refusal
 from untilclick.rewriter.judging.sentences import sentence
 from untilclick.rewriter.judging.split_record import SplitRecord
 
 BETTER, WORSE, CANNOT_SAY = Verdict.BETTER, Verdict.WORSE, Verdict.CANNOT_SAY
 NOW = Answering("0123456789ab", Use.LEARNED)
+WORDS = LearnedWords(("bill", "hoover"), ("frusk",))
 
 
 def finding(verdict: Verdict, against: str = UNTRAINED, reason: str = "") -> Finding:
@@ -25,6 +26,7 @@ def evidence(
     start: Verdict = CANNOT_SAY,
     before: Verdict | None = None,
     returning: Verdict | None = None,
+    words: LearnedWords | None = None,
 ) -> Evidence:
     return Evidence(
         SplitRecord("00000000", 900, 800, 700, 12, 0, 30),
@@ -33,6 +35,7 @@ def evidence(
         finding(start, AS_TYPED),
         None if before is None else finding(before, NOW.version),
         None if returning is None else finding(returning),
+        words,
     )
 
 
@@ -63,6 +66,17 @@ def evidence(
             replace(NOW, use=Use.RETURNING),
             Use.RETURNING,
         ),
+        (evidence(CANNOT_SAY, words=WORDS), None, Use.WORDS),
+        (evidence(WORSE, words=WORDS), None, Use.WORDS),
+        (evidence(CANNOT_SAY, words=LearnedWords((), ("frusk",))), None, Use.UNTRAINED),
+        (evidence(CANNOT_SAY, words=WORDS, start=WORSE), None, Use.NOTHING),
+        (evidence(CANNOT_SAY, words=WORDS, returning=WORSE), None, Use.UNTRAINED),
+        (evidence(CANNOT_SAY, words=WORDS, returning=BETTER), None, Use.RETURNING),
+        (evidence(BETTER, words=WORDS), None, Use.LEARNED),
+        (evidence(CANNOT_SAY, before=CANNOT_SAY, words=WORDS), NOW, Use.NOTHING),
+        (evidence(CANNOT_SAY, before=CANNOT_SAY, words=WORDS), replace(NOW, use=Use.RETURNING), Use.NOTHING),
+        (evidence(CANNOT_SAY, before=CANNOT_SAY, words=WORDS), replace(NOW, use=Use.WORDS), Use.WORDS),
+        (evidence(CANNOT_SAY, before=CANNOT_SAY, returning=BETTER), replace(NOW, use=Use.WORDS), Use.RETURNING),
     ],
 )
 def test_what_may_answer(of: Evidence | None, now: Answering | None, use: Use) -> None:
@@ -109,3 +123,15 @@ def test_words_of_findings() -> None:
     assert sentence(seen).endswith(
         "; 31% of its first ten documents, and 2% of the other's, were never shown to a searcher."
     )
+
+
+def test_a_version_for_words_is_activated_where_the_words_may_answer() -> None:
+    of = evidence(CANNOT_SAY, words=WORDS)
+    assert refusal(Carried(Use.WORDS, of, asked=False), None) is None
+    refused = refusal(Carried(Use.LEARNED, of, asked=False), None)
+    assert refused is not None
+    assert refused.startswith(
+        "It may answer queries of words that no document holds alone. For bill, hoover it finds"
+    )
+    assert "For frusk" in refused
+    assert "clicks of more visitors are needed" in refused

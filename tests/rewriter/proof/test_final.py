@@ -11,7 +11,7 @@ import torch
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.click_judgments import judged_inputs
 from untilclick.rewriter.flat_settings import changed
-from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Finding, Verdict
+from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Finding, LearnedWords, Verdict
 from untilclick.rewriter.judging.gate import Answering, Use
 from untilclick.rewriter.judging.returning import returning_queries
 from untilclick.rewriter.judging.sides import SplitKey
@@ -23,6 +23,7 @@ from untilclick.rewriter.proof.evidence import Before
 from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.proof.learned_from import read_learned_from, unknown_to, write_learned_from
 from untilclick.rewriter.proof.retraining import train_again
+from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import COLD_START, RETURNING
 from untilclick.rewriter.serving.bundle import TWIN_FOLDER, UNTRAINED_FOLDER, read_manifest
 from untilclick.rewriter.serving.runtime import open_bundle
@@ -34,6 +35,7 @@ from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import ModelError, UntilclickError
 from untilclick.search.records import Click, Session, Turn
 
+from tests.rewriter.toy_lay_words import lay_sessions
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_PPO, TOY_WARM_START, toy_sessions, toy_topics
 from tests.rewriter.toy_stages import run_base, run_ppo, run_warm_start
 
@@ -63,7 +65,7 @@ def run(trained, tmp_path):
 def verdicts(monkeypatch):
     """Decides the contests of a test, by the names of both, and those that a log cannot hold at toy size."""
 
-    def decide(untrained=CANNOT_SAY, typed=CANNOT_SAY, start=CANNOT_SAY, before=CANNOT_SAY, returns=None):
+    def decide(untrained=CANNOT_SAY, typed=CANNOT_SAY, start=CANNOT_SAY, before=CANNOT_SAY, returns=None, words=None):
         held = []
 
         def finding(against, verdict):
@@ -77,7 +79,8 @@ def verdicts(monkeypatch):
         monkeypatch.setattr(evidence, "contest", contest)
         monkeypatch.setattr(evidence, "contest_in_folds", lambda *_: finding(UNTRAINED, untrained))
         if returns is not None:
-            monkeypatch.setattr(evidence, "contest_of_returning", lambda *_: finding(UNTRAINED, returns))
+            of = returning.Contest(finding(UNTRAINED, returns), words)
+            monkeypatch.setattr(evidence, "contest_of_returning", lambda *_: of)
         return held
 
     return decide
@@ -147,6 +150,26 @@ def test_what_returning_needs_speak_for_answers_them_alone(run, opened, verdicts
     assert isinstance(open_bundle(bundle, engine), ScopedRewriter)
 
 
+def test_words_that_visitors_confirm_answer_queries_of_nothing_else(run, opened, verdicts, engine):
+    verdicts(returns=CANNOT_SAY, words=LearnedWords(("zorgel",), ()))
+    visitors = (*SESSIONS, *lay_sessions("zorgel", "dough oven", "kitchen-0"))
+    record = read_stage(final.main(FinalStage(run), opened, visitors))
+    assert (record.proof.use, record.blend) == (Use.WORDS, RETURNING)
+    bundle = exported(run, opened)
+    assert read_manifest(bundle).carried.use is Use.WORDS
+    queries = ["zorgel", "zorgel dough", "dough oven"]
+    rewrites = open_bundle(bundle, engine).rewrite([RewriteRequest(query) for query in queries])
+    assert [each.learned for each in rewrites] == [True, False, False]
+
+
+def test_what_two_visitors_teach_of_a_word_is_checked_by_the_third(run, opened):
+    visitors = (*SESSIONS, *lay_sessions("zorgel", "dough oven", "kitchen-0"))
+    sides = sides_of(Sources(opened, visitors, run.split_key), read_stage(run.out / "ppo"))
+    finding, words = returning.contest_of_returning(run, opened, sides, JudgingConfig(), final.silently)
+    assert "30 are needed" in finding.reason
+    assert words == LearnedWords(("zorgel",), ())
+
+
 def test_a_version_that_answers_now_is_compared_on_needs_that_it_has_not_learned_from(
     run, opened, verdicts, tmp_path
 ):
@@ -197,9 +220,10 @@ def test_a_run_without_anything_learned_has_nothing_to_prove(opened, tmp_path, t
 
 def test_without_client_ids_the_returning_verdict_says_what_is_missing(run, opened):
     sides = sides_of(Sources(opened, SESSIONS, run.split_key), read_stage(run.out / "ppo"))
-    finding = returning.contest_of_returning(run, opened, sides, JudgingConfig(), final.silently)
+    finding, words = returning.contest_of_returning(run, opened, sides, JudgingConfig(), final.silently)
     assert finding.verdict is CANNOT_SAY
     assert "30 are needed" in finding.reason
+    assert words is None
 
 
 def test_a_session_judges_each_of_its_queries_that_return_by_all_that_it_clicked():

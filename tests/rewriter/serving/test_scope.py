@@ -89,3 +89,29 @@ def test_the_order_of_the_hashes_tells_nothing_of_the_log(tmp_path):
     texts = [made.save(tmp_path / name).read_text() for made, name in ((scope(), "."), (scope(RETURNING[::-1]), "b"))]
     assert texts[0] == texts[1]
     assert json.loads(texts[0])["queries"] == sorted(json.loads(texts[0])["queries"])
+
+
+@pytest.mark.parametrize(
+    ("query", "covered"),
+    [
+        ("gizmo", True),
+        ("the Gizmos", True),
+        ("wlan gizmo", True),
+        ("gizmo blades", False),  # documents hold one of its words
+        ("gizmo contraption", False),  # no visitor typed the other word
+        ("wlan", True),
+        ("the", False),
+        ("", False),
+    ],
+)
+def test_a_scope_of_words_covers_queries_of_nothing_else(query, covered, tmp_path):
+    words = Scope.of_words(["gizmo", "wlan"], english(), SALT)
+    assert words.covers(query) is covered
+    words.save(tmp_path)
+    assert Scope.load(tmp_path, english()) == words
+    assert "gizmo" not in (tmp_path / SCOPE_FILE).read_text()
+
+
+def test_the_file_of_another_scope_is_that_of_earlier_versions(tmp_path):
+    scope().save(tmp_path)
+    assert list(json.loads((tmp_path / SCOPE_FILE).read_text())) == ["salt", "queries", "words"]

@@ -21,27 +21,14 @@ from untilclick.rewriter.stages import export
 from untilclick.rewriter.stages.input import load_stage
 from untilclick.rewriter.stages.record import BASE
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.records import Click, Session, Turn
+from untilclick.search.records import Session
 
+from tests.rewriter.toy_lay_words import lay_sessions
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_WARM_START, toy_sessions, toy_topics
 from tests.rewriter.toy_meaning import encoded_toys
 from tests.rewriter.toy_stages import run_base, run_mean, run_offline, run_warm_start
 
 LOG = list(toy_sessions(toy_topics()[:18]))
-
-
-def lay_sessions(word: str, meant: str, doc_id: str, visitors: int = 3) -> list[Session]:
-    """Visitors who type a word that no document holds, then what the documents call it, and click."""
-    sessions = []
-    for visitor in range(visitors):
-        name = f"{word}-{visitor}"
-        click = Click(f"{name}-1", doc_id, 1, 3.0)
-        turns = (
-            Turn(f"{name}-0", 0, word, None, (), (), 1.0),
-            Turn(f"{name}-1", 1, meant, None, (doc_id,), (click,), 2.0),
-        )
-        sessions.append(Session(name, "live", turns, name))
-    return sessions
 
 
 def _log(*words: str) -> list[Session]:

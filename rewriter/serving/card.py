@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from untilclick.rewriter.judging.gate import Use
-from untilclick.rewriter.judging.sentences import few_needs, of_split, sentence
+from untilclick.rewriter.judging.sentences import few_needs, of_split, of_words, sentence
 from untilclick.rewriter.serving.bundle import BundleManifest
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.analysis.languages import in_words
@@ -20,6 +20,8 @@ _USES = {
     Use.LEARNED: "It has learned from search sessions, and answers all queries with what it has learned.",
     Use.RETURNING: "It has learned from search sessions. What it has learned answers queries that return; the "
     "untrained rewriter inside answers all others.",
+    Use.WORDS: "It has learned from search sessions. What it has learned answers queries of nothing but some words "
+    "that no document holds; the untrained rewriter inside answers all others.",
     Use.UNTRAINED: "It has learned from the documents alone, from no search session.",
     Use.NOTHING: "",
 }
@@ -71,6 +73,8 @@ def _figures(manifest: BundleManifest) -> Iterator[str]:
     findings = (evidence.typed, evidence.untrained, evidence.before, evidence.returning)
     for finding in filter(None, findings):
         yield f"- {sentence(finding)}"
+    if evidence.words is not None:
+        yield f"- {of_words(evidence.words)}"
     yield f"- {evidence.typed.harmed_share:.1%} of the queries rank worse than as typed."
     if manifest.asked:
         yield "- An operator asked for this use against the gate."

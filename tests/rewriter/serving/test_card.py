@@ -2,7 +2,7 @@
 
 import pytest
 
-from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, Verdict
+from untilclick.rewriter.judging.evidence import AS_TYPED, UNTRAINED, Evidence, Finding, LearnedWords, Verdict
 from untilclick.rewriter.judging.gate import Use
 from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.serving.blend import COLD_START
@@ -29,6 +29,13 @@ def test_it_says_what_was_learned_from_and_what_that_is_worth():
     assert "Better than the query as typed: nDCG@10 +0.040 on 200 queries of 84 needs" in card
     assert "Cannot say whether it is better than the untrained rewriter: there are 12 needs" in card
     assert "6.3% of the queries rank worse than as typed" in card
+
+
+def test_it_names_the_words_that_what_was_learned_answers():
+    words = LearnedWords(("hoover",), ("frusk",))
+    card = card_of(manifest(use=Use.WORDS, evidence=Evidence(SPLIT, BETTER, UNKNOWN, UNKNOWN, words=words)))
+    assert "answers queries of nothing but some words that no document holds" in card
+    assert "- For hoover it finds what visitors clicked" in card
 
 
 def test_it_names_the_encoder_its_licence_and_what_that_was_trained_on():

@@ -22,9 +22,12 @@ class _TermConverter(TransformersConverter):  # type: ignore[misc]
     def _load(self) -> SequenceToSequenceModelSpec:
         spec = super()._load()
         source, target = (spec._vocabularies[side][0] for side in ("source", "target"))
+        if self._n_outputs == len(target):
+            return spec
         spec._vocabularies = {"source": [source], "target": [target[: self._n_outputs]]}
         for layer in (spec.decoder.embeddings, spec.decoder.projection):
-            layer.weight = layer.weight[: self._n_outputs]
+            # A copy: quantisation scales weights in place, and these rows are those of the encoder, too.
+            layer.weight = layer.weight[: self._n_outputs].clone()
         return spec
 
 

@@ -36,6 +36,9 @@ HARM_SHARES: Mapping[Caution, float] = {"balanced": 1.0, "cautious": 5 / 12}
 """The part of each limit that a caution allows. With `cautious` that is 5 % of the validation queries, and 8.3 % with
 clicks as grades, which exaggerate harm by the same factor. Validation needs are new to the policy, and needs that
 return are harmed less often, so that a `cautious` blend harms about 5 % of any queries at most."""
+HARMED_PER_HELPED = 0.5
+"""Harmed queries that a balanced blend may have for each helped one: meaning changes more rankings than words do, and
+what matters is that far more get better than worse."""
 GATE_QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Shares of the least confident rewrites that the gate may hold back."""
 GATE_MARGIN = 1e-3
@@ -116,11 +119,24 @@ class BlendCandidate(NamedTuple):
 
 
 class _Worth(NamedTuple):
-    """Key by which blends are compared; larger is better: less harm above the limit first, then the mean."""
+    """Key by which blends are compared; larger is better: less harm than is accepted first, then the mean."""
 
-    negative_harm: float
-    """-1 times the share of harmed queries; every share within the limit counts as the limit."""
+    negative_excess: float
+    """-1 times the share of queries that are harmed beyond what is accepted."""
     ndcg: float
+
+
+class _Tolerance(NamedTuple):
+    """How many queries may be harmed."""
+
+    limit: float
+    """Share of the queries, 0..1."""
+    per_helped: float = 0.0
+    """Harmed queries that are accepted for each that is helped, also above the limit."""
+
+    def excess(self, harmed: float, helped: float) -> float:
+        """The share of queries that are harmed beyond what is accepted, if these shares are harmed and helped."""
+        return max(harmed - max(self.limit, self.per_helped * helped), 0.0)
 
 
 class RankedBlend(NamedTuple):
@@ -133,10 +149,12 @@ class RankedBlend(NamedTuple):
     """Mean nDCG@10."""
     harmed: float
     """Share of harmed queries, 0..1."""
+    helped: float
+    """Share of helped queries, 0..1."""
 
-    def worth(self, limit: float) -> _Worth:
-        """The key by which it is compared where this share of harmed queries is accepted."""
-        return _Worth(-max(self.harmed, limit), self.mean)
+    def worth(self, tolerance: _Tolerance) -> _Worth:
+        """The key by which it is compared where so much harm is accepted."""
+        return _Worth(-tolerance.excess(self.harmed, self.helped), self.mean)
 
 
 class ValidationSet:
@@ -240,11 +258,11 @@ class ValidationSet:
         for shape in expansion_shapes():
             expansions = self._expansions(reading, shape)
             ranked += self._ranked(expansions, weighted(shape) if self._meant is None else mixed(shape))
-        best = {caution: self._most_learned(ranked, self.harm_limit(caution)) for caution in cautions}
+        best = {caution: self._most_learned(ranked, self._tolerance(caution)) for caution in cautions}
         if self._later.size:
             in_contexts = self._in_contexts(best.values(), reading)
             best = {
-                caution: _first_best(in_contexts[blend], self.harm_limit(caution)) for caution, blend in best.items()
+                caution: _first_best(in_contexts[blend], self._tolerance(caution)) for caution, blend in best.items()
             }
         return {
             caution: self._with_gate(self._unless_by_chance(blend, reading, caution))
@@ -262,26 +280,41 @@ class ValidationSet:
         """Largest share of the queries that a blend may harm if any blend harms less, 0..1."""
         return caution if isinstance(caution, float | int) else HARM_SHARES[caution] * self._balanced_limit
 
+    def _tolerance(self, caution: HarmSetting) -> _Tolerance:
+        """Blends that read meaning may harm more queries than the limit, if they help more in proportion."""
+        balanced = caution == "balanced" and self._meant is not None
+        return _Tolerance(self.harm_limit(caution), HARMED_PER_HELPED if balanced else 0.0)
+
+    def _excess(self, ndcg: Floats, caution: HarmSetting) -> float:
+        """The share of queries that are harmed beyond what the caution accepts, by their nDCG@10 (B,)."""
+        return self._tolerance(caution).excess(self.harmed_share(ndcg), self._helped_share(ndcg))
+
+    def _helped_share(self, ndcg: Floats) -> float:
+        """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` above that of their originals, 0..1."""
+        return float((ndcg > self._original_ndcg + HARM_MARGIN).mean())
+
     def harmed_share(self, ndcg: Floats) -> float:
         """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` below that of their originals, 0..1."""
         return float((ndcg < self._original_ndcg - HARM_MARGIN).mean())
 
-    def _most_learned(self, ranked: Sequence[RankedBlend], limit: float) -> BlendSettings:
+    def _most_learned(self, ranked: Sequence[RankedBlend], tolerance: _Tolerance) -> BlendSettings:
         """Of the blends that cannot be told from the best, the one in which the rewrite weighs most.
 
         Held-out needs show what is learned of words; what is learned of needs helps when they return, as most do, and
         shows on no held-out need. Without needs, the best."""
-        best = max(ranked, key=lambda each: each.worth(limit))
+        best = max(ranked, key=lambda each: each.worth(tolerance))
         if self._known_needs is None:
             return best.settings
         of_best = Scored(best.mean, best.ndcg, self._known_needs)
         level = (
             each
             for each in ranked
-            if each.worth(limit).negative_harm >= best.worth(limit).negative_harm
+            if each.worth(tolerance).negative_excess >= best.worth(tolerance).negative_excess
             and Scored(each.mean, each.ndcg, self._known_needs).is_level_with(of_best)
         )
-        return max(level, key=lambda each: (each.settings.learned_share, each.worth(limit)), default=best).settings
+        return max(
+            level, key=lambda each: (each.settings.learned_share, each.worth(tolerance)), default=best
+        ).settings
 
     def _in_contexts(
         self, blends: Iterable[BlendSettings], reading: ModelReading
@@ -296,7 +329,10 @@ class ValidationSet:
 
     def _ranked(self, expansions: _Expansions, blends: Iterable[BlendSettings]) -> list[RankedBlend]:
         values = ((self._ndcg(self._blend(expansions, blend)), blend) for blend in blends)
-        return [RankedBlend(blend, ndcg, float(ndcg.mean()), self.harmed_share(ndcg)) for ndcg, blend in values]
+        return [
+            RankedBlend(blend, ndcg, float(ndcg.mean()), self.harmed_share(ndcg), self._helped_share(ndcg))
+            for ndcg, blend in values
+        ]
 
     def _unless_by_chance(self, best: BlendSettings, reading: ModelReading, caution: HarmSetting) -> BlendCandidate:
         """The best blend, or that of a cold start if its harm is acceptable and the best blend leads by at most one
@@ -304,8 +340,7 @@ class ValidationSet:
         settings tried on few needs, one always looks good."""
         chosen, default = (self._candidate(blend, reading) for blend in (best, self._cold_start(caution)))
         lead = chosen.ndcg - default.ndcg  # (B,)
-        limit = max(self.harm_limit(caution), self.harmed_share(chosen.ndcg))
-        acceptable = self.harmed_share(default.ndcg) <= limit
+        acceptable = self._excess(default.ndcg, caution) <= self._excess(chosen.ndcg, caution)
         return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else chosen
 
     def _candidate(self, blend: BlendSettings, reading: ModelReading) -> BlendCandidate:
@@ -399,6 +434,6 @@ def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor 
     return left_out
 
 
-def _first_best(ranked: Sequence[RankedBlend], limit: float) -> BlendSettings:
+def _first_best(ranked: Sequence[RankedBlend], tolerance: _Tolerance) -> BlendSettings:
     """The blend of the largest worth, the first of equals."""
-    return max(ranked, key=lambda each: each.worth(limit)).settings
+    return max(ranked, key=lambda each: each.worth(tolerance)).settings

@@ -20,7 +20,7 @@ Every change of this format raises `PROMPT_VERSION`, and the service refuses bun
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -109,6 +109,15 @@ def drop_words(prompt: Prompt, share: float, rng: np.random.Generator) -> Prompt
     body = prompt.ids[:-1]
     remaining = [token for token, draw in zip(body, rng.random(len(body)), strict=True) if draw >= share]
     return replace(prompt, ids=(*(remaining or body), EOS_ID))
+
+
+def read_corrected(prompt: Prompt, correct: Callable[[str], str | None]) -> Prompt:
+    """The prompt whose query an encoder reads with its misspelt words replaced, since it was trained on texts that
+    are spelt well. `correct` gives the corrected query, or None if no word changes."""
+    if not prompt.texts:
+        return prompt
+    typed, *earlier = prompt.texts
+    return replace(prompt, texts=(correct(typed) or typed, *earlier))
 
 
 def known_terms(query: str, vocabulary: TermVocabulary) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.rewriter.language.language import Language
-from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates
+from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates, read_corrected
 from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite, RewriteRequest, Unread
 from untilclick.rewriter.serving.blend import (
     BlendSettings,
@@ -138,6 +138,8 @@ class TermRewriter:
             return list(map(self._rewrite, requests, prompts, self._logits(prompts)))
         if self._meaning is None:
             return [Rewrite.keep(request.query, Reason.NO_ENCODER) for request in requests]
+        if self._settings.corrections:
+            prompts = [read_corrected(prompt, self._spelling.correct) for prompt in prompts]
         vectors = self._meaning.vectors([prompt.texts for prompt in prompts])
         if self._settings.recall == "meaning":
             read = ModelReading(self._meaning.logits(vectors, len(self._language.vocabulary)))

@@ -25,6 +25,7 @@ from untilclick.rewriter.data.logged_queries import (
     training_query,
 )
 from untilclick.rewriter.language.language import Language
+from untilclick.rewriter.language.prompts import read_corrected
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_SHARPNESS
@@ -101,7 +102,7 @@ def validation_set(
     plain, corrected = (
         ValidationSet(
             scorer,
-            prompts,
+            prompts if spelling is None else [read_corrected(prompt, spelling.correct) for prompt in prompts],
             [training_query(query, spelling, opened.analysis) for query in chosen],
             corrections=spelling is not None,
             caution=caution,

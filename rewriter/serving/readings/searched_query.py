@@ -72,7 +72,7 @@ class SearchedQuery:
         """The reading as documents alone: beside the query as typed, or in its place."""
         share = documents.weight / max(documents.weight + documents.typed, TINY) if form == "blend" else 1.0
         return cls(
-            WeightedQuery.of(rewrite.query),
+            WeightedQuery.of(rewrite.correction or rewrite.query),
             rewrite,
             DocumentReading(documents.scores, share),
             UsedReadings.DOCUMENTS,

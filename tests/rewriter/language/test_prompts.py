@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from untilclick.rewriter.language import prompts
-from untilclick.rewriter.language.prompts import MAX_PROMPT_TOKENS, MAX_QUERY_WORDS, PROMPT_VERSION, Prompt, render
+from untilclick.rewriter.language.prompts import (
+    MAX_PROMPT_TOKENS,
+    MAX_QUERY_WORDS,
+    PROMPT_VERSION,
+    Prompt,
+    read_corrected,
+    render,
+)
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.search.analysis.by_name import english
@@ -125,3 +132,10 @@ def test_prompts_carry_their_queries_newest_first():
     prompt = render(request, VOCABULARY, Spelling())
     assert prompt.texts == ("How do I copy a folder?", "rmtre", "directory")
     assert prompt == Prompt(prompt.ids, prompt.query_ids)  # equal tokens are one prompt to the T5
+
+
+def test_an_encoder_reads_the_corrected_query_and_the_earlier_ones_as_typed():
+    prompt = Prompt((5, EOS_ID), (5,), ("dictonary", "sorrt"))
+    assert read_corrected(prompt, {"dictonary": "dictionary"}.get).texts == ("dictionary", "sorrt")
+    assert read_corrected(prompt, lambda _: None) == prompt
+    assert read_corrected(Prompt((EOS_ID,), ()), {}.get).texts == ()

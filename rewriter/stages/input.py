@@ -27,10 +27,12 @@ from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.outside_words import typed_words
 from untilclick.rewriter.policy.models import RewriterModel
 from untilclick.rewriter.policy.t5 import T5Policy
+from untilclick.rewriter.policy.t5_folder import recorded_encoder
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.reader import read_by_meaning
 from untilclick.rewriter.stages.record import (
     BASE,
+    STAGE_FILE,
     StageOutcome,
     StageRecord,
     analysis_of_run,
@@ -49,9 +51,12 @@ from untilclick.rewriter.training.held_out import (
 from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.engines.vectors.encoded_documents import vector_folder
 from untilclick.search.errors import DataError, ModelError, UntilclickError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
+from untilclick.search.text.encoders.opened import NONE
 
 LEAST_NEEDS = 2
 """Smallest number of needs that a training can read."""
@@ -95,7 +100,22 @@ def open_sources(
             if run.log is None:
                 raise UntilclickError("This stage learns from a session log; name it with --log")
             log = stack.enter_context(SessionLog.open(run.log, create=False)).sessions()
-        yield Sources(opened or load_opened(run, analysis_of_run(run.out)), log, run.split_key)
+        yield Sources(opened or _opened_for(run), log, run.split_key)
+
+
+def _opened_for(run: RunConfig) -> OpenedCollection:
+    """The collection of a run whose base is trained, with the analysis and the sentence encoder of that base. Raises
+    as `load_opened`, and ModelError if this machine has the encoder no more."""
+    base, analysis = run.out / BASE, analysis_of_run(run.out)
+    if not (base / STAGE_FILE).is_file():
+        return load_opened(run, analysis)
+    record = recorded_encoder(base)
+    if record is None:
+        without = read_stage(base).blend.mixture is None
+        return load_opened(replace(run, encoder=NONE) if without else run, analysis)
+    opened = load_opened(replace(run, encoder=NONE), analysis)
+    documents = opened.collection.corpus.documents
+    return opened.with_vectors(EncodedCorpus.of(documents, record.open(), vector_folder(None)))
 
 
 def sides_of(sources: Sources, start: StageRecord) -> LogSides:

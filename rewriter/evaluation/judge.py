@@ -111,7 +111,7 @@ def judge(
     bound.
     """
     judged = inputs[:MAX_JUDGED]
-    ours, theirs = (first_tens(contestant, judged, clauses) for contestant in (version, other))
+    ours, theirs = (first_documents(contestant, judged, clauses) for contestant in (version, other))
     known = [_known(each, {*a, *b}) for each, a, b in zip(judged, ours, theirs, strict=True)]
     bounds = difference_bounds(ours, theirs, known)
     needs = np.array([each.need for each in judged], dtype=np.int64)
@@ -173,14 +173,16 @@ def _against_zero(
     return compare(a, b, MEASURE, rng, needs=needs)
 
 
-def first_tens(contestant: Contestant, judged: Sequence[JudgedInput], clauses: int) -> list[list[str]]:
-    """The ids of the first ten documents for each input, as the service shows them."""
+def first_documents(
+    contestant: Contestant, judged: Sequence[JudgedInput], clauses: int, depth: int = DEPTH
+) -> list[list[str]]:
+    """The ids of the first documents for each input, as the service shows them."""
     engine = contestant.engine
     rankings: list[list[str]] = []
     for start in range(0, len(judged), _BATCH):
         typed = [each.query for each in judged[start : start + _BATCH]]
         titled = [engine.with_title(query) for query in typed]
-        ranked = rank(engine, _searched(contestant.rewriter, typed), DEPTH, titled=titled, clauses=clauses)
+        ranked = rank(engine, _searched(contestant.rewriter, typed), depth, titled=titled, clauses=clauses)
         rankings += [[document.doc_id for document in ranking.shown] for ranking in ranked]
     return rankings
 

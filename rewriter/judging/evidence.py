@@ -63,8 +63,8 @@ class LearnedWords:
     """Queries of words that no document holds: learned from some visitors, checked by the clicks of others."""
 
     confirmed: tuple[str, ...]
-    """Index terms of the queries for which the version ranks what the others clicked among the first ten, and not
-    below the untrained rewriter. All words of these queries are such, and three visitors or more typed them."""
+    """Index terms of the queries for which the version finds what the others clicked, see `proof/returning.py`. All
+    words of these queries are such, and three visitors or more typed them."""
     unconfirmed: tuple[str, ...]
     """Index terms of the other queries of this kind."""
 

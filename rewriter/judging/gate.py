@@ -5,8 +5,8 @@ now, and not worse than the query as typed. An operator may pass it by asking fo
 
 There is one exception, for queries all of whose words no document holds. Three visitors of such a query are fewer
 than any test takes, and yet their clicks may answer it. As typed it finds nothing, so there is nothing to lose, and
-no other query changes. Each is checked alone, by the clicks of a visitor from whom nothing was learned: ten documents
-drawn by chance from D hold a clicked one with a probability of 10 / D.
+no other query changes. Each is checked alone, by the clicks of a visitor from whom nothing was learned: among so few
+documents that chance finds a click with a probability of at most .05, see `proof/returning.py`.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def of_words(words: LearnedWords) -> str:
         parts.append(f"For {', '.join(words.confirmed)} it finds what visitors clicked that it has not learned from.")
     if words.unconfirmed:
         parts.append(
-            f"For {', '.join(words.unconfirmed)} it finds nothing that they clicked, or ranks it below the untrained "
-            "rewriter: clicks of more visitors are needed."
+            f"For {', '.join(words.unconfirmed)} it does not find what they clicked, or the untrained rewriter ranks "
+            "it higher: clicks of more visitors are needed."
         )
     return " ".join(parts)
 

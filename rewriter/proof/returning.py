@@ -20,7 +20,7 @@ from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.click_judgments import JudgedInput, judged_inputs
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.show import ShowProgress, steps
-from untilclick.rewriter.evaluation.judge import Contestant, first_tens, judge
+from untilclick.rewriter.evaluation.judge import Contestant, first_documents, judge
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, LearnedWords
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.returning import Returning, returning_queries
@@ -32,6 +32,12 @@ from untilclick.rewriter.serving.scope import SALT_BYTES, Scope
 from untilclick.rewriter.stages.record import BASE, STAGE_FILE, WARM_START
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.records import Session
+
+CONFIRMING_DEPTH = 20
+"""Largest rank at which a click confirms what was learned of a word: of twenty such articles in a shop, one visitor
+clicks on this one and another on that."""
+SEEN = 5
+"""Documents of a list that most searchers look at."""
 
 
 class Contest(NamedTuple):
@@ -65,7 +71,9 @@ def contest_of_returning(
     with taught(run, opened, sides.to_learn_from(learned_from, worded=sides.all), returning, show) as folder:
         version = contestant("returning", folder, opened, RETURNING)
         untrained = contestant(UNTRAINED, run.out / BASE, opened)
-        words = learned_words(version, untrained, [each for each in inputs if is_unheld(each.query, opened)], judging)
+        of_words = [each for each in inputs if is_unheld(each.query, opened)]
+        n_documents = len(opened.collection.corpus.documents)
+        words = learned_words(version, untrained, of_words, judging.clauses, n_documents)
         if too_few:
             return Contest(Finding.unknown(UNTRAINED, too_few), words)
         rng = np.random.default_rng([judging.seed, 4])
@@ -80,24 +88,31 @@ def is_unheld(query: str, opened: OpenedCollection) -> bool:
 
 
 def learned_words(
-    version: Contestant, untrained: Contestant, inputs: Sequence[JudgedInput], judging: JudgingConfig
+    version: Contestant, untrained: Contestant, inputs: Sequence[JudgedInput], clauses: int, n_documents: int
 ) -> LearnedWords | None:
-    """The words of the queries for which a version finds what was clicked by visitors from whom it has not learned,
-    and ranks it not below the untrained rewriter. None without inputs."""
+    """The words of the queries for which a version finds what was clicked by visitors from whom it has not learned.
+    None without inputs; `n_documents` is the number of documents of the collection.
+
+    A click is found among the first `CONFIRMING_DEPTH` documents, or the first twentieth if that is less, so that
+    documents drawn by chance hold it with a probability of at most .05. That does not count where the untrained
+    rewriter alone ranks it among the first `SEEN`.
+    """
     if not inputs:
         return None
-    tens = (first_tens(each, inputs, judging.clauses) for each in (version, untrained))
+    depth = max(1, min(CONFIRMING_DEPTH, n_documents // 20))
+    rankings = (first_documents(each, inputs, clauses, depth) for each in (version, untrained))
     found: dict[bool, set[str]] = {True: set(), False: set()}
-    for each, ours, theirs in zip(inputs, *tens, strict=True):
-        own, other = _reciprocal_rank(ours, each), _reciprocal_rank(theirs, each)
-        found[own > 0 and own >= other].update(version.engine.analysis.terms(each.query))
+    for each, ours, theirs in zip(inputs, *rankings, strict=True):
+        own, other = _rank(ours, each), _rank(theirs, each)
+        confirms = own is not None and (own <= SEEN or other is None or other > SEEN)
+        found[confirms].update(version.engine.analysis.terms(each.query))
     return LearnedWords(tuple(sorted(found[True])), tuple(sorted(found[False] - found[True])))
 
 
-def _reciprocal_rank(ranking: Sequence[str], judged: JudgedInput) -> float:
-    """1 / rank of the first document that was clicked; 0 if there is none."""
+def _rank(ranking: Sequence[str], judged: JudgedInput) -> int | None:
+    """Rank of the first document that was clicked; None if there is none."""
     ranks = (rank for rank, doc_id in enumerate(ranking, start=1) if judged.grades.get(doc_id, 0.0) > 0)
-    return 1.0 / next(ranks, np.inf)
+    return next(ranks, None)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def in_the_terminal(engine, rewriter):
 def judged(engine, rewriter):
     inputs = [JudgedInput(QUERY, 0, {}, complete=True)]
     contestant = judge.Contestant("version", rewriter, engine)
-    return [ScoredDoc(doc_id, 1.0) for doc_id in judge.first_tens(contestant, inputs, 512)[0]]
+    return [ScoredDoc(doc_id, 1.0) for doc_id in judge.first_documents(contestant, inputs, 512)[0]]
 
 
 def evaluated(engine, rewriter):

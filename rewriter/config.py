@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from untilclick.rewriter.caution import HarmSetting
 from untilclick.rewriter.flat_settings import AsText
@@ -42,9 +42,11 @@ class RunConfig:
     secret one, so that nobody can aim at the needs by which versions are judged."""
 
 
-@dataclass(frozen=True)
-class PolicyConfig:
+@dataclass(frozen=True, repr=False)
+class PolicyConfig(AsText):
     """Shape of the `corpus` policy, a T5 over index terms."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"outside_words", "memory_meaning"})
 
     d_model: int = 192
     """Width of embeddings and hidden states."""

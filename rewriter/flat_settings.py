@@ -59,12 +59,18 @@ class AsText:
     """Base of configurations by whose text finished steps are recognised. A subclass is a dataclass with `repr=False`
     (else it would replace `__repr__`)."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Settings that earlier versions did not have."""
+
     def __repr__(self) -> str:
         """The flat form: keys of finished steps are hashes of this text, and must outlast a change of the groups and
-        of names. So a setting that took the place of another one has the name and the None of that one here."""
+        of names. So a setting that took the place of another one has the name and the None of that one here, and one
+        that is new is left out while it has its default."""
         retired = {successor.name: (name, successor.value_for_none) for name, successor in RETIRED.items()}
         texts = []
         for name, value in flat(self).items():
+            if name in self.LATER and value == getattr(type(self), name):
+                continue
             earlier_name, value_for_none = retired.get(name, (name, None))
             texts.append(f"{earlier_name}={None if value == value_for_none else value!r}")
         return f"{type(self).__qualname__}({', '.join(texts)})"

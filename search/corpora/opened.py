@@ -99,6 +99,11 @@ class OpenedCollection:
         """Digest of the encoder of the documents' vectors; None if they are not encoded."""
         return None if self.encoded is None else self.encoded.encoder.card.digest
 
+    @property
+    def encoder_digests(self) -> tuple[str, ...]:
+        """The digest of the encoder in the keys of steps that it decides; empty without one."""
+        return () if self.encoder_digest is None else (self.encoder_digest,)
+
     def vectors(self, encoder: Encoder, known: KnownVectors) -> IndexNow:
         """A `DocumentVectors`. Documents are encoded into the cache if they are not those of `encoded`."""
         encoded = self.encoded

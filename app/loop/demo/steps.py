@@ -74,7 +74,7 @@ class DemoSteps:
                 self._simulate, self._rename_log,
             ),
             self._step(
-                BASE, "Base model", (config.policy, config.base, self._collections.training.encoder_digest),
+                BASE, "Base model", (config.policy, config.base, *self._collections.training.encoder_digests),
                 out / BASE, self._train_base,
             ),
             self._step(

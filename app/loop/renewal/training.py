@@ -22,7 +22,7 @@ BASE_KEY = "base.key"
 def train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgress) -> None:
     """Train the base for these documents, settings and program, unless the run folder holds it."""
     program = f"{program_version()} {PROMPT_VERSION}"
-    settings = (config.policy, config.base, opened.analysis.name, opened.encoder_digest)
+    settings = (config.policy, config.base, opened.analysis.name, *opened.encoder_digests)
     key = step_key(opened.collection.corpus.fingerprint, program, settings)
     key_file, folder = config.out / BASE_KEY, config.out / BASE
     if (folder / STAGE_FILE).is_file() and key_file.is_file() and key_file.read_text(encoding="ascii") == key:

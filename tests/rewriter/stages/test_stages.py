@@ -64,7 +64,7 @@ def lines(run) -> list[dict[str, float]]:
 @pytest.mark.parametrize(
     ("stage", "config", "figures"),
     [
-        ("base", TOY_BASE, {"loss", "vocabulary"}),
+        ("base", TOY_BASE, {"loss", "vocabulary", "outside_words"}),
         ("warm_start", TOY_WARM_START, {"pairs", "examples", "best_epoch", "validation_start"}),
     ],
 )

@@ -42,14 +42,14 @@ def main(config: EnsembleStage, opened: OpenedCollection | None = None, log: Log
     """Choose the blend of the mean on the log's validation queries; returns the stage's folder. Give `opened` and
     `log` if they are open already. Raises UntilclickError for fewer than two models, ModelError
     for models of other documents or with different vocabularies."""
-    with open_sources(config.run, opened, log) as sources:
-        return _choose(config, sources)
-
-
-def _choose(config: EnsembleStage, sources: Sources) -> Path:
     folders = [latest_stage(Path(member), MEMBER_STAGES) for member in config.training.members]
     if len(folders) < 2:
         raise UntilclickError("A mean needs two models or more; name each with --of")
+    with open_sources(config.run, opened, log, folders[0]) as sources:
+        return _choose(config, folders, sources)
+
+
+def _choose(config: EnsembleStage, folders: Sequence[Path], sources: Sources) -> Path:
     first = StageInput.read(sources, folders[0], config.training.caution)
     models = [first.model, *(load_stage(sources.opened, folder) for folder in folders[1:])]
     _check_splits(folders)

@@ -91,27 +91,31 @@ def load_opened(run: RunConfig, analysis: str | None = None) -> OpenedCollection
 
 @contextmanager
 def open_sources(
-    run: RunConfig, opened: OpenedCollection | None = None, log: LogInput | None = None
+    run: RunConfig,
+    opened: OpenedCollection | None = None,
+    log: LogInput | None = None,
+    start: Path | None = None,
 ) -> Iterator[Sources]:
-    """Open the log and the collection that a run names, unless the caller has opened them. Raises UntilclickError if
-    the run names no log, LogError for a log that does not exist, DataError for documents that cannot be read."""
+    """Open the log and the collection that a run names, unless the caller has opened them. `start` is the folder of
+    the model that training continues; None: the base of the run. Raises UntilclickError if the run names no log,
+    LogError for a log that does not exist, DataError for documents that cannot be read."""
     with ExitStack() as stack:
         if log is None:
             if run.log is None:
                 raise UntilclickError("This stage learns from a session log; name it with --log")
             log = stack.enter_context(SessionLog.open(run.log, create=False)).sessions()
-        yield Sources(opened or _opened_for(run), log, run.split_key)
+        yield Sources(opened or _opened_for(run, start or run.out / BASE), log, run.split_key)
 
 
-def _opened_for(run: RunConfig) -> OpenedCollection:
-    """The collection of a run whose base is trained, with the analysis and the sentence encoder of that base. Raises
-    as `load_opened`, and ModelError if this machine has the encoder no more."""
-    base, analysis = run.out / BASE, analysis_of_run(run.out)
-    if not (base / STAGE_FILE).is_file():
+def _opened_for(run: RunConfig, start: Path) -> OpenedCollection:
+    """The collection of a run, with the analysis of its models and the sentence encoder of the model to start from.
+    Raises as `load_opened`, and ModelError if this machine has the encoder no more."""
+    analysis = analysis_of_run(run.out)
+    if not (start / STAGE_FILE).is_file():
         return load_opened(run, analysis)
-    record = recorded_encoder(base)
+    record = recorded_encoder(start)
     if record is None:
-        without = read_stage(base).blend.mixture is None
+        without = read_stage(start).blend.mixture is None
         return load_opened(replace(run, encoder=NONE) if without else run, analysis)
     opened = load_opened(replace(run, encoder=NONE), analysis)
     documents = opened.collection.corpus.documents

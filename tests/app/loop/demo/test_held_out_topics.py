@@ -31,7 +31,8 @@ def _write_collection(folder: Path, dev: dict[str, tuple[str, str]], *, trains: 
     documents = [json.loads(line) for line in write_corpus(folder / "documents.jsonl").read_text().splitlines()]
     (folder / "documents.jsonl").rename(folder / "corpus.jsonl")
     titles = [document["title"] for document in documents]
-    train = {f"t{i}": (title.lower(), documents[i]["_id"]) for i, title in enumerate(titles[:30])} if trains else {}
+    wanted = enumerate(titles[:30] if trains else [])
+    train = {f"t{i}": (f"{title.lower()} frobnicator", documents[i]["_id"]) for i, title in wanted}
     queries = [{"_id": name, "text": text} for name, (text, _) in {**train, **dev}.items()]
     (folder / "queries.jsonl").write_text("".join(json.dumps(each) + "\n" for each in queries), encoding="utf-8")
     for split, topics in (("train", train), ("dev", dev)):

@@ -32,11 +32,11 @@ from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.stages.reader import read_by_meaning
 from untilclick.rewriter.stages.record import (
     BASE,
-    STAGE_FILE,
     StageOutcome,
     StageRecord,
     analysis_of_run,
     encoder_of,
+    first_stage,
     load_stage,
     read_stage,
     write_stage,
@@ -97,21 +97,21 @@ def open_sources(
     start: Path | None = None,
 ) -> Iterator[Sources]:
     """Open the log and the collection that a run names, unless the caller has opened them. `start` is the folder of
-    the model that training continues; None: the base of the run. Raises UntilclickError if the run names no log,
+    the model that training continues; None: the first of the run. Raises UntilclickError if the run names no log,
     LogError for a log that does not exist, DataError for documents that cannot be read."""
     with ExitStack() as stack:
         if log is None:
             if run.log is None:
                 raise UntilclickError("This stage learns from a session log; name it with --log")
             log = stack.enter_context(SessionLog.open(run.log, create=False)).sessions()
-        yield Sources(opened or _opened_for(run, start or run.out / BASE), log, run.split_key)
+        yield Sources(opened or _opened_for(run, start or first_stage(run.out)), log, run.split_key)
 
 
-def _opened_for(run: RunConfig, start: Path) -> OpenedCollection:
+def _opened_for(run: RunConfig, start: Path | None) -> OpenedCollection:
     """The collection of a run, with the analysis of its models and the sentence encoder of the model to start from.
     Raises as `load_opened`, and ModelError if this machine has the encoder no more."""
     analysis = analysis_of_run(run.out)
-    if not (start / STAGE_FILE).is_file():
+    if start is None:
         return load_opened(run, analysis)
     record = recorded_encoder(start)
     if record is None:

@@ -152,12 +152,16 @@ def latest_stage(run: Path, stages: Sequence[str] = STAGES) -> Path:
     raise ModelError(f"{run} holds no trained model; run `untilclick train base` or `untilclick demo` first")
 
 
+def first_stage(run: Path) -> Path | None:
+    """The folder of the first finished stage of a run, whose analysis and encoder all others have; None without."""
+    folders = (*(run / stage for stage in STAGES), run)
+    return next((folder for folder in folders if (folder / STAGE_FILE).is_file()), None)
+
+
 def analysis_of_run(run: Path) -> str | None:
     """Name of the analysis that the models of a run were trained with; None if it has no finished stage."""
-    for stage in STAGES:
-        if (run / stage / STAGE_FILE).is_file():
-            return read_stage(run / stage).analysis
-    return read_stage(run).analysis if (run / STAGE_FILE).is_file() else None
+    first = first_stage(run)
+    return None if first is None else read_stage(first).analysis
 
 
 def load_stage(opened: OpenedCollection, folder: Path) -> RewriterModel:

@@ -83,9 +83,9 @@ class PolicyConfig(AsText):
     """Number of English words that no document holds and that the policy reads nevertheless, the most frequent; 0
     without a sentence encoder, because nothing would be known of them. Each is a row of the embedding, d_model bytes
     of a bundle; no distribution is over them, so they cost no time in service."""
-    memory_meaning: float = 0.5
-    """Weight of the sentence encoder, if there is one, in the score by which the memory finds documents, 0..1; 0
-    trains a policy that needs no encoder."""
+    memory_meaning: float = 0.4
+    """Weight of the sentence encoder, if there is one, in the score by which the memory finds documents, 0..1; with 0
+    the policy needs no encoder. It does not change the training."""
     seed: int = 0
     """Seed of the initial weights."""
 

@@ -37,7 +37,7 @@ class PolicyLogits:
         """See `ReadsDocuments.read`."""
         log_probs, scores = [], []
         for start in range(0, len(prompts), BATCH):
-            batch = self._policy.batch(prompts[start : start + BATCH])
+            batch = self._policy.meant_batch(prompts[start : start + BATCH])
             states = self._policy.first_states(batch)
             log_probs.append(self._policy.first_step(states, batch).log_probs)  # (at most BATCH, V)
             if self._policy.memory is not None and self._policy.memory.meaning:

@@ -40,7 +40,8 @@ class PromptBatch(NamedTuple):
     """(B, V) bool, True on tokens that must not be generated: those of the policy and, if tokens are terms, those of
     the query."""
     meaning: Tensor | None = None
-    """(B, e) float32 sentence vectors, zero for prompts without texts; None if the policy reads none."""
+    """(B, e) float32 sentence vectors, zero for prompts without texts; None where the policy reads none, as in
+    training."""
 
     def to(self, device: torch.device) -> PromptBatch:
         """The same prompts on a device."""
@@ -126,12 +127,17 @@ class T5Policy(nn.Module):
         return int(self.t5.config.vocab_size) - self.n_outside
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
-        """One or more prompts as tensors on the policy's device."""
+        """One or more prompts as tensors on the policy's device, for training: without sentence vectors."""
         over_terms = self.decoding != "tokens"
         batch = collate(prompts, self.vocabulary_size, self.banned_ids.tolist(), over_terms=over_terms)
-        if self.sentences is not None:
-            batch = batch._replace(meaning=torch.from_numpy(self.sentences.of(prompts)))
         return batch.to(self.device)
+
+    def meant_batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
+        """The same for reading: with the sentence vectors of the prompts, if the memory reads meaning."""
+        batch = self.batch(prompts)
+        if self.sentences is None:
+            return batch
+        return batch._replace(meaning=torch.from_numpy(self.sentences.of(prompts)).to(self.device))
 
     def encode(self, batch: PromptBatch) -> Tensor:
         """(B, S, d) encoder states."""

@@ -23,7 +23,7 @@ from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.soft_targets import SoftTarget
 from untilclick.rewriter.language.vocabulary import EOS_ID, TermVocabulary
-from untilclick.rewriter.policy.memory.document_memory import SHARPNESS_BY_MEANING, DocumentMemory, MemorySettings
+from untilclick.rewriter.policy.memory.document_memory import DocumentMemory, MemorySettings
 from untilclick.rewriter.policy.memory.document_terms import DocumentTerms, remember, semantic_keys
 from untilclick.rewriter.policy.models import TermModel
 from untilclick.rewriter.policy.supervised_loss import SupervisedLoss, TargetBatch, target_batch
@@ -87,7 +87,7 @@ def _meaning(
     settings = MemorySettings(neighbours=config.memory_neighbours)
     if encoded is None or not config.memory_meaning:
         return settings, None
-    settings = replace(settings, sharpness=SHARPNESS_BY_MEANING, meaning=config.memory_meaning)
+    settings = replace(settings, meaning=config.memory_meaning)
     vectors = torch.from_numpy(encoded.stored.of(terms.documents.numpy()))
     return settings, vectors.half().float()  # rounded as they are saved, so that a saved policy answers as before
 
@@ -124,7 +124,7 @@ def train_base(
     policy.train()
     for step in range(config.steps):
         queries = source.draw(config.batch_size, rng)
-        prompts = [_prompt(query, model.language.vocabulary) for query in queries]
+        prompts = [_prompt(query) for query in queries]
         losses.append(descend(loss_of(policy, policy.batch(prompts), _targets(queries)), policy, optimizer))
         schedule.step()
         if progress is not None:
@@ -133,9 +133,9 @@ def train_base(
     return float(np.mean(losses[-max(1, config.steps // 10) :]))
 
 
-def _prompt(query: PseudoQuery, vocabulary: TermVocabulary) -> Prompt:
-    """The terms of a query, and its words as people read them."""
-    return Prompt((*map(int, query.query_ids), EOS_ID), (), (query.text(vocabulary),))
+def _prompt(query: PseudoQuery) -> Prompt:
+    """The terms of a query."""
+    return Prompt((*map(int, query.query_ids), EOS_ID), ())
 
 
 def _targets(queries: Sequence[PseudoQuery]) -> TargetBatch:

@@ -17,7 +17,7 @@ from untilclick.rewriter.training.scored import Needs
 logger = logging.get_logger(__name__)  # trlX's logger: only the main process logs
 
 
-_NOT_METADATA = ("prompt", "query_terms", "texts")
+_NOT_METADATA = ("prompt", "query_terms")
 """Entries of a prompt's dictionary that `reward_fn` does not get."""
 
 
@@ -35,9 +35,7 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
 
     `reward_fn` gets the whole texts. The model reads at most `max_prompt_length` tokens of each, the end token
     included; a warning states how many prompts are cut. If any prompt has metadata of some name, all have it: None
-    for the others. The metadata `need` is the number of the prompt's need, by which evaluations are compared. The
-    entry `texts`, which is no metadata, holds the queries as typed, newest first, for a policy that reads meaning:
-    the text of a prompt has index terms only."""
+    for the others. The metadata `need` is the number of the prompt's need, by which evaluations are compared."""
 
     def __init__(
         self,
@@ -53,8 +51,8 @@ class RewriterPromptPipeline(BasePipeline):  # type: ignore[misc]
         token_ids = [_token_ids(text, tokenizer) for text in self.texts]
         query_ids = [_token_ids(record.get("query_terms", ""), tokenizer) for record in records]
         self.prompts = [
-            Prompt((*ids[: max_prompt_length - 1], EOS_ID), tuple(terms), tuple(record.get("texts", ())))
-            for ids, terms, record in zip(token_ids, query_ids, records, strict=True)
+            Prompt((*ids[: max_prompt_length - 1], EOS_ID), tuple(terms))
+            for ids, terms in zip(token_ids, query_ids, strict=True)
         ]
         names = dict.fromkeys(key for record in records for key in record if key not in _NOT_METADATA)
         self.metadata = [{key: record.get(key) for key in names} for record in records]

@@ -32,7 +32,7 @@ def prompt_record(prompt: Prompt, position: int, language: Language, need: int |
 
     Any: trlX passes all other entries on to the reward.
     """
-    record = {**language.prompt_texts(prompt)._asdict(), "texts": list(prompt.texts), "position": position}
+    record = {**language.prompt_texts(prompt)._asdict(), "position": position}
     return record if need is None else {**record, "need": need}
 
 

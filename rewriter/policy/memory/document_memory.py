@@ -11,7 +11,10 @@ query's term vectors. They are learned: a click tells which document was meant, 
 that of the terms. So a small T5 need not store the documents in its weights.
 
 The vectors e are those of a pretrained sentence encoder, if there is one: they know of words what no log of the
-corpus's own can teach. They are not trained. States and keys learn beside them what searchers of this corpus mean.
+corpus's own can teach. States and keys learn without them, what searchers of this corpus mean, and both are summed
+where a query is read: two experts that were trained apart find more than one that was trained to complete the other
+(Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural Computation 14(8), 2002, has the
+two ways; docs/experiments.md, 2026-11-30, the figures).
 """
 
 from __future__ import annotations
@@ -27,9 +30,6 @@ from torch.nn import functional
 from untilclick.rewriter.language.log_space import TINY
 from untilclick.rewriter.policy.memory.document_terms import DocumentTerms
 
-SHARPNESS_BY_MEANING = 25.0
-"""Sharpness at the start of training with a sentence encoder; values of 15 to 40 differ little."""
-
 
 @dataclass(frozen=True)
 class MemorySettings:
@@ -42,7 +42,8 @@ class MemorySettings:
     neighbours: int = 128
     """Number of documents whose terms are read for a query."""
     meaning: float = 0.0
-    """Weight of the sentence vectors in the score, 0..1: with 0 states and keys decide alone, with 1 the encoder."""
+    """Weight of the sentence vectors in the score where a query is read, 0..1: with 0 states and keys decide alone,
+    with 1 the encoder."""
 
 
 class RememberedDocuments(NamedTuple):
@@ -103,11 +104,11 @@ class DocumentMemory(nn.Module):
 
     def scores(self, states: Tensor, meaning: Tensor | None = None) -> Tensor:
         """(B, D) score(query, document), in [-1, 1], for states (B, d) and the sentence vectors of the queries
-        `meaning` (B, e). A query without a vector, whose row is zero, is scored by its state alone, less sharply."""
+        `meaning` (B, e); without them, as in training, the cosines of states and keys. A query without a vector,
+        whose row is zero, is scored by its state alone, less sharply."""
         cosines = functional.normalize(states, dim=1) @ functional.normalize(self.keys, dim=1).T  # (B, D)
-        if self.vectors is None or not self.meaning:
+        if self.vectors is None or not self.meaning or meaning is None:
             return cosines
-        assert meaning is not None
         return (1.0 - self.meaning) * cosines + self.meaning * (meaning @ self.vectors.T)
 
     def log_attention(self, states: Tensor, meaning: Tensor | None = None) -> Tensor:

@@ -58,11 +58,11 @@ def expected(run, encoded):
 def test_the_memory_scores_documents_as_the_trained_one(run, encoded, tmp_path):
     policy, _ = load_policy(run / "warm_start", encoded.encoded.encoder)
     prompts = [Prompt((7, 1), (7,), ("oven",)), Prompt((8, 1), (8,), ("soil water", "moon")), Prompt((9, 1), (9,))]
-    batch = policy.requires_grad_(False).batch(prompts)
+    batch = policy.requires_grad_(False).meant_batch(prompts)
     states = policy.first_states(batch)
     memory_reader(policy.memory, encoded).save(tmp_path / "memory.npz", half=False)
     reader = MemoryReader.load(tmp_path / "memory.npz")
-    assert reader.meaning == policy.memory.meaning == 0.5
+    assert reader.meaning == policy.memory.meaning == TOY_POLICY.memory_meaning
     scores = reader.scores(states.numpy(), batch.meaning.numpy())
     assert np.allclose(scores, policy.memory.scores(states, batch.meaning).numpy(), atol=1e-5)
 

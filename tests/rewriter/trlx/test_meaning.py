@@ -1,4 +1,4 @@
-"""Meaning in trlX: the queries travel beside the texts of prompts, which have index terms only."""
+"""Meaning in trlX: it trains without sentence vectors, and what it writes reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.stages import ppo_trlx
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.ppo import PPOStage
-from untilclick.rewriter.trlx.reward import prompt_record
 
 from tests.rewriter.toy_learning import TOY_BASE, TOY_POLICY, TOY_PPO, TOY_WARM_START, VISITOR_SESSIONS, toy_opened
 from tests.rewriter.toy_meaning import encoded_toys
@@ -44,23 +43,9 @@ def reading(start, encoded):
     return start(prepare=prepare)
 
 
-def test_queries_travel_with_their_prompt_and_not_to_the_reward(start, language):
-    from untilclick.rewriter.trlx.prompts import RewriterPromptPipeline
-
-    whole = Prompt((7, 8, 1), (7,), ("How do I copy a folder?", "folder"))
-    pipeline = RewriterPromptPipeline([prompt_record(whole, 0, language), "oven"], 64, start().tokenizer)
-    assert pipeline[0] == whole
-    assert pipeline[0].texts == whole.texts
-    assert pipeline[1].texts == ()
-    assert pipeline.reward_arguments([0]).metadata == {"position": [0]}
-
-
-def test_the_trainer_reads_the_meaning_of_its_prompts(reading):
-    drawn = reading._chunk()
-    assert drawn.prompts.meaning.norm(dim=1).tolist() == pytest.approx([1.0] * len(drawn))
-    assert reading.reference.memory.meaning == reading._policy.memory.meaning == 0.5
-    texts = [prompt.texts for prompt in reading.prompts.prompts]
-    assert all(texts)
+def test_the_trainer_draws_without_sentence_vectors(reading):
+    assert reading._chunk().prompts.meaning is None
+    assert reading.reference.memory.meaning == reading._policy.memory.meaning == TOY_POLICY.memory_meaning
 
 
 def test_training_moves_the_keys_and_keeps_the_vectors(reading, encoded, tmp_path):
@@ -85,5 +70,5 @@ def test_both_stages_in_trlx_write_models_that_read_meaning(encoded, tmp_path):
         run_offline(encoded, tmp_path, VISITOR_SESSIONS, ilql),
     ):
         policy, _ = load_policy(folder, encoded.encoded.encoder)
-        assert policy.memory.meaning == 0.5
-        assert policy.batch([Prompt((7, 1), (), ("oven",))]).meaning.any()
+        assert policy.memory.meaning == TOY_POLICY.memory_meaning
+        assert policy.meant_batch([Prompt((7, 1), (), ("oven",))]).meaning.any()

@@ -1,4 +1,4 @@
-"""Documents found by meaning: the sentence vectors in the score, beside states and keys."""
+"""Documents found by meaning: the sentence vectors in the score, beside states and keys that learn without them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def model(opened, encoded):
 def test_documents_are_found_by_texts_that_share_no_word_with_them(model, opened):
     policy = model.policy.eval().requires_grad_(False)
     unknown = [Prompt((3, 1), (), (text,)) for text in ("violins", "ovens")]  # the T5 reads <unk> alone
-    batch = policy.batch(unknown)
+    batch = policy.meant_batch(unknown)
     best = policy.memory.log_attention(policy.first_states(batch), batch.meaning).argmax(1)
     themes = [opened.collection.corpus.documents[int(policy.memory.documents[row])].doc_id for row in best]
     assert [theme.split("-")[0] for theme in themes] == ["music", "kitchen"]
@@ -111,23 +111,23 @@ def test_left_out_words_are_left_in_the_texts():
     assert drop_words(whole, 0.9, np.random.default_rng(0)).texts == whole.texts
 
 
-def test_the_base_reads_the_words_of_its_pseudo_queries(opened, model):
-    encoder, vocabulary = model.policy.sentences.encoder, model.language.vocabulary
-    known = len(encoder.encoded)
-    train_base(model, opened.collection.corpus, opened.index, replace(TOY_BASE, steps=1))
-    texts = encoder.encoded[known:]
-    assert 0 < len(texts) <= TOY_BASE.batch_size
-    assert {word for text in texts for word in text.split()} <= set(vocabulary.surfaces)
+def test_without_sentence_vectors_states_and_keys_decide_alone():
+    memory = small_memory(0.25)
+    assert torch.equal(memory.scores(STATES), small_memory(0.0).scores(STATES))
 
 
-def test_the_base_trains_keys_and_sharpness_beside_the_vectors(opened, model):
-    memory = model.policy.memory
-    vectors, keys, sharpness = memory.vectors.clone(), memory.keys.detach().clone(), memory.settings.sharpness
-    train_base(model, opened.collection.corpus, opened.index, replace(TOY_BASE, steps=3))
-    assert torch.equal(memory.vectors, vectors)
-    assert not torch.equal(memory.keys, keys)
-    assert memory.settings.sharpness != sharpness
-    assert sharpness == pytest.approx(25.0)
+def test_the_base_learns_the_same_weights_with_and_without_an_encoder(opened, encoded):
+    def trained(vectors):
+        model = new_model(opened.index, TOY_POLICY, vectors)
+        train_base(model, opened.collection.corpus, opened.index, replace(TOY_BASE, steps=3))
+        return model.policy
+
+    alone, meant = trained(None), trained(encoded.encoded)
+    assert (alone.memory.meaning, meant.memory.meaning) == (0.0, TOY_POLICY.memory_meaning)
+    weights = meant.state_dict()
+    assert all(torch.equal(weight, weights[name]) for name, weight in alone.state_dict().items())
+    untrained = new_model(opened.index, TOY_POLICY, encoded.encoded).policy
+    assert torch.equal(meant.memory.vectors, untrained.memory.vectors)
 
 
 def test_without_an_encoder_the_policy_is_that_of_before(opened):
@@ -139,7 +139,7 @@ def test_without_an_encoder_the_policy_is_that_of_before(opened):
 def test_a_policy_may_be_told_to_read_no_meaning(opened, encoded):
     policy = new_model(opened.index, replace(TOY_POLICY, memory_meaning=0.0), encoded.encoded).policy
     assert policy.sentences is None
-    assert policy.batch([Prompt((7, 1), (), ("oven",))]).meaning is None
+    assert policy.meant_batch([Prompt((7, 1), (), ("oven",))]).meaning is None
 
 
 def test_copies_of_a_policy_share_its_encoder(model):
@@ -154,8 +154,8 @@ def test_a_saved_policy_answers_as_before(model, tmp_path):
     policy = model.policy.eval()
     with torch.no_grad():
         assert torch.allclose(
-            again.first_step_log_probs(again.batch(prompts)),
-            policy.first_step_log_probs(policy.batch(prompts)),
+            again.first_step_log_probs(again.meant_batch(prompts)),
+            policy.first_step_log_probs(policy.meant_batch(prompts)),
             atol=1e-6,
         )
 

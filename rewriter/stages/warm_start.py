@@ -35,6 +35,9 @@ from untilclick.search.errors import DataError
 
 WARMUP_STEPS = 40
 """Steps over which the learning rate rises."""
+LEAST_FURTHER = 3 * WARMUP_STEPS
+"""Smallest number of steps of a further training. With nine sessions of three words an epoch is one step, and twelve
+epochs would end before the learning rate has risen."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,15 @@ def refit(
 def train_further(
     config: WarmStartStage, stage: Path, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
 ) -> Path:
-    """Train a folder of this stage in place, for all epochs of the configuration on the training sessions of `sides`,
-    with a schedule of its own and without validation. Returns the folder, unchanged if nothing can be learned from
-    these sessions. Raises as `main`."""
+    """Train a folder of this stage in place on the training sessions of `sides`, for all epochs of the configuration
+    and at least `LEAST_FURTHER` steps, with a schedule of its own and without validation. Returns the folder,
+    unchanged if nothing can be learned from these sessions. Raises as `main`."""
     training, record = config.training, read_stage(stage)
     start = StageInput.read(Sources(opened, sides, config.run.split_key), stage)
     examples = _examples(training, start, _pairs(training, start), corrections=record.blend.corrections)
     if not examples:
         return stage
-    steps = training.epochs * _steps_of_epoch(len(examples), training)
+    steps = max(training.epochs * _steps_of_epoch(len(examples), training), LEAST_FURTHER)
     loss = start.model.target_loss(training.document_weight)
     course = WarmStartCourse(start.policy, examples, training, loss, steps, progress)
     course.train(islice(course.batches(), steps))

@@ -87,7 +87,7 @@ def test_a_warm_start_is_trained_further_in_place_on_some_sessions(twins, again,
     folder = warm_start.refit(stage, twins / "warm_start", opened, sides)
     before, steps = weights(folder), []
     assert warm_start.train_further(stage, folder, opened, some, lambda step, *_: steps.append(step)) == folder
-    assert len(steps) == WARM_START.epochs * -(-8 // WARM_START.batch_size)
+    assert WARM_START.epochs * -(-8 // WARM_START.batch_size) < len(steps) == warm_start.LEAST_FURTHER
     assert not torch.equal(weights(folder)["t5.shared.weight"], before["t5.shared.weight"])
     assert read_stage(folder).blend == read_stage(twins / "warm_start").blend
 

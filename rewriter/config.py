@@ -35,8 +35,9 @@ class RunConfig:
     language: str = "auto"
     """Language of the documents, see `untilclick.search.analysis.guess.analysis_of_language`. It decides for a base;
     later stages have the analysis of their base."""
-    encoder: str = "auto"
-    """Name of the sentence encoder, see `untilclick.search.text.encoders.opened.open_encoder`."""
+    encoder: str = "none"
+    """Name of the sentence encoder, see `untilclick.search.text.encoders.opened.open_encoder`. It decides for a base,
+    later stages have the encoder of their base. The commands say `auto` by default."""
     split_key: SplitKey = field(default_factory=partial(SplitKey.of_seed, 0))
     """Decides which needs of the log are held out. The default is known to everyone; give a log of real visitors a
     secret one, so that nobody can aim at the needs by which versions are judged."""

@@ -56,7 +56,7 @@ from untilclick.search.engines.vectors.encoded_documents import vector_folder
 from untilclick.search.errors import DataError, ModelError, UntilclickError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Session
-from untilclick.search.text.encoders.opened import NONE
+from untilclick.search.text.encoders.opened import AUTO, NONE
 
 LEAST_NEEDS = 2
 """Smallest number of needs that a training can read."""
@@ -115,8 +115,8 @@ def _opened_for(run: RunConfig, start: Path | None) -> OpenedCollection:
         return load_opened(run, analysis)
     record = recorded_encoder(start)
     if record is None:
-        without = read_stage(start).blend.mixture is None
-        return load_opened(replace(run, encoder=NONE) if without else run, analysis)
+        reads_meaning = read_stage(start).blend.mixture is not None
+        return load_opened(replace(run, encoder=AUTO if reads_meaning else NONE), analysis)
     opened = load_opened(replace(run, encoder=NONE), analysis)
     documents = opened.collection.corpus.documents
     return opened.with_vectors(EncodedCorpus.of(documents, record.open(), vector_folder(None)))

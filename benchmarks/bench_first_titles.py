@@ -26,6 +26,7 @@ from untilclick.rewriter.data.show import silently
 from untilclick.rewriter.evaluation.baselines.simple import Bm25
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
+from untilclick.rewriter.serving.blend import MEANT_STARTS
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import Readings
 from untilclick.rewriter.stages.reader import stage_rewriter
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     systems: dict[str, System] = {
         "as typed": Bm25(),
         f"untrained, {options.caution}": RewriterSystem(
-            untrained_rewriter(opened, options.caution), readings=readings
+            untrained_rewriter(opened, MEANT_STARTS[options.caution]), readings=readings
         ),
     }
     if options.run:

@@ -1,10 +1,13 @@
 """Tests whether the earlier queries of a session help to rewrite its later ones, for people and simulated users.
 
-    python -m benchmarks.bench_sessions [--data FOLDER ...] [--seeds N] [--engine NAME] [--steps N]
+    python -m benchmarks.bench_sessions [--data FOLDER ...] [--seeds N] [--engine NAME] [--steps N] [--encoder NAME]
                                         [--simulated SRC --runs RUN [RUN ...] --split SPLIT] [--json FILE]
 
 A FOLDER is in BEIR layout and holds the earlier queries of each query, see `benchmarks.session_topics`. The rewriter
-is a base, trained for each seed from the documents alone. Its settings are chosen in two ways:
+is a base, trained for each seed from the documents alone. With a sentence encoder it reads meaning, and four further
+systems are measured that read the vector of the session and are not trained: the encoder alone, half and half with
+BM25, a fixed mix of .2 typed words, .3 recalled words and .5 encoder, and the untrained rewriter in the blend of a
+cold start. Settings are chosen in two ways:
 
     default    the default blend, which was not chosen on these queries
     folds      five-fold cross-validation by need: the blend, the share of the context, and the settings of RM3 and
@@ -34,9 +37,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.app.loop.torch_setup import set_up_torch
-from untilclick.rewriter.config import BaseConfig, PolicyConfig
+from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
+from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.rewriter.data.logged_queries import JudgedQuery
+from untilclick.rewriter.data.show import silently
 from untilclick.rewriter.evaluation.baselines.feedback import RM3_GRID, Rm3, Rm3Settings
 from untilclick.rewriter.evaluation.baselines.parameter_choice import ParameterChoice
 from untilclick.rewriter.evaluation.baselines.simple import (
@@ -48,13 +53,13 @@ from untilclick.rewriter.evaluation.baselines.simple import (
 from untilclick.rewriter.evaluation.statistics import Comparison, TopicValues, compare
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
-from untilclick.rewriter.policy.models import model_rewriter
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.serving.blend import COLD_START, BlendSettings
+from untilclick.rewriter.serving.blend import MEANT, BlendSettings, cold_starts
+from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.readings.ranker import rank
-from untilclick.rewriter.stages.base import new_model, train_base
-from untilclick.rewriter.stages.reader import stage_rewriter
-from untilclick.rewriter.stages.record import latest_stage
+from untilclick.rewriter.stages import base
+from untilclick.rewriter.stages.reader import open_models, read_by_meaning, stage_rewriter
+from untilclick.rewriter.stages.record import encoder_of, latest_stage
 from untilclick.rewriter.training.held_out import validation_set
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines import ENGINE_NAMES, open_engine
@@ -65,16 +70,24 @@ from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
 from benchmarks.session_topics import needs, with_histories
+from benchmarks.untrained_systems import SessionMeaning, untrained_rewriter
 
 MEASURE = "nDCG@10"
 FOLDS = 5
+FIXED = replace(MEANT, mixture=Mixture(0.2, 0.3, "fixed"))
+"""The mix of the system of that name."""
 PAIRS = (
     ("rewriter", "bm25"),
     ("rewriter", "rm3"),
     ("rewriter", "concatenation"),
     ("rewriter", "rewriter alone"),
+    ("rewriter", "encoder"),
+    ("rewriter", "half and half"),
+    ("rewriter", "fixed mix"),
+    ("rewriter", "untrained"),
     ("concatenation", "bm25"),
 )
+"""The systems that are compared, if both were measured."""
 Values = dict[str, NDArray[np.float64]]
 """System -> (n,) the measure on each query."""
 
@@ -100,7 +113,7 @@ class Outcome:
     later_means: Mapping[str, float]
     """System -> mean over the later queries."""
     comparisons: tuple[Comparison, ...]
-    """The pairs of PAIRS, on all queries."""
+    """The pairs of `PAIRS`, on all queries."""
     later_comparisons: tuple[Comparison, ...]
     """The same pairs, on the later queries."""
 
@@ -134,17 +147,16 @@ def folds(groups: Sequence[str], n: int = FOLDS) -> list[NDArray[np.int64]]:
 class BaseRewriter:
     """A base trained on the documents of a collection."""
 
-    def __init__(self, searched: SearchedCollection, steps: int, seed: int) -> None:
-        opened = searched.opened
+    def __init__(self, searched: SearchedCollection, folder: Path, steps: int, seed: int) -> None:
+        """Train it into a folder that does not exist."""
         self._searched = searched
-        self._model = new_model(opened.index, PolicyConfig(seed=seed))
-        config = BaseConfig(steps=steps, seed=seed)
-        train_base(self._model, opened.collection.corpus, opened.index, config)
+        training = base.BaseStage(RunConfig(folder), PolicyConfig(seed=seed), BaseConfig(steps=steps, seed=seed))
+        self._folder = base.main(training, searched.opened)
+        self._model = open_models(self._folder, encoder_of(searched.opened))[0]
 
     def system(self, blend: BlendSettings) -> System:
         """The base in a given blend."""
-        opened, engine = self._searched.opened, self._searched.engine
-        return RewriterSystem(model_rewriter(self._model, opened.spelling, engine, blend))
+        return RewriterSystem(stage_rewriter(self._folder, self._searched.opened, blend))
 
     def chosen(self, topics: Sequence[TypedTopic]) -> System:
         """The base in the blend that is best for some queries."""
@@ -153,34 +165,50 @@ class BaseRewriter:
         language = self._model.language
         scorer = CorpusScorer.of(opened, language.vocabulary)
         validation = validation_set(opened, judged, scorer, language, limit=len(judged))
+        validation = read_by_meaning(validation, self._model, opened)
         return self.system(validation.choose_blend(self._model.reader()).settings)
 
 
-def in_default_blend(searched: SearchedCollection, base: BaseRewriter) -> Values:
+def untrained(searched: SearchedCollection) -> dict[str, System]:
+    """The systems that read the vector of a session and have nothing to choose; none without an encoder."""
+    opened = searched.opened
+    if opened.encoded is None:
+        return {}
+    return {
+        "encoder": SessionMeaning(opened.encoded, 1.0),
+        "half and half": SessionMeaning(opened.encoded, 0.5),
+        "fixed mix": RewriterSystem(untrained_rewriter(opened, FIXED)),
+        "untrained": RewriterSystem(untrained_rewriter(opened, MEANT)),
+    }
+
+
+def in_default_blend(searched: SearchedCollection, trained: BaseRewriter) -> Values:
     """Measure every system with its default settings."""
-    topics, system = searched.topics, base.system(COLD_START)
+    topics = searched.topics
+    system = trained.system(cold_starts(encoded=searched.opened.encoded is not None)["balanced"])
     return {
         "bm25": searched.values(Bm25(), topics),
         "rm3": searched.values(Rm3(searched.engine), topics),
         "concatenation": searched.values(SessionConcatenation(), topics),
         "rewriter": searched.values(system, topics),
         "rewriter alone": searched.values(system, alone(topics)),
+        **{name: searched.values(each, topics) for name, each in untrained(searched).items()},
     }
 
 
-def in_folds(searched: SearchedCollection, base: BaseRewriter, groups: Sequence[str]) -> Values:
+def in_folds(searched: SearchedCollection, trained: BaseRewriter, groups: Sequence[str]) -> Values:
     """Measure every system on each query with the settings that were chosen on the queries of other needs."""
     values: Values = {}
     for fold in folds(groups):
         reported = [searched.topics[i] for i in fold]
         others = [searched.topics[i] for i in np.setdiff1d(np.arange(len(searched.topics)), fold)]
-        for name, search in _chosen_systems(searched, base, others, reported).items():
+        for name, search in _chosen_systems(searched, trained, others, reported).items():
             values.setdefault(name, np.zeros(len(searched.topics)))[fold] = searched.values(*search)
-    return values
+    return {**values, **{name: searched.values(each, searched.topics) for name, each in untrained(searched).items()}}
 
 
 def _chosen_systems(
-    searched: SearchedCollection, base: BaseRewriter, others: Sequence[TypedTopic], reported: Sequence[TypedTopic]
+    searched: SearchedCollection, trained: BaseRewriter, others: Sequence[TypedTopic], reported: Sequence[TypedTopic]
 ) -> dict[str, Search]:
     """Systems with the settings that are best on the other queries."""
     engine, choice = searched.engine, ParameterChoice(searched.engine, others)
@@ -190,8 +218,8 @@ def _chosen_systems(
         "bm25": Search(Bm25(), reported),
         "rm3": Search(Rm3(engine, rm3), reported),
         "concatenation": Search(SessionConcatenation(concatenation), reported),
-        "rewriter": Search(base.chosen(others), reported),
-        "rewriter alone": Search(base.chosen(alone(others)), alone(reported)),
+        "rewriter": Search(trained.chosen(others), reported),
+        "rewriter alone": Search(trained.chosen(alone(others)), alone(reported)),
     }
 
 
@@ -199,6 +227,7 @@ def real_sessions(folder: Path, options: argparse.Namespace) -> Iterator[Outcome
     """Results on one folder, with the default settings and with settings chosen in folds."""
     with TemporaryDirectory() as temporary:
         opened = OpenedCollection.load(str(with_histories(folder, Path(temporary))), options.engine)
+    opened = opened.with_vectors(encode_collection(options.encoder, opened, silently).corpus)
     engine = open_engine(options.engine, opened.collection.corpus)
     split = next(name for name in ("dev", "train", "test") if opened.collection.topics.get(name))
     searched = SearchedCollection(opened, engine, tuple(typed_queries(opened.collection, split, 0, opened.index)))
@@ -206,9 +235,10 @@ def real_sessions(folder: Path, options: argparse.Namespace) -> Iterator[Outcome
     groups = [need_of[typed.topic.topic_id] for typed in searched.topics]
     default, chosen = [], []
     for seed in range(options.seeds):
-        base = BaseRewriter(searched, options.steps, seed)
-        default.append(in_default_blend(searched, base))
-        chosen.append(in_folds(searched, base, groups))
+        with TemporaryDirectory() as temporary:
+            trained = BaseRewriter(searched, Path(temporary), options.steps, seed)
+            default.append(in_default_blend(searched, trained))
+            chosen.append(in_folds(searched, trained, groups))
         print(f"{folder.name}, seed {seed}: {chosen[-1]['rewriter'].mean():.4f} in folds", file=sys.stderr)
     yield outcome_of(folder.name, "default", searched.topics, default)
     yield outcome_of(folder.name, "folds", searched.topics, chosen)
@@ -220,6 +250,7 @@ def simulated_sessions(options: argparse.Namespace) -> Outcome:
     topics: tuple[TypedTopic, ...] = ()
     for seed, run in enumerate(options.runs):
         opened = OpenedCollection.load(options.simulated, options.engine)
+        opened = opened.with_vectors(encode_collection(options.encoder, opened, silently).corpus)
         engine = open_engine(options.engine, opened.collection.corpus)
         topics = tuple(later_queries(opened, engine, options.split, options.sessions))
         searched = SearchedCollection(opened, engine, topics)
@@ -262,6 +293,7 @@ def outcome_of(data: str, setting: str, topics: Sequence[TypedTopic], by_seed: S
         return tuple(
             compare(TopicValues(a, mean[a][chosen]), TopicValues(b, mean[b][chosen]), MEASURE, next(streams))
             for a, b in PAIRS
+            if a in mean and b in mean
         )
 
     return Outcome(
@@ -299,6 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", choices=ENGINE_NAMES, default="tantivy")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=BaseConfig().steps)
+    parser.add_argument("--encoder", default="auto", help="as for untilclick evaluate; none leaves meaning out")
     parser.add_argument("--simulated", metavar="SRC")
     parser.add_argument("--runs", type=Path, nargs="+", default=[])
     parser.add_argument("--split", default="dev")
@@ -306,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     set_up_torch()
-    outcomes = []
+    outcomes: list[Outcome] = []
     for folder in options.data:
         if (folder / "queries.jsonl").is_file():
             outcomes += real_sessions(folder, options)

@@ -19,7 +19,7 @@ from untilclick.rewriter.evaluation.system_names import BASELINE
 from untilclick.rewriter.evaluation.systems import RewriterSystem, System, TypedTopic
 from untilclick.rewriter.language.prompts import texts_of
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.serving.blend import MEANT_STARTS
+from untilclick.rewriter.serving.blend import MEANT_STARTS, BlendSettings
 from untilclick.rewriter.serving.readings.searched_query import Readings, SearchedQuery
 from untilclick.rewriter.serving.term_rewriter import TermRewriter
 from untilclick.rewriter.stages.base import new_model
@@ -94,15 +94,15 @@ def untrained_systems(opened: OpenedCollection, cautions: Sequence[Caution]) -> 
     """The untrained rewriter of each caution with each reading; none if the documents are not encoded."""
     if opened.encoded is None:
         return {}
-    rewriters = {caution: untrained_rewriter(opened, caution) for caution in cautions}
+    rewriters = {caution: untrained_rewriter(opened, MEANT_STARTS[caution]) for caution in cautions}
     return {
         name_of(caution, readings): RewriterSystem(rewriters[caution], readings=readings)
         for caution, readings in product(cautions, READINGS)
     }
 
 
-def untrained_rewriter(opened: OpenedCollection, caution: Caution) -> TermRewriter:
-    """The untrained rewriter of a collection. Raises ModelError if the documents are not encoded."""
+def untrained_rewriter(opened: OpenedCollection, blend: BlendSettings) -> TermRewriter:
+    """The untrained rewriter of a collection in a blend. Raises ModelError if the documents are not encoded."""
     model = new_model(opened.index, PolicyConfig())
     reader = reader_of([model])._replace(meaning=meaning_of(model, opened))
-    return TermRewriter("untrained", reader, opened.spelling, opened.engine, MEANT_STARTS[caution])
+    return TermRewriter("untrained", reader, opened.spelling, opened.engine, blend)

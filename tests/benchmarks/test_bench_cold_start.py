@@ -11,6 +11,7 @@ from untilclick.rewriter.caution import CAUTIONS
 from untilclick.rewriter.data.encoding import EncodedCollection
 from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.serving.blend import MEANT
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
@@ -183,7 +184,7 @@ def test_the_vector_of_a_session_is_that_of_the_rewriter(folder, tmp_path):
     opened = OpenedCollection.load(str(folder / "toy"))
     opened = opened.with_vectors(EncodedCorpus.of(opened.collection.corpus.documents, FakeEncoder(), tmp_path / "v"))
     typed = TypedTopic(Topic("q", "old kite", {}), "old kite", ("old teapot", "made violin"))
-    (rewrite,) = untrained_rewriter(opened, "balanced").rewrite([RewriteRequest(typed.query, typed.history)])
+    (rewrite,) = untrained_rewriter(opened, MEANT).rewrite([RewriteRequest(typed.query, typed.history)])
     (searched,) = SessionMeaning(opened.encoded, 1.0)([typed])
     assert searched.documents.scores.nearest(8) == rewrite.documents.scores.nearest(8)
 

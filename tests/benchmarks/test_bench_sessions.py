@@ -79,7 +79,8 @@ def test_folds_keep_a_need_together_and_have_every_query_once():
 
 def test_context_helps_if_the_decisive_word_was_typed_first(folder, tmp_path, capsys):
     path = tmp_path / "outcomes.json"
-    main(["--data", str(folder), str(tmp_path / "none"), "--seeds", "1", "--steps", "5", "--json", str(path)])
+    options = ["--seeds", "1", "--steps", "5", "--encoder", "none", "--json", str(path)]
+    main(["--data", str(folder), str(tmp_path / "none"), *options])
     default, chosen = json.loads(path.read_text())
     assert (default["setting"], chosen["setting"]) == ("default", "folds")
     assert default["n_queries"] == 2 * default["n_later"] == len(read_lines(folder / "queries.jsonl"))
@@ -89,3 +90,13 @@ def test_context_helps_if_the_decisive_word_was_typed_first(folder, tmp_path, ca
     output = capsys.readouterr()
     assert "later rewriter - rewriter alone" in output.out
     assert "none is left out" in output.err
+
+
+def test_with_an_encoder_the_rivals_read_the_vector_of_the_session(folder, tmp_path, tiny_encoder, capsys):
+    path = tmp_path / "outcomes.json"
+    options = ["--seeds", "1", "--steps", "1", "--encoder", str(tiny_encoder.folder), "--json", str(path)]
+    main(["--data", str(folder), *options])
+    for outcome in json.loads(path.read_text()):
+        assert {"encoder", "half and half", "fixed mix", "untrained"} <= set(outcome["means"])
+        assert ["rewriter", "untrained"] in [[pair["a"], pair["b"]] for pair in outcome["comparisons"]]
+    assert "later rewriter - fixed mix" in capsys.readouterr().out

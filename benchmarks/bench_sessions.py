@@ -19,7 +19,7 @@ fourth queries.
 
 The measure is nDCG@10. Each rewriter is scored with the earlier queries in sight and, as `... alone`, without them.
 Differences, intervals and p-values compare each query's mean over the seeds, on all queries and on later queries
-alone.
+alone. They resample needs.
 """
 
 from __future__ import annotations
@@ -125,6 +125,8 @@ class SearchedCollection:
     opened: OpenedCollection
     engine: SearchEngine
     topics: tuple[TypedTopic, ...]
+    need_of: Mapping[str, int]
+    """Topic id -> number of the need."""
 
     def values(self, system: System, topics: Sequence[TypedTopic]) -> NDArray[np.float64]:
         """Measure the system on each query, (n,)."""
@@ -132,16 +134,19 @@ class SearchedCollection:
         scores = evaluate_rankings([typed.topic for typed in topics], rankings, (MEASURE,))
         return np.asarray(scores.values[MEASURE], dtype=np.float64)
 
+    def needs_of(self, topics: Sequence[TypedTopic]) -> NDArray[np.int64]:
+        """(n,) the need of each query."""
+        return np.array([self.need_of[typed.topic.topic_id] for typed in topics], dtype=np.int64)
+
 
 def alone(topics: Sequence[TypedTopic]) -> list[TypedTopic]:
     """The same queries without the earlier queries of their sessions."""
     return [replace(typed, history=()) for typed in topics]
 
 
-def folds(groups: Sequence[str], n: int = FOLDS) -> list[NDArray[np.int64]]:
-    """Positions of the queries of each fold; all members of a group are in the same fold."""
-    fold_of = {group: i % n for i, group in enumerate(sorted(set(groups)))}
-    return [np.flatnonzero([fold_of[group] == fold for group in groups]) for fold in range(n)]
+def folds(needs: NDArray[np.int64], n: int = FOLDS) -> list[NDArray[np.int64]]:
+    """Positions of the queries of each fold, from their needs (n,); all queries of a need are in the same fold."""
+    return [np.flatnonzero(np.unique(needs, return_inverse=True)[1] % n == fold) for fold in range(n)]
 
 
 class BaseRewriter:
@@ -161,7 +166,10 @@ class BaseRewriter:
     def chosen(self, topics: Sequence[TypedTopic]) -> System:
         """The base in the blend that is best for some queries."""
         opened = self._searched.opened
-        judged = [JudgedQuery(RewriteRequest(typed.query, typed.history), typed.topic.relevance) for typed in topics]
+        judged = [
+            JudgedQuery(RewriteRequest(typed.query, typed.history), typed.topic.relevance, need=need)
+            for typed, need in zip(topics, self._searched.needs_of(topics).tolist(), strict=True)
+        ]
         language = self._model.language
         scorer = CorpusScorer.of(opened, language.vocabulary)
         validation = validation_set(opened, judged, scorer, language, limit=len(judged))
@@ -196,10 +204,10 @@ def in_default_blend(searched: SearchedCollection, trained: BaseRewriter) -> Val
     }
 
 
-def in_folds(searched: SearchedCollection, trained: BaseRewriter, groups: Sequence[str]) -> Values:
+def in_folds(searched: SearchedCollection, trained: BaseRewriter) -> Values:
     """Measure every system on each query with the settings that were chosen on the queries of other needs."""
     values: Values = {}
-    for fold in folds(groups):
+    for fold in folds(searched.needs_of(searched.topics)):
         reported = [searched.topics[i] for i in fold]
         others = [searched.topics[i] for i in np.setdiff1d(np.arange(len(searched.topics)), fold)]
         for name, search in _chosen_systems(searched, trained, others, reported).items():
@@ -230,30 +238,36 @@ def real_sessions(folder: Path, options: argparse.Namespace) -> Iterator[Outcome
     opened = opened.with_vectors(encode_collection(options.encoder, opened, silently).corpus)
     engine = open_engine(options.engine, opened.collection.corpus)
     split = next(name for name in ("dev", "train", "test") if opened.collection.topics.get(name))
-    searched = SearchedCollection(opened, engine, tuple(typed_queries(opened.collection, split, 0, opened.index)))
-    need_of = needs(folder)
-    groups = [need_of[typed.topic.topic_id] for typed in searched.topics]
+    topics = tuple(typed_queries(opened.collection, split, 0, opened.index))
+    searched = SearchedCollection(opened, engine, topics, numbered(needs(folder)))
     default, chosen = [], []
     for seed in range(options.seeds):
         with TemporaryDirectory() as temporary:
             trained = BaseRewriter(searched, Path(temporary), options.steps, seed)
             default.append(in_default_blend(searched, trained))
-            chosen.append(in_folds(searched, trained, groups))
+            chosen.append(in_folds(searched, trained))
         print(f"{folder.name}, seed {seed}: {chosen[-1]['rewriter'].mean():.4f} in folds", file=sys.stderr)
-    yield outcome_of(folder.name, "default", searched.topics, default)
-    yield outcome_of(folder.name, "folds", searched.topics, chosen)
+    yield outcome_of(folder.name, "default", searched, default)
+    yield outcome_of(folder.name, "folds", searched, chosen)
+
+
+def numbered(need_of: Mapping[str, str]) -> dict[str, int]:
+    """The needs as numbers, in the order of their names."""
+    numbers = {need: number for number, need in enumerate(sorted(set(need_of.values())))}
+    return {topic_id: numbers[need] for topic_id, need in need_of.items()}
 
 
 def simulated_sessions(options: argparse.Namespace) -> Outcome:
     """Results on the later queries of simulated users, searched with trained runs."""
-    by_seed = []
-    topics: tuple[TypedTopic, ...] = ()
+    by_seed: list[Values] = []
     for seed, run in enumerate(options.runs):
         opened = OpenedCollection.load(options.simulated, options.engine)
         opened = opened.with_vectors(encode_collection(options.encoder, opened, silently).corpus)
         engine = open_engine(options.engine, opened.collection.corpus)
         topics = tuple(later_queries(opened, engine, options.split, options.sessions))
-        searched = SearchedCollection(opened, engine, topics)
+        ids = [typed.topic.topic_id for typed in topics]
+        need_of = numbered({topic_id: topic_id.rpartition("/")[0] for topic_id in ids})
+        searched = SearchedCollection(opened, engine, topics, need_of)
         system = RewriterSystem(stage_rewriter(latest_stage(run), opened))
         searches = {
             "bm25": Search(Bm25(), topics),
@@ -264,7 +278,7 @@ def simulated_sessions(options: argparse.Namespace) -> Outcome:
         }
         by_seed.append({name: searched.values(*search) for name, search in searches.items()})
         print(f"{run}, seed {seed}: {by_seed[-1]['rewriter'].mean():.4f}", file=sys.stderr)
-    return outcome_of(f"{options.simulated}, simulated", "trained", topics, by_seed)
+    return outcome_of(f"{options.simulated}, simulated", "trained", searched, by_seed)
 
 
 def later_queries(opened: OpenedCollection, engine: SearchEngine, split: str, sessions: int) -> list[TypedTopic]:
@@ -283,15 +297,22 @@ def later_queries(opened: OpenedCollection, engine: SearchEngine, split: str, se
     return list(later.values())
 
 
-def outcome_of(data: str, setting: str, topics: Sequence[TypedTopic], by_seed: Sequence[Values]) -> Outcome:
+def outcome_of(data: str, setting: str, searched: SearchedCollection, by_seed: Sequence[Values]) -> Outcome:
     """Average the values of each query over the seeds, and compare the systems."""
     mean = {name: np.mean([values[name] for values in by_seed], axis=0) for name in by_seed[0]}  # (n,) each
-    later = np.array([bool(typed.history) for typed in topics])  # (n,) bool
+    later = np.array([bool(typed.history) for typed in searched.topics])  # (n,) bool
+    of_need = searched.needs_of(searched.topics)  # (n,)
     streams = iter(np.random.default_rng([0, 2]).spawn(2 * len(PAIRS)))
 
     def compared(chosen: NDArray[np.bool_]) -> tuple[Comparison, ...]:
         return tuple(
-            compare(TopicValues(a, mean[a][chosen]), TopicValues(b, mean[b][chosen]), MEASURE, next(streams))
+            compare(
+                TopicValues(a, mean[a][chosen]),
+                TopicValues(b, mean[b][chosen]),
+                MEASURE,
+                next(streams),
+                needs=of_need[chosen],
+            )
             for a, b in PAIRS
             if a in mean and b in mean
         )

@@ -1,8 +1,8 @@
 """Measures what the program does with small logs: what was learned, and what the gate lets through, on other needs.
 
     python -m benchmarks.bench_small_logs --data SRC (--needs 25,50,100 | --needs all | --halves) [--seeds N]
-        [--draws N] [--sessions N] [--documents N] [--clicks-alone | --own-sessions] [--jobs N] [--out DIR]
-        [--set TABLE.NAME=VALUE ...] [--json FILE] [--plot FILE]
+        [--draws N] [--sessions N] [--documents N] [--clicks-alone | --own-sessions] [--encoder NAME] [--jobs N]
+        [--out DIR] [--set TABLE.NAME=VALUE ...] [--json FILE] [--plot FILE]
 
 A draw takes some information needs of the training topics, with all queries of each; `--halves` takes half of them.
 Its log holds sessions of simulated users with these needs: of N sessions of users with all needs, the share of the
@@ -60,7 +60,12 @@ def planned(options: argparse.Namespace) -> Plan:
     """The draws to be run or read; sizes that the collection does not have are left out with a sentence. Raises
     DataError for a collection that cannot be read, and UntilclickError if --out holds draws of other settings."""
     config = GroundConfig(
-        options.data, options.sessions, options.documents, options.clicks_alone, options.own_sessions
+        options.data,
+        options.sessions,
+        options.documents,
+        options.clicks_alone,
+        options.own_sessions,
+        options.encoder,
     )
     ground = opened_ground(config)
     most = ground.n_needs if ground.judged_split else ground.n_needs - 1
@@ -141,6 +146,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--clicks-alone", action="store_true", help="Sessions name no topic")
     source.add_argument("--own-sessions", action="store_true", help="Take the sessions of sessions.jsonl")
+    parser.add_argument("--encoder", default="auto", help="as for untilclick evaluate; none leaves meaning out")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1, help="Processes")

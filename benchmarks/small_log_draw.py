@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from untilclick.rewriter.proof import final
 from untilclick.rewriter.proof.final import FinalStage
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.rewrite import Rewriter
-from untilclick.rewriter.serving.blend import COLD_START, BlendSettings
+from untilclick.rewriter.serving.blend import BlendSettings, cold_starts
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.serving.scoped import ScopedRewriter
@@ -226,13 +226,14 @@ def _values(run: Path, opened: OpenedCollection, draw: Draw, use: str) -> dict[s
     def rewriter(folder: Path, blend: BlendSettings | None = None) -> Rewriter:
         return stage_rewriter(folder, opened, blend)
 
+    cold = cold_starts(encoded=opened.encoded is not None)["balanced"]
     untrained = rewriter(run / BASE)
     learned = judged_stage(run) if (run / WARM_START / STAGE_FILE).is_file() else run / BASE
     systems: dict[str, Rewriter | None] = {
         TYPED: None,
         UNTRAINED: untrained,
         FORCED: rewriter(learned),
-        CAUTIOUS: rewriter(learned, COLD_START),
+        CAUTIOUS: rewriter(learned, replace(cold, recall="policy")),
     }
     values = {name: _measured(system, opened, draw.judged) for name, system in systems.items()}
     if use == Use.UNTRAINED:

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from untilclick.rewriter.data.encoding import encode_collection
+from untilclick.rewriter.data.show import silently
 from untilclick.rewriter.evaluation.systems import TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import typed_queries
 from untilclick.rewriter.judging.needs import needs_of_topics, share_a_need
@@ -21,6 +23,7 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.corpora.topics import topics_from_documents
 from untilclick.search.errors import DataError
 from untilclick.search.records import Click, Collection, Session, Topic, Turn
+from untilclick.search.text.encoders.opened import NONE
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
@@ -49,6 +52,8 @@ class GroundConfig:
     """Whether the log keeps the topics of its sessions to itself."""
     own_sessions: bool = False
     """Whether the log holds the sessions of the folder's `sessions.jsonl`, which name no topic, and no others."""
+    encoder: str = NONE
+    """Name of the sentence encoder, see `open_encoder`."""
 
     @property
     def name(self) -> str:
@@ -86,13 +91,15 @@ class Ground:
 
     @classmethod
     def open(cls, config: GroundConfig) -> Ground:
-        """Load the collection. Raises DataError for one that cannot be read or has no training topics."""
+        """Load the collection and encode its documents. Raises DataError for one that cannot be read or has no
+        training topics, and ModelError for what is no encoder."""
         if config.documents is None:
             opened = OpenedCollection.load(config.data)
         else:
             opened = OpenedCollection.of(_cut(load_collection(config.data), config.documents), "tantivy")
         if not opened.collection.topics.get(TRAIN):
             raise DataError(f"{config.data} has no training topics")
+        opened = opened.with_vectors(encode_collection(config.encoder, opened, silently).corpus)
         return cls(config, opened.with_topics(with_earlier_queries(opened.collection, Path(config.data))))
 
     @cached_property
@@ -193,4 +200,5 @@ def _cut(collection: Collection, n: int) -> Collection:
 
 def settings_text(config: GroundConfig, overrides: Sequence[str]) -> str:
     """All that draws depend on besides their size, seed and number, as JSON."""
-    return json.dumps({"sessions": config.sessions, "set": sorted(overrides)})
+    settings = {"sessions": config.sessions, "encoder": config.encoder, "set": sorted(overrides)}
+    return json.dumps({name: value for name, value in settings.items() if value != NONE})

@@ -196,7 +196,7 @@ def test_data_that_is_missing_is_told(tmp_path, capsys):
 @pytest.mark.slow
 def test_finished_draws_are_kept_and_read_again(folder, tmp_path, capsys):
     path, plot, out = tmp_path / "rows.json", tmp_path / "plot.png", tmp_path / "out"
-    sizes = ["--needs", "4,99", "--seeds", "1", "--draws", "2", "--sessions", "120"]
+    sizes = ["--needs", "4,99", "--seeds", "1", "--draws", "2", "--sessions", "120", "--encoder", "none"]
     command = ["--data", str(folder), *sizes, "--out", str(out), *SET_TINY, "--json", str(path), "--plot", str(plot)]
     main(command)
     written = path.read_text()
@@ -218,10 +218,13 @@ def test_finished_draws_are_kept_and_read_again(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["--clicks-alone", "--own-sessions"])
-def test_a_log_that_is_too_small_leaves_the_untrained_rewriter(folder, tmp_path, source):
+@pytest.mark.parametrize("with_encoder", [False, True])
+def test_a_log_that_is_too_small_leaves_the_untrained_rewriter(folder, tmp_path, tiny_encoder, source, with_encoder):
     path = tmp_path / "rows.json"
-    command = ["--data", str(folder), "--needs", "1", "--seeds", "1", "--draws", "1", "--sessions", "24", source]
-    main([*command, "--out", str(tmp_path / "out"), *SET_TINY, "--json", str(path)])
+    size = ["--needs", "1", "--seeds", "1", "--draws", "1", "--sessions", "24"]
+    encoder = str(tiny_encoder.folder) if with_encoder else "none"
+    command = ["--data", str(folder), *size, "--encoder", encoder, source, "--out", str(tmp_path / "out")]
+    main([*command, *SET_TINY, "--json", str(path)])
     [draw] = json.loads(path.read_text())["draws"]
     assert draw["use"] == "untrained"
     assert draw["said"]

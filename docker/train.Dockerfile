@@ -4,12 +4,14 @@
 #
 # PYTHON_IMAGE  base image
 # TORCH_INDEX   index of torch's wheels; default: wheels for CPUs. For GPUs, the index of a CUDA version; empty: PyPI
+# ENCODER       extra with a sentence encoder; empty: none
 # TRLX          requirement that installs trlX, such as git+https://...@COMMIT; empty: only the built-in backend
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS trainer
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TRLX=""
+ARG ENCODER=minilm
 # trlX runs git in its working folder. It is installed without dependencies; the extra `trlx` has those it needs.
 # hadolint ignore=DL3008
 RUN if [ -n "${TRLX}" ]; then \
@@ -24,7 +26,7 @@ COPY app app
 # hadolint ignore=DL3042
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/train/bin/pip install --disable-pip-version-check -c constraints.txt \
-      ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} ".[postgres,ir-datasets,${TRLX:+trlx,}train]" \
+      ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} ".[postgres,ir-datasets,${ENCODER:+${ENCODER},}${TRLX:+trlx,}train]" \
     && if [ -n "${TRLX}" ]; then /opt/train/bin/pip install --disable-pip-version-check --no-deps "${TRLX}"; fi
 
 FROM trainer

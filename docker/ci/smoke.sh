@@ -33,7 +33,7 @@ CONF
 trap 'rm -f "$CONTAINERS_CONF"' EXIT
 
 "$here/stand_ins.sh"
-BUILD_FLAGS="--pull=never --network host --format docker --build-arg TORCH_INDEX="
+BUILD_FLAGS="--pull=never --network host --format docker --build-arg TORCH_INDEX= --build-arg ENCODER="
 read -ra folders <<<"$(python3 -m pip config list | sed -n "s/^.*find-links='\(.*\)'$/\1/p" | tr '\n' ' ')"
 for folder in ${folders[@]+"${folders[@]}"}; do
   if [[ -d $folder && $BUILD_FLAGS != *"$folder:"* ]]; then BUILD_FLAGS+=" --volume $folder:$folder:ro"; fi

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from untilclick.rewriter.data.environment import FEEDBACK_TERMS
-from untilclick.rewriter.serving.blend import BlendSettings
+from untilclick.rewriter.serving.blend import BlendSettings, Recall
 from untilclick.rewriter.serving.readings.mixture import Mixture
 
 GRID_TERMS = (20, 60, 200)
@@ -45,11 +45,13 @@ def mixed(shape: BlendSettings) -> Iterator[BlendSettings]:
         yield replace(shape, mixture=mixture)
 
 
-def expansion_shapes() -> Iterator[BlendSettings]:
-    """Every number of terms at every sharpness."""
+def expansion_shapes(recall: Recall) -> Iterator[BlendSettings]:
+    """Every number of terms at every sharpness, of the terms that are recalled so."""
     for terms in GRID_TERMS:
         for sharpness in GRID_SHARPNESS:
-            yield BlendSettings(expansion_terms=terms, sharpness=sharpness, feedback_terms=FEEDBACK_TERMS)
+            yield BlendSettings(
+                expansion_terms=terms, sharpness=sharpness, feedback_terms=FEEDBACK_TERMS, recall=recall
+            )
 
 
 def weighted(shape: BlendSettings) -> Iterator[BlendSettings]:

@@ -247,27 +247,23 @@ class ValidationSet:
         those that harm few queries, or the blend that harms least if all harm many.
 
         Weights, `full_gap` and the shape of the expansion are chosen first, then the limit of the context, then the
-        gate. `COLD_STARTS` are chosen without queries, and if the lead of the best blend may be due to chance.
+        gate. With a sentence encoder that happens twice: for what it recalls alone, then for what the policy recalls.
+        A blend is chosen in place of the one before only if its lead is unlikely to be due to chance; the first is
+        that of a cold start, which is chosen without queries, too.
         """
         cautions: tuple[HarmSetting, ...] = tuple(dict.fromkeys((*CAUTIONS, self.caution)))
         if not self._prompts:
             encoded = self._meant is not None
             return {caution: BlendChoice.of_cold_start(caution, encoded=encoded) for caution in cautions}
         reading = read_model(read, self._prompts)
-        ranked: list[RankedBlend] = []
-        for shape in expansion_shapes():
-            expansions = self._expansions(reading, shape)
-            ranked += self._ranked(expansions, weighted(shape) if self._meant is None else mixed(shape))
-        best = {caution: self._most_learned(ranked, self._tolerance(caution)) for caution in cautions}
-        if self._later.size:
-            in_contexts = self._in_contexts(best.values(), reading)
-            best = {
-                caution: _first_best(in_contexts[blend], self._tolerance(caution)) for caution, blend in best.items()
-            }
-        return {
-            caution: self._with_gate(self._unless_by_chance(blend, reading, caution))
-            for caution, blend in best.items()
-        }
+        chosen = {caution: self._candidate(self._cold_start(caution), reading) for caution in cautions}
+        recalls: tuple[Recall, ...] = ("policy",) if self._meant is None else ("meaning", "policy")
+        for recall in recalls:
+            best = self._best_of_grid(recall, reading, cautions)
+            for caution, blend in best.items():
+                candidate = self._candidate(blend, reading)
+                chosen[caution] = self._unless_by_chance(candidate, chosen[caution], caution)
+        return {caution: self._with_gate(candidate) for caution, candidate in chosen.items()}
 
     def without_gate(self, read: NextTermLogits, settings: BlendSettings) -> BlendChoice:
         """The blend of an earlier model as a choice, without the gate, which was set for that model's confidences."""
@@ -316,6 +312,20 @@ class ValidationSet:
             level, key=lambda each: (each.settings.learned_share, each.worth(tolerance)), default=best
         ).settings
 
+    def _best_of_grid(
+        self, recall: Recall, reading: ModelReading, cautions: Sequence[HarmSetting]
+    ) -> dict[HarmSetting, BlendSettings]:
+        """For each caution the best blend of the grid that reads these words, in the best context."""
+        ranked: list[RankedBlend] = []
+        for shape in expansion_shapes(recall):
+            expansions = self._expansions(reading, shape)
+            ranked += self._ranked(expansions, weighted(shape) if self._meant is None else mixed(shape))
+        best = {caution: self._most_learned(ranked, self._tolerance(caution)) for caution in cautions}
+        if not self._later.size:
+            return best
+        in_contexts = self._in_contexts(best.values(), reading)
+        return {caution: _first_best(in_contexts[blend], self._tolerance(caution)) for caution, blend in best.items()}
+
     def _in_contexts(
         self, blends: Iterable[BlendSettings], reading: ModelReading
     ) -> dict[BlendSettings, list[RankedBlend]]:
@@ -334,14 +344,15 @@ class ValidationSet:
             for ndcg, blend in values
         ]
 
-    def _unless_by_chance(self, best: BlendSettings, reading: ModelReading, caution: HarmSetting) -> BlendCandidate:
-        """The best blend, or that of a cold start if its harm is acceptable and the best blend leads by at most one
-        standard error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand
-        settings tried on few needs, one always looks good."""
-        chosen, default = (self._candidate(blend, reading) for blend in (best, self._cold_start(caution)))
-        lead = chosen.ndcg - default.ndcg  # (B,)
-        acceptable = self._excess(default.ndcg, caution) <= self._excess(chosen.ndcg, caution)
-        return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else chosen
+    def _unless_by_chance(
+        self, best: BlendCandidate, default: BlendCandidate, caution: HarmSetting
+    ) -> BlendCandidate:
+        """The best blend, or the default if its harm is acceptable and the best blend leads by at most one standard
+        error by need (Breiman et al., "Classification and Regression Trees", 1984, 3.4.3): of some thousand settings
+        tried on few needs, one always looks good."""
+        lead = best.ndcg - default.ndcg  # (B,)
+        acceptable = self._excess(default.ndcg, caution) <= self._excess(best.ndcg, caution)
+        return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else best
 
     def _candidate(self, blend: BlendSettings, reading: ModelReading) -> BlendCandidate:
         expansions = self._expansions(reading, blend)

@@ -11,7 +11,7 @@ from untilclick.rewriter.serving.blend import MEANT_STARTS, BlendSettings
 from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
-from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
+from untilclick.rewriter.serving.term_rewriter import ModelReading, OpenedModel, TermRewriter
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.reader import meaning_of, read_by_meaning
 from untilclick.rewriter.training.held_out import validation_set
@@ -82,3 +82,29 @@ def test_a_validation_with_meaning_chooses_a_mixture_or_a_cold_start_with_it(ope
     assert choice.settings.mixture is not None
     assert choice.ndcg > choice.original_ndcg
     assert {blend.mixture is not None for blend in choice.blends.values()} == {True}
+
+
+class _Reader:
+    """A model that gives every document a score and every term the same probability."""
+
+    def __init__(self, scores, n_terms):
+        self.scores, self.n_terms = scores.astype(np.float32), n_terms
+
+    def __call__(self, prompts):
+        return np.zeros((len(prompts), self.n_terms), dtype=np.float32)
+
+    def read(self, prompts):
+        return ModelReading(self(prompts), self.scores)
+
+
+def test_what_the_policy_learned_is_read_only_where_it_beats_the_encoder(opened, model):
+    queries = [JudgedQuery(RewriteRequest(topic.query), topic.relevance) for topic in TOPICS]
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    validation = read_by_meaning(validation, model, opened)
+    rng, size = np.random.default_rng(0), len(model.language.vocabulary)
+    noise = rng.uniform(size=validation._grades.shape)
+    wrong = validation.choose_blend(_Reader(noise, size))
+    right = validation.choose_blend(_Reader(validation._grades + 0.01 * noise, size))
+    assert (wrong.settings.recall, right.settings.recall) == ("meaning", "policy")
+    assert right.ndcg > wrong.ndcg >= validation.score(model.reader(), MEANT_STARTS["balanced"])

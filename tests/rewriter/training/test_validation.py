@@ -190,7 +190,7 @@ def test_one_call_chooses_the_blend_of_every_caution(policy, scorer, monkeypatch
         caution: validation_of(scorer, topics, caution=caution, needs=needs).choose_blend(PolicyLogits(policy))
         for caution in ("balanced", "cautious", 0.9)
     }
-    assert calls["grid"] == 3 * len(list(expansion_shapes()))
+    assert calls["grid"] == 3 * len(list(expansion_shapes("policy")))
     balanced, cautious = of["balanced"], of["cautious"]
     assert cautious.harmed <= 0.85 < balanced.harmed
     assert balanced.blends == {"balanced": balanced.settings, "cautious": cautious.settings}
@@ -221,21 +221,16 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
     assert choice.ndcg >= choice.original_ndcg - 0.1
 
 
-def test_what_is_better_by_chance_is_not_chosen(policy, scorer, monkeypatch):
+def test_what_is_better_by_chance_is_not_chosen(policy, scorer):
     """A blend that gains on one query and loses on another leads by less than a standard error: the default stays."""
     validation = validation_of(scorer, toy_topics()[::4])
-    reading = PolicyLogits(policy).read(validation._prompts)
-    default = validation._ndcg(validation._blend(validation._expansions(reading, COLD_START), COLD_START))
-    lucky, sure = default.copy(), default + 0.1 * (1 + np.arange(len(default)))
+    default = validation._candidate(COLD_START, PolicyLogits(policy).read(validation._prompts))
+    lucky, sure = default.ndcg.copy(), default.ndcg + 0.1 * (1 + np.arange(len(validation)))
     lucky[0] += 0.1
     lucky[1] -= 0.05
-    other = BlendSettings(original=0.4, rewrite=0.5)
-    for ndcg, expected in ((lucky, COLD_START), (sure, other)):
-        scores = {COLD_START.original: default, other.original: ndcg}
-        with monkeypatch.context() as patched:
-            patched.setattr(validation, "_blend", lambda _, blend: blend)
-            patched.setattr(validation, "_ndcg", lambda blend, scores=scores: scores[blend.original])
-            assert validation._unless_by_chance(other, reading, "balanced").settings == expected
+    for ndcg, is_chosen in ((lucky, False), (sure, True)):
+        other = BlendCandidate(BlendSettings(original=0.4, rewrite=0.5), ndcg, default.confidence)
+        assert (validation._unless_by_chance(other, default, "balanced") is other) is is_chosen
 
 
 def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():

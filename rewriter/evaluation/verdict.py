@@ -18,6 +18,9 @@ FEW_TOPICS = 50
 Buckley ("The Effect of Topic Set Size on Retrieval Experiment Error", SIGIR 2002) measure how often smaller sets
 contradict each other."""
 
+SHORTLY = 6
+"""Number of data sets of an encoder that a terminal names; reports and model cards name all."""
+
 
 def subject_of(results: Results) -> str | None:
     """The system that the verdict is about: mean, else ppo, else offline, else warm_start; None if none of them was
@@ -82,14 +85,17 @@ def caution(results: Results) -> str:
     return f"Figures of {counted_topics(results)} say little: a fair test takes at least {FEW_TOPICS}{needs}."
 
 
-def about_encoder(results: Results) -> str:
+def about_encoder(results: Results, most: int | None = None) -> str:
     """What the sentence encoder was trained on, so that its gains on such data are not read as generalisation; empty
-    without an encoder."""
+    without an encoder. `most`: number of data sets that are named; None: all."""
     if results.encoder is None:
         return ""
     if not results.encoder.trained_on:
         return f"What {results.encoder.name} was trained on is not stated, so its figures may flatter it."
-    data = ", ".join(results.encoder.trained_on)
+    names = results.encoder.trained_on
+    named = names[:most]
+    more = f" and {len(names) - len(named)} more" if len(named) < len(names) else ""
+    data = ", ".join(named) + more
     return f"{results.encoder.name} was trained on {data}. Its figures on data of these kinds flatter it."
 
 

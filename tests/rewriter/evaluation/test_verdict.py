@@ -95,6 +95,8 @@ def test_what_the_encoder_was_trained_on_is_said_wherever_there_is_one():
     assert about_encoder(dataclasses.replace(results(), encoder=card)) == (
         "tiny was trained on questions, answers. Its figures on data of these kinds flatter it."
     )
+    shortly = about_encoder(dataclasses.replace(results(), encoder=card), 1)
+    assert shortly == "tiny was trained on questions and 1 more. Its figures on data of these kinds flatter it."
     unknown = dataclasses.replace(results(), encoder=dataclasses.replace(card, trained_on=()))
     assert about_encoder(unknown) == "What tiny was trained on is not stated, so its figures may flatter it."
 

@@ -202,6 +202,6 @@ def test_the_page_has_the_numbers_of_training() -> None:
     from untilclick.rewriter.proof.refit import MARGIN
 
     assert f"fewer than {MIN_CLICKED} sessions with a click" in TEXT
-    assert f"by more than {MARGIN:g} nDCG@10".replace("0.", ".") in TEXT
+    assert f"by more than {MARGIN:.0%} of nDCG@10".replace("%", " %") in TEXT
     assert JudgingConfig().folds == 5
     assert "for five folds" in TEXT

@@ -21,9 +21,10 @@ from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.held_out import validation_set, wanted_queries
 from untilclick.search.corpora.opened import OpenedCollection
 
-MARGIN = 0.01
-"""nDCG@10 by which a refit may rank its twin's training queries worse. It has taken as many steps on more sessions,
-so that it fits each of them a little less."""
+MARGIN = 0.05
+"""Share of its twin's nDCG@10 by which a refit may rank the twin's training queries worse. It has taken as many steps
+on sessions of up to two fifths more needs, so that it fits each of them a little less: on NFCorpus by 2.4 and 2.7 %,
+with a refit that gains .013 on other queries."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def is_sound(refit: Path, twin: Path, opened: OpenedCollection, sides: LogSides)
     own, of_twin = (
         queries.score(open_reader(each, encoder).logits, read_stage(each).blend) for each in (refit, twin)
     )
-    if own >= of_twin - MARGIN:
+    if own >= (1.0 - MARGIN) * of_twin:
         return True
     logger.warning("The refit ranks training queries worse (%.4f) than its twin (%.4f) and is not used", own, of_twin)
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from untilclick.rewriter.judging.gate import Answering, Use
 from untilclick.rewriter.judging.returning import returning_queries
 from untilclick.rewriter.judging.sides import SplitKey
 from untilclick.rewriter.policy.models import open_rewriter
-from untilclick.rewriter.proof import evidence, few_needs, final, returning
+from untilclick.rewriter.proof import evidence, few_needs, final, refit, returning
 from untilclick.rewriter.proof.bundle import export_run
 from untilclick.rewriter.proof.contest import JudgingConfig
 from untilclick.rewriter.proof.evidence import Before
@@ -107,6 +108,27 @@ def test_what_is_better_is_refitted_and_exported_with_its_twin(run, opened, verd
     assert read_manifest(bundle / TWIN_FOLDER).figures == dict(read_stage(run.out / "ppo").figures)
     assert read_learned_from(bundle / TWIN_FOLDER).size > 0
     assert not list(run.out.glob("*.work"))
+
+
+def test_a_refit_that_ranks_training_queries_worse_is_replaced_by_its_twin(
+    run, opened, verdicts, monkeypatch, caplog
+):
+    """The base stands for a refit. What it may rank worse is a share of what the twin reaches; here it would have to
+    rank better."""
+    verdicts(untrained=BETTER)
+
+    @contextmanager
+    def base_alone(*_):
+        yield run.out / "base"
+
+    monkeypatch.setattr(final, "refitted", base_alone)
+    for margin, taken in ((-1.0, "ppo"), (1.0, "base")):
+        monkeypatch.setattr(refit, "MARGIN", margin)
+        caplog.clear()
+        folder = final.main(FinalStage(run), opened, SESSIONS)
+        assert ("The refit ranks training queries worse" in caplog.text) is (taken == "ppo")
+        of_taken = weights(run.out / taken)
+        assert all(torch.equal(weight, of_taken[name]) for name, weight in weights(folder).items())
 
 
 @pytest.mark.parametrize(("start", "use"), [(CANNOT_SAY, Use.UNTRAINED), (WORSE, Use.NOTHING)])

@@ -35,7 +35,6 @@ from untilclick.rewriter.serving.blend import (
 )
 from untilclick.rewriter.serving.readings.meaning import Meaning, QueryScores
 from untilclick.rewriter.serving.readings.sums import Parts, weigh
-from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import WeightedQuery
 
@@ -123,7 +122,7 @@ class TermRewriter:
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
         """One rewrite per request, in order. The model reads all requests in one batch."""
         requests = [self._with_usable_history(request) for request in requests]
-        rewrites: list[Rewrite | None] = [_refused(request.query, self._analysis) for request in requests]
+        rewrites: list[Rewrite | None] = [self._refused(request) for request in requests]
         open_rows = [row for row, rewrite in enumerate(rewrites) if rewrite is None]
         prompts = [self._language.prompt(requests[row], self._spelling) for row in open_rows]
         if prompts:
@@ -184,11 +183,26 @@ class TermRewriter:
 
     def _with_usable_history(self, request: RewriteRequest) -> RewriteRequest:
         """The request, without its history if the model knows no word of the query: terms that follow from earlier
-        queries alone do not answer it."""
-        if not request.history:
+        queries alone do not answer it. `why?` asks on."""
+        if not request.history or self._asks_on(request):
             return request
         alone = RewriteRequest(request.query)
         return alone if self._language.prompt(alone, self._spelling).empty else request
+
+    def _asks_on(self, request: RewriteRequest) -> bool:
+        """Whether a query of stop words alone is read by the meaning of its session: `why?` after `tech salaries`."""
+        reads_sessions = self._settings.mixture is not None and self._meaning is not None
+        words = request.query.strip()
+        return reads_sessions and bool(request.history and words) and not self._analysis.terms(words)
+
+    def _refused(self, request: RewriteRequest) -> Rewrite | None:
+        """The unchanged query, if it is too long or empty for the model; None if the model can read it."""
+        query = request.query
+        if len(query) > MAX_QUERY_CHARACTERS:
+            return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
+        if not self._analysis.terms(query) and not self._asks_on(request):
+            return Rewrite.keep(query, Reason.EMPTY_QUERY)
+        return None
 
     def _rewrite(self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32]) -> Rewrite:
         """The rewrite of one request from its next-term logits (V,)."""
@@ -260,12 +274,3 @@ def _unread(scores: QueryScores) -> Unread:
     if scores.documents is not None:
         return Unread.WORDS_ALONE
     return Unread.NOT_ENCODED if scores.has_vector else Unread.NO_TOKEN
-
-
-def _refused(query: str, analysis: Analysis) -> Rewrite | None:
-    """The unchanged query, if it is too long or empty for the model; None if the model can read it."""
-    if len(query) > MAX_QUERY_CHARACTERS:
-        return Rewrite.keep(query, Reason.QUERY_TOO_LONG)
-    if not analysis.terms(query):
-        return Rewrite.keep(query, Reason.EMPTY_QUERY)
-    return None

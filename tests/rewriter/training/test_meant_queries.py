@@ -6,7 +6,7 @@ import pytest
 from untilclick.rewriter.config import PolicyConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.logged_queries import JudgedQuery
-from untilclick.rewriter.rewrite import RewriteRequest
+from untilclick.rewriter.rewrite import Reason, RewriteRequest
 from untilclick.rewriter.serving.blend import MEANT_STARTS, BlendSettings
 from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.readings.ranker import rank
@@ -108,3 +108,16 @@ def test_what_the_policy_learned_is_read_only_where_it_beats_the_encoder(opened,
     right = validation.choose_blend(_Reader(validation._grades + 0.01 * noise, size))
     assert (wrong.settings.recall, right.settings.recall) == ("meaning", "policy")
     assert right.ndcg > wrong.ndcg >= validation.score(model.reader(), MEANT_STARTS["balanced"])
+
+
+def test_a_query_of_stop_words_is_read_by_the_meaning_of_its_session(opened, model):
+    reader = OpenedModel(model.reader(), model.language, meaning_of(model, opened))
+    rewriter = TermRewriter("toy", reader, opened.spelling, opened.engine, MEANT_STARTS["balanced"])
+    asked_on, alone, blank = rewriter.rewrite(
+        [RewriteRequest("And why?", ("bread oven",)), RewriteRequest("And why?"), RewriteRequest(" ", ("oven",))]
+    )
+    assert (asked_on.reason, alone.reason, blank.reason) == (Reason.APPLIED, Reason.EMPTY_QUERY, Reason.EMPTY_QUERY)
+    (ranking,) = rank(opened.engine, [SearchedQuery.of(asked_on)], 3)
+    assert {entry.doc_id.split("-")[0] for entry in ranking.retrieved} == {"kitchen"}
+    words = TermRewriter("toy", reader, opened.spelling, opened.engine, BlendSettings())
+    assert words.rewrite([RewriteRequest("And why?", ("bread oven",))])[0].reason is Reason.EMPTY_QUERY

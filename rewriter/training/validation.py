@@ -249,7 +249,7 @@ class ValidationSet:
         Weights, `full_gap` and the shape of the expansion are chosen first, then the limit of the context, then the
         gate. With a sentence encoder that happens twice: for what it recalls alone, then for what the policy recalls.
         A blend is chosen in place of the one before only if its lead is unlikely to be due to chance; the first is
-        that of a cold start, which is chosen without queries, too.
+        that of a cold start, which is chosen without queries, too. For grades by clicks see `_learned_unless_worse`.
         """
         cautions: tuple[HarmSetting, ...] = tuple(dict.fromkeys((*CAUTIONS, self.caution)))
         if not self._prompts:
@@ -257,6 +257,11 @@ class ValidationSet:
             return {caution: BlendChoice.of_cold_start(caution, encoded=encoded) for caution in cautions}
         reading = read_model(read, self._prompts)
         chosen = {caution: self._candidate(self._cold_start(caution), reading) for caution in cautions}
+        if self._meant is not None and self._left_out is not None:
+            return {
+                caution: self._with_gate(self._learned_unless_worse(start, reading))
+                for caution, start in chosen.items()
+            }
         recalls: tuple[Recall, ...] = ("policy",) if self._meant is None else ("meaning", "policy")
         for recall in recalls:
             best = self._best_of_grid(recall, reading, cautions)
@@ -353,6 +358,18 @@ class ValidationSet:
         lead = best.ndcg - default.ndcg  # (B,)
         acceptable = self._excess(default.ndcg, caution) <= self._excess(best.ndcg, caution)
         return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else best
+
+    def _learned_unless_worse(self, start: BlendCandidate, reading: ModelReading) -> BlendCandidate:
+        """A cold start by meaning with what the policy recalls in place of what the encoder does, unless that is
+        worse by more than one standard error.
+
+        For grades by clicks, which cannot choose weights: what was clicked was found by the words as typed, and so
+        are all documents that these rankings are compared on. On NFCorpus clicks put .7 on the typed words, where
+        judgments put .2 (docs/experiments.md, 2026-11-30)."""
+        shapes = (replace(shape, mixture=start.settings.mixture) for shape in expansion_shapes("policy"))
+        learned = max((self._candidate(shape, reading) for shape in shapes), key=lambda each: float(each.ndcg.mean()))
+        lag = start.ndcg - learned.ndcg  # (B,)
+        return start if lag.mean() > standard_error(lag, self._needs) else learned
 
     def _candidate(self, blend: BlendSettings, reading: ModelReading) -> BlendCandidate:
         expansions = self._expansions(reading, blend)

@@ -22,6 +22,7 @@ from untilclick.rewriter.training.held_out import (
     untyped,
     validation_set,
     wanted_queries,
+    with_later_needs,
 )
 from untilclick.search.analysis.by_name import FIRST_NAME, analysis_by_name
 from untilclick.search.errors import DataError
@@ -128,3 +129,21 @@ def test_queries_that_were_typed_in_training_validate_only_if_there_are_no_other
     sides = LogSides((session,), (), (), {"s": 0}, analysis_by_name(FIRST_NAME), None)
     assert [query.request.query for query in untyped(queries, sides)] == ["moon"]
     assert untyped(queries[:2], sides) == queries[:2]
+
+
+def test_needs_without_a_first_query_are_stated_by_a_later_one():
+    def query(text, need, *history):
+        return JudgedQuery(RewriteRequest(text, history), {"d": 1.0}, need=need)
+
+    first, *later = (
+        query("oven", 1),
+        query("bread oven", 1, "oven"),
+        query("moon", 2, "star"),
+        query("moon orbit", 2, "star", "moon"),
+        query("seed", 3, "soil"),
+        query("tune", None, "song"),
+    )
+    queries = [first, *later]
+    assert with_later_needs([first], queries, 250) == [first, later[1], later[3]]
+    assert with_later_needs([first], queries, 2) == [first, later[1]]
+    assert with_later_needs(queries, queries, 250) == queries

@@ -121,3 +121,22 @@ def test_a_query_of_stop_words_is_read_by_the_meaning_of_its_session(opened, mod
     assert {entry.doc_id.split("-")[0] for entry in ranking.retrieved} == {"kitchen"}
     words = TermRewriter("toy", reader, opened.spelling, opened.engine, BlendSettings())
     assert words.rewrite([RewriteRequest("And why?", ("bread oven",))])[0].reason is Reason.EMPTY_QUERY
+
+
+def test_grades_by_clicks_choose_no_weights(opened, model):
+    """The weights are those of a cold start; what the policy recalls is read unless it is measurably worse."""
+    queries = [
+        JudgedQuery(RewriteRequest(topic.query), topic.relevance, frozenset(opened.index.doc_ids), need)
+        for need, topic in enumerate(TOPICS)
+    ]
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    validation = read_by_meaning(validation, model, opened)
+    rng, size = np.random.default_rng(0), len(model.language.vocabulary)
+    noise = rng.uniform(size=validation._grades.shape)
+    for scores, recall in ((noise, "meaning"), (validation._grades + 0.01 * noise, "policy")):
+        choice = validation.choose_blend(_Reader(scores, size))
+        assert choice.settings.recall == recall
+        assert {caution: blend.mixture for caution, blend in choice.blends.items()} == {
+            caution: start.mixture for caution, start in MEANT_STARTS.items()
+        }

@@ -66,7 +66,8 @@ def read_by_meaning(validation: ValidationSet, model: RewriterModel, opened: Ope
     use it."""
     if opened.encoded is None or model.policy.memory is None:
         return validation
-    return validation.with_meaning(meaning_of(model, opened), opened.encoded)
+    made = opened.collection.queries == "made"
+    return validation.with_meaning(meaning_of(model, opened), opened.encoded, made=made)
 
 
 def memory_reader(memory: DocumentMemory, opened: OpenedCollection | None = None) -> MemoryReader:

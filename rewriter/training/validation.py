@@ -195,6 +195,7 @@ class ValidationSet:
             [bool(context.body) for context in self._contexts]
         )  # (L,) positions of later queries
         self._meant: MeantQueries | None = None
+        self._made = False
         self._without_context = self._scored(np.arange(len(queries)), limit=0.0)
         self._in_context: dict[float, _OriginalScores] = {}  # for one limit, the one asked for last
         self._original_ndcg = self._ndcg(self._without_context.originals)  # (B,)
@@ -203,12 +204,14 @@ class ValidationSet:
         """Number of queries."""
         return len(self._prompts)
 
-    def with_meaning(self, meaning: Meaning, encoded: EncodedCorpus) -> ValidationSet:
-        """The same queries read by a sentence encoder as well: blends mix words and documents by meaning."""
+    def with_meaning(self, meaning: Meaning, encoded: EncodedCorpus, *, made: bool = False) -> ValidationSet:
+        """The same queries read by a sentence encoder as well: blends mix words and documents by meaning. `made`:
+        whether the queries are words of the documents that they want."""
         if not self._prompts:
             return self
         read = copy(self)
         read._meant = MeantQueries.of(self._prompts, meaning, encoded, self._scorer)
+        read._made = made
         read._in_context = {}
         read._without_context = read._scored(np.arange(len(self)), limit=0.0)
         return read
@@ -250,6 +253,10 @@ class ValidationSet:
         gate. With a sentence encoder that happens twice: for what it recalls alone, then for what the policy recalls.
         A blend is chosen in place of the one before only if its lead is unlikely to be due to chance; the first is
         that of a cold start, which is chosen without queries, too. For grades by clicks see `_learned_unless_worse`.
+
+        With an encoder, queries that were made from the documents choose nothing: they type the words of what they
+        want, so that the words as typed would get most of the weight, and people's own questions would lose a third
+        of their nDCG@10 (docs/experiments.md, 2026-11-30).
         """
         cautions: tuple[HarmSetting, ...] = tuple(dict.fromkeys((*CAUTIONS, self.caution)))
         if not self._prompts:
@@ -258,10 +265,10 @@ class ValidationSet:
         reading = read_model(read, self._prompts)
         chosen = {caution: self._candidate(self._cold_start(caution), reading) for caution in cautions}
         if self._meant is not None and self._left_out is not None:
-            return {
-                caution: self._with_gate(self._learned_unless_worse(start, reading))
-                for caution, start in chosen.items()
-            }
+            chosen = {caution: self._learned_unless_worse(start, reading) for caution, start in chosen.items()}
+            return {caution: self._with_gate(candidate) for caution, candidate in chosen.items()}
+        if self._made:
+            return {caution: self._with_gate(start) for caution, start in chosen.items()}
         recalls: tuple[Recall, ...] = ("policy",) if self._meant is None else ("meaning", "policy")
         for recall in recalls:
             best = self._best_of_grid(recall, reading, cautions)

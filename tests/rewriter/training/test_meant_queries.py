@@ -1,5 +1,7 @@
 """Mixtures of words and documents on validation queries: scored as they are served."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,7 @@ def of_themes(text):
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     toy = toy_opened()
+    toy = toy.with_topics(replace(toy.collection, queries="real"))
     documents = toy.collection.corpus.documents
     folder = tmp_path_factory.mktemp("vectors")
     return toy.with_vectors(EncodedCorpus.of(documents, FakeEncoder(of_themes), folder))
@@ -140,3 +143,15 @@ def test_grades_by_clicks_choose_no_weights(opened, model):
         assert {caution: blend.mixture for caution, blend in choice.blends.items()} == {
             caution: start.mixture for caution, start in MEANT_STARTS.items()
         }
+
+
+def test_queries_made_from_documents_choose_nothing(opened, model):
+    made = opened.with_topics(replace(opened.collection, queries="made"))
+    queries = [JudgedQuery(RewriteRequest(topic.query), topic.relevance, need=n) for n, topic in enumerate(TOPICS)]
+    scorer = CorpusScorer.of(made, model.language.vocabulary)
+    validation = validation_set(made, queries, scorer, model.language, limit=len(queries))
+    reader = _Reader(read_by_meaning(validation, model, made)._grades, len(model.language.vocabulary))
+    choice = read_by_meaning(validation, model, made).choose_blend(reader)
+    starts = {caution: replace(start, corrections=validation.corrections) for caution, start in MEANT_STARTS.items()}
+    assert choice.blends == starts
+    assert validation.choose_blend(reader).settings.mixture is None  # without an encoder they choose as before

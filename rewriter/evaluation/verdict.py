@@ -134,5 +134,11 @@ def _beyond_best_baseline(results: Results, subject: str) -> str:
         return ""
     comparison = results.comparison(subject, best, HEADLINE_MEASURE)
     if comparison is None or not comparison.significant:
-        return f", but not measurably more than {title_of(best)} alone"
-    return "" if comparison.difference > 0 else f" less than {title_of(best)} alone"
+        return f", but not measurably more than {_alone(best)}"
+    return "" if comparison.difference > 0 else f" less than {_alone(best)}"
+
+
+def _alone(system: str) -> str:
+    """The title of a system, which says that it works alone."""
+    title = title_of(system)
+    return title if title.endswith(" alone") else f"{title} alone"

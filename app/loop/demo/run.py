@@ -73,7 +73,8 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     language = in_words(analysis.languages)
     line = f"{documents} of {config.data}, in {language}, searched by {collections.training.engine.name}"
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
-    for note in filter(None, (*collections.notes, _note_on_few_topics(collections), note_on_synonyms(), no_encoder)):
+    about_topics = (_note_on_few_topics(collections), _note_on_made_queries(collections))
+    for note in filter(None, (*collections.notes, *about_topics, note_on_synonyms(), no_encoder)):
         view.note(note)
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed, analysis.name))
     _run_steps(planned, DemoMemory(config.out), origin, view)
@@ -89,6 +90,18 @@ def _note_on_few_topics(collections: DemoCollections) -> str:
         return ""
     topics = counted(n, "topic", "topics")
     return f"Only {topics} held out to evaluate on: the figures will say little. More documents give more."
+
+
+def _note_on_made_queries(collections: DemoCollections) -> str:
+    """Why the untrained rewriter is likely to answer in the end; empty if people typed the queries, and without a
+    sentence encoder."""
+    training = collections.training
+    if training.encoded is None or training.collection.queries == "real":
+        return ""
+    return (
+        "Simulated users type words of these documents, which says little of what people type. Training shows its "
+        "steps; with a sentence encoder the untrained rewriter is likely to go on answering."
+    )
 
 
 def _run_steps(planned: Sequence[Step], memory: DemoMemory, key: str, view: View) -> None:

@@ -89,6 +89,13 @@ def test_a_baseline_learned_by_counting_is_a_rival_too():
     assert strongest_baseline(counted, "ppo") == "The strongest baseline is word associations with nDCG@10 0.450."
 
 
+def test_a_rival_whose_title_says_alone_is_not_said_to_be_alone_twice():
+    evaluated = results()
+    better = SystemFigures({**evaluated.figures["ppo"].means, "nDCG@10": 0.45}, n_empty=0)
+    rival = dataclasses.replace(evaluated, figures={**evaluated.figures, "encoder": better})
+    assert "not measurably more than sentence encoder alone: " in verdict(rival, "ppo")
+
+
 def test_what_the_encoder_was_trained_on_is_said_wherever_there_is_one():
     card = EncoderCard("tiny", 8, "f" * 64, "MIT", trained_on=("questions", "answers"))
     assert about_encoder(results()) == ""

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from untilclick.app.cli.main import app
 from untilclick.app.loop.demo.collections import open_collections
 from untilclick.app.loop.demo.config import DemoConfig
-from untilclick.app.loop.demo.run import run_demo
+from untilclick.app.loop.demo.run import _note_on_made_queries, run_demo
 from untilclick.app.loop.demo.steps import DemoSteps
 from untilclick.app.loop.simulation import SimulationConfig
 from untilclick.app.loop.step_key import step_key
@@ -115,6 +115,17 @@ def test_the_command_does_everything_and_says_where_it_is(tmp_path):
     assert [line.split()[1] for line in result.stderr.splitlines() if line.startswith("✓")] == [
         f"{number}/8" for number in range(1, 9)
     ]
+
+
+@pytest.mark.parametrize(("queries", "is_said"), [("made", True), ("real", False)])
+def test_what_made_queries_cannot_teach_is_said_before_the_training(tmp_path, queries, is_said):
+    collections = open_collections(_config(tmp_path).run, None)
+    training = collections.training.with_topics(replace(collections.training.collection, queries=queries))
+    collections = replace(collections, training=training)
+    assert _note_on_made_queries(collections) == ""
+    documents = training.collection.corpus.documents
+    note = _note_on_made_queries(collections.with_vectors(EncodedCorpus.of(documents, FakeEncoder(), tmp_path)))
+    assert ("the untrained rewriter is likely to go on answering" in note) is is_said
 
 
 def test_another_encoder_repeats_the_training_and_keeps_the_log(tmp_path):

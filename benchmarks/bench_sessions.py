@@ -153,7 +153,7 @@ class BaseRewriter:
     """A base trained on the documents of a collection."""
 
     def __init__(self, searched: SearchedCollection, folder: Path, steps: int, seed: int) -> None:
-        """Train it into a folder that does not exist."""
+        """Train it into a folder."""
         self._searched = searched
         training = base.BaseStage(RunConfig(folder), PolicyConfig(seed=seed), BaseConfig(steps=steps, seed=seed))
         self._folder = base.main(training, searched.opened)

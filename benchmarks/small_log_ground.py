@@ -200,5 +200,4 @@ def _cut(collection: Collection, n: int) -> Collection:
 
 def settings_text(config: GroundConfig, overrides: Sequence[str]) -> str:
     """All that draws depend on besides their size, seed and number, as JSON."""
-    settings = {"sessions": config.sessions, "encoder": config.encoder, "set": sorted(overrides)}
-    return json.dumps({name: value for name, value in settings.items() if value != NONE})
+    return json.dumps({"sessions": config.sessions, "encoder": config.encoder, "set": sorted(overrides)})

@@ -18,7 +18,7 @@ from untilclick.rewriter.evaluation import evaluate as stage
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
 from untilclick.rewriter.evaluation.report import page
 from untilclick.rewriter.evaluation.results import Results, read_results
-from untilclick.rewriter.evaluation.verdict import SHORTLY, about_encoder
+from untilclick.rewriter.evaluation.verdict import MOST_NAMED, about_encoder
 from untilclick.rewriter.stages.record import analysis_of_run
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.files.whole_files import whole_file
@@ -107,7 +107,7 @@ def show_evaluation(terminal: Terminal, evaluated: Evaluated) -> None:
     """Print the table of systems, all differences, and the finding; with `--json` the content of `results.json`."""
     results, report = evaluated.results, evaluated.report
     terminal.table(systems_table(results))
-    if about := about_encoder(results, SHORTLY):
+    if about := about_encoder(results, MOST_NAMED):
         terminal.line(escape(about))
     terminal.line()
     for table in filter(None, (harm_table(results), differences_table(results))):

@@ -18,7 +18,7 @@ FEW_TOPICS = 50
 Buckley ("The Effect of Topic Set Size on Retrieval Experiment Error", SIGIR 2002) measure how often smaller sets
 contradict each other."""
 
-SHORTLY = 6
+MOST_NAMED = 6
 """Number of data sets of an encoder that a terminal names; reports and model cards name all."""
 
 

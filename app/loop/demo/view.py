@@ -17,7 +17,7 @@ from untilclick.app.terminal.evaluation_tables import (
 )
 from untilclick.app.terminal.progress import Update, duration
 from untilclick.app.terminal.terminal import Terminal, escape
-from untilclick.rewriter.evaluation.verdict import SHORTLY, about_encoder
+from untilclick.rewriter.evaluation.verdict import MOST_NAMED, about_encoder
 
 LINE_INDENT = 23
 """Column at which the text of a step begins."""
@@ -56,7 +56,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     config, results = outcome.config, outcome.evaluated.results
     terminal.line()
     terminal.table(systems_table(results))
-    if about := about_encoder(results, SHORTLY):
+    if about := about_encoder(results, MOST_NAMED):
         terminal.line(escape(about))
     terminal.line()
     terminal.line(f"[bold]{escape(finding(results))}[/bold]")

@@ -19,6 +19,7 @@ from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.subword_settings import SubwordConfig
 from untilclick.rewriter.language.vocabulary import EOS_ID, SPECIAL_TOKENS, VOCABULARY_FILE, TermVocabulary
 from untilclick.rewriter.rewrite import Rewriter, RewriteRequest
+from untilclick.rewriter.serving.arithmetic import compute_type
 from untilclick.rewriter.serving.bundle import (
     MEMBERS_FOLDER,
     MEMORY_FILE,
@@ -52,7 +53,9 @@ MAX_BATCH = 32
 def _translator(folder: Path) -> ctranslate2.Translator:
     """A model that runs in one thread. Raises ModelError if this CTranslate2 cannot read the folder."""
     try:
-        return ctranslate2.Translator(str(folder), device="cpu", inter_threads=1, intra_threads=1)
+        return ctranslate2.Translator(
+            str(folder), device="cpu", compute_type=compute_type(), inter_threads=1, intra_threads=1
+        )
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{folder} is not a model that CTranslate2 can read ({error}); export it again") from error
 

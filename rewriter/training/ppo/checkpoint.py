@@ -67,10 +67,10 @@ class _State:
 def save_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
     """Write everything that `load_checkpoint` needs. The folder is replaced as a whole."""
     with whole_folder(folder) as new:
-        save_file(_unshared(trainer.policy.state_dict()), new / _WEIGHTS)
-        save_file(_unshared(trainer.average.module.state_dict()), new / _AVERAGED)
-        save_file(_unshared(trainer.best.weights), new / _BEST)
-        save_file(_unshared(trainer.reference.state_dict()), new / _REFERENCE)
+        save_file(_without_ties(trainer.policy.state_dict()), new / _WEIGHTS)
+        save_file(_without_ties(trainer.average.module.state_dict()), new / _AVERAGED)
+        save_file(_without_ties(trainer.best.weights), new / _BEST)
+        save_file(_without_ties(trainer.reference.state_dict()), new / _REFERENCE)
         torch.save(
             {
                 "optimizer": trainer.optimizer.state_dict(),
@@ -108,12 +108,13 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
     if present(state.config) != flat(trainer.config):
         remedy = "repeat those, or start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
-    trainer.policy.load_state_dict(load_file(folder / _WEIGHTS))
+    ties = _ties(trainer.policy.state_dict())
+    trainer.policy.load_state_dict(_tied(load_file(folder / _WEIGHTS), ties))
     if state.prompts != prompts_digest(trainer.prompts):
         remedy = "start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run on other queries, since the log has changed; {remedy}")
-    trainer.average.module.load_state_dict(load_file(folder / _AVERAGED))
-    trainer.reference.load_state_dict(load_file(folder / _REFERENCE))
+    trainer.average.module.load_state_dict(_tied(load_file(folder / _AVERAGED), ties))
+    trainer.reference.load_state_dict(_tied(load_file(folder / _REFERENCE), ties))
     tensors = torch.load(folder / _OPTIMIZER, weights_only=True)
     trainer.optimizer.load_state_dict(tensors["optimizer"])
     trainer.schedule.load_state_dict(tensors["schedule"])
@@ -122,7 +123,7 @@ def _load(trainer: PPOTrainer, folder: Path) -> None:
     trainer.kl.coefficient = state.kl_coef
     progress, best = state.trainer, trainer.best
     trainer.state = TrainerState(progress.round, progress.rollouts, progress.order)
-    best.weights = load_file(folder / _BEST)
+    best.weights = _tied(load_file(folder / _BEST), ties)
     best.values = np.load(folder / _BEST_VALUES) if (folder / _BEST_VALUES).is_file() else None
     best.score, best.step, best.stale = progress.best, progress.best_round, progress.stale
 
@@ -132,6 +133,24 @@ def exists(folder: Path) -> bool:
     return (folder / _STATE).is_file()
 
 
-def _unshared(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that share no memory: tied embeddings are one tensor under two names, which safetensors refuses."""
-    return {name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}
+def _ties(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Names of tensors that are another one under a second name, such as tied embeddings, to the first of their
+    names."""
+    firsts: dict[int, str] = {}
+    ties = {}
+    for name, tensor in weights.items():
+        if tensor.numel() and (first := firsts.setdefault(tensor.data_ptr(), name)) != name:
+            ties[name] = first
+    return ties
+
+
+def _without_ties(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each tensor under the first of its names: safetensors refuses tensors that share memory, and the embeddings of
+    a T5 have four names."""
+    ties = _ties(weights)
+    return {name: tensor.detach().contiguous() for name, tensor in weights.items() if name not in ties}
+
+
+def _tied(weights: dict[str, Tensor], ties: Mapping[str, str]) -> dict[str, Tensor]:
+    """What was written, under all names. Checkpoints of earlier versions have all of them."""
+    return {**{name: weights[first] for name, first in ties.items() if first in weights}, **weights}

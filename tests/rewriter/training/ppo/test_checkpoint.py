@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.environment import RewardEnvironment, RolloutBlend, TrainingQuery
@@ -38,6 +39,23 @@ def folder(opened, tmp_path):
 def test_a_checkpoint_exists_once_it_is_written(folder, tmp_path):
     assert checkpoint.exists(folder)
     assert not checkpoint.exists(tmp_path / "nowhere")
+
+
+def test_tied_embeddings_are_written_once(folder, opened):
+    embeddings = toy_policy(opened)[0].t5.shared.weight
+    written = load_file(folder / "weights.safetensors")
+    assert sum(tensor.shape == embeddings.shape for tensor in written.values()) == 1
+
+
+def test_a_checkpoint_with_all_names_of_tied_embeddings_is_read(folder, opened):
+    """Earlier versions wrote all of them."""
+    weights = trainer_of(opened).policy.state_dict()
+    changed_weights = {name: tensor + 1 for name, tensor in weights.items()}
+    save_file(changed_weights, folder / "weights.safetensors")
+    trainer = trainer_of(opened)
+    checkpoint.load_checkpoint(trainer, folder)
+    read = trainer.policy.state_dict()
+    assert all(torch.equal(read[name], tensor) for name, tensor in changed_weights.items())
 
 
 def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(opened, folder):

@@ -130,9 +130,9 @@ def _serve(terminal: Terminal, outcome: DemoOutcome, settings: CommandSettings, 
         index=config.index,
         host=host,
         port=port,
-        examples=outcome.examples,
+        examples=() if outcome.evaluated.results.asked else outcome.examples,  # the page has its own of these
     )
-    stop = "Ctrl-C stops the service. Held-out queries to try there:"
+    stop = "Ctrl-C stops the service. Queries to try there:"
     terminal.line(f"\n[bold]http://{host}:{port}[/bold]  [dim]{stop}[/dim]")
     for query in outcome.examples:
         terminal.line(f"  {escape(query)}")

@@ -67,7 +67,7 @@ def evaluate(
     ] = None,
     data: Data = "stdlib",
     split: Annotated[
-        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split of the held-out topics.")
+        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split of the held-out topics, or `asked`.")
     ] = "dev",
     engine: Engine = "tantivy",
     encoder: Encoder = "auto",

@@ -28,6 +28,9 @@ from untilclick.search.corpora.load import load_corpus
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import EncoderError
 
+TRIED_EXAMPLES = 4
+"""Examples of the page that a version must rewrite before it answers."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ def open_service(settings: Settings, metrics: Metrics) -> SearchService:
     search, rewriting, log = settings.search, settings.rewriting, settings.log
     corpus = load_corpus(search.data)
     engines = ServiceEngines(settings, corpus)
-    models = _open_models(rewriting, engines, corpus.fingerprint, settings.example_queries)
+    models = _open_models(rewriting, engines, corpus.fingerprint, settings.example_queries[:TRIED_EXAMPLES])
     engines.forget_corpus()
     for loaded in models.in_use.loaded.values():
         _warn(loaded.manifest, rewriting, corpus.fingerprint)

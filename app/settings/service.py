@@ -29,15 +29,11 @@ from untilclick.app.settings.groups import (
     SearchSettings,
     SettingsError,
 )
+from untilclick.search.corpora.asked import asked_examples
 from untilclick.search.corpora.load import STDLIB
 
-STDLIB_EXAMPLES = (
-    "delete a directory tree",
-    "wait until a thread is finished",
-    "seperate string by comma",
-    "biggest items of a list",
-)
-"""The page offers these queries if the documents are Python's own and no examples are set."""
+STDLIB_EXAMPLES = asked_examples()
+"""The page offers some of these queries if the documents are Python's own and no examples are set."""
 
 
 class Settings(BaseModel):

@@ -3,6 +3,7 @@
 const IDLE_MS = 30 * 60 * 1000; // a session ends after so long without a query
 const RESULTS = 10;
 const KEPT = 20; // number of answers kept for a reload and for going back
+const EXAMPLES = 4; // number of example queries offered, drawn anew by each visit if there are more
 const TERMS = 6; // number of words listed, of a rewrite and of earlier searches
 const NAMED = 4; // number of words of a rewrite in the headline
 const VERSIONS = 5; // number of versions with figures, those with most sessions
@@ -663,6 +664,13 @@ function followAddress() {
 
 window.addEventListener("popstate", followAddress);
 
+/* So many of the values, drawn by chance, in their order. */
+function some(values, count) {
+  const left = [...values.keys()];
+  while (left.length > count) left.splice(Math.floor(Math.random() * left.length), 1);
+  return left.map((position) => values[position]);
+}
+
 async function start() {
   if (recall("compare")) $("compare").setAttribute("aria-checked", "true");
   showSession();
@@ -675,7 +683,7 @@ async function start() {
   const rewriter = version ? pieces("why.rewriter", { version }) : [text("about.no_rewriter")];
   $("about").replaceChildren(element("bdi", {}, data), " · ", ...pieces("about.engine", { engine }), " · ", ...rewriter);
   $("examples").hidden = examples.length === 0;
-  $("examples").querySelector("ul").replaceChildren(...examples.map((query) =>
+  $("examples").querySelector("ul").replaceChildren(...some(examples, EXAMPLES).map((query) =>
     element("li", {}, element("button", { type: "button", onclick: () => { beginSession(); go(query); } }, typed("bdi", query)))));
 }
 

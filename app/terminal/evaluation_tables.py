@@ -25,13 +25,17 @@ from untilclick.search.measures.metrics import HARM_MARGIN, MEASURES
 
 
 def systems_table(results: Results) -> Table:
-    """One row per system: retrieval measures, the best value of each in bold. If sessions were simulated, two more
-    columns: the share of sessions clicked at the first query, and the mean number of queries until the click."""
+    """One row per system: retrieval measures, the best value of each in bold. Further columns, where there are such
+    figures: topics of new needs, questions in people's words, and of simulated sessions the share clicked at the
+    first query, and the mean number of queries until the click."""
     sessions = results.sessions.figures if results.sessions else {}
-    new = results.new_needs
-    columns = ["", *MEASURES, *(("new needs",) if new else ()), *(("1st click", "queries") if sessions else ())]
+    new, asked = results.new_needs, results.asked
+    columns = ["", *MEASURES, *(("new needs",) if new else ()), *(("asked",) if asked else ())]
+    columns += ("1st click", "queries") if sessions else ()
     table = plain_table(columns, f"{counted_topics(results)} ({results.split})")
     captions = [f"new needs: nDCG@10 of the {new.n_topics:,} topics whose need no training topic has."] if new else []
+    if asked:
+        captions.append(f"asked: of {asked.n_questions} questions in people's words, answered in the first five.")
     if sessions:
         captions.append("1st click: sessions clicked at the first query. queries: until the click.")
     table.caption = " ".join(captions) or None
@@ -43,6 +47,8 @@ def systems_table(results: Results) -> Table:
         cells = [f"[bold]{means[m]:.3f}[/bold]" if name in best[m] else f"{means[m]:.3f}" for m in MEASURES]
         if new:
             cells.append(f"{new.means[name]:.3f}" if name in new.means else "-")
+        if asked:
+            cells.append(share(asked.success.get(name)))
         if sessions:
             figures = sessions.get(name)
             cells += [share(figures.first_query_click_share if figures else None)]

@@ -28,7 +28,7 @@ from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import ModelError, UntilclickError
 
 TRIAL_QUERIES = ("how to search", "seperate words", "a")
-"""A version must rewrite these queries, and the examples of the page, before it answers."""
+"""A version must rewrite these queries, and some examples of the page, before it answers."""
 JOIN_S = 5.0
 """Seconds for which the end of the service waits for a change of versions in progress."""
 FOLLOW_S = 1.0

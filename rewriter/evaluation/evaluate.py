@@ -13,11 +13,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
+from untilclick.rewriter.evaluation.asked import answer_questions
 from untilclick.rewriter.evaluation.baselines.simple import Oracle
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.evaluation.comparisons import compare_systems
 from untilclick.rewriter.evaluation.harm import harms
-from untilclick.rewriter.evaluation.results import NewNeeds, Results, SessionResults, write_results
+from untilclick.rewriter.evaluation.results import Asked, NewNeeds, Results, SessionResults, write_results
 from untilclick.rewriter.evaluation.session_measures import SessionsConfig, measure_sessions
 from untilclick.rewriter.evaluation.statistics import RESAMPLES
 from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER, ORACLE
@@ -25,6 +26,7 @@ from untilclick.rewriter.evaluation.system_runs import SystemRun, in_engine_orde
 from untilclick.rewriter.evaluation.systems import System, Tuned, TypedTopic
 from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_queries
 from untilclick.rewriter.judging.needs import needs_of_topics, share_a_need
+from untilclick.search.corpora.asked import ASKED, asked_questions
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.run_files import write_qrels, write_run
@@ -108,7 +110,8 @@ def main(
     """
     opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
     topics = _typed(opened, config, config.split)[: config.max_topics]
-    systems = {**baselines(opened, config, topics, log), **trained(opened)}
+    learned = trained(opened)
+    systems = {**baselines(opened, config, topics, log), **learned}
     step_done = _step_counter(systems, config, progress)
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
     fingerprint = opened.collection.corpus.fingerprint
@@ -116,11 +119,28 @@ def main(
         results,
         settings={**(results.settings or {}), "corpus fingerprint": fingerprint},
         new_needs=_new_needs(opened, config, topics, results),
+        asked=_asked(opened, config, learned, log),
         encoder=opened.encoded.encoder.card if opened.encoded else None,
     )
     if config.sessions:
         results = replace(results, sessions=_sessions(opened, topics, systems, config, step_done))
     return write_results(config.out, results)
+
+
+def _asked(
+    opened: OpenedCollection, config: EvaluateConfig, learned: Mapping[str, System], log: SessionLog | None
+) -> Asked | None:
+    """The questions that people ask about the documents, with the same systems; None if there are none."""
+    if config.split == ASKED or not asked_questions(opened.collection.corpus):
+        return None
+    questions = typed_queries(opened.collection, ASKED, config.seed)
+    systems = {**baselines(opened, replace(config, oracle=False), questions, log), **learned}
+    engine = opened.engine
+
+    def titled(query: str) -> Sequence[str]:
+        return engine.with_title(query) if config.exact_titles else ()
+
+    return answer_questions(engine, questions, systems, config.resamples, config.seed, titled)
 
 
 def _new_needs(

@@ -1,9 +1,9 @@
 """The results of an evaluation, and their files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `n_needs`, `systems` (name -> measure -> mean),
-`new_needs`, `comparisons`, `harm`, `sessions`, `code_version`, `settings`, `encoder` (its card) and, per system,
-`empty_results`, `rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every system's
-values, first titles and rewrite.
+`new_needs`, `asked`, `comparisons`, `harm`, `sessions`, `code_version`, `settings`, `encoder` (its card) and, per
+system, `empty_results`, `rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every
+system's values, first titles and rewrite.
 """
 
 from __future__ import annotations
@@ -107,6 +107,21 @@ class NewNeeds:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Questions in people's words, see `untilclick.search.corpora.asked`."""
+
+    n_questions: int
+    success: Mapping[str, float]
+    """System -> share of the questions with an answer among the first five documents."""
+    comparisons: tuple[Comparison, ...]
+    """Every other system against BM25, paired by question."""
+
+    def comparison(self, system: str) -> Comparison | None:
+        """The comparison of a system with BM25; None if it was not made."""
+        return next((each for each in self.comparisons if each.a == system), None)
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that an evaluation found."""
 
@@ -128,6 +143,8 @@ class Results:
     """Needs that the topics state; None in files of versions that did not count them."""
     new_needs: NewNeeds | None = None
     """None if all topics or none of them share a need with training topics."""
+    asked: Asked | None = None
+    """None if the documents are not Python's, and if these questions are the topics themselves."""
     harm: tuple[Harm, ...] = ()
     """Systems against BM25 and against the strongest untrained system; empty in files of versions without it."""
     encoder: EncoderCard | None = None
@@ -189,6 +206,7 @@ class _ResultsFile:
     seconds: Mapping[str, _Seconds]
     n_needs: int | None = None
     new_needs: NewNeeds | None = None
+    asked: Asked | None = None
     harm: tuple[Harm, ...] = ()
     encoder: EncoderCard | None = None
 
@@ -215,6 +233,7 @@ class _ResultsFile:
             },
             n_needs=results.n_needs,
             new_needs=results.new_needs,
+            asked=results.asked,
             harm=results.harm,
             encoder=results.encoder,
         )
@@ -244,6 +263,7 @@ class _ResultsFile:
             settings=self.settings,
             n_needs=self.n_needs,
             new_needs=self.new_needs,
+            asked=self.asked,
             harm=self.harm,
             encoder=self.encoder,
         )

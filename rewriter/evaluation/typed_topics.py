@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from untilclick.rewriter.evaluation.systems import TypedTopic
+from untilclick.search.corpora.asked import ASKED, asked_questions
 from untilclick.search.errors import DataError
 from untilclick.search.records import Collection, Topic
 from untilclick.search.text.term_index import TermIndex
@@ -18,7 +19,7 @@ def typed_queries(collection: Collection, split: str, seed: int, index: TermInde
     If people wrote the queries, they are taken verbatim, with the session's earlier queries as history. If the
     queries were made from documents, a simulated user types them, with random numbers of its own per topic: the same
     seed gives the same queries. Topics without a relevant document are left out, because every ranking scores 0 on
-    them.
+    them. The split `asked` of Python's documentation are questions in people's words, taken verbatim.
 
     Raises DataError for a split that the collection lacks, or that has no judged topic.
     """
@@ -28,7 +29,7 @@ def typed_queries(collection: Collection, split: str, seed: int, index: TermInde
             f"Split {split!r} of {collection.corpus.source} has no topic with a relevant document; "
             "choose a split with judgments."
         )
-    if collection.queries == "real":
+    if collection.queries == "real" or split == ASKED:
         return [TypedTopic(topic, topic.query, topic.history) for topic in topics]
     user = simulated_user(collection, split, index)
     streams = np.random.default_rng([seed, 2]).spawn(len(topics))
@@ -45,7 +46,10 @@ def simulated_user(collection: Collection, split: str, index: TermIndex | None) 
 
 
 def _split(collection: Collection, split: str) -> tuple[Topic, ...]:
+    asked = asked_questions(collection.corpus)
+    if split == ASKED and asked:
+        return asked
     if split not in collection.topics:
-        names = ", ".join(collection.topics) or "none"
+        names = ", ".join([*collection.topics, *((ASKED,) if asked else ())]) or "none"
         raise DataError(f"{collection.corpus.source} has no split {split!r}; choose one of: {names}.")
     return collection.topics[split]

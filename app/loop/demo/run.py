@@ -22,6 +22,7 @@ from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
 from untilclick.rewriter.stages.record import FINAL, read_proof
 from untilclick.search.analysis.languages import in_words
+from untilclick.search.corpora.asked import asked_examples
 from untilclick.search.text.synonyms import note_on_synonyms
 from untilclick.search.version import program_version
 
@@ -49,7 +50,7 @@ class DemoOutcome:
     config: DemoConfig
     evaluated: Evaluated
     examples: tuple[str, ...]
-    """Held-out queries as typed, to try."""
+    """Queries to try."""
     served: str
     """What of the training is served, and why."""
 
@@ -125,7 +126,10 @@ def _run_steps(planned: Sequence[Step], memory: DemoMemory, key: str, view: View
 
 
 def example_queries(results: Results) -> tuple[str, ...]:
-    """Held-out queries as typed, EXAMPLES at most: first those that PPO's rewrite ranks better, then any others."""
+    """Queries to try, EXAMPLES at most: questions in people's words if there are some about the documents, else
+    held-out queries as typed, first those that PPO's rewrite ranks better."""
+    if results.asked:
+        return asked_examples()[:EXAMPLES]
     subject = "ppo" if "ppo" in results.figures else "bm25"
 
     helped = [

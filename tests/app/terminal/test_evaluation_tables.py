@@ -17,7 +17,7 @@ from untilclick.app.terminal.evaluation_tables import (
     systems_table,
 )
 from untilclick.rewriter.evaluation.harm import Harm
-from untilclick.rewriter.evaluation.results import Results, SystemFigures
+from untilclick.rewriter.evaluation.results import Asked, Results, SystemFigures
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.search.measures.metrics import MEASURES
 
@@ -118,3 +118,11 @@ def test_the_best_system_is_bold_but_never_the_oracle():
     assert "50 held-out topics (dev)" in page.getvalue()
     assert "\x1b[1m0.420\x1b[0m" in rows["PPO"]
     assert "\x1b[1m" not in rows["oracle (knows the answer)"]
+
+
+def test_questions_in_peoples_words_have_a_column():
+    asked = Asked(75, {"bm25": 0.4, "ppo": 0.6}, ())
+    table = systems_table(replace(results(0.31), asked=asked))
+    (column,) = [each for each in table.columns if each.header == "asked"]
+    assert set(column.cells) == {"40.0 %", "60.0 %", "-"}
+    assert "of 75 questions in people's words" in table.caption

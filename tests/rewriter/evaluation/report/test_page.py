@@ -12,7 +12,7 @@ from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves
 from untilclick.rewriter.evaluation.report.page import ReportConfig, main, make_page, render
 from untilclick.rewriter.evaluation.report.plots import Curve
-from untilclick.rewriter.evaluation.results import Results, SystemFigures, write_results
+from untilclick.rewriter.evaluation.results import Asked, Results, SystemFigures, write_results
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.verdict import caution, spelling_alone, strongest_baseline, verdict
 from untilclick.search.measures.metrics import MEASURES
@@ -97,6 +97,15 @@ def page(evaluated=None, training=None):
 
 def test_the_same_results_give_the_same_bytes():
     assert render(shown()) == render(page())
+
+
+def test_questions_in_peoples_words_are_a_column_of_the_systems():
+    asked = Asked(75, {"bm25": 0.4, "ppo": 0.625}, ())
+    html = render(page(dataclasses.replace(results(), asked=asked)))
+    assert '<th scope="col">asked</th>' in html
+    assert '<td class="value">0.625</td>' in html
+    assert "share of 75 questions" in html
+    assert "people's words" not in render(shown())
 
 
 def test_training_topics_are_never_called_held_out():

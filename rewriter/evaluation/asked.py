@@ -1,0 +1,52 @@
+"""How often systems answer the questions that people ask about Python's documentation, beside an evaluation of it.
+
+`untilclick evaluate --split asked` evaluates these questions alone, with all measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from untilclick.rewriter.evaluation.results import Asked
+from untilclick.rewriter.evaluation.statistics import TopicValues, compare
+from untilclick.rewriter.evaluation.system_names import BASELINE
+from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.search.engines.protocol import SearchEngine
+from untilclick.search.measures.metrics import DEPTH, Floats, evaluate_rankings
+
+ASKED_MEASURE = "Success@5"
+"""The share of questions with an answer among the first five documents, in ir-measures' notation."""
+
+
+def answer_questions(
+    engine: SearchEngine,
+    questions: Sequence[TypedTopic],
+    systems: Mapping[str, System],
+    resamples: int,
+    seed: int,
+    titled: Callable[[str], Sequence[str]],
+) -> Asked:
+    """Search the questions with every system, and compare each with BM25. `titled` gives the ids of the documents
+    that come first, because their title is the query."""
+    first = [titled(question.query) for question in questions]
+    values = {name: _values(engine, questions, system, first) for name, system in systems.items()}
+    bm25 = TopicValues(BASELINE, values[BASELINE])
+    others = [name for name in values if name != BASELINE]
+    streams = np.random.default_rng([seed, 3]).spawn(len(others))
+    comparisons = tuple(
+        compare(TopicValues(name, values[name]), bm25, ASKED_MEASURE, rng, resamples)
+        for name, rng in zip(others, streams, strict=True)
+    )
+    return Asked(len(questions), {name: float(of_system.mean()) for name, of_system in values.items()}, comparisons)
+
+
+def _values(
+    engine: SearchEngine, questions: Sequence[TypedTopic], system: System, titled: Sequence[Sequence[str]]
+) -> Floats:
+    """(n,) 1 for each question with an answer among the first five, else 0."""
+    rankings = [ranking.shown for ranking in rank(engine_of(system, engine), system(questions), DEPTH, titled=titled)]
+    scores = evaluate_rankings([typed.topic for typed in questions], rankings, (ASKED_MEASURE,))
+    return scores.values[ASKED_MEASURE]

@@ -77,7 +77,9 @@ class Training:
 
     def mean(self, config: EnsembleConfig) -> None:
         """Combine several trained models into one that averages their predictions."""
-        self._show(ensemble.main(ensemble.EnsembleStage(self._run, config)))
+        with self._terminal.progress("Mean") as update:
+            folder = ensemble.main(ensemble.EnsembleStage(self._run, config), progress=steps(update))
+        self._show(folder)
 
     def final(self, *, clauses: int, anyway: bool) -> None:
         """Judge the last stage, and write what may be exported."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-Update = Callable[[int, int], None]
-"""Called with the number of units done and their total; a total of 0 means that it is unknown."""
+from untilclick.rewriter.data.show import Units
+
+Update = Units
+"""Called with the units done, their total and, of work in parts, the name of the part."""
 
 SECONDS_BETWEEN_LINES = 5.0
 """Time between plain lines."""
@@ -39,7 +42,11 @@ def progress(console: Console, label: str) -> Iterator[Update]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+        def update(done: int, total: int, part: str = "") -> None:
+            bar.update(task, completed=done, total=total or None, description=_named(label, part))
+
+        yield update
 
 
 class PlainLines:
@@ -48,24 +55,36 @@ class PlainLines:
     def __init__(self, console: Console, label: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._label, self._clock = console, label, clock
         self._next = clock() + MIN_SECONDS
-        self._first: tuple[float, int] | None = None
-        """Time of the first call and the units done by then. The pace is measured from here: units that an earlier
-        run had done took no time in this one."""
+        self._first: _Mark | None = None
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, part: str = "") -> None:
         """Print a line if one is due."""
         now = self._clock()
-        self._first = self._first or (now, done)
+        if self._first is None or total != self._first.total:
+            self._first = _Mark(now, done, total)
         if now < self._next:
             return
         self._next = now + SECONDS_BETWEEN_LINES
-        text = f"{self._label}: {done:,}"
+        text = f"{done:,}"
         if total:
-            text += f" of {total:,}"
-            started, before = self._first
+            text = f"{100 * done / total:.0f} %" if part else f"{done:,} of {total:,}"
+            started, before, _ = self._first
             if done > before:
                 text += f", about {duration((now - started) * (total - done) / (done - before))} left"
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(f"{_named(self._label, part)}: {text}", highlight=False, soft_wrap=True)
+
+
+class _Mark(NamedTuple):
+    """Where the pace is measured from: units that an earlier run had done took no time in this one, and units of
+    another total are other work."""
+
+    time: float
+    done: int
+    total: int
+
+
+def _named(label: str, part: str) -> str:
+    return f"{label}, {part}" if part else label
 
 
 def duration(seconds: float) -> str:

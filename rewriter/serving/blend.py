@@ -30,6 +30,7 @@ from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.search.analysis.analysis import Analysis
 from untilclick.search.records import WeightedQuery
+from untilclick.search.text.heaviest import heaviest
 
 Clause = tuple[str, float]
 """A text of one or more words, and its weight."""
@@ -143,25 +144,48 @@ class Expansion(NamedTuple):
     """Probability mass of these terms in the next-term distribution, 0..1."""
 
 
-def expand(logits: NDArray[np.float32], prompt: Prompt, settings: BlendSettings) -> Expansion:
-    """The expansion from next-term logits (V,), without special tokens and the query's own terms. UNK_ID holds the
-    probability of everything that is not a term: it is never read, and lowers the confidence. If the query contains
-    the whole vocabulary, the expansion is empty and its confidence 0."""
+class RecalledTerms(NamedTuple):
+    """The terms that an expansion may take, and what decides their weights."""
+
+    ids: NDArray[np.int64]
+    """(n,) token ids, the most probable first, and of equally probable ones the lowest."""
+    scores: NDArray[np.float64]
+    """(n,) their logits, less the highest one."""
+    log_total: float
+    """Log of the sum of all exponentials of such logits, that of UNK_ID among them."""
+
+    def expansion(self, settings: BlendSettings) -> Expansion:
+        """The first of the terms, weighted; there should be as many as the settings ask for."""
+        n = settings.expansion_terms
+        if not self.ids.size:
+            return Expansion(self.ids, np.array([], dtype=np.float32), 0.0)
+        weights = np.exp(settings.sharpness * self.scores[:n])  # (n,) proportional to probability ** sharpness
+        confidence = float(np.exp(self.scores[:n]).sum() * np.exp(-self.log_total))
+        return Expansion(self.ids[:n], (weights / weights.sum()).astype(np.float32), confidence)
+
+
+def recalled_terms(logits: NDArray[np.float32], prompt: Prompt, n: int) -> RecalledTerms:
+    """The n most probable terms of next-term logits (V,), without special tokens and the query's own terms. UNK_ID
+    holds the probability of everything that is not a term: it is never read. Empty if the query contains the whole
+    vocabulary."""
     scores = logits.astype(np.float64)  # (V,)
     unread = scores[UNK_ID]
     scores[: len(SPECIAL_TOKENS)] = -np.inf
     scores[list(prompt.query_ids)] = -np.inf
-    n = min(settings.expansion_terms, int(np.isfinite(scores).sum()))
+    n = min(n, int(np.isfinite(scores).sum()))
     if n == 0:
-        return Expansion(np.array([], dtype=np.int64), np.array([], dtype=np.float32), 0.0)
+        return RecalledTerms(np.array([], dtype=np.int64), np.array([]), 0.0)
     highest = scores.max()
     scores -= highest  # at most 0, so that no exponential overflows
     log_total = np.logaddexp(np.log(np.exp(scores).sum()), unread - highest)
-    best = np.argpartition(-scores, n - 1)[:n]  # (n,) in any order: sorting all V would take ten times as long
-    best = best[np.argsort(-scores[best], kind="stable")]
-    weights = np.exp(settings.sharpness * scores[best])  # (n,) proportional to probability ** sharpness
-    confidence = float(np.exp(scores[best]).sum() * np.exp(-log_total))
-    return Expansion(best, (weights / weights.sum()).astype(np.float32), confidence)
+    best = heaviest(scores, n)
+    return RecalledTerms(best, scores[best], float(log_total))
+
+
+def expand(logits: NDArray[np.float32], prompt: Prompt, settings: BlendSettings) -> Expansion:
+    """The expansion from next-term logits (V,), see `recalled_terms`. What UNK_ID holds lowers the confidence. If the
+    query contains the whole vocabulary, the expansion is empty and its confidence 0."""
+    return recalled_terms(logits, prompt, settings.expansion_terms).expansion(settings)
 
 
 def added_words(query: str, corrected: str | None, analysis: Analysis) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from untilclick.rewriter.stages.record import (
     read_stage,
     replaced_stage,
 )
+from untilclick.rewriter.training.callbacks import Progress, units_of
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.errors import ModelError, UntilclickError
 
@@ -38,7 +39,12 @@ class EnsembleStage:
     training: EnsembleConfig
 
 
-def main(config: EnsembleStage, opened: OpenedCollection | None = None, log: LogInput | None = None) -> Path:
+def main(
+    config: EnsembleStage,
+    opened: OpenedCollection | None = None,
+    log: LogInput | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """Choose the blend of the mean on the log's validation queries; returns the stage's folder. Give `opened` and
     `log` if they are open already. Raises UntilclickError for fewer than two models, ModelError
     for models of other documents or with different vocabularies."""
@@ -46,10 +52,10 @@ def main(config: EnsembleStage, opened: OpenedCollection | None = None, log: Log
     if len(folders) < 2:
         raise UntilclickError("A mean needs two models or more; name each with --of")
     with open_sources(config.run, opened, log, folders[0]) as sources:
-        return _choose(config, folders, sources)
+        return _choose(config, folders, sources, progress)
 
 
-def _choose(config: EnsembleStage, folders: Sequence[Path], sources: Sources) -> Path:
+def _choose(config: EnsembleStage, folders: Sequence[Path], sources: Sources, progress: Progress | None) -> Path:
     first = StageInput.read(sources, folders[0], config.training.caution)
     models = [first.model, *(load_stage(sources.opened, folder) for folder in folders[1:])]
     _check_splits(folders)
@@ -57,7 +63,8 @@ def _choose(config: EnsembleStage, folders: Sequence[Path], sources: Sources) ->
     _check_encoders(models)
     models = _reading_all(models)
     first = replace(first, model=models[0])
-    choice = first.validation.choose_blend(MeanLogits([model.reader() for model in models]))
+    reader = MeanLogits([model.reader() for model in models])
+    choice = first.validation.choose_blend(reader, units_of(progress))
     outcome = StageOutcome(config.training, choice, {"members": float(len(folders))}, first.sides.record)
     with replaced_stage(sources.opened, config.run.out / MEAN, outcome) as new:
         for number, (folder, model) in enumerate(zip(folders, models, strict=True)):

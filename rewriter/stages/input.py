@@ -41,6 +41,7 @@ from untilclick.rewriter.stages.record import (
     read_stage,
     write_stage,
 )
+from untilclick.rewriter.training.callbacks import Progress, units_of
 from untilclick.rewriter.training.held_out import (
     held_out_queries,
     never_worse,
@@ -213,10 +214,10 @@ class StageInput:
         grid, because training changes how sharp a policy's distributions are."""
         return sharpened_score(self.validation, self.model.with_policy(policy).reader(), self.blend)
 
-    def never_worse(self, policy: T5Policy) -> BlendChoice:
+    def never_worse(self, policy: T5Policy, progress: Progress | None = None) -> BlendChoice:
         """The blend for a trained policy: the best of the grid, or the starting model's blend if that is better."""
-        start = read_stage(self.start)
-        return never_worse(self.validation, self.model.with_policy(policy).reader(), start.blend, start.blends)
+        start, reader = read_stage(self.start), self.model.with_policy(policy).reader()
+        return never_worse(self.validation, reader, start.blend, start.blends, units_of(progress))
 
     def write(self, folder: Path, outcome: StageOutcome, policy: T5Policy | None = None) -> Path:
         """Write the stage with the trained policy, or with `policy` in its place; returns the stage's folder."""

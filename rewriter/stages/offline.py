@@ -70,7 +70,7 @@ def main(
         figures |= train_ilql(start, actions, run, training, progress)
     else:
         figures |= _train_reward_weighted(start, actions, training, progress)
-    return start.write(run / OFFLINE, StageOutcome(training, start.never_worse(start.policy), figures))
+    return start.write(run / OFFLINE, StageOutcome(training, start.never_worse(start.policy, progress), figures))
 
 
 def refit(

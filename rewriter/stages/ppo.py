@@ -53,7 +53,7 @@ def main(
     with TrainingLog(run / f"{PPO}.log", resume_at=trainer.state.round) as metrics:
         trainer.train(metrics, lambda: ppo_checkpoint.save_checkpoint(trainer, checkpoint), progress)
     figures = {"rollouts": float(trainer.state.rollouts), "best_round": float(trainer.best.step)}
-    folder = ppo_input.write(run, start.policy, figures)
+    folder = ppo_input.write(run, start.policy, figures, progress)
     drop_checkpoint(run)
     return folder
 

@@ -24,6 +24,7 @@ from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.stages.input import Sources, StageInput
 from untilclick.rewriter.stages.record import PPO, WARM_START, StageOutcome
+from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.held_out import untyped, wanted_queries
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import DataError
@@ -102,10 +103,10 @@ class PPOInput:
         prompts = [rendered.prompt for rendered in queries]
         return GenerationEnvironment(rewards, prompts, self.start.language)
 
-    def write(self, run: Path, policy: T5Policy, figures: dict[str, float]) -> Path:
+    def write(self, run: Path, policy: T5Policy, figures: dict[str, float], progress: Progress | None = None) -> Path:
         """Choose the blend of the trained policy and write the stage; returns its folder."""
         figures = {"queries": float(len(self.training)), **figures}
-        outcome = StageOutcome(self.config, self.start.never_worse(policy), figures)
+        outcome = StageOutcome(self.config, self.start.never_worse(policy, progress), figures)
         return self.start.write(run / PPO, outcome, policy)
 
 

@@ -26,7 +26,7 @@ from untilclick.rewriter.policy.t5 import T5Policy, parameter_groups
 from untilclick.rewriter.serving.term_rewriter import Spelling
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint, read_stage
-from untilclick.rewriter.training.callbacks import Progress, Validation
+from untilclick.rewriter.training.callbacks import Progress, Validation, units_of
 from untilclick.rewriter.training.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
 from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
@@ -87,7 +87,8 @@ def main(
         "best_epoch": float(trained.best_epoch),
         "validation_start": trained.scores[0],
     }
-    outcome = StageOutcome(training, start.validation.choose_blend(start.model.reader()), figures)
+    choice = start.validation.choose_blend(start.model.reader(), units_of(progress))
+    outcome = StageOutcome(training, choice, figures)
     return start.write(config.run.out / WARM_START, outcome)
 
 

@@ -24,6 +24,7 @@ from untilclick.rewriter.data.logged_queries import (
     simulated_queries,
     training_query,
 )
+from untilclick.rewriter.data.show import Units, unseen
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.prompts import read_corrected
 from untilclick.rewriter.serving.blend import BlendSettings
@@ -148,11 +149,12 @@ def never_worse(
     read: NextTermLogits,
     blend: BlendSettings,
     blends: Mapping[Caution, BlendSettings] | None = None,
+    units: Units = unseen,
 ) -> BlendChoice:
     """The best blend of the grid, or the blend of the earlier model, without its gate, if that scores higher and does
     not harm too many queries; for each caution that the earlier model has a blend for. `blend` is that of its
-    training, `blends` are those of each caution."""
-    choices = validation.choices(read)
+    training, `blends` are those of each caution. `units` is told the progress."""
+    choices = validation.choices(read, units)
     earlier: dict[HarmSetting, BlendSettings] = {validation.caution: blend}
     earlier.update((caution, each) for caution, each in (blends or {}).items())
     for caution in choices.keys() & earlier.keys():

@@ -13,7 +13,7 @@ from torch import Tensor
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.readings.meaning import Meaning
-from untilclick.rewriter.serving.readings.mixture import FIRST, Evidence, Mixture, share_of, surprise_of
+from untilclick.rewriter.serving.readings.mixture import FIRST, Evidence, share_of, surprise_of
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 
 
@@ -53,39 +53,23 @@ class MeantQueries(NamedTuple):
         return cls(cosines.clamp_min(0.0), meaning.logits(vectors, size), surprise, remembered)
 
 
-class MeantScores(NamedTuple):
-    """B queries by their words and by meaning, each part divided by its maximum."""
-
-    typed: Tensor
-    """(B, D) BM25 of the queries as typed."""
-    evidence: Evidence
-
-    @classmethod
-    def of(
-        cls, originals: Tensor, possible: NDArray[np.float64], cosines: Tensor, surprise: NDArray[np.float64]
-    ) -> MeantScores:
-        """The parts from scores of the originals (B, D), the scores that they could reach (B,), and cosines
-        (B, D)."""
-        n = min(FIRST, originals.shape[1])
-        scores, rows = originals.topk(n, dim=1)  # (B, n)
-        is_found = scores > 0
-        found = (cosines.gather(1, rows) * is_found).sum(1) / is_found.sum(1).clamp_min(1)
-        nearest = cosines.topk(n, dim=1).values.mean(1)
-        first, tenth = (scores[:, place].double().numpy() for place in (0, -1))
-        evidence = Evidence(
-            share_of(first, possible),
-            share_of(found.double().numpy(), nearest.double().numpy()),
-            surprise,
-            share_of(tenth, first) if n == FIRST else np.zeros_like(first),
-        )
-        return cls(scaled(originals), evidence)
-
-    def mixed(self, words: Tensor, documents: Tensor, mixture: Mixture) -> Tensor:
-        """(B, D) scores by a mixture with other words and with the likeness of documents, whose scores (B, D) are
-        divided by their maximum."""
-        parts = (self.typed, words, documents)
-        weights = (torch.from_numpy(each).float()[:, None] for each in mixture.weights(self.evidence))
-        return torch.stack([weight * part for weight, part in zip(weights, parts, strict=True)]).sum(0)
+def evidence_of(
+    originals: Tensor, possible: NDArray[np.float64], cosines: Tensor, surprise: NDArray[np.float64]
+) -> Evidence:
+    """The evidence of B queries from scores of the originals (B, D), the scores that they could reach (B,), their
+    cosines (B, D) and their surprise (B,)."""
+    n = min(FIRST, originals.shape[1])
+    scores, rows = originals.topk(n, dim=1)  # (B, n)
+    is_found = scores > 0
+    found = (cosines.gather(1, rows) * is_found).sum(1) / is_found.sum(1).clamp_min(1)
+    nearest = cosines.topk(n, dim=1).values.mean(1)
+    first, tenth = (scores[:, place].double().numpy() for place in (0, -1))
+    return Evidence(
+        share_of(first, possible),
+        share_of(found.double().numpy(), nearest.double().numpy()),
+        surprise,
+        share_of(tenth, first) if n == FIRST else np.zeros_like(first),
+    )
 
 
 def scaled(scores: Tensor) -> Tensor:

@@ -52,11 +52,31 @@ def test_without_a_total_no_time_is_guessed():
     assert console.file.getvalue() == "Reading: 1,000\n"
 
 
+def test_work_of_another_total_has_a_pace_of_its_own():
+    """Choosing the blend of a training once had no progress; its units take another time than the training's."""
+    console, clock = _console(), Clock()
+    lines = PlainLines(console, "Warm start", clock)
+    for second, done, total, part in (
+        (0, 0, 100, ""),
+        (90, 90, 100, ""),
+        (100, 1, 5, "choosing"),
+        (106, 2, 5, "choosing"),
+    ):
+        clock.now = float(second)
+        lines(done, total, part)
+    assert console.file.getvalue().splitlines() == [
+        "Warm start: 90 of 100, about 10 s left",
+        "Warm start, choosing: 20 %",
+        "Warm start, choosing: 40 %, about 18 s left",
+    ]
+
+
 def test_in_a_terminal_a_bar_is_shown_and_removed():
     console = _console(force_terminal=True)
     with progress(console, "Base") as update:
         update(1, 2)
-    assert "Base" in console.file.getvalue()
+        update(1, 3, "choosing")
+    assert "Base, choosing" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,21 @@ def test_the_chosen_blend_beats_the_original_query_on_validation(trained):
     assert figures["validation_ndcg"] >= figures["validation_start"]
 
 
+def test_the_choice_of_the_blend_is_shown_after_the_training(opened, run):
+    """It once took minutes without a word."""
+    shown = []
+
+    def progress(done, total, _loss, part=""):
+        shown.append((part, done, total))
+
+    run_warm_start(opened, run, SESSIONS, replace(TOY_WARM_START, epochs=1), progress)
+    ppo_starts = len(shown)
+    run_ppo(opened, run, SESSIONS, changed(TOY_PPO, iterations=1), progress)
+    choice = [("choosing the blend", done, 12) for done in range(1, 13)]
+    assert shown[ppo_starts - 12 : ppo_starts] == choice
+    assert shown[ppo_starts:] == [("", 1, 1), *choice]
+
+
 def test_ppo_writes_a_model_metrics_and_leaves_no_checkpoint(run, opened):
     config = changed(TOY_PPO, validate_every=2)
     folder = run_ppo(opened, run, SESSIONS, config)
@@ -123,8 +138,8 @@ def test_an_interrupted_run_continues_and_ends_as_if_it_had_not_been(run, opened
     with pytest.raises(ModelError, match="other settings"):
         run_ppo(opened, run, SESSIONS, changed(TOY_PPO, clip_range=0.3))
     rounds: list[int] = []
-    run_ppo(opened, run, SESSIONS, TOY_PPO, lambda done, total, reward: rounds.append(done))
-    assert rounds == [4, 5, 6]
+    run_ppo(opened, run, SESSIONS, TOY_PPO, lambda done, total, reward, part="": rounds.append(total))
+    assert rounds == [6] * 3 + [12] * 12
     assert not (run / "ppo.checkpoint").exists()
     assert [row["step"] for row in lines(run)] == [1, 2, 3, 4, 5, 6]
     resumed_weights, expected_weights = (load_policy(folder / "ppo")[0].state_dict() for folder in (run, whole))

@@ -78,7 +78,7 @@ def test_a_blend_beyond_the_grid_is_kept_where_the_grid_has_no_better_one(opened
     poor = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0, min_confidence=0.9)
     assert never_worse(validation, PolicyLogits(policy), poor) == grid
     worse = replace(grid, ndcg=-1.0, harmed=1.0)
-    validation.choices = lambda read: dict.fromkeys(("balanced", "cautious"), worse)
+    validation.choices = lambda read, units: dict.fromkeys(("balanced", "cautious"), worse)
     choice = never_worse(validation, PolicyLogits(policy), poor)
     assert choice.settings == replace(poor, min_confidence=0.0)
     assert choice.ndcg == validation.score(PolicyLogits(policy), choice.settings)
@@ -88,7 +88,7 @@ def test_a_blend_beyond_the_grid_is_not_kept_where_it_harms_too_many(opened, sco
     """Each caution has its own limit and its own earlier blend."""
     validation = open_validation(opened, held_out_queries(opened, KEPT), scorer, language)
     worse = replace(validation.choose_blend(PolicyLogits(policy)), ndcg=-1.0, harmed=0.0)
-    validation.choices = lambda read: dict.fromkeys(("balanced", "cautious"), worse)
+    validation.choices = lambda read, units: dict.fromkeys(("balanced", "cautious"), worse)
     bold, mild = BlendSettings(original=0.0, feedback=0.0, rewrite=1.0), BlendSettings()
     monkeypatch.setattr(validation, "harmed_share", lambda ndcg: 0.05)
     choice = never_worse(validation, PolicyLogits(policy), bold, {"balanced": mild, "cautious": bold})
@@ -106,7 +106,7 @@ def test_validation_takes_first_queries_before_later_ones_and_none_without_judgm
     unjudged = JudgedQuery(RewriteRequest("sail"), {})
     assert len(validation_set(opened, [later, unjudged, first], scorer, language, limit=10)) == 2
     chosen = validation_set(opened, [later, unjudged, first], scorer, language, limit=1)
-    assert chosen._prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
+    assert chosen.blends.prompts[0].ids[0] == scorer.vocabulary.token_ids["moon"]
     assert len(validation_set(opened, [], scorer, language, limit=10)) == 0
 
 

@@ -16,7 +16,9 @@ from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.term_rewriter import ModelReading, OpenedModel, TermRewriter
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.reader import meaning_of, read_by_meaning
+from untilclick.rewriter.training import weighted_sums
 from untilclick.rewriter.training.held_out import validation_set
+from untilclick.rewriter.training.weighted_sums import WeightedSums
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.metrics import evaluate_rankings
 
@@ -32,6 +34,11 @@ def of_themes(text):
     words = text.split()
     counts = [sum(word in theme.split() for word in words) for theme in THEMES.values()]
     return np.array(counts) @ DIRECTIONS + 0.3 * np.random.default_rng(len(text)).normal(size=8)
+
+
+def grades_of(validation):
+    """(queries, documents)"""
+    return validation.blends.grades
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +113,9 @@ def test_what_the_policy_learned_is_read_only_where_it_beats_the_encoder(opened,
     validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
     validation = read_by_meaning(validation, model, opened)
     rng, size = np.random.default_rng(0), len(model.language.vocabulary)
-    noise = rng.uniform(size=validation._grades.shape)
+    noise = rng.uniform(size=grades_of(validation).shape)
     wrong = validation.choose_blend(_Reader(noise, size))
-    right = validation.choose_blend(_Reader(validation._grades + 0.01 * noise, size))
+    right = validation.choose_blend(_Reader(grades_of(validation) + 0.01 * noise, size))
     assert (wrong.settings.recall, right.settings.recall) == ("meaning", "policy")
     assert right.ndcg > wrong.ndcg >= validation.score(model.reader(), MEANT_STARTS["balanced"])
 
@@ -136,8 +143,8 @@ def test_grades_by_clicks_choose_no_weights(opened, model):
     validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
     validation = read_by_meaning(validation, model, opened)
     rng, size = np.random.default_rng(0), len(model.language.vocabulary)
-    noise = rng.uniform(size=validation._grades.shape)
-    for scores, recall in ((noise, "meaning"), (validation._grades + 0.01 * noise, "policy")):
+    noise = rng.uniform(size=grades_of(validation).shape)
+    for scores, recall in ((noise, "meaning"), (grades_of(validation) + 0.01 * noise, "policy")):
         choice = validation.choose_blend(_Reader(scores, size))
         assert choice.settings.recall == recall
         assert {caution: blend.mixture for caution, blend in choice.blends.items()} == {
@@ -150,8 +157,27 @@ def test_queries_made_from_documents_choose_nothing(opened, model):
     queries = [JudgedQuery(RewriteRequest(topic.query), topic.relevance, need=n) for n, topic in enumerate(TOPICS)]
     scorer = CorpusScorer.of(made, model.language.vocabulary)
     validation = validation_set(made, queries, scorer, model.language, limit=len(queries))
-    reader = _Reader(read_by_meaning(validation, model, made)._grades, len(model.language.vocabulary))
+    reader = _Reader(grades_of(read_by_meaning(validation, model, made)), len(model.language.vocabulary))
     choice = read_by_meaning(validation, model, made).choose_blend(reader)
     starts = {caution: replace(start, corrections=validation.corrections) for caution, start in MEANT_STARTS.items()}
     assert choice.blends == starts
     assert validation.choose_blend(reader).settings.mixture is None  # without an encoder they choose as before
+
+
+@pytest.mark.parametrize("by_clicks", [False, True], ids=["judged", "clicked"])
+@pytest.mark.parametrize("encoded", [False, True], ids=["words", "meaning"])
+def test_the_choice_is_that_of_ranking_all_documents_for_every_blend(
+    opened, model, queries, encoded, by_clicks, monkeypatch
+):
+    """A grid is ranked by candidates; before, every blend ranked all documents, which took minutes."""
+    monkeypatch.setattr(weighted_sums, "CANDIDATES", 6)
+    shown = frozenset(opened.index.doc_ids[::2]) if by_clicks else None
+    queries = [replace(query, shown=shown, need=number % 20) for number, query in enumerate(queries)]
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    validation = read_by_meaning(validation, model, opened) if encoded else validation
+    scores = 0.2 * grades_of(validation) + np.random.default_rng(0).uniform(size=grades_of(validation).shape)
+    reader = _Reader(scores, len(model.language.vocabulary))
+    by_candidates = validation.choices(reader)
+    monkeypatch.setattr(WeightedSums, "grades_by_candidates", WeightedSums.grades)
+    assert validation.choices(reader) == by_candidates

@@ -25,9 +25,10 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
 )
 from untilclick.rewriter.training.blend_grid import GRID_WEIGHTS, expansion_shapes, weighted
+from untilclick.rewriter.training.blend_scores import BlendCandidate
 from untilclick.rewriter.training.held_out import validation_set
 from untilclick.rewriter.training.scored import standard_error
-from untilclick.rewriter.training.validation import GATE_MARGIN, BlendCandidate, ValidationSet
+from untilclick.rewriter.training.validation import GATE_MARGIN, ValidationSet
 from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.analysis.by_name import english
 from untilclick.search.measures.metrics import evaluate_rankings
@@ -156,7 +157,7 @@ def test_weights_follow_the_gap_where_that_pays(policy, scorer):
     steer(policy, scorer, topics, lambda topic: elsewhere.get(topic.topic_id) or decisive(topic))
     validation = validation_of(scorer, topics)
     gaps = np.where(np.arange(len(topics)) % 2 == 0, 0.6, 0.0).astype(np.float32)
-    validation._without_context = validation._without_context._replace(gaps=gaps)
+    validation.blends.without_context = replace(validation.blends.without_context, gaps=gaps)
     choice = validation.choose_blend(PolicyLogits(policy))
     assert choice.settings.full_gap > 0
     always = replace(choice.settings, full_gap=0.0)
@@ -224,7 +225,7 @@ def test_a_useless_rewrite_costs_little(policy, scorer):
 def test_what_is_better_by_chance_is_not_chosen(policy, scorer):
     """A blend that gains on one query and loses on another leads by less than a standard error: the default stays."""
     validation = validation_of(scorer, toy_topics()[::4])
-    default = validation._candidate(COLD_START, PolicyLogits(policy).read(validation._prompts))
+    (default,) = validation.blends.candidates([COLD_START], validation.blends.read_by(PolicyLogits(policy)))
     lucky, sure = default.ndcg.copy(), default.ndcg + 0.1 * (1 + np.arange(len(validation)))
     lucky[0] += 0.1
     lucky[1] -= 0.05
@@ -242,7 +243,7 @@ def test_the_original_keeps_at_least_a_fifth_and_the_shares_sum_to_1():
 
 def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
     validation = validation_of(scorer, toy_topics()[:10])
-    original = validation._original_ndcg
+    original = validation.blends.original_ndcg
     confidence = np.linspace(0, 1, 10)
     harmful = original.copy()
     harmful[2:] += 0.1
@@ -254,11 +255,11 @@ def test_the_gate_holds_back_unsure_rewrites_where_that_pays(scorer):
 
 def test_the_gate_stays_open_where_it_brings_nothing(scorer):
     validation = validation_of(scorer, toy_topics()[:10])
-    better = validation._original_ndcg + 0.1
+    better = validation.blends.original_ndcg + 0.1
     choice = validation._with_gate(BlendCandidate(BlendSettings(), better, np.linspace(0, 1, 10)))
     assert choice.settings.min_confidence == 0.0
     assert choice.ndcg == pytest.approx(float(better.mean()))
-    barely = validation._original_ndcg.copy()
+    barely = validation.blends.original_ndcg.copy()
     barely[0] -= GATE_MARGIN
     assert (
         validation._with_gate(BlendCandidate(BlendSettings(), barely, np.linspace(0, 1, 10))).settings.min_confidence
@@ -278,7 +279,7 @@ def test_queries_that_leave_different_numbers_of_terms_can_be_compared(scorer, o
     """Forty terms are read from vocabularies with fewer; the rows then have different lengths and need padding."""
     policy = shaken(toy_policy(opened)[0])
     validation = validation_of(scorer, toy_topics()[:2])
-    validation._prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]
+    validation.blends.prompts = [prompt_of(scorer.vocabulary, "oven"), prompt_of(scorer.vocabulary, "moon", "star")]
     settings = BlendSettings(expansion_terms=1000)
     assert 0 <= validation.score(PolicyLogits(policy), settings) <= 1
 

@@ -22,6 +22,10 @@ Update = Units
 SECONDS_BETWEEN_LINES = 5.0
 """Time between plain lines."""
 
+PACE_SECONDS = 600.0
+"""Time whose pace decides the time left in a bar. Parts of a proof report once a minute: in half a minute, Rich's
+default, there is no pace."""
+
 MIN_SECONDS = 2.0
 """Time before the first plain line: shorter work prints none."""
 
@@ -40,7 +44,7 @@ def progress(console: Console, label: str) -> Iterator[Update]:
         TimeRemainingColumn(compact=True),
         TextColumn("[dim]left"),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=PACE_SECONDS) as bar:
         task = bar.add_task(label, total=None)
 
         def update(done: int, total: int, part: str = "") -> None:

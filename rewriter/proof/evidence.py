@@ -17,6 +17,7 @@ from untilclick.rewriter.judging.split_record import SplitRecord
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
 from untilclick.rewriter.proof.few_needs import contest_in_folds
 from untilclick.rewriter.proof.learned_from import Numbers, unknown_to
+from untilclick.rewriter.proof.plan import JUDGING
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.proof.returning import contest_of_returning
 from untilclick.rewriter.stages.record import BASE
@@ -52,15 +53,16 @@ def find_evidence(
     """
     twin = judged_stage(run.out)
     record = check_split(twin, sides)
-    with show("Judging") as update:
+    n_answers = 6 if before else 4  # two rewriters take twice as long as one against the query as typed
+    with show(JUDGING) as update:
         as_typed, untrained = Contestant(AS_TYPED, None, opened.engine), contestant(UNTRAINED, run.out / BASE, opened)
         version = contestant(twin.name, twin, opened)
         against_typed = contest(version, as_typed, opened, sides, judging)
-        update(1, 4)
+        update(1, n_answers)
         start = contest(untrained, as_typed, opened, sides, judging)
-        update(2, 4)
+        update(2, n_answers)
         against_before = _contest_with(before, version, run, opened, sides, judging) if before else None
-        update(3, 4)
+        update(n_answers - 2, n_answers)
         against_untrained = contest(version, untrained, opened, sides, judging)
     if record.n_needs < FEW_NEEDS:
         against_untrained = contest_in_folds(run, opened, sides, judging, show)

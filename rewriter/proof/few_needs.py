@@ -22,6 +22,7 @@ from untilclick.rewriter.evaluation.judge import Contestant, by_standard_errors
 from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, Verdict
 from untilclick.rewriter.judging.sentences import difference_text
 from untilclick.rewriter.proof.contest import JudgingConfig, contest, contestant
+from untilclick.rewriter.proof.plan import part_of_folds
 from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import learned_stages, train_again
 from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
@@ -67,7 +68,7 @@ def contest_in_folds(
     with TemporaryDirectory(prefix="folds-", dir=run.out) as work:
         folds = [_Fold(split, with_base_alone(run, Path(work, str(n)))) for n, split in enumerate(splits)]
         for stage in stages:
-            with show(f"{stage.name.replace('_', ' ')} in {len(folds)} folds") as update:
+            with show(part_of_folds(stage)) as update:
                 finding = _in_folds(stage, folds, opened, sides, judging, update)
             if finding.verdict is not Verdict.BETTER:
                 break

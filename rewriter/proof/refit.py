@@ -14,10 +14,11 @@ from pathlib import Path
 from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.log_sides import LogSides
+from untilclick.rewriter.data.show import ShowProgress, silently, steps
+from untilclick.rewriter.proof.plan import part_of_refit
 from untilclick.rewriter.proof.retraining import judged_stage, learned_stages, refit
 from untilclick.rewriter.stages.reader import open_models, open_reader, read_by_meaning
 from untilclick.rewriter.stages.record import BASE, FINAL, encoder_of, read_stage
-from untilclick.rewriter.training.callbacks import Progress
 from untilclick.rewriter.training.held_out import validation_set, wanted_queries
 from untilclick.search.corpora.opened import OpenedCollection
 
@@ -31,14 +32,15 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def refitted(
-    run: RunConfig, opened: OpenedCollection, sides: LogSides, progress: Progress | None = None
+    run: RunConfig, opened: OpenedCollection, sides: LogSides, show: ShowProgress = silently
 ) -> Iterator[Path]:
     """A folder with the last stage of a run, refitted on the training sessions of `sides`, until the block ends; the
     stage itself if it cannot be refitted."""
     with empty_run(run) as work:
         folder = judged_stage(run.out)
         for stage in learned_stages(run.out):
-            folder = refit(stage, work, opened, sides, progress)
+            with show(part_of_refit(stage)) as update:
+                folder = refit(stage, work, opened, sides, steps(update))
         yield folder
 
 

@@ -25,6 +25,7 @@ from untilclick.rewriter.judging.evidence import UNTRAINED, Finding, LearnedWord
 from untilclick.rewriter.judging.needs import terms_of_query
 from untilclick.rewriter.judging.returning import Returning, returning_queries
 from untilclick.rewriter.proof.contest import JudgingConfig, contestant
+from untilclick.rewriter.proof.plan import JUDGING_RETURNING, LEARNING_ALL, LEARNING_RETURNING
 from untilclick.rewriter.proof.refit import empty_run
 from untilclick.rewriter.proof.retraining import train_further, train_to_the_end
 from untilclick.rewriter.serving.blend import RETURNING
@@ -53,8 +54,8 @@ def contest_of_returning(
 ) -> Contest:
     """Learn from some visitors, and judge by the others."""
     returning = returning_queries(sides.all, opened.analysis, run.split_key)
-    too_few, unheld = returning.record.too_few, any(is_unheld(query, opened) for query in returning.queries)
-    if too_few and not unheld:
+    too_few = returning.record.too_few
+    if not is_worth_learning(returning, opened):
         return Contest(Finding.unknown(UNTRAINED, too_few), None)
     if not (run.out / WARM_START / STAGE_FILE).is_file():
         return Contest(Finding.unknown(UNTRAINED, "the run has no warm start, which learns from them"), None)
@@ -68,7 +69,10 @@ def contest_of_returning(
     )
     learned_from = [session for session in sides.all if not returning.is_judged(session)]
     # All visitors decide which words are read: with one of three set aside, none would be.
-    with taught(run, opened, sides.to_learn_from(learned_from, worded=sides.all), returning, show) as folder:
+    with (
+        taught(run, opened, sides.to_learn_from(learned_from, worded=sides.all), returning, show) as folder,
+        show(JUDGING_RETURNING),
+    ):
         version = contestant("returning", folder, opened, RETURNING)
         untrained = contestant(UNTRAINED, run.out / BASE, opened)
         of_words = [each for each in inputs if is_unheld(each.query, opened)]
@@ -78,6 +82,11 @@ def contest_of_returning(
             return Contest(Finding.unknown(UNTRAINED, too_few), words)
         rng = np.random.default_rng([judging.seed, 4])
         return Contest(replace(judge(version, untrained, inputs, judging.clauses, rng), by_visitor=True), words)
+
+
+def is_worth_learning(returning: Returning, opened: OpenedCollection) -> bool:
+    """Whether queries that return can be judged, or some of them consist of words that no document holds."""
+    return not returning.record.too_few or any(is_unheld(query, opened) for query in returning.queries)
 
 
 def is_unheld(query: str, opened: OpenedCollection) -> bool:
@@ -124,9 +133,9 @@ def taught(
     typed = [session for session in sides.training if returning.is_typed_in(session)]
     alone = sides.to_learn_from(typed)
     with empty_run(run) as work:
-        with show("Learning from all sessions") as update:
+        with show(LEARNING_ALL) as update:
             folder = train_to_the_end(run.out / WARM_START, work, opened, sides, steps(update))
-        with show("Learning returning queries") as update:
+        with show(LEARNING_RETURNING) as update:
             train_further(folder, work, opened, alone, steps(update))
         yield folder
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from untilclick.app.terminal.progress import PlainLines, duration, progress
+from untilclick.rewriter.data.show import Part, Parts
 
 
 class Clock:
@@ -68,6 +69,28 @@ def test_work_of_another_total_has_a_pace_of_its_own():
         "Warm start: 90 of 100, about 10 s left",
         "Warm start, choosing: 20 %",
         "Warm start, choosing: 40 %, about 18 s left",
+    ]
+
+
+def test_the_time_left_of_work_in_parts_is_that_of_all_parts():
+    """The time left of a proof once was that of its part, at the pace of the parts before."""
+    console, clock = _console(), Clock()
+    parts = Parts(PlainLines(console, "Proof", clock), [Part("judging", 60), Part("refit", 180), Part("check", 60)])
+    with parts("judging") as update:
+        for minute in (1, 2):
+            clock.now = 60.0 * minute
+            update(minute, 2)
+    with parts("refit") as update:
+        clock.now = 240.0
+        update(100, 300)
+    parts.replan([])
+    with parts("check"):
+        clock.now = 250.0
+    assert console.file.getvalue().splitlines() == [
+        "Proof, judging: 10 %, about 9 min 0 s left",
+        "Proof, judging: 20 %, about 8 min 0 s left",
+        "Proof, refit: 40 %, about 6 min 0 s left",
+        "Proof, check: 100 %",
     ]
 
 

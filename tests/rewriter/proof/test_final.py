@@ -110,6 +110,26 @@ def test_what_is_better_is_refitted_and_exported_with_its_twin(run, opened, verd
     assert not list(run.out.glob("*.work"))
 
 
+@pytest.mark.parametrize(("untrained", "written"), [(BETTER, ["warm start", "ppo"]), (CANNOT_SAY, [])])
+def test_a_proof_has_one_progress_over_all_parts(run, opened, verdicts, untrained, written):
+    """Its bar once began anew with every part, and forgot the parts to come."""
+    verdicts(untrained=untrained)
+    shown = []
+
+    @contextmanager
+    def show(name):
+        shown.append(name)
+        yield lambda done, total, part="": shown.append((part, done, total))
+
+    final.main(FinalStage(run), opened, SESSIONS, show)
+    name, *units = shown
+    refits = [*(f"refit of the {stage}" for stage in written), *(["checking the refit"] if written else [])]
+    assert name == "Proof"
+    assert list(dict.fromkeys(part for part, _, _ in units)) == ["judging new needs", *refits]
+    assert [done for _, done, _ in units] == sorted(done for _, done, _ in units)
+    assert units[-1][1] == units[-1][2] > 0
+
+
 def test_a_refit_that_ranks_training_queries_worse_is_replaced_by_its_twin(
     run, opened, verdicts, monkeypatch, caplog
 ):

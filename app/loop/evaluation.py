@@ -10,7 +10,7 @@ from pathlib import Path
 
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.trained_systems import TrainedSystems
-from untilclick.app.terminal.evaluation_tables import differences_table, finding, harm_table, remarks, systems_table
+from untilclick.app.terminal.evaluation_tables import conclusion, differences_table, harm_table, systems_table
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.data.encoding import encode_collection
@@ -113,9 +113,7 @@ def show_evaluation(terminal: Terminal, evaluated: Evaluated) -> None:
     for table in filter(None, (harm_table(results), differences_table(results))):
         terminal.table(table)
         terminal.line()
-    terminal.line(f"[bold]{escape(finding(results))}[/bold]")
-    if limits := remarks(results):
-        terminal.line(escape(limits))
+    terminal.line(conclusion(results))
     terminal.line(f"Report: {escape(str(report))}")
     if terminal.as_json:
         content = json.loads((report.parent / "results.json").read_text(encoding="utf-8"))

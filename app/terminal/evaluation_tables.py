@@ -9,14 +9,15 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from untilclick.app.terminal.terminal import number, plain_table, share
+from untilclick.app.terminal.terminal import escape, number, plain_table, share
 from untilclick.rewriter.evaluation.results import Results
-from untilclick.rewriter.evaluation.system_names import BASELINE, SYSTEM_TITLES, title_of
+from untilclick.rewriter.evaluation.system_names import BASELINE, SYSTEM_TITLES, UNTRAINED_REWRITER, title_of
 from untilclick.rewriter.evaluation.verdict import (
     HEADLINE_MEASURE,
     best_baseline,
     caution,
     counted_topics,
+    explanation,
     spelling_alone,
     subject_of,
     verdict,
@@ -80,6 +81,13 @@ def finding(results: Results) -> str:
     return verdict(results, subject_of(results))
 
 
+def conclusion(results: Results, more: str = "") -> str:
+    """The finding and its limits as one paragraph for newcomers, the first sentence in bold; `more` comes last. Rich
+    markup."""
+    first, *others = explanation(results, subject_of(results))
+    return " ".join([f"[bold]{escape(first)}[/bold]", *map(escape, filter(None, (*others, caution(results), more)))])
+
+
 def remarks(results: Results) -> str:
     """Sentences that limit the finding, such as a caution about few topics; empty if there are none."""
     subject = subject_of(results)
@@ -87,8 +95,9 @@ def remarks(results: Results) -> str:
 
 
 def main_opponents(results: Results) -> tuple[str, ...]:
-    """Names of BM25, the strongest other baseline, and the warm start that later training started from."""
-    return tuple(dict.fromkeys((BASELINE, best_baseline(results), "warm_start")))
+    """Names of BM25, the strongest other baseline, the untrained rewriter, and the warm start that later training
+    started from."""
+    return tuple(dict.fromkeys((BASELINE, best_baseline(results), UNTRAINED_REWRITER, "warm_start")))
 
 
 def differences_table(results: Results, opponents: Sequence[str] | None = None) -> Table | None:

@@ -29,6 +29,9 @@ BASELINES: tuple[str, ...] = (
 UNTRAINED: tuple[str, ...] = (BASELINE, "rm3", "spelling", "encoder", "bm25_encoder", "base")
 """Systems that learned nothing from sessions or judgments; the strongest of them is what training has to beat."""
 
+UNTRAINED_REWRITER = "base"
+"""The rewriter before it has learned from sessions."""
+
 ENGINE_ORDER = "bm25_engine_order"
 """The baseline without the step that puts exact titles first: the engine's own ranking of the query as typed."""
 

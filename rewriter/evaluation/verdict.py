@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from untilclick.rewriter.evaluation.results import Results
 from untilclick.rewriter.evaluation.statistics import Comparison
-from untilclick.rewriter.evaluation.system_names import BASELINE, BASELINES, TRAINED, title_of
+from untilclick.rewriter.evaluation.system_names import BASELINE, BASELINES, TRAINED, UNTRAINED_REWRITER, title_of
 from untilclick.rewriter.judging.sentences import p_text
 
 HEADLINE_MEASURE = "nDCG@10"
@@ -44,6 +44,64 @@ def verdict(results: Results, subject: str | None) -> str:
     if gain.difference > 0:
         return f"Rewriting helps{_beyond_best_baseline(results, subject)}: {change}"
     return f"Rewriting hurts: {change}"
+
+
+def explanation(results: Results, subject: str | None) -> tuple[str, ...]:
+    """The verdict for newcomers, in sentences that make one paragraph: the trained rewriter beside the queries as
+    typed, beside its strongest rival, and beside the untrained rewriter. Who was not evaluated is left out."""
+    gain = None if subject is None else results.comparison(subject, BASELINE, HEADLINE_MEASURE)
+    if subject is None or gain is None:
+        return (verdict(results, subject),)
+    sentences = (_beside_typed(results, gain), _beside_rival(results, subject), _beside_untrained(results, subject))
+    return tuple(filter(None, sentences))
+
+
+def _beside_typed(results: Results, gain: Comparison) -> str:
+    before, after = (results.figures[name].means[HEADLINE_MEASURE] for name in (BASELINE, gain.a))
+    on, trained = f"On {counted_topics(results)}", f"the trained rewriter ({title_of(gain.a)})"
+    test = f"({p_text(gain.p)}; 1 would be perfect)"
+    if not gain.significant:
+        between = f"no difference between {trained} and the queries as typed could be shown"
+        return f"{on} {between}: {HEADLINE_MEASURE} {after:.3f} and {before:.3f} {test}."
+    ranks = f"ranks {'better' if gain.difference > 0 else 'worse'} than the queries as typed"
+    return f"{on} {trained} {ranks}: {HEADLINE_MEASURE} {after:.3f} instead of {before:.3f} {test}."
+
+
+def _beside_rival(results: Results, subject: str) -> str:
+    rival = best_baseline(results)
+    if rival == BASELINE:
+        return "No rival without a trained rewriter ranks better than the queries as typed."
+    sentence = f"Its strongest rival without a trained rewriter is {title_of(rival)} ({_value(results, rival)})"
+    comparison = results.comparison(subject, rival, HEADLINE_MEASURE)
+    if comparison is None:
+        return f"{sentence}."
+    leads = f"{'the trained rewriter' if comparison.difference > 0 else 'the rival'} leads by"
+    sentence = f"{sentence}: {_difference(comparison, leads)}"
+    if rival == "spelling" and not comparison.significant:
+        return f"{sentence}, so the spelling correction inside the trained rewriter may be all that helps."
+    return f"{sentence}."
+
+
+def _beside_untrained(results: Results, subject: str) -> str:
+    comparison = results.comparison(subject, UNTRAINED_REWRITER, HEADLINE_MEASURE)
+    if comparison is None:
+        return ""
+    value = _value(results, UNTRAINED_REWRITER)
+    sentence = f"The untrained rewriter, which has seen no search session, reaches {value}"
+    brings = f"what was learned from sessions {'adds' if comparison.difference > 0 else 'costs'}"
+    return f"{sentence}: {_difference(comparison, brings)}."
+
+
+def _difference(comparison: Comparison, verb: str) -> str:
+    """`the rival leads by 0.021 (p = 0.004)`, or that the difference may be chance."""
+    size = f"{abs(comparison.difference):.3f}"
+    if comparison.significant:
+        return f"{verb} {size} ({p_text(comparison.p)})"
+    return f"the difference of {size} may be chance ({p_text(comparison.p)})"
+
+
+def _value(results: Results, system: str) -> str:
+    return f"{results.figures[system].means[HEADLINE_MEASURE]:.3f}"
 
 
 def strongest_baseline(results: Results, subject: str) -> str:

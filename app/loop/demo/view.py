@@ -8,6 +8,7 @@ from untilclick.app.loop.demo.config import DemoConfig
 from untilclick.app.loop.demo.memory import StepRecord
 from untilclick.app.loop.demo.run import DemoOutcome
 from untilclick.app.terminal.evaluation_tables import (
+    conclusion,
     differences_table,
     finding,
     harm_table,
@@ -19,6 +20,8 @@ from untilclick.app.terminal.progress import Update, duration
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.evaluation.verdict import MOST_NAMED, about_encoder
 
+WHAT_ANSWERS = "What answers searches is decided apart from these topics, by needs of the log kept from the training:"
+"""Comes before the use of the rewriter, whose figures are on other queries."""
 LINE_INDENT = 23
 """Column at which the text of a step begins."""
 
@@ -59,10 +62,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     if about := about_encoder(results, MOST_NAMED):
         terminal.line(escape(about))
     terminal.line()
-    terminal.line(f"[bold]{escape(finding(results))}[/bold]")
-    if limits := remarks(results):
-        terminal.line(escape(limits))
-    terminal.line(escape(outcome.served))
+    terminal.line(conclusion(results, f"{WHAT_ANSWERS} {outcome.served}"))
     terminal.line()
     for table in filter(None, (harm_table(results), differences_table(results, main_opponents(results)))):
         terminal.table(table)

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from untilclick.app.terminal.evaluation_tables import (
+    conclusion,
     differences_table,
     finding,
     harm_table,
@@ -53,6 +54,15 @@ def test_the_finding_names_a_remedy_that_does_as_much_without_training(spelling,
     assert bool(remarks(results(spelling))) is bool(remark)
 
 
+def test_the_conclusion_is_one_paragraph_with_its_limits():
+    assert conclusion(replace(results(0.29), n_topics=6), "It [answers].") == (
+        "[bold]On 6 held-out topics the trained rewriter (PPO) ranks better than the queries as typed: nDCG@10 0.420 "
+        "instead of 0.300 (p = 0.010; 1 would be perfect).[/bold] No rival without a trained rewriter ranks better "
+        "than the queries as typed. Figures of 6 held-out topics say little: a fair test takes at least 50. "
+        r"It \[answers]."
+    )
+
+
 def test_few_topics_are_remarked_on():
     assert remarks(replace(results(0.29), n_topics=6)).startswith("Figures of 6 held-out topics say little")
 
@@ -67,8 +77,8 @@ def test_topics_of_few_needs_are_counted_and_remarked_on():
 
 
 def test_the_differences_that_matter_have_a_line_each():
-    assert main_opponents(results(0.29)) == ("bm25", "warm_start")
-    assert main_opponents(results(0.41)) == ("bm25", "spelling", "warm_start")
+    assert main_opponents(results(0.29)) == ("bm25", "base", "warm_start")
+    assert main_opponents(results(0.41)) == ("bm25", "spelling", "base", "warm_start")
     table = differences_table(results(0.41), main_opponents(results(0.41)))
     page = io.StringIO()
     Console(width=80, file=page).print(table)

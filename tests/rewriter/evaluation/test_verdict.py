@@ -10,6 +10,7 @@ from untilclick.rewriter.evaluation.verdict import (
     FEW_TOPICS,
     about_encoder,
     caution,
+    explanation,
     kind_of_topics,
     spelling_alone,
     strongest_baseline,
@@ -37,6 +38,58 @@ def test_a_stronger_baseline_than_bm25_is_named_beside_the_verdict():
         "The strongest baseline is spelling correction with nDCG@10 0.400; PPO differs from it by"
     )
     assert "by +0.125" in sentence
+
+
+def against(system, difference, p, a="ppo") -> Comparison:
+    return Comparison(a, system, "nDCG@10", difference, (difference - 0.1, difference + 0.1), p, 2, 1, 0.0, 60)
+
+
+def evaluated_beside(*comparisons: Comparison, **means: float) -> Results:
+    """Results with these means of nDCG@10."""
+    figures = {name: SystemFigures(dict.fromkeys(MEASURES, mean), n_empty=0) for name, mean in means.items()}
+    return dataclasses.replace(results(), figures=figures, comparisons=comparisons, n_topics=60, n_needs=60)
+
+
+def test_the_explanation_relates_the_strongest_rival_and_the_untrained_rewriter():
+    """The closing words once said "not measurably more than spelling correction" next to "better than the untrained
+    rewriter", which left open who is compared with whom."""
+    comparisons = against("bm25", 0.12, 0.0001), against("spelling", 0.01, 0.4), against("base", 0.03, 0.02)
+    evaluated = evaluated_beside(*comparisons, bm25=0.3, spelling=0.41, base=0.39, ppo=0.42)
+    assert explanation(evaluated, "ppo") == (
+        "On 60 held-out topics the trained rewriter (PPO) ranks better than the queries as typed: nDCG@10 0.420 "
+        "instead of 0.300 (p < 0.001; 1 would be perfect).",
+        "Its strongest rival without a trained rewriter is spelling correction (0.410): the difference of 0.010 may "
+        "be chance (p = 0.400), so the spelling correction inside the trained rewriter may be all that helps.",
+        "The untrained rewriter, which has seen no search session, reaches 0.390: what was learned from sessions "
+        "adds 0.030 (p = 0.020).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "rival", "untrained"),
+    [
+        (0.02, 0.01, "the trained rewriter leads by 0.020 (p = 0.010)", "what was learned from sessions adds 0.020"),
+        (-0.02, 0.01, "the rival leads by 0.020 (p = 0.010)", "what was learned from sessions costs 0.020"),
+        (-0.02, 0.2, "the difference of 0.020 may be chance (p = 0.200)", "the difference of 0.020 may be chance"),
+    ],
+)
+def test_every_difference_is_told_with_its_direction_unless_it_may_be_chance(difference, p, rival, untrained):
+    comparisons = against("bm25", -0.1, 0.01), against("rm3", difference, p), against("base", difference, p)
+    typed, *others = explanation(evaluated_beside(*comparisons, bm25=0.3, rm3=0.4, base=0.4, ppo=0.2), "ppo")
+    assert "ranks worse than the queries as typed: nDCG@10 0.200 instead of 0.300" in typed
+    assert [rival in others[0], untrained in others[1]] == [True, True]
+
+
+def test_the_explanation_leaves_out_who_was_not_evaluated():
+    alone = evaluated_beside(against("bm25", 0.01, 0.6), bm25=0.3, ppo=0.31)
+    assert explanation(alone, "ppo") == (
+        "On 60 held-out topics no difference between the trained rewriter (PPO) and the queries as typed could be "
+        "shown: nDCG@10 0.310 and 0.300 (p = 0.600; 1 would be perfect).",
+        "No rival without a trained rewriter ranks better than the queries as typed.",
+    )
+    untested = evaluated_beside(against("bm25", 0.01, 0.6), bm25=0.3, rm3=0.4, ppo=0.31)
+    assert explanation(untested, "ppo")[1] == "Its strongest rival without a trained rewriter is BM25 + RM3 (0.400)."
+    assert explanation(alone, None) == (verdict(alone, None),)
 
 
 def comparisons_besides_spelling(evaluated: Results) -> tuple[Comparison, ...]:

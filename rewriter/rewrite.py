@@ -24,6 +24,8 @@ class Reason(StrEnum):
     """The rewrite's confidence is below the gate's threshold."""
     NO_ENCODER = "no_encoder"
     """The rewriter was made with a sentence encoder, and there is none."""
+    NOT_ENCODED = "not_encoded"
+    """The documents have no vectors yet, on which the weights of the rewrite depend."""
     OVER_BUDGET = "over_budget"
     ERROR = "error"
     BREAKER_OPEN = "breaker_open"

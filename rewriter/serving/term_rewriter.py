@@ -162,7 +162,7 @@ class TermRewriter:
         parts = Parts(WeightedQuery(typed), WeightedQuery(terms), scores)
         weighed, unread = weigh(self._engine, parts, settings.mixture), _unread(scores)
         if weighed.typed >= 1 and corrected is None and not context:
-            return replace(Rewrite.keep(query, Reason.GATED, expansion.confidence), unread=unread)
+            return replace(Rewrite.keep(query, _KEPT[unread], expansion.confidence), unread=unread)
         corrected_alone = WeightedQuery(self._typed(corrected or query, (), context))
         return Rewrite(
             query=query,
@@ -267,6 +267,14 @@ class TermRewriter:
         if settings.full_gap > 0:
             settings = settings.scaled(score_gap(first.scores))
         return _Feedback(first.terms, settings)
+
+
+_KEPT = {
+    Unread.WORDS_ALONE: Reason.GATED,
+    Unread.NOT_ENCODED: Reason.NOT_ENCODED,
+    Unread.NO_TOKEN: Reason.EMPTY_REWRITE,
+}
+"""Why a mixture leaves a query as typed."""
 
 
 def _unread(scores: QueryScores) -> Unread:

@@ -10,6 +10,7 @@ from untilclick.app.http.schemas import SearchParameters, SearchRequest
 from untilclick.app.settings.service import Settings
 from untilclick.app.versions.bounded_rewriter import RewriteLimits
 from untilclick.app.versions.in_use import FixedModel
+from untilclick.rewriter.rewrite import Reason
 from untilclick.search.analysis.by_name import english
 from untilclick.search.errors import EngineError
 
@@ -322,6 +323,13 @@ def test_every_operation_is_described_with_its_problems(client):
                 if status[0] in "45":
                     assert list(response["content"]) == ["application/problem+json"], (path, status)
     assert document["paths"]["/v1/search"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+def test_the_description_names_every_reason_and_says_what_waits_for_the_encoder(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["Reason"]["enum"] == [reason.value for reason in Reason]
+    for body in ("RewriteOut", "RewriteResponse"):
+        assert "documents are still being encoded" in schemas[body]["properties"]["reason"]["description"]
 
 
 SWAGGER = ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css")

@@ -227,18 +227,20 @@ def meant(opened, engine, vocabulary, logits, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("vector", "encoded", "unread"),
+    ("vector", "encoded", "unread", "reason"),
     [
-        (of_hash, False, Unread.NOT_ENCODED),
-        (lambda _: np.zeros(8), True, Unread.NO_TOKEN),
-        (of_hash, True, Unread.WORDS_ALONE),
+        (of_hash, False, Unread.NOT_ENCODED, Reason.NOT_ENCODED),
+        (lambda _: np.zeros(8), True, Unread.NO_TOKEN, Reason.EMPTY_REWRITE),
+        (of_hash, True, Unread.WORDS_ALONE, Reason.APPLIED),
     ],
 )
-def test_a_query_that_is_not_read_as_documents_says_why(meant, vector, encoded, unread):
-    """With a correction, which is searched anyway, and without."""
+def test_a_query_that_is_not_read_as_documents_says_why(meant, vector, encoded, unread, reason):
+    """With a correction, which is searched anyway, and without. The reason once was `gated`, that the rewriter
+    expects no gain, although it could not tell before the documents were encoded."""
     requests = [RewriteRequest(query) for query in ("dough flour", "dough flouur")]
     plain, corrected = meant(vector, encoded=encoded).rewrite(requests)
     read = unread is Unread.WORDS_ALONE
     assert (plain.applied, plain.documents is not None, plain.unread) == (read, read, unread)
+    assert (plain.reason, corrected.reason) == (reason, Reason.APPLIED)
     assert corrected.correction == "dough flour"
     assert (corrected.applied, corrected.documents is not None, corrected.unread) == (True, read, unread)

@@ -20,7 +20,7 @@ from untilclick.search.records import Document
 MAX_CLIENT_ID, MAX_HISTORY, MAX_CANDIDATES, MAX_DOC_ID = 128, 50, 10, 512
 DEFAULT_K = 10
 LISTED_TERMS = 20
-NOT_YET = (
+REASONS = (
     "`not_encoded`: the documents are still being encoded, and until then the query is searched as typed; "
     "`gated`: the rewriter expects no gain."
 )
@@ -140,7 +140,7 @@ class RewriteOut(ResponseBody):
     )
     context: list[str] = Field(description="Words of earlier queries of the session that were searched, too.")
     applied: bool = Field(description="Whether the rewrite was searched.")
-    reason: Reason = Field(description=f"Why the rewrite was or was not applied. {NOT_YET}")
+    reason: Reason = Field(description=f"Why the rewrite was or was not applied. {REASONS}")
     confidence: float = Field(description="The confidence that the gate compared with its threshold, 0..1.")
     rewriter_version: str | None = Field(
         description="Version of the rewriter; null without a rewriter; `A+B` if an experiment interleaved two sides."
@@ -303,7 +303,7 @@ class RewriteResponse(ResponseBody):
 
     query: str
     decision: Literal["keep", "rewrite"]
-    reason: Reason = Field(description=f"The reason for the decision. {NOT_YET}")
+    reason: Reason = Field(description=f"The reason for the decision. {REASONS}")
     confidence: float = Field(description="The confidence that the gate compared with its threshold, 0..1.")
     rewriter_version: str | None
     candidates: list[CandidateOut] = Field(description="Wordings of the query, best first; empty for `keep`.")

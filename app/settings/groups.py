@@ -268,7 +268,8 @@ class PageSettings(Group):
 
     title: str = Field(default="untilclick", min_length=1, max_length=60, description="Name on the page.")
     examples: Annotated[tuple[str, ...], Items] = Field(
-        default=(), description="Queries that the page offers: a JSON list, or separated by bars."
+        default=(),
+        description="Queries of which the page offers four, drawn at each visit: a JSON list, or separated by bars.",
     )
     language: PageLanguage = Field(
         default="auto",

@@ -32,9 +32,6 @@ from untilclick.app.settings.groups import (
 from untilclick.search.corpora.asked import asked_examples
 from untilclick.search.corpora.load import STDLIB
 
-STDLIB_EXAMPLES = asked_examples()
-"""The page offers some of these queries if the documents are Python's own and no examples are set."""
-
 
 class Settings(BaseModel):
     """Settings of one service, by group. Frozen."""
@@ -94,7 +91,7 @@ class Settings(BaseModel):
     @property
     def example_queries(self) -> tuple[str, ...]:
         """The queries that the page offers to try."""
-        return self.page.examples or (STDLIB_EXAMPLES if self.search.data == STDLIB else ())
+        return self.page.examples or (asked_examples() if self.search.data == STDLIB else ())
 
     @property
     def key_file(self) -> Path:

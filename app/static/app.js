@@ -664,8 +664,8 @@ function followAddress() {
 
 window.addEventListener("popstate", followAddress);
 
-/* So many of the values, drawn by chance, in their order. */
-function some(values, count) {
+/* Draws `count` of the values at random and keeps their order. */
+function sample(values, count) {
   const left = [...values.keys()];
   while (left.length > count) left.splice(Math.floor(Math.random() * left.length), 1);
   return left.map((position) => values[position]);
@@ -683,7 +683,7 @@ async function start() {
   const rewriter = version ? pieces("why.rewriter", { version }) : [text("about.no_rewriter")];
   $("about").replaceChildren(element("bdi", {}, data), " · ", ...pieces("about.engine", { engine }), " · ", ...rewriter);
   $("examples").hidden = examples.length === 0;
-  $("examples").querySelector("ul").replaceChildren(...some(examples, EXAMPLES).map((query) =>
+  $("examples").querySelector("ul").replaceChildren(...sample(examples, EXAMPLES).map((query) =>
     element("li", {}, element("button", { type: "button", onclick: () => { beginSession(); go(query); } }, typed("bdi", query)))));
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from untilclick.app.terminal.terminal import escape, number, plain_table, share
-from untilclick.rewriter.evaluation.results import Results
+from untilclick.rewriter.evaluation.results import Asked, Results
 from untilclick.rewriter.evaluation.system_names import BASELINE, SYSTEM_TITLES, UNTRAINED_REWRITER, title_of
 from untilclick.rewriter.evaluation.verdict import (
     HEADLINE_MEASURE,
@@ -22,6 +22,7 @@ from untilclick.rewriter.evaluation.verdict import (
     subject_of,
     verdict,
 )
+from untilclick.rewriter.judging.sentences import p_text
 from untilclick.search.measures.metrics import HARM_MARGIN, MEASURES
 
 
@@ -36,7 +37,7 @@ def systems_table(results: Results) -> Table:
     table = plain_table(columns, f"{counted_topics(results)} ({results.split})")
     captions = [f"new needs: nDCG@10 of the {new.n_topics:,} topics whose need no training topic has."] if new else []
     if asked:
-        captions.append(f"asked: of {asked.n_questions} questions in people's words, answered in the first five.")
+        captions.append(asked_caption(results, asked))
     if sessions:
         captions.append("1st click: sessions clicked at the first query. queries: until the click.")
     table.caption = " ".join(captions) or None
@@ -79,6 +80,16 @@ def harm_table(results: Results) -> Table | None:
 def finding(results: Results) -> str:
     """One sentence: what rewriting by the best-trained system does to the headline measure."""
     return verdict(results, subject_of(results))
+
+
+def asked_caption(results: Results, asked: Asked) -> str:
+    """What the column of questions in people's words is, and how the best-trained system compares with BM25."""
+    text = f"asked: share of {asked.n_questions} questions in people's words with an answer among the first five"
+    subject = subject_of(results)
+    comparison = asked.comparison(subject) if subject else None
+    if comparison is None:
+        return f"{text}."
+    return f"{text}; {title_of(comparison.a)} {100 * comparison.difference:+z.0f} points ({p_text(comparison.p)})."
 
 
 def conclusion(results: Results, more: str = "") -> str:

@@ -48,6 +48,8 @@ def progress(console: Console, label: str) -> Iterator[Update]:
         task = bar.add_task(label, total=None)
 
         def update(done: int, total: int, part: str = "") -> None:
+            if done < bar.tasks[0].completed:  # other work begins, with a pace of its own
+                bar.reset(task)
             bar.update(task, completed=done, total=total or None, description=_named(label, part))
 
         yield update
@@ -60,31 +62,32 @@ class PlainLines:
         self._console, self._label, self._clock = console, label, clock
         self._next = clock() + MIN_SECONDS
         self._first: _Mark | None = None
+        self._last = 0
 
     def __call__(self, done: int, total: int, part: str = "") -> None:
         """Print a line if one is due."""
         now = self._clock()
-        if self._first is None or total != self._first.total:
-            self._first = _Mark(now, done, total)
+        if self._first is None or done < self._last:
+            self._first = _Mark(now, done)
+        self._last = done
         if now < self._next:
             return
         self._next = now + SECONDS_BETWEEN_LINES
         text = f"{done:,}"
         if total:
             text = f"{100 * done / total:.0f} %" if part else f"{done:,} of {total:,}"
-            started, before, _ = self._first
+            started, before = self._first
             if done > before:
                 text += f", about {duration((now - started) * (total - done) / (done - before))} left"
         self._console.print(f"{_named(self._label, part)}: {text}", highlight=False, soft_wrap=True)
 
 
 class _Mark(NamedTuple):
-    """Where the pace is measured from: units that an earlier run had done took no time in this one, and units of
-    another total are other work."""
+    """Where the pace is measured from: units that an earlier run had done took no time in this one. Fewer units than
+    before are the beginning of other work."""
 
     time: float
     done: int
-    total: int
 
 
 def _named(label: str, part: str) -> str:

@@ -52,7 +52,7 @@ class Count:
     """Name of what is done."""
     done: int = 0
 
-    def one(self) -> None:
+    def advance(self) -> None:
         """Another unit is done."""
         self.done += 1
         self.units(self.done, self.total, self.part)

@@ -1,4 +1,4 @@
-"""How often systems answer the questions that people ask about Python's documentation, beside an evaluation of it.
+"""How often systems answer questions in people's words on Python's documentation, beside an evaluation of it.
 
 `untilclick evaluate --split asked` evaluates these questions alone, with all measures.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,23 +22,36 @@ ASKED_MEASURE = "Success@5"
 """The share of questions with an answer among the first five documents, in ir-measures' notation."""
 
 
+@dataclass(frozen=True)
+class AskedConfig:
+    """How systems are compared."""
+
+    seed: int
+    """Seed of the random numbers of the tests."""
+    resamples: int
+    """Sign flips and bootstrap samples of each comparison."""
+
+
 def answer_questions(
     engine: SearchEngine,
     questions: Sequence[TypedTopic],
     systems: Mapping[str, System],
-    resamples: int,
-    seed: int,
+    config: AskedConfig,
     titled: Callable[[str], Sequence[str]],
+    step_done: Callable[[], None],
 ) -> Asked:
     """Search the questions with every system, and compare each with BM25. `titled` gives the ids of the documents
-    that come first, because their title is the query."""
+    that come first, because their title is the query; `step_done` is called after every system."""
     first = [titled(question.query) for question in questions]
-    values = {name: _values(engine, questions, system, first) for name, system in systems.items()}
+    values = {}
+    for name, system in systems.items():
+        values[name] = _values(engine, questions, system, first)
+        step_done()
     bm25 = TopicValues(BASELINE, values[BASELINE])
     others = [name for name in values if name != BASELINE]
-    streams = np.random.default_rng([seed, 3]).spawn(len(others))
+    streams = np.random.default_rng([config.seed, 3]).spawn(len(others))
     comparisons = tuple(
-        compare(TopicValues(name, values[name]), bm25, ASKED_MEASURE, rng, resamples)
+        compare(TopicValues(name, values[name]), bm25, ASKED_MEASURE, rng, config.resamples)
         for name, rng in zip(others, streams, strict=True)
     )
     return Asked(len(questions), {name: float(of_system.mean()) for name, of_system in values.items()}, comparisons)

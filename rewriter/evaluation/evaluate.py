@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
-from untilclick.rewriter.evaluation.asked import answer_questions
+from untilclick.rewriter.evaluation.asked import AskedConfig, answer_questions
 from untilclick.rewriter.evaluation.baselines.simple import Oracle
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
 from untilclick.rewriter.evaluation.comparisons import compare_systems
@@ -110,16 +110,15 @@ def main(
     """
     opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
     topics = _typed(opened, config, config.split)[: config.max_topics]
-    learned = trained(opened)
-    systems = {**baselines(opened, config, topics, log), **learned}
-    step_done = _step_counter(systems, config, progress)
+    systems = {**baselines(opened, config, topics, log), **trained(opened)}
+    step_done = _step_counter(systems, config, progress, is_asked=_is_asked_beside(opened, config))
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
     fingerprint = opened.collection.corpus.fingerprint
     results = replace(
         results,
         settings={**(results.settings or {}), "corpus fingerprint": fingerprint},
         new_needs=_new_needs(opened, config, topics, results),
-        asked=_asked(opened, config, learned, log),
+        asked=_asked(opened, config, systems, step_done),
         encoder=opened.encoded.encoder.card if opened.encoded else None,
     )
     if config.sessions:
@@ -128,19 +127,23 @@ def main(
 
 
 def _asked(
-    opened: OpenedCollection, config: EvaluateConfig, learned: Mapping[str, System], log: SessionLog | None
+    opened: OpenedCollection, config: EvaluateConfig, systems: Mapping[str, System], step_done: Callable[[], None]
 ) -> Asked | None:
-    """The questions that people ask about the documents, with the same systems; None if there are none."""
-    if config.split == ASKED or not asked_questions(opened.collection.corpus):
+    """Questions in people's words on the documents, with the same systems but the oracle; None if there are none."""
+    if not _is_asked_beside(opened, config):
         return None
     questions = typed_queries(opened.collection, ASKED, config.seed)
-    systems = {**baselines(opened, replace(config, oracle=False), questions, log), **learned}
+    asked = {name: system for name, system in systems.items() if name != ORACLE}
     engine = opened.engine
 
     def titled(query: str) -> Sequence[str]:
         return engine.with_title(query) if config.exact_titles else ()
 
-    return answer_questions(engine, questions, systems, config.resamples, config.seed, titled)
+    return answer_questions(engine, questions, asked, AskedConfig(config.seed, config.resamples), titled, step_done)
+
+
+def _is_asked_beside(opened: OpenedCollection, config: EvaluateConfig) -> bool:
+    return config.split != ASKED and bool(asked_questions(opened.collection.corpus))
 
 
 def _new_needs(
@@ -225,10 +228,12 @@ def _settings(systems: Mapping[str, System], config: EvaluateConfig) -> dict[str
 
 
 def _step_counter(
-    systems: Mapping[str, System], config: EvaluateConfig, progress: Progress | None
+    systems: Mapping[str, System], config: EvaluateConfig, progress: Progress | None, *, is_asked: bool
 ) -> Callable[[], None]:
-    """A function to call when a system has searched, and again when it has served sessions."""
-    total = len(systems) + (len(systems.keys() - set(WITHOUT_SESSIONS)) if config.sessions else 0)
+    """A function to call when a system has searched, again when it has answered questions in people's words, and
+    when it has served sessions."""
+    total = len(systems) + (len(systems.keys() - {ORACLE}) if is_asked else 0)
+    total += len(systems.keys() - set(WITHOUT_SESSIONS)) if config.sessions else 0
     steps = count(1)
 
     def step_done() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from untilclick.rewriter.evaluation.systems import TypedTopic
@@ -41,6 +43,8 @@ def simulated_user(collection: Collection, split: str, index: TermIndex | None) 
 
     Real misspellings come in two halves: users of the training split draw from one, all others from the other, so
     that held-out queries hold no misspelling that was seen in training."""
+    if split == ASKED:
+        collection = replace(collection, queries="real")  # questions are typed as they are
     part: Part = "train" if split == "train" else "test"
     return SimulatedUser.of(collection, UserConfig(misspellings=part), index)
 

@@ -48,36 +48,37 @@ def verdict(results: Results, subject: str | None) -> str:
 
 def explanation(results: Results, subject: str | None) -> tuple[str, ...]:
     """The verdict for newcomers, in sentences that make one paragraph: the trained rewriter beside the queries as
-    typed, beside its strongest rival, and beside the untrained rewriter. Who was not evaluated is left out."""
+    typed, beside its strongest rival, and beside the untrained rewriter. What was not evaluated is left out."""
     gain = None if subject is None else results.comparison(subject, BASELINE, HEADLINE_MEASURE)
     if subject is None or gain is None:
         return (verdict(results, subject),)
-    sentences = (_beside_typed(results, gain), _beside_rival(results, subject), _beside_untrained(results, subject))
+    sentences = (_beside_typed(results, gain), _beside_rival(results, gain), _beside_untrained(results, subject))
     return tuple(filter(None, sentences))
 
 
 def _beside_typed(results: Results, gain: Comparison) -> str:
     before, after = (results.figures[name].means[HEADLINE_MEASURE] for name in (BASELINE, gain.a))
     on, trained = f"On {counted_topics(results)}", f"the trained rewriter ({title_of(gain.a)})"
-    test = f"({p_text(gain.p)}; 1 would be perfect)"
+    test = f"where 1 is perfect ({p_text(gain.p)})"
     if not gain.significant:
         between = f"no difference between {trained} and the queries as typed could be shown"
-        return f"{on} {between}: {HEADLINE_MEASURE} {after:.3f} and {before:.3f} {test}."
+        return f"{on} {between}: {HEADLINE_MEASURE} {after:.3f} and {before:.3f}, {test}."
     ranks = f"ranks {'better' if gain.difference > 0 else 'worse'} than the queries as typed"
-    return f"{on} {trained} {ranks}: {HEADLINE_MEASURE} {after:.3f} instead of {before:.3f} {test}."
+    return f"{on} {trained} {ranks}: {HEADLINE_MEASURE} {after:.3f} instead of {before:.3f}, {test}."
 
 
-def _beside_rival(results: Results, subject: str) -> str:
+def _beside_rival(results: Results, gain: Comparison) -> str:
     rival = best_baseline(results)
     if rival == BASELINE:
         return "No rival without a trained rewriter ranks better than the queries as typed."
     sentence = f"Its strongest rival without a trained rewriter is {title_of(rival)} ({_value(results, rival)})"
-    comparison = results.comparison(subject, rival, HEADLINE_MEASURE)
+    comparison = results.comparison(gain.a, rival, HEADLINE_MEASURE)
     if comparison is None:
         return f"{sentence}."
     leads = f"{'the trained rewriter' if comparison.difference > 0 else 'the rival'} leads by"
     sentence = f"{sentence}: {_difference(comparison, leads)}"
-    if rival == "spelling" and not comparison.significant:
+    helps = gain.significant and gain.difference > 0
+    if rival == "spelling" and helps and not comparison.significant:
         return f"{sentence}, so the spelling correction inside the trained rewriter may be all that helps."
     return f"{sentence}."
 

@@ -32,7 +32,8 @@ STEP, ROUND = 160, 900
 CHOICE = 20_000
 """Choosing the blend of a stage that is trained anew."""
 CHECKED = 1_500
-"""Largest number of training queries that a refit is checked on."""
+"""Largest number of training queries that a refit is checked on, as `TermLanguage.validation_limit`; that of subword
+models is smaller."""
 
 
 def part_of_folds(stage: Path) -> str:
@@ -88,6 +89,8 @@ def _training(stage: Path) -> int:
 def _refit(stage: Path) -> int:
     """The work of training a stage for as long as its best weights had taken."""
     figures = read_stage(stage).figures
+    if "best_step" in figures:  # of PPO in trlX
+        return int(figures["best_step"]) * STEP
     if "best_round" in figures:
         return int(figures["best_round"]) * ROUND
     return int(figures.get("best_epoch", 1)) * _pass(read_stage(stage))

@@ -28,7 +28,7 @@ def compute_type() -> str:
 def int8_overflows(machine: str, cpu_info: str) -> bool:
     """Whether int8 products may overflow, by the architecture's name and the content of `/proc/cpuinfo`.
 
-    True for an x86 processor that is not known.
+    True for an x86 processor of which nothing is known, as on Windows and macOS.
     """
     if machine.lower() not in X86:
         return False

@@ -162,7 +162,7 @@ class TermRewriter:
         parts = Parts(WeightedQuery(typed), WeightedQuery(terms), scores)
         weighed, unread = weigh(self._engine, parts, settings.mixture), _unread(scores)
         if weighed.typed >= 1 and corrected is None and not context:
-            return replace(Rewrite.keep(query, _KEPT[unread], expansion.confidence), unread=unread)
+            return replace(Rewrite.keep(query, _REASONS_TO_KEEP[unread], expansion.confidence), unread=unread)
         corrected_alone = WeightedQuery(self._typed(corrected or query, (), context))
         return Rewrite(
             query=query,
@@ -269,7 +269,7 @@ class TermRewriter:
         return _Feedback(first.terms, settings)
 
 
-_KEPT = {
+_REASONS_TO_KEEP = {
     Unread.WORDS_ALONE: Reason.GATED,
     Unread.NOT_ENCODED: Reason.NOT_ENCODED,
     Unread.NO_TOKEN: Reason.EMPTY_REWRITE,

@@ -29,7 +29,7 @@ from untilclick.search.analysis.analysis import QueryTerms
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 
 MANY = 4
-"""Number of blends of the same parts from which on their candidates are worth finding."""
+"""Smallest number of blends of the same parts that are ranked by candidates; fewer are ranked among all documents."""
 
 Masked = Callable[[Tensor], Tensor]
 """Gives scores (B, D) in which documents that are not ranked have 0."""
@@ -54,7 +54,7 @@ class Expansions:
     words: Part
     """Scores of the documents by the expansion terms alone; for a mixture each row is divided by its maximum."""
     documents: Part | None
-    """See `Recalled`."""
+    """Likeness of the documents, each row divided by its maximum; None without a sentence encoder."""
     confidence: Floats
     """(B,) probability mass of the expansion terms, by which the gate decides."""
 
@@ -80,12 +80,12 @@ class OriginalScores:
 
     @cached_property
     def scaled(self) -> Part:
-        """The same, each row divided by its maximum over all documents."""
+        """The scores of the queries as typed, each row divided by its maximum over all documents."""
         return Part(self.masked(scaled(self.scores)))
 
     @cached_property
     def feedback(self) -> Part:
-        """The relevance model."""
+        """The scores by the relevance model of each query's first ranking."""
         return Part(self.masked(self.by_feedback()))
 
     def parts(self, expansions: Expansions, settings: BlendSettings) -> list[Part]:
@@ -106,7 +106,7 @@ class OriginalScores:
         return [1.0 - feedback - rewrite, feedback, rewrite]
 
     def with_rows(self, rows: NDArray[np.int64], others: OriginalScores) -> OriginalScores:
-        """The same with other scores of the queries at positions `rows`."""
+        """These queries, with the scores, gaps, evidence and feedback of `others` at positions `rows`."""
         places, gaps, evidence = torch.from_numpy(rows), self.gaps.copy(), self.evidence
         gaps[rows] = others.gaps
         if evidence is not None and others.evidence is not None:
@@ -190,14 +190,14 @@ class BlendScores:
         alike: dict[Hashable, list[BlendSettings]] = {}
         for blend in dict.fromkeys(blends):
             alike.setdefault((_shape(blend), blend.context), []).append(blend)
-        found: dict[BlendSettings, BlendCandidate] = {}
+        candidates: dict[BlendSettings, BlendCandidate] = {}
         for group in alike.values():
             shape = _shape(group[0])
             if shape not in expansions:
                 expansions[shape] = self._expansions(read, group[0])
             for blend, ndcg in zip(group, self._ndcg_of_each(expansions[shape], group), strict=True):
-                found[blend] = BlendCandidate(blend, ndcg, expansions[shape].confidence)
-        return [found[blend] for blend in blends]
+                candidates[blend] = BlendCandidate(blend, ndcg, expansions[shape].confidence)
+        return [candidates[blend] for blend in blends]
 
     def _expansions(self, read: ReadQueries, blend: BlendSettings) -> Expansions:
         """The expansions of a blend, and of all that have its `_shape`."""
@@ -263,7 +263,7 @@ class BlendScores:
 
 
 class ReadQueries:
-    """Queries as a model reads them; what is recalled for them is found at its first use."""
+    """Queries as a model reads them; what is recalled for them is candidates at its first use."""
 
     def __init__(
         self, prompts: Sequence[Prompt], model: NextTermLogits, meant: MeantQueries | None, masked: Masked

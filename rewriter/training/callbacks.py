@@ -9,7 +9,8 @@ from untilclick.rewriter.policy.t5 import T5Policy
 from untilclick.rewriter.training.scored import Scored
 
 Progress = Steps
-"""Called with the steps done, all steps, and the last loss (supervised stages) or mean reward (PPO)."""
+"""Called with the steps done, all steps, the last loss (supervised stages) or mean reward (PPO), NaN for work without
+either, and the name of the part, if there are several."""
 
 Validation = Callable[[T5Policy], Scored | float]
 """Score of a policy on held-out queries; higher is better."""

@@ -194,7 +194,7 @@ class ValidationSet:
         chosen = dict(zip(cautions, self.blends.candidates(starts, queries), strict=True))
         if encoded and self.blends.by_clicks:
             chosen = self._learned_unless_worse(chosen, queries, units)
-        elif not (encoded and self._made):
+        elif not self._made:
             recalls: tuple[Recall, ...] = ("meaning", "policy") if encoded else ("policy",)
             n_each = len(list(expansion_shapes("policy"))) + bool(self.blends.later.size)
             count = Count(units, len(recalls) * n_each, CHOICE)
@@ -259,11 +259,11 @@ class ValidationSet:
         for shape in expansion_shapes(recall):
             blends = mixed(shape) if self.blends.has_meaning else weighted(shape)
             ranked += map(self._ranked, self.blends.candidates(list(blends), queries))
-            count.one()
+            count.advance()
         best = {caution: self._most_learned(ranked, self._tolerance(caution)) for caution in cautions}
         if self.blends.later.size:
             best = self._in_best_context(best, queries)
-            count.one()
+            count.advance()
         return best
 
     def _in_best_context(
@@ -313,8 +313,8 @@ class ValidationSet:
             blends = [replace(shape, mixture=start.settings.mixture) for start in starts.values()]
             for caution, candidate in zip(starts, self.blends.candidates(blends, queries), strict=True):
                 learned[caution].append(candidate)
-            count.one()
-        best = {caution: max(each, key=lambda one: float(one.ndcg.mean())) for caution, each in learned.items()}
+            count.advance()
+        best = {caution: max(each, key=_mean_ndcg) for caution, each in learned.items()}
         return {caution: self._unless_worse(best[caution], start) for caution, start in starts.items()}
 
     def _unless_worse(self, learned: BlendCandidate, start: BlendCandidate) -> BlendCandidate:
@@ -340,3 +340,7 @@ class ValidationSet:
 def _first_best(ranked: Sequence[RankedBlend], tolerance: _Tolerance) -> BlendCandidate:
     """The blend of the largest worth, the first of equals."""
     return max(ranked, key=lambda each: each.worth(tolerance)).candidate
+
+
+def _mean_ndcg(candidate: BlendCandidate) -> float:
+    return float(candidate.ndcg.mean())

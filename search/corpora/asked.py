@@ -21,10 +21,10 @@ from untilclick.search.records import Corpus, Topic
 ASKED = "asked"
 """The name that evaluations give to these questions, in the place of a split."""
 
-Part = Literal["examples", "figure"]
+QuestionUse = Literal["examples", "figure"]
 
 
-def asked_questions(corpus: Corpus, part: Part = "figure") -> tuple[Topic, ...]:
+def asked_questions(corpus: Corpus, part: QuestionUse = "figure") -> tuple[Topic, ...]:
     """The questions of a part that documents of the corpus answer, in order.
 
     Empty for any corpus but Python's documentation. Versions of Python differ in what they document: answers that the
@@ -48,7 +48,7 @@ def _of_corpus(topic: Topic, known: set[str]) -> Topic:
 
 
 @cache
-def _questions() -> tuple[tuple[Part, Topic], ...]:
+def _questions() -> tuple[tuple[QuestionUse, Topic], ...]:
     text = (files("untilclick.search") / "corpora" / "asked.jsonl").read_text(encoding="utf-8")
     rows = (json.loads(line) for line in text.splitlines())
     return tuple((row["part"], Topic(row["query_id"], row["text"], row["grades"])) for row in rows)

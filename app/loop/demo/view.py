@@ -20,7 +20,7 @@ from untilclick.app.terminal.progress import Update, duration
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.evaluation.verdict import MOST_NAMED, about_encoder
 
-WHAT_ANSWERS = "What answers searches is decided apart from these topics, by needs of the log kept from the training:"
+WHAT_ANSWERS = "Other needs decide which rewriter answers searches: needs of the log that no training has seen."
 """Comes before the use of the rewriter, whose figures are on other queries."""
 LINE_INDENT = 23
 """Column at which the text of a step begins."""

@@ -8,7 +8,7 @@ that is read with `weights_only=True`: opening a checkpoint executes no code.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -136,10 +136,11 @@ def exists(folder: Path) -> bool:
 def _ties(weights: Mapping[str, Tensor]) -> dict[str, str]:
     """Names of tensors that are another one under a second name, such as tied embeddings, to the first of their
     names."""
-    firsts: dict[int, str] = {}
+    firsts: dict[Hashable, str] = {}
     ties = {}
     for name, tensor in weights.items():
-        if tensor.numel() and (first := firsts.setdefault(tensor.data_ptr(), name)) != name:
+        place = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() and (first := firsts.setdefault(place, name)) != name:
             ties[name] = first
     return ties
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from untilclick.app.settings.groups import SettingsError
-from untilclick.app.settings.service import STDLIB_EXAMPLES, Settings, setting_places, variable_of
+from untilclick.app.settings.service import Settings, setting_places, variable_of
+from untilclick.search.corpora.asked import asked_examples
 
 
 def test_defaults_need_no_environment():
@@ -105,7 +106,7 @@ def test_settings_survive_the_way_through_the_environment():
 
 
 def test_examples_are_offered_for_the_standard_library_only():
-    assert Settings().example_queries == STDLIB_EXAMPLES
+    assert Settings().example_queries == asked_examples()
     assert Settings.of(data="x.jsonl").example_queries == ()
     assert Settings.of(data="x.jsonl", examples=("q",)).example_queries == ("q",)
 

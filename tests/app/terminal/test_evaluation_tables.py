@@ -57,7 +57,7 @@ def test_the_finding_names_a_remedy_that_does_as_much_without_training(spelling,
 def test_the_conclusion_is_one_paragraph_with_its_limits():
     assert conclusion(replace(results(0.29), n_topics=6), "It [answers].") == (
         "[bold]On 6 held-out topics the trained rewriter (PPO) ranks better than the queries as typed: nDCG@10 0.420 "
-        "instead of 0.300 (p = 0.010; 1 would be perfect).[/bold] No rival without a trained rewriter ranks better "
+        "instead of 0.300, where 1 is perfect (p = 0.010).[/bold] No rival without a trained rewriter ranks better "
         "than the queries as typed. Figures of 6 held-out topics say little: a fair test takes at least 50. "
         r"It \[answers]."
     )
@@ -135,4 +135,12 @@ def test_questions_in_peoples_words_have_a_column():
     table = systems_table(replace(results(0.31), asked=asked))
     (column,) = [each for each in table.columns if each.header == "asked"]
     assert set(column.cells) == {"40.0 %", "60.0 %", "-"}
-    assert "of 75 questions in people's words" in table.caption
+    assert table.caption == "asked: share of 75 questions in people's words with an answer among the first five."
+
+
+def test_the_caption_compares_the_best_trained_system_with_bm25():
+    gain = Comparison("ppo", "bm25", "Success@5", 0.2, (0.1, 0.3), 0.002, 17, 2, 0.0, 75)
+    asked = Asked(75, {"bm25": 0.4, "ppo": 0.6}, (gain,))
+    assert systems_table(replace(results(0.31), asked=asked)).caption.endswith(
+        "first five; PPO +20 points (p = 0.002)."
+    )

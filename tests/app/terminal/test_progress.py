@@ -53,7 +53,7 @@ def test_without_a_total_no_time_is_guessed():
     assert console.file.getvalue() == "Reading: 1,000\n"
 
 
-def test_work_of_another_total_has_a_pace_of_its_own():
+def test_other_work_has_a_pace_of_its_own():
     """Choosing the blend of a training once had no progress; its units take another time than the training's."""
     console, clock = _console(), Clock()
     lines = PlainLines(console, "Warm start", clock)
@@ -90,7 +90,7 @@ def test_the_time_left_of_work_in_parts_is_that_of_all_parts():
         "Proof, judging: 10 %, about 9 min 0 s left",
         "Proof, judging: 20 %, about 8 min 0 s left",
         "Proof, refit: 40 %, about 6 min 0 s left",
-        "Proof, check: 100 %",
+        "Proof, check: 100 %, about 0.0 s left",
     ]
 
 

@@ -68,8 +68,8 @@ def test_a_part_of_unknown_length_moves_only_at_its_end():
 def test_units_are_counted_one_by_one():
     shown = Shown()
     count = Count(shown, 2, "choosing")
-    count.one()
-    count.one()
+    count.advance()
+    count.advance()
     assert shown == [(1, 2, "choosing"), (2, 2, "choosing")]
 
 

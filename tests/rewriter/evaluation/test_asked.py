@@ -1,14 +1,15 @@
-"""The questions that people ask about Python's documentation, beside an evaluation of it."""
+"""Questions in people's words on Python's documentation, beside an evaluation of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig, main
 from untilclick.rewriter.evaluation.results import read_results
-from untilclick.rewriter.evaluation.typed_topics import typed_queries
+from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_queries
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.corpora import asked
 from untilclick.search.errors import DataError
@@ -48,23 +49,29 @@ def config(tmp_path):
 
 def test_questions_are_a_figure_beside_the_topics(opened, config):
     main(config, lambda _: {"ppo": SortsNumbers()}, opened)
-    found = read_results(config.out)
-    assert found.asked.n_questions == 2
-    assert (found.asked.success["bm25"], found.asked.success["ppo"]) == (0.5, 1.0)
-    comparison = found.asked.comparison("ppo")
+    results = read_results(config.out)
+    assert results.asked.n_questions == 2
+    assert (results.asked.success["bm25"], results.asked.success["ppo"]) == (0.5, 1.0)
+    comparison = results.asked.comparison("ppo")
     assert (comparison.difference, comparison.wins, comparison.losses, comparison.n) == (0.5, 1, 0, 2)
-    assert found.asked.comparison("bm25") is None
-    assert [row.topic_id for row in found.topics] == ["t0", "t1", "t2", "t3", "t4"]
+    assert results.asked.comparison("bm25") is None
+    assert [row.topic_id for row in results.topics] == ["t0", "t1", "t2", "t3", "t4"]
 
 
 def test_questions_are_evaluated_alone_as_they_are(opened, config):
-    main(replace(config, split="asked"), lambda _: {}, opened)
-    found = read_results(config.out)
-    assert found.asked is None
-    assert [(row.topic_id, row.typed) for row in found.topics] == [
+    main(replace(config, split="asked", sessions=40), lambda _: {}, opened)
+    results = read_results(config.out)
+    assert results.asked is None
+    assert [(row.topic_id, row.typed) for row in results.topics] == [
         ("asked-001", "order my numbers"),
         ("asked-002", "wait for an answer"),
     ]
+
+
+def test_simulated_users_type_questions_as_they_are(opened):
+    user = simulated_user(opened.collection, "asked", opened.index)
+    rng = np.random.default_rng(0)
+    assert {user.first_query(QUESTIONS[0], rng).text for _ in range(20)} == {"order my numbers"}
 
 
 def test_other_collections_have_no_questions(config):

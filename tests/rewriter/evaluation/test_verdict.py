@@ -57,7 +57,7 @@ def test_the_explanation_relates_the_strongest_rival_and_the_untrained_rewriter(
     evaluated = evaluated_beside(*comparisons, bm25=0.3, spelling=0.41, base=0.39, ppo=0.42)
     assert explanation(evaluated, "ppo") == (
         "On 60 held-out topics the trained rewriter (PPO) ranks better than the queries as typed: nDCG@10 0.420 "
-        "instead of 0.300 (p < 0.001; 1 would be perfect).",
+        "instead of 0.300, where 1 is perfect (p < 0.001).",
         "Its strongest rival without a trained rewriter is spelling correction (0.410): the difference of 0.010 may "
         "be chance (p = 0.400), so the spelling correction inside the trained rewriter may be all that helps.",
         "The untrained rewriter, which has seen no search session, reaches 0.390: what was learned from sessions "
@@ -84,7 +84,7 @@ def test_the_explanation_leaves_out_who_was_not_evaluated():
     alone = evaluated_beside(against("bm25", 0.01, 0.6), bm25=0.3, ppo=0.31)
     assert explanation(alone, "ppo") == (
         "On 60 held-out topics no difference between the trained rewriter (PPO) and the queries as typed could be "
-        "shown: nDCG@10 0.310 and 0.300 (p = 0.600; 1 would be perfect).",
+        "shown: nDCG@10 0.310 and 0.300, where 1 is perfect (p = 0.600).",
         "No rival without a trained rewriter ranks better than the queries as typed.",
     )
     untested = evaluated_beside(against("bm25", 0.01, 0.6), bm25=0.3, rm3=0.4, ppo=0.31)

@@ -89,8 +89,12 @@ def test_a_log_alone_raises_the_probability_of_the_decisive_terms(run, opened):
 
 
 def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, opened):
-    steps = []
-    folder = run_offline(opened, run, VISITOR_SESSIONS, CONFIG, lambda done, total, loss: steps.append((done, total)))
+    steps, choices = [], []
+
+    def note(done, total, loss, part=""):
+        (choices if part else steps).append((done, total))
+
+    folder = run_offline(opened, run, VISITOR_SESSIONS, CONFIG, note)
     record = read_stage(folder)
     assert (folder, record.stage) == (run / "offline", "offline")
     assert record.config == json.loads(json.dumps(record.config))
@@ -101,6 +105,7 @@ def test_the_stage_says_what_it_is_made_of_and_comes_before_the_warm_start(run, 
     assert record.figures["validation_best"] >= record.figures["validation_start"]
     assert record.figures["validation_ndcg"] >= record.figures["validation_start"] - 1e-9
     assert steps[-1][0] == steps[-1][1] == len(steps)
+    assert choices[-1][0] == choices[-1][1] == len(choices)  # of the blend, after the training
     assert latest_stage(run) == folder
     assert not [path for path in run.iterdir() if path.name.startswith(".")]
 

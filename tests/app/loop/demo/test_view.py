@@ -32,8 +32,7 @@ def test_one_paragraph_says_how_good_the_rewriter_is_and_what_answers(outcome, c
     )
     assert "No rival without a trained rewriter ranks better than the queries as typed." in paragraph
     assert paragraph.endswith(
-        "What answers searches is decided apart from these topics, by needs of the log kept from the training: "
-        + SERVED
+        "Other needs decide which rewriter answers searches: needs of the log that no training has seen. " + SERVED
     )
 
 

@@ -102,7 +102,7 @@ def _counting(trained):
 
     @contextmanager
     def show(_title):
-        yield lambda done, total: trained.append((done, total))
+        yield lambda done, total, _part="": trained.append((done, total))
 
     return show
 

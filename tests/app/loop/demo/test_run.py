@@ -42,7 +42,7 @@ class Recorder:
 
     @contextmanager
     def progress(self, label):
-        def update(result, total):
+        def update(result, total, part=""):
             if label == self._stop_within and result >= total / 2:
                 raise KeyboardInterrupt
 

@@ -5,10 +5,11 @@
 
 Visitors (`service.js`) search queries of the source, drawn by a Zipf law, with rewriting on; they click and retype.
 The documents are those of the source; if --documents is larger, more are assembled from its sentences. The rewriter
-is a base that is trained on the source, unless --bundle names a bundle. Each number of documents is measured with the
-cache of rewrites and without it, at rising rates until p99 passes 100 ms, requests fail, or arrivals are dropped.
-Each rate is measured --repeats times, because other machines may share the cores. The table has medians, the lowest
-and the highest p99, and the sum of failures; the JSON has every run. k6 runs on the same cores as the service.
+is a base that is trained on these documents, unless --bundle names a bundle. Each number of documents is measured
+with the cache of rewrites and without it, at rising rates until p99 passes 100 ms, requests fail, or arrivals are
+dropped. Each rate is measured --repeats times, because other machines may share the cores. The table has medians,
+the lowest and the highest p99, and the sum of failures; the JSON has every run. k6 runs on the same cores as the
+service.
 """
 
 from __future__ import annotations
@@ -272,10 +273,10 @@ TIMES = ("p50 ms", "p95 ms", "p99 ms", "lowest", "highest", "click p99")
 COLUMNS = ("documents", "cache", "visitors", "answers", *TIMES, "failed", "dropped", "rewritten")
 
 
-def _bundle(folder: Path, source: str) -> Path:
-    """Bundle of a base trained on the source; made if it is missing."""
+def _bundle(folder: Path) -> Path:
+    """Bundle of a base trained on the documents in a folder; made if it is missing."""
     if not (folder / "bundle").exists():
-        untilclick("train", "base", "--data", source, "--out", str(folder / "run"))
+        untilclick("train", "base", "--data", str(folder / "documents.jsonl"), "--out", str(folder / "run"))
         untilclick("export", "--model", str(folder / "run"), "--out", str(folder / "bundle"))
     return folder / "bundle"
 
@@ -296,7 +297,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     collection = load_collection(options.data)
-    bundle = options.bundle or _bundle(options.out, options.data)
     write_queries(collection, options.out / "queries.json")
     print(_spaced(COLUMNS), "  (visitors and answers per second)")
     rows = []
@@ -305,6 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data.mkdir(exist_ok=True)
         if not (data / "documents.jsonl").exists():
             write_documents(collection, n_documents, data / "documents.jsonl")
+        bundle = options.bundle or _bundle(data)
         rows += [measured(options.out, options, n_documents, bundle, cache=cache) for cache in (True, False)]
     for row in rows:
         print(

@@ -19,6 +19,7 @@ from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Collection, Topic
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.describing import Descriptions
 from untilclick.search.users.draws import pick
 from untilclick.search.users.misspellings import Misspellings, Part, load_misspellings
 from untilclick.search.users.naming import LayPart, Naming
@@ -101,7 +102,7 @@ class TypedQuery(NamedTuple):
     step: int
     """0-based position in the session."""
     kind: str
-    """`first`, `scripted`, or the kind of reformulation that made the query."""
+    """`first`, `description`, `scripted`, or the kind of reformulation that made the query."""
     voice: float | None = None
     """The number in [0, 1) that decides what the user calls each concept; None if it types the documents' words."""
 
@@ -116,10 +117,11 @@ class SimulatedUser:
         queries: Literal["real", "made"] = "made",
         *,
         vocabulary: Vocabulary | None = None,
+        descriptions: Descriptions | None = None,
         scripted_queries: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """With `queries="real"`, a topic's query is typed as it is; with "made", with the user's noise and with lay
-        words of the vocabulary, if there is one.
+        words of the vocabulary, if there is one. Users describe what they want if there are `descriptions`.
         `scripted_queries` (topic_id -> queries in order) are typed as they are, before any other query."""
         self.config = config
         self.needs = needs
@@ -128,6 +130,7 @@ class SimulatedUser:
         self._keywords = lru_cache(maxsize=1 << 16)(lambda query: tuple(needs.analysis.keywords(query)))
         english = needs.analysis.language == "en"
         self._naming = Naming(vocabulary or NoVocabulary(), needs, config.lay_share, config.lay_part)
+        self._descriptions = descriptions if config.describe_share else None
         self._scripts = dict(scripted_queries or {})
         listed = english and config.misspell_share > 0
         self._misspellings = load_misspellings(config.misspellings) if listed else Misspellings({})
@@ -135,8 +138,12 @@ class SimulatedUser:
     @classmethod
     def of(cls, collection: Collection, config: UserConfig | None = None, index: TermIndex | None = None) -> Self:
         """The users of a collection. The term index is built unless the caller has one."""
+        config = UserConfig() if config is None else config
         reader = NeedReader(TermIndex.build(collection.corpus) if index is None else index)
-        return cls(UserConfig() if config is None else config, reader, collection.queries)
+        descriptions = None
+        if config.describe_share and collection.queries == "made" and reader.analysis.language == "en":
+            descriptions = Descriptions(collection.corpus.documents, reader.analysis)
+        return cls(config, reader, collection.queries, descriptions=descriptions)
 
     def click_model(self, max_grade: int) -> ClickModel:
         """The click model of these users for documents of grades 0..max_grade."""
@@ -144,12 +151,15 @@ class SimulatedUser:
 
     def first_query(self, topic: Topic, rng: np.random.Generator) -> TypedQuery:
         """The first scripted query if the topic has any; else the topic's query, as it is if queries are real, with
-        the user's noise if they are made. It is empty only if the topic's query is."""
+        the user's noise if they are made, or now and then a description. It is empty only if the topic's query is."""
         if script := self._scripts.get(topic.topic_id):
             return self._as_is(script[0], 0, "scripted")
         if self._verbatim:
             return self._as_is(topic.query, 0, "first")
         voice = rng.random() if self.config.lay_share else None
+        describes = self._descriptions is not None and rng.random() < self.config.describe_share
+        if describes and self._descriptions and (clause := self._descriptions.clause(topic)):
+            return self._described(topic, clause, self._descriptions.frame(clause, rng), voice, rng)
         typed = self._with_noise(topic, voice, rng)
         return TypedQuery(_text(typed), typed, 0, "first", voice)
 
@@ -198,6 +208,19 @@ class SimulatedUser:
             self._typed(words[i], draws[i][2], rng) if i in words else TypedWord(clean[i], clean[i])
             for i in sorted(remaining)
         )
+
+    def _described(
+        self, topic: Topic, clause: str, frame: str, voice: float | None, rng: np.random.Generator
+    ) -> TypedQuery:
+        """A clause as the user says it, after its frame. Later reformulations start from the content words."""
+        typed, content = frame.split(), []
+        for word in self._keywords(clause):
+            if self.analysis.is_stop_word(word):
+                typed.append(word)
+            else:
+                content.append(self._typed(self._name(topic, word, voice), rng.random(), rng))
+                typed.append(content[-1].typed)
+        return TypedQuery(" ".join(typed), tuple(content), 0, "description", voice)
 
     def _called(self, topic: Topic, words: Words, last: TypedQuery) -> Words:
         """The words of a reformulation, the new ones as the user calls them: but a word of the document that takes

@@ -7,7 +7,7 @@ needs WordNet's files. It holds nouns, verbs and adjectives that are one word an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from importlib.resources import as_file, files
@@ -143,19 +143,23 @@ class SenseTable:
         return 0 if word is None else int(self.tag_totals[word, PARTS.index(part)])
 
     def base_form(self, word: str, part: PartOfSpeech) -> str | None:
-        """The lemma of an inflected or basic form, as morphy(7WN) finds it; None if the table has none."""
+        """The lemma of an inflected or basic form, as morphy(7WN) finds it; None if the table has none. A form that
+        is a lemma too, as `clocks`, which is a plant, belongs to the lemma that SemCor has more often."""
+        lemmas = [lemma for lemma in self._bases(word, part) if self.uses(lemma, part)]
+        return max(lemmas, key=lambda lemma: self.uses(lemma, part), default=None)
+
+    def _bases(self, word: str, part: PartOfSpeech) -> Iterator[str]:
+        """The forms that a word may be inflected from, the likeliest first."""
         if (base := self._irregular.get((word, part))) is not None:
-            return base
-        if self.uses(word, part):
-            return word
+            yield base
+            return
         for ending, replacement in _SUFFIXES[part]:
             stem = word[: len(word) - len(ending)]
             if word.endswith(ending) and len(stem) > 1:
-                doubled = stem[:-1] if ending in ("ed", "ing") and stem[-2:-1] == stem[-1:] else ""
-                for lemma in (stem + replacement, doubled):
-                    if lemma and self.uses(lemma, part):
-                        return lemma
-        return None
+                yield stem + replacement
+                if ending in ("ed", "ing") and stem[-2:-1] == stem[-1:]:
+                    yield stem[:-1]
+        yield word
 
     def senses_of(self, lemma: str, part: PartOfSpeech) -> tuple[Ints, Ints]:
         """The synsets of a lemma, most frequent first, and its occurrences in each of them in SemCor. Empty for a

@@ -59,10 +59,12 @@ def simulation_config(
     """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
 
     Users of training topics make the misspellings of one half of the list, users of other topics those of the other
-    half: a rewriter is evaluated on misspellings that it has not seen. Raises UntilclickError for an unknown setting
-    or a wrong value.
+    half: a rewriter is evaluated on misspellings that it has not seen. Users of training topics know one half of the
+    lay words, users of other topics both. Raises UntilclickError for an unknown setting or a wrong value.
     """
-    user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
+    trains = split == "train"
+    habits = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
+    user = settings.stage(UserConfig, "user", **habits)
     if click_model is not None:
         user = replace(user, click_model=click_model)
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))

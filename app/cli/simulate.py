@@ -19,7 +19,8 @@ from untilclick.app.cli.options import (
     Sessions,
     read_settings,
 )
-from untilclick.app.terminal.terminal import Terminal
+from untilclick.app.terminal.session_lines import session_lines
+from untilclick.app.terminal.terminal import Terminal, escape
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +35,10 @@ def simulate(
     log: LogUrl,
     data: Data = "stdlib",
     sessions: Sessions = 60_000,
+    show: Annotated[
+        int,
+        typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
+    ] = 0,
     click_model: Annotated[
         str | None,
         typer.Option(
@@ -60,9 +65,14 @@ def simulate(
 
     terminal = Terminal(as_json=as_json)
     settings = simulation.simulation_config(read_settings(context, overrides), sessions, split, seed, click_model)
-    outcome = simulation.simulate(settings, simulation.Documents(data, engine, language), log, terminal)
+    opened = simulation.open_documents(simulation.Documents(data, engine, language), seed)
+    outcome = simulation.simulate_opened(settings, opened, log, terminal)
     added = outcome.added
     before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
+    shown = simulation.first_sessions(log, outcome.first_id, min(show, sessions))
+    documents = {document.doc_id: document for document in opened.collection.corpus.documents} if shown else {}
+    for line in session_lines(shown, documents):
+        terminal.line(escape(line))
     terminal.line(
         f"{added.sessions:,} sessions logged{before}: {added.queries:,} queries, {added.clicked_at_first_query:,} "
         f"sessions clicked at the first query, {added.abandoned:,} gave up."

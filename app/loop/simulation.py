@@ -21,6 +21,7 @@ from untilclick.search.log.database import parse_log_url
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Collection, Session
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.popularity import need_popularity
 from untilclick.search.users.simulate import SimulateConfig, SimulateSummary, Tally, simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
@@ -133,8 +134,11 @@ def fill_log(
     index = index or TermIndex.build(collection.corpus, engine.analysis)
     user = SimulatedUser.of(collection, config.user, index)
 
+    popularity = need_popularity(topics, collection, config.simulate.prominence_exponent)
+
     def numbered(first: int, n: int) -> Iterator[Session]:
-        return simulate_sessions(topics, engine, user, n, config.seed, replace(config.simulate, first_number=first))
+        how = replace(config.simulate, first_number=first)
+        return simulate_sessions(topics, engine, user, n, config.seed, how, popularity=popularity)
 
     first_id = next(numbered(0, 1)).session_id
     n_present = _logged(log, first_id, config.sessions)

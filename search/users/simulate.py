@@ -41,6 +41,11 @@ class SimulateConfig:
     topic_exponent: float = 0.0
     """Popularity of topics: the n-th topic, in an order shuffled by the seed, is drawn with probability proportional
     to 1 / n^exponent. 0 is uniform, 1 is Zipf's law."""
+    prominence_exponent: float = 0.5
+    """Popularity of topics that were made from documents: a topic is drawn in proportion to (1 + n)^exponent, where n
+    other documents name the document that it wants (`untilclick.search.text.prominence`). 0 is uniform. That people
+    look for what others speak of is the assumption of Kraaij, Westerveld & Hiemstra (SIGIR 2002); the size of the
+    exponent is one of ours. Topics that people wrote are drawn without it."""
     visitors: int = 0
     """Number of visitors that the sessions come from, as their client ids tell; 0: sessions have no client id. The
     n-th visitor comes with probability proportional to 1 / n (Zipf's law), whatever the topic."""
@@ -56,9 +61,10 @@ class SimulateConfig:
     """Mean time on a clicked document before the user returns to the list."""
 
     def __repr__(self) -> str:
-        """The settings as text. `visitors` appears only if there are some: keys of a demo's steps are hashes of this
-        text, and a demo that was begun before there was the setting goes on."""
-        names = [each.name for each in fields(self) if each.name != "visitors" or self.visitors]
+        """The settings as text. `visitors` and `prominence_exponent` appear only if they are not 0: keys of a demo's
+        steps are hashes of this text, and a demo that was begun before there were these settings goes on."""
+        later = ("visitors", "prominence_exponent")
+        names = [each.name for each in fields(self) if each.name not in later or getattr(self, each.name)]
         return f"SimulateConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
@@ -106,15 +112,20 @@ class _Results:
         return [rankings[query] for query in queries]
 
 
-def simulate_sessions(
+def simulate_sessions(  # noqa: PLR0913  who searches what, where, how often
     topics: Sequence[Topic],
     engine: SearchEngine,
     user: SimulatedUser,
     n: int,
     seed: int,
     config: SimulateConfig | None = None,
+    *,
+    popularity: NDArray[np.float64] | None = None,
 ) -> Iterator[Session]:
     """n search sessions of users with needs drawn from the topics, in order of their numbers.
+
+    `popularity` (T,) > 0: how often each topic is drawn relative to the others, beside `topic_exponent`; equally
+    often by default. `untilclick.search.users.popularity` makes it of `prominence_exponent`.
 
     A session ends at the first satisfying click or is abandoned, unless the users' habit is to search on after such
     a click (`go_on_prob`); clicks below the satisfying one are not made. The same arguments give the same sessions,
@@ -122,6 +133,7 @@ def simulate_sessions(
 
     Raises UntilclickError for a negative number of sessions or visitors, DataError for no topics.
     """
+    assert popularity is None or len(popularity) == len(topics)
     config = config or SimulateConfig()
     if n < 0:
         raise UntilclickError(f"{n} sessions asked for; give 0 or more")
@@ -129,14 +141,20 @@ def simulate_sessions(
         raise UntilclickError(f"{config.visitors} visitors asked for (simulate.visitors); give 0 or more")
     if not topics:
         raise DataError("No topics to simulate users for. Choose a split that has topics")
-    return _Simulation(topics, engine, user, seed, config).sessions(n)
+    return _Simulation(topics, engine, user, seed, config, popularity).sessions(n)
 
 
 class _Simulation:
     """The state that the batches share."""
 
     def __init__(
-        self, topics: Sequence[Topic], engine: SearchEngine, user: SimulatedUser, seed: int, config: SimulateConfig
+        self,
+        topics: Sequence[Topic],
+        engine: SearchEngine,
+        user: SimulatedUser,
+        seed: int,
+        config: SimulateConfig,
+        popularity: NDArray[np.float64] | None,
     ) -> None:
         self._config, self._user, self._seed = config, user, seed
         self._k = user.config.results_examined
@@ -147,14 +165,15 @@ class _Simulation:
         # drawn from (seed, 2, number): their number does not change what users do.
         order = np.random.default_rng((seed, 1)).permutation(len(topics))
         self._topics = [topics[i] for i in order]
-        self._topic_cdf = _zipf_cdf(len(topics), config.topic_exponent)
-        self._visitor_cdf = _zipf_cdf(config.visitors, 1.0)
+        weights = _zipf_weights(len(topics), config.topic_exponent)
+        self._topic_cdf = _cdf(weights if popularity is None else weights * popularity[order])
+        self._visitor_cdf = _cdf(_zipf_weights(config.visitors, 1.0))
         self._attributes: dict[str, str | int | float | bool | None] = {
             "click_model": user.config.click_model,
             "behaviour": user.config.behaviour,
             "seed": seed,
         }
-        self._prefix = f"sim-{_digest(topics, user.config, config)}-{seed}"
+        self._prefix = f"sim-{_digest(topics, user.config, config, popularity)}-{seed}"
 
     def sessions(self, n: int) -> Iterator[Session]:
         first, end = self._config.first_number, self._config.first_number + n
@@ -271,9 +290,13 @@ def _stream(seed: int, purpose: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, purpose, number))))
 
 
-def _zipf_cdf(n: int, exponent: float) -> NDArray[np.float64]:
-    """(n,) cumulative probabilities of n things, the n-th of which has probability proportional to 1 / n^exponent."""
-    weights = 1.0 / np.arange(1, n + 1) ** exponent
+def _zipf_weights(n: int, exponent: float) -> NDArray[np.float64]:
+    """(n,) weights of n things, the n-th of which has 1 / n^exponent."""
+    return np.asarray(1.0 / np.arange(1, n + 1) ** exponent, dtype=np.float64)
+
+
+def _cdf(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) cumulative probabilities of n things that are drawn in proportion to their weights (n,)."""
     return np.asarray(np.cumsum(weights) / weights.sum(), dtype=np.float64)
 
 
@@ -282,13 +305,17 @@ def _drawn(cdf: NDArray[np.float64], chosen: float) -> int:
     return min(int(np.searchsorted(cdf, chosen, side="right")), cdf.size - 1)
 
 
-def _digest(topics: Sequence[Topic], user: UserConfig, config: SimulateConfig) -> str:
-    """Eight hexadecimal digits of a hash over topics, habits and the number of visitors, which keep the session ids
-    of different runs apart."""
+def _digest(
+    topics: Sequence[Topic], user: UserConfig, config: SimulateConfig, popularity: NDArray[np.float64] | None
+) -> str:
+    """Eight hexadecimal digits of a hash over topics and their popularity, habits and the number of visitors, which
+    keep the session ids of different runs apart."""
     settings: tuple[object, ...] = (user, config.topic_exponent, config.start_time)
     if config.visitors:  # without visitors the ids are those of earlier versions, so that their logs can be continued
         settings += (config.visitors,)
     digest = hashlib.sha256(repr(settings).encode())
     for topic in topics:
         digest.update(f"{topic.topic_id}\0{topic.query}\0".encode())
+    if popularity is not None:
+        digest.update(popularity.tobytes())
     return digest.hexdigest()[:8]

@@ -184,6 +184,21 @@ def test_topics_are_uniform_by_default_and_follow_zipf_when_told():
     np.testing.assert_allclose(counts(1.0), np.array([3, 4, 6, 12]) * 80, atol=100)
 
 
+def test_topics_are_drawn_by_their_popularity():
+    popularity = np.array([1.0, 2.0, 3.0, 4.0])
+    user = SimulatedUser(UserConfig(max_queries=1), NeedReader(INDEX))
+
+    def sessions(seed, popularity):
+        return list(simulate_sessions(TOPICS, TinyEngine(INDEX), user, 2000, seed, popularity=popularity))
+
+    for seed in (1, 2):  # the seed shuffles the topics
+        drawn = [session.turns[0].attributes[TOPIC_ATTRIBUTE] for session in sessions(seed, popularity)]
+        counts = [drawn.count(topic.topic_id) for topic in TOPICS]
+        np.testing.assert_allclose(counts, popularity * 200, atol=90)
+    ids = {sessions(1, each)[0].session_id for each in (None, popularity, popularity[::-1])}
+    assert len(ids) == 3
+
+
 NO_NEW_HABIT = {"lay_share": 0.0, "describe_share": 0.0, "go_on_prob": 0.0}
 
 

@@ -41,3 +41,6 @@ class Reading(StrEnum):
     """The document is among the first by the words searched."""
     DOCUMENTS = "documents"
     """The document is among the first by likeness to the query."""
+    PROMINENCE = "prominence"
+    """The document is listed because many documents name it; without that, the sum of the other readings would not
+    list it."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.search.engines.vectors.document_scores import DocumentScores
-from untilclick.search.records import WeightedQuery
+from untilclick.search.records import Document, WeightedQuery
 
 
 class Reason(StrEnum):
@@ -52,6 +55,24 @@ class RewriteRequest:
     """Earlier queries of the session, oldest first."""
 
 
+class PriorScores(Protocol):
+    """How prominent documents are, whatever the query is."""
+
+    def values(
+        self, doc_ids: Sequence[str], stored: Callable[[Sequence[str]], Sequence[Document]]
+    ) -> NDArray[np.float64]:
+        """(n,) the values of given documents, in [0, 1]; 0 for one that is gone. `stored` gives documents by their
+        ids."""
+
+
+class WeightedPrior(NamedTuple):
+    """The prominence of documents as a part of a sum."""
+
+    scores: PriorScores
+    weight: float
+    """0..1; comes on top of the weights of the other parts."""
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentsRead:
     """The reading of a query as documents: how like they are to it, and what this counts beside the words."""
@@ -64,6 +85,8 @@ class DocumentsRead:
     and has its weight."""
     typed: float
     """Weight of BM25's scores of the query as typed, divided by their maximum, in a sum without other words."""
+    prior: WeightedPrior | None = None
+    """The prominence of documents; None if it counts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ NEW = "+"
 """Marks a result of the rewritten query that the query as typed does not have."""
 BY_MEANING = "~"
 """Marks a result that the likeness of documents found, and no word."""
+PROMINENT = "*"
+"""Marks a result that is listed because many documents name it."""
 
 _READ_AS = {
     UsedReadings.WORDS: "words",
@@ -111,6 +113,7 @@ def _show(terminal: Terminal, results: SearchResults) -> None:
     typed_ids = {hit.doc_id for hit in original}
     notes = [f"{NEW}: not among the results as typed"] * any(hit.doc_id not in typed_ids for hit in rewritten)
     notes += [f"{BY_MEANING}: found by meaning"] * any(_by_meaning(hit) for hit in rewritten)
+    notes += [f"{PROMINENT}: named by many documents"] * any(_is_prominent(hit) for hit in rewritten)
     table.caption = "; ".join(notes) or None
     for i in range(max(len(original), len(rewritten))):
         cells = [escape(original[i].title) if i < len(original) else ""]
@@ -131,14 +134,20 @@ def _how_read(readings: ReadingsAnswer) -> str:
     """How a rewritten query was read, in a line."""
     line = f"Read as {_READ_AS[readings.used]}"
     if readings.shares is not None:
-        line += ": " + ", ".join(f"{part} {share:.0%}" for part, share in readings.shares._asdict().items())
+        shares = readings.shares._asdict().items()
+        line += ": " + ", ".join(f"{part} {share:.0%}" for part, share in shares if share or part != "prior")
     return line if readings.why is None else f"{line}, and not as documents: {readings.why.value}"
 
 
 def _cell(hit: Hit, typed_ids: set[str]) -> str:
-    title = f"{BY_MEANING} {escape(hit.title)}" if _by_meaning(hit) else escape(hit.title)
+    marks = [BY_MEANING] * _by_meaning(hit) + [PROMINENT] * _is_prominent(hit)
+    title = " ".join([*marks, escape(hit.title)])
     return title if hit.doc_id in typed_ids else f"[green]{NEW} {title}[/green]"
 
 
 def _by_meaning(hit: Hit) -> bool:
-    return hit.found_by == (Reading.DOCUMENTS,)
+    return Reading.WORDS not in hit.found_by
+
+
+def _is_prominent(hit: Hit) -> bool:
+    return Reading.PROMINENCE in hit.found_by

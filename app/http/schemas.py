@@ -163,16 +163,19 @@ class RewriteOut(ResponseBody):
 
 
 class SharesOut(ResponseBody):
-    """The weights of what a ranking is summed from, each part divided by its maximum; they sum to 1."""
+    """The weights of what a ranking is summed from, each part divided by its maximum; the first three sum to 1."""
 
     typed: float = Field(description="Of BM25's scores for the query as typed.")
     words: float = Field(description="Of BM25's scores for the other words.")
     documents: float = Field(description="Of the likeness of documents in meaning.")
+    prior: float = Field(
+        description="Of the prominence of documents, which is how many others name them; on top of the other three."
+    )
 
     @classmethod
     def of(cls, shares: Shares) -> Self:
         """The response for an answer of the service, with three decimals."""
-        return cls(typed=round(shares.typed, 3), words=round(shares.words, 3), documents=round(shares.documents, 3))
+        return cls(**{part: round(share, 3) for part, share in shares._asdict().items()})
 
 
 class ReadingsOut(ResponseBody):
@@ -220,7 +223,8 @@ class ResultOut(ResponseBody):
     )
     found_by: list[Reading] = Field(
         description="The readings that alone would have listed the document: `words`, or `documents` by its likeness "
-        "to the query; both if only their sum does. Without the readings `documents` or `both`, always `words`."
+        "to the query; both if only their sum does. `prominence` beside them: it would not be listed if many "
+        "documents did not name it. Without the readings `documents` or `both`, always `words`."
     )
     click_token: str | None = Field(
         description="The token to send when the result is clicked; null in `original_results`, and if the search was "

@@ -432,6 +432,12 @@ function breakable(name) {
   return name.split(/(?<=[^._/][._/]+)(?=[^._/])/).flatMap((part, i) => (i ? [element("wbr"), part] : [part]));
 }
 
+/* The marks of a result that its words alone would not have found, or that is listed because many documents name it. */
+function marksOf(found) {
+  const prominent = found.includes("prominence") ? ["results.by_prominence"] : [];
+  return found.includes("documents") && !found.includes("words") ? ["results.by_meaning", ...prominent] : prominent;
+}
+
 /* A result runs in the direction of the documents, or else of its snippet, or else of its title; the title keeps its own order. */
 function result(entry, note) {
   const title = entry.title || entry.doc_id;
@@ -440,7 +446,7 @@ function result(entry, note) {
   const item = element("li", { class: "result", dir: CORPUS_DIRECTION || "auto" });
   item.append(element("span", { class: "rank", "aria-hidden": "true" }, number(entry.rank)), element("h3", {}, open));
   if (state.seen.has(entry.doc_id)) item.classList.add("seen");
-  if (String(entry.found_by) === "documents") open.append(" ", element("bdi", { class: "meant", lang: LANGUAGE }, text("results.by_meaning")));
+  for (const mark of marksOf(entry.found_by)) open.append(" ", element("bdi", { class: "meant", lang: LANGUAGE }, text(mark)));
   if (note) open.append(" ", element("bdi", { class: `move ${note[0]}`, lang: LANGUAGE }, note[1]));
   if (title !== entry.doc_id) item.append(element("p", { class: "id" }, element("bdi", {}, ...breakable(entry.doc_id))));
   item.append(ofCorpus("p", { class: "snippet", dir: CORPUS_DIRECTION ? "auto" : undefined }, ...marked(entry.snippet)));

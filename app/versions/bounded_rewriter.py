@@ -250,6 +250,9 @@ def _check(rewrite: Rewrite) -> None:
         _check_clauses(rewrite.documents.words)
         if not (0 <= rewrite.documents.weight <= 1 and 0 <= rewrite.documents.typed <= 1):
             raise ModelError("a rewrite weighs documents or the query as typed by other than 0 to 1")
+        prior = rewrite.documents.prior
+        if prior is not None and not 0 <= prior.weight <= 1:
+            raise ModelError("a rewrite weighs the prominence of documents by other than 0 to 1")
     shown = (rewrite.text, rewrite.correction or "", *rewrite.context, *(term for term, _ in rewrite.terms))
     if any(not isinstance(text, str) or "\x00" in text for text in shown):
         raise ModelError("a rewrite contains a value that is not text, or a NUL character")

@@ -7,6 +7,7 @@ vocabulary.json    terms, readable words, document frequencies, and the words th
 README.md          the model card: training data, figures, whose weights
 spelling.json      the corpus's words for the spelling corrector
 memory.npz         the memory of documents, if the model has one
+prior.npz          how prominent the documents are, if a blend has a weight for it
 encoder/           the sentence encoder, if the blend needs one (format 6). Bundles inside use that of the outer one
 subword.json       lengths of prompts and outputs of a subword T5; only in bundles of kind `subwords` (format 3)
 members/0/ 1/ ...  model/ and memory.npz of each model; in bundles of kind `mean` (format 4), instead of those above
@@ -56,6 +57,7 @@ MEMBERS_FOLDER = "members"
 SPELLING_FILE = "spelling.json"
 TOKENIZER_FILE = "tokenizer.json"
 MEMORY_FILE = "memory.npz"
+PRIOR_FILE = "prior.npz"
 ENCODER_FOLDER = "encoder"
 TWIN_FOLDER = "twin"
 UNTRAINED_FOLDER = "untrained"

@@ -24,6 +24,7 @@ from untilclick.rewriter.serving.bundle import (
     MEMBERS_FOLDER,
     MEMORY_FILE,
     MODEL_FOLDER,
+    PRIOR_FILE,
     SPELLING_FILE,
     TOKENIZER_FILE,
     UNTRAINED_FOLDER,
@@ -34,6 +35,7 @@ from untilclick.rewriter.serving.bundle import (
 )
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.readings.document_prior import DocumentPrior
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.scope import Scope
 from untilclick.rewriter.serving.scoped import ScopedRewriter
@@ -273,4 +275,5 @@ class _Opener:
         if memory.vectors is None or memory.hashes is None:
             raise ModelError(f"{folder}: its documents have no vectors; make it again with `untilclick export`")
         documents = self._documents(queries.encoder, KnownVectors(memory.hashes, memory.vectors))
-        return Meaning(queries, documents, memory)
+        prior = DocumentPrior.load(folder / PRIOR_FILE) if (folder / PRIOR_FILE).is_file() else DocumentPrior()
+        return Meaning(queries, documents, memory, lambda: prior)

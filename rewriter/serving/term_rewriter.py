@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.language.language import Language
 from untilclick.rewriter.language.prompts import Prompt, SpellingCandidates, read_corrected
-from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite, RewriteRequest, Unread
+from untilclick.rewriter.rewrite import DocumentsRead, Reason, Rewrite, RewriteRequest, Unread, WeightedPrior
 from untilclick.rewriter.serving.blend import (
     BlendSettings,
     Clause,
@@ -145,7 +145,7 @@ class TermRewriter:
             prompts = [replace(prompt, query_ids=()) for prompt in prompts]  # the query's own words are recalled, too
         else:
             read = read_model(self._logits, prompts)
-        scores = self._meaning.scores(vectors, read.documents)
+        scores = self._meaning.scores(vectors, read.documents, with_prior=self._settings.mixture.prior > 0)
         return list(map(self._mixed, requests, prompts, read.logits, scores))
 
     def _mixed(
@@ -164,6 +164,8 @@ class TermRewriter:
         if weighed.typed >= 1 and corrected is None and not context:
             return replace(Rewrite.keep(query, _REASONS_TO_KEEP[unread], expansion.confidence), unread=unread)
         corrected_alone = WeightedQuery(self._typed(corrected or query, (), context))
+        prior = None if scores.prior is None or not weighed.prior else WeightedPrior(scores.prior, weighed.prior)
+        both = weighed.query(parts, alone=False)
         return Rewrite(
             query=query,
             text=readable(corrected or query, words, self._analysis),
@@ -177,7 +179,7 @@ class TermRewriter:
             context=context_as_typed(context, request, self._analysis),
             documents=None
             if scores.documents is None
-            else DocumentsRead(scores.documents, weighed.documents, weighed.query(parts, alone=False), weighed.typed),
+            else DocumentsRead(scores.documents, weighed.documents, both, weighed.typed, prior),
             unread=unread,
         )
 

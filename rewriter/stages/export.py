@@ -19,6 +19,7 @@ from untilclick.rewriter.serving.bundle import (
     MEMBERS_FOLDER,
     MEMORY_FILE,
     MODEL_FOLDER,
+    PRIOR_FILE,
     SPELLING_FILE,
     TOKENIZER_FILE,
     BundleManifest,
@@ -27,6 +28,7 @@ from untilclick.rewriter.serving.bundle import (
     read_manifest,
 )
 from untilclick.rewriter.serving.composing import finish_bundle
+from untilclick.rewriter.serving.readings.document_prior import prior_of
 from untilclick.rewriter.stages.reader import memory_reader
 from untilclick.rewriter.stages.record import StageRecord, encoder_of, latest_stage, member_folders, read_stage
 from untilclick.search.corpora.opened import OpenedCollection
@@ -61,8 +63,8 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
     opened = opened or _opened(config.data or record.data, record)
     members = member_folders(folder)
     needed = [name for member in members or [folder] if (name := recorded_encoder(member)) is not None]
-    mixed = any(blend.mixture for blend in (record.blend, *record.blends.values()))
-    encoder = carried_encoder(opened, needed) if needed or mixed else None
+    mixtures = [blend.mixture for blend in (record.blend, *record.blends.values()) if blend.mixture]
+    encoder = carried_encoder(opened, needed) if needed or mixtures else None
     with whole_folder(config.bundle) as new:
         writer = partial(_write_model, opened=opened if encoder else None, quantization=config.quantization)
         for member in members:
@@ -73,6 +75,8 @@ def main(config: ExportConfig, opened: OpenedCollection | None = None) -> Path:
         language.vocabulary.save(new)
         language.save_settings(new)
         opened.spelling.save(new / SPELLING_FILE)
+        if any(mixture.prior for mixture in mixtures):
+            prior_of(opened.collection.corpus).save(new / PRIOR_FILE)
         shutil.copyfile((members or [folder])[0] / TOKENIZER_FILE, new / TOKENIZER_FILE)
         manifest = BundleManifest(
             version="",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.readings.document_prior import prior_of
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
 from untilclick.rewriter.stages.record import encoder_of, member_folders, read_stage
@@ -58,7 +60,8 @@ def meaning_of(model: RewriterModel, opened: OpenedCollection) -> Meaning:
     encoded, memory = opened.encoded, model.policy.memory
     if encoded is None or memory is None:
         raise ModelError(f"{opened.collection.corpus.source}: the model needs a sentence encoder. {WITHOUT_ENCODER}")
-    return Meaning(encoded.queries, lambda: encoded.index, memory_reader(memory, opened))
+    prior = partial(prior_of, opened.collection.corpus)
+    return Meaning(encoded.queries, lambda: encoded.index, memory_reader(memory, opened), prior)
 
 
 def read_by_meaning(validation: ValidationSet, model: RewriterModel, opened: OpenedCollection) -> ValidationSet:

@@ -18,6 +18,7 @@ from untilclick.rewriter.data.environment import FEEDBACK_TERMS, TrainingQuery, 
 from untilclick.rewriter.data.rewards import NdcgReward
 from untilclick.rewriter.language.prompts import Prompt
 from untilclick.rewriter.serving.blend import BlendSettings, Recall, RecalledTerms, recalled_terms, score_gap
+from untilclick.rewriter.serving.readings.document_prior import DocumentPrior
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.readings.mixture import Evidence
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits, read_model
@@ -100,7 +101,9 @@ class OriginalScores:
         `BlendSettings.shares`."""
         if settings.mixture is not None:
             assert self.evidence is not None
-            return [torch.from_numpy(each).float()[:, None] for each in settings.mixture.weights(self.evidence)]
+            weights = [torch.from_numpy(each).float()[:, None] for each in settings.mixture.weights(self.evidence)]
+            prior = settings.mixture.prior
+            return [*weights, torch.full_like(weights[0], prior)] if prior else weights
         shares = torch.from_numpy(settings.shares(self.gaps))[:, None]  # (B, 1)
         feedback, rewrite = settings.feedback * shares, settings.rewrite * shares
         return [1.0 - feedback - rewrite, feedback, rewrite]
@@ -150,6 +153,7 @@ class BlendScores:
         self.later = np.flatnonzero([bool(context.body) for context in self._contexts])
         """(L,) positions of the queries that have a context."""
         self._meant: MeantQueries | None = None
+        self._prior: Callable[[], DocumentPrior] = DocumentPrior
         self.without_context = self._original_scores(np.arange(len(queries)), limit=0.0)
         """The originals alone."""
         self._in_context: dict[float, OriginalScores] = {}  # for one limit, the one asked for last
@@ -177,8 +181,13 @@ class BlendScores:
         read._meant = MeantQueries.of(self.prompts, meaning, encoded, self._scorer)
         evidence = read._evidence(np.arange(len(self)), 0.0, self.without_context.scores)
         read.without_context = replace(self.without_context, evidence=evidence)
-        read._in_context = {}
+        read._in_context, read._prior = {}, meaning.prior
         return read
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether the queries are read by a sentence encoder, and the documents name each other."""
+        return self.has_meaning and bool(self._prior())
 
     def read_by(self, model: NextTermLogits) -> ReadQueries:
         """The queries as a model reads them."""
@@ -189,7 +198,7 @@ class BlendScores:
         expansions: dict[Hashable, Expansions] = {}
         alike: dict[Hashable, list[BlendSettings]] = {}
         for blend in dict.fromkeys(blends):
-            alike.setdefault((_shape(blend), blend.context), []).append(blend)
+            alike.setdefault((_shape(blend), blend.context, _weighs_prior(blend)), []).append(blend)
         candidates: dict[BlendSettings, BlendCandidate] = {}
         for group in alike.values():
             shape = _shape(group[0])
@@ -216,9 +225,20 @@ class BlendScores:
     def _ndcg_of_each(self, expansions: Expansions, blends: Sequence[BlendSettings]) -> Iterator[Floats]:
         """The nDCG@10 (B,) of each of some blends that differ in nothing but weights."""
         originals = self._originals(blends[0].context)
-        sums = WeightedSums(originals.parts(expansions, blends[0]), self.grades, self._scorer.rank)
+        parts = originals.parts(expansions, blends[0])
+        if _weighs_prior(blends[0]):
+            parts.append(self._prominence())
+        sums = WeightedSums(parts, self.grades, self._scorer.rank)
         grades = sums.grades if len(blends) < MANY else sums.grades_by_candidates
         return (self._ndcg(grades(originals.weights(blend), self._reward.depth)) for blend in blends)
+
+    def _prominence(self) -> Part:
+        """The prominence of the documents, the same for all queries. Unlike a ranking in service, the sum is over all
+        documents and not over the candidates of the other parts; a document that none of these has among its first
+        hundreds is rarely lifted among the first ten by a tenth of the sum."""
+        values = self._prior().values
+        row = torch.tensor([values.get(doc_id, 0.0) for doc_id in self._scorer.index.doc_ids])  # (D,)
+        return Part(self._masked(row.expand(len(self), -1)))
 
     def _originals(self, limit: float) -> OriginalScores:
         """The originals in the context of a limit. Without a context a query stays the same."""
@@ -295,6 +315,11 @@ class ReadQueries:
 def _shape(blend: BlendSettings) -> Hashable:
     """What decides the expansions."""
     return blend.expansion_terms, blend.sharpness, blend.recall, blend.mixture is None
+
+
+def _weighs_prior(blend: BlendSettings) -> bool:
+    """Whether the prominence of documents is one of the parts."""
+    return blend.mixture is not None and blend.mixture.prior > 0
 
 
 def _left_out(queries: Sequence[TrainingQuery], scorer: CorpusScorer) -> Tensor | None:

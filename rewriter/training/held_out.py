@@ -162,4 +162,4 @@ def never_worse(
         accepted = max(validation.harm_limit(caution), choice.harmed)
         if before.ndcg > choice.ndcg and before.harmed <= accepted:
             choices[caution] = before
-    return validation.chosen(choices)
+    return validation.chosen(validation.with_priors(choices, read))

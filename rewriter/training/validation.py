@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, mixed, weighted
 from untilclick.rewriter.training.blend_scores import BlendCandidate, BlendScores, ReadQueries
+from untilclick.rewriter.training.prominence.document_prior import prior_candidate
 from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.metrics import HARM_MARGIN
@@ -164,8 +166,26 @@ class ValidationSet:
         return Scored(float(best.mean()), best, self._known_needs)
 
     def choose_blend(self, read: NextTermLogits, units: Units = unseen) -> BlendChoice:
-        """The choice for the caution of the training, with the blends of the others; see `choices`."""
-        return self.chosen(self.choices(read, units))
+        """The choice for the caution of the training, with the blends of the others; see `choices` and
+        `with_priors`."""
+        return self.chosen(self.with_priors(self.choices(read, units), read))
+
+    def with_priors(
+        self, choices: Mapping[HarmSetting, BlendChoice], read: NextTermLogits
+    ) -> dict[HarmSetting, BlendChoice]:
+        """The choices, each with the weight of the documents' prominence that is the best, see `prior_candidate`."""
+        if not len(self) or not self.blends.has_prior:
+            return dict(choices)
+        queries = self.blends.read_by(read)
+        return {caution: self._with_prior(choice, caution, queries) for caution, choice in choices.items()}
+
+    def _with_prior(self, choice: BlendChoice, caution: HarmSetting, queries: ReadQueries) -> BlendChoice:
+        excess = partial(self._excess, caution=caution)
+        best = prior_candidate(choice.settings, self.blends, queries, self._needs, excess)
+        if best is None:
+            return choice
+        harmed = self.harmed_share(best.ndcg)
+        return replace(choice, settings=best.settings, ndcg=float(best.ndcg.mean()), harmed=harmed)
 
     def chosen(self, choices: Mapping[HarmSetting, BlendChoice]) -> BlendChoice:
         """Of the choices for every caution the one of the training, with the blends of all."""

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from untilclick.rewriter.language.log_space import MASKED_LOGIT, TINY
 from untilclick.rewriter.language.vocabulary import SPECIAL_TOKENS
+from untilclick.rewriter.rewrite import PriorScores
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.readings.document_prior import DocumentPrior, PresentPrior
 from untilclick.rewriter.serving.readings.learned_scores import LearnedScores, RememberedIds
 from untilclick.search.engines.vectors.document_scores import DocumentScores
 from untilclick.search.engines.vectors.encoded_corpus import QueryCosines
@@ -44,6 +46,8 @@ class QueryScores(NamedTuple):
     """What is summed with the words: the same, or what was learned. None as the cosines."""
     has_vector: bool
     """Whether the query has a token."""
+    prior: PriorScores | None = None
+    """The prominence of the documents; None as the cosines, and where no document names another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,8 @@ class Meaning:
     """The documents that are searched, as they are now; None while they are not encoded."""
     memory: MemoryReader
     """The remembered documents; it has `vectors` of this encoder."""
+    prior: Callable[[], DocumentPrior] = DocumentPrior
+    """Gives the prominence of the documents; none by default. It is asked for where a blend has a weight for it."""
 
     def vectors(self, sessions: Sequence[Sequence[str]]) -> Vectors:
         """(B, d) of the queries of sessions, in each the present one first, then the earlier ones, newest first.
@@ -79,17 +85,21 @@ class Meaning:
         logits[:, : len(SPECIAL_TOKENS)] = MASKED_LOGIT
         return np.asarray(logits, dtype=np.float32)
 
-    def scores(self, vectors: Vectors, learned: NDArray[np.float32] | None = None) -> list[QueryScores]:
+    def scores(
+        self, vectors: Vectors, learned: NDArray[np.float32] | None = None, *, with_prior: bool = False
+    ) -> list[QueryScores]:
         """The likeness of all documents to each of B queries (B, d): their cosines or, if a trained model scores the
-        remembered documents, `learned` (B, D), what it says of these."""
+        remembered documents, `learned` (B, D), what it says of these. `with_prior`: their prominence, too."""
         index, scores = self.documents(), []
+        known = self.prior() if with_prior else DocumentPrior()
+        prior = PresentPrior(known, index) if known and index is not None else None
         for row, vector in enumerate(vectors):
             if index is None or not vector.any():
                 scores.append(QueryScores(None, None, has_vector=bool(vector.any())))
                 continue
             cosines = QueryCosines(index, vector)
             own = cosines if learned is None else LearnedScores(cosines, self.remembered, learned[row])
-            scores.append(QueryScores(cosines, own, has_vector=True))
+            scores.append(QueryScores(cosines, own, has_vector=True, prior=prior))
         return scores
 
     @cached_property

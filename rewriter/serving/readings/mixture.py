@@ -1,10 +1,12 @@
 """The weights of what a ranking is summed from: words as typed, other words, and documents by meaning.
 
     score = typed x BM25(query) / max  +  words x BM25(other words) / max  +  documents x likeness / max
+            +  prior x prominence / max
 
-Each part is divided by its maximum over the documents. A `Mixture` gives one set of weights for all queries, or
-follows the evidence of each query by a rule. The evidence takes no judgments: it says how well BM25 and the encoder
-answer.
+Each part is divided by its maximum over the documents. The prior says how many documents name a document, whatever
+the query is; its weight comes on top of the others, and is 0 unless held-out needs show that it helps. A `Mixture`
+gives one set of weights for all queries, or follows the evidence of each query by a rule. The evidence takes no
+judgments: it says how well BM25 and the encoder answer.
 
 - coverage: BM25's highest score, as a share of what the words of the query could score at most, each in the document
   that suits it best. 1: one document holds all words as prominently as any document holds each.
@@ -96,8 +98,13 @@ class Mixture:
     """Weight of the other words, 0..1."""
     rule: Rule = "balanced"
     """How the weights follow the evidence of each query."""
+    prior: float = 0.0
+    """Weight of the prominence of documents (`document_prior.py`), 0..1. It is the same for all queries, and the
+    other weights sum to 1 without it."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.prior <= 1:
+            raise ValueError(f"The weight of the prior is {self.prior}; expected 0 to 1")
         if min(self.typed, self.words) < 0 or self.typed + self.words > 1 + ROUNDING:
             raise ValueError(f"The weights {self.typed} and {self.words} are not parts of 1")
 

@@ -2,7 +2,8 @@
 verdicts, the shadow and the evaluations judge what the service shows.
 
 Documents are found and scored in this module alone: by the words of a query, and, if it has a reading as documents,
-by the sum of both. The fusion and the interleaving of rankings are their callers' affair.
+by the sum of both, to which the prominence of documents may be added. The fusion and the interleaving of rankings are
+their callers' affair.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.rewriter.readings import Reading
+from untilclick.rewriter.rewrite import WeightedPrior
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.engines.vectors.document_scores import DocumentReading
@@ -46,13 +49,15 @@ class Finds(NamedTuple):
     """Ids of the first k documents by words; None: the words alone rank."""
     by_likeness: frozenset[str] = frozenset()
     """Ids of the first k documents by likeness; none if this reading is not used or has no weight."""
+    by_prominence: frozenset[str] = frozenset()
+    """Ids of the documents that the ranking would not have without their prominence."""
 
     def of(self, doc_id: str) -> FoundBy:
         """The readings that list a document of the ranking; both for one that only their sum lists."""
         if self.by_words is None:
             return BY_WORDS
-        found = _FOUND_BY[doc_id in self.by_words, doc_id in self.by_likeness]
-        return found or _FOUND_BY[True, True]
+        found = _FOUND_BY[doc_id in self.by_words, doc_id in self.by_likeness] or _FOUND_BY[True, True]
+        return found | _BY_PROMINENCE if doc_id in self.by_prominence else found
 
 
 _FOUND_BY = {
@@ -60,6 +65,7 @@ _FOUND_BY = {
     for words in (False, True)
     for documents in (False, True)
 }
+_BY_PROMINENCE: FoundBy = frozenset([Reading.PROMINENCE])
 
 
 class Ranking(NamedTuple):
@@ -114,16 +120,23 @@ def _retrieved(
         return list(map(Retrieved, engine.search(words, k)))
     plain = [i for i, each in enumerate(queries) if each.documents is None]
     rankings = dict(zip(plain, map(Retrieved, engine.search([words[i] for i in plain], k)), strict=True))
-    readings = [each.documents for each in queries if each.documents is not None]
+    readings = [_Reading(each.documents, each.prior) for each in queries if each.documents is not None]
     rankings |= zip(summed, _by_both(engine, [words[i] for i in summed], readings, k), strict=True)
     return [rankings[i] for i in range(len(queries))]
 
 
+class _Reading(NamedTuple):
+    """What is summed with the words of a query."""
+
+    documents: DocumentReading
+    prior: WeightedPrior | None
+
+
 def _by_both(
-    engine: SearchEngine, words: Sequence[WeightedQuery], readings: Sequence[DocumentReading], k: int
+    engine: SearchEngine, words: Sequence[WeightedQuery], summed: Sequence[_Reading], k: int
 ) -> list[Retrieved]:
     """The first k documents of each query by the weighted sum of both readings, among the candidates of both."""
-    n = max(k, CANDIDATES)
+    n, readings = max(k, CANDIDATES), [each.documents for each in summed]
     searched = [
         query if reading.share < 1 or reading.words_are_scaled else _NO_WORDS
         for query, reading in zip(words, readings, strict=True)
@@ -146,8 +159,8 @@ def _by_both(
         for ranking, likest, reading in zip(rankings, nearest, readings, strict=True)
     ]
     return [
-        Retrieved(_summed([doc_id for doc_id in doc_ids if doc_id in scores], scores, reading, k), found)
-        for doc_ids, scores, reading, found in zip(candidates, by_words, readings, finds, strict=True)
+        _summed(engine, [doc_id for doc_id in doc_ids if doc_id in scores], scores, reading, k, found)
+        for doc_ids, scores, reading, found in zip(candidates, by_words, summed, finds, strict=True)
     ]
 
 
@@ -177,14 +190,30 @@ def _scores_of_present(engine: SearchEngine, query: WeightedQuery, doc_ids: Sequ
 
 
 def _summed(
-    doc_ids: Sequence[str], by_words: Mapping[str, float], reading: DocumentReading, k: int
-) -> list[ScoredDoc]:
+    engine: SearchEngine,
+    doc_ids: Sequence[str],
+    by_words: Mapping[str, float],
+    summed: _Reading,
+    k: int,
+    finds: Finds,
+) -> Retrieved:
     """The first k of the candidates, which are in corpus order; negative cosines count 0, and documents without a
-    positive sum are left out."""
+    positive sum are left out, however prominent they are."""
+    reading, prior = summed
     words = np.array([by_words[doc_id] for doc_id in doc_ids], dtype=np.float64)  # (C,)
     documents = np.maximum(reading.scores.scores(doc_ids), 0.0)  # (C,)
     if reading.words_are_scaled:
         sums = words + sum_of_scaled((documents,), (reading.share,))
     else:
         sums = sum_of_scaled((words, documents), (1.0 - reading.share, reading.share))
+    ranking = _first_k(doc_ids, sums, k)
+    if prior is None:
+        return Retrieved(ranking, finds)
+    sums = np.where(sums > 0, sums + prior.weight * prior.scores.values(doc_ids, engine.documents), 0.0)
+    with_prior = _first_k(doc_ids, sums, k)
+    added = frozenset(entry.doc_id for entry in with_prior) - {entry.doc_id for entry in ranking}
+    return Retrieved(with_prior, finds._replace(by_prominence=added))
+
+
+def _first_k(doc_ids: Sequence[str], sums: NDArray[np.float64], k: int) -> list[ScoredDoc]:
     return [ScoredDoc(doc_ids[i], float(sums[i])) for i in heaviest(sums, k) if sums[i] > 0]

@@ -38,6 +38,8 @@ class Weighed:
     """BM25's highest score of the query as typed; 1 if it finds nothing."""
     best_words: float
     """BM25's highest score of the other words; 1 if they find nothing."""
+    prior: float = 0.0
+    """Weight of the prominence of documents, on top of the others."""
 
     def query(self, parts: Parts, *, alone: bool) -> WeightedQuery:
         """The words of both parts in one query, in which each part is divided by its best score. `alone`: for a
@@ -57,12 +59,13 @@ def weigh(engine: SearchEngine, parts: Parts, mixture: Mixture) -> Weighed:
     words = list(dict.fromkeys(word for text, _ in parts.typed.clauses for word in engine.analysis.words(text)))
     best_words, *best = _best_scores(engine, [parts.words, *map(WeightedQuery.of, words)])
     if parts.scores.cosines is None:
-        typed, other, documents = 1.0, 0.0, 0.0
+        typed, other, documents, prior = 1.0, 0.0, 0.0, 0.0
     else:
         possible = _possible(engine, parts.typed, dict(zip(words, best, strict=True)))
         weights = mixture.weights(evidence_of(first, possible, parts.scores.cosines))
         typed, other, documents = (float(each[0]) for each in weights)
-    return Weighed(typed, other, documents, first.scores[0] if first.scores else 1.0, best_words or 1.0)
+        prior = mixture.prior
+    return Weighed(typed, other, documents, first.scores[0] if first.scores else 1.0, best_words or 1.0, prior)
 
 
 def evidence_of(first: Feedback, possible: float, documents: DocumentScores) -> Evidence:

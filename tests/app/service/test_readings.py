@@ -165,13 +165,13 @@ def test_the_interface_has_readings_in_requests_and_answers(service):
             {
                 "asked": "documents",
                 "used": "documents",
-                "weights": {"typed": 0.375, "words": 0.0, "documents": 0.625},
+                "weights": {"typed": 0.375, "words": 0.0, "documents": 0.625, "prior": 0.0},
                 "why": None,
             }
         ] * 2
         assert {tuple(result["found_by"]) for result in by_get["results"]} == {("documents",)}
         both = client.post("/v1/search", json={"query": QUERY, "readings": "both"}).json()
-        assert both["readings"]["weights"] == {"typed": 0.3, "words": 0.2, "documents": 0.5}
+        assert both["readings"]["weights"] == {"typed": 0.3, "words": 0.2, "documents": 0.5, "prior": 0.0}
         assert ["words", "documents"] in [result["found_by"] for result in both["results"]]
         off = client.get("/v1/search", params={"q": QUERY, "readings": "both", "mode": "off"}).json()
         assert off["readings"] == {"asked": "both", "used": "none", "weights": None, "why": "mode_off"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import shutil
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,12 +15,16 @@ from untilclick.rewriter.language.sentence_vectors import SentenceVectors
 from untilclick.rewriter.language.vocabulary import TermVocabulary
 from untilclick.rewriter.policy.t5_folder import load_policy
 from untilclick.rewriter.rewrite import RewriteRequest
-from untilclick.rewriter.serving.bundle import ENCODER_FOLDER, read_manifest
+from untilclick.rewriter.serving.bundle import ENCODER_FOLDER, PRIOR_FILE, read_manifest
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
+from untilclick.rewriter.serving.readings.document_prior import DocumentPrior
+from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.runtime import CTranslate2Logits, open_bundle
 from untilclick.rewriter.stages import export
-from untilclick.rewriter.stages.reader import memory_reader, open_models, reader_of
+from untilclick.rewriter.stages.reader import memory_reader, open_models, reader_of, stage_rewriter
+from untilclick.rewriter.stages.record import read_stage
 from untilclick.search.errors import ModelError
 from untilclick.search.text.encoders.query_vectors import QueryVectors
 
@@ -105,6 +111,33 @@ def test_a_mean_reads_meaning(run, encoded, engine, tmp_path):
     members = [CTranslate2Logits.of_bundle(folder / "members" / name, vocabulary, sentences) for name in "01"]
     assert np.allclose(MeanLogits(members)(prompts), log_probs, atol=1e-4)
     assert len(open_bundle(folder, engine, encoded.vectors).rewrite(REQUESTS)) == len(REQUESTS)
+
+
+def test_a_bundle_carries_the_prominence_of_documents_if_its_blend_weighs_it(
+    run, encoded, engine, tmp_path, monkeypatch
+):
+    prominent = [document.doc_id for document in encoded.collection.corpus.documents[::7]]
+    prior = DocumentPrior(dict.fromkeys(prominent, 1.0), {})
+    monkeypatch.setattr("untilclick.rewriter.stages.export.prior_of", lambda _: prior)
+    monkeypatch.setattr("untilclick.rewriter.stages.reader.prior_of", lambda _: prior)
+    rankings = {}
+    for weight in (0.0, 0.1):
+        shutil.copytree(run, tmp_path / f"run {weight}")
+        stage = tmp_path / f"run {weight}" / "warm_start"
+        record = read_stage(stage)
+        blend = replace(record.blend, mixture=replace(record.blend.mixture, prior=weight))
+        (stage / "stage.json").write_text(
+            json.dumps(asdict(replace(record, blend=blend, blends={}))), encoding="utf-8"
+        )
+        folder = export.main(export.ExportConfig(stage, tmp_path / f"bundle {weight}", "float32"), encoded)
+        assert (folder / PRIOR_FILE).is_file() == (weight > 0)
+        served, trained = (
+            rank(engine, list(map(SearchedQuery.of, rewriter.rewrite(REQUESTS))), 10)
+            for rewriter in (open_bundle(folder, engine, encoded.vectors), stage_rewriter(stage, encoded))
+        )
+        rankings[weight] = [[entry.doc_id for entry in ranking.retrieved] for ranking in served]
+        assert rankings[weight] == [[entry.doc_id for entry in ranking.retrieved] for ranking in trained]
+    assert rankings[0.1] != rankings[0.0]
 
 
 def test_a_memory_without_meaning_is_the_file_of_before(opened, tmp_path):

@@ -101,6 +101,8 @@ class StrataRecord:
                 f"documents it wants, the mixture that the other strata choose loses {-_mean_left_out(worst):.3f} "
                 "nDCG@10."
             )
+        if not self.best.mean:
+            return f"{stays}no other leads it by strata of shared words."
         return (
             f"Chosen by {sum(each.counts for each in self.strata)} strata of shared words, each as much: "
             f"{self.best.mean:+.3f} nDCG@10 (standard error {self.best.error:.3f}) on the untrained mixture, and no "

@@ -36,6 +36,8 @@ class TrainingQuery:
     """Index terms of the session's earlier queries that the query lacks."""
     shown: frozenset[str] | None = None
     """Documents that validation ranks, as if there were no others; None for all."""
+    typed: Sequence[str] = ()
+    """Index terms of the query as it was typed, without corrections."""
 
 
 class FoundDocuments(NamedTuple):

@@ -111,7 +111,8 @@ def training_query(logged: JudgedQuery, spelling: Spelling | None, analysis: Ana
     """The query as retrieval searches it, with corrections of unknown words if there is a corrector."""
     context = _together(map(analysis.query, context_words(logged.request, analysis)))
     terms = retrieval_terms(logged.request.query, spelling, analysis)
-    return TrainingQuery(terms, logged.relevance, context, logged.shown)
+    typed = analysis.query(logged.request.query).body
+    return TrainingQuery(terms, logged.relevance, context, logged.shown, typed)
 
 
 def retrieval_terms(query: str, spelling: Spelling | None, analysis: Analysis) -> QueryTerms:

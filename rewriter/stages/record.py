@@ -39,6 +39,7 @@ from untilclick.rewriter.policy.models import RewriterModel, open_rewriter
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.bundle import MEMBERS_FOLDER
+from untilclick.rewriter.training.made_queries.choice import StrataRecord
 from untilclick.rewriter.training.validation import BlendChoice
 from untilclick.search.analysis.by_name import FIRST_NAME
 from untilclick.search.corpora.opened import OpenedCollection
@@ -119,6 +120,8 @@ class StageRecord:
     """Of the stage `final`: what it is and why."""
     blends: Mapping[Caution, BlendSettings] = field(default_factory=dict)
     """The blend chosen for each caution; empty in records of earlier versions, and where one blend serves all."""
+    strata: StrataRecord | None = None
+    """How queries made from documents chose the blend; None for other queries, and without a sentence encoder."""
 
     def blend_for(self, caution: Caution | None) -> BlendSettings:
         """The blend for a caution, or `blend` if there is none for it or no caution is asked for."""
@@ -208,7 +211,8 @@ class StageOutcome:
     def as_chosen(cls, config: StageConfig, record: StageRecord, figures: Mapping[str, float]) -> StageOutcome:
         """The outcome of a training that made no choices of its own but has those of another."""
         ndcg, original = (record.figures[name] for name in (VALIDATION_NDCG, VALIDATION_NDCG_ORIGINAL))
-        return cls(config, BlendChoice(record.blend, ndcg, original, blends=record.blends), figures)
+        choice = BlendChoice(record.blend, ndcg, original, blends=record.blends, strata=record.strata)
+        return cls(config, choice, figures)
 
 
 def write_stage(opened: OpenedCollection, folder: Path, model: RewriterModel, outcome: StageOutcome) -> Path:
@@ -237,6 +241,7 @@ def replaced_stage(opened: OpenedCollection, folder: Path, outcome: StageOutcome
         analysis=opened.analysis.name,
         split=outcome.split,
         proof=outcome.proof,
+        strata=choice.strata,
     )
     with whole_folder(folder) as new:
         yield new
@@ -253,7 +258,7 @@ def copied_stage(
     copied = read_stage(source)
     record = replace(copied, stage=FINAL, split=split, proof=proof)
     if blend is not None:
-        record = replace(record, blend=blend, blends={})
+        record = replace(record, blend=blend, blends={}, strata=None)
     with whole_folder(target) as new:
         shutil.copytree(source, new, dirs_exist_ok=True)
         (new / STAGE_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")

@@ -153,11 +153,14 @@ def never_worse(
 ) -> BlendChoice:
     """The best blend of the grid, or the blend of the earlier model, without its gate, if that scores higher and does
     not harm too many queries; for each caution that the earlier model has a blend for. `blend` is that of its
-    training, `blends` are those of each caution. `units` is told the progress."""
+    training, `blends` are those of each caution. Queries made from documents keep what their strata choose, in which
+    the earlier blend was not tried. `units` is told the progress."""
     choices = validation.choices(read, units)
     earlier: dict[HarmSetting, BlendSettings] = {validation.caution: blend}
     earlier.update((caution, each) for caution, each in (blends or {}).items())
     for caution in choices.keys() & earlier.keys():
+        if choices[caution].strata is not None:
+            continue
         choice, before = choices[caution], validation.without_gate(read, earlier[caution])
         accepted = max(validation.harm_limit(caution), choice.harmed)
         if before.ndcg > choice.ndcg and before.harmed <= accepted:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.rewriter.caution import CAUTIONS, Caution, HarmSetting, named
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
@@ -20,8 +21,10 @@ from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shapes, mixed, weighted
 from untilclick.rewriter.training.blend_scores import BlendCandidate, BlendScores, ReadQueries
+from untilclick.rewriter.training.made_queries.choice import Candidates, StrataRecord, held_by_strata, unchosen
+from untilclick.rewriter.training.made_queries.strata import OverlapStrata, shared_words
 from untilclick.rewriter.training.prominence.document_prior import prior_candidate
-from untilclick.rewriter.training.scored import Floats, Needs, Scored, standard_error
+from untilclick.rewriter.training.scored import Floats, Needs, Scored, Strata, mean_of, standard_error
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.metrics import HARM_MARGIN
 
@@ -59,6 +62,8 @@ class BlendChoice:
     """Share of the validation queries that it harms, 0..1."""
     blends: Mapping[Caution, BlendSettings] = field(default_factory=dict)
     """The blend of each caution."""
+    strata: StrataRecord | None = None
+    """How queries made from documents chose it; None for other queries, and without a sentence encoder."""
 
     @classmethod
     def of_cold_start(cls, caution: HarmSetting = "balanced", *, encoded: bool = False) -> BlendChoice:
@@ -131,7 +136,9 @@ class ValidationSet:
             (EARLIER_HARM_LIMIT, EARLIER_CLICKED_HARM_LIMIT) if needs is None else (HARM_LIMIT, CLICKED_HARM_LIMIT)
         )
         self._balanced_limit = limits[self.blends.by_clicks]
-        self._made = False
+        self._queries, self._index = queries, scorer.index
+        self._by_overlap: OverlapStrata | None = None
+        self._strata: Strata | None = None
 
     def __len__(self) -> int:
         """Number of queries."""
@@ -144,13 +151,15 @@ class ValidationSet:
             return self
         read = copy(self)
         read.blends = self.blends.with_meaning(meaning, encoded)
-        read._made = made
+        if made and not self.blends.by_clicks:
+            by_overlap = OverlapStrata.of(shared_words(self._queries, self._index), self._needs)
+            read._by_overlap, read._strata = by_overlap, by_overlap.equal() if by_overlap.are_enough else None
         return read
 
     @property
     def original_ndcg(self) -> float:
         """Mean nDCG@10 of the original queries; 0 without queries."""
-        return float(self.blends.original_ndcg.mean()) if len(self) else 0.0
+        return self._mean(self.blends.original_ndcg) if len(self) else 0.0
 
     def score(self, read: NextTermLogits, settings: BlendSettings) -> float:
         """Mean nDCG@10 of the blended queries; 0 without queries."""
@@ -162,8 +171,8 @@ class ValidationSet:
             return Scored(0.0)
         queries = self.blends.read_by(read)
         values = (each.ndcg for each in self.blends.candidates(blends, queries))
-        best = max(values, key=lambda ndcg: float(ndcg.mean()))
-        return Scored(float(best.mean()), best, self._known_needs)
+        best = max(values, key=self._mean)
+        return self._scored(self._mean(best), best)
 
     def choose_blend(self, read: NextTermLogits, units: Units = unseen) -> BlendChoice:
         """The choice for the caution of the training, with the blends of the others; see `choices` and
@@ -181,11 +190,11 @@ class ValidationSet:
 
     def _with_prior(self, choice: BlendChoice, caution: HarmSetting, queries: ReadQueries) -> BlendChoice:
         excess = partial(self._excess, caution=caution)
-        best = prior_candidate(choice.settings, self.blends, queries, self._needs, excess)
+        best = prior_candidate(choice.settings, self.blends, queries, self._needs, excess, self._strata)
         if best is None:
             return choice
         harmed = self.harmed_share(best.ndcg)
-        return replace(choice, settings=best.settings, ndcg=float(best.ndcg.mean()), harmed=harmed)
+        return replace(choice, settings=best.settings, ndcg=self._mean(best.ndcg), harmed=harmed)
 
     def chosen(self, choices: Mapping[HarmSetting, BlendChoice]) -> BlendChoice:
         """Of the choices for every caution the one of the training, with the blends of all."""
@@ -201,9 +210,10 @@ class ValidationSet:
         A blend is chosen in place of the one before only if its lead is unlikely to be due to chance; the first is
         that of a cold start, which is chosen without queries, too. For grades by clicks see `_learned_unless_worse`.
 
-        With an encoder, queries that were made from the documents choose nothing: they type the words of what they
-        want, so that the words as typed would get most of the weight, and people's own questions would lose a third
-        of their nDCG@10 (docs/experiments.md, 2026-11-30).
+        With an encoder, queries that were made from the documents choose by strata: they type the words of what they
+        want, so that pooled they would give the words as typed most of the weight, and people's own questions would
+        lose a third of their nDCG@10 (docs/experiments.md, 2026-11-30). What does not hold in a stratum that did not
+        choose it is left (`made_queries/choice.py`).
         """
         cautions: tuple[HarmSetting, ...] = tuple(dict.fromkeys((*CAUTIONS, self.caution)))
         encoded = self.blends.has_meaning
@@ -214,14 +224,36 @@ class ValidationSet:
         chosen = dict(zip(cautions, self.blends.candidates(starts, queries), strict=True))
         if encoded and self.blends.by_clicks:
             chosen = self._learned_unless_worse(chosen, queries, units)
-        elif not self._made:
-            recalls: tuple[Recall, ...] = ("meaning", "policy") if encoded else ("policy",)
-            n_each = len(list(expansion_shapes("policy"))) + bool(self.blends.later.size)
-            count = Count(units, len(recalls) * n_each, CHOICE)
-            for recall in recalls:
-                for caution, candidate in self._best_of_grid(recall, queries, cautions, count).items():
-                    chosen[caution] = self._unless_by_chance(candidate, chosen[caution], caution)
+        elif self._by_overlap is not None:
+            return self._choices_by_strata(self._by_overlap, chosen, queries, units)
+        else:
+            for ranked in self._grids(queries, units):
+                chosen = self._led_by(ranked, chosen, queries)
         return {caution: self._with_gate(candidate) for caution, candidate in chosen.items()}
+
+    def _choices_by_strata(
+        self, by: OverlapStrata, starts: Candidates, queries: ReadQueries, units: Units
+    ) -> dict[HarmSetting, BlendChoice]:
+        """The choices by queries made from documents: the cold starts unless the strata choose other blends, which
+        hold where they were not chosen, with the limit of the context of a cold start."""
+        if self._strata is None:
+            nothing = unchosen(by)
+            return {caution: replace(self._with_gate(start), strata=nothing) for caution, start in starts.items()}
+        grids, chosen = list(self._grids(queries, units)), starts
+        for ranked in grids:
+            chosen = self._led_by(ranked, chosen, queries)
+
+        def choose(strata: Strata) -> Candidates:
+            others, best = self._over(strata), starts
+            for ranked in grids:
+                best = others._led_by([others._ranked(each.candidate) for each in ranked], best)
+            return best
+
+        records = held_by_strata(by, chosen, starts, choose)
+        return {
+            caution: replace(self._with_gate((chosen if record.is_chosen else starts)[caution]), strata=record)
+            for caution, record in records.items()
+        }
 
     def without_gate(self, read: NextTermLogits, settings: BlendSettings) -> BlendChoice:
         """The blend of an earlier model as a choice, without the gate, which was set for that model's confidences."""
@@ -245,11 +277,24 @@ class ValidationSet:
 
     def _helped_share(self, ndcg: Floats) -> float:
         """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` above that of their originals, 0..1."""
-        return float((ndcg > self.blends.original_ndcg + HARM_MARGIN).mean())
+        return self._mean(ndcg > self.blends.original_ndcg + HARM_MARGIN)
 
     def harmed_share(self, ndcg: Floats) -> float:
         """Share of the queries whose nDCG@10 (B,) is more than `HARM_MARGIN` below that of their originals, 0..1."""
-        return float((ndcg < self.blends.original_ndcg - HARM_MARGIN).mean())
+        return self._mean(ndcg < self.blends.original_ndcg - HARM_MARGIN)
+
+    def _mean(self, values: Floats | NDArray[np.bool_]) -> float:
+        """The mean of values (B,), over strata for queries made from documents."""
+        return mean_of(values, self._strata)
+
+    def _scored(self, mean: float, values: Floats) -> Scored:
+        return Scored(mean, values, self._known_needs, self._strata)
+
+    def _over(self, strata: Strata) -> ValidationSet:
+        """The same queries with means over other strata."""
+        other = copy(self)
+        other._strata = strata
+        return other
 
     def _most_learned(self, ranked: Sequence[RankedBlend], tolerance: _Tolerance) -> BlendCandidate:
         """Of the blends that cannot be told from the best, the one in which the rewrite weighs most.
@@ -259,32 +304,43 @@ class ValidationSet:
         best = max(ranked, key=lambda each: each.worth(tolerance))
         if self._known_needs is None:
             return best.candidate
-        of_best = Scored(best.mean, best.candidate.ndcg, self._known_needs)
+        of_best = self._scored(best.mean, best.candidate.ndcg)
         level = (
             each
             for each in ranked
             if each.worth(tolerance).negative_excess >= best.worth(tolerance).negative_excess
-            and Scored(each.mean, each.candidate.ndcg, self._known_needs).is_level_with(of_best)
+            and self._scored(each.mean, each.candidate.ndcg).is_level_with(of_best)
         )
         most = max(
             level, key=lambda each: (each.candidate.settings.learned_share, each.worth(tolerance)), default=best
         )
         return most.candidate
 
-    def _best_of_grid(
-        self, recall: Recall, queries: ReadQueries, cautions: Sequence[HarmSetting], count: Count
+    def _grids(self, queries: ReadQueries, units: Units) -> Iterator[list[RankedBlend]]:
+        """The blends of the grid that read the same words: with an encoder those that it recalls, then those of the
+        policy."""
+        recalls: tuple[Recall, ...] = ("meaning", "policy") if self.blends.has_meaning else ("policy",)
+        n_each = len(list(expansion_shapes("policy"))) + bool(self.blends.later.size)
+        count = Count(units, len(recalls) * n_each, CHOICE)
+        for recall in recalls:
+            ranked: list[RankedBlend] = []
+            for shape in expansion_shapes(recall):
+                blends = mixed(shape) if self.blends.has_meaning else weighted(shape)
+                ranked += map(self._ranked, self.blends.candidates(list(blends), queries))
+                count.advance()
+            yield ranked
+            if self.blends.later.size:
+                count.advance()
+
+    def _led_by(
+        self, ranked: Sequence[RankedBlend], chosen: Candidates, queries: ReadQueries | None = None
     ) -> dict[HarmSetting, BlendCandidate]:
-        """For each caution the best blend of the grid that reads these words, in the best context."""
-        ranked: list[RankedBlend] = []
-        for shape in expansion_shapes(recall):
-            blends = mixed(shape) if self.blends.has_meaning else weighted(shape)
-            ranked += map(self._ranked, self.blends.candidates(list(blends), queries))
-            count.advance()
-        best = {caution: self._most_learned(ranked, self._tolerance(caution)) for caution in cautions}
-        if self.blends.later.size:
+        """For each caution the best of these blends, or what was chosen before if the best leads by chance. The
+        best limit of the context is looked for if `queries` are given."""
+        best = {caution: self._most_learned(ranked, self._tolerance(caution)) for caution in chosen}
+        if queries is not None and self.blends.later.size:
             best = self._in_best_context(best, queries)
-            count.advance()
-        return best
+        return {caution: self._unless_by_chance(best[caution], before, caution) for caution, before in chosen.items()}
 
     def _in_best_context(
         self, best: Mapping[HarmSetting, BlendCandidate], queries: ReadQueries
@@ -305,7 +361,7 @@ class ValidationSet:
 
     def _ranked(self, candidate: BlendCandidate) -> RankedBlend:
         ndcg = candidate.ndcg
-        return RankedBlend(candidate, float(ndcg.mean()), self.harmed_share(ndcg), self._helped_share(ndcg))
+        return RankedBlend(candidate, self._mean(ndcg), self.harmed_share(ndcg), self._helped_share(ndcg))
 
     def _unless_by_chance(
         self, best: BlendCandidate, default: BlendCandidate, caution: HarmSetting
@@ -315,7 +371,8 @@ class ValidationSet:
         tried on few needs, one always looks good."""
         lead = best.ndcg - default.ndcg  # (B,)
         acceptable = self._excess(default.ndcg, caution) <= self._excess(best.ndcg, caution)
-        return default if acceptable and lead.mean() <= standard_error(lead, self._needs) else best
+        by_chance = self._mean(lead) <= standard_error(lead, self._needs, self._strata)
+        return default if acceptable and by_chance else best
 
     def _learned_unless_worse(
         self, starts: Mapping[HarmSetting, BlendCandidate], queries: ReadQueries, units: Units
@@ -346,8 +403,8 @@ class ValidationSet:
         """The blend with the confidence threshold of the best mean; without a gate if none gains `GATE_MARGIN`, and
         for a mixture, whose weights follow each query."""
         ndcg, confidence = candidate.ndcg, candidate.confidence
-        floor = float(ndcg.mean()) + GATE_MARGIN
-        threshold, score, harmed = 0.0, float(ndcg.mean()), self.harmed_share(ndcg)
+        threshold, score, harmed = 0.0, self._mean(ndcg), self.harmed_share(ndcg)
+        floor = score + GATE_MARGIN
         for quantile in GATE_QUANTILES[1:] if candidate.settings.mixture is None else ():
             candidate_threshold = float(np.quantile(confidence, quantile))
             gated = np.where(confidence >= candidate_threshold, ndcg, self.blends.original_ndcg)  # (B,)

@@ -94,14 +94,15 @@ def _note_on_few_topics(collections: DemoCollections) -> str:
 
 
 def _note_on_made_queries(collections: DemoCollections) -> str:
-    """Why the untrained rewriter is likely to answer in the end; empty if people typed the queries, and without a
-    sentence encoder."""
+    """How made queries choose weights, and why the untrained rewriter may answer in the end; empty if people typed
+    the queries, and without a sentence encoder."""
     training = collections.training
     if training.encoded is None or training.collection.queries == "real":
         return ""
     return (
-        "Simulated users type words of these documents, which says little of what people type. Training shows its "
-        "steps; with a sentence encoder the untrained rewriter is likely to go on answering."
+        "Simulated users type more words of the documents they want than people do. With a sentence encoder, weights "
+        "are therefore chosen where few words are shared as much as where many are, and the untrained ones stay if a "
+        "choice fails where it was not made. The untrained rewriter may go on answering."
     )
 
 

@@ -133,10 +133,13 @@ class DemoSteps:
         stage = ppo.PPOStage(self._config.run, self._config.ppo)
         with self._simulated_sessions() as sessions:
             folder = ppo.main(stage, self._collections.training, sessions, steps(update))
-        figures = read_stage(folder).figures
+        record = read_stage(folder)
+        figures = record.figures
         rollouts = counted(figures["rollouts"], "rewrite", "rewrites")
         tried = f"{rollouts} tried on {counted(figures['queries'], 'query', 'queries')}"
-        return tried if figures["best_round"] else f"{tried}; none better, so the warm start's weights were kept"
+        kept = "" if figures["best_round"] else "; none better, so the warm start's weights were kept"
+        blend = "" if record.strata is None else f". {record.strata.sentence}"
+        return f"{tried}{kept}{blend}"
 
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:
         settings = {"sessions trained on": str(self._config.simulation.sessions)}

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.training.blend_scores import BlendCandidate, BlendScores, ReadQueries
-from untilclick.rewriter.training.scored import Floats, Needs, standard_error
+from untilclick.rewriter.training.scored import Floats, Needs, Strata, mean_of, standard_error
 
 GRID_PRIORS = (0.02, 0.05, 0.1)
 """Weights that are tried beside 0; docs/experiments.md (2026-11-30) has what they do to queries of documents whose
@@ -26,10 +26,15 @@ Excess = Callable[[Floats], float]
 
 
 def prior_candidate(
-    settings: BlendSettings, blends: BlendScores, queries: ReadQueries, needs: Needs, excess: Excess
+    settings: BlendSettings,
+    blends: BlendScores,
+    queries: ReadQueries,
+    needs: Needs,
+    excess: Excess,
+    strata: Strata | None = None,
 ) -> BlendCandidate | None:
     """The blend with the weight of the prior that is the best on held-out queries, and what it reaches; None if that
-    is the blend as it is. `needs` (B,): number of the need of each query.
+    is the blend as it is. `needs` (B,): number of the need of each query. `strata`: those that means are taken over.
 
     None also for a blend without a mixture, and for documents that do not name each other.
     """
@@ -41,7 +46,7 @@ def prior_candidate(
     best = without
     for other in others:
         lead = other.ndcg - without.ndcg  # (B,)
-        is_better = lead.mean() > STANDARD_ERRORS * standard_error(lead, needs) and lead.any()
-        if is_better and excess(other.ndcg) <= excess(without.ndcg) and other.ndcg.mean() > best.ndcg.mean():
+        is_better = mean_of(lead, strata) > STANDARD_ERRORS * standard_error(lead, needs, strata) and lead.any()
+        if is_better and excess(other.ndcg) <= excess(without.ndcg) and mean_of(other.ndcg - best.ndcg, strata) > 0:
             best = other
     return None if best.settings == settings else best

@@ -94,7 +94,7 @@ def test_a_validation_with_meaning_chooses_a_mixture_or_a_cold_start_with_it(ope
     assert {blend.mixture is not None for blend in choice.blends.values()} == {True}
 
 
-class _Reader:
+class FixedReader:
     """A model that gives every document a score and every term the same probability."""
 
     def __init__(self, scores, n_terms):
@@ -114,8 +114,8 @@ def test_what_the_policy_learned_is_read_only_where_it_beats_the_encoder(opened,
     validation = read_by_meaning(validation, model, opened)
     rng, size = np.random.default_rng(0), len(model.language.vocabulary)
     noise = rng.uniform(size=grades_of(validation).shape)
-    wrong = validation.choose_blend(_Reader(noise, size))
-    right = validation.choose_blend(_Reader(grades_of(validation) + 0.01 * noise, size))
+    wrong = validation.choose_blend(FixedReader(noise, size))
+    right = validation.choose_blend(FixedReader(grades_of(validation) + 0.01 * noise, size))
     assert (wrong.settings.recall, right.settings.recall) == ("meaning", "policy")
     assert right.ndcg > wrong.ndcg >= validation.score(model.reader(), MEANT_STARTS["balanced"])
 
@@ -145,22 +145,23 @@ def test_grades_by_clicks_choose_no_weights(opened, model):
     rng, size = np.random.default_rng(0), len(model.language.vocabulary)
     noise = rng.uniform(size=grades_of(validation).shape)
     for scores, recall in ((noise, "meaning"), (grades_of(validation) + 0.01 * noise, "policy")):
-        choice = validation.choose_blend(_Reader(scores, size))
+        choice = validation.choose_blend(FixedReader(scores, size))
         assert choice.settings.recall == recall
         assert {caution: blend.mixture for caution, blend in choice.blends.items()} == {
             caution: start.mixture for caution, start in MEANT_STARTS.items()
         }
 
 
-def test_queries_made_from_documents_choose_nothing(opened, model):
+def test_few_queries_made_from_documents_choose_nothing(opened, model):
     made = opened.with_topics(replace(opened.collection, queries="made"))
     queries = [JudgedQuery(RewriteRequest(topic.query), topic.relevance, need=n) for n, topic in enumerate(TOPICS)]
     scorer = CorpusScorer.of(made, model.language.vocabulary)
     validation = validation_set(made, queries, scorer, model.language, limit=len(queries))
-    reader = _Reader(grades_of(read_by_meaning(validation, model, made)), len(model.language.vocabulary))
+    reader = FixedReader(grades_of(read_by_meaning(validation, model, made)), len(model.language.vocabulary))
     choice = read_by_meaning(validation, model, made).choose_blend(reader)
     starts = {caution: replace(start, corrections=validation.corrections) for caution, start in MEANT_STARTS.items()}
     assert choice.blends == starts
+    assert choice.strata.best is None
     assert validation.choose_blend(reader).settings.mixture is None  # without an encoder they choose as before
 
 
@@ -177,7 +178,7 @@ def test_the_choice_is_that_of_ranking_all_documents_for_every_blend(
     validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
     validation = read_by_meaning(validation, model, opened) if encoded else validation
     scores = 0.2 * grades_of(validation) + np.random.default_rng(0).uniform(size=grades_of(validation).shape)
-    reader = _Reader(scores, len(model.language.vocabulary))
+    reader = FixedReader(scores, len(model.language.vocabulary))
     by_candidates = validation.choices(reader)
     monkeypatch.setattr(WeightedSums, "grades_by_candidates", WeightedSums.grades)
     assert validation.choices(reader) == by_candidates

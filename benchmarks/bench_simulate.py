@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_simulate [--data SRC] [--sessions N] [--runs R] [--json FILE]
 
-The clock starts after the engine is opened, the statistics of the corpus are counted and the lay words of its concepts
-are compiled, whose seconds are a figure of their own. The cache of result lists is empty at the start of every run.
-Figures are medians over runs.
+The clock starts after the engine is opened, the statistics of the corpus are counted and the lay words of its
+concepts are compiled, whose seconds are a figure of their own. The cache of result lists is empty at the start of
+every run. Figures are medians over runs.
 """
 
 from __future__ import annotations

@@ -156,10 +156,14 @@ def _part_told(word: str, token: _Token) -> PartOfSpeech | None:
 
 
 def concepts_of(uses: Mapping[str, WordUse], table: SenseTable, least_documents: int) -> dict[str, Concept]:
-    """The concept of each word that has one and stands in sentences of at least so many documents."""
+    """The concept of each word that has one and stands in sentences of at least so many documents, and of the base
+    forms of these words that stand in fewer."""
     read = {word: use for word, use in uses.items() if len(word) >= SHORTEST and use.documents >= least_documents}
     pairs = ((word, _concept(word, use, table)) for word, use in read.items() if _is_plain_word(use))
-    return {word: concept for word, concept in pairs if concept is not None}
+    concepts = {word: concept for word, concept in pairs if concept is not None}
+    parts = Counter(concept.lemma for concept in set(concepts.values()))
+    rare = {concept.lemma: concept for concept in concepts.values() if concept.lemma not in read}
+    return concepts | {lemma: concept for lemma, concept in rare.items() if parts[lemma] == 1}
 
 
 def _is_plain_word(use: WordUse) -> bool:

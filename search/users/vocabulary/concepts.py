@@ -129,7 +129,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         tail = body[len(word) :]
         ends, begins = bool(tail), bool(tail) and tail[-1] in _SENTENCE_ENDS
     for i, (word, ended, began) in enumerate(words):
-        if word is not _OTHER and word.isalpha():
+        if word.isalpha():
             before = _NOTHING if ended else words[i - 1][0].lower()
             after = _NOTHING if i + 1 == len(words) or words[i + 1][1] else words[i + 1][0].lower()
             yield _Token(word, before, after, began)

@@ -4,8 +4,9 @@
 
 It prints for each source the documents, the seconds of one core that compiling takes, the concepts with a sure sense,
 those with a lay word, and those with one that no document holds; the share of the content words of titles and texts
-that have a lay word; and N pairs of a concept and a lay word, drawn at random of all, with the numbers of documents
-that hold them and the definition of the sense. Whether a pair is right, passable or wrong is for the reader to say.
+that have a lay word, and of the queries that have one, if they are made from the documents; and N pairs of a concept
+and a lay word, drawn at random of all, with the numbers of documents that hold them and the definition of the sense.
+Whether a pair is right, passable or wrong is for the reader to say.
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ def coverage(analysis: Analysis, vocabulary: LayVocabulary, texts: Iterable[str]
     return sum(bool(vocabulary.of(word)) for word in words) / max(len(words), 1)
 
 
+def query_share(opened: OpenedCollection, vocabulary: LayVocabulary) -> float:
+    """Share of the queries of a collection of which a word has a lay word; 0 without queries."""
+    queries = [topic.query for topics in opened.collection.topics.values() for topic in topics]
+    return sum(coverage(opened.analysis, vocabulary, [query]) > 0 for query in queries) / max(len(queries), 1)
+
+
 def report(opened: OpenedCollection, n: int, seed: int) -> list[str]:
     """What is printed for a collection; that it has no vocabulary, if it has none."""
     corpus, index = opened.collection.corpus, opened.index
@@ -72,11 +79,14 @@ def report(opened: OpenedCollection, n: int, seed: int) -> list[str]:
     pairs = pairs_of(vocabulary)
     titles = coverage(opened.analysis, vocabulary, (document.title for document in corpus.documents))
     texts = coverage(opened.analysis, vocabulary, (document.text for document in corpus.documents))
+    words = f"  content words with a lay word: of titles {titles:.3f}, of texts {texts:.3f}"
+    if opened.collection.queries == "made":
+        words += f"; made queries with one: {query_share(opened, vocabulary):.3f}"
     lines = [
         f"{corpus.source}: {len(corpus.documents):,} documents, {seconds:.1f} s",
         f"  sure senses {len(concepts):,}, with a lay word {len(vocabulary.lay_words):,} ({len(pairs):,} pairs), "
         f"with one in no document {len(outside):,}",
-        f"  content words with a lay word: of titles {titles:.3f}, of texts {texts:.3f}",
+        words,
     ]
     for concept, word in drawn(pairs, n, seed):
         held = (documents_with(index, text) for text in (concept.lemma, word.text))

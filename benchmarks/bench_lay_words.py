@@ -124,7 +124,7 @@ def clicked_by_query(sessions: Sequence[Session]) -> dict[str, set[str]]:
 
 def other_sessions(opened: OpenedCollection, n: int, seed: int) -> Iterator[Session]:
     """n simulated sessions of other visitors, as if people had made them."""
-    user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train"), opened.index)
+    user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train", lay_part="train"), opened.index)
     config = SimulateConfig(visitors=max(n // 20, 1), topic_exponent=0.5)
     topics = opened.collection.topics["train"]
     for session in simulate_sessions(topics, opened.engine, user, n, seed, config):

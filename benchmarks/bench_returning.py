@@ -160,7 +160,7 @@ def other_sessions(
     """n simulated sessions of other topics, as if people had made them."""
     taken = {each.query for each in queries}
     topics = [topic for topic in opened.collection.topics["train"] if topic.query not in taken]
-    user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train"), opened.index)
+    user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train", lay_part="train"), opened.index)
     config = SimulateConfig(visitors=max(n // 20, 1), topic_exponent=0.5)
     for session in simulate_sessions(topics, opened.engine, user, n, seed, config):
         yield as_of_a_person(session)

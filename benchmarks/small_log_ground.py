@@ -142,7 +142,7 @@ class Ground:
             yield from (each for need, each in own_sessions(Path(self.config.data)) if need in needs)
             return
         opened = self.collection_of(draw.topics)
-        user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train"), opened.index)
+        user = SimulatedUser.of(opened.collection, UserConfig(misspellings="train", lay_part="train"), opened.index)
         n = max(1, round(self.config.sessions * len(draw.topics) / len(self.topics)))
         for session in simulate_sessions(draw.topics, opened.engine, user, n, SEED_STRIDE * seed + number):
             yield session if self.config.names_topics else as_of_a_person(session)

@@ -1,2 +1,2 @@
-"""What is made of the terms and words of a corpus: their counts, spelling correction, synonyms, near duplicates and a
-table of titles."""
+"""What is made of the terms and words of a corpus: their counts, spelling correction, near duplicates and a table of
+titles."""

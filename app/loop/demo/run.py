@@ -23,7 +23,6 @@ from untilclick.rewriter.evaluation.verdict import FEW_TOPICS
 from untilclick.rewriter.stages.record import FINAL, read_proof
 from untilclick.search.analysis.languages import in_words
 from untilclick.search.corpora.asked import asked_examples
-from untilclick.search.text.synonyms import note_on_synonyms
 from untilclick.search.version import program_version
 
 EXAMPLES = 3
@@ -75,7 +74,7 @@ def run_demo(config: DemoConfig, view: View) -> DemoOutcome:
     line = f"{documents} of {config.data}, in {language}, searched by {collections.training.engine.name}"
     view.step(1, len(planned) + 1, "Documents", StepRecord("", True, line, time.perf_counter() - started), fresh=True)
     about_topics = (_note_on_few_topics(collections), _note_on_made_queries(collections))
-    for note in filter(None, (*collections.notes, *about_topics, note_on_synonyms(), no_encoder)):
+    for note in filter(None, (*collections.notes, *about_topics, no_encoder)):
         view.note(note)
     origin = step_key(corpus.fingerprint, program_version(), (config.engine, config.seed, analysis.name))
     _run_steps(planned, DemoMemory(config.out), origin, view)

@@ -16,6 +16,7 @@ from untilclick.app.terminal.evaluation_tables import (
     remarks,
     systems_table,
 )
+from untilclick.app.terminal.lay_tables import lay_table
 from untilclick.app.terminal.progress import Update, duration
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.evaluation.verdict import MOST_NAMED, about_encoder
@@ -64,7 +65,8 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
     terminal.line()
     terminal.line(conclusion(results, f"{WHAT_ANSWERS} {outcome.served}"))
     terminal.line()
-    for table in filter(None, (harm_table(results), differences_table(results, main_opponents(results)))):
+    differences = differences_table(results, main_opponents(results))
+    for table in filter(None, (harm_table(results), differences, lay_table(results))):
         terminal.table(table)
         terminal.line()
     bundle = config.bundle if config.bundle.exists() else None
@@ -78,6 +80,7 @@ def show_outcome(terminal: Terminal, outcome: DemoOutcome) -> None:
             "served": outcome.served,
             "comparisons": results.comparisons,
             "harm": results.harm,
+            "lay": results.lay,
             "systems": {name: dict(figures.means) for name, figures in results.figures.items()},
             "sessions": dict(results.sessions.figures) if results.sessions else None,
             "report": outcome.evaluated.report,

@@ -20,8 +20,9 @@ PRIOR = 5.0
 """Occurrences that the prior of a word's part of speech counts as. An assumption."""
 LEAST_PART = 0.6
 """Share of the evidence that the part of speech of a concept has."""
-LEAST_PROSE = 0.5
-"""Share of the occurrences of a concept that stand as words in sentences; the others are names in code."""
+LEAST_PROSE = 0.7
+"""Share of the occurrences of a concept that stand as words in sentences; the others are names in code, which mean
+something of their own. Chosen on the Linux manual pages."""
 MOST_CAPITALS = 0.5
 """Share of the occurrences inside sentences from which on a capitalised word is a name."""
 SHORTEST = 3
@@ -128,7 +129,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         tail = body[len(word) :]
         ends, begins = bool(tail), bool(tail) and tail[-1] in _SENTENCE_ENDS
     for i, (word, ended, began) in enumerate(words):
-        if word is not _OTHER and word.isalpha():
+        if word.isalpha():
             before = _NOTHING if ended else words[i - 1][0].lower()
             after = _NOTHING if i + 1 == len(words) or words[i + 1][1] else words[i + 1][0].lower()
             yield _Token(word, before, after, began)
@@ -155,10 +156,14 @@ def _part_told(word: str, token: _Token) -> PartOfSpeech | None:
 
 
 def concepts_of(uses: Mapping[str, WordUse], table: SenseTable, least_documents: int) -> dict[str, Concept]:
-    """The concept of each word that has one and stands in sentences of at least so many documents."""
+    """The concept of each word that has one and stands in sentences of at least so many documents, and of the base
+    forms of these words that stand in fewer."""
     read = {word: use for word, use in uses.items() if len(word) >= SHORTEST and use.documents >= least_documents}
     pairs = ((word, _concept(word, use, table)) for word, use in read.items() if _is_plain_word(use))
-    return {word: concept for word, concept in pairs if concept is not None}
+    concepts = {word: concept for word, concept in pairs if concept is not None}
+    parts = Counter(concept.lemma for concept in set(concepts.values()))
+    rare = {concept.lemma: concept for concept in concepts.values() if concept.lemma not in read}
+    return concepts | {lemma: concept for lemma, concept in rare.items() if parts[lemma] == 1}
 
 
 def _is_plain_word(use: WordUse) -> bool:

@@ -210,7 +210,7 @@ def shares_of_names(weights: Sequence[float]) -> tuple[float, ...]:
         shares = total * flattened / flattened.sum()
         if shares.max() <= LARGEST_SHARE + _ROUNDING and (n < SEVERAL or agreement(shares.tolist()) < AGREEMENT):
             break
-    return tuple(shares.tolist())
+    return tuple(shares.round(6).tolist())
 
 
 def agreement(shares: Sequence[float]) -> float:

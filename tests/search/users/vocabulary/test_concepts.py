@@ -53,6 +53,13 @@ def test_names_code_function_words_and_participles_are_no_concepts(sentence, wor
     assert word not in _concepts(sentence)
 
 
+def test_a_rare_base_form_has_the_concept_of_its_inflected_form():
+    assert _concepts("It was excreted by the kidney.")["excrete"] == Concept("excrete", "v")
+    two_parts = _concepts("The queries are slow. All of the queries. He queried it. She queried the server.")
+    assert (two_parts["queries"].part, two_parts["queried"].part) == ("n", "v")
+    assert "query" not in two_parts
+
+
 def test_a_word_of_few_documents_is_no_concept():
     documents = [Document("a", "", "The kidney hurts."), Document("b", "", "The boat floats.")]
     assert concepts_of(read_uses(documents), shipped_senses(), least_documents=2) == {}

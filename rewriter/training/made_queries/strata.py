@@ -7,9 +7,9 @@ queries spread over the strata cannot be known from the documents, so every stra
 
 - Words are counted and not weighted by their idf: a word that no document holds has none, and only plain shares can
   be compared with published ones (Zhao & Callan, "Term necessity prediction", CIKM 2010).
-- A misspelt word counts as the word it is corrected to, if queries are corrected: that is what is searched. Counted as
-  they are typed, misspelt words fill the low strata with queries that BM25 answers well, and every stratum gives the
-  typed words most of the weight (docs/experiments.md, 2026-11-30).
+- A misspelt word counts as the word it is corrected to, if queries are corrected: that is what is searched. Counted
+  as they are typed, misspelt words fill the low strata with queries that BM25 answers well, and every stratum gives
+  the typed words most of the weight (docs/experiments.md, 2026-11-30).
 """
 
 from __future__ import annotations

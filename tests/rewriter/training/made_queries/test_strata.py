@@ -84,8 +84,8 @@ def test_scores_are_told_apart_over_the_strata_of_their_means():
     ],
 )
 def test_words_are_shared_as_they_are_searched(opened, query, corrected, expected):
-    """The wanted documents together hold oven, dough and sourdough. As they are typed, misspelt words would put queries
-    into low strata that BM25 answers well once they are corrected."""
+    """The wanted documents together hold oven, dough and sourdough. As they are typed, misspelt words would put
+    queries into low strata that BM25 answers well once they are corrected."""
     index, rows = opened.index, opened.index.doc_rows
     held = {
         doc_id: {index.terms[column] for column in index.counts[[row]].indices}
@@ -100,10 +100,9 @@ def test_words_are_shared_as_they_are_searched(opened, query, corrected, expecte
     assert shared_words([logged], index) == pytest.approx([expected])
 
 
-def test_a_query_without_typed_terms_shares_nothing(opened):
+def test_a_query_without_terms_shares_nothing(opened):
     assert shared_words([], opened.index).shape == (0,)
-    query = TrainingQuery(QueryTerms(("oven",)), {"kitchen-0": 1.0})
-    assert shared_words([query], opened.index).tolist() == [0.0]
+    assert shared_words([TrainingQuery(QueryTerms(()), {"kitchen-0": 1.0})], opened.index).tolist() == [0.0]
 
 
 def test_a_bound_belongs_to_the_lower_stratum():

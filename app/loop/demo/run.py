@@ -100,8 +100,9 @@ def _note_on_made_queries(collections: DemoCollections) -> str:
         return ""
     return (
         "Simulated users type more words of the documents they want than people do. With a sentence encoder, weights "
-        "are therefore chosen where few words are shared as much as where many are, and the untrained ones stay if a "
-        "choice fails where it was not made. The untrained rewriter may go on answering."
+        "are therefore chosen where few words are shared as much as where many are, and the untrained ones stay if "
+        "queries with few shared words are too rare, or if a choice fails where it was not made. Then the untrained "
+        "rewriter may go on answering."
     )
 
 

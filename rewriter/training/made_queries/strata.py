@@ -7,8 +7,9 @@ queries spread over the strata cannot be known from the documents, so every stra
 
 - Words are counted and not weighted by their idf: a word that no document holds has none, and only plain shares can
   be compared with published ones (Zhao & Callan, "Term necessity prediction", CIKM 2010).
-- A word counts as it was typed, also if it is misspelt and the corrected word stands in the document: that is what a
-  ranking starts from.
+- A misspelt word counts as the word it is corrected to, if queries are corrected: that is what is searched. Counted
+  as they are typed, misspelt words fill the low strata with queries that BM25 answers well, and every stratum gives
+  the typed words most of the weight (docs/experiments.md, 2026-11-30).
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ them still compares three."""
 
 
 def shared_words(queries: Sequence[TrainingQuery], index: TermIndex) -> Floats:
-    """(B,) The share of the distinct index terms of each query, as typed and without its session, that stand in a
-    document of positive grade, 0..1; 0 for a query of stop words alone."""
+    """(B,) The share of the distinct index terms of each query, without its session, that stand in a document of
+    positive grade, typed or corrected, 0..1; 0 for a query of stop words alone."""
     return np.array([_shared_words(query, index) for query in queries], dtype=np.float64)
 
 
 def _shared_words(query: TrainingQuery, index: TermIndex) -> float:
-    terms = set(query.typed)
     wanted = (index.doc_rows.get(doc_id) for doc_id, grade in query.relevance.items() if grade > 0)
     held = {column for row in wanted if row is not None for column in entries_of(index.counts, row).columns.tolist()}
-    return sum(index.term_ids.get(term) in held for term in terms) / max(len(terms), 1)
+    n_shared = sum(index.term_ids.get(term) in held for term in set(query.terms.body))
+    return min(n_shared / max(len(set(query.typed)), 1), 1.0)
 
 
 @dataclass(frozen=True, eq=False)

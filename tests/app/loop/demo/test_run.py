@@ -125,7 +125,7 @@ def test_what_made_queries_cannot_teach_is_said_before_the_training(tmp_path, qu
     assert _note_on_made_queries(collections) == ""
     documents = training.collection.corpus.documents
     note = _note_on_made_queries(collections.with_vectors(EncodedCorpus.of(documents, FakeEncoder(), tmp_path)))
-    assert ("The untrained rewriter may go on answering" in note) is is_said
+    assert ("the untrained ones stay" in note) is is_said
 
 
 def test_another_encoder_repeats_the_training_and_keeps_the_log(tmp_path):

@@ -73,17 +73,19 @@ def test_scores_are_told_apart_over_the_strata_of_their_means():
 
 
 @pytest.mark.parametrize(
-    ("query", "expected"),
+    ("query", "corrected", "expected"),
     [
-        ("oven dough violin", 2 / 3),
-        ("oven ovens oven", 1),  # one term
-        ("flowr", 0),  # misspelt: the document says flour
-        ("the of", 0),  # stop words alone
-        ("zebra oven", 1 / 2),
+        ("oven dough violin", True, 2 / 3),
+        ("oven ovens oven", True, 1),  # one term
+        ("sourdugh oven zebra", True, 2 / 3),  # the document says sourdough
+        ("sourdugh oven zebra", False, 1 / 3),
+        ("sourdugh sourdough", True, 1 / 2),
+        ("the of", True, 0),  # stop words alone
     ],
 )
-def test_words_are_shared_as_they_were_typed(opened, query, expected):
-    """The wanted documents together hold oven, dough and flour; corrected, the third query would share all."""
+def test_words_are_shared_as_they_are_searched(opened, query, corrected, expected):
+    """The wanted documents together hold oven, dough and sourdough. As they are typed, misspelt words would put
+    queries into low strata that BM25 answers well once they are corrected."""
     index, rows = opened.index, opened.index.doc_rows
     held = {
         doc_id: {index.terms[column] for column in index.counts[[row]].indices}
@@ -91,15 +93,16 @@ def test_words_are_shared_as_they_were_typed(opened, query, expected):
         if doc_id.startswith("kitchen")
     }
     wanted = dict.fromkeys(held, 1.0) | {"music-0": 0.0, "gone": 1.0}
-    assert {"oven", "dough", "flour"} <= set.union(*held.values())
-    logged = training_query(JudgedQuery(RewriteRequest(query), wanted), opened.spelling, opened.analysis)
+    assert {"oven", "dough", "sourdough"} <= set.union(*held.values())
+    logged = training_query(
+        JudgedQuery(RewriteRequest(query), wanted), opened.spelling if corrected else None, opened.analysis
+    )
     assert shared_words([logged], index) == pytest.approx([expected])
 
 
-def test_a_query_without_typed_terms_shares_nothing(opened):
+def test_a_query_without_terms_shares_nothing(opened):
     assert shared_words([], opened.index).shape == (0,)
-    query = TrainingQuery(QueryTerms(("oven",)), {"kitchen-0": 1.0})
-    assert shared_words([query], opened.index).tolist() == [0.0]
+    assert shared_words([TrainingQuery(QueryTerms(()), {"kitchen-0": 1.0})], opened.index).tolist() == [0.0]
 
 
 def test_a_bound_belongs_to_the_lower_stratum():

@@ -177,11 +177,11 @@ def _last_part(name: str) -> str:
 
 def _is_ordinary(name: str) -> bool:
     """Whether a name is an English word; capitals after the first letter tell another name."""
-    return name.isalpha() and (name[1:].islower()) and name.lower() in _english_words()
+    return name.isalpha() and (name[1:].islower()) and name.lower() in english_words()
 
 
 @cache
-def _english_words() -> frozenset[str]:
+def english_words() -> frozenset[str]:
     """The English words of the frequency list that symspellpy ships."""
     lines = (files("symspellpy") / "frequency_dictionary_en_82_765.txt").read_text(encoding="utf-8-sig").splitlines()
     return frozenset(line.split()[0] for line in lines if line)

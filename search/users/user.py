@@ -25,6 +25,7 @@ from untilclick.search.users.misspellings import Misspellings, Part, load_misspe
 from untilclick.search.users.naming import LayPart, Naming
 from untilclick.search.users.need import NeedReader, content_words
 from untilclick.search.users.reformulation import ReformulationShares, TypedWord, Words, reformulate
+from untilclick.search.users.subject_words import SubjectWords
 from untilclick.search.users.vocabulary.lay_words import NoVocabulary, Vocabulary, lay_vocabulary
 
 
@@ -40,8 +41,7 @@ class UserConfig:
     """Share of the misspelt words that get a real misspelling, if the list has one; the others get a slip."""
     lay_share: float = 0.35
     """Share of the users who call a concept by its most used lay word, where the vocabulary has any; its other lay
-    words are typed in proportion. Zhao & Callan, "Term Necessity Prediction", CIKM 2010: a query term is absent from
-    30-40 % of the relevant documents."""
+    words are typed in proportion. An assumption, see `subject_share`."""
     drop_share: float = 0.1
     """Share of the words that are left out; one content word always stays. An assumption."""
     max_queries: int = 5
@@ -65,11 +65,15 @@ class UserConfig:
     """Probability of searching on after a satisfying click, with a reformulation. 0 ends the session there."""
     lay_part: LayPart = "all"
     """The half of the lay words that users know: `train` or `test`, or `all` of them."""
+    subject_share: float = 0.35
+    """Share of the content words of a made query that the wanted document lacks, beside lay words: words of its
+    subject, which similar documents have. Zhao & Callan, "Term Necessity Prediction", CIKM 2010: a query term is
+    absent from 30-40 % of the relevant documents."""
 
     def __post_init__(self) -> None:
         names = (
             "misspell_share", "real_misspell_share", "lay_share", "drop_share", "give_up_prob", "describe_share",
-            "go_on_prob",
+            "go_on_prob", "subject_share",
         )  # fmt: skip
         for name in names:
             if not 0.0 <= (value := getattr(self, name)) <= 1.0:
@@ -90,7 +94,7 @@ class UserConfig:
         return f"UserConfig({', '.join(texts)})"
 
 
-_LATER = frozenset({"describe_share", "go_on_prob"})
+_LATER = frozenset({"describe_share", "go_on_prob", "subject_share"})
 """Habits that users of earlier versions did not have."""
 
 
@@ -136,6 +140,7 @@ class SimulatedUser:
         english = needs.analysis.language == "en"
         self._naming = Naming(vocabulary or NoVocabulary(), needs, config.lay_share, config.lay_part)
         self._descriptions = descriptions if config.describe_share else None
+        self._subject_words = SubjectWords(needs) if config.subject_share and queries == "made" else None
         self._scripts = dict(scripted_queries or {})
         listed = english and config.misspell_share > 0
         self._misspellings = load_misspellings(config.misspellings) if listed else Misspellings({})
@@ -204,14 +209,16 @@ class SimulatedUser:
         return TypedQuery(text, typed, step, kind)
 
     def _with_noise(self, topic: Topic, voice: float | None, rng: np.random.Generator) -> Words:
-        """The words that the user types for a topic's query: some left out, some lay words, some misspelt."""
+        """The words that the user types for a topic's query: some left out, some lay words or other words of the
+        subject, some misspelt."""
         clean = self._keywords(topic.query)
-        draws = rng.random((len(clean), 3)).tolist()  # for each word: left out, unused, misspelt
+        draws = rng.random((len(clean), 3)).tolist()  # for each word: left out, of the subject, misspelt
         content = [i for i, word in enumerate(clean) if not self.analysis.is_stop_word(word)]
         remaining = {i for i, draw in enumerate(draws) if draw[0] >= self.config.drop_share}
         if content and remaining.isdisjoint(content):
             remaining.add(pick(content, rng))
-        words = {i: self._name(topic, clean[i], voice) for i in remaining & set(content)}
+        names = {i: self._name(topic, clean[i], voice) for i in remaining & set(content)}
+        words = {i: self._of_subject(topic, name, draws[i][1]) for i, name in names.items()}
         return tuple(
             self._typed(words[i], draws[i][2], rng) if i in words else TypedWord(clean[i], clean[i])
             for i in sorted(remaining)
@@ -239,6 +246,14 @@ class SimulatedUser:
     def _name(self, topic: Topic, word: str, voice: float | None) -> TypedWord:
         """What the user calls a word of the document."""
         return TypedWord(word, word) if voice is None else self._naming.word(topic, word, voice)
+
+    def _of_subject(self, topic: Topic, name: TypedWord, draw: float) -> TypedWord:
+        """A word of the subject in place of the document's own, if the draw says so and the user has no lay word."""
+        if self._subject_words is None or name.concept or draw >= self.config.subject_share:
+            return name
+        words = self._subject_words.of(topic)
+        word = words[int(draw / self.config.subject_share * len(words))] if words else name.meant
+        return TypedWord(word, word)
 
     def _typed(self, word: TypedWord, draw: float, rng: np.random.Generator) -> TypedWord:
         """A word as typed: misspelt, if the draw says so. Of a lay word of several words the longest is misspelt."""

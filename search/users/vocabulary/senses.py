@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import svds
 
+from untilclick.search.text.document_vectors import unit_tf_idf
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.text.wordnet.sense_table import SenseTable
 from untilclick.search.users.vocabulary.concepts import Concept
@@ -56,12 +57,7 @@ class LatentSemantics:
 
     def __init__(self, index: TermIndex) -> None:
         self.index = index
-        counts = index.counts[:: 1 + len(index.doc_ids) // DOCUMENTS].astype(np.float64)
-        counts.data = 1.0 + np.log(counts.data)
-        frequencies = np.maximum(np.bincount(counts.indices, minlength=counts.shape[1]), 1)
-        weights = csr_array(counts @ diags_array(np.log(counts.shape[0] / frequencies)))
-        lengths = np.sqrt(weights.multiply(weights).sum(axis=1))
-        weights = csr_array(diags_array(1.0 / np.maximum(lengths, 1e-9)) @ weights)
+        weights = unit_tf_idf(index.counts[:: 1 + len(index.doc_ids) // DOCUMENTS])
         n = min(DIMENSIONS, min(weights.shape) - 1)
         vectors = np.zeros((weights.shape[1], 1))
         if n > 0 and weights.data.any():  # documents that are all alike tell nothing

@@ -31,7 +31,7 @@ def test_the_steps_of_a_demo_of_version_0_1_0_are_recognised():
     """A run that was stopped before an upgrade goes on after it: with other keys, hours of training would be thrown
     away. Users have new habits by default, and look for what others name, so that a run with the defaults of its day
     begins with new sessions."""
-    users = UserConfig(misspellings="train", lay_share=0.0, describe_share=0.0, lay_part="train")
+    users = UserConfig(misspellings="train", lay_share=0.0, describe_share=0.0, subject_share=0.0, lay_part="train")
     key = step_key("documents", "0.1.0", ("tantivy", 0))
     equally = SimulateConfig(prominence_exponent=0.0)
     assert step_key(key, "sessions", (SimulationConfig(user=users, simulate=equally), ())) == "7f711a02c3ded483"

@@ -76,7 +76,7 @@ class Lay:
 
 
 def firsts(n=1000, **settings):
-    quiet = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0}
+    quiet = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0, "subject_share": 0.0}
     user = SimulatedUser(
         UserConfig(**quiet | settings),
         NeedReader(TermIndex.from_documents(DOCUMENTS)),

@@ -27,7 +27,7 @@ def make(topics=TOPICS, config=None, **settings):
     return QuerySessionEnv(topics, open_engine("rank-bm25", corpus), user, config)
 
 
-CLEAN = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0}
+CLEAN = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0, "subject_share": 0.0}
 
 
 @pytest.mark.parametrize("expected", [False, True])
@@ -49,7 +49,7 @@ def test_the_agent_sees_query_history_titles_and_feedback():
 
 def test_keeping_the_query_pays_nothing():
     for keep in ("", "  ", None):
-        env = make(behaviour="informational")
+        env = make(behaviour="informational", subject_share=0.0)
         for seed in range(30):
             seen, _ = env.reset(seed=seed)
             _, reward, _, truncated, info = env.step(seen["query"] if keep is None else keep)

@@ -199,7 +199,7 @@ def test_topics_are_drawn_by_their_popularity():
     assert len(ids) == 3
 
 
-NO_NEW_HABIT = {"lay_share": 0.0, "describe_share": 0.0, "go_on_prob": 0.0}
+NO_NEW_HABIT = {"lay_share": 0.0, "describe_share": 0.0, "go_on_prob": 0.0, "subject_share": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ DOCUMENTS = (
 )
 TOPIC = Topic("t", "Tools to duplicate a file", {"copy": 2, "absent": 1, "move": 0})
 INDEX = TermIndex.from_documents(DOCUMENTS)
-QUIET = {"misspell_share": 0.0, "lay_share": 0.0, "drop_share": 0.0}
+QUIET = {"misspell_share": 0.0, "lay_share": 0.0, "drop_share": 0.0, "subject_share": 0.0}
 
 
 class Lay:

@@ -54,6 +54,7 @@ LAY_COMPARED: tuple[tuple[str, str], ...] = (
     ("warm_start", "bm25"),
     ("ppo", "bm25"),
     ("bm25_encoder", "spelling"),
+    ("spelling", "bm25"),
 )
 """Pairs of systems (a, b) that are tested in every group."""
 

@@ -7,7 +7,7 @@ behaviour follows publications where there are any; each parameter says where it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Literal, NamedTuple, Self
 
@@ -25,6 +25,8 @@ from untilclick.search.users.misspellings import Misspellings, Part, load_misspe
 from untilclick.search.users.need import NeedReader, content_words
 from untilclick.search.users.reformulation import ReformulationShares, TypedWord, Words, reformulate
 
+LayPart = Literal["all", "train", "test"]
+
 
 @dataclass(frozen=True)
 class UserConfig:
@@ -36,8 +38,10 @@ class UserConfig:
     web queries that Cucerzan & Brill (EMNLP 2004) report."""
     real_misspell_share: float = 0.7
     """Share of the misspelt words that get a real misspelling, if the list has one; the others get a slip."""
-    synonym_share: float = 0.15
-    """Share of the content words that are replaced by a synonym. An assumption."""
+    lay_share: float = 0.35
+    """Share of the content words for which a user does not think of the document's own word; a lay word is typed for
+    them where the vocabulary has one, and the document's word where it has none. Zhao & Callan, "Term Necessity
+    Prediction", CIKM 2010: a query term is absent from 30-40 % of the relevant documents."""
     drop_share: float = 0.1
     """Share of the words that are left out; one content word always stays. An assumption."""
     max_queries: int = 5
@@ -54,15 +58,40 @@ class UserConfig:
     """The half of the list of real misspellings that users draw from: `train` or `test`, or `all` of it."""
     shares: ReformulationShares = field(default_factory=ReformulationShares)
     """How often each kind of reformulation happens."""
+    describe_share: float = 0.06
+    """Share of the first queries of made topics that describe what is wanted, in place of keywords. Pang & Kumar,
+    "Search in the Lost Sense of Query", ACL 2011: 6 % of the distinct queries of a web log are questions."""
+    go_on_prob: float = 0.0
+    """Probability of searching on after a satisfying click, with a reformulation. 0 ends the session there."""
+    lay_part: LayPart = "all"
+    """The half of the lay words that users know: `train` or `test`, or `all` of them."""
 
     def __post_init__(self) -> None:
-        names = ("misspell_share", "real_misspell_share", "synonym_share", "drop_share", "give_up_prob")
+        names = (
+            "misspell_share", "real_misspell_share", "lay_share", "drop_share", "give_up_prob", "describe_share",
+            "go_on_prob",
+        )  # fmt: skip
         for name in names:
             if not 0.0 <= (value := getattr(self, name)) <= 1.0:
                 raise UntilclickError(f"{name} is {value}; give a share between 0 and 1")
         for name in ("max_queries", "results_examined"):
             if (value := getattr(self, name)) < 1:
                 raise UntilclickError(f"{name} is {value}; give 1 or more")
+
+    def __repr__(self) -> str:
+        """The habits as text. Ids of sessions and keys of a demo's steps are hashes of it, so users without a new
+        habit have the text that earlier versions gave to users without synonyms."""
+        texts = []
+        for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
+            if name == "lay_share" and not self.lay_share:
+                texts.append("synonym_share=0.0")
+            elif (value or name not in _LATER) and (self.lay_share or name != "lay_part"):
+                texts.append(f"{name}={value!r}")
+        return f"UserConfig({', '.join(texts)})"
+
+
+_LATER = frozenset({"describe_share", "go_on_prob"})
+"""Habits that users of earlier versions did not have."""
 
 
 class TypedQuery(NamedTuple):
@@ -121,12 +150,14 @@ class SimulatedUser:
         typed = self._with_noise(self._keywords(topic.query), rng)
         return TypedQuery(_text(typed), typed, 0, "first")
 
-    def next_query(self, topic: Topic, last: TypedQuery, rng: np.random.Generator) -> TypedQuery | None:
-        """The query after one that did not satisfy; None if the user gives up, or if no reformulation applies."""
+    def next_query(
+        self, topic: Topic, last: TypedQuery, rng: np.random.Generator, *, satisfied: bool = False
+    ) -> TypedQuery | None:
+        """The query after one that did not satisfy, or that did; None if the user ends the session, and if no
+        reformulation applies."""
         step = last.step + 1
         script = self._scripts.get(topic.topic_id, ())
-        gives_up = rng.random() < self.config.give_up_prob
-        if gives_up or step >= self.config.max_queries:
+        if self._stops(rng, satisfied=satisfied) or step >= self.config.max_queries:
             return None
         if step < len(script):
             return self._as_is(script[step], step, "scripted")
@@ -134,6 +165,12 @@ class SimulatedUser:
         if reformulation is None:
             return None
         return TypedQuery(_text(reformulation.words), reformulation.words, step, reformulation.kind.value)
+
+    def _stops(self, rng: np.random.Generator, *, satisfied: bool) -> bool:
+        """Whether the user ends the session: out of impatience, or because a click satisfied."""
+        if satisfied:
+            return not self.config.go_on_prob or rng.random() >= self.config.go_on_prob
+        return rng.random() < self.config.give_up_prob
 
     def _as_is(self, text: str, step: int, kind: str) -> TypedQuery:
         """A query that is typed exactly as it is. Later reformulations start from its content words."""
@@ -154,7 +191,7 @@ class SimulatedUser:
 
     def _typed(self, word: str, draws: Sequence[float], rng: np.random.Generator) -> TypedWord:
         meant = word
-        if draws[0] < self.config.synonym_share and (synonyms := self._synonyms.of(word)):
+        if draws[0] < self.config.lay_share and (synonyms := self._synonyms.of(word)):
             meant = pick(synonyms, rng)
         if draws[1] < self.config.misspell_share:
             return TypedWord(self._misspellings.misspell(meant, self.config.real_misspell_share, rng), meant)

@@ -28,7 +28,7 @@ def make(topics=TOPICS, config=None, **settings):
     return QuerySessionEnv(topics, open_engine("rank-bm25", corpus), user, config)
 
 
-CLEAN = {"misspell_share": 0.0, "drop_share": 0.0, "synonym_share": 0.0}
+CLEAN = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0}
 
 
 @pytest.mark.parametrize("expected", [False, True])

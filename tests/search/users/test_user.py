@@ -19,7 +19,7 @@ DOCUMENTS = (
 )
 TOPIC = Topic("t", "Tools to duplicate a file", {"copy": 2, "absent": 1, "move": 0})
 INDEX = TermIndex.from_documents(DOCUMENTS)
-QUIET = {"misspell_share": 0.0, "synonym_share": 0.0, "drop_share": 0.0}
+QUIET = {"misspell_share": 0.0, "lay_share": 0.0, "drop_share": 0.0}
 
 
 class OneSynonym:
@@ -92,7 +92,7 @@ def test_one_content_word_always_stays():
 
 
 def test_synonyms_stand_for_words_as_often_as_configured():
-    queries = firsts(user_of(synonyms=OneSynonym(), **(QUIET | {"synonym_share": 0.15})))
+    queries = firsts(user_of(synonyms=OneSynonym(), **(QUIET | {"lay_share": 0.15})))
     share = np.mean([query.text == "tools to clone a file" for query in queries])
     assert share == pytest.approx(0.15, abs=0.03)
 

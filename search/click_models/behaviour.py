@@ -57,7 +57,7 @@ def behaviour_text(probs: GradeProbs) -> str:
 
 def read_behaviour(text: str) -> GradeProbs:
     """The probabilities of a text `click C C, stop S S, go on G`, where `go on` may be missing; two or more for click
-    and for stop, from grade 0 to the highest grade. Raises UntilclickError for any other text and a number above 1."""
+    and for stop, from grade 0 to the highest grade. Raises UntilclickError for any other text and a number over 1."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise UntilclickError(f"Unknown click behaviour {text!r}. {_CHOICES}")

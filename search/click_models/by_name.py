@@ -60,7 +60,7 @@ def click_model(name: str, behaviour: Behaviour = "navigational", max_grade: int
     maker = _MAKERS[known_name(name)]
     if max_grade < 0:
         raise UntilclickError(f"The highest grade is {max_grade}; grades start at 0, so give 0 or more")
-    return maker(_grade_probs(behaviour, max_grade))
+    return maker(grade_probs(behaviour, max_grade))
 
 
 def known_name(name: str) -> str:
@@ -70,7 +70,7 @@ def known_name(name: str) -> str:
     return name.lower()
 
 
-def _grade_probs(behaviour: str, max_grade: int) -> GradeProbs:
+def grade_probs(behaviour: str, max_grade: int) -> GradeProbs:
     """The published row for 2, 3 and 5 grades, or the one that the behaviour's text gives. For any other number of
     grades, the row of three grades, or that of the text, is interpolated linearly over grade / max_grade; for two
     grades this gives the published row."""

@@ -31,6 +31,8 @@ from untilclick.search.users.realism.statistics import (
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+BATCH_ENTRIES = 4_000_000
+"""Resampled values that are held at a time, so that a large log needs no more memory."""
 
 Verdict = Literal["inside", "outside", "cannot say"]
 
@@ -112,11 +114,7 @@ def compare(real: RealLog, simulated: Sequence[Session], seed: int = 0) -> Compa
     Raises DataError for a real log with fewer than two sessions that have a query, or without any click, and for no
     simulated session.
     """
-    sessions = [session for session in real.sessions if session.turns]
-    if len(sessions) < 2:
-        raise DataError(f"The real log has {len(sessions)} sessions with a query; give one with two or more")
-    if all(session.abandoned for session in sessions):
-        raise DataError("The real log has no click, so there is nothing to compare clicks with. Give one with clicks")
+    sessions = usable_sessions(real.sessions)
     cut = real.censoring.cut(simulated)
     if not cut:
         raise DataError("There is no simulated session to compare. Simulate more sessions")
@@ -135,6 +133,16 @@ def compare(real: RealLog, simulated: Sequence[Session], seed: int = 0) -> Compa
         real_kinds=tuple(kinds[0].tolist()),
         simulated_kinds=tuple(kinds[1].tolist()),
     )
+
+
+def usable_sessions(sessions: Sequence[Session]) -> list[Session]:
+    """The sessions of a real log that have a query. Raises DataError for fewer than two, or without any click."""
+    queried = [session for session in sessions if session.turns]
+    if len(queried) < 2:
+        raise DataError(f"The real log has {len(queried)} sessions with a query; give one with two or more")
+    if all(session.abandoned for session in queried):
+        raise DataError("The real log has no click, so there is nothing to compare clicks with. Give one with clicks")
+    return queried
 
 
 def _row(statistic: Statistic, real: RealLog, sessions: list[Session], cut: list[Session], seed: int) -> Row:
@@ -184,6 +192,7 @@ def _interval(value: float, data: tuple[NDArray[np.float64], ...], statistic: ob
         n_resamples=RESAMPLES,
         paired=len(data) > 1,
         vectorized=True,
+        batch=max(1, BATCH_ENTRIES // data[0].size),
         confidence_level=CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(seed),

@@ -210,7 +210,8 @@ class _Simulation:
             clicks.append(Click(query_id, shown[rank - 1], rank, round(time, 3)))
             time += self._config.dwell_seconds * paces[2 * i + 1]
             reached = rank
-        attributes = {**self._attributes, TOPIC_ATTRIBUTE: visit.topic.topic_id, "kind": visit.query.kind}
+        attributes = {**self._attributes, TOPIC_ATTRIBUTE: visit.topic.topic_id}
+        attributes |= self._user.attributes(visit.query)
         step, text = visit.query.step, visit.query.text
         visit.turns.append(Turn(query_id, step, text, None, shown, tuple(clicks), round(visit.time, 3), attributes))
         visit.time = time + (len(shown) - reached) * self._config.examining_seconds * paces[-1]

@@ -18,14 +18,14 @@ from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Collection, Topic
-from untilclick.search.text.synonyms import NoSynonyms, Synonyms, open_synonyms
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.describing import Descriptions
 from untilclick.search.users.draws import pick
 from untilclick.search.users.misspellings import Misspellings, Part, load_misspellings
+from untilclick.search.users.naming import LayPart, Naming
 from untilclick.search.users.need import NeedReader, content_words
 from untilclick.search.users.reformulation import ReformulationShares, TypedWord, Words, reformulate
-
-LayPart = Literal["all", "train", "test"]
+from untilclick.search.users.vocabulary.lay_words import NoVocabulary, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ class TypedQuery(NamedTuple):
     step: int
     """0-based position in the session."""
     kind: str
-    """`first`, `scripted`, or the kind of reformulation that made the query."""
+    """`first`, `description`, `scripted`, or the kind of reformulation that made the query."""
+    voice: float | None = None
+    """The number in [0, 1) that decides what the user calls each concept; None if it types the documents' words."""
 
 
 class SimulatedUser:
@@ -114,10 +116,12 @@ class SimulatedUser:
         needs: NeedReader,
         queries: Literal["real", "made"] = "made",
         *,
-        synonyms: Synonyms | None = None,
+        vocabulary: Vocabulary | None = None,
+        descriptions: Descriptions | None = None,
         scripted_queries: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """With `queries="real"`, a topic's query is typed as it is; with "made", with the user's noise.
+        """With `queries="real"`, a topic's query is typed as it is; with "made", with the user's noise and with lay
+        words of the vocabulary, if there is one. Users describe what they want if there are `descriptions`.
         `scripted_queries` (topic_id -> queries in order) are typed as they are, before any other query."""
         self.config = config
         self.needs = needs
@@ -125,7 +129,8 @@ class SimulatedUser:
         self.analysis = needs.analysis
         self._keywords = lru_cache(maxsize=1 << 16)(lambda query: tuple(needs.analysis.keywords(query)))
         english = needs.analysis.language == "en"
-        self._synonyms = synonyms or (open_synonyms() if english else NoSynonyms())
+        self._naming = Naming(vocabulary or NoVocabulary(), needs, config.lay_share, config.lay_part)
+        self._descriptions = descriptions if config.describe_share else None
         self._scripts = dict(scripted_queries or {})
         listed = english and config.misspell_share > 0
         self._misspellings = load_misspellings(config.misspellings) if listed else Misspellings({})
@@ -133,8 +138,12 @@ class SimulatedUser:
     @classmethod
     def of(cls, collection: Collection, config: UserConfig | None = None, index: TermIndex | None = None) -> Self:
         """The users of a collection. The term index is built unless the caller has one."""
+        config = UserConfig() if config is None else config
         reader = NeedReader(TermIndex.build(collection.corpus) if index is None else index)
-        return cls(UserConfig() if config is None else config, reader, collection.queries)
+        descriptions = None
+        if config.describe_share and collection.queries == "made" and reader.analysis.language == "en":
+            descriptions = Descriptions(collection.corpus.documents, reader.analysis)
+        return cls(config, reader, collection.queries, descriptions=descriptions)
 
     def click_model(self, max_grade: int) -> ClickModel:
         """The click model of these users for documents of grades 0..max_grade."""
@@ -142,13 +151,17 @@ class SimulatedUser:
 
     def first_query(self, topic: Topic, rng: np.random.Generator) -> TypedQuery:
         """The first scripted query if the topic has any; else the topic's query, as it is if queries are real, with
-        the user's noise if they are made. It is empty only if the topic's query is."""
+        the user's noise if they are made, or now and then a description. It is empty only if the topic's query is."""
         if script := self._scripts.get(topic.topic_id):
             return self._as_is(script[0], 0, "scripted")
         if self._verbatim:
             return self._as_is(topic.query, 0, "first")
-        typed = self._with_noise(self._keywords(topic.query), rng)
-        return TypedQuery(_text(typed), typed, 0, "first")
+        voice = rng.random() if self.config.lay_share else None
+        describes = self._descriptions is not None and rng.random() < self.config.describe_share
+        if describes and self._descriptions and (clause := self._descriptions.clause(topic)):
+            return self._described(topic, clause, self._descriptions.frame(clause, rng), voice, rng)
+        typed = self._with_noise(topic, voice, rng)
+        return TypedQuery(_text(typed), typed, 0, "first", voice)
 
     def next_query(
         self, topic: Topic, last: TypedQuery, rng: np.random.Generator, *, satisfied: bool = False
@@ -164,7 +177,12 @@ class SimulatedUser:
         reformulation = reformulate(last.words, self.needs.need(topic), self.config.shares, rng)
         if reformulation is None:
             return None
-        return TypedQuery(_text(reformulation.words), reformulation.words, step, reformulation.kind.value)
+        words = self._called(topic, reformulation.words, last)
+        return TypedQuery(_text(words), words, step, reformulation.kind.value, last.voice)
+
+    def attributes(self, query: TypedQuery) -> dict[str, str]:
+        """What a turn tells about its query: `kind`, and `lay_known` and `lay_new`, the lay words of both halves."""
+        return {"kind": query.kind, **self._naming.attributes(query.words)}
 
     def _stops(self, rng: np.random.Generator, *, satisfied: bool) -> bool:
         """Whether the user ends the session: out of impatience, or because a click satisfied."""
@@ -177,25 +195,50 @@ class SimulatedUser:
         typed = tuple(TypedWord(word, word) for word in content_words(text, self.analysis))
         return TypedQuery(text, typed, step, kind)
 
-    def _with_noise(self, clean: tuple[str, ...], rng: np.random.Generator) -> Words:
-        """The words that the user types for a clean query: some left out, some as synonyms, some misspelt."""
-        draws = rng.random((len(clean), 3)).tolist()  # for each word: left out, synonym, misspelt
+    def _with_noise(self, topic: Topic, voice: float | None, rng: np.random.Generator) -> Words:
+        """The words that the user types for a topic's query: some left out, some lay words, some misspelt."""
+        clean = self._keywords(topic.query)
+        draws = rng.random((len(clean), 3)).tolist()  # for each word: left out, unused, misspelt
         content = [i for i, word in enumerate(clean) if not self.analysis.is_stop_word(word)]
         remaining = {i for i, draw in enumerate(draws) if draw[0] >= self.config.drop_share}
         if content and remaining.isdisjoint(content):
             remaining.add(pick(content, rng))
+        words = {i: self._name(topic, clean[i], voice) for i in remaining & set(content)}
         return tuple(
-            self._typed(clean[i], draws[i][1:], rng) if i in content else TypedWord(clean[i], clean[i])
+            self._typed(words[i], draws[i][2], rng) if i in words else TypedWord(clean[i], clean[i])
             for i in sorted(remaining)
         )
 
-    def _typed(self, word: str, draws: Sequence[float], rng: np.random.Generator) -> TypedWord:
-        meant = word
-        if draws[0] < self.config.lay_share and (synonyms := self._synonyms.of(word)):
-            meant = pick(synonyms, rng)
-        if draws[1] < self.config.misspell_share:
-            return TypedWord(self._misspellings.misspell(meant, self.config.real_misspell_share, rng), meant)
-        return TypedWord(meant, meant)
+    def _described(
+        self, topic: Topic, clause: str, frame: str, voice: float | None, rng: np.random.Generator
+    ) -> TypedQuery:
+        """A clause as the user says it, after its frame. Later reformulations start from the content words."""
+        typed, content = frame.split(), []
+        for word in self._keywords(clause):
+            if self.analysis.is_stop_word(word):
+                typed.append(word)
+            else:
+                content.append(self._typed(self._name(topic, word, voice), rng.random(), rng))
+                typed.append(content[-1].typed)
+        return TypedQuery(" ".join(typed), tuple(content), 0, "description", voice)
+
+    def _called(self, topic: Topic, words: Words, last: TypedQuery) -> Words:
+        """The words of a reformulation, the new ones as the user calls them: but a word of the document that takes
+        the place of the user's own stays."""
+        known = {word.meant for word in last.words} | {word.concept for word in last.words}
+        return tuple(word if word.meant in known else self._name(topic, word.meant, last.voice) for word in words)
+
+    def _name(self, topic: Topic, word: str, voice: float | None) -> TypedWord:
+        """What the user calls a word of the document."""
+        return TypedWord(word, word) if voice is None else self._naming.word(topic, word, voice)
+
+    def _typed(self, word: TypedWord, draw: float, rng: np.random.Generator) -> TypedWord:
+        """A word as typed: misspelt, if the draw says so. Of a lay word of several words the longest is misspelt."""
+        if draw >= self.config.misspell_share:
+            return word
+        longest = max(word.meant.split(" "), key=len)
+        misspelt = self._misspellings.misspell(longest, self.config.real_misspell_share, rng)
+        return word._replace(typed=word.meant.replace(longest, misspelt, 1))
 
 
 def _text(typed: Words) -> str:

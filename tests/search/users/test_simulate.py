@@ -10,7 +10,6 @@ from untilclick.search.click_models.by_name import CLICK_MODELS
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.errors import DataError, UntilclickError
 from untilclick.search.records import TOPIC_ATTRIBUTE, Document, ScoredDoc, Topic
-from untilclick.search.text.synonyms import NoSynonyms
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.need import NeedReader
 from untilclick.search.users.simulate import SimulateConfig, Tally, simulate_sessions
@@ -67,7 +66,7 @@ INDEX = TermIndex.from_documents(DOCUMENTS)
 
 
 def user_of(**settings):
-    return SimulatedUser(UserConfig(**settings), NeedReader(INDEX), synonyms=NoSynonyms())
+    return SimulatedUser(UserConfig(**settings), NeedReader(INDEX))
 
 
 def simulate(n=300, seed=1, config=None, topics=TOPICS, engine=None, **settings):

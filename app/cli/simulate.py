@@ -27,6 +27,35 @@ from untilclick.app.terminal.terminal import Terminal, escape
 if TYPE_CHECKING:
     from untilclick.search.users.realism.comparing import Comparison
 
+Show = Annotated[
+    int,
+    typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
+]
+ClickModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--click-model",
+        envvar="UNTILCLICK_CLICK_MODEL",
+        help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
+    ),
+]
+Split = Annotated[
+    str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
+]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        "--compare",
+        metavar="REAL_LOG",
+        envvar="UNTILCLICK_COMPARE",
+        help="Log of real sessions that the simulated ones are compared with.",
+    ),
+]
+PlotFile = Annotated[
+    Path,
+    typer.Option("--plot", envvar="UNTILCLICK_PLOT", help="Plot of --compare, an svg, png or pdf file."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -40,37 +69,14 @@ def simulate(
     log: LogUrl,
     data: Data = "stdlib",
     sessions: Sessions = 60_000,
-    show: Annotated[
-        int,
-        typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
-    ] = 0,
-    click_model: Annotated[
-        str | None,
-        typer.Option(
-            "--click-model",
-            envvar="UNTILCLICK_CLICK_MODEL",
-            help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
-        ),
-    ] = None,
-    split: Annotated[
-        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
-    ] = "train",
+    show: Show = 0,
+    click_model: ClickModelName = None,
+    split: Split = "train",
     engine: Engine = "tantivy",
     seed: Seed = 0,
     language: Language = "auto",
-    compare: Annotated[
-        str | None,
-        typer.Option(
-            "--compare",
-            metavar="REAL_LOG",
-            envvar="UNTILCLICK_COMPARE",
-            help="Log of real sessions that the simulated ones are compared with.",
-        ),
-    ] = None,
-    plot: Annotated[
-        Path,
-        typer.Option("--plot", envvar="UNTILCLICK_PLOT", help="Plot of --compare, an svg, png or pdf file."),
-    ] = Path("realism.svg"),
+    compare: Compare = None,
+    plot: PlotFile = Path("realism.svg"),
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,

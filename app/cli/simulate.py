@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +20,41 @@ from untilclick.app.cli.options import (
     Sessions,
     read_settings,
 )
+from untilclick.app.terminal.realism_tables import realism_notes, realism_table
 from untilclick.app.terminal.session_lines import session_lines
 from untilclick.app.terminal.terminal import Terminal, escape
+
+if TYPE_CHECKING:
+    from untilclick.search.users.realism.comparing import Comparison
+
+Show = Annotated[
+    int,
+    typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
+]
+ClickModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--click-model",
+        envvar="UNTILCLICK_CLICK_MODEL",
+        help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
+    ),
+]
+Split = Annotated[
+    str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
+]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        "--compare",
+        metavar="REAL_LOG",
+        envvar="UNTILCLICK_COMPARE",
+        help="Log of real sessions that the simulated ones are compared with.",
+    ),
+]
+PlotFile = Annotated[
+    Path,
+    typer.Option("--plot", envvar="UNTILCLICK_PLOT", help="Plot of --compare, an svg, png or pdf file."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,24 +69,14 @@ def simulate(
     log: LogUrl,
     data: Data = "stdlib",
     sessions: Sessions = 60_000,
-    show: Annotated[
-        int,
-        typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
-    ] = 0,
-    click_model: Annotated[
-        str | None,
-        typer.Option(
-            "--click-model",
-            envvar="UNTILCLICK_CLICK_MODEL",
-            help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
-        ),
-    ] = None,
-    split: Annotated[
-        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
-    ] = "train",
+    show: Show = 0,
+    click_model: ClickModelName = None,
+    split: Split = "train",
     engine: Engine = "tantivy",
     seed: Seed = 0,
     language: Language = "auto",
+    compare: Compare = None,
+    plot: PlotFile = Path("realism.svg"),
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -62,9 +86,11 @@ def simulate(
     Sessions of the same settings that the log already holds are not simulated again.
     """
     from untilclick.app.loop import simulation  # noqa: PLC0415  users draw with numpy, and search in tantivy
+    from untilclick.app.loop.simulating import compare as comparing  # noqa: PLC0415
 
     terminal = Terminal(as_json=as_json)
     settings = simulation.simulation_config(read_settings(context, overrides), sessions, split, seed, click_model)
+    real = comparing.real_log(compare, plot) if compare else None
     opened = simulation.open_documents(simulation.Documents(data, engine, language), seed)
     outcome = simulation.simulate_opened(settings, opened, log, terminal)
     added = outcome.added
@@ -77,4 +103,20 @@ def simulate(
         f"{added.sessions:,} sessions logged{before}: {added.queries:,} queries, {added.clicked_at_first_query:,} "
         f"sessions clicked at the first query, {added.abandoned:,} gave up."
     )
-    terminal.answer({"log": log, "there_before": outcome.n_present, **asdict(added)})
+    compared = real and comparing.compare_run(real, outcome, opened, log, seed)
+    if compared:
+        _show(compared, plot, terminal)
+    answer = {"log": log, "there_before": outcome.n_present, **asdict(added)}
+    terminal.answer(answer | ({"compared": asdict(compared), "plot": plot} if compared else {}))
+
+
+def _show(comparison: Comparison, plot: Path, terminal: Terminal) -> None:
+    """Print the table and the notes, and draw the plot."""
+    from untilclick.app.loop.simulating.realism_plot import draw_realism  # noqa: PLC0415
+
+    draw_realism({"simulated": comparison}, plot)
+    terminal.line()
+    terminal.table(realism_table(comparison))
+    for note in realism_notes(comparison):
+        terminal.line(note)
+    terminal.line(f"Plot: {plot}")

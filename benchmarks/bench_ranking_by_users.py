@@ -1,0 +1,259 @@
+"""Tests whether simulated users rank nine systems as judgments and the clicks of real sessions do.
+
+    python -m benchmarks.bench_ranking_by_users --data FOLDER [FOLDER ...] [--users N] [--parameters FILE] [--seed N]
+                                                [--resamples N] [--encoder NAME] [--json FILE] [--plot FILE]
+
+A FOLDER is in BEIR layout. The simulated users read its documents alone: they want known items made from documents,
+and type, click and stop as `search/users` has it; the JSON of --parameters names values of `UserConfig` that are not
+the defaults. Every system of `benchmarks.ranked_systems` is shown to the same users. They rank systems by
+
+    first query        satisfying clicks on the first ten documents of the first query
+    clicks a session   satisfying clicks of a session with all its reformulations
+    sessions           share of sessions that end in a satisfying click
+
+and the truths are nDCG@10 by the judgments of the split `dev`, else `train`, else `test`, and, in a folder whose
+`sessions.jsonl` has lists and clicks, nDCG@10 by the clicks on documents that were shown to somebody with this need.
+Such a folder's needs are halved: the second half is the truth, the first one is for fitting parameters.
+
+The table has the means with their ranks, and Kendall's tau-b of each measure with each truth, with 95 % bootstrap
+intervals over needs. `decided` is the same over the pairs of systems that the truth tells apart (|t| > 2). The
+ceiling is the agreement of random halves of all needs of a truth, with the central 95 % of 500 halves. `certain`
+counts the pairs whose order by clicks no unshown document can turn round, and those of them that the users order in
+the same way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from untilclick.app.loop.torch_setup import set_up_torch
+from untilclick.rewriter.data.encoding import encode_collection
+from untilclick.rewriter.data.show import silently
+from untilclick.rewriter.flat_settings import setting_names
+from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.users.user import UserConfig
+
+from benchmarks.bench_cold_start import reported_split
+from benchmarks.rank_agreement import RESAMPLES, Agreement, Tau, agreement, ceiling
+from benchmarks.ranked_systems import FirstTen, System, nine_systems
+from benchmarks.ranking_truths import NeedValues, clicked, halves, judged, logged_turns, sessions_by_need
+from benchmarks.ranking_users import FIRST_QUERY, SimulatedUsers
+
+Floats = NDArray[np.float64]
+JUDGMENTS, CLICKS, CEILING = "judgments", "clicks", "ceiling"
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """One opinion on systems that comes from people."""
+
+    name: str
+    values: NeedValues
+    """On the needs that are compared."""
+    all_values: NeedValues
+    """On all needs, for the ceiling."""
+    n_queries: int
+    certain: tuple[tuple[int, int], ...] = ()
+    """See `ClickTruth`."""
+    unknown: float = 0.0
+    """See `ClickTruth`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The rankings of systems on one collection, and how far they agree."""
+
+    data: str
+    documents: int
+    users: int
+    needs: int
+    """Needs of the simulated users."""
+    parameters: Mapping[str, object]
+    """Habits of the users."""
+    truths: Mapping[str, Mapping[str, float]]
+    """Truth -> numbers of needs and queries, share of unknown documents."""
+    means: Mapping[str, Mapping[str, float]]
+    """Truth or measure -> system -> mean over needs."""
+    agreements: Mapping[str, Mapping[str, Agreement]]
+    """Truth -> measure, other truth or ceiling -> agreement."""
+    certain: Mapping[str, tuple[int, int]]
+    """Measure -> pairs that are certain by clicks, and how many of them it orders in the same way."""
+
+
+def simulated(
+    opened: OpenedCollection, systems: Mapping[str, System], config: UserConfig, users: int, seed: int
+) -> dict[str, Floats]:
+    """Measure -> (S, needs) values of the systems by simulated users, who read the documents alone."""
+    population = SimulatedUsers.of(opened.collection.corpus, opened.index, config, users, seed)
+    by_system = []
+    for name, system in systems.items():
+        by_system.append(population.values(FirstTen(system, config.results_examined), opened.index.doc_rows))
+        print(f"{opened.collection.corpus.source}: {name}", file=sys.stderr, flush=True)
+    return {measure: np.array([values[measure] for values in by_system]) for measure in by_system[0]}
+
+
+def truths(opened: OpenedCollection, systems: Mapping[str, System], folder: Path) -> list[Truth]:
+    """What judgments say, and, if the folder has real sessions with lists, their clicks."""
+    corpus = opened.collection.corpus
+    topics = opened.collection.topics[reported_split(opened.collection)]
+    values, path = judged(systems, corpus, topics), folder / "sessions.jsonl"
+    turns = logged_turns(path) if path.is_file() else []
+    if not turns:
+        return [Truth(JUDGMENTS, values, values, len(topics))]
+    compared = halves(sessions_by_need(path))[1]
+    clicks = clicked(systems, corpus, [each for each in turns if each.need in compared])
+    all_clicks = clicked(systems, corpus, turns).values
+    return [
+        Truth(JUDGMENTS, values.among(compared), values, sum(topic.need in compared for topic in topics)),
+        Truth(CLICKS, clicks.values, all_clicks, clicks.n_turns, clicks.certain, clicks.unknown),
+    ]
+
+
+def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> Outcome:
+    """Let simulated users and people rank the systems of one collection."""
+    opened = OpenedCollection.load(str(folder))
+    opened = opened.with_vectors(encode_collection(options.encoder, opened, silently).corpus)
+    systems = nine_systems(opened)
+    by_users = simulated(opened, systems, config, options.users, options.seed)
+    by_people = truths(opened, systems, folder)
+    rng = np.random.default_rng(options.seed)
+    others = {**by_users, **{truth.name: truth.values.values for truth in by_people[:-1]}}
+    agreements = {
+        truth.name: {
+            **{
+                name: agreement(values, truth.values.values, rng, options.resamples)
+                for name, values in others.items()
+                if name != truth.name
+            },
+            CEILING: ceiling(truth.all_values.values, rng),
+        }
+        for truth in by_people
+    }
+    columns = {**{truth.name: truth.values.values for truth in by_people}, **by_users}
+    return Outcome(
+        data=folder.name,
+        documents=len(opened.collection.corpus.documents),
+        users=options.users,
+        needs=by_users[FIRST_QUERY].shape[1],
+        parameters=asdict(config),
+        truths={
+            truth.name: {"needs": len(truth.values.needs), "queries": truth.n_queries, "unknown": truth.unknown}
+            for truth in by_people
+        },
+        means={name: dict(zip(systems, each.mean(axis=1).tolist(), strict=True)) for name, each in columns.items()},
+        agreements=agreements,
+        certain={
+            name: (len(truth.certain), same_order(values, truth.certain))
+            for truth in by_people
+            if truth.certain
+            for name, values in by_users.items()
+        },
+    )
+
+
+def same_order(values: Floats, pairs: Sequence[tuple[int, int]]) -> int:
+    """The number of pairs (better, worse) that values (S, n) order in the same way."""
+    means = values.mean(axis=1)
+    return sum(bool(means[a] > means[b]) for a, b in pairs)
+
+
+def read_parameters(path: Path | None) -> UserConfig:
+    """The habits of users in a JSON file; the defaults without one. Exits this program for an unknown name."""
+    if path is None:
+        return UserConfig()
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if unknown := sorted(set(values) - set(setting_names(UserConfig))):
+        sys.exit(
+            f"{path}: {', '.join(unknown)} is no parameter of users; there are {', '.join(setting_names(UserConfig))}"
+        )
+    return TypeAdapter(UserConfig).validate_python(values)
+
+
+def print_table(outcome: Outcome) -> None:
+    """Print the rankings of systems side by side, then how far they agree."""
+    print(f"{outcome.data}: {outcome.documents} documents, {outcome.users} users with {outcome.needs} needs")
+    for name, counts in outcome.truths.items():
+        unknown = f", {counts['unknown']:.0%} of the first ten documents shown to nobody" if name == CLICKS else ""
+        print(f"  {name}: {counts['queries']:.0f} queries of {counts['needs']:.0f} needs{unknown}")
+    ranks = {name: ranks_of(means) for name, means in outcome.means.items()}
+    print(f"{'':18}" + "".join(f"{name:>20}" for name in outcome.means))
+    for system in sorted(outcome.means[JUDGMENTS], key=lambda each: -outcome.means[JUDGMENTS][each]):
+        cells = [f"{means[system]:14.4f} ({ranks[name][system]:2})" for name, means in outcome.means.items()]
+        print(f"{system:18}" + "".join(f"{cell:>20}" for cell in cells))
+    for truth, rows in outcome.agreements.items():
+        for name, each in rows.items():
+            decided = f"decided {each.n_decided} of {each.n_pairs}: {shown(each.decided)}"
+            print(f"  {truth:10}{name:18}tau {shown(each.all_pairs)}   {decided}")
+    for name, (n, same) in outcome.certain.items():
+        print(f"  certain by clicks, {name}: {same} of {n} pairs in the same order")
+
+
+def ranks_of(means: Mapping[str, float]) -> dict[str, int]:
+    """The rank of each system by its mean, 1 for the best; equal ones share the better rank."""
+    return {name: 1 + sum(other > mean for other in means.values()) for name, mean in means.items()}
+
+
+def shown(tau: Tau) -> str:
+    """An agreement with its interval."""
+    return f"{tau.value:+.2f} [{tau.low:+.2f}, {tau.high:+.2f}]"
+
+
+def plot(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Plot the systems of each collection: what simulated users say of them against what each truth says."""
+    from matplotlib.figure import Figure
+
+    panels = [(outcome, truth) for outcome in outcomes for truth in outcome.truths]
+    figure = Figure(figsize=(4.6 * len(panels), 4.2), layout="constrained")
+    for axis, (outcome, truth) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, value in outcome.means[truth].items():
+            by_users = outcome.means[FIRST_QUERY][name]
+            axis.scatter(value, by_users, color="C0", s=18)
+            axis.annotate(name, (value, by_users), xytext=(4, 3), textcoords="offset points", fontsize=8)
+        rows = outcome.agreements[truth]
+        limit = rows[CEILING].all_pairs
+        axis.set_title(
+            f"{outcome.data}\ntau {shown(rows[FIRST_QUERY].all_pairs)}, ceiling {limit.value:+.2f}", fontsize=9
+        )
+        axis.set_xlabel(f"nDCG@10 by {truth}")
+        axis.set_ylabel("simulated: satisfying clicks, first query")
+        axis.margins(x=0.2)
+    figure.savefig(path, dpi=110)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Rank the systems of each folder, print tables, and write JSON and a plot if asked to."""
+    parser = argparse.ArgumentParser(description="Systems ranked by simulated users and by people")
+    parser.add_argument("--data", type=Path, nargs="+", default=[])
+    parser.add_argument("--users", type=int, default=20_000)
+    parser.add_argument("--parameters", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
+    parser.add_argument("--encoder", default="auto", help="as for untilclick evaluate; none leaves six systems")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args(arguments)
+    if not options.data:
+        print("Nothing to measure: name folders with judgments in --data.")
+        return
+    set_up_torch()
+    config = read_parameters(options.parameters)
+    outcomes = [measured(folder, config, options) for folder in options.data]
+    for outcome in outcomes:
+        print_table(outcome)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
+    if options.plot:
+        plot(outcomes, options.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Simulated users who look at the rankings of several systems: the same users with the same needs for each system.
+
+The users read the documents alone. Their needs are known items made from documents (`search/corpora/topics.py`), and
+what they type, click and do next is that of `search/users`. A user's queries depend on nothing that a system shows,
+so they are all typed beforehand; a system decides with which of them the session ends. Clicks on every list are drawn
+from the same numbers (common random numbers: Law, "Simulation Modeling and Analysis", chapter on variance reduction),
+so that systems differ by their rankings and not by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from untilclick.search.click_models.base import DRAWS_PER_RANK, NO_DOCUMENT
+from untilclick.search.corpora.topics import topics_from_documents
+from untilclick.search.records import Collection, Corpus, Topic
+from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.user import SimulatedUser, TypedQuery, UserConfig
+
+Floats = NDArray[np.float64]
+TopRows = Callable[[Sequence[str]], NDArray[np.int64]]
+"""(B, k) rows of the documents that a system shows for queries, -1 below the end."""
+
+FIRST_QUERY = "first query"
+SESSION_CLICKS = "clicks a session"
+SESSIONS = "sessions"
+MEASURES = {
+    FIRST_QUERY: "satisfying clicks on the first ten documents of the first query",
+    SESSION_CLICKS: "satisfying clicks of a session with all its reformulations",
+    SESSIONS: "share of sessions that end in a satisfying click",
+}
+"""The measures by which simulated users rank systems."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedUsers:
+    """Users of a corpus, each with a need and all the queries that it types if nothing satisfies it."""
+
+    topics: tuple[Topic, ...]
+    """Known items."""
+    needs: NDArray[np.int64]
+    """(N,) row in `topics` of each user's need."""
+    queries: tuple[tuple[str, ...], ...]
+    """(N,) queries of each user, in order."""
+    user: SimulatedUser
+    draws: Floats
+    """(N, steps, k, 2) random numbers that decide the clicks on the list of each query."""
+    going_on: Floats
+    """(N, steps) random numbers that decide whether a satisfied user searches on."""
+
+    @classmethod
+    def of(cls, corpus: Corpus, index: TermIndex, config: UserConfig, n: int, seed: int) -> SimulatedUsers:
+        """n users. All needs have the same number of users, or one more. Users of other numbers n are the first ones
+        of these. Raises ValueError for a corpus without known items."""
+        topics = known_items(corpus, index, seed)
+        if not topics:
+            raise ValueError(f"{corpus.source}: no document has enough text for a known item")
+        user = SimulatedUser.of(Collection(corpus, {"made": topics}, "made"), config, index)
+        order = np.random.default_rng((seed, 1)).permutation(len(topics))
+        needs = order[np.arange(n) % len(topics)]
+        queries = tuple(_typed(user, topics[need], (seed, 0, number)) for number, need in enumerate(needs.tolist()))
+        steps, k = config.max_queries, config.results_examined
+        draws = np.random.default_rng((seed, 2)).random((n, steps, k, DRAWS_PER_RANK))
+        return cls(topics, needs, queries, user, draws, np.random.default_rng((seed, 3)).random((n, steps)))
+
+    def values(self, rank: TopRows, doc_rows: dict[str, int]) -> dict[str, Floats]:
+        """Measure -> (needs,) its mean over the users of each need that has any, in the order of `topics`."""
+        first, clicks, satisfied = self._searched(rank, self._wanted(doc_rows))
+        counts = np.bincount(self.needs, minlength=len(self.topics))
+        asked = counts > 0
+        return {
+            name: np.bincount(self.needs, each, len(self.topics))[asked] / counts[asked]
+            for name, each in ((FIRST_QUERY, first), (SESSION_CLICKS, clicks), (SESSIONS, satisfied))
+        }
+
+    def _wanted(self, doc_rows: dict[str, int]) -> list[dict[int, int]]:
+        """Row -> grade of each need's documents."""
+        return [{doc_rows[doc_id]: grade for doc_id, grade in topic.relevance.items()} for topic in self.topics]
+
+    def _searched(self, rank: TopRows, wanted: Sequence[dict[int, int]]) -> tuple[Floats, Floats, Floats]:
+        """(N,) each: satisfying clicks of the first query and of the session, and 1 if its last query has one."""
+        clicks, model = np.zeros(len(self.needs)), self.user.click_model(1)
+        last, first = np.zeros_like(clicks), np.zeros_like(clicks)
+        lengths = np.array([len(queries) for queries in self.queries])
+        searching = np.arange(len(self.needs))
+        for step in range(self.draws.shape[1]):
+            searching = searching[lengths[searching] > step]
+            if not searching.size:
+                break
+            shown = rank([self.queries[i][step] for i in searching])  # (A, k)
+            grades = np.array(
+                [_grades(wanted[self.needs[i]], rows) for i, rows in zip(searching, shown.tolist(), strict=True)]
+            )
+            satisfied = model.sample_with(grades, self.draws[searching, step]).satisfied > 0  # (A,)
+            clicks[searching] += satisfied
+            last[searching] = satisfied
+            first = clicks.copy() if step == 0 else first
+            searching = searching[~satisfied]
+        return first, clicks, last
+
+
+def known_items(corpus: Corpus, index: TermIndex, seed: int) -> tuple[Topic, ...]:
+    """A known item for each document with enough text, of all splits, in the order of the splits."""
+    by_split = topics_from_documents(corpus.documents, seed, index.analysis)
+    return tuple(topic for of_split in by_split.values() for topic in of_split)
+
+
+def _typed(user: SimulatedUser, topic: Topic, seed: tuple[int, ...]) -> tuple[str, ...]:
+    """All queries of one user until it gives up."""
+    rng = np.random.default_rng(seed)
+    typed: list[TypedQuery] = []
+    query: TypedQuery | None = user.first_query(topic, rng)
+    while query is not None:
+        typed.append(query)
+        query = user.next_query(topic, query, rng)
+    return tuple(query.text for query in typed)
+
+
+def _grades(wanted: dict[int, int], rows: Sequence[int]) -> list[int]:
+    """The grade of the document at each rank."""
+    return [NO_DOCUMENT if row < 0 else wanted.get(row, 0) for row in rows]

@@ -1,7 +1,8 @@
 """Tests whether simulated users rank nine systems as judgments and the clicks of real sessions do.
 
     python -m benchmarks.bench_ranking_by_users --data FOLDER [FOLDER ...] [--users N] [--parameters FILE] [--seed N]
-                                                [--resamples N] [--encoder NAME] [--json FILE] [--plot FILE]
+                                                [--resamples N] [--encoder NAME] [--vectors DIR] [--json FILE]
+                                                [--plot FILE]
 
 A FOLDER is in BEIR layout. The simulated users read its documents alone: they want known items made from documents,
 and type, click and stop as `search/users` has it; the JSON of --parameters names values of `UserConfig` that are not
@@ -36,10 +37,12 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from untilclick.app.loop.torch_setup import set_up_torch
-from untilclick.rewriter.data.encoding import encode_collection
-from untilclick.rewriter.data.show import silently
 from untilclick.rewriter.flat_settings import setting_names
+from untilclick.rewriter.policy.encoders.conversion import convert_encoder
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
+from untilclick.search.engines.vectors.encoded_documents import vector_folder
+from untilclick.search.text.encoders.opened import open_encoder
 from untilclick.search.users.user import UserConfig
 
 from benchmarks.bench_cold_start import reported_split
@@ -121,7 +124,9 @@ def truths(opened: OpenedCollection, systems: Mapping[str, System], folder: Path
 def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> Outcome:
     """Let simulated users and people rank the systems of one collection."""
     opened = OpenedCollection.load(str(folder))
-    opened = opened.with_vectors(encode_collection(options.encoder, opened, silently).corpus)
+    if (encoder := open_encoder(options.encoder, convert_encoder).encoder) is not None:
+        vectors = vector_folder(options.vectors)
+        opened = opened.with_vectors(EncodedCorpus.of(opened.collection.corpus.documents, encoder, vectors))
     systems = nine_systems(opened)
     by_users = simulated(opened, systems, config, options.users, options.seed)
     by_people = truths(opened, systems, folder)
@@ -237,7 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--parameters", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
-    parser.add_argument("--encoder", default="auto", help="as for untilclick evaluate; none leaves six systems")
+    parser.add_argument("--encoder", default="minilm", help="as for untilclick evaluate; none leaves six systems")
+    parser.add_argument("--vectors", type=Path, help="folder of the documents' vectors; default: the cache")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args(arguments)

@@ -2,20 +2,21 @@
 
 The users read the documents alone. Their needs are known items made from documents (`search/corpora/topics.py`), and
 what they type, click and do next is that of `search/users`. A user's queries depend on nothing that a system shows,
-so they are all typed beforehand; a system decides with which of them the session ends. Clicks on every list are drawn
-from the same numbers (common random numbers: Law, "Simulation Modeling and Analysis", chapter on variance reduction),
-so that systems differ by their rankings and not by chance.
+so they are all typed beforehand; a system decides with which of them the session ends. Clicks on every list, and what
+a user does then, are drawn from the same numbers (common random numbers: Law, "Simulation Modeling and Analysis",
+chapter on variance reduction), so that systems differ by their rankings and not by chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.search.click_models.base import DRAWS_PER_RANK, NO_DOCUMENT
+from untilclick.search.click_models.by_name import click_model
 from untilclick.search.corpora.topics import topics_from_documents
 from untilclick.search.records import Collection, Corpus, Topic
 from untilclick.search.text.term_index import TermIndex
@@ -38,7 +39,7 @@ MEASURES = {
 
 @dataclass(frozen=True, eq=False)
 class SimulatedUsers:
-    """Users of a corpus, each with a need and all the queries that it types if nothing satisfies it."""
+    """Users of a corpus, each with a need and the queries that it types if nothing ends the session."""
 
     topics: tuple[Topic, ...]
     """Known items."""
@@ -46,11 +47,12 @@ class SimulatedUsers:
     """(N,) row in `topics` of each user's need."""
     queries: tuple[tuple[str, ...], ...]
     """(N,) queries of each user, in order."""
-    user: SimulatedUser
+    config: UserConfig
+    """Their habits."""
     draws: Floats
     """(N, steps, k, 2) random numbers that decide the clicks on the list of each query."""
-    going_on: Floats
-    """(N, steps) random numbers that decide whether a satisfied user searches on."""
+    patience: Floats
+    """(N, steps) random numbers that decide whether a user searches on after each query."""
 
     @classmethod
     def of(cls, corpus: Corpus, index: TermIndex, config: UserConfig, n: int, seed: int) -> SimulatedUsers:
@@ -59,13 +61,14 @@ class SimulatedUsers:
         topics = known_items(corpus, index, seed)
         if not topics:
             raise ValueError(f"{corpus.source}: no document has enough text for a known item")
-        user = SimulatedUser.of(Collection(corpus, {"made": topics}, "made"), config, index)
+        patient = replace(config, give_up_prob=0.0)  # who gives up is decided by `patience`
+        user = SimulatedUser.of(Collection(corpus, {"made": topics}, "made"), patient, index)
         order = np.random.default_rng((seed, 1)).permutation(len(topics))
         needs = order[np.arange(n) % len(topics)]
         queries = tuple(_typed(user, topics[need], (seed, 0, number)) for number, need in enumerate(needs.tolist()))
         steps, k = config.max_queries, config.results_examined
         draws = np.random.default_rng((seed, 2)).random((n, steps, k, DRAWS_PER_RANK))
-        return cls(topics, needs, queries, user, draws, np.random.default_rng((seed, 3)).random((n, steps)))
+        return cls(topics, needs, queries, config, draws, np.random.default_rng((seed, 3)).random((n, steps)))
 
     def values(self, rank: TopRows, doc_rows: dict[str, int]) -> dict[str, Floats]:
         """Measure -> (needs,) its mean over the users of each need that has any, in the order of `topics`."""
@@ -83,7 +86,8 @@ class SimulatedUsers:
 
     def _searched(self, rank: TopRows, wanted: Sequence[dict[int, int]]) -> tuple[Floats, Floats, Floats]:
         """(N,) each: satisfying clicks of the first query and of the session, and 1 if its last query has one."""
-        clicks, model = np.zeros(len(self.needs)), self.user.click_model(1)
+        model = click_model(self.config.click_model, self.config.behaviour, 1)
+        clicks = np.zeros(len(self.needs))
         last, first = np.zeros_like(clicks), np.zeros_like(clicks)
         lengths = np.array([len(queries) for queries in self.queries])
         searching = np.arange(len(self.needs))
@@ -99,8 +103,12 @@ class SimulatedUsers:
             clicks[searching] += satisfied
             last[searching] = satisfied
             first = clicks.copy() if step == 0 else first
-            searching = searching[~satisfied]
+            searching = searching[self._searches_on(self.patience[searching, step], satisfied)]
         return first, clicks, last
+
+    def _searches_on(self, patience: Floats, satisfied: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(A,) whether users type another query after one that satisfied them or did not."""
+        return ~satisfied & (patience >= self.config.give_up_prob)
 
 
 def known_items(corpus: Corpus, index: TermIndex, seed: int) -> tuple[Topic, ...]:
@@ -110,7 +118,7 @@ def known_items(corpus: Corpus, index: TermIndex, seed: int) -> tuple[Topic, ...
 
 
 def _typed(user: SimulatedUser, topic: Topic, seed: tuple[int, ...]) -> tuple[str, ...]:
-    """All queries of one user until it gives up."""
+    """All queries that one user may type."""
     rng = np.random.default_rng(seed)
     typed: list[TypedQuery] = []
     query: TypedQuery | None = user.first_query(topic, rng)

@@ -18,6 +18,7 @@ from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.records import Collection, Corpus, Document, Topic
+from untilclick.search.users.need import NeedReader
 from untilclick.search.users.simulate import simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
@@ -165,7 +166,7 @@ class TestSimulatedUsers:
         users never give up, a session of one or two queries ends in a satisfying click."""
         users = _users(opened, 4000, give_up_prob=0.0, max_queries=2)
         values = users.values(FirstTen(six["BM25"]), opened.index.doc_rows)
-        longer = SimulatedUser(UserConfig(give_up_prob=0.0), users.user.needs)
+        longer = SimulatedUser(UserConfig(give_up_prob=0.0), NeedReader(opened.index))
         sessions = simulate_sessions(users.topics, opened.engine, longer, 4000, 1)
         lengths = np.array([len(session.turns) for session in sessions])
         assert values[FIRST_QUERY].mean() == pytest.approx((lengths == 1).mean(), abs=0.035)
@@ -256,7 +257,19 @@ def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys
     parameters.write_text(json.dumps({"misspell_share": 0.1, "shares": {"add": 0.5}}))
     files = ["--json", str(tmp_path / "r"), "--plot", str(tmp_path / "r.png"), "--parameters", str(parameters)]
     main(
-        ["--data", str(folder), "--users", "200", "--resamples", "100", "--encoder", str(tiny_encoder.folder), *files]
+        [
+            "--data",
+            str(folder),
+            "--users",
+            "200",
+            "--resamples",
+            "100",
+            "--vectors",
+            str(tmp_path / "v"),
+            "--encoder",
+            str(tiny_encoder.folder),
+            *files,
+        ]
     )
     [outcome] = json.loads((tmp_path / "r").read_text())
     assert outcome["parameters"]["misspell_share"] == 0.1

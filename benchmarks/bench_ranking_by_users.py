@@ -20,7 +20,8 @@ The table has the means with their ranks, and Kendall's tau-b of each measure wi
 intervals over needs. `decided` is the same over the pairs of systems that the truth tells apart (|t| > 2). The
 ceiling is the agreement of random halves of all needs of a truth, with the central 95 % of 500 halves. `certain`
 counts the pairs whose order by clicks no unshown document can turn round, and those of them that the users order in
-the same way.
+the same way. Rows `overlap` are the measure `first query` for users whose first query shares such a part of its terms
+with the wanted document.
 """
 
 from __future__ import annotations
@@ -48,8 +49,17 @@ from untilclick.search.users.user import UserConfig
 from benchmarks.bench_cold_start import reported_split
 from benchmarks.rank_agreement import RESAMPLES, Agreement, Tau, agreement, ceiling
 from benchmarks.ranked_systems import FirstTen, System, nine_systems
-from benchmarks.ranking_truths import NeedValues, clicked, halves, judged, logged_turns, sessions_by_need
-from benchmarks.ranking_users import FIRST_QUERY, SimulatedUsers
+from benchmarks.ranking_truths import (
+    NeedValues,
+    clicked,
+    halves,
+    judged,
+    logged_turns,
+    mean_overlap,
+    need_of,
+    sessions_by_need,
+)
+from benchmarks.ranking_users import FIRST_QUERY, MEASURES, SimulatedUsers
 
 Floats = NDArray[np.float64]
 JUDGMENTS, CLICKS, CEILING = "judgments", "clicks", "ceiling"
@@ -82,6 +92,8 @@ class Outcome:
     """Needs of the simulated users."""
     parameters: Mapping[str, object]
     """Habits of the users."""
+    overlap: Mapping[str, float]
+    """Share of the terms of queries that a wanted document has: of users and of judged queries."""
     truths: Mapping[str, Mapping[str, float]]
     """Truth -> numbers of needs and queries, share of unknown documents."""
     means: Mapping[str, Mapping[str, float]]
@@ -92,14 +104,11 @@ class Outcome:
     """Measure -> pairs that are certain by clicks, and how many of them it orders in the same way."""
 
 
-def simulated(
-    opened: OpenedCollection, systems: Mapping[str, System], config: UserConfig, users: int, seed: int
-) -> dict[str, Floats]:
-    """Measure -> (S, needs) values of the systems by simulated users, who read the documents alone."""
-    population = SimulatedUsers.of(opened.collection.corpus, opened.index, config, users, seed)
+def simulated(opened: OpenedCollection, systems: Mapping[str, System], users: SimulatedUsers) -> dict[str, Floats]:
+    """Measure -> (S, needs) values of the systems by simulated users."""
     by_system = []
     for name, system in systems.items():
-        by_system.append(population.values(FirstTen(system, config.results_examined), opened.index.doc_rows))
+        by_system.append(users.values(FirstTen(system, users.config.results_examined), opened.index.doc_rows))
         print(f"{opened.collection.corpus.source}: {name}", file=sys.stderr, flush=True)
     return {measure: np.array([values[measure] for values in by_system]) for measure in by_system[0]}
 
@@ -128,7 +137,8 @@ def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> O
         vectors = vector_folder(options.vectors)
         opened = opened.with_vectors(EncodedCorpus.of(opened.collection.corpus.documents, encoder, vectors))
     systems = nine_systems(opened)
-    by_users = simulated(opened, systems, config, options.users, options.seed)
+    users = SimulatedUsers.of(opened.collection.corpus, opened.index, config, options.users, options.seed)
+    by_users = simulated(opened, systems, users)
     by_people = truths(opened, systems, folder)
     rng = np.random.default_rng(options.seed)
     others = {**by_users, **{truth.name: truth.values.values for truth in by_people[:-1]}}
@@ -150,6 +160,7 @@ def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> O
         users=options.users,
         needs=by_users[FIRST_QUERY].shape[1],
         parameters=asdict(config),
+        overlap={"users": float(users.overlap.mean()), JUDGMENTS: judged_overlap(opened, by_people[0])},
         truths={
             truth.name: {"needs": len(truth.values.needs), "queries": truth.n_queries, "unknown": truth.unknown}
             for truth in by_people
@@ -163,6 +174,12 @@ def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> O
             for name, values in by_users.items()
         },
     )
+
+
+def judged_overlap(opened: OpenedCollection, judgments: Truth) -> float:
+    """`mean_overlap` of the compared judged queries."""
+    topics = opened.collection.topics[reported_split(opened.collection)]
+    return mean_overlap(opened.index, [topic for topic in topics if need_of(topic) in judgments.values.needs])
 
 
 def same_order(values: Floats, pairs: Sequence[tuple[int, int]]) -> int:
@@ -186,17 +203,21 @@ def read_parameters(path: Path | None) -> UserConfig:
 def print_table(outcome: Outcome) -> None:
     """Print the rankings of systems side by side, then how far they agree."""
     print(f"{outcome.data}: {outcome.documents} documents, {outcome.users} users with {outcome.needs} needs")
+    overlap = ", ".join(f"{share:.2f} ({name})" for name, share in outcome.overlap.items())
+    print(f"  share of a query's terms in a wanted document: {overlap}")
     for name, counts in outcome.truths.items():
         unknown = f", {counts['unknown']:.0%} of the first ten documents shown to nobody" if name == CLICKS else ""
         print(f"  {name}: {counts['queries']:.0f} queries of {counts['needs']:.0f} needs{unknown}")
-    ranks = {name: ranks_of(means) for name, means in outcome.means.items()}
-    print(f"{'':18}" + "".join(f"{name:>20}" for name in outcome.means))
+    columns = {name: means for name, means in outcome.means.items() if name in {*outcome.truths, *MEASURES}}
+    ranks = {name: ranks_of(means) for name, means in columns.items()}
+    print(f"{'':18}" + "".join(f"{name:>20}" for name in columns))
     for system in sorted(outcome.means[JUDGMENTS], key=lambda each: -outcome.means[JUDGMENTS][each]):
-        cells = [f"{means[system]:14.4f} ({ranks[name][system]:2})" for name, means in outcome.means.items()]
+        cells = [f"{means[system]:14.4f} ({ranks[name][system]:2})" for name, means in columns.items()]
         print(f"{system:18}" + "".join(f"{cell:>20}" for cell in cells))
     for truth, rows in outcome.agreements.items():
         for name, each in rows.items():
-            decided = f"decided {each.n_decided} of {each.n_pairs}: {shown(each.decided)}"
+            decided = f"decided {each.n_decided} of {each.n_pairs}"
+            decided += f": {shown(each.decided)}" if each.n_decided else ""
             print(f"  {truth:10}{name:18}tau {shown(each.all_pairs)}   {decided}")
     for name, (n, same) in outcome.certain.items():
         print(f"  certain by clicks, {name}: {same} of {n} pairs in the same order")

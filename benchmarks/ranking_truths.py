@@ -22,8 +22,10 @@ from untilclick.rewriter.judging.partial_judgments import difference_bounds, unk
 from untilclick.search.measures.metrics import dcg, evaluate_rankings, ranks_to
 from untilclick.search.records import Click, Corpus, ScoredDoc, Topic, Turn
 from untilclick.search.text.heaviest import heaviest
+from untilclick.search.text.term_index import TermIndex
 
 from benchmarks.ranked_systems import FirstTen, System
+from benchmarks.ranking_users import overlap_of
 from benchmarks.session_topics import Record, read_lines
 
 Floats = NDArray[np.float64]
@@ -95,6 +97,12 @@ def judged(systems: Mapping[str, System], corpus: Corpus, topics: Sequence[Topic
         rankings = [_ranking(corpus, shown) for shown in FirstTen(system)(queries).tolist()]
         rows.append(np.asarray(evaluate_rankings(topics, rankings, (MEASURE,)).values[MEASURE], dtype=np.float64))
     return NeedValues.mean([need_of(topic) for topic in topics], np.array(rows))
+
+
+def mean_overlap(index: TermIndex, topics: Sequence[Topic]) -> float:
+    """Share of the terms of judged queries that a relevant document has, mean over documents, queries and needs."""
+    shares = [np.mean([overlap_of(index, topic.query, doc_id) for doc_id in topic.relevance]) for topic in topics]
+    return float(NeedValues.mean([need_of(topic) for topic in topics], np.array([shares])).values.mean())
 
 
 def clicked(systems: Mapping[str, System], corpus: Corpus, turns: Sequence[LoggedTurn]) -> ClickTruth:

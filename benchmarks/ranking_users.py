@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ MEASURES = {
     SESSIONS: "share of sessions that end in a satisfying click",
 }
 """The measures by which simulated users rank systems."""
+STRATA = (0.0, 0.2, 0.4, 0.6, 0.8, 1.01)
+"""Borders of the strata of overlap, each below its upper border; the last one holds 1."""
+LEAST_USERS = 200
+"""Users that a stratum needs to rank systems."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,8 @@ class SimulatedUsers:
     """(N, steps, k, 2) random numbers that decide the clicks on the list of each query."""
     patience: Floats
     """(N, steps) random numbers that decide whether a user searches on after each query."""
+    overlap: Floats
+    """(N,) share of the first query's terms that the wanted document has, 0..1."""
 
     @classmethod
     def of(cls, corpus: Corpus, index: TermIndex, config: UserConfig, n: int, seed: int) -> SimulatedUsers:
@@ -68,17 +75,35 @@ class SimulatedUsers:
         queries = tuple(_typed(user, topics[need], (seed, 0, number)) for number, need in enumerate(needs.tolist()))
         steps, k = config.max_queries, config.results_examined
         draws = np.random.default_rng((seed, 2)).random((n, steps, k, DRAWS_PER_RANK))
-        return cls(topics, needs, queries, config, draws, np.random.default_rng((seed, 3)).random((n, steps)))
+        patience = np.random.default_rng((seed, 3)).random((n, steps))
+        wanted = [next(iter(topics[need].relevance)) for need in needs.tolist()]
+        overlap = np.array(
+            [overlap_of(index, typed[0], doc_id) for typed, doc_id in zip(queries, wanted, strict=True)]
+        )
+        return cls(topics, needs, queries, config, draws, patience, overlap)
 
     def values(self, rank: TopRows, doc_rows: dict[str, int]) -> dict[str, Floats]:
-        """Measure -> (needs,) its mean over the users of each need that has any, in the order of `topics`."""
+        """Measure -> (needs,) its mean over the users of each need that has any, in the order of `topics`.
+
+        The measures are those of `MEASURES`, and that of the first query for the users of each stratum of overlap
+        that has at least `LEAST_USERS`."""
         first, clicks, satisfied = self._searched(rank, self._wanted(doc_rows))
-        counts = np.bincount(self.needs, minlength=len(self.topics))
-        asked = counts > 0
-        return {
-            name: np.bincount(self.needs, each, len(self.topics))[asked] / counts[asked]
-            for name, each in ((FIRST_QUERY, first), (SESSION_CLICKS, clicks), (SESSIONS, satisfied))
+        everyone = np.full(len(self.needs), fill_value=True)
+        measures = {
+            FIRST_QUERY: (first, everyone),
+            SESSION_CLICKS: (clicks, everyone),
+            SESSIONS: (satisfied, everyone),
         }
+        for low, high in pairwise(STRATA):
+            stratum = (self.overlap >= low) & (self.overlap < high)
+            if stratum.sum() >= LEAST_USERS:
+                measures[f"overlap {low:.1f} to {min(high, 1.0):.1f}"] = first, stratum
+        return {name: self._by_need(values, users) for name, (values, users) in measures.items()}
+
+    def _by_need(self, values: Floats, users: NDArray[np.bool_]) -> Floats:
+        """(needs,) means of values (N,) over some users of each need that has any."""
+        sums, counts = (np.bincount(self.needs[users], each, len(self.topics)) for each in (values[users], None))
+        return np.asarray(sums[counts > 0] / counts[counts > 0])
 
     def _wanted(self, doc_rows: dict[str, int]) -> list[dict[int, int]]:
         """Row -> grade of each need's documents."""
@@ -109,6 +134,14 @@ class SimulatedUsers:
     def _searches_on(self, patience: Floats, satisfied: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(A,) whether users type another query after one that satisfied them or did not."""
         return ~satisfied & (patience >= self.config.give_up_prob)
+
+
+def overlap_of(index: TermIndex, query: str, doc_id: str) -> float:
+    """Share of the distinct index terms of a query that a document has, 0..1; 0 for a query without terms."""
+    terms, row = set(index.analysis.terms(query)), index.doc_rows[doc_id]
+    ids = index.counts.indices[index.counts.indptr[row] : index.counts.indptr[row + 1]]
+    present = {index.term_ids[term] for term in terms if term in index.term_ids}
+    return len(present.intersection(ids.tolist())) / len(terms) if terms else 0.0
 
 
 def known_items(corpus: Corpus, index: TermIndex, seed: int) -> tuple[Topic, ...]:

@@ -26,7 +26,7 @@ from benchmarks.bench_ranking_by_users import main, ranks_of, read_parameters, s
 from benchmarks.rank_agreement import agreement, ceiling, decided_pairs, t_statistic, tau_b, tau_of_pairs
 from benchmarks.ranked_systems import NO_DOCUMENT, FirstTen, nine_systems
 from benchmarks.ranking_truths import NeedValues, clicked, halves, logged_turns, sessions_by_need
-from benchmarks.ranking_users import FIRST_QUERY, SESSION_CLICKS, SESSIONS, SimulatedUsers
+from benchmarks.ranking_users import FIRST_QUERY, MEASURES, SESSION_CLICKS, SESSIONS, SimulatedUsers, overlap_of
 from benchmarks.untrained_systems import untrained_rewriter
 from tests.app.small_corpus import SUBJECTS, write_corpus
 
@@ -129,15 +129,15 @@ class TestSimulatedUsers:
     def test_systems_of_known_worth_are_ranked_by_it(self, opened, six):
         """Each system is BM25 that answers a larger share of queries with documents in a random order."""
         worths = {f"{share:.1f}": _spoilt(six["BM25"], share) for share in (0.6, 0.0, 0.9, 0.3)}
-        values = simulated(opened, worths, UserConfig(misspell_share=0.0), 1500, 0)
-        for of_measure in values.values():
+        values = simulated(opened, worths, _users(opened, 1500, misspell_share=0.0))
+        for of_measure in (values[name] for name in MEASURES):
             assert [*worths][of_measure.mean(axis=1).argmax()] == "0.0"
             assert tau_b(of_measure.mean(axis=1), np.array([-0.6, 0.0, -0.9, -0.3])) == 1.0
 
     def test_neither_judgments_nor_queries_of_the_collection_are_read(self, opened, tmp_path):
         garbage = OpenedCollection.load(str(write_ground(tmp_path / "b", "qwz xkcd 99", 3)))
         assert garbage.collection.topics != opened.collection.topics
-        values = [simulated(each, nine_systems(each), UserConfig(), 300, 4) for each in (opened, garbage)]
+        values = [simulated(each, nine_systems(each), _users(each, 300)) for each in (opened, garbage)]
         of_judged, of_garbage = ({name: rows.tobytes() for name, rows in each.items()} for each in values)
         assert of_judged == of_garbage
 
@@ -172,6 +172,18 @@ class TestSimulatedUsers:
         assert values[FIRST_QUERY].mean() == pytest.approx((lengths == 1).mean(), abs=0.035)
         assert values[SESSIONS].mean() == pytest.approx((lengths <= 2).mean(), abs=0.035)
         assert values[SESSION_CLICKS].tolist() == values[SESSIONS].tolist()
+
+    def test_users_are_parted_by_how_many_of_their_words_the_document_has(self, opened, six):
+        """Users who misspell every word share few of them."""
+        few, many = (_users(opened, 600, misspell_share=share, give_up_prob=1.0) for share in (0.9, 0.0))
+        assert few.overlap.mean() < 0.4
+        assert many.overlap.mean() > 0.8
+        values = few.values(FirstTen(six["BM25"]), opened.index.doc_rows)
+        assert values["overlap 0.0 to 0.2"].mean() < values[FIRST_QUERY].mean()
+        assert "overlap 0.0 to 0.2" not in many.values(FirstTen(six["BM25"]), opened.index.doc_rows)
+        terms = sorted(set(_text(opened, 0).replace(".", "").split()))[:3]
+        assert overlap_of(opened.index, f"{' '.join(terms)} zebra", opened.index.doc_ids[0]) == 0.75
+        assert overlap_of(opened.index, "the", opened.index.doc_ids[0]) == 0.0
 
 
 class TestAgreement:
@@ -275,9 +287,16 @@ def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys
     assert outcome["parameters"]["misspell_share"] == 0.1
     assert outcome["parameters"]["shares"]["add"] == 0.5
     assert outcome["parameters"]["shares"]["drop"] == UserConfig().shares.drop
-    assert [*outcome["means"]] == ["judgments", "clicks", FIRST_QUERY, SESSION_CLICKS, SESSIONS]
+    assert [name for name in outcome["means"] if not name.startswith("overlap")] == [
+        "judgments",
+        "clicks",
+        FIRST_QUERY,
+        SESSION_CLICKS,
+        SESSIONS,
+    ]
     assert outcome["truths"]["judgments"]["needs"] == outcome["truths"]["clicks"]["needs"] == 4
-    assert [*outcome["agreements"]["clicks"]] == [FIRST_QUERY, SESSION_CLICKS, SESSIONS, "judgments", "ceiling"]
+    assert {FIRST_QUERY, SESSION_CLICKS, SESSIONS, "judgments", "ceiling"} <= outcome["agreements"]["clicks"].keys()
+    assert outcome["overlap"] == pytest.approx({"users": 0.805, "judgments": 0.9375}, abs=0.05)
     assert (tmp_path / "r.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
     assert all(f"\n{name}" in printed for name in outcome["means"]["clicks"])

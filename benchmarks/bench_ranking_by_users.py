@@ -30,7 +30,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.engines.vectors.encoded_documents import vector_folder
 from untilclick.search.text.encoders.opened import open_encoder
+from untilclick.search.text.encoders.query_vectors import QueryVectors
 from untilclick.search.users.user import UserConfig
 
 from benchmarks.bench_cold_start import reported_split
@@ -62,6 +63,8 @@ from benchmarks.ranking_truths import (
 from benchmarks.ranking_users import FIRST_QUERY, MEASURES, SimulatedUsers
 
 Floats = NDArray[np.float64]
+QUERIES_KEPT = 1 << 18
+"""Vectors of queries, each of about 1.5 kB."""
 JUDGMENTS, CLICKS, CEILING = "judgments", "clicks", "ceiling"
 
 
@@ -130,13 +133,20 @@ def truths(opened: OpenedCollection, systems: Mapping[str, System], folder: Path
     ]
 
 
+def encoded(opened: OpenedCollection, options: argparse.Namespace) -> OpenedCollection:
+    """The collection with its documents as vectors, unless the encoder is `none`. The vectors of all queries are
+    kept, because three systems ask for them."""
+    encoder = open_encoder(options.encoder, convert_encoder).encoder
+    if encoder is None:
+        return opened
+    corpus = EncodedCorpus.of(opened.collection.corpus.documents, encoder, vector_folder(options.vectors))
+    return opened.with_vectors(replace(corpus, queries=QueryVectors(encoder, QUERIES_KEPT)))
+
+
 def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> Outcome:
     """Let simulated users and people rank the systems of one collection."""
     opened = OpenedCollection.load(str(folder))
-    if (encoder := open_encoder(options.encoder, convert_encoder).encoder) is not None:
-        vectors = vector_folder(options.vectors)
-        opened = opened.with_vectors(EncodedCorpus.of(opened.collection.corpus.documents, encoder, vectors))
-    systems = nine_systems(opened)
+    systems = nine_systems(opened := encoded(opened, options))
     users = SimulatedUsers.of(opened.collection.corpus, opened.index, config, options.users, options.seed)
     by_users = simulated(opened, systems, users)
     by_people = truths(opened, systems, folder)

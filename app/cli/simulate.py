@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +20,11 @@ from untilclick.app.cli.options import (
     Sessions,
     read_settings,
 )
+from untilclick.app.terminal.realism_tables import realism_notes, realism_table
 from untilclick.app.terminal.terminal import Terminal
+
+if TYPE_CHECKING:
+    from untilclick.search.users.realism.comparing import Comparison
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +53,19 @@ def simulate(
     engine: Engine = "tantivy",
     seed: Seed = 0,
     language: Language = "auto",
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="REAL_LOG",
+            envvar="UNTILCLICK_COMPARE",
+            help="Log of real sessions that the simulated ones are compared with.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path,
+        typer.Option("--plot", envvar="UNTILCLICK_PLOT", help="Plot of --compare, an svg, png or pdf file."),
+    ] = Path("realism.svg"),
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -57,14 +75,33 @@ def simulate(
     Sessions of the same settings that the log already holds are not simulated again.
     """
     from untilclick.app.loop import simulation  # noqa: PLC0415  users draw with numpy, and search in tantivy
+    from untilclick.app.loop.simulating import compare as comparing  # noqa: PLC0415
 
     terminal = Terminal(as_json=as_json)
     settings = simulation.simulation_config(read_settings(context, overrides), sessions, split, seed, click_model)
-    outcome = simulation.simulate(settings, simulation.Documents(data, engine, language), log, terminal)
+    real = comparing.real_log(compare, plot) if compare else None
+    opened = simulation.open_documents(simulation.Documents(data, engine, language), seed)
+    outcome = simulation.simulate_opened(settings, opened, log, terminal)
     added = outcome.added
     before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
     terminal.line(
         f"{added.sessions:,} sessions logged{before}: {added.queries:,} queries, {added.clicked_at_first_query:,} "
         f"sessions clicked at the first query, {added.abandoned:,} gave up."
     )
-    terminal.answer({"log": log, "there_before": outcome.n_present, **asdict(added)})
+    compared = real and comparing.compare_run(real, outcome, opened, log, seed)
+    if compared:
+        _show(compared, plot, terminal)
+    answer = {"log": log, "there_before": outcome.n_present, **asdict(added)}
+    terminal.answer(answer | ({"compared": asdict(compared), "plot": plot} if compared else {}))
+
+
+def _show(comparison: Comparison, plot: Path, terminal: Terminal) -> None:
+    """Print the table and the notes, and draw the plot."""
+    from untilclick.app.loop.simulating.realism_plot import draw_realism  # noqa: PLC0415
+
+    draw_realism({"simulated": comparison}, plot)
+    terminal.line()
+    terminal.table(realism_table(comparison))
+    for note in realism_notes(comparison):
+        terminal.line(note)
+    terminal.line(f"Plot: {plot}")

@@ -7,6 +7,7 @@ only the last ones, and a later run adds these.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -51,6 +52,8 @@ class SimulationOutcome:
     """Number of the sessions that the log held before."""
     added: SimulateSummary
     """What this run added."""
+    first_id: str
+    """Id of the run's first session; `session_ids` gives those of the others."""
 
 
 def simulation_config(
@@ -82,13 +85,23 @@ class Documents:
 
 def simulate(config: SimulationConfig, documents: Documents, log: str, terminal: Terminal) -> SimulationOutcome:
     """Open the collection and the log, add the sessions that the log lacks, and record settings and figures."""
-    data = documents.data
-    opened_collection = OpenedCollection.load(data, documents.engine, config.seed, language=documents.language)
+    return simulate_opened(config, open_documents(documents, config.seed), log, terminal)
+
+
+def open_documents(documents: Documents, seed: int) -> OpenedCollection:
+    """The collection that is searched. Raises DataError if it cannot be read."""
+    return OpenedCollection.load(documents.data, documents.engine, seed, language=documents.language)
+
+
+def simulate_opened(
+    config: SimulationConfig, opened_collection: OpenedCollection, log: str, terminal: Terminal
+) -> SimulationOutcome:
+    """As `simulate`, with the documents of an opened collection."""
     collection = opened_collection.collection
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
         outcome = fill_log(opened, collection, opened_collection.engine, config, update, opened_collection.index)
     figures = {"there": outcome.n_present, "added": asdict(outcome.added)}
-    _record_run(log, {"data": data, "settings": asdict(config), "figures": figures})
+    _record_run(log, {"data": collection.corpus.source, "settings": asdict(config), "figures": figures})
     return outcome
 
 
@@ -121,20 +134,20 @@ def fill_log(
     def numbered(first: int, n: int) -> Iterator[Session]:
         return simulate_sessions(topics, engine, user, n, config.seed, replace(config.simulate, first_number=first))
 
-    n_present = _logged(log, next(numbered(0, 1)).session_id, config.sessions)
+    first_id = next(numbered(0, 1)).session_id
+    n_present = _logged(log, first_id, config.sessions)
     tally = Tally(lambda done: progress(n_present + done, config.sessions) if progress else None)
     log.append(tally.count(numbered(n_present, config.sessions - n_present)))
-    return SimulationOutcome(n_present, tally.summary)
+    return SimulationOutcome(n_present, tally.summary, first_id)
+
+
+def session_ids(first_id: str, n: int) -> list[str]:
+    """The ids of the first n sessions of a run."""
+    prefix, _, digits = first_id.rpartition("-")
+    return [f"{prefix}-{number:0{len(digits)}d}" for number in range(n)]
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:
     """Number of the n sessions that the log holds: found by bisection, since they are logged in order."""
-    prefix, _, digits = first_id.rpartition("-")
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if log.session(f"{prefix}-{middle:0{len(digits)}d}") is None:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    ids = session_ids(first_id, n)
+    return bisect_left(ids, True, key=lambda session_id: log.session(session_id) is None)

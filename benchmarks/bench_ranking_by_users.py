@@ -14,7 +14,8 @@ the defaults. Every system of `benchmarks.ranked_systems` is shown to the same u
 
 and the truths are nDCG@10 by the judgments of the split `dev`, else `train`, else `test`, and, in a folder whose
 `sessions.jsonl` has lists and clicks, nDCG@10 by the clicks on documents that were shown to somebody with this need.
-Such a folder's needs are halved: the second half is the truth, the first one is for fitting parameters.
+Such a folder's needs are halved as by `benchmarks.bench_realism`: one half is the truth, the other one is for fitting
+parameters, which are never those of the judged half.
 
 The table has the means with their ranks, and Kendall's tau-b of each measure with each truth, with 95 % bootstrap
 intervals over needs. `decided` is the same over the pairs of systems that the truth tells apart (|t| > 2). The
@@ -53,14 +54,15 @@ from benchmarks.ranked_systems import FirstTen, System, nine_systems
 from benchmarks.ranking_truths import (
     NeedValues,
     clicked,
-    halves,
+    compared_needs,
     judged,
     logged_turns,
     mean_overlap,
     need_of,
-    sessions_by_need,
 )
 from benchmarks.ranking_users import FIRST_QUERY, MEASURES, SimulatedUsers
+from benchmarks.real_sessions import trec_sessions
+from benchmarks.session_topics import read_lines
 
 Floats = NDArray[np.float64]
 QUERIES_KEPT = 1 << 18
@@ -121,14 +123,14 @@ def truths(opened: OpenedCollection, systems: Mapping[str, System], folder: Path
     corpus = opened.collection.corpus
     topics = opened.collection.topics[reported_split(opened.collection)]
     values, path = judged(systems, corpus, topics), folder / "sessions.jsonl"
-    turns = logged_turns(path) if path.is_file() else []
-    if not turns:
+    if not (path.is_file() and "steps" in read_lines(path)[0]):
         return [Truth(JUDGMENTS, values, values, len(topics))]
-    compared = halves(sessions_by_need(path))[1]
+    real = trec_sessions(folder)
+    turns, compared = logged_turns(real), compared_needs(real)
     clicks = clicked(systems, corpus, [each for each in turns if each.need in compared])
     all_clicks = clicked(systems, corpus, turns).values
     return [
-        Truth(JUDGMENTS, values.among(compared), values, sum(topic.need in compared for topic in topics)),
+        Truth(JUDGMENTS, values.among(compared), values, sum(need_of(topic) in compared for topic in topics)),
         Truth(CLICKS, clicks.values, all_clicks, clicks.n_turns, clicks.certain, clicks.unknown),
     ]
 

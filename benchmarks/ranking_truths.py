@@ -1,8 +1,7 @@
 """What judgments and the clicks of real sessions say of systems, need by need.
 
-Real sessions are those of a `sessions.jsonl` with the list and the clicks of each query (TREC Session Track 2013). Of
-a session's last query, which is judged, nothing is read. A click tells of documents that were shown; those that
-nobody with this need was shown count for neither side.
+Real sessions are those of the TREC Session Track 2013 (`benchmarks.real_sessions`), if they have a topic. A click
+tells of documents that were shown; those that nobody with this need was shown count for neither side.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +18,14 @@ from numpy.typing import NDArray
 from untilclick.rewriter.data.click_rates import clicks_per_examination, examination_probs
 from untilclick.rewriter.judging.partial_judgments import difference_bounds, unknown_share
 from untilclick.search.measures.metrics import dcg, evaluate_rankings, ranks_to
-from untilclick.search.records import Click, Corpus, ScoredDoc, Topic, Turn
+from untilclick.search.records import Corpus, ScoredDoc, Topic, Turn
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.realism.comparing import halves
 
 from benchmarks.ranked_systems import FirstTen, System
 from benchmarks.ranking_users import overlap_of
-from benchmarks.session_topics import Record, read_lines
+from benchmarks.real_sessions import RealSessions
 
 Floats = NDArray[np.float64]
 
@@ -81,14 +80,6 @@ def need_of(topic: Topic) -> str:
     return topic.need or topic.topic_id
 
 
-def halves(sessions: Mapping[str, int]) -> tuple[frozenset[str], frozenset[str]]:
-    """Two halves of needs (need -> its number of sessions): one to calibrate on, one to compare on.
-
-    The needs of most sessions alternate, equal ones by name, and the first calibrates."""
-    order = sorted(sessions, key=lambda need: (-sessions[need], need))
-    return frozenset(order[::2]), frozenset(order[1::2])
-
-
 def judged(systems: Mapping[str, System], corpus: Corpus, topics: Sequence[Topic]) -> NeedValues:
     """The mean nDCG@10 of the judged queries of each need."""
     queries = [topic.query for topic in topics]
@@ -122,31 +113,21 @@ def clicked(systems: Mapping[str, System], corpus: Corpus, turns: Sequence[Logge
     return ClickTruth(NeedValues.mean(needs, np.array(values)), len(turns), unknown, certain)
 
 
-def logged_turns(path: Path) -> list[LoggedTurn]:
-    """The queries of the sessions in a file that were logged with their lists. Needs are named as topics name
-    them."""
+def logged_turns(real: RealSessions) -> list[LoggedTurn]:
+    """The logged queries of sessions with a topic, whose needs are named as those of judged queries."""
     return [
-        LoggedTurn(_need(session), _turn(step, number))
-        for session in read_lines(path)
-        for number, step in enumerate(session.get("steps", ()))
+        LoggedTurn(f"topic {topic}", turn)
+        for session in real.sessions
+        if (topic := real.topic_of.get(session.session_id)) is not None
+        for turn in session.turns
     ]
 
 
-def sessions_by_need(path: Path) -> Counter[str]:
-    """The number of sessions of each need."""
-    return Counter(map(_need, read_lines(path)))
-
-
-def _need(session: Record) -> str:
-    return f"topic {session['topic']}"
-
-
-def _turn(step: Record, number: int) -> Turn:
-    query_id = str(step["query_id"])
-    clicks = tuple(
-        Click(query_id, str(each["doc"]), int(each["rank"]), float(each["start"])) for each in step["clicks"]
+def compared_needs(real: RealSessions) -> frozenset[str]:
+    """The needs of the half that nothing is fitted to."""
+    return frozenset(
+        f"topic {real.topic_of[session.session_id]}" for session in halves(real.topic_of, real.sessions)[1]
     )
-    return Turn(query_id, number, str(step["query"]), None, tuple(map(str, step["shown"])), clicks, 0.0)
 
 
 def _grades(turns: Iterable[Turn]) -> dict[str, float]:

@@ -133,7 +133,7 @@ class SimulatedUsers:
 
     def _searches_on(self, patience: Floats, satisfied: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(A,) whether users type another query after one that satisfied them or did not."""
-        return ~satisfied & (patience >= self.config.give_up_prob)
+        return np.where(satisfied, patience < self.config.go_on_prob, patience >= self.config.give_up_prob)
 
 
 def overlap_of(index: TermIndex, query: str, doc_id: str) -> float:

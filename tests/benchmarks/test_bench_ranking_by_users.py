@@ -25,8 +25,9 @@ from untilclick.search.users.user import SimulatedUser, UserConfig
 from benchmarks.bench_ranking_by_users import main, ranks_of, read_parameters, simulated
 from benchmarks.rank_agreement import agreement, ceiling, decided_pairs, t_statistic, tau_b, tau_of_pairs
 from benchmarks.ranked_systems import NO_DOCUMENT, FirstTen, nine_systems
-from benchmarks.ranking_truths import NeedValues, clicked, halves, logged_turns, sessions_by_need
+from benchmarks.ranking_truths import NeedValues, clicked, compared_needs, logged_turns
 from benchmarks.ranking_users import FIRST_QUERY, MEASURES, SESSION_CLICKS, SESSIONS, SimulatedUsers, overlap_of
+from benchmarks.real_sessions import trec_sessions
 from benchmarks.untrained_systems import untrained_rewriter
 from tests.app.small_corpus import SUBJECTS, write_corpus
 
@@ -173,6 +174,12 @@ class TestSimulatedUsers:
         assert values[SESSIONS].mean() == pytest.approx((lengths <= 2).mean(), abs=0.035)
         assert values[SESSION_CLICKS].tolist() == values[SESSIONS].tolist()
 
+    def test_a_satisfied_user_may_search_on(self, opened, six):
+        users = _users(opened, 500, go_on_prob=0.8, give_up_prob=0.2)
+        values = users.values(FirstTen(six["BM25"]), opened.index.doc_rows)
+        assert values[SESSION_CLICKS].mean() > 1.5 * values[FIRST_QUERY].mean()
+        assert values[SESSIONS].mean() <= 1.0 < values[SESSION_CLICKS].max()
+
     def test_users_are_parted_by_how_many_of_their_words_the_document_has(self, opened, six):
         """Users who misspell every word share few of them."""
         few, many = (_users(opened, 600, misspell_share=share, give_up_prob=1.0) for share in (0.9, 0.0))
@@ -243,17 +250,14 @@ class TestTruths:
         assert values.values.tolist() == [[0.5, 0.5]]
         assert values.among({"b"}).values.tolist() == [[0.5]]
 
-    def test_the_need_of_most_sessions_is_for_calibration(self):
-        calibration, comparison = halves({"a": 2, "b": 46, "c": 3, "d": 1})
-        assert calibration == {"b", "a"}
-        assert comparison == {"c", "d"}
-
     def test_documents_that_were_shown_to_nobody_count_for_neither_side(self, tmp_path):
         """Of the documents 0 to 7, need 0 has seen 0, 8, 16 ... alone, and clicked on 16."""
         folder = write_ground(tmp_path / "c", sessions=True)
         corpus = OpenedCollection.load(str(folder)).collection.corpus
-        turns = [each for each in logged_turns(folder / "sessions.jsonl") if each.need == "topic 0"]
-        assert sessions_by_need(folder / "sessions.jsonl")["topic 0"] == 1
+        real = trec_sessions(folder)
+        turns = [each for each in logged_turns(real) if each.need == "topic 0"]
+        assert len(turns) == 1
+        assert len(compared_needs(real)) == len(SUBJECTS) // 2
         best, second, blind = (_fixed(order) for order in ([16, 8, 0], [8, 16, 0], [1, 2, 3, 4, 16, 8]))
         truth = clicked({"best": best, "second": second, "blind": blind}, corpus, turns)
         gain = 1 / np.log2(3)
@@ -296,7 +300,7 @@ def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys
     ]
     assert outcome["truths"]["judgments"]["needs"] == outcome["truths"]["clicks"]["needs"] == 4
     assert {FIRST_QUERY, SESSION_CLICKS, SESSIONS, "judgments", "ceiling"} <= outcome["agreements"]["clicks"].keys()
-    assert outcome["overlap"] == pytest.approx({"users": 0.805, "judgments": 0.9375}, abs=0.05)
+    assert 0.5 < outcome["overlap"]["judgments"] < outcome["overlap"]["users"] < 1.0  # queries are made of the texts
     assert (tmp_path / "r.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
     assert all(f"\n{name}" in printed for name in outcome["means"]["clicks"])

@@ -22,6 +22,8 @@ from untilclick.app.cli.options import (
 )
 from untilclick.app.terminal.realism_tables import realism_notes, realism_table
 from untilclick.app.terminal.terminal import Terminal
+from untilclick.app.terminal.session_lines import session_lines
+from untilclick.app.terminal.terminal import Terminal, escape
 
 if TYPE_CHECKING:
     from untilclick.search.users.realism.comparing import Comparison
@@ -39,6 +41,10 @@ def simulate(
     log: LogUrl,
     data: Data = "stdlib",
     sessions: Sessions = 60_000,
+    show: Annotated[
+        int,
+        typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
+    ] = 0,
     click_model: Annotated[
         str | None,
         typer.Option(
@@ -84,6 +90,10 @@ def simulate(
     outcome = simulation.simulate_opened(settings, opened, log, terminal)
     added = outcome.added
     before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
+    shown = simulation.first_sessions(log, outcome.first_id, min(show, sessions))
+    documents = {document.doc_id: document for document in opened.collection.corpus.documents} if shown else {}
+    for line in session_lines(shown, documents):
+        terminal.line(escape(line))
     terminal.line(
         f"{added.sessions:,} sessions logged{before}: {added.queries:,} queries, {added.clicked_at_first_query:,} "
         f"sessions clicked at the first query, {added.abandoned:,} gave up."

@@ -62,10 +62,12 @@ def simulation_config(
     """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
 
     Users of training topics make the misspellings of one half of the list, users of other topics those of the other
-    half: a rewriter is evaluated on misspellings that it has not seen. Raises UntilclickError for an unknown setting
-    or a wrong value.
+    half: a rewriter is evaluated on misspellings that it has not seen. Users of training topics know one half of the
+    lay words, users of other topics both. Raises UntilclickError for an unknown setting or a wrong value.
     """
-    user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
+    trains = split == "train"
+    habits = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
+    user = settings.stage(UserConfig, "user", **habits)
     if click_model is not None:
         user = replace(user, click_model=click_model)
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
@@ -145,6 +147,13 @@ def session_ids(first_id: str, n: int) -> list[str]:
     """The ids of the first n sessions of a run."""
     prefix, _, digits = first_id.rpartition("-")
     return [f"{prefix}-{number:0{len(digits)}d}" for number in range(n)]
+
+
+def first_sessions(log: str, first_id: str, n: int) -> list[Session]:
+    """The first n sessions of a run, as the log holds them."""
+    with SessionLog.open(log, create=False) as opened:
+        sessions = map(opened.session, session_ids(first_id, n))
+        return [session for session in sessions if session is not None]
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:

@@ -111,9 +111,8 @@ class TableMaker:
         return min(frequencies().get(word, 0.0) for word in lemma.split("_"))
 
     def _has_name(self, lemma: str, key: SynsetId) -> bool:
-        """Whether a synset has another common name than the lemma, or a verb's hypernym has one."""
-        above = self._hypernyms(key) if key.pos == "v" else []
-        return any(name != lemma for each in (key, *above) for name in self._names_of(each))
+        """Whether a synset has another common name than the lemma."""
+        return any(name != lemma for name in self._names_of(key))
 
     def _hypernyms(self, key: SynsetId) -> list[SynsetId]:
         return [pointer.target for pointer in self._wordnet.synsets[key].pointers if pointer.symbol in ("@", "@i")]
@@ -192,9 +191,7 @@ class TableMaker:
             sense_tags=_array(
                 self._tag_count(*each, i) for each in self._lemmas for i in range(self._n_senses(each))
             ),
-            kinds=_array(self._wordnet.synsets[key].kind for key in self._synsets),
             domains=_array(self._row(self._domain(key)) for key in self._synsets),
-            hypernyms=_array(self._row(self._verb_above(key)) for key in self._synsets),
             n_related=_array(map(len, related)),
             related=_array(chain.from_iterable(related)),
             n_gloss=_rows(3, (len(words) for gloss in self._glosses for words in gloss)),
@@ -207,10 +204,6 @@ class TableMaker:
 
     def _n_senses(self, lemma: tuple[str, PartOfSpeech]) -> int:
         return len(self._wordnet.senses[lemma])
-
-    def _verb_above(self, key: SynsetId) -> SynsetId | None:
-        """The first hypernym of a verb; None for other parts of speech, whose hypernyms are no names of them."""
-        return next(iter(self._hypernyms(key)), None) if key.pos == "v" else None
 
     def _related(self, synset: Synset) -> list[int]:
         targets = dict.fromkeys(pointer.target for pointer in synset.pointers if pointer.symbol in RELATED)
@@ -242,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = Path(__file__).parents[1] / "search" / "text" / "wordnet" / TABLE_FILE
     table = make_table(options.wordnet)
     table.save(path)
-    size = f"{len(table.vocabulary):,} words, {len(table.lemmas):,} lemmas, {len(table.kinds):,} synsets"
+    size = f"{len(table.vocabulary):,} words, {len(table.lemmas):,} lemmas, {len(table.domains):,} synsets"
     print(f"{path}: {path.stat().st_size:,} bytes; {size}", file=sys.stderr)
 
 

@@ -25,6 +25,9 @@ FRAMES = ("how to", "how do i", "")
 MOST_WORDS = 10
 """Number of words of the longest description. An assumption; longer clauses end before a phrase."""
 
+MOST_CHARACTERS = 300
+"""Number of characters of a sentence that are read: some documents begin with a table."""
+
 LEAST_CONTENT_WORDS = 2
 """Number of content words of the shortest description."""
 
@@ -93,7 +96,7 @@ def _first_clause(sentence: str) -> tuple[list[str], bool]:
     """The words of prose at the beginning of a sentence, in lower case, up to the first mark, clause or piece of
     code; and whether they end as the clause does."""
     words: list[str] = []
-    for token in _IN_BRACKETS.sub("", sentence).split():
+    for token in _IN_BRACKETS.sub("", sentence[:MOST_CHARACTERS]).split():
         match = _PROSE.fullmatch(token)
         if match is None:
             return words, False

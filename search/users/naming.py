@@ -51,7 +51,7 @@ class Naming:
     def word(self, topic: Topic, word: str, voice: float) -> TypedWord:
         """The word of a user for a word of a wanted document. `voice` is the number in [0, 1) that makes the user:
         one user has one word for all forms of a concept."""
-        names = self._of(topic, word)
+        names = self._of(topic, word) if self._vocabulary.of(word) else None
         if names is None:
             return TypedWord(word, word)
         place = bisect_right(names.sums, _point(voice, names.concept))
@@ -78,8 +78,6 @@ class Naming:
 
     def _look_up(self, topic: Topic, word: str) -> _Names | None:
         lay_words = self._vocabulary.of(word)
-        if not lay_words:
-            return None
         concept = self._concept(word)
         usable = [each for each in lay_words if self._is_known(concept, each) and not self._holds(topic, each.text)]
         sums = tuple(self._scale * total for total in accumulate(each.share for each in usable))

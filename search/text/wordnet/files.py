@@ -42,8 +42,6 @@ class Synset:
 
     lemmas: tuple[str, ...]
     """As written, with `_` between the words of a phrase."""
-    kind: int
-    """Number of its lexicographer file, such as 18 (people) and 31 (verbs of thinking), see lexnames(5WN)."""
     gloss: str
     """The definition, followed by examples in quotation marks."""
     pointers: tuple[Pointer, ...]
@@ -92,7 +90,7 @@ def _synsets(folder: Path, pos: str) -> Iterator[tuple[SynsetId, Synset]]:
         first = 5 + 2 * n_words
         places = range(first, first + 4 * int(fields[first - 1]), 4)
         pointers = tuple(Pointer(fields[i], _target(fields[i + 2], fields[i + 1])) for i in places)
-        yield SynsetId(pos, int(fields[0])), Synset(lemmas, int(fields[1]), gloss.strip(), pointers)
+        yield SynsetId(pos, int(fields[0])), Synset(lemmas, gloss.strip(), pointers)
 
 
 def _target(pos: str, offset: str) -> SynsetId:

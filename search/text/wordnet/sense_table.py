@@ -1,8 +1,8 @@
 """The senses of common English words, as a small table that the package carries.
 
 The table is derived from Princeton WordNet 3.0 under the licence in `LICENSE-wordnet.txt`, so that no installation
-needs WordNet's files. It holds nouns, verbs and adjectives that are one word and have a synonym in common English
-(verbs: or a hypernym), and all their senses. `python -m benchmarks.wordnet_table` makes it.
+needs WordNet's files. It holds nouns, verbs and adjectives that are one word and have a synonym in common English,
+and all their senses. `python -m benchmarks.wordnet_table` makes it.
 """
 
 from __future__ import annotations
@@ -76,12 +76,8 @@ class SenseTable:
     """Synsets of each lemma, most frequent first."""
     sense_tags: Ints
     """Occurrences of the lemma in SemCor in each of these senses."""
-    kinds: Ints
-    """(S,) number of the lexicographer file."""
     domains: Ints
     """(S,) 1 + synset of the domain, such as *computing*; 0 for none."""
-    hypernyms: Ints
-    """(S,) 1 + synset of the first hypernym of a verb; 0 for none, and for other parts of speech."""
     n_related: Ints
     """(S,)"""
     related: Ints

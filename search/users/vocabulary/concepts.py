@@ -20,8 +20,9 @@ PRIOR = 5.0
 """Occurrences that the prior of a word's part of speech counts as. An assumption."""
 LEAST_PART = 0.6
 """Share of the evidence that the part of speech of a concept has."""
-LEAST_PROSE = 0.5
-"""Share of the occurrences of a concept that stand as words in sentences; the others are names in code."""
+LEAST_PROSE = 0.7
+"""Share of the occurrences of a concept that stand as words in sentences; the others are names in code, which mean
+something of their own. Chosen on the Linux manual pages."""
 MOST_CAPITALS = 0.5
 """Share of the occurrences inside sentences from which on a capitalised word is a name."""
 SHORTEST = 3

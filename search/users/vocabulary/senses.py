@@ -24,7 +24,7 @@ from untilclick.search.users.vocabulary.concepts import Concept
 
 DIMENSIONS = 200
 """Dimensions of the latent semantics, as is usual (Deerwester et al. 1990 have 100, later work 100 to 300)."""
-DOCUMENTS = 20_000
+DOCUMENTS = 10_000
 """Number of documents that are read, at equal distances."""
 RANDOM_SENSES = 3000
 """Number of senses that the fit of a sense is measured against."""
@@ -63,8 +63,10 @@ class LatentSemantics:
         lengths = np.sqrt(weights.multiply(weights).sum(axis=1))
         weights = csr_array(diags_array(1.0 / np.maximum(lengths, 1e-9)) @ weights)
         n = min(DIMENSIONS, min(weights.shape) - 1)
-        _, values, terms = svds(weights, k=n, rng=np.random.default_rng(0))
-        vectors = terms.T * values
+        vectors = np.zeros((weights.shape[1], 1))
+        if n > 0 and weights.data.any():  # documents that are all alike tell nothing
+            _, values, terms = svds(weights, k=n, rng=np.random.default_rng(0))
+            vectors = terms.T * values
         self.vectors: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     def term_id(self, word: str) -> int | None:

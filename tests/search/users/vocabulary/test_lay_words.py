@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from untilclick.search.analysis.by_name import analysis_by_name
+from untilclick.search.corpora.load import corpus_of
+from untilclick.search.records import Document
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.vocabulary.lay_words import (
     AGREEMENT,
@@ -72,6 +74,16 @@ def test_other_languages_and_few_documents_have_no_vocabulary(tmp_path):
     few = _vocabulary(themed_corpus(n=12))
     assert isinstance(few, NoVocabulary)
     assert (few.of("excrete"), few.definition("excrete")) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["The physician can excrete a stone."] * 40, [""] * 40, ["kidney"] * 39 + [""], ["heals"] * 20 + ["sails"] * 20],
+)
+def test_documents_that_are_all_alike_have_no_lay_words(texts):
+    """The singular value decomposition refuses a matrix without values."""
+    corpus = corpus_of("alike", [Document(str(i), "", text) for i, text in enumerate(texts)])
+    assert _vocabulary(corpus).lay_words == {}
 
 
 def test_a_vocabulary_of_many_documents_is_kept_and_a_broken_file_made_again(tmp_path, caplog):

@@ -1,12 +1,13 @@
 """Tests whether simulated users rank nine systems as judgments and the clicks of real sessions do.
 
-    python -m benchmarks.bench_ranking_by_users --data FOLDER [FOLDER ...] [--users N] [--parameters FILE] [--seed N]
+    python -m benchmarks.bench_ranking_by_users --data FOLDER ... [--parameters FILE ...] [--users N] [--seed N]
                                                 [--resamples N] [--encoder NAME] [--vectors DIR] [--json FILE]
                                                 [--plot FILE]
 
 A FOLDER is in BEIR layout. The simulated users read its documents alone: they want known items made from documents,
-and type, click and stop as `search/users` has it; the JSON of --parameters names values of `UserConfig` that are not
-the defaults. Every system of `benchmarks.ranked_systems` is shown to the same users. They rank systems by
+and type, click and stop as `search/users` has it. Each JSON file of --parameters describes a population: the values
+of `UserConfig` that are not the defaults. Without it there is one, the defaults. Every system of
+`benchmarks.ranked_systems` is shown to the same users. They rank systems by
 
     first query        satisfying clicks on the first ten documents of the first query
     clicks a session   satisfying clicks of a session with all its reformulations
@@ -30,8 +31,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,7 @@ class Truth:
     """One opinion on systems that comes from people."""
 
     name: str
+    systems: tuple[str, ...]
     values: NeedValues
     """On the needs that are compared."""
     all_values: NeedValues
@@ -91,6 +94,7 @@ class Outcome:
     """The rankings of systems on one collection, and how far they agree."""
 
     data: str
+    population: str
     documents: int
     users: int
     needs: int
@@ -120,18 +124,18 @@ def simulated(opened: OpenedCollection, systems: Mapping[str, System], users: Si
 
 def truths(opened: OpenedCollection, systems: Mapping[str, System], folder: Path) -> list[Truth]:
     """What judgments say, and, if the folder has real sessions with lists, their clicks."""
-    corpus = opened.collection.corpus
+    corpus, names = opened.collection.corpus, tuple(systems)
     topics = opened.collection.topics[reported_split(opened.collection)]
     values, path = judged(systems, corpus, topics), folder / "sessions.jsonl"
     if not (path.is_file() and "steps" in read_lines(path)[0]):
-        return [Truth(JUDGMENTS, values, values, len(topics))]
+        return [Truth(JUDGMENTS, names, values, values, len(topics))]
     real = trec_sessions(folder)
     turns, compared = logged_turns(real), compared_needs(real)
     clicks = clicked(systems, corpus, [each for each in turns if each.need in compared])
     all_clicks = clicked(systems, corpus, turns).values
     return [
-        Truth(JUDGMENTS, values.among(compared), values, sum(need_of(topic) in compared for topic in topics)),
-        Truth(CLICKS, clicks.values, all_clicks, clicks.n_turns, clicks.certain, clicks.unknown),
+        Truth(JUDGMENTS, names, values.among(compared), values, sum(need_of(topic) in compared for topic in topics)),
+        Truth(CLICKS, names, clicks.values, all_clicks, clicks.n_turns, clicks.certain, clicks.unknown),
     ]
 
 
@@ -145,13 +149,25 @@ def encoded(opened: OpenedCollection, options: argparse.Namespace) -> OpenedColl
     return opened.with_vectors(replace(corpus, queries=QueryVectors(encoder, QUERIES_KEPT)))
 
 
-def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> Outcome:
-    """Let simulated users and people rank the systems of one collection."""
-    opened = OpenedCollection.load(str(folder))
-    systems = nine_systems(opened := encoded(opened, options))
-    users = SimulatedUsers.of(opened.collection.corpus, opened.index, config, options.users, options.seed)
-    by_users = simulated(opened, systems, users)
+def measured(folder: Path, populations: Mapping[str, UserConfig], options: argparse.Namespace) -> Iterator[Outcome]:
+    """Let each population of simulated users, and people, rank the systems of one collection."""
+    opened = encoded(OpenedCollection.load(str(folder)), options)
+    systems = nine_systems(opened)
     by_people = truths(opened, systems, folder)
+    for population, config in populations.items():
+        users = SimulatedUsers.of(opened.collection.corpus, opened.index, config, options.users, options.seed)
+        yield compared(opened, population, users, simulated(opened, systems, users), by_people, options)
+
+
+def compared(
+    opened: OpenedCollection,
+    population: str,
+    users: SimulatedUsers,
+    by_users: Mapping[str, Floats],
+    by_people: Sequence[Truth],
+    options: argparse.Namespace,
+) -> Outcome:
+    """How far the rankings agree."""
     rng = np.random.default_rng(options.seed)
     others = {**by_users, **{truth.name: truth.values.values for truth in by_people[:-1]}}
     agreements = {
@@ -167,17 +183,21 @@ def measured(folder: Path, config: UserConfig, options: argparse.Namespace) -> O
     }
     columns = {**{truth.name: truth.values.values for truth in by_people}, **by_users}
     return Outcome(
-        data=folder.name,
+        data=Path(opened.collection.corpus.source).name,
+        population=population,
         documents=len(opened.collection.corpus.documents),
-        users=options.users,
+        users=len(users.needs),
         needs=by_users[FIRST_QUERY].shape[1],
-        parameters=asdict(config),
+        parameters=asdict(users.config),
         overlap={"users": float(users.overlap.mean()), JUDGMENTS: judged_overlap(opened, by_people[0])},
         truths={
             truth.name: {"needs": len(truth.values.needs), "queries": truth.n_queries, "unknown": truth.unknown}
             for truth in by_people
         },
-        means={name: dict(zip(systems, each.mean(axis=1).tolist(), strict=True)) for name, each in columns.items()},
+        means={
+            name: dict(zip(by_people[0].systems, each.mean(axis=1).tolist(), strict=True))
+            for name, each in columns.items()
+        },
         agreements=agreements,
         certain={
             name: (len(truth.certain), same_order(values, truth.certain))
@@ -200,10 +220,8 @@ def same_order(values: Floats, pairs: Sequence[tuple[int, int]]) -> int:
     return sum(bool(means[a] > means[b]) for a, b in pairs)
 
 
-def read_parameters(path: Path | None) -> UserConfig:
-    """The habits of users in a JSON file; the defaults without one. Exits this program for an unknown name."""
-    if path is None:
-        return UserConfig()
+def read_parameters(path: Path) -> UserConfig:
+    """The habits of users in a JSON file. Exits this program for an unknown name."""
     values = json.loads(path.read_text(encoding="utf-8"))
     if unknown := sorted(set(values) - set(setting_names(UserConfig))):
         sys.exit(
@@ -214,7 +232,8 @@ def read_parameters(path: Path | None) -> UserConfig:
 
 def print_table(outcome: Outcome) -> None:
     """Print the rankings of systems side by side, then how far they agree."""
-    print(f"{outcome.data}: {outcome.documents} documents, {outcome.users} users with {outcome.needs} needs")
+    size = f"{outcome.documents} documents, {outcome.users} users ({outcome.population}) with {outcome.needs} needs"
+    print(f"{outcome.data}: {size}")
     overlap = ", ".join(f"{share:.2f} ({name})" for name, share in outcome.overlap.items())
     print(f"  share of a query's terms in a wanted document: {overlap}")
     for name, counts in outcome.truths.items():
@@ -230,7 +249,7 @@ def print_table(outcome: Outcome) -> None:
         for name, each in rows.items():
             decided = f"decided {each.n_decided} of {each.n_pairs}"
             decided += f": {shown(each.decided)}" if each.n_decided else ""
-            print(f"  {truth:10}{name:18}tau {shown(each.all_pairs)}   {decided}")
+            print(f"  {truth:10}{name:20}tau {shown(each.all_pairs)}   {decided}")
     for name, (n, same) in outcome.certain.items():
         print(f"  certain by clicks, {name}: {same} of {n} pairs in the same order")
 
@@ -258,9 +277,8 @@ def plot(outcomes: Sequence[Outcome], path: Path) -> None:
             axis.annotate(name, (value, by_users), xytext=(4, 3), textcoords="offset points", fontsize=8)
         rows = outcome.agreements[truth]
         limit = rows[CEILING].all_pairs
-        axis.set_title(
-            f"{outcome.data}\ntau {shown(rows[FIRST_QUERY].all_pairs)}, ceiling {limit.value:+.2f}", fontsize=9
-        )
+        taus = f"tau {shown(rows[FIRST_QUERY].all_pairs)}, ceiling {limit.value:+.2f}"
+        axis.set_title(f"{outcome.data}, {outcome.population}\n{taus}", fontsize=9)
         axis.set_xlabel(f"nDCG@10 by {truth}")
         axis.set_ylabel("simulated: satisfying clicks, first query")
         axis.margins(x=0.2)
@@ -272,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Systems ranked by simulated users and by people")
     parser.add_argument("--data", type=Path, nargs="+", default=[])
     parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--parameters", type=Path)
+    parser.add_argument("--parameters", type=Path, nargs="+", default=[])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
     parser.add_argument("--encoder", default="minilm", help="as for untilclick evaluate; none leaves six systems")
@@ -284,10 +302,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("Nothing to measure: name folders with judgments in --data.")
         return
     set_up_torch()
-    config = read_parameters(options.parameters)
-    outcomes = [measured(folder, config, options) for folder in options.data]
-    for outcome in outcomes:
+    populations = {path.stem: read_parameters(path) for path in options.parameters} or {"defaults": UserConfig()}
+    outcomes = []
+    for outcome in chain.from_iterable(measured(folder, populations, options) for folder in options.data):
         print_table(outcome)
+        outcomes.append(outcome)
     if options.json:
         options.json.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1), encoding="utf-8")
     if options.plot:

@@ -271,7 +271,9 @@ def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys
     folder = write_ground(tmp_path / "ground", sessions=True)
     parameters = tmp_path / "parameters.json"
     parameters.write_text(json.dumps({"misspell_share": 0.1, "shares": {"add": 0.5}}))
-    files = ["--json", str(tmp_path / "r"), "--plot", str(tmp_path / "r.png"), "--parameters", str(parameters)]
+    (tmp_path / "defaults.json").write_text("{}")
+    files = ["--json", str(tmp_path / "r"), "--plot", str(tmp_path / "r.png")]
+    files += ["--parameters", str(parameters), str(tmp_path / "defaults.json")]
     main(
         [
             "--data",
@@ -279,7 +281,7 @@ def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys
             "--users",
             "200",
             "--resamples",
-            "100",
+            "40",
             "--vectors",
             str(tmp_path / "v"),
             "--encoder",
@@ -287,7 +289,10 @@ def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys
             *files,
         ]
     )
-    [outcome] = json.loads((tmp_path / "r").read_text())
+    outcome, other = json.loads((tmp_path / "r").read_text())
+    assert (outcome["population"], other["population"]) == ("parameters", "defaults")
+    assert other["parameters"]["misspell_share"] == UserConfig().misspell_share
+    assert all(other["means"][name] == outcome["means"][name] for name in ("judgments", "clicks"))
     assert outcome["parameters"]["misspell_share"] == 0.1
     assert outcome["parameters"]["shares"]["add"] == 0.5
     assert outcome["parameters"]["shares"]["drop"] == UserConfig().shares.drop

@@ -168,7 +168,7 @@ class ByMeaning:
 
 
 def nine_systems(opened: OpenedCollection) -> dict[str, System]:
-    """The systems by name. Without encoded documents there are six of them."""
+    """The systems by name. Three of them need encoded documents, and `titles only` needs a document with a title."""
     index, by_words = opened.index, ByWords.of(opened)
     settings = ENGINE_SETTINGS[opened.engine_name]
     weights = weight_matrix(index, settings.k1, settings.b, quantise=settings.quantise)  # (V, D)
@@ -179,13 +179,13 @@ def nine_systems(opened: OpenedCollection) -> dict[str, System]:
     systems: dict[str, System] = {
         "BM25": by_words.bm25,
         "without idf": WeightedTerms(index, (diags_array(1.0 / frequencies) @ weights).tocsr()),
-        "titles only": WeightedTerms(
-            titles, weight_matrix(titles, settings.k1, settings.b, quantise=settings.quantise)
-        ),
         "first two words": by_words.first_words,
         "RM3": by_words.rm3,
         "LSI": LatentSemantics(index),
     }
+    if titles.terms:
+        title_weights = weight_matrix(titles, settings.k1, settings.b, quantise=settings.quantise)
+        systems["titles only"] = WeightedTerms(titles, title_weights)
     if opened.encoded is None:
         return systems
     rewriter = RewriterSystem(untrained_rewriter(opened, MEANT_STARTS["balanced"]), readings=Readings.WORDS)

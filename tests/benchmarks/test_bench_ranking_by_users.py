@@ -114,8 +114,10 @@ class TestRankedSystems:
         texts = ["rare common", *["common other words here"] * 9]
         documents = tuple(Document(f"d{i}", "", text) for i, text in enumerate(texts))
         collection = Collection(Corpus("toy", documents, "0" * 16), {}, "made")
-        scores = nine_systems(OpenedCollection.of(collection, "tantivy"))["without idf"](["rare", "common"])
+        systems = nine_systems(OpenedCollection.of(collection, "tantivy"))
+        scores = systems["without idf"](["rare", "common"])
         assert scores[0, 0] == pytest.approx(scores[1, 0])
+        assert "titles only" not in systems  # no document has one
 
     def test_latent_semantics_are_cosines_with_documents_of_the_subject_first(self, opened, six):
         scores = six["LSI"](["violin", opened.collection.corpus.documents[6].content])

@@ -21,7 +21,6 @@ from untilclick.app.cli.options import (
     read_settings,
 )
 from untilclick.app.terminal.realism_tables import realism_notes, realism_table
-from untilclick.app.terminal.terminal import Terminal
 from untilclick.app.terminal.session_lines import session_lines
 from untilclick.app.terminal.terminal import Terminal, escape
 

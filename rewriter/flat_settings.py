@@ -32,6 +32,7 @@ class Successor(NamedTuple):
 
 RETIRED: Mapping[str, Successor] = {
     "harm_limit": Successor("caution", "balanced", "give caution as balanced or cautious; a number stays the limit"),
+    "synonym_share": Successor("lay_share", 0.0, "give lay_share, the share of words that are not the document's"),
 }
 """Retired flat name -> its successor. Old files, options and records name it, and are read all the same."""
 

@@ -48,6 +48,7 @@ class NeedReader:
         self.analysis = index.analysis
         self._idf = idf(index.document_frequencies, len(index.doc_ids))
         self._needs: dict[Topic, Need] = {}
+        self._wanted_terms: dict[Topic, frozenset[str]] = {}
 
     def need(self, topic: Topic) -> Need:
         """The need of a topic. Its vocabulary are the words with the largest (1 + log tf) idf, summed over the
@@ -55,6 +56,15 @@ class NeedReader:
         if topic not in self._needs:
             self._needs[topic] = self._read(topic)
         return self._needs[topic]
+
+    def wanted_terms(self, topic: Topic) -> frozenset[str]:
+        """The index terms of the relevant documents that the corpus has."""
+        if topic not in self._wanted_terms:
+            counts, terms = self._index.counts, self._index.terms
+            rows = [self._index.doc_rows.get(doc_id) for doc_id, grade in topic.relevance.items() if grade > 0]
+            ids = [counts.indices[counts.indptr[row] : counts.indptr[row + 1]] for row in rows if row is not None]
+            self._wanted_terms[topic] = frozenset(terms[i] for of_row in ids for i in of_row)
+        return self._wanted_terms[topic]
 
     def _read(self, topic: Topic) -> Need:
         query_words = content_words(topic.query, self.analysis)

@@ -47,6 +47,8 @@ class TypedWord(NamedTuple):
 
     typed: str
     meant: str
+    concept: str = ""
+    """The document's word, if the user calls the concept by a lay word; else empty."""
 
 
 Words = tuple[TypedWord, ...]
@@ -90,13 +92,15 @@ def drop(words: Words, need: Need, rng: np.random.Generator) -> Words | None:  #
 
 
 def substitute(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
-    """Replace one word by another word of the need. None for a query of one word, and if the query has all words of
-    the need."""
+    """Replace one word: a lay word by the document's word for the same concept, any other by another word of the
+    need. None for a query of one word, and if the query has all words of the need."""
     options = _unused(words, need)
-    if not options or len(words) < 2:
+    if len(words) < 2 or not (options or any(word.concept for word in words)):
         return None
     i = int(rng.random() * len(words))
-    return (*words[:i], _as_meant(pick(options, rng)), *words[i + 1 :])
+    if concept := words[i].concept:
+        return (*words[:i], _as_meant(concept), *words[i + 1 :])
+    return (*words[:i], _as_meant(pick(options, rng)), *words[i + 1 :]) if options else None
 
 
 def specialise(words: Words, need: Need, rng: np.random.Generator) -> Words | None:
@@ -107,7 +111,7 @@ def specialise(words: Words, need: Need, rng: np.random.Generator) -> Words | No
         return None
     drawn = rng.permutation(len(options))[:3]
     rarest = sorted((options[i] for i in drawn), key=lambda word: -need.rarity.get(word, 0.0))[:2]
-    most_common = min(range(len(words)), key=lambda i: need.rarity.get(words[i].meant, 0.0))
+    most_common = min(range(len(words)), key=lambda i: _rarity(words[i], need))
     return (*words[:most_common], *map(_as_meant, rarest), *words[most_common + 1 :])
 
 
@@ -119,7 +123,7 @@ def generalise(words: Words, need: Need, rng: np.random.Generator) -> Words | No
         return None
     drawn = rng.permutation(len(options))[:3]
     most_common = min((options[i] for i in drawn), key=lambda word: need.rarity.get(word, 0.0))
-    by_rarity = sorted(range(len(words)), key=lambda i: -need.rarity.get(words[i].meant, 0.0))
+    by_rarity = sorted(range(len(words)), key=lambda i: -_rarity(words[i], need))
     remaining = tuple(word for i, word in enumerate(words) if i not in by_rarity[:2])
     return (*remaining, _as_meant(most_common))
 
@@ -135,7 +139,7 @@ def start_anew(words: Words, need: Need, rng: np.random.Generator) -> Words | No
 
 def respell(words: Words, need: Need, rng: np.random.Generator) -> Words | None:  # noqa: ARG001
     """Correct all misspelt words; None if no word is misspelt."""
-    corrected = tuple(_as_meant(word.meant) for word in words)
+    corrected = tuple(word._replace(typed=word.meant) for word in words)
     return corrected if corrected != words else None
 
 
@@ -197,9 +201,14 @@ def _respelt(word: str, candidates: set[str]) -> bool:
 
 
 def _unused(words: Words, need: Need) -> list[str]:
-    """The words of the need that the query lacks."""
-    meant = {word.meant for word in words}
+    """The words of the need whose concepts the query lacks."""
+    meant = {word.meant for word in words} | {word.concept for word in words}
     return [word for word in need.words + need.vocabulary if word not in meant]
+
+
+def _rarity(word: TypedWord, need: Need) -> float:
+    """The inverse document frequency of the document's word for a concept."""
+    return need.rarity.get(word.concept or word.meant, 0.0)
 
 
 def _as_meant(word: str) -> TypedWord:

@@ -116,8 +116,9 @@ def simulate_sessions(
 ) -> Iterator[Session]:
     """n search sessions of users with needs drawn from the topics, in order of their numbers.
 
-    A session ends at the first satisfying click or is abandoned; clicks below the satisfying one are not made. The
-    same arguments give the same sessions, whatever the batch size, and the first m of n sessions are those of m.
+    A session ends at the first satisfying click or is abandoned, unless the users' habit is to search on after such
+    a click (`go_on_prob`); clicks below the satisfying one are not made. The same arguments give the same sessions,
+    whatever the batch size, and the first m of n sessions are those of m.
 
     Raises UntilclickError for a negative number of sessions or visitors, DataError for no topics.
     """
@@ -193,7 +194,7 @@ class _Simulation:
         going_on = []
         for visit, shown, ranks, rank in zip(visits, rankings, _clicked_ranks(clicks), satisfied, strict=True):
             self._record(visit, shown, ranks)
-            if rank < 0 and self._retype(visit):
+            if self._retype(visit, satisfied=rank >= 0):
                 going_on.append(visit)
         return going_on
 
@@ -209,14 +210,15 @@ class _Simulation:
             clicks.append(Click(query_id, shown[rank - 1], rank, round(time, 3)))
             time += self._config.dwell_seconds * paces[2 * i + 1]
             reached = rank
-        attributes = {**self._attributes, TOPIC_ATTRIBUTE: visit.topic.topic_id, "kind": visit.query.kind}
+        attributes = {**self._attributes, TOPIC_ATTRIBUTE: visit.topic.topic_id}
+        attributes |= self._user.attributes(visit.query)
         step, text = visit.query.step, visit.query.text
         visit.turns.append(Turn(query_id, step, text, None, shown, tuple(clicks), round(visit.time, 3), attributes))
         visit.time = time + (len(shown) - reached) * self._config.examining_seconds * paces[-1]
 
-    def _retype(self, visit: _Visit) -> bool:
-        """Let the user type its next query; False if it gives up."""
-        query = self._user.next_query(visit.topic, visit.query, visit.rng)
+    def _retype(self, visit: _Visit, *, satisfied: bool) -> bool:
+        """Let the user type its next query; False if the session ends."""
+        query = self._user.next_query(visit.topic, visit.query, visit.rng, satisfied=satisfied)
         if query is None:
             return False
         visit.query = query

@@ -1,4 +1,5 @@
-"""Settings of version 0.1.0 that have another name now: `harm_limit` is `caution`. What names them is still read."""
+"""Settings of version 0.1.0 that have another name now: `harm_limit` is `caution`, `synonym_share` is `lay_share`.
+What names them is still read."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from untilclick.rewriter.flat_settings import flat, grouped, present
 from untilclick.rewriter.offline_config import OfflineConfig
 from untilclick.rewriter.ppo_config import PPOConfig
 from untilclick.search.errors import UntilclickError
+from untilclick.search.users.user import UserConfig
 
 KINDS = {"warm_start": WarmStartConfig, "ppo": PPOConfig, "offline": OfflineConfig}
 """Table -> its configuration."""
@@ -32,6 +34,18 @@ def test_a_limit_of_harm_is_read_from_everywhere_as_the_number_it_is(table, capl
         caplog.clear()
         assert flat(settings.stage(KINDS[table], table, seed=3))["caution"] == 0.07
         assert caplog.text.count("harm_limit is deprecated: give caution") == 1
+
+
+def test_a_share_of_synonyms_is_read_from_everywhere_as_the_share_of_lay_words(caplog):
+    file = SettingsFile(Path("settings.toml"), {}, {"user": {"synonym_share": 0.05}})
+    for settings in (
+        CommandSettings(file=file),
+        CommandSettings.of([], {"UNTILCLICK_USER_SYNONYM_SHARE": "0.05"}, None),
+        CommandSettings.of(["user.synonym_share=0.05"], {}, None),
+    ):
+        caplog.clear()
+        assert settings.stage(UserConfig, "user").lay_share == 0.05
+        assert caplog.text.count("synonym_share is deprecated: give lay_share") == 1
 
 
 def test_the_present_name_in_a_stronger_source_wins():

@@ -7,7 +7,6 @@ from untilclick.search.click_models.by_name import click_model
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import DataError
 from untilclick.search.records import Corpus, Document, Topic
-from untilclick.search.text.synonyms import NoSynonyms
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.env import EnvConfig, QuerySessionEnv
 from untilclick.search.users.need import NeedReader
@@ -24,11 +23,11 @@ TOPICS = [Topic("t1", "duplicate file", {"copy": 1}), Topic("t2", "calendar mont
 
 def make(topics=TOPICS, config=None, **settings):
     corpus = Corpus("tiny", DOCUMENTS, "0")
-    user = SimulatedUser(UserConfig(**settings), NeedReader(TermIndex.build(corpus)), synonyms=NoSynonyms())
+    user = SimulatedUser(UserConfig(**settings), NeedReader(TermIndex.build(corpus)))
     return QuerySessionEnv(topics, open_engine("rank-bm25", corpus), user, config)
 
 
-CLEAN = {"misspell_share": 0.0, "drop_share": 0.0, "synonym_share": 0.0}
+CLEAN = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0}
 
 
 @pytest.mark.parametrize("expected", [False, True])

@@ -1,5 +1,7 @@
 """Simulated sessions on a ten-document corpus with a BM25 engine of a dozen lines."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,6 @@ from untilclick.search.click_models.by_name import CLICK_MODELS
 from untilclick.search.engines.bm25 import weight_matrix
 from untilclick.search.errors import DataError, UntilclickError
 from untilclick.search.records import TOPIC_ATTRIBUTE, Document, ScoredDoc, Topic
-from untilclick.search.text.synonyms import NoSynonyms
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.need import NeedReader
 from untilclick.search.users.simulate import SimulateConfig, Tally, simulate_sessions
@@ -65,7 +66,7 @@ INDEX = TermIndex.from_documents(DOCUMENTS)
 
 
 def user_of(**settings):
-    return SimulatedUser(UserConfig(**settings), NeedReader(INDEX), synonyms=NoSynonyms())
+    return SimulatedUser(UserConfig(**settings), NeedReader(INDEX))
 
 
 def simulate(n=300, seed=1, config=None, topics=TOPICS, engine=None, **settings):
@@ -183,11 +184,35 @@ def test_topics_are_uniform_by_default_and_follow_zipf_when_told():
     np.testing.assert_allclose(counts(1.0), np.array([3, 4, 6, 12]) * 80, atol=100)
 
 
-def test_sessions_without_visitors_are_those_of_earlier_versions():
+NO_NEW_HABIT = {"lay_share": 0.0, "describe_share": 0.0, "go_on_prob": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "digest", "content"),
+    [
+        ({}, "b4c6ab3a", "ff0f7c21150d4ccf"),
+        ({"misspellings": "train", "lay_part": "train"}, "c4845abc", "3cf8c59c7123800c"),
+        ({"misspell_share": 0.2, "give_up_prob": 0.1}, "57f512f2", "95a288f01a748363"),
+    ],
+)
+def test_users_without_new_habits_make_the_sessions_of_earlier_versions_without_synonyms(settings, digest, content):
     """Session ids hold a digest of the settings; a log of an earlier version is continued by the same ids."""
-    sessions = simulate(3)
+    sessions = simulate(300, **NO_NEW_HABIT | settings)
     assert {session.client_id for session in sessions} == {None}
-    assert [session.session_id for session in sessions] == [f"sim-c4978145-1-{number:08d}" for number in range(3)]
+    assert sessions[2].session_id == f"sim-{digest}-1-00000002"
+    assert hashlib.sha256(repr(sessions).encode()).hexdigest()[:16] == content
+
+
+def test_users_may_search_on_after_a_satisfying_click():
+    settings = {"topics": [TOPICS[0]], "click_model": "cm", "behaviour": "perfect", "max_queries": 9}
+    for go_on_prob in (0.0, 0.4):
+        sessions = simulate(600, go_on_prob=go_on_prob, **settings)
+        clicked = [turn for session in sessions for turn in session.turns if turn.clicks]
+        goes_on = sum(any(turn.clicks for turn in session.turns[:-1]) for session in sessions)
+        first_clicks = sum(bool(session.clicked) for session in sessions)
+        assert goes_on / first_clicks == pytest.approx(go_on_prob, abs=0.06)
+        assert all(len(turn.clicks) == 1 for turn in clicked)
+        assert all(turn.attributes["kind"] != "first" for session in sessions for turn in session.turns[1:])
 
 
 def test_visitors_change_neither_queries_nor_clicks_and_few_of_them_come_often():

@@ -1,16 +1,19 @@
 """What simulated users type, and the need they have in mind."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from untilclick.search.analysis.by_name import analysis_by_name
 from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Collection, Corpus, Document, Topic
-from untilclick.search.text.synonyms import NoSynonyms
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.naming import part_of
 from untilclick.search.users.need import NeedReader
-from untilclick.search.users.reformulation import ReformulationShares
+from untilclick.search.users.reformulation import ReformulationShares, TypedWord
 from untilclick.search.users.user import SimulatedUser, UserConfig
+from untilclick.search.users.vocabulary.lay_words import LayWord
 
 DOCUMENTS = (
     Document("copy", "Copy files", "Duplicate a file with permission permission permission bits"),
@@ -19,18 +22,27 @@ DOCUMENTS = (
 )
 TOPIC = Topic("t", "Tools to duplicate a file", {"copy": 2, "absent": 1, "move": 0})
 INDEX = TermIndex.from_documents(DOCUMENTS)
-QUIET = {"misspell_share": 0.0, "synonym_share": 0.0, "drop_share": 0.0}
+QUIET = {"misspell_share": 0.0, "lay_share": 0.0, "drop_share": 0.0}
 
 
-class OneSynonym:
+class Lay:
+    """A vocabulary of two concepts; `bits` is a word of the document."""
+
     def of(self, word):
-        return ("clone",) if word == "duplicate" else ()
+        names = {
+            "duplicate": (LayWord("clone", 0.3), LayWord("make again", 0.1), LayWord("bits", 0.2)),
+            "copy": (LayWord("twin", 0.35),),
+        }
+        return names.get(word, ())
+
+    def definition(self, word):
+        return ()
 
 
-def user_of(queries="made", synonyms=None, scripted=None, **settings):
-    reader = NeedReader(INDEX)
-    source = synonyms or NoSynonyms()
-    return SimulatedUser(UserConfig(**settings), reader, queries, synonyms=source, scripted_queries=scripted)
+def user_of(queries="made", vocabulary=None, scripted=None, **settings):
+    return SimulatedUser(
+        UserConfig(**settings), NeedReader(INDEX), queries, vocabulary=vocabulary, scripted_queries=scripted
+    )
 
 
 def firsts(user, topic=TOPIC, n=2000):
@@ -91,10 +103,68 @@ def test_one_content_word_always_stays():
     assert {query.text for query in queries} == {"tools", "duplicate", "file"}
 
 
-def test_synonyms_stand_for_words_as_often_as_configured():
-    queries = firsts(user_of(synonyms=OneSynonym(), **(QUIET | {"synonym_share": 0.15})))
-    share = np.mean([query.text == "tools to clone a file" for query in queries])
-    assert share == pytest.approx(0.15, abs=0.03)
+def test_lay_words_stand_for_words_as_often_as_configured_and_none_is_in_the_wanted_document():
+    queries = firsts(user_of(vocabulary=Lay(), **(QUIET | {"lay_share": 0.4})), n=4000)
+    counts = Counter(query.text for query in queries)
+    shares = [counts[f"tools to {word} a file"] / 4000 for word in ("duplicate", "clone", "make again")]
+    assert shares == pytest.approx([0.6, 0.3, 0.1], abs=0.03)
+    assert len(counts) == 3
+
+
+def test_users_of_a_half_know_its_lay_words_alone():
+    words = {}
+    for part in ("train", "test", "all"):
+        user = user_of(vocabulary=Lay(), lay_part=part, **(QUIET | {"lay_share": 0.9}))
+        words[part] = {word.meant for query in firsts(user, n=300) for word in query.words if word.concept}
+    assert words["all"] == {"clone", "make again"} == words["train"] | words["test"]
+    assert not words["train"] & words["test"]
+    assert [part_of("duplic", word) for word in ("clone", "make again")] == ["test", "train"]
+
+
+def test_a_query_names_its_lay_words_by_the_half_they_belong_to():
+    user = user_of(vocabulary=Lay(), **(QUIET | {"lay_share": 1.0}))
+    attributes = [user.attributes(query) for query in firsts(user, n=50)]
+    assert {"kind": "first", "lay_new": "clone"} in attributes
+    assert {"kind": "first", "lay_known": "make again"} in attributes
+    assert user.attributes(firsts(user_of(**QUIET), n=1)[0]) == {"kind": "first"}
+
+
+def test_a_user_keeps_its_word_until_the_document_s_own_takes_its_place():
+    """The change from the lay word to the document's word is what a log can teach."""
+    user = user_of(vocabulary=Lay(), give_up_prob=0.0, max_queries=30, **(QUIET | {"lay_share": 0.95}))
+    reached = kept = 0
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        query = user.first_query(TOPIC, rng)
+        [lay] = [word for word in query.words if word.concept] or [None]
+        while query is not None and lay is not None:
+            following = user.next_query(TOPIC, query, rng)
+            named = [word for word in following.words if "duplicate" in word] if following else []
+            if TypedWord("duplicate", "duplicate") in named and lay in query.words:
+                assert following.kind == "substitute"
+                reached += 1
+                break
+            kept += len(named)
+            assert set(named) <= {lay}
+            query = following
+    assert reached > 50
+    assert kept > 200
+
+
+def test_new_words_of_a_reformulation_are_the_user_s_own():
+    user = user_of(vocabulary=Lay(), give_up_prob=0.0, **(QUIET | {"lay_share": 1.0}))
+    rng = np.random.default_rng(1)
+    later = [user.next_query(TOPIC, user.first_query(TOPIC, rng), rng) for _ in range(300)]
+    words = {word.meant for query in later for word in query.words}
+    assert "twin" in words
+    assert "copy" not in words
+
+
+def test_a_lay_word_of_several_words_has_one_misspelt_word():
+    user = user_of(vocabulary=Lay(), **(QUIET | {"lay_share": 1.0, "misspell_share": 1.0}))
+    typed = {word.typed for query in firsts(user, n=300) for word in query.words if word.meant == "make again"}
+    assert len(typed) > 5
+    assert all(text.startswith("make ") and text != "make again" for text in typed)
 
 
 def test_scripted_queries_come_first_and_in_order_then_the_user_invents():

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from untilclick.search.click_models.base import ClickModel
-from untilclick.search.click_models.behaviour import BEHAVIOURS, FIVE_GRADES, THREE_GRADES, Behaviour, GradeProbs
+from untilclick.search.click_models.behaviour import (
+    BEHAVIOURS,
+    FIVE_GRADES,
+    THREE_GRADES,
+    Behaviour,
+    GradeProbs,
+    read_behaviour,
+)
 from untilclick.search.click_models.cm import CascadeModel
 from untilclick.search.click_models.dbn import DynamicBayesianNetwork
 from untilclick.search.click_models.dcm import DependentClickModel
@@ -36,7 +43,7 @@ _MAKERS: dict[str, Callable[[GradeProbs], ClickModel]] = {
     "pbm": _pbm,
     "cm": lambda probs: CascadeModel(probs.click),
     "dcm": lambda probs: DependentClickModel(probs.click, probs.stop),
-    "dbn": lambda probs: DynamicBayesianNetwork(probs.click, probs.stop),
+    "dbn": lambda probs: DynamicBayesianNetwork(probs.click, probs.stop, probs.go_on),
     "sdbn": lambda probs: SimplifiedDynamicBayesianNetwork(probs.click, probs.stop),
     "ubm": _ubm,
 }
@@ -44,18 +51,16 @@ CLICK_MODELS: tuple[str, ...] = tuple(_MAKERS)
 """Names of the click models, in lower case."""
 
 
-def click_model(name: str, behaviour: Behaviour | str = "navigational", max_grade: int = 1) -> ClickModel:
+def click_model(name: str, behaviour: Behaviour = "navigational", max_grade: int = 1) -> ClickModel:
     """The click model of a simulated user for documents of grades 0..max_grade; the name may be in any case.
 
     Documents of a higher grade are clicked like those of `max_grade`. Raises UntilclickError, with the choices, for
     an unknown name or behaviour, and for a negative `max_grade`.
     """
     maker = _MAKERS[known_name(name)]
-    if behaviour not in BEHAVIOURS:
-        raise UntilclickError(f"Unknown click behaviour {behaviour!r}. Choose one of: {', '.join(BEHAVIOURS)}")
     if max_grade < 0:
         raise UntilclickError(f"The highest grade is {max_grade}; grades start at 0, so give 0 or more")
-    return maker(_grade_probs(behaviour, max_grade))
+    return maker(grade_probs(behaviour, max_grade))
 
 
 def known_name(name: str) -> str:
@@ -65,13 +70,16 @@ def known_name(name: str) -> str:
     return name.lower()
 
 
-def _grade_probs(behaviour: str, max_grade: int) -> GradeProbs:
-    """The published row for 2, 3 and 5 grades. For any other number of grades, the row of three grades is
-    interpolated linearly over grade / max_grade; for two grades this gives the published row."""
-    if max_grade == 4:
+def grade_probs(behaviour: str, max_grade: int) -> GradeProbs:
+    """The published row for 2, 3 and 5 grades, or the one that the behaviour's text gives. For any other number of
+    grades, the row of three grades, or that of the text, is interpolated linearly over grade / max_grade; for two
+    grades this gives the published row."""
+    named = behaviour in BEHAVIOURS
+    if named and max_grade == 4:
         return FIVE_GRADES[behaviour]
-    row = THREE_GRADES[behaviour]
+    row = THREE_GRADES[behaviour] if named else read_behaviour(behaviour)
     positions = np.arange(max_grade + 1) / max(max_grade, 1)  # (grades,), 0..1
+    places = np.linspace(0.0, 1.0, len(row.click))
     # Rounding removes the noise of the interpolation: .65, not .6499999999999999.
-    click, stop = (np.interp(positions, (0.0, 0.5, 1.0), values).round(12).tolist() for values in row)
-    return GradeProbs(tuple(click), tuple(stop))
+    click, stop = (np.interp(positions, places, values).round(12).tolist() for values in (row.click, row.stop))
+    return GradeProbs(tuple(click), tuple(stop), row.go_on)

@@ -1,13 +1,14 @@
 """What the visitors of a site call its concepts: the words of its log that the clicked documents do not hold.
 
-A word that several visitors typed, and that most of the documents they clicked lack, is their word for something in those
-documents. It is mapped to the words that mark these documents out among all clicked ones, by pointwise mutual
+A word that several visitors typed, and that most of the documents they clicked lack, is their word for something in
+those documents. It is mapped to the words that mark these documents out among all clicked ones, by pointwise mutual
 information (Church & Hanks, "Word Association Norms, Mutual Information, and Lexicography", Computational Linguistics
 16(1), 1990) of smoothed shares (Laplace's rule of succession). A pair of words is read from several visitors or not
 at all: a word of fewer may be a secret, and what one visitor clicked is chance.
 
-Words are read one by one, so `wlan box` for a router gives two lay words. Which words visitors type in vain, and
-leave, no click tells.
+A misspelling of a word of the clicked documents is none of these words: the habits of users tell how many of those
+there are. Words are read one by one, so `wlan box` for a router gives two lay words. Which words visitors type in
+vain, and leave, no click tells.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Self
 
+from symspellpy.editdistance import DistanceAlgorithm, EditDistance
+
 from untilclick.search.analysis.analysis import Analysis
-from untilclick.search.errors import DataError
 from untilclick.search.records import Session
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.vocabulary.lay_words import LayWord, NoVocabulary, Vocabulary
@@ -33,8 +35,13 @@ MOST_CONCEPTS = 3
 LEAST_INFORMATION = math.log(2.0)
 """Smallest pointwise mutual information in nats: the clicked documents of the word's sessions must hold what it
 stands for at least twice as often as all clicked documents do."""
+MUCH_WEAKER = math.log(2.0)
+"""A term whose information is this much below the largest is not meant."""
 LEAST_HELD = 0.5
 """Share of a word's sessions, smoothed, whose clicked documents must hold the word that it stands for."""
+
+VocabularyRecord = dict[str, list[tuple[str, float]]]
+"""Word of the documents -> pairs of lay word and share, most used first."""
 
 
 class NamedConcept(NamedTuple):
@@ -82,22 +89,15 @@ class SiteVocabulary:
         return cls(concepts, index.analysis, otherwise or NoVocabulary())
 
     @classmethod
-    def of_record(cls, record: object, analysis: Analysis, otherwise: Vocabulary | None = None) -> Self:
-        """The vocabulary of a `record`. Raises DataError for anything else."""
-        try:
-            items = record.items()  # type: ignore[attr-defined]  # the error of anything else is caught
-            concepts = [
-                NamedConcept(str(word), tuple(LayWord(str(text), float(share)) for text, share in lay_words))
-                for word, lay_words in items
-            ]
-        except (AttributeError, TypeError, ValueError):
-            raise DataError("The vocabulary of the users is not {word: [[lay word, share], ...]}") from None
+    def of_record(cls, record: VocabularyRecord, analysis: Analysis, otherwise: Vocabulary | None = None) -> Self:
+        """The vocabulary of a `record`."""
+        concepts = [NamedConcept(word, tuple(LayWord(*pair) for pair in pairs)) for word, pairs in record.items()]
         return cls(tuple(sorted(concepts)), analysis, otherwise or NoVocabulary())
 
     @property
-    def record(self) -> dict[str, list[list[str | float]]]:
-        """The vocabulary as JSON values: word of the documents -> pairs of lay word and share."""
-        return {each.word: [[lay.text, round(lay.share, 4)] for lay in each.lay_words] for each in self.concepts}
+    def record(self) -> VocabularyRecord:
+        """The vocabulary as it is kept in a file."""
+        return {each.word: [tuple(lay_word) for lay_word in each.lay_words] for each in self.concepts}
 
 
 class _Observed(NamedTuple):
@@ -167,29 +167,55 @@ def _concepts(observed: Iterable[_Observed], index: TermIndex) -> tuple[NamedCon
         if len({each.visitor for each in sessions}) < LEAST_VISITORS or len(sessions) <= own:
             continue  # a word that finds its own documents more often than others is the documents' word
         text = min(counts.texts[term], key=lambda word: (-counts.texts[term][word], word))
-        for term_id, n_sessions in _meant(sessions, counts, index):
+        for term_id, n_sessions in _meant(text, sessions, counts, index):
             naming[term_id][text] = n_sessions
     named = (_named(index.word(i), naming[i], counts.typing[i]) for i in naming)
     return tuple(sorted(named))
 
 
-def _meant(sessions: Sequence[_Observed], counts: _Counts, index: TermIndex) -> list[tuple[int, int]]:
-    """The terms that mark out the clicked documents of some sessions, with the number of these sessions, strongest
-    first."""
+class _Meant(NamedTuple):
+    """A term that a word of the visitors may stand for."""
+
+    information: float
+    n_typing: int
+    """Sessions that typed the term and clicked a document with it."""
+    term_id: int
+    n_sessions: int
+    """Sessions with the visitors' word whose clicked documents hold the term."""
+
+
+def _meant(text: str, sessions: Sequence[_Observed], counts: _Counts, index: TermIndex) -> list[tuple[int, int]]:
+    """The terms that mark out the clicked documents of the sessions with a word, with the number of these sessions.
+    Of terms that do so about as well, those that visitors type come first. None for a misspelling."""
     together: Counter[int] = Counter()
     visitors: defaultdict[int, set[str]] = defaultdict(set)
     for each in sessions:
         for term_id in counts.terms_of(each):
             together[term_id] += 1
             visitors[term_id].add(each.visitor)
+    slips = sum(n for term_id, n in together.items() if _is_slip(text, index.word(term_id)))
+    if slips >= LEAST_HELD * len(sessions):
+        return []
     scored = []
     for term_id, n_sessions in together.items():
         held = _share(n_sessions, len(sessions))
         information = math.log(held / _share(counts.holding[term_id], counts.n))
         several = len(visitors[term_id]) >= LEAST_VISITORS
         if several and held >= LEAST_HELD and information >= LEAST_INFORMATION and index.word(term_id):
-            scored.append((-information, term_id, n_sessions))
-    return [(term_id, n_sessions) for _, term_id, n_sessions in sorted(scored)[:MOST_CONCEPTS]]
+            scored.append(_Meant(information, counts.typing[term_id], term_id, n_sessions))
+    best = max((each.information for each in scored), default=0.0)
+    strong = [each for each in scored if each.information >= best - MUCH_WEAKER]
+    strong.sort(key=lambda each: (-each.n_typing, -each.information, each.term_id))
+    return [(each.term_id, each.n_sessions) for each in strong[:MOST_CONCEPTS]]
+
+
+def _is_slip(typed: str, word: str) -> bool:
+    """Whether a word is another one misspelt: within one edit per four letters, at least one edit and at most two, as
+    in `untilclick.search.users.reformulation.kind_of`."""
+    edits = max(1, min(2, len(typed) // 4))
+    if abs(len(typed) - len(word)) > edits:
+        return False
+    return EditDistance(DistanceAlgorithm.DAMERAU_OSA).compare(typed, word, edits) >= 0
 
 
 def _share(n: int, of: int) -> float:

@@ -10,7 +10,6 @@ import pytest
 from untilclick.rewriter.language import outside_words
 from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import corpus_of
-from untilclick.search.errors import DataError
 from untilclick.search.records import Click, Document, Session, Turn
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.site import vocabulary
@@ -104,9 +103,3 @@ def test_a_record_is_read_again():
     of_site = SiteVocabulary.of_log([*OTHERS, *HOOVER], INDEX)
     again = SiteVocabulary.of_record(json.loads(json.dumps(of_site.record)), english())
     assert (again, again.of("vacuum")) == (of_site, of_site.of("vacuum"))
-
-
-@pytest.mark.parametrize("record", [None, [], {"vacuum": 3}, {"vacuum": [["hoover"]]}, {"vacuum": [["a", "b"]]}])
-def test_anything_else_is_refused(record):
-    with pytest.raises(DataError, match="vocabulary"):
-        SiteVocabulary.of_record([] if record is None else record, english())

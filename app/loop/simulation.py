@@ -7,9 +7,10 @@ only the last ones, and a later run adds these.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from untilclick.app.settings.commands import CommandSettings
 from untilclick.app.terminal.terminal import Terminal
@@ -18,9 +19,11 @@ from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError
 from untilclick.search.log.database import parse_log_url
 from untilclick.search.log.session_log import SessionLog
-from untilclick.search.records import Collection, Session
+from untilclick.search.records import Collection, Session, Topic
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.simulate import SimulateConfig, SimulateSummary, Tally, simulate_sessions
+from untilclick.search.users.site.site import Site
+from untilclick.search.users.site.users import SiteUsers
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
 SETTINGS_SUFFIX = ".simulated.jsonl"
@@ -54,15 +57,22 @@ class SimulationOutcome:
 
 
 def simulation_config(
-    settings: CommandSettings, sessions: int, split: str, seed: int, click_model: str | None = None
+    settings: CommandSettings,
+    sessions: int,
+    split: str,
+    seed: int,
+    click_model: str | None = None,
+    habits: Mapping[str, object] | None = None,
 ) -> SimulationConfig:
     """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
+    `habits` of the users take the place of defaults, and settings that of habits.
 
     Users of training topics make the misspellings of one half of the list, users of other topics those of the other
     half: a rewriter is evaluated on misspellings that it has not seen. Raises UntilclickError for an unknown setting
     or a wrong value.
     """
-    user = settings.stage(UserConfig, "user", misspellings="train" if split == "train" else "test")
+    part = "train" if split == "train" else "test"
+    user = settings.stage(UserConfig, "user", misspellings=part, **(habits or {}))
     if click_model is not None:
         user = replace(user, click_model=click_model)
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
@@ -79,14 +89,29 @@ class Documents:
     language: str
     """See `untilclick.search.analysis.guess.analysis_of_language`."""
 
+    def open(self, seed: int) -> OpenedCollection:
+        """Load and index them. Raises as `OpenedCollection.load`."""
+        return OpenedCollection.load(self.data, self.engine, seed, language=self.language)
 
-def simulate(config: SimulationConfig, documents: Documents, log: str, terminal: Terminal) -> SimulationOutcome:
-    """Open the collection and the log, add the sessions that the log lacks, and record settings and figures."""
+
+def simulate(
+    config: SimulationConfig,
+    documents: Documents,
+    log: str,
+    terminal: Terminal,
+    opened_collection: OpenedCollection | None = None,
+    users: SiteUsers | None = None,
+) -> SimulationOutcome:
+    """Open the collection, unless the caller has done so, and the log, add the sessions that the log lacks, and
+    record settings and figures. `users` are those of a site, who have words of their own."""
     data = documents.data
-    opened_collection = OpenedCollection.load(data, documents.engine, config.seed, language=documents.language)
+    opened_collection = opened_collection or documents.open(config.seed)
     collection = opened_collection.collection
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
-        outcome = fill_log(opened, collection, opened_collection.engine, config, update, opened_collection.index)
+        if users is None:
+            outcome = fill_log(opened, collection, opened_collection.engine, config, update, opened_collection.index)
+        else:
+            outcome = fill_log_of_site(opened, opened_collection, users, config, update)
     figures = {"there": outcome.n_present, "added": asdict(outcome.added)}
     _record_run(log, {"data": data, "settings": asdict(config), "figures": figures})
     return outcome
@@ -109,22 +134,76 @@ def fill_log(
     index: TermIndex | None = None,
 ) -> SimulationOutcome:
     """Simulate the sessions that the log lacks. Raises DataError for a split without topics."""
-    topics = collection.topics.get(config.split)
+    index = index or TermIndex.build(collection.corpus, engine.analysis)
+    people = _People(_topics(collection, config.split), engine, SimulatedUser.of(collection, config.user, index))
+    return _filled(log, people, config, progress)
+
+
+def fill_log_of_site(
+    log: SessionLog,
+    opened: OpenedCollection,
+    users: SiteUsers,
+    config: SimulationConfig,
+    progress: Callable[[int, int], None] | None = None,
+) -> SimulationOutcome:
+    """Simulate the sessions that the log lacks, of the users of a site. Raises DataError for a split without
+    topics."""
+    collection = opened.collection
+    site = Site(collection.corpus, opened.index, opened.engine, config.seed)
+    user = site.user(config.user, users.vocabulary, collection.queries)
+    topics = _topics(collection, config.split)
+    return _filled(log, _People(topics, opened.engine, user, users.vocabulary.digest), config, progress)
+
+
+class _People(NamedTuple):
+    """The users of a simulation, with what they look for and where."""
+
+    topics: Sequence[Topic]
+    engine: SearchEngine
+    user: SimulatedUser
+    mark: str = ""
+    """Part of the ids of their sessions that tells their words from those of others."""
+
+    def sessions(self, config: SimulationConfig, first: int, n: int) -> Iterator[Session]:
+        """n sessions from that number on."""
+        settings = replace(config.simulate, first_number=first)
+        sessions = simulate_sessions(self.topics, self.engine, self.user, n, config.seed, settings)
+        return (_marked(session, self.mark) for session in sessions) if self.mark else sessions
+
+
+def _topics(collection: Collection, split: str) -> Sequence[Topic]:
+    topics = collection.topics.get(split)
     if not topics:
         splits = ", ".join(name for name, topics in collection.topics.items() if topics) or "none"
-        raise DataError(
-            f"{collection.corpus.source} has no topics in split {config.split!r}. Splits with topics: {splits}"
-        )
-    index = index or TermIndex.build(collection.corpus, engine.analysis)
-    user = SimulatedUser.of(collection, config.user, index)
+        raise DataError(f"{collection.corpus.source} has no topics in split {split!r}. Splits with topics: {splits}")
+    return topics
 
-    def numbered(first: int, n: int) -> Iterator[Session]:
-        return simulate_sessions(topics, engine, user, n, config.seed, replace(config.simulate, first_number=first))
 
-    n_present = _logged(log, next(numbered(0, 1)).session_id, config.sessions)
+def _filled(
+    log: SessionLog, people: _People, config: SimulationConfig, progress: Callable[[int, int], None] | None
+) -> SimulationOutcome:
+    n_present = _logged(log, next(people.sessions(config, 0, 1)).session_id, config.sessions)
     tally = Tally(lambda done: progress(n_present + done, config.sessions) if progress else None)
-    log.append(tally.count(numbered(n_present, config.sessions - n_present)))
+    log.append(tally.count(people.sessions(config, n_present, config.sessions - n_present)))
     return SimulationOutcome(n_present, tally.summary)
+
+
+def _marked(session: Session, mark: str) -> Session:
+    """The session with an id that holds a mark: sessions of other words are others, and both stay in a log."""
+    name = session.session_id.replace("-", f"-{mark}-", 1)
+
+    def renamed(query_id: str) -> str:
+        return query_id.replace(session.session_id, name, 1)
+
+    turns = (
+        replace(
+            turn,
+            query_id=renamed(turn.query_id),
+            clicks=tuple(replace(click, query_id=renamed(click.query_id)) for click in turn.clicks),
+        )
+        for turn in session.turns
+    )
+    return replace(session, session_id=name, turns=tuple(turns))
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:

@@ -7,14 +7,11 @@ read: the users' words come from the training sessions of each training.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from time import monotonic
-
-import numpy as np
 
 from untilclick.app.loop.renewal.config import RenewalConfig, SimulatedSessions
 from untilclick.app.loop.renewal.training import train_on_log
@@ -28,18 +25,40 @@ from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.stages.record import BASE
 from untilclick.search.corpora.opened import OpenedCollection
-from untilclick.search.corpora.topics import topics_from_documents
-from untilclick.search.records import Session, Topic
-from untilclick.search.users.need import NeedReader
-from untilclick.search.users.simulate import simulate_sessions
-from untilclick.search.users.user import SimulatedUser, UserConfig
+from untilclick.search.records import Session
+from untilclick.search.users.site.fit import fit_site
+from untilclick.search.users.site.site import Site
+from untilclick.search.users.site.users import SiteUsers
+from untilclick.search.users.site.vocabulary import SiteVocabulary
+from untilclick.search.users.user import UserConfig
 
 MOST_SESSIONS = 10_000
 """Largest number of sessions that `auto` makes."""
-MOST_DOCUMENTS = 20_000
-"""Largest number of documents that needs are made from; of more, so many are drawn."""
 TRIAL = "with_simulated"
 """Folder of the run in which `auto` trains with simulated sessions."""
+
+
+@dataclass(frozen=True)
+class UsersRecord:
+    """Where the simulated users come from. No word of a visitor is in it."""
+
+    habits_of_log: tuple[str, ...]
+    """Names of the habits that the log told; the others are the defaults."""
+    words_of_log: int
+    """Number of words that visitors call things by and documents do not."""
+    notes: tuple[str, ...]
+    """What the log lacks."""
+
+    @classmethod
+    def of(cls, users: SiteUsers) -> UsersRecord:
+        """What a record says of fitted users."""
+        told = (value.name for value in users.values if value.origin == "log")
+        return cls(tuple(told), users.vocabulary.n_lay_words, users.notes)
+
+    @property
+    def words(self) -> str:
+        """`of users with 14 habits and 6 words from the log`."""
+        return f"of users with {len(self.habits_of_log)} habits and {self.words_of_log} words from the log"
 
 
 @dataclass(frozen=True)
@@ -54,62 +73,43 @@ class SimulatedRecord:
     """Whether what was judged has learned from them."""
     finding: Finding | None
     """The training with them against the one without, on held-out needs of the log; None if that was not asked."""
-    reason: str
+    reason: str = ""
     """Why none were made; empty otherwise."""
-    seconds: float
-    """Seconds that the comparison took, for the second training and its judgement."""
+    users: UsersRecord | None = None
+    """The users that made them; None if none were made."""
+    seconds: float = 0.0
+    """Seconds that the comparison took: the fit of the users, the second training and its judgement."""
 
     @property
     def sentence(self) -> str:
         """What became of them, in a sentence or two for people."""
-        if self.reason:
+        if self.users is None:
             return f"No simulated sessions were used: {self.reason}."
+        made = f"{self.sessions:,} simulated sessions, {self.users.words},"
         if self.finding is None:
-            return f"{self.sessions:,} simulated sessions were learned from beside the log's, without a comparison."
+            return f"{made} were learned from beside the log's, without a comparison."
         fate = "learned from beside the log's" if self.used else "left out"
         cost = f"The comparison took one more training, {self.seconds:,.0f} s."
-        return f"{self.sessions:,} simulated sessions were {fate}. {sentence(self.finding)} {cost}"
+        return f"{made} were {fate}. {sentence(self.finding)} {cost}"
 
 
 @dataclass(frozen=True)
 class SiteSimulation:
     """Makes the sessions of simulated users of a site, see `untilclick.rewriter.data.log_sides.Simulation`."""
 
-    opened: OpenedCollection
-    users: UserConfig
+    site: Site
+    habits: UserConfig
+    """The habits of the users, which are fitted once; their words are read from the sessions of each training."""
     n_sessions: int
-    seed: int
-
-    @cached_property
-    def topics(self) -> Sequence[Topic]:
-        """Needs made from the documents."""
-        documents = self.opened.collection.corpus.documents
-        if len(documents) > MOST_DOCUMENTS:
-            rng = np.random.default_rng([self.seed, 5])
-            chosen = np.sort(rng.choice(len(documents), MOST_DOCUMENTS, replace=False))
-            documents = tuple(documents[row] for row in chosen.tolist())
-        splits = topics_from_documents(documents, self.seed, self.opened.analysis)
-        return [topic for split in splits.values() for topic in split]
-
-    @cached_property
-    def needs(self) -> NeedReader:
-        """The words of these needs."""
-        return NeedReader(self.opened.index)
 
     def __call__(self, training: Sequence[Session]) -> Sequence[Session]:
         """The sessions, of users who know no topic: they teach by their clicks, as the sessions of visitors do."""
-        del training
-        user = SimulatedUser(self.users, self.needs)
-        return tuple(_by_clicks(self._simulated(user)))
-
-    def _simulated(self, user: SimulatedUser) -> Iterator[Session]:
-        return simulate_sessions(self.topics, self.opened.engine, user, self.n_sessions, self.seed)
-
-
-def _by_clicks(sessions: Iterator[Session]) -> Iterator[Session]:
-    """The sessions without the names of their topics."""
-    for session in sessions:
-        yield replace(session, turns=tuple(replace(turn, attributes={}) for turn in session.turns))
+        vocabulary = SiteVocabulary.of_log(training, self.site.index, self.site.dictionary)
+        sessions = self.site.sessions(self.habits, vocabulary, self.n_sessions)
+        return tuple(
+            replace(session, turns=tuple(replace(turn, attributes={}) for turn in session.turns))
+            for session in sessions
+        )
 
 
 def train_candidate(
@@ -122,28 +122,32 @@ def train_candidate(
         train_on_log(opened, config, sides, show)
         return sides, None
     n_sessions = min(sum(not each.abandoned for each in sides.training), MOST_SESSIONS) if asked == "auto" else asked
-    simulation = SiteSimulation(opened, UserConfig(), n_sessions, config.seed)
-    if reason := _why_not(opened, sides, simulation):
+    site = Site(opened.collection.corpus, opened.index, opened.engine, config.seed)
+    if reason := _why_not(opened, sides, site):
         train_on_log(opened, config, sides, show)
-        return sides, SimulatedRecord(asked, 0, used=False, finding=None, reason=reason, seconds=0.0)
-    beside = replace(sides, simulation=simulation)
+        return sides, SimulatedRecord(asked, 0, used=False, finding=None, reason=reason)
+    if asked == "auto":
+        train_on_log(opened, config, sides, show)
+    start = monotonic()
+    with show("Fitting users"):
+        users = fit_site(site, sides.training, UserConfig())
+    beside = replace(sides, simulation=SiteSimulation(site, users.config, n_sessions))
+    record = SimulatedRecord(asked, n_sessions, used=True, finding=None, users=UsersRecord.of(users))
     if asked != "auto":
         train_on_log(opened, config, beside, show)
-        return beside, SimulatedRecord(asked, n_sessions, used=True, finding=None, reason="", seconds=0.0)
-    train_on_log(opened, config, sides, show)
-    start = monotonic()
+        return beside, record
     finding = _trial(opened, config, beside, judging, show)
     used = finding.verdict is Verdict.BETTER
     _end_trial(config.out, used=used)
-    record = SimulatedRecord(asked, n_sessions, used, finding, "", round(monotonic() - start, 1))
+    record = replace(record, used=used, finding=finding, seconds=round(monotonic() - start, 1))
     return beside if used else sides, record
 
 
-def _why_not(opened: OpenedCollection, sides: LogSides, simulation: SiteSimulation) -> str:
+def _why_not(opened: OpenedCollection, sides: LogSides, site: Site) -> str:
     """Why no sessions can be made; empty if they can."""
     if simulated_queries(sides.training, opened.collection.all_topics):
         return "the log's own sessions are those of simulated users"
-    if not simulation.topics:
+    if not site.topics:
         return "no document has enough words to make a need of it"
     return ""
 

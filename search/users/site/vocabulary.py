@@ -13,6 +13,8 @@ vain, and leave, no click tells.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -93,6 +95,12 @@ class SiteVocabulary:
         """The vocabulary of a `record`."""
         concepts = [NamedConcept(word, tuple(LayWord(*pair) for pair in pairs)) for word, pairs in record.items()]
         return cls(tuple(sorted(concepts)), analysis, otherwise or NoVocabulary())
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits of a hash; empty for a vocabulary without words."""
+        text = json.dumps(self.record, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8] if self.concepts else ""
 
     @property
     def record(self) -> VocabularyRecord:

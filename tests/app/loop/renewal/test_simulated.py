@@ -98,7 +98,10 @@ def test_a_number_of_them_is_learned_from_and_counted_apart(base, contests):
     said, record = renew(base, 40)
     assert record["simulated_sessions"]["sessions"] == 40
     assert (record["simulated_sessions"]["used"], record["simulated_sessions"]["finding"]) == (True, None)
-    assert "40 simulated sessions were learned from beside the log's, without a comparison." in said
+    assert "40 simulated sessions, of users with " in said
+    assert "were learned from beside the log's, without a comparison." in said
+    users = record["simulated_sessions"]["users"]
+    assert set(users) == {"habits_of_log", "words_of_log", "notes"}, "no word of a visitor leaves the log"
     for _, _, sides in held:
         assert n_pairs_beside(base, sides) > 0
         assert {each.source for each in sides.all} == {"live"}

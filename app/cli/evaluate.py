@@ -84,10 +84,13 @@ def evaluate(
     session's earlier queries, statistics of a log and of judgments, and BM25 with tuned parameters.
     """
     from untilclick.rewriter.evaluation.evaluate import EvaluateConfig  # noqa: PLC0415  numpy and scipy, but not torch
+    from untilclick.search.users.user import UserConfig  # noqa: PLC0415  numpy and scipy
 
     terminal = Terminal(as_json=as_json)
-    settings = read_settings(context, overrides).stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE)
-    settings = replace(settings, data=data, split=split, engine=engine, out=out, seed=seed)
+    given = read_settings(context, overrides)
+    settings = given.stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE)
+    habits = given.stage(UserConfig, "user")
+    settings = replace(settings, data=data, split=split, engine=engine, out=out, seed=seed, habits=habits)
 
     from untilclick.app.loop import evaluation  # noqa: PLC0415  torch, once the settings are right
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.loop.trained_systems import TrainedSystems
 from untilclick.app.terminal.evaluation_tables import conclusion, differences_table, harm_table, systems_table
+from untilclick.app.terminal.lay_tables import lay_table
 from untilclick.app.terminal.terminal import Terminal, escape
 from untilclick.rewriter.caution import Caution
 from untilclick.rewriter.data.encoding import encode_collection
@@ -110,7 +111,7 @@ def show_evaluation(terminal: Terminal, evaluated: Evaluated) -> None:
     if about := about_encoder(results, MOST_NAMED):
         terminal.line(escape(about))
     terminal.line()
-    for table in filter(None, (harm_table(results), differences_table(results))):
+    for table in filter(None, (harm_table(results), differences_table(results), lay_table(results))):
         terminal.table(table)
         terminal.line()
     terminal.line(conclusion(results))

@@ -68,11 +68,12 @@ def simulation_config(
     `habits` of the users take the place of defaults, and settings that of habits.
 
     Users of training topics make the misspellings of one half of the list, users of other topics those of the other
-    half: a rewriter is evaluated on misspellings that it has not seen. Raises UntilclickError for an unknown setting
-    or a wrong value.
+    half: a rewriter is evaluated on misspellings that it has not seen. Users of training topics know one half of the
+    lay words, users of other topics both. Raises UntilclickError for an unknown setting or a wrong value.
     """
-    part = "train" if split == "train" else "test"
-    user = settings.stage(UserConfig, "user", misspellings=part, **(habits or {}))
+    trains = split == "train"
+    chosen = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
+    user = settings.stage(UserConfig, "user", **{**chosen, **(habits or {})})
     if click_model is not None:
         user = replace(user, click_model=click_model)
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))

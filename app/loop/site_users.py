@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from untilclick.app.terminal.terminal import Terminal
@@ -51,7 +51,8 @@ def site_users(options: UsersOptions, site: Site, defaults: UserConfig, terminal
         assert options.file is not None  # one of both is given
         return SiteUsers.read(options.file, site.index.analysis, site.dictionary)
     with terminal.progress("Fitting users"):
-        users = fit_site(site, real_sessions(options.like), defaults)
+        # the words that visitors type are all known: none is kept for an evaluation
+        users = fit_site(site, real_sessions(options.like), replace(defaults, lay_part="all"))
     path = options.file or _beside(options.log)
     if path is not None:
         users.write(path)

@@ -7,18 +7,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import count
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
-from untilclick.rewriter.evaluation.asked import AskedConfig, answer_questions
 from untilclick.rewriter.evaluation.baselines.simple import Oracle
 from untilclick.rewriter.evaluation.baselines.suite import BaselineInput, more_baselines, usual_baselines
+from untilclick.rewriter.evaluation.beside.asked import AskedConfig, answer_questions
+from untilclick.rewriter.evaluation.beside.lay_groups import LayConfig, LayQueries, lay_queries, measure_lay_groups
 from untilclick.rewriter.evaluation.comparisons import compare_systems
 from untilclick.rewriter.evaluation.harm import harms
-from untilclick.rewriter.evaluation.results import Asked, NewNeeds, Results, SessionResults, write_results
+from untilclick.rewriter.evaluation.results import (
+    Asked,
+    NewNeeds,
+    Results,
+    SessionResults,
+    TopicRow,
+    write_results,
+)
 from untilclick.rewriter.evaluation.session_measures import SessionsConfig, measure_sessions
 from untilclick.rewriter.evaluation.statistics import RESAMPLES
 from untilclick.rewriter.evaluation.system_names import BASELINE, ENGINE_ORDER, ORACLE
@@ -30,6 +38,8 @@ from untilclick.search.corpora.asked import ASKED, asked_questions
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.run_files import write_qrels, write_run
+from untilclick.search.records import Topic
+from untilclick.search.users.user import UserConfig
 from untilclick.search.version import program_version
 
 if TYPE_CHECKING:
@@ -72,17 +82,25 @@ class EvaluateConfig:
     exact_titles: bool = True
     """Whether a document whose title is the query as typed comes first in every system's rankings, as in the
     service. If there are such queries, a further row shows BM25 without this step."""
+    lay_queries: int = 300
+    """Largest number of queries of each group with lay words, see
+    `untilclick.rewriter.evaluation.beside.lay_groups`; 0 makes no groups."""
+    habits: UserConfig = field(default_factory=UserConfig)
+    """Habits of the simulated users who type the queries of made topics; the split decides which words they know."""
 
     SETTABLE: ClassVar[tuple[str, ...]] = (
-        "max_topics", "resamples", "sessions", "oracle", "context", "more_baselines", "exact_titles",
+        "max_topics", "resamples", "sessions", "oracle", "context", "more_baselines", "exact_titles", "lay_queries",
     )  # fmt: skip
     """The fields that the table `evaluate` of a settings file may hold; commands have options for the others."""
 
     def __repr__(self) -> str:
-        """The settings as text. `exact_titles` appears only if it is off: the keys of a demo's steps are hashes of
-        this text, and a demo that was begun before there was the setting goes on."""
-        names = [each.name for each in fields(self) if each.name != "exact_titles" or not self.exact_titles]
-        return f"EvaluateConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        """The settings as text. `exact_titles` appears only if it is off, `lay_queries` only if it is not 300: the
+        keys of a demo's steps are hashes of this text, and a demo that was begun before there were these settings
+        goes on. Habits are left out: those of a demo are in the key of its sessions."""
+        left_out = {("exact_titles", True), ("lay_queries", 300)}
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "habits"}
+        texts = [f"{name}={value!r}" for name, value in values.items() if (name, value) not in left_out]
+        return f"EvaluateConfig({', '.join(texts)})"
 
 
 NEW_NEEDS_MEASURE = "nDCG@10"
@@ -111,7 +129,9 @@ def main(
     opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
     topics = _typed(opened, config, config.split)[: config.max_topics]
     systems = {**baselines(opened, config, topics, log), **trained(opened)}
-    step_done = _step_counter(systems, config, progress, is_asked=_is_asked_beside(opened, config))
+    lay = _lay_queries(opened, config, topics)
+    beside = _is_asked_beside(opened, config) + (lay is not None)
+    step_done = _step_counter(systems, config, progress, beside)
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
     fingerprint = opened.collection.corpus.fingerprint
     results = replace(
@@ -119,6 +139,15 @@ def main(
         settings={**(results.settings or {}), "corpus fingerprint": fingerprint},
         new_needs=_new_needs(opened, config, topics, results),
         asked=_asked(opened, config, systems, step_done),
+    )
+    if lay is not None:
+        rows = _rows_without_lay_words(topics, results)
+        settings, titled = _lay_config(config), _titled(opened.engine, config)
+        searching = _without_oracle(systems)
+        groups = measure_lay_groups(opened.engine, LayQueries(lay, rows), searching, settings, titled, step_done)
+        results = replace(results, lay=groups)
+    results = replace(
+        results,
         encoder=opened.encoded.encoder.card if opened.encoded else None,
     )
     if config.sessions:
@@ -133,13 +162,39 @@ def _asked(
     if not _is_asked_beside(opened, config):
         return None
     questions = typed_queries(opened.collection, ASKED, config.seed)
-    asked = {name: system for name, system in systems.items() if name != ORACLE}
-    engine = opened.engine
+    settings = AskedConfig(config.seed, config.resamples)
+    titled = _titled(opened.engine, config)
+    return answer_questions(opened.engine, questions, _without_oracle(systems), settings, titled, step_done)
 
-    def titled(query: str) -> Sequence[str]:
-        return engine.with_title(query) if config.exact_titles else ()
 
-    return answer_questions(engine, questions, asked, AskedConfig(config.seed, config.resamples), titled, step_done)
+def _without_oracle(systems: Mapping[str, System]) -> dict[str, System]:
+    return {name: system for name, system in systems.items() if name != ORACLE}
+
+
+def _titled(engine: SearchEngine, config: EvaluateConfig) -> Callable[[str], Sequence[str]]:
+    """The ids of the documents that come first for a query, because it is their title."""
+    return lambda query: engine.with_title(query) if config.exact_titles else ()
+
+
+def _lay_queries(
+    opened: OpenedCollection, config: EvaluateConfig, topics: Sequence[TypedTopic]
+) -> dict[str, list[TypedTopic]] | None:
+    """Queries with lay words for the topics, by group; None if users have no such words for the documents."""
+    made = opened.collection.queries == "made" and config.split != ASKED
+    if not (made and config.lay_queries and config.habits.lay_share):
+        return None
+    user = simulated_user(opened.collection, config.split, opened.index, config.habits)
+    queries = lay_queries([typed.topic for typed in topics], user, _lay_config(config))
+    return queries if any(queries.values()) else None
+
+
+def _lay_config(config: EvaluateConfig) -> LayConfig:
+    return LayConfig(config.lay_queries, config.seed, config.resamples)
+
+
+def _rows_without_lay_words(topics: Sequence[TypedTopic], results: Results) -> list[tuple[Topic, TopicRow]]:
+    pairs = zip(topics, results.topics, strict=True)
+    return [(typed.topic, row) for typed, row in pairs if not typed.lay_words]
 
 
 def _is_asked_beside(opened: OpenedCollection, config: EvaluateConfig) -> bool:
@@ -223,16 +278,17 @@ def _settings(systems: Mapping[str, System], config: EvaluateConfig) -> dict[str
     """Settings of the evaluation and chosen parameters of baselines, as text; without the folder, which has no
     influence on the figures."""
     chosen = {name: str(system.settings) for name, system in systems.items() if isinstance(system, Tuned)}
-    configured = {name: str(value) for name, value in asdict(config).items() if name != "out"}
-    return {**configured, **chosen}
+    values = {name: value for name, value in asdict(config).items() if name not in {"out", "habits"}}
+    values |= {f"user.{name}": value for name, value in asdict(config.habits).items()}
+    return {**{name: str(value) for name, value in values.items()}, **chosen}
 
 
 def _step_counter(
-    systems: Mapping[str, System], config: EvaluateConfig, progress: Progress | None, *, is_asked: bool
+    systems: Mapping[str, System], config: EvaluateConfig, progress: Progress | None, beside: int
 ) -> Callable[[], None]:
-    """A function to call when a system has searched, again when it has answered questions in people's words, and
-    when it has served sessions."""
-    total = len(systems) + (len(systems.keys() - {ORACLE}) if is_asked else 0)
+    """A function to call when a system has searched the topics, again when it has searched each of so many sets of
+    queries `beside` them, and when it has served sessions."""
+    total = len(systems) + beside * len(_without_oracle(systems))
     total += len(systems.keys() - set(WITHOUT_SESSIONS)) if config.sessions else 0
     steps = count(1)
 
@@ -251,7 +307,7 @@ def _sessions(
     step_done: Callable[[], None],
 ) -> SessionResults:
     """Simulated sessions with every system but those of `WITHOUT_SESSIONS`."""
-    user = simulated_user(opened.collection, config.split, opened.index)
+    user = simulated_user(opened.collection, config.split, opened.index, config.habits)
     serving = {name: system for name, system in systems.items() if name not in WITHOUT_SESSIONS}
     settings = SessionsConfig(config.sessions, config.seed, config.resamples, config.exact_titles)
     return measure_sessions(opened.engine, [typed.topic for typed in topics], user, serving, settings, step_done)
@@ -266,5 +322,5 @@ def _training_topics(opened: OpenedCollection, config: EvaluateConfig) -> list[T
 
 def _typed(opened: OpenedCollection, config: EvaluateConfig, split: str) -> list[TypedTopic]:
     """The typed topics of a split, without the session's earlier queries if systems shall not see them."""
-    topics = typed_queries(opened.collection, split, config.seed, opened.index)
+    topics = typed_queries(opened.collection, split, config.seed, opened.index, config.habits)
     return topics if config.context else [replace(typed, history=()) for typed in topics]

@@ -1,8 +1,8 @@
 """The results of an evaluation, and their files: `results.json` for machines, `per_topic.jsonl` for the report.
 
 `results.json` holds `data`, `split`, `engine`, `seed`, `n_topics`, `n_needs`, `systems` (name -> measure -> mean),
-`new_needs`, `asked`, `comparisons`, `harm`, `sessions`, `code_version`, `settings`, `encoder` (its card) and, per
-system, `empty_results`, `rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every
+`new_needs`, `asked`, `lay`, `comparisons`, `harm`, `sessions`, `code_version`, `settings`, `encoder` (its card) and,
+per system, `empty_results`, `rewrites_applied` and `seconds`. `per_topic.jsonl` holds one line per topic with every
 system's values, first titles and rewrite.
 """
 
@@ -122,6 +122,23 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class LayGroup:
+    """Held-out queries that are alike in their lay words, see `untilclick.rewriter.evaluation.beside.lay_groups`."""
+
+    n_queries: int
+    n_needs: int
+    """Needs that the queries state; tests resample them."""
+    means: Mapping[str, float]
+    """System -> mean nDCG@10 over the queries."""
+    comparisons: tuple[Comparison, ...]
+    """Pairs of systems on these queries, paired by query."""
+
+    def comparison(self, a: str, b: str) -> Comparison | None:
+        """The comparison of a with b; None if it was not made."""
+        return next((each for each in self.comparisons if (each.a, each.b) == (a, b)), None)
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything that an evaluation found."""
 
@@ -145,6 +162,9 @@ class Results:
     """None if all topics or none of them share a need with training topics."""
     asked: Asked | None = None
     """None if the documents are not Python's, and if these questions are the topics themselves."""
+    lay: Mapping[str, LayGroup] | None = None
+    """Queries with lay words that users of training topics know (`lay_known`), with others (`lay_new`), and
+    `without`; None if users have no lay words for the documents."""
     harm: tuple[Harm, ...] = ()
     """Systems against BM25 and against the strongest untrained system; empty in files of versions without it."""
     encoder: EncoderCard | None = None
@@ -209,6 +229,7 @@ class _ResultsFile:
     asked: Asked | None = None
     harm: tuple[Harm, ...] = ()
     encoder: EncoderCard | None = None
+    lay: Mapping[str, LayGroup] | None = None
 
     @classmethod
     def of(cls, results: Results) -> _ResultsFile:
@@ -236,6 +257,7 @@ class _ResultsFile:
             asked=results.asked,
             harm=results.harm,
             encoder=results.encoder,
+            lay=results.lay,
         )
 
     def results(self) -> Results:
@@ -266,6 +288,7 @@ class _ResultsFile:
             asked=self.asked,
             harm=self.harm,
             encoder=self.encoder,
+            lay=self.lay,
         )
 
 

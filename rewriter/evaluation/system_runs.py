@@ -12,7 +12,7 @@ from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.measures.metrics import DEPTH, MEASURES, TopicScores, evaluate_rankings
+from untilclick.search.measures.metrics import DEPTH, MEASURES, Floats, TopicScores, evaluate_rankings
 from untilclick.search.records import ScoredDoc, Topic
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,18 @@ def run_system(
         search_seconds=searched_at - made,
     )
     return SystemRun(queries, [ranking.retrieved for ranking in ranked], rankings, scores, figures)
+
+
+def measure_system(
+    engine: SearchEngine,
+    topics: Sequence[TypedTopic],
+    system: System,
+    titled: Sequence[Sequence[str]],
+    measure: str,
+) -> Floats:
+    """(n,) one measure of a system on each topic; `titled` as in `run_system`."""
+    rankings = [ranking.shown for ranking in rank(engine_of(system, engine), system(topics), DEPTH, titled=titled)]
+    return evaluate_rankings([typed.topic for typed in topics], rankings, (measure,)).values[measure]
 
 
 def in_engine_order(run: SystemRun, topics: Sequence[TypedTopic]) -> SystemRun:

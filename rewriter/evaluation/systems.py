@@ -27,6 +27,8 @@ class TypedTopic:
     """The query that systems see: it may be misspelt, and may differ from the topic's own query."""
     history: tuple[str, ...] = ()
     """Earlier queries of the same session, oldest first; systems see them too."""
+    lay_words: tuple[str, ...] = ()
+    """The words of the query that a simulated user does not share with the documents; no system may read them."""
 
 
 class System(Protocol):

@@ -15,13 +15,20 @@ from untilclick.search.users.misspellings import Part
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
 
-def typed_queries(collection: Collection, split: str, seed: int, index: TermIndex | None = None) -> list[TypedTopic]:
+def typed_queries(
+    collection: Collection,
+    split: str,
+    seed: int,
+    index: TermIndex | None = None,
+    habits: UserConfig | None = None,
+) -> list[TypedTopic]:
     """The judged topics of a split, each with the query that a user typed.
 
     If people wrote the queries, they are taken verbatim, with the session's earlier queries as history. If the
-    queries were made from documents, a simulated user types them, with random numbers of its own per topic: the same
-    seed gives the same queries. Topics without a relevant document are left out, because every ranking scores 0 on
-    them. The split `asked` of Python's documentation are questions in people's words, taken verbatim.
+    queries were made from documents, a simulated user of these habits types them, with random numbers of its own per
+    topic: the same seed gives the same queries. Topics without a relevant document are left out, because every
+    ranking scores 0 on them. The split `asked` of Python's documentation are questions in people's words, taken
+    verbatim.
 
     Raises DataError for a split that the collection lacks, or that has no judged topic.
     """
@@ -33,20 +40,26 @@ def typed_queries(collection: Collection, split: str, seed: int, index: TermInde
         )
     if collection.queries == "real" or split == ASKED:
         return [TypedTopic(topic, topic.query, topic.history) for topic in topics]
-    user = simulated_user(collection, split, index)
+    user = simulated_user(collection, split, index, habits)
     streams = np.random.default_rng([seed, 2]).spawn(len(topics))
-    return [TypedTopic(topic, user.first_query(topic, rng).text) for topic, rng in zip(topics, streams, strict=True)]
+    typed = [(topic, user.first_query(topic, rng)) for topic, rng in zip(topics, streams, strict=True)]
+    return [TypedTopic(topic, query.text, lay_words=query.lay_words) for topic, query in typed]
 
 
-def simulated_user(collection: Collection, split: str, index: TermIndex | None) -> SimulatedUser:
-    """The simulated user of a split's topics.
+def simulated_user(
+    collection: Collection, split: str, index: TermIndex | None, habits: UserConfig | None = None
+) -> SimulatedUser:
+    """The simulated user of a split's topics; its habits are the default ones unless some are given.
 
     Real misspellings come in two halves: users of the training split draw from one, all others from the other, so
-    that held-out queries hold no misspelling that was seen in training."""
+    that held-out queries hold no misspelling that was seen in training. Users of the training split know one half of
+    the lay words, all others both."""
     if split == ASKED:
         collection = replace(collection, queries="real")  # questions are typed as they are
-    part: Part = "train" if split == "train" else "test"
-    return SimulatedUser.of(collection, UserConfig(misspellings=part), index)
+    trains = split == "train"
+    misspellings: Part = "train" if trains else "test"
+    habits = replace(habits or UserConfig(), misspellings=misspellings, lay_part="train" if trains else "all")
+    return SimulatedUser.of(collection, habits, index)
 
 
 def _split(collection: Collection, split: str) -> tuple[Topic, ...]:

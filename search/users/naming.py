@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from untilclick.search.records import Topic
 from untilclick.search.users.need import NeedReader
 from untilclick.search.users.reformulation import TypedWord, Words
-from untilclick.search.users.vocabulary.lay_words import LayWord, Vocabulary
+from untilclick.search.users.vocabulary.lay_words import LARGEST_SHARE, LayWord, Vocabulary
 
 LayPart = Literal["all", "train", "test"]
 
@@ -34,15 +34,17 @@ class _Names(NamedTuple):
     """The index terms of the document's word: forms of a word are one concept."""
     texts: tuple[str, ...]
     sums: tuple[float, ...]
-    """Cumulated shares of the lay words."""
+    """Cumulated probabilities of the lay words; the rest is that of the document's word."""
 
 
 class Naming:
     """The words of the users of a collection for the concepts of its documents."""
 
     def __init__(self, vocabulary: Vocabulary, needs: NeedReader, lay_share: float, part: LayPart) -> None:
-        """`lay_share` is the probability that a user does not think of the document's word."""
-        self._vocabulary, self._needs, self._share, self._part = vocabulary, needs, lay_share, part
+        """`lay_share` is the probability of the most used lay word of a concept at most; with `LARGEST_SHARE` all
+        lay words have the shares of the vocabulary."""
+        self._vocabulary, self._needs, self._part = vocabulary, needs, part
+        self._scale = lay_share / LARGEST_SHARE
         self._concept = lru_cache(maxsize=1 << 16)(lambda word: concept_of(word, needs))
         self._names: dict[tuple[Topic, str], _Names | None] = {}
 
@@ -52,12 +54,10 @@ class Naming:
         names = self._of(topic, word)
         if names is None:
             return TypedWord(word, word)
-        point = _point(voice, names.concept)
-        if point >= self._share:
+        place = bisect_right(names.sums, _point(voice, names.concept))
+        if place == len(names.sums):
             return TypedWord(word, word)
-        place = bisect_right(names.sums, point / self._share * names.sums[-1])
-        lay = names.texts[min(place, len(names.texts) - 1)]
-        return TypedWord(lay, lay, word)
+        return TypedWord(names.texts[place], names.texts[place], word)
 
     def attributes(self, words: Words) -> dict[str, str]:
         """The lay words of a query, comma-separated: `lay_known` are those of the half `train`, `lay_new` the others.
@@ -82,12 +82,13 @@ class Naming:
             return None
         concept = self._concept(word)
         usable = [each for each in lay_words if self._is_known(concept, each) and not self._holds(topic, each.text)]
-        if not usable:
-            return None
-        return _Names(concept, tuple(each.text for each in usable), tuple(accumulate(each.share for each in usable)))
+        sums = tuple(self._scale * total for total in accumulate(each.share for each in usable))
+        most = max([1.0, *sums])  # users of a large `lay_share` type lay words alone
+        texts = tuple(each.text for each in usable)
+        return _Names(concept, texts, tuple(total / most for total in sums)) if usable else None
 
     def _is_known(self, concept: str, lay_word: LayWord) -> bool:
-        return lay_word.share > 0 and self._part in {"all", part_of(concept, lay_word.text)}
+        return self._scale > 0 and self._part in {"all", part_of(concept, lay_word.text)}
 
     def _holds(self, topic: Topic, text: str) -> bool:
         return not self._needs.wanted_terms(topic).isdisjoint(self._needs.analysis.terms(text))

@@ -44,9 +44,10 @@ class NeedReader:
     """Makes the needs of topics from the index of a corpus, and keeps them: each is made once."""
 
     def __init__(self, index: TermIndex) -> None:
-        self._index = index
+        self.index = index
         self.analysis = index.analysis
         self._idf = idf(index.document_frequencies, len(index.doc_ids))
+        self._idf_of_none = float(idf(np.zeros(1, np.int64), len(index.doc_ids))[0])
         self._needs: dict[Topic, Need] = {}
         self._wanted_terms: dict[Topic, frozenset[str]] = {}
 
@@ -57,11 +58,17 @@ class NeedReader:
             self._needs[topic] = self._read(topic)
         return self._needs[topic]
 
+    def idf_of(self, text: str) -> float:
+        """The sum of the inverse document frequencies of the index terms of a text; that of terms which no document
+        has is the largest. 0 for a stop word."""
+        ids = self.index.term_ids
+        return sum(float(self._idf[ids[t]]) if t in ids else self._idf_of_none for t in self.analysis.terms(text))
+
     def wanted_terms(self, topic: Topic) -> frozenset[str]:
         """The index terms of the relevant documents that the corpus has."""
         if topic not in self._wanted_terms:
-            counts, terms = self._index.counts, self._index.terms
-            rows = [self._index.doc_rows.get(doc_id) for doc_id, grade in topic.relevance.items() if grade > 0]
+            counts, terms = self.index.counts, self.index.terms
+            rows = [self.index.doc_rows.get(doc_id) for doc_id, grade in topic.relevance.items() if grade > 0]
             ids = [counts.indices[counts.indptr[row] : counts.indptr[row + 1]] for row in rows if row is not None]
             self._wanted_terms[topic] = frozenset(terms[i] for of_row in ids for i in of_row)
         return self._wanted_terms[topic]
@@ -69,8 +76,8 @@ class NeedReader:
     def _read(self, topic: Topic) -> Need:
         query_words = content_words(topic.query, self.analysis)
         query_terms = set(self.analysis.terms(topic.query))
-        new_ids = (i for i in self._heaviest_terms(topic) if self._index.terms[i] not in query_terms)
-        new_words = dict.fromkeys(word for i in new_ids if (word := self._index.word(i)) and word not in query_words)
+        new_ids = (i for i in self._heaviest_terms(topic) if self.index.terms[i] not in query_terms)
+        new_words = dict.fromkeys(word for i in new_ids if (word := self.index.word(i)) and word not in query_words)
         vocabulary = tuple(new_words)[:VOCABULARY_SIZE]
         return Need(topic.topic_id, query_words, vocabulary, self._rarity(query_words + vocabulary))
 
@@ -78,10 +85,10 @@ class NeedReader:
         """Term ids, heaviest first, ties by id. The list is longer than VOCABULARY_SIZE by the number of words of the
         topic's query, because terms of the query are left out afterwards, and several times as long in scripts
         without spaces, where several terms make a word."""
-        counts = self._index.counts  # (documents, terms), sparse by row
+        counts = self.index.counts  # (documents, terms), sparse by row
         ids, weights = [np.empty(0, np.int64)], [np.empty(0)]
         for doc_id, grade in topic.relevance.items():
-            row = self._index.doc_rows.get(doc_id)
+            row = self.index.doc_rows.get(doc_id)
             if row is None or grade <= 0:
                 continue
             entries = slice(counts.indptr[row], counts.indptr[row + 1])  # of the document's row
@@ -89,7 +96,7 @@ class NeedReader:
             weights.append(grade * (1.0 + np.log(counts.data[entries])) * self._idf[ids[-1]])
         term_ids, places = np.unique(np.concatenate(ids), return_inverse=True)  # (T,), (entries,)
         sums = np.asarray(np.bincount(places, np.concatenate(weights), len(term_ids)), dtype=np.float64)  # (T,)
-        size = VOCABULARY_SIZE * (TERMS_PER_WORD if self._index.whole_words else 1)
+        size = VOCABULARY_SIZE * (TERMS_PER_WORD if self.index.whole_words else 1)
         best = heaviest(sums, size + len(topic.query.split()))
         return [int(term_id) for term_id in term_ids[best]]
 
@@ -100,4 +107,4 @@ class NeedReader:
 
     def _ids(self, word: str) -> list[int]:
         """The ids of those terms of a word that the corpus has; a word of a script without spaces has several."""
-        return [self._index.term_ids[term] for term in self.analysis.terms(word) if term in self._index.term_ids]
+        return [self.index.term_ids[term] for term in self.analysis.terms(word) if term in self.index.term_ids]

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from threading import Lock
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 from untilclick.search.click_models.base import ClickModel
 from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import UntilclickError
-from untilclick.search.records import Collection, Topic
+from untilclick.search.records import Collection, Corpus, Topic
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.describing import Descriptions
 from untilclick.search.users.draws import pick
@@ -25,7 +27,7 @@ from untilclick.search.users.misspellings import Misspellings, Part, load_misspe
 from untilclick.search.users.naming import LayPart, Naming
 from untilclick.search.users.need import NeedReader, content_words
 from untilclick.search.users.reformulation import ReformulationShares, TypedWord, Words, reformulate
-from untilclick.search.users.vocabulary.lay_words import NoVocabulary, Vocabulary
+from untilclick.search.users.vocabulary.lay_words import NoVocabulary, Vocabulary, lay_vocabulary
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class UserConfig:
     real_misspell_share: float = 0.7
     """Share of the misspelt words that get a real misspelling, if the list has one; the others get a slip."""
     lay_share: float = 0.35
-    """Share of the content words for which a user does not think of the document's own word; a lay word is typed for
-    them where the vocabulary has one, and the document's word where it has none. Zhao & Callan, "Term Necessity
-    Prediction", CIKM 2010: a query term is absent from 30-40 % of the relevant documents."""
+    """Share of the users who call a concept by its most used lay word, where the vocabulary has any; its other lay
+    words are typed in proportion. Zhao & Callan, "Term Necessity Prediction", CIKM 2010: a query term is absent from
+    30-40 % of the relevant documents."""
     drop_share: float = 0.1
     """Share of the words that are left out; one content word always stays. An assumption."""
     max_queries: int = 5
@@ -106,6 +108,11 @@ class TypedQuery(NamedTuple):
     voice: float | None = None
     """The number in [0, 1) that decides what the user calls each concept; None if it types the documents' words."""
 
+    @property
+    def lay_words(self) -> tuple[str, ...]:
+        """The lay words of the query, as the user meant them."""
+        return tuple(word.meant for word in self.words if word.concept)
+
 
 class SimulatedUser:
     """The users of a collection. The topic and the random generator of a call make one user of them."""
@@ -140,10 +147,13 @@ class SimulatedUser:
         """The users of a collection. The term index is built unless the caller has one."""
         config = UserConfig() if config is None else config
         reader = NeedReader(TermIndex.build(collection.corpus) if index is None else index)
-        descriptions = None
-        if config.describe_share and collection.queries == "made" and reader.analysis.language == "en":
-            descriptions = Descriptions(collection.corpus.documents, reader.analysis)
-        return cls(config, reader, collection.queries, descriptions=descriptions)
+        vocabulary = descriptions = None
+        if collection.queries == "made" and reader.analysis.language == "en":
+            if config.lay_share:
+                vocabulary = _vocabulary(reader.index, collection.corpus)
+            if config.describe_share:
+                descriptions = Descriptions(collection.corpus.documents, reader.analysis)
+        return cls(config, reader, collection.queries, vocabulary=vocabulary, descriptions=descriptions)
 
     def click_model(self, max_grade: int) -> ClickModel:
         """The click model of these users for documents of grades 0..max_grade."""
@@ -239,6 +249,12 @@ class SimulatedUser:
         longest = max(word.meant.split(" "), key=len)
         misspelt = self._misspellings.misspell(longest, self.config.real_misspell_share, rng)
         return word._replace(typed=word.meant.replace(longest, misspelt, 1))
+
+
+@cached(LRUCache(2), key=lambda index, corpus: (corpus, index.analysis.name), lock=Lock())
+def _vocabulary(index: TermIndex, corpus: Corpus) -> Vocabulary:
+    """The vocabulary of a corpus, made once in a process: that takes seconds."""
+    return lay_vocabulary(index, corpus)
 
 
 def _text(typed: Words) -> str:

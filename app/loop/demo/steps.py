@@ -67,6 +67,7 @@ class DemoSteps:
             engine=config.engine,
             out=config.evaluation,
             seed=config.seed,
+            habits=config.simulation.user,
         )
         return [
             Step(

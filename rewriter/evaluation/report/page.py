@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from untilclick.rewriter.evaluation.beside.lay_groups import GROUP_TITLES
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves, read_training
 from untilclick.rewriter.evaluation.report.highlights import (
     Card,
@@ -40,6 +41,7 @@ from untilclick.rewriter.evaluation.verdict import (
     subject_of,
     verdict,
 )
+from untilclick.rewriter.judging.sentences import p_text
 from untilclick.search.errors import MissingDependencyError
 from untilclick.search.files.whole_files import whole_file
 from untilclick.search.measures.metrics import HARM_MARGIN, MEASURES
@@ -133,6 +135,7 @@ def render(page: Page) -> str:
     )
     environment.filters["title_of"] = title_of
     environment.filters["note_of"] = note_of
+    environment.filters["p_text"] = p_text
     template = environment.get_template("report.html.j2")
     return template.render(
         page=page,
@@ -141,6 +144,7 @@ def render(page: Page) -> str:
         oracle=ORACLE,
         apart=APART,
         harm_margin=HARM_MARGIN,
+        lay_groups=GROUP_TITLES,
         terms_shown=TERMS_SHOWN,
     )
 

@@ -17,8 +17,9 @@ from untilclick.app.terminal.evaluation_tables import (
     remarks,
     systems_table,
 )
+from untilclick.app.terminal.lay_tables import lay_table
 from untilclick.rewriter.evaluation.harm import Harm
-from untilclick.rewriter.evaluation.results import Asked, Results, SystemFigures
+from untilclick.rewriter.evaluation.results import Asked, LayGroup, Results, SystemFigures
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.search.measures.metrics import MEASURES
 
@@ -144,3 +145,22 @@ def test_the_caption_compares_the_best_trained_system_with_bm25():
     assert systems_table(replace(results(0.31), asked=asked)).caption.endswith(
         "first five; PPO +20 points (p = 0.002)."
     )
+
+
+def test_queries_with_lay_words_have_a_table_of_systems_and_differences():
+    group = LayGroup(120, 30, {"bm25": 0.2, "base": 0.3, "new system": 0.25}, ())
+    known = replace(
+        group, comparisons=(Comparison("base", "bm25", "nDCG@10", 0.1, (0.05, 0.15), 0.0001, 60, 10, 0.1, 120, 30),)
+    )
+    table = lay_table(replace(results(0.4), lay={"lay_known": known, "lay_new": replace(group, n_needs=12)}))
+    console = Console(file=io.StringIO(), width=150)
+    console.print(table)
+    lines = [line.split("  ") for line in console.file.getvalue().splitlines()]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert ["lay words of training users", "other lay words"] in cells
+    assert ["queries (needs)", "120 (30)", "120 (12)"] in cells
+    assert ["base, no sessions", "0.300", "0.300"] in cells
+    assert ["new system", "0.250", "0.250"] in cells
+    assert ["base, no sessions - BM25 as typed", "+0.100 (p < 0.001)", "-"] in cells
+    assert "fewest are 12 needs" in table.caption
+    assert lay_table(results(0.4)) is None

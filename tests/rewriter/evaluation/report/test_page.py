@@ -12,7 +12,7 @@ from untilclick.rewriter.evaluation.harm import Harm
 from untilclick.rewriter.evaluation.report.curves import TrainingCurves
 from untilclick.rewriter.evaluation.report.page import ReportConfig, main, make_page, render
 from untilclick.rewriter.evaluation.report.plots import Curve
-from untilclick.rewriter.evaluation.results import Asked, Results, SystemFigures, write_results
+from untilclick.rewriter.evaluation.results import Asked, LayGroup, Results, SystemFigures, write_results
 from untilclick.rewriter.evaluation.statistics import Comparison
 from untilclick.rewriter.evaluation.verdict import caution, spelling_alone, strongest_baseline, verdict
 from untilclick.search.measures.metrics import MEASURES
@@ -168,3 +168,14 @@ def test_a_page_without_trained_system_sessions_or_curves_still_stands():
     reader = read(render(page(Results("toy", "dev", "toy", 7, 4, "0.1.0", figures, ()))))
     assert "svg" not in reader.tags
     assert "no trained rewriter was evaluated" in "".join(reader.text)
+
+
+def test_queries_with_lay_words_have_a_table():
+    comparison = Comparison("ppo", "bm25", "nDCG@10", 0.125, (0.05, 0.2), 0.0001, 60, 10, 0.1, 120, 30)
+    group = LayGroup(120, 30, {"bm25": 0.2, "ppo": 0.325}, (comparison,))
+    html = render(page(dataclasses.replace(results(), lay={"lay_known": group, "without": group})))
+    text = " ".join(" ".join(read(html).text).split())
+    assert "no lay word lay words of training users" in text
+    assert "other lay words" not in text
+    assert "PPO against BM25 as typed +0.125 [+0.050, +0.200], p < 0.001" in text
+    assert "Queries with lay words" not in render(shown())

@@ -13,10 +13,9 @@ import numpy as np
 from untilclick.rewriter.evaluation.results import Asked
 from untilclick.rewriter.evaluation.statistics import TopicValues, compare
 from untilclick.rewriter.evaluation.system_names import BASELINE
-from untilclick.rewriter.evaluation.systems import System, TypedTopic, engine_of
-from untilclick.rewriter.serving.readings.ranker import rank
+from untilclick.rewriter.evaluation.system_runs import measure_system
+from untilclick.rewriter.evaluation.systems import System, TypedTopic
 from untilclick.search.engines.protocol import SearchEngine
-from untilclick.search.measures.metrics import DEPTH, Floats, evaluate_rankings
 
 ASKED_MEASURE = "Success@5"
 """The share of questions with an answer among the first five documents, in ir-measures' notation."""
@@ -45,7 +44,7 @@ def answer_questions(
     first = [titled(question.query) for question in questions]
     values = {}
     for name, system in systems.items():
-        values[name] = _values(engine, questions, system, first)
+        values[name] = measure_system(engine, questions, system, first, ASKED_MEASURE)
         step_done()
     bm25 = TopicValues(BASELINE, values[BASELINE])
     others = [name for name in values if name != BASELINE]
@@ -55,12 +54,3 @@ def answer_questions(
         for name, rng in zip(others, streams, strict=True)
     )
     return Asked(len(questions), {name: float(of_system.mean()) for name, of_system in values.items()}, comparisons)
-
-
-def _values(
-    engine: SearchEngine, questions: Sequence[TypedTopic], system: System, titled: Sequence[Sequence[str]]
-) -> Floats:
-    """(n,) 1 for each question with an answer among the first five, else 0."""
-    rankings = [ranking.shown for ranking in rank(engine_of(system, engine), system(questions), DEPTH, titled=titled)]
-    scores = evaluate_rankings([typed.topic for typed in questions], rankings, (ASKED_MEASURE,))
-    return scores.values[ASKED_MEASURE]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from untilclick.app.settings.commands import CommandSettings
 from untilclick.app.terminal.terminal import Terminal
@@ -62,7 +62,7 @@ def simulation_config(
     split: str,
     seed: int,
     click_model: str | None = None,
-    habits: Mapping[str, object] | None = None,
+    habits: Mapping[str, Any] | None = None,  # Any: habits are of every type
 ) -> SimulationConfig:
     """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
     `habits` of the users take the place of defaults, and settings that of habits.
@@ -72,7 +72,7 @@ def simulation_config(
     lay words, users of other topics both. Raises UntilclickError for an unknown setting or a wrong value.
     """
     trains = split == "train"
-    chosen = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
+    chosen: dict[str, Any] = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
     user = settings.stage(UserConfig, "user", **{**chosen, **(habits or {})})
     if click_model is not None:
         user = replace(user, click_model=click_model)

@@ -74,5 +74,6 @@ def _words(vocabulary: SiteVocabulary) -> FittedValue:
     if not vocabulary.concepts:
         reason = f"no word was typed by {LEAST_VISITORS} visitors or more who clicked documents without it"
         return FittedValue("vocabulary", "of a dictionary", "default", reason)
-    shown = f"{vocabulary.n_lay_words} words for {len(vocabulary.concepts)} of the documents"
+    n = vocabulary.n_lay_words
+    shown = f"{n} word{'' if n == 1 else 's'} for {len(vocabulary.concepts)} of the documents"
     return FittedValue("vocabulary", shown, "log", f"each typed by {LEAST_VISITORS} visitors or more")

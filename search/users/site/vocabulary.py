@@ -105,7 +105,7 @@ class SiteVocabulary:
     @property
     def record(self) -> VocabularyRecord:
         """The vocabulary as it is kept in a file."""
-        return {each.word: [tuple(lay_word) for lay_word in each.lay_words] for each in self.concepts}
+        return {each.word: [(lay.text, lay.share) for lay in each.lay_words] for each in self.concepts}
 
 
 class _Observed(NamedTuple):
@@ -223,7 +223,7 @@ def _is_slip(typed: str, word: str) -> bool:
     edits = max(1, min(2, len(typed) // 4))
     if abs(len(typed) - len(word)) > edits:
         return False
-    return EditDistance(DistanceAlgorithm.DAMERAU_OSA).compare(typed, word, edits) >= 0
+    return bool(EditDistance(DistanceAlgorithm.DAMERAU_OSA).compare(typed, word, edits) >= 0)
 
 
 def _share(n: int, of: int) -> float:

@@ -7,6 +7,7 @@ only the last ones, and a later run adds these.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -54,6 +55,8 @@ class SimulationOutcome:
     """Number of the sessions that the log held before."""
     added: SimulateSummary
     """What this run added."""
+    first_id: str
+    """Id of the run's first session; `session_ids` gives those of the others."""
 
 
 def simulation_config(
@@ -90,23 +93,26 @@ class Documents:
     language: str
     """See `untilclick.search.analysis.guess.analysis_of_language`."""
 
-    def open(self, seed: int) -> OpenedCollection:
-        """Load and index them. Raises as `OpenedCollection.load`."""
-        return OpenedCollection.load(self.data, self.engine, seed, language=self.language)
+
+def simulate(config: SimulationConfig, documents: Documents, log: str, terminal: Terminal) -> SimulationOutcome:
+    """Open the collection and the log, add the sessions that the log lacks, and record settings and figures."""
+    return simulate_opened(config, open_documents(documents, config.seed), log, terminal)
 
 
-def simulate(
+def open_documents(documents: Documents, seed: int) -> OpenedCollection:
+    """The collection that is searched. Raises DataError if it cannot be read."""
+    return OpenedCollection.load(documents.data, documents.engine, seed, language=documents.language)
+
+
+def simulate_opened(
     config: SimulationConfig,
-    documents: Documents,
+    opened_collection: OpenedCollection,
     log: str,
     terminal: Terminal,
-    opened_collection: OpenedCollection | None = None,
     users: SiteUsers | None = None,
 ) -> SimulationOutcome:
-    """Open the collection, unless the caller has done so, and the log, add the sessions that the log lacks, and
-    record settings and figures. `users` are those of a site, who have words of their own."""
-    data = documents.data
-    opened_collection = opened_collection or documents.open(config.seed)
+    """As `simulate`, with the documents of an opened collection; `users` are those of a site, with words of their
+    own."""
     collection = opened_collection.collection
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
         if users is None:
@@ -114,7 +120,7 @@ def simulate(
         else:
             outcome = fill_log_of_site(opened, opened_collection, users, config, update)
     figures = {"there": outcome.n_present, "added": asdict(outcome.added)}
-    _record_run(log, {"data": data, "settings": asdict(config), "figures": figures})
+    _record_run(log, {"data": collection.corpus.source, "settings": asdict(config), "figures": figures})
     return outcome
 
 
@@ -183,10 +189,24 @@ def _topics(collection: Collection, split: str) -> Sequence[Topic]:
 def _filled(
     log: SessionLog, people: _People, config: SimulationConfig, progress: Callable[[int, int], None] | None
 ) -> SimulationOutcome:
-    n_present = _logged(log, next(people.sessions(config, 0, 1)).session_id, config.sessions)
+    first_id = next(people.sessions(config, 0, 1)).session_id
+    n_present = _logged(log, first_id, config.sessions)
     tally = Tally(lambda done: progress(n_present + done, config.sessions) if progress else None)
     log.append(tally.count(people.sessions(config, n_present, config.sessions - n_present)))
-    return SimulationOutcome(n_present, tally.summary)
+    return SimulationOutcome(n_present, tally.summary, first_id)
+
+
+def session_ids(first_id: str, n: int) -> list[str]:
+    """The ids of the first n sessions of a run."""
+    prefix, _, digits = first_id.rpartition("-")
+    return [f"{prefix}-{number:0{len(digits)}d}" for number in range(n)]
+
+
+def first_sessions(log: str, first_id: str, n: int) -> list[Session]:
+    """The first n sessions of a run, as the log holds them."""
+    with SessionLog.open(log, create=False) as opened:
+        sessions = map(opened.session, session_ids(first_id, n))
+        return [session for session in sessions if session is not None]
 
 
 def _marked(session: Session, mark: str) -> Session:
@@ -209,12 +229,5 @@ def _marked(session: Session, mark: str) -> Session:
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:
     """Number of the n sessions that the log holds: found by bisection, since they are logged in order."""
-    prefix, _, digits = first_id.rpartition("-")
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if log.session(f"{prefix}-{middle:0{len(digits)}d}") is None:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    ids = session_ids(first_id, n)
+    return bisect_left(ids, True, key=lambda session_id: log.session(session_id) is None)

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from threading import Lock
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
-from cachetools import LRUCache, cached
 
 from untilclick.search.click_models.base import ClickModel
 from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.click_models.by_name import click_model
 from untilclick.search.errors import UntilclickError
-from untilclick.search.records import Collection, Corpus, Topic
+from untilclick.search.records import Collection, Topic
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.describing import Descriptions
 from untilclick.search.users.draws import pick
@@ -150,7 +148,7 @@ class SimulatedUser:
         vocabulary = descriptions = None
         if collection.queries == "made" and reader.analysis.language == "en":
             if config.lay_share:
-                vocabulary = _vocabulary(reader.index, collection.corpus)
+                vocabulary = lay_vocabulary(reader.index, collection.corpus)
             if config.describe_share:
                 descriptions = Descriptions(collection.corpus.documents, reader.analysis)
         return cls(config, reader, collection.queries, vocabulary=vocabulary, descriptions=descriptions)
@@ -249,12 +247,6 @@ class SimulatedUser:
         longest = max(word.meant.split(" "), key=len)
         misspelt = self._misspellings.misspell(longest, self.config.real_misspell_share, rng)
         return word._replace(typed=word.meant.replace(longest, misspelt, 1))
-
-
-@cached(LRUCache(2), key=lambda index, corpus: (corpus, index.analysis.name), lock=Lock())
-def _vocabulary(index: TermIndex, corpus: Corpus) -> Vocabulary:
-    """The vocabulary of a corpus, made once in a process: that takes seconds."""
-    return lay_vocabulary(index, corpus)
 
 
 def _text(typed: Words) -> str:

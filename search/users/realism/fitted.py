@@ -14,7 +14,8 @@ class FittedValue:
     """One habit: its value and where it comes from."""
 
     name: str
-    """Field of `UserConfig` or of `ReformulationShares`, or `click`, `stop` and `go_on` of the behaviour."""
+    """Field of `UserConfig` or of `ReformulationShares`, or a part of the behaviour: `click`, `click_wanted`, `stop`,
+    `stop_wanted`, `go_on`."""
     value: float | str
     origin: Literal["log", "default"]
     reason: str

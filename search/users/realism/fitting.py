@@ -3,8 +3,7 @@
 Shares of kinds of reformulation are counted. The other habits are chosen so that simulated sessions have the moments
 of the log: the method of simulated moments (McFadden, "A Method of Simulated Moments for Estimation of Discrete
 Response Models Without Numerical Integration", Econometrica 57(5), 1989). Each habit has a standard error and is
-drawn to its default by it, so that a small log changes little. A log does not say which document was wanted: how
-users click on that one, and all else that no moment tells, keeps its default, with the reason.
+drawn to its default by it, so that a small log changes little. What no moment tells keeps its default, with the reason.
 
 Words are not fitted here: they need the texts of the clicked documents.
 """
@@ -24,7 +23,7 @@ from untilclick.search.errors import DataError
 from untilclick.search.records import Session
 from untilclick.search.users.realism.censoring import Censoring
 from untilclick.search.users.realism.fitted import FittedUsers, FittedValue, Prior
-from untilclick.search.users.realism.moments import MOMENTS, Moments
+from untilclick.search.users.realism.moments import MOMENTS, OF_BEHAVIOUR, Moments
 from untilclick.search.users.realism.statistics import Part, Ratio, Texts, kinds
 from untilclick.search.users.reformulation import Kind
 from untilclick.search.users.user import UserConfig
@@ -96,9 +95,7 @@ def fit_users(fit: FitInput) -> FittedUsers:
     return FittedUsers(config, (*values, *known.values(), _WANTED, *shares), len(sessions), search.n_simulations)
 
 
-_WANTED = FittedValue(
-    "click and stop on a wanted document", "as published", "default", "a log does not say which document was wanted"
-)
+_WANTED = FittedValue("stop_wanted", "as published", "default", "a log does not say which document was wanted")
 
 
 def _kept(name: str, defaults: UserConfig) -> FittedValue:
@@ -156,13 +153,11 @@ class _Search:
 
     def config(self, habits: Mapping[str, float]) -> UserConfig:
         """The users with these habits, the others as they are."""
-        click, stop = habits.get("click", self._probs.click[0]), habits.get("stop", self._probs.stop[0])
-        probs = GradeProbs(
-            (click, max(click, self._probs.click[-1])),
-            (stop, max(stop, self._probs.stop[-1])),
-            habits.get("go_on", self._probs.go_on),
-        )
-        others = {name: value for name, value in habits.items() if name not in ("click", "stop", "go_on")}
+        probs = self._probs
+        click, stop = habits.get("click", probs.click[0]), habits.get("stop", probs.stop[0])
+        wanted = max(click, habits.get("click_wanted", probs.click[-1]))
+        probs = GradeProbs((click, wanted), (stop, max(stop, probs.stop[-1])), habits.get("go_on", probs.go_on))
+        others = {name: value for name, value in habits.items() if name not in OF_BEHAVIOUR}
         return replace(self._config, behaviour=behaviour_text(probs), **others)  # type: ignore[arg-type]
 
     def values(self) -> list[FittedValue]:
@@ -188,7 +183,10 @@ class _Search:
 
     def _prior(self, i: int) -> Prior:
         habit = MOMENTS[i].habit
-        of_behaviour = {"click": self._probs.click[0], "stop": self._probs.stop[0], "go_on": self._probs.go_on}
+        probs = self._probs
+        of_behaviour = dict(
+            zip(OF_BEHAVIOUR, (probs.click[0], probs.click[-1], probs.stop[0], probs.go_on), strict=True)
+        )
         default = of_behaviour[habit] if habit in of_behaviour else getattr(self._fit.defaults, habit)
         return Prior(float(default), SPREAD)
 

@@ -19,6 +19,7 @@ from untilclick.search.users.realism.statistics import (
     Statistic,
     Texts,
     clicked_ranks,
+    first_rank,
     kind_share,
     last_click,
     unclicked_turns,
@@ -65,12 +66,16 @@ def _statistic(of: Callable[[Session, Texts], Part], label: str) -> Statistic:
     return Statistic(label, label, of)
 
 
+OF_BEHAVIOUR = ("click", "click_wanted", "stop", "go_on")
+"""Habits that `UserConfig.behaviour` holds."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """A moment, and the habit that it tells."""
 
     habit: str
-    """Field of `UserConfig`, or `click`, `stop` and `go_on` of its behaviour."""
+    """Field of `UserConfig`, or one of `OF_BEHAVIOUR`."""
     statistic: Statistic
     told_by: str
     """The statistic of `STATISTICS` that a log must be able to tell for this moment to be matched."""
@@ -82,6 +87,7 @@ class Moment:
 
 MOMENTS = (
     Moment("click", _statistic(unclicked_turns, "queries without a click"), "unclicked_turns", 0.05, (0.005, 0.95)),
+    Moment("click_wanted", _statistic(first_rank, "clicks on rank 1"), "first_rank", -0.1, (0.05, 1.0)),
     Moment("stop", _statistic(one_click, "clicked lists with one click"), "unclicked_turns", 0.1, (0.005, 0.95)),
     Moment("go_on", _statistic(last_click, "rank of a list's last click"), "last_click", -0.05, (0.3, 0.99)),
     Moment("go_on_prob", _statistic(goes_on, "clicked queries that another one follows"), "queries", 0.1),
@@ -92,8 +98,9 @@ MOMENTS = (
     Moment("drop_share", _statistic(first_words, "content words of a first query"), "query_length", 0.1, (0.0, 0.6)),
     Moment("describe_share", _statistic(first_stop_words, "first queries with a stop word"), "query_length", 0.1),
 )
-"""The fitted habits. `click` and `stop` are those of documents that the user did not look for, `go_on` is the chance
-to look at the next rank."""
+"""The fitted habits. `click` and `stop` are those of documents that the user did not look for, `click_wanted` that of the
+highest grade, which a log tells since wanted documents are ranked high, and `go_on` the chance to look at the next
+rank."""
 
 
 @dataclass(frozen=True, eq=False)

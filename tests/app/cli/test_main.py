@@ -213,6 +213,17 @@ def test_control_c_is_status_130_and_one_sentence(run, monkeypatch, corpus, tmp_
     assert stopped.stderr == f"untilclick: {INTERRUPTED}\n"
 
 
+def test_simulate_shows_sessions_as_people_read_them(run, corpus, tmp_path):
+    log = tmp_path / "log.db"
+    simulated = run("simulate", "--data", corpus, "--log", log, "--sessions", 9, "--show", 3)
+    assert simulated.exit_code == 0, simulated.stderr
+    lines = simulated.stdout.splitlines()
+    assert [line[:2] for line in lines if line[0].isdigit()][:3] == ["1.", "2.", "3."]
+    assert sum(line.startswith("   > ") for line in lines) >= 3
+    more = run("simulate", "--data", corpus, "--log", log, "--sessions", 9, "--show", 30)
+    assert sum(line.startswith("9. ") for line in more.stdout.splitlines()) == 1
+
+
 def test_simulate_answers_machines_with_one_object_and_goes_on_where_it_was(run, corpus, tmp_path):
     log = tmp_path / "log.db"
     first = json.loads(_simulated(run, corpus, log, "--sessions", 20).stdout)

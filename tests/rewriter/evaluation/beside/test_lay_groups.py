@@ -54,9 +54,7 @@ class KnowsLinger:
 def opened(monkeypatch):
     monkeypatch.setattr(users, "lay_vocabulary", lambda _index, _corpus: Lay())
     monkeypatch.setattr(users, "load_misspellings", lambda _part: Misspellings({}))
-    users._vocabulary.cache.clear()
-    yield opened_toy(ToyEngine(), queries="made")
-    users._vocabulary.cache.clear()
+    return opened_toy(ToyEngine(), queries="made")
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_what_a_log_does_not_tell_is_the_default_with_a_reason(users):
         assert values[name].origin == "default"
         assert len(values[name].reason) > 20
         assert ": default, because " in str(values[name])
-    assert values["click and stop on a wanted document"].origin == "default"
+    assert values["stop_wanted"].origin == "default"
     assert str(values["click"]).startswith("click 0.")
 
 

@@ -102,6 +102,7 @@ def test_moments_of_sessions_and_those_that_they_lack():
     by_habit = dict(zip((moment.habit for moment in MOMENTS), moments.values.tolist(), strict=True))
     assert by_habit == {
         "click": 0.5,
+        "click_wanted": 1 / 3,
         "stop": 0.5,
         "go_on": 1.5,
         "go_on_prob": 0.5,
@@ -112,5 +113,5 @@ def test_moments_of_sessions_and_those_that_they_lack():
     }
     assert np.isfinite(moments.covariance).all()
     alone = Moments.of([NONE], TEXTS, MOMENTS)
-    assert np.isnan(alone.values[1])
+    assert np.isnan(alone.values[2])
     assert np.isnan(alone.covariance).all()

@@ -11,11 +11,16 @@ from typer.testing import CliRunner
 from untilclick.app.cli.main import app
 from untilclick.app.loop.renewal import renew as renewal
 from untilclick.app.loop.renewal import simulated
+from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import clicked_queries
 from untilclick.rewriter.judging.evidence import WITHOUT_SIMULATED, Finding, Verdict
 from untilclick.rewriter.proof import evidence as proof_evidence
 from untilclick.rewriter.stages.record import read_stage
+from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.log.session_log import SessionLog
+from untilclick.search.records import Click, Session, Turn
+from untilclick.search.users.site.site import Site
+from untilclick.search.users.user import UserConfig
 
 from benchmarks.live_sessions import as_of_a_person
 from tests.app.small_corpus import write_corpus
@@ -137,3 +142,24 @@ def test_sessions_of_simulated_users_get_no_more_of_them(base, contests):
 def test_anything_but_auto_and_a_number_is_refused(base, value):
     result = call(base, "renew", "--set", f"renew.simulated_sessions={value}", log="live.db")
     assert (result.exit_code, "give auto, or how many sessions" in " ".join(result.stderr.split())) == (2, True)
+
+
+def test_the_words_of_simulated_users_come_from_the_sessions_that_are_learned_from(base):
+    """`zorgel` of three visitors on the judged side is typed by no simulated user, and by some if it is learned."""
+    opened = OpenedCollection.load(str(base / "documents.jsonl"))
+    site = Site(opened.collection.corpus, opened.index, opened.engine)
+    simulation = simulated.SiteSimulation(site, UserConfig(misspell_share=0.0), 200)
+    with SessionLog.open(str(base / "live.db"), create=False) as log:
+        sessions = list(log.sessions())
+    wanted = site.topics[0].topic_id
+    turn = Turn("q", 0, "zorgel", None, (wanted,), (Click("q", wanted, 1, 2.0),), 1.0)
+    judged = tuple(Session(f"lay{number}", "live", (turn,), f"v{number}") for number in range(6))
+    training = tuple(session for session in sessions if session.clicked)
+    sides = LogSides(training, (), judged, {}, opened.analysis, None, simulation=simulation)
+
+    def typed(sides):
+        return {word for each in sides.simulated for turn in each.turns for word in turn.query.split()}
+
+    assert "zorgel" not in typed(sides)
+    assert "zorgel" in typed(sides.to_learn_from(sides.all))
+    assert all(not turn.attributes for each in sides.simulated for turn in each.turns), "none names its topic"

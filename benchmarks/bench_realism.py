@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sim4ia", type=Path, help="folder of Sim4IA CORE sessions")
     parser.add_argument("--splits", type=int, default=3, help="ways to halve the topics")
     parser.add_argument("--sessions", type=int, default=4000, help="simulated sessions that are compared")
-    parser.add_argument("--fit-sessions", type=int, default=2000, help="simulated sessions of a step of the fit")
+    parser.add_argument("--fit-sessions", type=int, default=1000, help="simulated sessions of a step of the fit")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args(arguments)

@@ -168,9 +168,9 @@ def session_interval(ratio: Ratio, seed: int = 0) -> Interval | None:
         return None
 
     def resampled(parts: NDArray[np.float64], wholes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        # A sample may hold none of the sessions that have the statistic; it then says nothing.
+        # A sample may hold none of the sessions that have the statistic; the ratio is then left as it is.
         sums = wholes.sum(axis=axis)
-        return np.asarray(parts.sum(axis=axis) / np.where(sums > 0, sums, np.nan))
+        return np.where(sums > 0, parts.sum(axis=axis) / np.maximum(sums, 1e-12), ratio.value)
 
     return _interval(ratio.value, (ratio.parts, ratio.wholes), resampled, seed)
 
@@ -197,10 +197,7 @@ def _interval(value: float, data: tuple[NDArray[np.float64], ...], statistic: ob
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    values = result.bootstrap_distribution
-    edge = 50.0 * (1.0 - CONFIDENCE)
-    low, high = np.nanpercentile(values, [edge, 100.0 - edge])
-    return Interval(value, float(low), float(high))
+    return Interval(value, float(result.confidence_interval.low), float(result.confidence_interval.high))
 
 
 def _topics(sessions: Sequence[Session], topic_of: Mapping[str, str]) -> list[list[int]]:

@@ -3,7 +3,8 @@
 Shares of kinds of reformulation are counted. The other habits are chosen so that simulated sessions have the moments
 of the log: the method of simulated moments (McFadden, "A Method of Simulated Moments for Estimation of Discrete
 Response Models Without Numerical Integration", Econometrica 57(5), 1989). Each habit has a standard error and is
-drawn to its default by it, so that a small log changes little. What no moment tells keeps its default, with the reason.
+drawn to its default by it, so that a small log changes little. What no moment tells keeps its default, with the
+reason.
 
 Words are not fitted here: they need the texts of the clicked documents.
 """
@@ -31,14 +32,16 @@ from untilclick.search.users.user import UserConfig
 Simulate = Callable[[UserConfig], Sequence[Session]]
 """Makes sessions of users with some habits, always from the same random numbers."""
 
-SPREAD = 0.2
-"""Standard deviation of a habit between sites; an assumption."""
+SPREAD = 0.3
+"""Standard deviation of a habit between sites, an assumption: about that of all chances being as likely."""
 KIND_SPREAD = 0.1
 """The same for the share of a kind of reformulation; an assumption."""
 USUAL_SHARE = 0.1
 """Least share of the lists that a usual length has: few results make shorter lists, and further pages longer ones."""
 STEPS = 6
 """Most steps of the search. Each simulates once, and once more per habit."""
+INSIDE = 0.1
+"""How far from its bounds a habit begins, as a share of what is tried: a search from a bound hardly moves."""
 CORRELATION = 0.9
 """Factor of the correlations between moments, below 1 so that the covariance of a few sessions can be inverted."""
 EDGE = 0.01
@@ -201,7 +204,8 @@ class _Search:
         def slopes_of(habits: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.vstack([self._slopes(chosen, habits), np.eye(len(chosen)) / SPREAD])
 
-        first, limits = np.clip(start, low, high), (low, high)
+        margin = INSIDE * (high - low)
+        first, limits = np.clip(start, low + margin, high - margin), (low, high)
         best = least_squares(missed, first, slopes_of, limits, max_nfev=STEPS, xtol=1e-3, ftol=1e-3).x
         slopes = self._slopes(chosen, best)
         precision = slopes.T @ slopes + np.eye(len(chosen)) / SPREAD**2

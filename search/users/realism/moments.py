@@ -98,9 +98,9 @@ MOMENTS = (
     Moment("drop_share", _statistic(first_words, "content words of a first query"), "query_length", 0.1, (0.0, 0.6)),
     Moment("describe_share", _statistic(first_stop_words, "first queries with a stop word"), "query_length", 0.1),
 )
-"""The fitted habits. `click` and `stop` are those of documents that the user did not look for, `click_wanted` that of the
-highest grade, which a log tells since wanted documents are ranked high, and `go_on` the chance to look at the next
-rank."""
+"""The fitted habits. `click` and `stop` are those of documents that the user did not look for, `click_wanted` that of
+the highest grade, which a log tells since wanted documents are ranked high, and `go_on` the chance to look at the
+next rank."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,53 @@ from untilclick.app.terminal.terminal import Terminal, escape
 if TYPE_CHECKING:
     from untilclick.search.users.realism.comparing import Comparison
 
+Show = Annotated[
+    int,
+    typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
+]
+ClickModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--click-model",
+        envvar="UNTILCLICK_CLICK_MODEL",
+        help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="URL",
+        envvar="UNTILCLICK_LIKE",
+        help="Session log of a site, whose visitors the users are fitted to.",
+    ),
+]
+UsersFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--users",
+        metavar="FILE",
+        envvar="UNTILCLICK_USERS",
+        help="File with fitted users: with --like it is written (default: beside the log), else it is read.",
+    ),
+]
+Split = Annotated[
+    str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
+]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        "--compare",
+        metavar="REAL_LOG",
+        envvar="UNTILCLICK_COMPARE",
+        help="Log of real sessions that the simulated ones are compared with.",
+    ),
+]
+PlotFile = Annotated[
+    Path,
+    typer.Option("--plot", envvar="UNTILCLICK_PLOT", help="Plot of --compare, an svg, png or pdf file."),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -40,55 +87,16 @@ def simulate(
     log: LogUrl,
     data: Data = "stdlib",
     sessions: Sessions = 60_000,
-    show: Annotated[
-        int,
-        typer.Option("--show", min=0, envvar="UNTILCLICK_SHOW", help="Print so many sessions, as people read them."),
-    ] = 0,
-    click_model: Annotated[
-        str | None,
-        typer.Option(
-            "--click-model",
-            envvar="UNTILCLICK_CLICK_MODEL",
-            help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
-        ),
-    ] = None,
-    like: Annotated[
-        str | None,
-        typer.Option(
-            "--like",
-            metavar="URL",
-            envvar="UNTILCLICK_LIKE",
-            help="Session log of a site, whose visitors the users are fitted to.",
-        ),
-    ] = None,
-    users: Annotated[
-        Path | None,
-        typer.Option(
-            "--users",
-            metavar="FILE",
-            envvar="UNTILCLICK_USERS",
-            help="File with fitted users: with --like it is written (default: beside the log), else it is read.",
-        ),
-    ] = None,
-    split: Annotated[
-        str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
-    ] = "train",
+    show: Show = 0,
+    click_model: ClickModelName = None,
+    like: Like = None,
+    users: UsersFile = None,
+    split: Split = "train",
     engine: Engine = "tantivy",
     seed: Seed = 0,
     language: Language = "auto",
-    compare: Annotated[
-        str | None,
-        typer.Option(
-            "--compare",
-            metavar="REAL_LOG",
-            envvar="UNTILCLICK_COMPARE",
-            help="Log of real sessions that the simulated ones are compared with.",
-        ),
-    ] = None,
-    plot: Annotated[
-        Path,
-        typer.Option("--plot", envvar="UNTILCLICK_PLOT", help="Plot of --compare, an svg, png or pdf file."),
-    ] = Path("realism.svg"),
+    compare: Compare = None,
+    plot: PlotFile = Path("realism.svg"),
     config: Config = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -107,8 +115,8 @@ def simulate(
     opened = simulation.open_documents(simulation.Documents(data, engine, language), seed)
     people = None
     if like is not None or users is not None:
-        options = site_users.UsersOptions(like, users, log)
-        people = site_users.site_users(options, site_users.site_of(opened, seed), settings.user, terminal)
+        where = site_users.UsersOptions(like, users, log)
+        people = site_users.site_users(where, site_users.site_of(opened, seed), settings.user, terminal)
         settings = simulation.simulation_config(stages, sessions, split, seed, click_model, people.habits)
         site_users.show_users(people, settings.user, terminal)
     outcome = simulation.simulate_opened(settings, opened, log, terminal, people)

@@ -155,8 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="folder of TREC Session 2013")
     parser.add_argument("--sim4ia", type=Path, help="folder of Sim4IA CORE sessions")
     parser.add_argument("--splits", type=int, default=3, help="ways to halve the topics")
-    parser.add_argument("--sessions", type=int, default=4000, help="simulated sessions that are compared")
-    parser.add_argument("--fit-sessions", type=int, default=1000, help="simulated sessions of a step of the fit")
+    parser.add_argument("--sessions", type=int, default=2000, help="simulated sessions that are compared")
+    parser.add_argument("--fit-sessions", type=int, default=600, help="simulated sessions of a step of the fit")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args(arguments)
@@ -171,9 +171,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         logs["Sim4IA"] = sim4ia_sessions(options.sim4ia)
     outcomes: list[Outcome] = []
     for data, real in logs.items():
-        of_log = [outcome_of(data, real, site, split, options) for split in range(options.splits)]
-        for outcome in of_log:
-            print_outcome(outcome)
+        of_log: list[Outcome] = []
+        for split in range(options.splits):
+            of_log.append(outcome_of(data, real, site, split, options))
+            print_outcome(of_log[-1])
         print_splits(of_log)
         outcomes += of_log
     if options.json:

@@ -72,7 +72,8 @@ class Prior:
         return max(0.0, 1.0 - (standard_error / self.spread) ** 2)
 
     def value(self, name: str, value: float, standard_error: float, reason: str) -> FittedValue:
-        """The habit from its drawn value and the value's standard error; the default if the log tells too little."""
-        if self.told(standard_error) < LEAST_TOLD:
+        """The habit from its drawn value and the value's standard error. A habit that the log hardly tells is the
+        default, unless others were fitted beside another value of it: then it keeps that one with its large error."""
+        if self.told(standard_error) < LEAST_TOLD and abs(value - self.default) < self.spread / 10:
             return FittedValue(name, self.default, "default", f"the log hardly tells it ({reason})")
         return FittedValue(name, value, "log", reason, standard_error)

@@ -139,4 +139,5 @@ def test_an_estimate_is_drawn_half_the_way_where_its_error_is_the_spread_between
     assert prior.told(0.0) == 1.0
     assert prior.told(0.1) == prior.told(0.3) == 0.0
     assert prior.value("x", 0.3, 0.09, "").origin == "log"
-    assert prior.value("x", 0.3, 0.099, "").origin == "default"
+    assert prior.value("x", 0.205, 0.099, "").origin == "default"
+    assert prior.value("x", 0.3, 0.099, "").origin == "log"  # what was fitted beside it supposes this value

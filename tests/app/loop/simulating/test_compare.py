@@ -50,8 +50,8 @@ def test_a_table_a_plot_and_what_the_corpus_lacks(folder, tmp_path):
     lines = [line.split("  ")[0] for line in shown.stdout.splitlines()]
     assert lines.index("words in a query") < lines.index("sessions without a click")
     assert "80 simulated sessions beside 60 real ones" in shown.stdout
-    assert "inside" in shown.stdout
     assert "outside" in shown.stdout
+    assert "Cannot say, changes that keep a word: fewer than two sessions of the log have it." in shown.stdout
     assert plot.read_text(encoding="utf-8").count("</svg>") == 1
 
 

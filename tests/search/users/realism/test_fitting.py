@@ -99,7 +99,7 @@ def test_the_same_log_gives_the_same_users():
 def test_a_small_log_changes_little():
     """What twelve sessions say has larger errors, and stays nearer to the defaults."""
     large, small = (by_name(fitted(simulated(PLANTED, n, seed=3), 100)) for n in (600, 12))
-    for name in ("misspell_share", "go_on_prob", "add", "drop"):
+    for name in ("misspell_share", "add", "drop"):
         assert small[name].standard_error > 1.5 * large[name].standard_error
     before = DEFAULTS.shares.add / 0.98
     assert 0 < small["add"].value - before < 0.3 * (large["add"].value - before)

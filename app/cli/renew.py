@@ -22,7 +22,7 @@ from untilclick.app.cli.options import (
     Seed,
     read_settings,
 )
-from untilclick.app.loop.renewal.config import RenewalConfig
+from untilclick.app.loop.renewal.config import RenewalConfig, RenewConfig
 from untilclick.app.loop.renewal.service_client import ServiceClient
 from untilclick.app.terminal.proof_lines import lines_of_proof
 from untilclick.app.terminal.terminal import Terminal
@@ -127,6 +127,7 @@ def renew(
         language=language,
         encoder=encoder,
         clauses=clauses,
+        simulated_sessions=settings.stage(RenewConfig, "renew").simulated_sessions,
     )
 
     from untilclick.app.loop.renewal.renew import renew_and_activate  # noqa: PLC0415  torch, for training
@@ -152,6 +153,8 @@ def _show(terminal: Terminal, outcome: RenewalOutcome) -> None:
     renewal = outcome.renewal
     if renewal.note:
         terminal.line(f"Nothing was learned from the log: {renewal.note}.")
+    if renewal.simulated_sessions is not None:
+        terminal.line(renewal.simulated_sessions.sentence)
     if renewal.evidence is None:
         terminal.line(renewal.admission.sentences)
     else:

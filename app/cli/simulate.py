@@ -39,6 +39,24 @@ ClickModelName = Annotated[
         help="How users click: pbm, cm, dcm, dbn, sdbn, ubm.  [dim]\\[default: dbn][/dim]",
     ),
 ]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="URL",
+        envvar="UNTILCLICK_LIKE",
+        help="Session log of a site, whose visitors the users are fitted to.",
+    ),
+]
+UsersFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--users",
+        metavar="FILE",
+        envvar="UNTILCLICK_USERS",
+        help="File with fitted users: with --like it is written (default: beside the log), else it is read.",
+    ),
+]
 Split = Annotated[
     str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split whose topics the users look for.")
 ]
@@ -71,6 +89,8 @@ def simulate(
     sessions: Sessions = 60_000,
     show: Show = 0,
     click_model: ClickModelName = None,
+    like: Like = None,
+    users: UsersFile = None,
     split: Split = "train",
     engine: Engine = "tantivy",
     seed: Seed = 0,
@@ -83,16 +103,23 @@ def simulate(
 ) -> None:
     """Simulate users who search until they click, and log their sessions.
 
-    Sessions of the same settings that the log already holds are not simulated again.
+    Sessions of the same settings that the log already holds are not simulated again. With --like, the users are those
+    of a site: what its log cannot tell of them is taken from the defaults, and said.
     """
-    from untilclick.app.loop import simulation  # noqa: PLC0415  users draw with numpy, and search in tantivy
+    from untilclick.app.loop import simulation, site_users  # noqa: PLC0415  users draw with numpy, tantivy searches
     from untilclick.app.loop.simulating import compare as comparing  # noqa: PLC0415
 
-    terminal = Terminal(as_json=as_json)
-    settings = simulation.simulation_config(read_settings(context, overrides), sessions, split, seed, click_model)
+    terminal, stages = Terminal(as_json=as_json), read_settings(context, overrides)
+    settings = simulation.simulation_config(stages, sessions, split, seed, click_model)
     real = comparing.real_log(compare, plot) if compare else None
     opened = simulation.open_documents(simulation.Documents(data, engine, language), seed)
-    outcome = simulation.simulate_opened(settings, opened, log, terminal)
+    people = None
+    if like is not None or users is not None:
+        where = site_users.UsersOptions(like, users, log)
+        people = site_users.site_users(where, site_users.site_of(opened, seed), settings.user, terminal)
+        settings = simulation.simulation_config(stages, sessions, split, seed, click_model, people.habits)
+        site_users.show_users(people, settings.user, terminal)
+    outcome = simulation.simulate_opened(settings, opened, log, terminal, people)
     added = outcome.added
     before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
     shown = simulation.first_sessions(log, outcome.first_id, min(show, sessions))
@@ -107,7 +134,8 @@ def simulate(
     if compared:
         _show(compared, plot, terminal)
     answer = {"log": log, "there_before": outcome.n_present, **asdict(added)}
-    terminal.answer(answer | ({"compared": asdict(compared), "plot": plot} if compared else {}))
+    answer |= {"compared": asdict(compared), "plot": plot} if compared else {}
+    terminal.answer(answer | ({"users": people.values, "notes": people.notes} if people else {}))
 
 
 def _show(comparison: Comparison, plot: Path, terminal: Terminal) -> None:

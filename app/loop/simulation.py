@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from untilclick.app.settings.commands import CommandSettings
 from untilclick.app.terminal.terminal import Terminal
@@ -19,10 +20,12 @@ from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.errors import DataError
 from untilclick.search.log.database import parse_log_url
 from untilclick.search.log.session_log import SessionLog
-from untilclick.search.records import Collection, Session
+from untilclick.search.records import Collection, Session, Topic
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.popularity import need_popularity
 from untilclick.search.users.simulate import SimulateConfig, SimulateSummary, Tally, simulate_sessions
+from untilclick.search.users.site.site import Site
+from untilclick.search.users.site.users import SiteUsers
 from untilclick.search.users.user import SimulatedUser, UserConfig
 
 SETTINGS_SUFFIX = ".simulated.jsonl"
@@ -58,17 +61,23 @@ class SimulationOutcome:
 
 
 def simulation_config(
-    settings: CommandSettings, sessions: int, split: str, seed: int, click_model: str | None = None
+    settings: CommandSettings,
+    sessions: int,
+    split: str,
+    seed: int,
+    click_model: str | None = None,
+    habits: Mapping[str, Any] | None = None,  # Any: habits are of every type
 ) -> SimulationConfig:
     """The configuration for some options and settings; `click_model`, if given, replaces that of the settings.
+    `habits` of the users take the place of defaults, and settings that of habits.
 
     Users of training topics make the misspellings of one half of the list, users of other topics those of the other
     half: a rewriter is evaluated on misspellings that it has not seen. Users of training topics know one half of the
     lay words, users of other topics both. Raises UntilclickError for an unknown setting or a wrong value.
     """
     trains = split == "train"
-    habits = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
-    user = settings.stage(UserConfig, "user", **habits)
+    chosen: dict[str, Any] = {"misspellings": "train" if trains else "test", "lay_part": "train" if trains else "all"}
+    user = settings.stage(UserConfig, "user", **{**chosen, **(habits or {})})
     if click_model is not None:
         user = replace(user, click_model=click_model)
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
@@ -97,12 +106,20 @@ def open_documents(documents: Documents, seed: int) -> OpenedCollection:
 
 
 def simulate_opened(
-    config: SimulationConfig, opened_collection: OpenedCollection, log: str, terminal: Terminal
+    config: SimulationConfig,
+    opened_collection: OpenedCollection,
+    log: str,
+    terminal: Terminal,
+    users: SiteUsers | None = None,
 ) -> SimulationOutcome:
-    """As `simulate`, with the documents of an opened collection."""
+    """As `simulate`, with the documents of an opened collection; `users` are those of a site, with words of their
+    own."""
     collection = opened_collection.collection
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
-        outcome = fill_log(opened, collection, opened_collection.engine, config, update, opened_collection.index)
+        if users is None:
+            outcome = fill_log(opened, collection, opened_collection.engine, config, update, opened_collection.index)
+        else:
+            outcome = fill_log_of_site(opened, opened_collection, users, config, update)
     figures = {"there": outcome.n_present, "added": asdict(outcome.added)}
     _record_run(log, {"data": collection.corpus.source, "settings": asdict(config), "figures": figures})
     return outcome
@@ -125,25 +142,69 @@ def fill_log(
     index: TermIndex | None = None,
 ) -> SimulationOutcome:
     """Simulate the sessions that the log lacks. Raises DataError for a split without topics."""
-    topics = collection.topics.get(config.split)
-    if not topics:
-        splits = ", ".join(name for name, topics in collection.topics.items() if topics) or "none"
-        raise DataError(
-            f"{collection.corpus.source} has no topics in split {config.split!r}. Splits with topics: {splits}"
-        )
     index = index or TermIndex.build(collection.corpus, engine.analysis)
     user = SimulatedUser.of(collection, config.user, index)
+    return _filled(log, _People.of(collection, config, engine, user), config, progress)
 
-    popularity = need_popularity(topics, collection, config.simulate.prominence_exponent)
 
-    def numbered(first: int, n: int) -> Iterator[Session]:
-        how = replace(config.simulate, first_number=first)
-        return simulate_sessions(topics, engine, user, n, config.seed, how, popularity=popularity)
+def fill_log_of_site(
+    log: SessionLog,
+    opened: OpenedCollection,
+    users: SiteUsers,
+    config: SimulationConfig,
+    progress: Callable[[int, int], None] | None = None,
+) -> SimulationOutcome:
+    """Simulate the sessions that the log lacks, of the users of a site. Raises DataError for a split without
+    topics."""
+    collection = opened.collection
+    site = Site(collection.corpus, opened.index, opened.engine, config.seed)
+    user = site.user(config.user, users.vocabulary, collection.queries)
+    people = _People.of(collection, config, opened.engine, user)
+    return _filled(log, people._replace(mark=users.vocabulary.digest), config, progress)
 
-    first_id = next(numbered(0, 1)).session_id
+
+class _People(NamedTuple):
+    """The users of a simulation, with what they look for and where."""
+
+    topics: Sequence[Topic]
+    popularity: NDArray[np.float64] | None
+    """See `simulate_sessions`."""
+    engine: SearchEngine
+    user: SimulatedUser
+    mark: str = ""
+    """Part of the ids of their sessions that tells their words from those of others."""
+
+    @classmethod
+    def of(cls, collection: Collection, config: SimulationConfig, engine: SearchEngine, user: SimulatedUser) -> Self:
+        """The users of a collection. Raises DataError for a split without topics."""
+        topics = _topics(collection, config.split)
+        popularity = need_popularity(topics, collection, config.simulate.prominence_exponent)
+        return cls(topics, popularity, engine, user)
+
+    def sessions(self, config: SimulationConfig, first: int, n: int) -> Iterator[Session]:
+        """n sessions from that number on."""
+        settings = replace(config.simulate, first_number=first)
+        sessions = simulate_sessions(
+            self.topics, self.engine, self.user, n, config.seed, settings, popularity=self.popularity
+        )
+        return (_marked(session, self.mark) for session in sessions) if self.mark else sessions
+
+
+def _topics(collection: Collection, split: str) -> Sequence[Topic]:
+    topics = collection.topics.get(split)
+    if not topics:
+        splits = ", ".join(name for name, topics in collection.topics.items() if topics) or "none"
+        raise DataError(f"{collection.corpus.source} has no topics in split {split!r}. Splits with topics: {splits}")
+    return topics
+
+
+def _filled(
+    log: SessionLog, people: _People, config: SimulationConfig, progress: Callable[[int, int], None] | None
+) -> SimulationOutcome:
+    first_id = next(people.sessions(config, 0, 1)).session_id
     n_present = _logged(log, first_id, config.sessions)
     tally = Tally(lambda done: progress(n_present + done, config.sessions) if progress else None)
-    log.append(tally.count(numbered(n_present, config.sessions - n_present)))
+    log.append(tally.count(people.sessions(config, n_present, config.sessions - n_present)))
     return SimulationOutcome(n_present, tally.summary, first_id)
 
 
@@ -158,6 +219,24 @@ def first_sessions(log: str, first_id: str, n: int) -> list[Session]:
     with SessionLog.open(log, create=False) as opened:
         sessions = map(opened.session, session_ids(first_id, n))
         return [session for session in sessions if session is not None]
+
+
+def _marked(session: Session, mark: str) -> Session:
+    """The session with an id that holds a mark: sessions of other words are others, and both stay in a log."""
+    name = session.session_id.replace("-", f"-{mark}-", 1)
+
+    def renamed(query_id: str) -> str:
+        return query_id.replace(session.session_id, name, 1)
+
+    turns = (
+        replace(
+            turn,
+            query_id=renamed(turn.query_id),
+            clicks=tuple(replace(click, query_id=renamed(click.query_id)) for click in turn.clicks),
+        )
+        for turn in session.turns
+    )
+    return replace(session, session_id=name, turns=tuple(turns))
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:

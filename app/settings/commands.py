@@ -32,7 +32,9 @@ T = TypeVar("T")
 PREFIX = "UNTILCLICK_"
 """Prefix of every environment variable."""
 
-TABLES = ("user", "simulate", "policy", "subword", "base", "warm_start", "ppo", "offline", "evaluate", "service")
+TABLES = (
+    "user", "simulate", "policy", "subword", "base", "warm_start", "ppo", "offline", "evaluate", "renew", "service"
+)  # fmt: skip
 """The tables that a file may hold: one per stage, and `service` for `untilclick.app.settings.service`."""
 
 

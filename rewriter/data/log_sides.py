@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -19,6 +19,9 @@ from untilclick.search.records import TOPIC_ATTRIBUTE, Session, Topic
 
 SHARES = Shares(validation=0.1, judged=0.2)
 """Shares of the needs by which every training chooses, and by which every version is judged."""
+
+Simulation = Callable[[Sequence[Session]], Sequence[Session]]
+"""Makes sessions of simulated users from the training sessions of a log, and from no other sessions of it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,14 @@ class LogSides:
     """Needs that are too large to be held out."""
     worded: tuple[Session, ...] | None = None
     """The sessions whose words that no document holds a model reads, see `typed_words`; None: those of training."""
+    simulation: Simulation | None = None
+    """Makes sessions that are learned from beside those of training; None: there are none. They are on no side: they
+    have no need, are not counted, and judge and choose nothing."""
+
+    @cached_property
+    def simulated(self) -> tuple[Session, ...]:
+        """The simulated sessions beside those of training."""
+        return () if self.simulation is None else tuple(self.simulation(self.training))
 
     @property
     def all(self) -> tuple[Session, ...]:

@@ -72,6 +72,8 @@ class LearnedWords:
 AS_TYPED, UNTRAINED = "as typed", "untrained"
 """What versions are compared with besides each other: the query as typed, and the rewriter that has learned from
 documents alone, in the blend of a cold start."""
+WITHOUT_SIMULATED = "without simulated sessions"
+"""The same training on the log alone, which a training with simulated sessions beside it is compared with."""
 
 
 @dataclass(frozen=True)

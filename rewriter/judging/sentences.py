@@ -6,6 +6,7 @@ from untilclick.rewriter.judging.evidence import (
     AS_TYPED,
     FEW_NEEDS,
     UNTRAINED,
+    WITHOUT_SIMULATED,
     Evidence,
     Finding,
     LearnedWords,
@@ -13,7 +14,11 @@ from untilclick.rewriter.judging.evidence import (
 )
 from untilclick.rewriter.judging.split_record import SplitRecord
 
-_OTHERS = {AS_TYPED: "the query as typed", UNTRAINED: "the untrained rewriter"}
+_OTHERS = {
+    AS_TYPED: "the query as typed",
+    UNTRAINED: "the untrained rewriter",
+    WITHOUT_SIMULATED: "the training without them",
+}
 
 
 def sentence(finding: Finding) -> str:

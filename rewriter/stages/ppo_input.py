@@ -65,6 +65,7 @@ class PPOInput:
         sessions = start.sides.training
         clicked = config.reward.name == "hindsight"
         queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
+        queries += clicked_queries(start.sides.simulated)
         rendered = _rendered(start, mostly_first(queries, config.queries.later_share, config.queries.max_queries))
         if not rendered:
             raise DataError("The log holds no query to train on; simulate or log more sessions first")

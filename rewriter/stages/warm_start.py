@@ -123,7 +123,8 @@ def train_further(
     unchanged if nothing can be learned from these sessions. Raises as `main`."""
     training, record = config.training, read_stage(stage)
     start = StageInput.read(Sources(opened, sides, config.run.split_key), stage)
-    examples = _examples(training, start, _pairs(training, start), corrections=record.blend.corrections)
+    pairs = _pairs_of(training, start)
+    examples = _examples(training, start, pairs, corrections=record.blend.corrections)
     if not examples:
         return stage
     steps = max(training.epochs * _steps_of_epoch(len(examples), training), LEAST_FURTHER)
@@ -145,6 +146,13 @@ def _material(
 
 
 def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
+    """The pairs of the training sessions, followed by those of simulated sessions beside them, as many as there is
+    room for."""
+    return (_pairs_of(config, start) + clicked_queries(start.sides.simulated))[: config.max_pairs]
+
+
+def _pairs_of(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
+    """The pairs of the training sessions alone."""
     sessions = start.sides.training
     clicked = config.learn_from == "clicks"
     queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)

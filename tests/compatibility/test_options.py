@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from untilclick.app.cli.main import app
 from untilclick.app.cli.serve import service_settings
+from untilclick.app.loop.renewal.config import RenewConfig
 from untilclick.app.settings.commands import CommandSettings, SettingsFile
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, WarmStartConfig
 from untilclick.rewriter.evaluation.evaluate import EvaluateConfig
@@ -56,6 +57,7 @@ KINDS = {
     "ppo": PPOConfig,
     "offline": OfflineConfig,
     "evaluate": EvaluateConfig,
+    "renew": RenewConfig,
     "subword": SubwordConfig,
     "base of subwords": SubwordBaseConfig,
     "warm_start of subwords": SubwordWarmStartConfig,

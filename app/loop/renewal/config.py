@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
 
 from untilclick.rewriter.config import BaseConfig, PolicyConfig, RunConfig, WarmStartConfig
 from untilclick.rewriter.judging.sides import SplitKey
@@ -16,8 +18,28 @@ Backend = Literal["builtin", "trlx"]
 AnalysisChoice = Literal["active", "new"]
 
 
+def _number_of_sessions(value: object) -> object:
+    """The value, unchanged. Raises ValueError for anything but `auto` and whole numbers from 0 on."""
+    if str(value) != "auto" and not str(value).isdecimal():
+        raise ValueError("give auto, or how many sessions, 0 for none")
+    return value
+
+
+SimulatedSessions = Annotated[Literal["auto"] | int, BeforeValidator(_number_of_sessions)]
+
+
 SPLIT_KEY = "split.key"
 """File of the folder of versions with the key that decides which needs judge all of them; made if it is missing."""
+
+
+@dataclass(frozen=True)
+class RenewConfig:
+    """The settings of a renewal that are no option: the table `renew`."""
+
+    simulated_sessions: SimulatedSessions = 0
+    """Number of sessions of simulated users of the site that the new version learns from beside those of the log.
+    `auto`: as many as the log has to learn from, if with them it is better on held-out needs of the log; that takes
+    one more training."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +77,8 @@ class RenewalConfig:
     """Name of the sentence encoder, see `untilclick.search.text.encoders.opened.open_encoder`."""
     clauses: int
     """The heaviest clauses of a rewritten query that are searched, in the comparison as in the service."""
+    simulated_sessions: SimulatedSessions = 0
+    """See `RenewConfig`."""
 
     @cached_property
     def run(self) -> RunConfig:

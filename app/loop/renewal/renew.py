@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 from untilclick.app.loop.renewal.champion import Champion
 from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.renewal.service_client import ServiceCallError, ServiceClient
-from untilclick.app.loop.renewal.training import BASE_KEY, train_base, train_on_log
+from untilclick.app.loop.renewal.simulated import SimulatedRecord, train_candidate
+from untilclick.app.loop.renewal.training import BASE_KEY, train_base
 from untilclick.app.loop.torch_setup import set_up_torch
 from untilclick.app.versions.store import ModelStore
 from untilclick.rewriter.data.encoding import encode_collection
@@ -70,6 +71,8 @@ class Renewal:
     """Sessions with a click that were trained on or chosen by."""
     judged_sessions: int
     """Sessions with a click that were kept for the judgement."""
+    simulated_sessions: SimulatedRecord | None = None
+    """What became of simulated sessions beside them; None if none were asked for, or nothing was learned."""
 
     @property
     def is_new(self) -> bool:
@@ -176,10 +179,10 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
     n_clicked = _clicked(sides.all)
     note = "" if n_clicked >= MIN_CLICKED else f"{n_clicked:,} sessions with a click, and {MIN_CLICKED} are needed"
     judging = JudgingConfig(config.clauses, seed=config.seed)
-    folder, evidence = config.out / BASE, None
+    folder, evidence, simulated = config.out / BASE, None, None
     if not note:
         try:
-            train_on_log(opened, config, sides, show)
+            sides, simulated = train_candidate(opened, config, sides, judging, show)
             before = champion.before(opened)
             folder = final.main(FinalStage(config.run, judging), opened, sides, show, before)
         except DataError as error:  # sessions enough, but of too few needs
@@ -197,7 +200,7 @@ def _renew(config: RenewalConfig, store: ModelStore, show: ShowProgress) -> Rene
         with show("Exporting"):
             version = _add(opened, folder, store)
     judged = _clicked(sides.judged)
-    return Renewal(version, champion.version, admission, evidence, note, n_clicked - judged, judged)
+    return Renewal(version, champion.version, admission, evidence, note, n_clicked - judged, judged, simulated)
 
 
 def _clicked(sessions: Sequence[Session]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from untilclick.app.loop.renewal.config import RenewalConfig
 from untilclick.app.loop.step_key import step_key
 from untilclick.app.loop.training import train_ppo
+from untilclick.rewriter.config import RunConfig
 from untilclick.rewriter.data.log_sides import LogSides
 from untilclick.rewriter.data.logged_queries import simulated_queries
 from untilclick.rewriter.data.show import ShowProgress, steps
@@ -35,13 +36,21 @@ def train_base(opened: OpenedCollection, config: RenewalConfig, show: ShowProgre
         file.write(key)
 
 
-def train_on_log(opened: OpenedCollection, config: RenewalConfig, sides: LogSides, show: ShowProgress) -> None:
-    """Train warm start and PPO on a log. Raises DataError for a log that holds too little to train or validate on."""
+def train_on_log(
+    opened: OpenedCollection,
+    config: RenewalConfig,
+    sides: LogSides,
+    show: ShowProgress,
+    run: RunConfig | None = None,
+) -> None:
+    """Train warm start and PPO on a log, in the run of the configuration or in another one. Raises DataError for a
+    log that holds too little to train or validate on."""
+    run = run or config.run
     topics = opened.collection.all_topics
     settings = config.ppo if simulated_queries(sides.training, topics) else config.ppo_of_clicks
     with show("Warm start") as update:
-        stage = warm_start.WarmStartStage(config.run, config.warm_start)
+        stage = warm_start.WarmStartStage(run, config.warm_start)
         warm_start.main(stage, opened, sides, steps(update))
     with show("PPO") as update:
-        ppo_stage = ppo.PPOStage(config.run, settings, resume=config.backend == "builtin")
+        ppo_stage = ppo.PPOStage(run, settings, resume=config.backend == "builtin")
         train_ppo(ppo_stage, config.backend, opened, sides, steps(update))

@@ -244,7 +244,7 @@ def test_a_log_of_few_needs_gives_a_base_and_says_why(workspace, call, monkeypat
     def too_few(*arguments):
         raise DataError("too few needs")
 
-    monkeypatch.setattr(renewal, "train_on_log", too_few)
+    monkeypatch.setattr(renewal, "train_candidate", too_few)
     call("simulate")
     result = call("renew", "--source", "simulated")
     assert (result.exit_code, "Nothing was learned from the log: too few needs." in result.stdout) == (0, True)

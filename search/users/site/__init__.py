@@ -1,0 +1,1 @@
+"""The users of one site, as its own session log shows them."""

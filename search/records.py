@@ -117,7 +117,7 @@ class Turn:
 class Session:
     """The turns of one visitor with one need, in order.
 
-    A session ends with the first click that satisfies the need, or the visitor abandons it.
+    A session mostly ends with the first click that satisfies the need, or the visitor abandons it.
     """
 
     session_id: str

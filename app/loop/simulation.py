@@ -181,7 +181,8 @@ class _People(NamedTuple):
     def of(cls, collection: Collection, config: SimulationConfig, engine: SearchEngine, user: SimulatedUser) -> Self:
         """The users of a collection. Raises DataError for a split without topics."""
         topics = _topics(collection, config.split)
-        popularity = need_popularity(topics, collection, config.simulate.prominence_exponent)
+        exponent = config.simulate.prominence_exponent if collection.queries == "made" else 0.0
+        popularity = need_popularity(topics, collection.corpus, exponent)
         return cls(topics, popularity, engine, user)
 
     def sessions(self, config: SimulationConfig, first: int, n: int) -> Iterator[Session]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from untilclick.search.engines.bm25 import idf
 from untilclick.search.records import Topic
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.term_index import TermIndex
+from untilclick.search.users.subject_words import SubjectWords
 
 VOCABULARY_SIZE = 20
 """Number of words of the relevant documents that a user thinks of."""
@@ -50,6 +52,11 @@ class NeedReader:
         self._idf_of_none = float(idf(np.zeros(1, np.int64), len(index.doc_ids))[0])
         self._needs: dict[Topic, Need] = {}
         self._wanted_terms: dict[Topic, frozenset[str]] = {}
+
+    @cached_property
+    def subject_words(self) -> SubjectWords:
+        """The words of the topics' subjects."""
+        return SubjectWords(self.index)
 
     def need(self, topic: Topic) -> Need:
         """The need of a topic. Its vocabulary are the words with the largest (1 + log tf) idf, summed over the

@@ -45,7 +45,7 @@ class SimulateConfig:
     """Popularity of topics that were made from documents: a topic is drawn in proportion to (1 + n)^exponent, where n
     other documents name the document that it wants (`untilclick.search.text.prominence`). 0 is uniform. That people
     look for what others speak of is the assumption of Kraaij, Westerveld & Hiemstra (SIGIR 2002); the size of the
-    exponent is one of ours. Topics that people wrote are drawn without it."""
+    exponent is one of ours. `need_popularity` reads it; topics that people wrote are drawn without it."""
     visitors: int = 0
     """Number of visitors that the sessions come from, as their client ids tell; 0: sessions have no client id. The
     n-th visitor comes with probability proportional to 1 / n (Zipf's law), whatever the topic."""

@@ -18,7 +18,7 @@ from untilclick.search.records import Topic
 from untilclick.search.text.document_vectors import unit_tf_idf
 from untilclick.search.text.heaviest import heaviest
 from untilclick.search.text.prominence import english_words
-from untilclick.search.users.need import NeedReader
+from untilclick.search.text.term_index import TermIndex
 
 N_LIKE = 10
 """Number of documents like the wanted one that are read. An assumption."""
@@ -26,6 +26,8 @@ N_WORDS = 20
 """Number of words of the subject that a user thinks of; as many as of the document, see `need.VOCABULARY_SIZE`."""
 
 
+MOST_TERMS = 500
+"""Number of terms of the subject that are looked at: many are names, or terms of the wanted document."""
 LEAST_LETTERS = 3
 """Letters of an English word; the list of English words has abbreviations of two."""
 
@@ -33,10 +35,10 @@ LEAST_LETTERS = 3
 class SubjectWords:
     """The words of the subjects of topics; those of a topic are found once."""
 
-    def __init__(self, needs: NeedReader) -> None:
-        self._needs = needs
-        self._vectors = unit_tf_idf(needs.index.counts)  # (D, T)
-        self._english = english_words() if needs.analysis.language == "en" else None
+    def __init__(self, index: TermIndex) -> None:
+        self._index = index
+        self._vectors = unit_tf_idf(index.counts)  # (D, T)
+        self._english = english_words() if index.analysis.language == "en" else None
         self._words: dict[Topic, tuple[str, ...]] = {}
 
     def of(self, topic: Topic) -> tuple[str, ...]:
@@ -48,20 +50,19 @@ class SubjectWords:
         return self._words[topic]
 
     def _read(self, topic: Topic) -> tuple[str, ...]:
-        index = self._needs.index
-        rows = [
-            index.doc_rows[each] for each, grade in topic.relevance.items() if grade > 0 and each in index.doc_rows
-        ]
+        index = self._index
+        relevant = [doc_id for doc_id, grade in topic.relevance.items() if grade > 0]
+        rows = [index.doc_rows[doc_id] for doc_id in relevant if doc_id in index.doc_rows]
         if not rows:
             return ()
         likeness = self._vectors @ np.asarray(self._vectors[rows].sum(axis=0)).ravel()  # (D,)
         likeness[rows] = 0.0
         like = heaviest(likeness, N_LIKE)
         sums = likeness[like] @ self._vectors[like]  # (T,)
-        wanted = self._needs.wanted_terms(topic)
-        found = [i for i in heaviest(sums, sums.size).tolist() if sums[i] > 0 and index.terms[i] not in wanted]
-        words = (word for i in found if self._is_no_name(word := index.word(i)))
-        new = (word for word in dict.fromkeys(words) if wanted.isdisjoint(index.analysis.terms(word)))
+        wanted = {index.terms[i] for i in index.counts[rows].indices}
+        words = (index.word(i) for i in heaviest(sums, MOST_TERMS).tolist() if sums[i] > 0)
+        named = (word for word in dict.fromkeys(words) if self._is_no_name(word))
+        new = (word for word in named if wanted.isdisjoint(index.analysis.terms(word)))
         return tuple(islice(new, N_WORDS))
 
     def _is_no_name(self, word: str) -> bool:

@@ -25,7 +25,6 @@ from untilclick.search.users.misspellings import Misspellings, Part, load_misspe
 from untilclick.search.users.naming import LayPart, Naming
 from untilclick.search.users.need import NeedReader, content_words
 from untilclick.search.users.reformulation import ReformulationShares, TypedWord, Words, reformulate
-from untilclick.search.users.subject_words import SubjectWords
 from untilclick.search.users.vocabulary.lay_words import NoVocabulary, Vocabulary, lay_vocabulary
 
 
@@ -140,7 +139,6 @@ class SimulatedUser:
         english = needs.analysis.language == "en"
         self._naming = Naming(vocabulary or NoVocabulary(), needs, config.lay_share, config.lay_part)
         self._descriptions = descriptions if config.describe_share else None
-        self._subject_words = SubjectWords(needs) if config.subject_share and queries == "made" else None
         self._scripts = dict(scripted_queries or {})
         listed = english and config.misspell_share > 0
         self._misspellings = load_misspellings(config.misspellings) if listed else Misspellings({})
@@ -218,7 +216,7 @@ class SimulatedUser:
         if content and remaining.isdisjoint(content):
             remaining.add(pick(content, rng))
         names = {i: self._name(topic, clean[i], voice) for i in remaining & set(content)}
-        words = {i: self._of_subject(topic, name, draws[i][1]) for i, name in names.items()}
+        words = self._with_subject(topic, names, {i: draws[i][1] for i in names})
         return tuple(
             self._typed(words[i], draws[i][2], rng) if i in words else TypedWord(clean[i], clean[i])
             for i in sorted(remaining)
@@ -247,13 +245,18 @@ class SimulatedUser:
         """What the user calls a word of the document."""
         return TypedWord(word, word) if voice is None else self._naming.word(topic, word, voice)
 
-    def _of_subject(self, topic: Topic, name: TypedWord, draw: float) -> TypedWord:
-        """A word of the subject in place of the document's own, if the draw says so and the user has no lay word."""
-        if self._subject_words is None or name.concept or draw >= self.config.subject_share:
-            return name
-        words = self._subject_words.of(topic)
-        word = words[int(draw / self.config.subject_share * len(words))] if words else name.meant
-        return TypedWord(word, word)
+    def _with_subject(
+        self, topic: Topic, names: Mapping[int, TypedWord], draws: Mapping[int, float]
+    ) -> dict[int, TypedWord]:
+        """Words by place, words of the subject where the draws say so and the user has no lay word; each once."""
+        words, share = dict(names), self.config.subject_share
+        replaced = [i for i in sorted(words) if draws[i] < share and not words[i].concept]
+        left = list(self.needs.subject_words.of(topic)) if replaced else []
+        for i in replaced:
+            if left:
+                word = left.pop(int(draws[i] / share * len(left)))
+                words[i] = TypedWord(word, word)
+        return words
 
     def _typed(self, word: TypedWord, draw: float, rng: np.random.Generator) -> TypedWord:
         """A word as typed: misspelt, if the draw says so. Of a lay word of several words the longest is misspelt."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.search.corpora.topics import topics_from_documents
 from untilclick.search.engines.protocol import SearchEngine
@@ -15,7 +16,8 @@ from untilclick.search.records import Corpus, Session, Topic
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.describing import Descriptions
 from untilclick.search.users.need import NeedReader
-from untilclick.search.users.simulate import simulate_sessions
+from untilclick.search.users.popularity import need_popularity
+from untilclick.search.users.simulate import SimulateConfig, simulate_sessions
 from untilclick.search.users.user import SimulatedUser, UserConfig
 from untilclick.search.users.vocabulary.lay_words import NoVocabulary, Vocabulary, lay_vocabulary
 
@@ -46,6 +48,11 @@ class Site:
         return tuple(topic for split in splits.values() for topic in split)
 
     @cached_property
+    def popularity(self) -> NDArray[np.float64] | None:
+        """(T,) How often users look for each of the topics, by default, see `need_popularity`."""
+        return need_popularity(self.topics, self.corpus, SimulateConfig().prominence_exponent)
+
+    @cached_property
     def needs(self) -> NeedReader:
         """The words of needs."""
         return NeedReader(self.index)
@@ -72,4 +79,5 @@ class Site:
     def sessions(self, config: UserConfig, vocabulary: Vocabulary | None, n: int) -> Sequence[Session]:
         """n sessions of such users with needs made from the documents; always the same ones. Raises DataError if no
         need can be made from any document."""
-        return [*simulate_sessions(self.topics, self.engine, self.user(config, vocabulary), n, self.seed)]
+        user = self.user(config, vocabulary)
+        return [*simulate_sessions(self.topics, self.engine, user, n, self.seed, popularity=self.popularity)]

@@ -24,7 +24,7 @@ QUIET = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0, "describe_s
 
 
 def test_words_come_from_documents_like_the_wanted_one_which_lacks_them():
-    words = SubjectWords(NEEDS).of(COPY)
+    words = SubjectWords(INDEX).of(COPY)
     assert set(words) >= {"recursively", "trees", "rename", "disk"}
     assert set(words).isdisjoint({"copy", "files", "duplicate", "folder", "permission"})
     assert words.index("disk") < words.index("recursively")  # the move has more words of it than the tree
@@ -34,10 +34,10 @@ def test_words_come_from_documents_like_the_wanted_one_which_lacks_them():
 
 
 def test_several_relevant_documents_have_one_subject_and_lack_all_its_words():
-    words = SubjectWords(NEEDS).of(Topic("t2", "query", {"copy": 1, "tree": 2, "socket": 0}))
+    words = SubjectWords(INDEX).of(Topic("t2", "query", {"copy": 1, "tree": 2, "socket": 0}))
     assert set(words) >= {"rename", "disk"}
     assert "recursively" not in words
-    assert SubjectWords(NEEDS).of(Topic("t3", "query", {"gone": 1, "copy": 0})) == ()
+    assert SubjectWords(INDEX).of(Topic("t3", "query", {"gone": 1, "copy": 0})) == ()
 
 
 def test_users_type_them_in_their_share_and_may_reach_the_documents_words():
@@ -46,8 +46,9 @@ def test_users_type_them_in_their_share_and_may_reach_the_documents_words():
     queries = [user.first_query(COPY, rng) for _ in range(1000)]
     own = {"copy", "duplicate", "permission"}
     of_subject = [sum(word.meant not in own for word in query.words) for query in queries]
+    assert all(len(set(query.words)) == 3 for query in queries)  # no word twice
     assert np.mean(of_subject) / 3 == pytest.approx(0.4, abs=0.03)
-    assert {word.meant for query in queries for word in query.words} <= own | set(SubjectWords(NEEDS).of(COPY))
+    assert {word.meant for query in queries for word in query.words} <= own | set(SubjectWords(INDEX).of(COPY))
     query = max(queries, key=lambda query: len({word.meant for word in query.words} - {"copy", "duplicate"}))
     words = {
         word.meant

@@ -235,7 +235,8 @@ class ValidationSet:
         self, by: OverlapStrata, starts: Candidates, queries: ReadQueries, units: Units
     ) -> dict[HarmSetting, BlendChoice]:
         """The choices by queries made from documents: the cold starts unless the strata choose other blends, which
-        hold where they were not chosen, with the limit of the context of a cold start."""
+        hold where they were not chosen, with the limit of the context of a cold start. Where the weights stay, the
+        strata may still choose the words that the policy recalls in place of those of the encoder."""
         if self._strata is None:
             nothing = unchosen(by)
             return {caution: replace(self._with_gate(start), strata=nothing) for caution, start in starts.items()}
@@ -250,10 +251,32 @@ class ValidationSet:
             return best
 
         records = held_by_strata(by, chosen, starts, choose)
+        if not all(record.changes for record in records.values()):
+            recalled, held = self._recalled_by_strata(by, starts, queries)
+            for caution, record in records.items():
+                if not record.changes and held[caution].changes:
+                    records[caution] = replace(record, recalled=held[caution].best)
+                    chosen = {**chosen, caution: recalled[caution]}
         return {
-            caution: replace(self._with_gate((chosen if record.is_chosen else starts)[caution]), strata=record)
+            caution: replace(self._with_gate((chosen if record.changes else starts)[caution]), strata=record)
             for caution, record in records.items()
         }
+
+    def _recalled_by_strata(
+        self, by: OverlapStrata, starts: Candidates, queries: ReadQueries
+    ) -> tuple[Candidates, dict[HarmSetting, StrataRecord]]:
+        """For each caution the cold start with the words that the policy recalls, in the shape that the strata
+        choose, and how it holds where it was not chosen."""
+        learned = self._recalled_by_policy(starts, queries)
+
+        def choose(strata: Strata) -> Candidates:
+            return {
+                caution: max(each, key=lambda candidate: strata.mean(candidate.ndcg))
+                for caution, each in learned.items()
+            }
+
+        recalled = choose(by.equal())
+        return recalled, held_by_strata(by, recalled, starts, choose)
 
     def without_gate(self, read: NextTermLogits, settings: BlendSettings) -> BlendChoice:
         """The blend of an earlier model as a choice, without the gate, which was set for that model's confidences."""
@@ -383,6 +406,14 @@ class ValidationSet:
         For grades by clicks, which cannot choose weights: what was clicked was found by the words as typed, and so
         are all documents that these rankings are compared on. On NFCorpus clicks put .7 on the typed words, where
         judgments put .2 (docs/experiments.md, 2026-11-30)."""
+        learned = self._recalled_by_policy(starts, queries, units)
+        best = {caution: max(each, key=_mean_ndcg) for caution, each in learned.items()}
+        return {caution: self._unless_worse(best[caution], start) for caution, start in starts.items()}
+
+    def _recalled_by_policy(
+        self, starts: Candidates, queries: ReadQueries, units: Units = unseen
+    ) -> dict[HarmSetting, list[BlendCandidate]]:
+        """For each caution its cold start with the words that the policy recalls, in every shape."""
         shapes = list(expansion_shapes("policy"))
         count = Count(units, len(shapes), CHOICE)
         learned: dict[HarmSetting, list[BlendCandidate]] = {caution: [] for caution in starts}
@@ -391,8 +422,7 @@ class ValidationSet:
             for caution, candidate in zip(starts, self.blends.candidates(blends, queries), strict=True):
                 learned[caution].append(candidate)
             count.advance()
-        best = {caution: max(each, key=_mean_ndcg) for caution, each in learned.items()}
-        return {caution: self._unless_worse(best[caution], start) for caution, start in starts.items()}
+        return learned
 
     def _unless_worse(self, learned: BlendCandidate, start: BlendCandidate) -> BlendCandidate:
         """What was learned, or the start if that leads by more than one standard error by need."""

@@ -41,11 +41,11 @@ class SimulateConfig:
     topic_exponent: float = 0.0
     """Popularity of topics: the n-th topic, in an order shuffled by the seed, is drawn with probability proportional
     to 1 / n^exponent. 0 is uniform, 1 is Zipf's law."""
-    prominence_exponent: float = 0.5
+    prominence_exponent: float = 1.0
     """Popularity of topics that were made from documents: a topic is drawn in proportion to (1 + n)^exponent, where n
     other documents name the document that it wants (`untilclick.search.text.prominence`). 0 is uniform. That people
-    look for what others speak of is the assumption of Kraaij, Westerveld & Hiemstra (SIGIR 2002); the size of the
-    exponent is one of ours. `need_popularity` reads it; topics that people wrote are drawn without it."""
+    look for what others speak of is the assumption of Kraaij, Westerveld & Hiemstra (SIGIR 2002); in proportion to
+    it is one of ours. `need_popularity` reads it; topics that people wrote are drawn without it."""
     visitors: int = 0
     """Number of visitors that the sessions come from, as their client ids tell; 0: sessions have no client id. The
     n-th visitor comes with probability proportional to 1 / n (Zipf's law), whatever the topic."""

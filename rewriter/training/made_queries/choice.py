@@ -75,6 +75,8 @@ class StrataRecord:
     strata: tuple[StratumRecord, ...]
     best: Gain | None = None
     """The gain over all strata of the blend that they choose together; None if too few strata count."""
+    recalled: Gain | None = None
+    """The gain of the untrained blend with the words that the policy recalls, if they choose that one instead."""
 
     @property
     def losses(self) -> list[StratumRecord]:
@@ -87,8 +89,23 @@ class StrataRecord:
         return self.best is not None and not self.losses
 
     @property
+    def changes(self) -> bool:
+        """Whether the strata choose another blend than the untrained one."""
+        leads = self.best is not None and self.best.mean > 0
+        return (leads and self.is_chosen) or self.recalled is not None
+
+    @property
     def sentence(self) -> str:
         """What was chosen, or why nothing was."""
+        if self.recalled is None:
+            return self._of_weights
+        return (
+            f"{self._of_weights} With the words that were learned it has {self.recalled.mean:+.3f} nDCG@10 (standard "
+            f"error {self.recalled.error:.3f}) by all strata, and no loss in one that did not choose: they are read."
+        )
+
+    @property
+    def _of_weights(self) -> str:
         stays = "The untrained mixture stays: "
         if self.best is None:
             n = sum(each.counts for each in self.strata)
@@ -103,7 +120,7 @@ class StrataRecord:
                 f"documents it wants, the mixture that the other strata choose loses {-_mean_left_out(worst):.3f} "
                 "nDCG@10."
             )
-        if not self.best.mean:
+        if self.best.mean <= 0:
             return f"{stays}no other leads it by strata of shared words."
         return (
             f"Chosen by {sum(each.counts for each in self.strata)} strata of shared words, each as much: "

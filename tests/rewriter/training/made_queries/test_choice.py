@@ -72,9 +72,11 @@ def validation(made, model, queries):
     return read_by_meaning(validation_set(made, queries, scorer, model.language), model, made)
 
 
-def reaching(validation, monkeypatch, start: float, **of_stratum: tuple[float, ...]) -> Mapping[str, float]:
+def reaching(
+    validation, monkeypatch, start: float, recall: tuple[float, ...] | None = None, **of_stratum: tuple[float, ...]
+) -> Mapping[str, float]:
     """Let the untrained blends reach `start` on every query, and the grid consist of two blends which reach these
-    values in the strata, give or take a little."""
+    values in the strata, give or take a little; with the words of the policy the untrained blends reach `recall`."""
     of_query = validation._by_overlap.of_query
     noise = 0.02 * np.random.default_rng(0).normal(size=len(validation))
     blends = {"typed": TYPED, "meant": MEANT}
@@ -84,11 +86,13 @@ def reaching(validation, monkeypatch, start: float, **of_stratum: tuple[float, .
         for name, values in of_stratum.items()
     ]
     untrained = np.full(len(validation), start)
-    monkeypatch.setattr(
-        validation.blends,
-        "candidates",
-        lambda blends, read: [BlendCandidate(blend, untrained, confidence) for blend in blends],
-    )
+    recalled = untrained if recall is None else np.array(recall)[of_query] + noise
+
+    def candidates(blends, read):
+        values = [recalled if blend.recall == "policy" else untrained for blend in blends]
+        return [BlendCandidate(blend, each, confidence) for blend, each in zip(blends, values, strict=True)]
+
+    monkeypatch.setattr(validation.blends, "candidates", candidates)
     validation.blends.original_ndcg = untrained
     monkeypatch.setattr(type(validation), "_grids", lambda self, queries, units: [list(map(self._ranked, grid))])
     return {name: float(each.ndcg.mean()) for name, each in zip(of_stratum, grid, strict=True)}
@@ -151,6 +155,27 @@ def test_what_leads_by_chance_leaves_the_untrained_blend(validation, model, monk
     assert choice.strata.sentence == "The untrained mixture stays: no other leads it by strata of shared words."
 
 
+def test_where_the_weights_stay_the_words_that_were_learned_may_be_read(validation, model, monkeypatch):
+    typed, meant = (0.45, 0.45, 0.45, 0.5, 0.5), (0.6, 0.62, 0.62, 0.6, 0.36)
+    reaching(validation, monkeypatch, 0.5, (0.53, 0.54, 0.55, 0.54, 0.52), typed=typed, meant=meant)
+    choice = validation.choose_blend(model.reader())
+    start = MEANT_STARTS["balanced"]
+    assert (choice.settings.mixture, choice.settings.recall) == (start.mixture, "policy")
+    assert choice.ndcg == pytest.approx(0.536, abs=0.01)
+    assert (choice.strata.is_chosen, choice.strata.changes) == (False, True)
+    assert choice.strata.recalled.mean == pytest.approx(0.036, abs=0.01)
+    assert choice.strata.sentence.startswith("The untrained mixture stays: where 80% to 100% ")
+    assert "With the words that were learned it has +0.03" in choice.strata.sentence
+
+
+@pytest.mark.parametrize("recall", [(0.4, 0.54, 0.55, 0.54, 0.6), None])
+def test_learned_words_that_lose_in_a_stratum_or_lead_nowhere_are_not_read(recall, validation, model, monkeypatch):
+    reaching(validation, monkeypatch, 0.5, recall, typed=(0.5,) * 5, meant=(0.5,) * 5)
+    choice = validation.choose_blend(model.reader())
+    assert choice.settings.recall == "meaning"
+    assert (choice.strata.recalled, choice.strata.changes) == (None, False)
+
+
 def test_a_trained_model_keeps_what_its_strata_choose(validation, model, monkeypatch):
     """The blend of the model before was not tried in them, however well it does on all queries."""
     reaching(validation, monkeypatch, 0.5, typed=(0.5,) * 5, meant=(0.5,) * 5)
@@ -172,8 +197,9 @@ def test_the_real_grid_is_searched_by_strata(validation, model):
         (0.8, 1.0),
     ]
     assert all(each.counts and each.left_out is not None for each in choice.strata.strata)
-    is_start = choice.settings.mixture == MEANT_STARTS["balanced"].mixture
-    assert is_start is not (choice.strata.is_chosen and choice.strata.best.mean > 0)
+    start = MEANT_STARTS["balanced"]
+    is_start = (choice.settings.mixture, choice.settings.recall) == (start.mixture, start.recall)
+    assert is_start is not choice.strata.changes
     scores = validation.best_score(model.reader(), [choice.settings])
     means = [scores.values[validation._by_overlap.of_query == number].mean() for number in range(5)]
     assert choice.ndcg == scores.mean == pytest.approx(np.mean(means))

@@ -39,9 +39,6 @@ class Lay:
     def of(self, word):
         return tuple(LayWord(name, 0.35) for name in NAMES.get(word, ()))
 
-    def definition(self, word):
-        return ()
-
 
 class KnowsLinger:
     """A stand-in for a learned system: has learned one lay word."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from untilclick.app.loop.simulating.realism_plot import check_plot_path
 from untilclick.app.loop.simulation import SimulationOutcome, session_ids
+from untilclick.app.loop.site_users import real_sessions
 from untilclick.search.corpora.opened import OpenedCollection
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import TOPIC_ATTRIBUTE, Session
@@ -18,15 +19,14 @@ MOST_SIMULATED = 5000
 
 
 def real_log(log: str, plot: Path) -> list[Session]:
-    """The live sessions of a log, or all its sessions if none is live; read before anything is simulated.
+    """The sessions of a log that users would be fitted to (`site_users.real_sessions`) and that have a query; read
+    before anything is simulated.
 
     Raises LogError for a missing log, and DataError for one with fewer than two sessions with a query or without any
     click, and for the name of a plot that cannot be drawn.
     """
     check_plot_path(plot)
-    with SessionLog.open(log, create=False) as opened:
-        sessions = list(opened.sessions("live")) or list(opened.sessions())
-    return usable_sessions(sessions)
+    return usable_sessions(real_sessions(log))
 
 
 def compare_run(

@@ -112,6 +112,12 @@ def lay_queries(topics: Sequence[Topic], user: SimulatedUser, config: LayConfig)
                     # measures need an id for each query
                     numbered = replace(topic, topic_id=f"{topic.topic_id} {group} {len(of_group)}")
                     of_group[key] = TypedTopic(numbered, query.text, lay_words=query.lay_words)
+            if all(len(of_group) >= config.queries for of_group in groups.values()):
+                return _listed(groups)
+    return _listed(groups)
+
+
+def _listed(groups: Mapping[str, Mapping[tuple[str, str], TypedTopic]]) -> dict[str, list[TypedTopic]]:
     return {name: list(queries.values()) for name, queries in groups.items()}
 
 

@@ -70,10 +70,6 @@ class SiteVocabulary:
         term = self.analysis.term_of(word)
         return self._lay_words.get(term) or self.otherwise.of(word)
 
-    def definition(self, word: str) -> tuple[str, ...]:
-        """See `Vocabulary`; a log has none."""
-        return self.otherwise.definition(word)
-
     @cached_property
     def _lay_words(self) -> Mapping[str | None, tuple[LayWord, ...]]:
         return {self.analysis.term_of(each.word): each.lay_words for each in self.concepts}

@@ -74,18 +74,11 @@ class Vocabulary(Protocol):
         """The lay words of the concept that a lower-case word of the documents stands for, most used first. Empty if
         none is sure."""
 
-    def definition(self, word: str) -> tuple[str, ...]:
-        """The content words of the definition of that concept, in order. Empty if its sense is not sure."""
-
 
 class NoVocabulary:
     """A vocabulary without any lay word: people call everything as the documents do."""
 
     def of(self, word: str) -> tuple[LayWord, ...]:  # noqa: ARG002
-        """Always empty."""
-        return ()
-
-    def definition(self, word: str) -> tuple[str, ...]:  # noqa: ARG002
         """Always empty."""
         return ()
 
@@ -99,7 +92,7 @@ class LayVocabulary:
     lay_words: Mapping[Concept, tuple[LayWord, ...]]
     """The lay words of each of these concepts that has any."""
     definitions: Mapping[Concept, tuple[str, ...]]
-    """The content words of the definition of each of these concepts."""
+    """The content words of the definition of each of these concepts, in order, for people who judge its sense."""
 
     @classmethod
     def from_json(cls, text: str) -> LayVocabulary:
@@ -135,11 +128,6 @@ class LayVocabulary:
         """See `Vocabulary.of`."""
         concept = self.concepts.get(word)
         return () if concept is None else self.lay_words.get(concept, ())
-
-    def definition(self, word: str) -> tuple[str, ...]:
-        """See `Vocabulary.definition`."""
-        concept = self.concepts.get(word)
-        return () if concept is None else self.definitions[concept]
 
 
 def lay_vocabulary(index: TermIndex, corpus: Corpus, cache: Path | None = None) -> Vocabulary:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import aslinearoperator, eigsh
 
 from untilclick.search.text.document_vectors import unit_tf_idf
 from untilclick.search.text.term_index import TermIndex
@@ -53,17 +53,25 @@ class ChosenSense(NamedTuple):
 
 
 class LatentSemantics:
-    """(V, d) unit vectors of the terms of a corpus."""
+    """The vectors of the terms of a corpus, made when they are asked for: a large corpus has many more terms than
+    anyone asks for. Of a (D, V) matrix of documents and terms, only its d left singular vectors are kept."""
 
     def __init__(self, index: TermIndex) -> None:
         self.index = index
         weights = unit_tf_idf(index.counts[:: 1 + len(index.doc_ids) // DOCUMENTS])
         n = min(DIMENSIONS, min(weights.shape) - 1)
-        vectors = np.zeros((weights.shape[1], 1))
+        self._documents: Floats = np.zeros((weights.shape[0], 1))  # (D, d)
         if n > 0 and weights.data.any():  # documents that are all alike tell nothing
-            _, values, terms = svds(weights, k=n, rng=np.random.default_rng(0))
-            vectors = terms.T * values
-        self.vectors: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+            matrix = aslinearoperator(weights)
+            start = np.random.default_rng(0).uniform(size=weights.shape[0])
+            _, self._documents = eigsh(matrix @ matrix.T, k=n, v0=start)
+        self._terms = csr_array(weights.T)  # (V, D)
+
+    def vectors(self, terms: Sequence[int] | NDArray[np.int64]) -> Floats:
+        """(n, d) unit vectors of the terms with these ids; zeros for a term that no document read has."""
+        vectors: Floats = self._terms[terms] @ self._documents
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        return vectors
 
     def term_id(self, word: str) -> int | None:
         """The id of the term of a word; None if the corpus lacks it."""
@@ -88,7 +96,7 @@ class SenseChooser:
             [-1 if (i := semantics.term_id(word)) is None else i for word in table.vocabulary]
         )  # (W,)
         inside = np.flatnonzero(self._terms >= 0)
-        means = self._signatures[:, inside] @ semantics.vectors[self._terms[inside]]
+        means = self._signatures[:, inside] @ semantics.vectors(self._terms[inside])
         self._means = means / self._weights[:, None]  # (S, d); words that the corpus lacks count 0
         random = np.random.default_rng(0).choice(len(means), min(RANDOM_SENSES, len(means)), replace=False)
         self._random = self._means[random]
@@ -113,7 +121,7 @@ class SenseChooser:
     def _fit(self, term: int, senses: Sequence[int] | NDArray[np.int64]) -> Floats:
         """(n,) How near the glosses are to a term, in standard deviations of random glosses. The term itself does not
         count: a gloss that repeats what it explains says nothing."""
-        vector = self._semantics.vectors[term]
+        (vector,) = self._semantics.vectors([term])
         random = self._random @ vector
         same = np.flatnonzero(self._terms == term)
         itself = self._signatures[senses][:, same].sum(axis=1) / self._weights[senses]

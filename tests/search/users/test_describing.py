@@ -71,9 +71,6 @@ class Lay:
     def of(self, word):
         return (LayWord("folder", 0.35),) if word == "directory" else ()
 
-    def definition(self, word):
-        return ()
-
 
 def firsts(n=1000, **settings):
     quiet = {"misspell_share": 0.0, "drop_share": 0.0, "lay_share": 0.0, "subject_share": 0.0}

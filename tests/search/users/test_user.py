@@ -35,9 +35,6 @@ class Lay:
         }
         return names.get(word, ())
 
-    def definition(self, word):
-        return ()
-
 
 def user_of(queries="made", vocabulary=None, scripted=None, **settings):
     return SimulatedUser(

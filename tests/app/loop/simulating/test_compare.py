@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from untilclick.app.cli.main import app
+from untilclick.app.loop import site_users
+from untilclick.app.loop.simulating.compare import real_log
 from untilclick.search.click_models.pbm import PositionBasedModel
 from untilclick.search.log.session_log import SessionLog
 
@@ -41,6 +43,29 @@ def simulate(folder, *arguments):
     return CliRunner(env={"COLUMNS": "140", "NO_COLOR": "1"}).invoke(
         app, ["simulate", *options, *map(str, arguments)]
     )
+
+
+def again_by_client(session, name):
+    """The same session of one client, under another name."""
+    turns = [
+        replace(turn, query_id=name, clicks=tuple(replace(click, query_id=name) for click in turn.clicks))
+        for turn in session.turns[:1]
+    ]
+    return replace(session, session_id=name, client_id="client", turns=tuple(turns))
+
+
+def test_the_latest_sessions_are_compared_and_a_click_counts_once(folder, tmp_path, monkeypatch):
+    """As in the fit of users: a log may have more sessions than memory."""
+    monkeypatch.setattr(site_users, "MOST_READ", 5)
+    kept = real_log(str(folder / "real.db"), tmp_path / "p.svg")
+    with SessionLog.open(str(folder / "real.db")) as log:
+        logged = list(log.sessions())
+    assert [each.session_id for each in kept] == [each.session_id for each in logged[-5:]]
+    clicked = next(each for each in logged if not each.abandoned)
+    with SessionLog.open(str(tmp_path / "twice.db")) as log:
+        log.append(again_by_client(clicked, name) for name in ("first", "second"))
+    first, second = real_log(str(tmp_path / "twice.db"), tmp_path / "p.svg")
+    assert (first.clicked, second.clicked) == (clicked.clicked, ())
 
 
 def test_a_table_a_plot_and_what_the_corpus_lacks(folder, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from untilclick.rewriter.evaluation.beside.lay_groups import (
     KNOWN,
     NEW,
+    USERS_PER_TOPIC,
     WITHOUT,
     LayConfig,
     group_of,
@@ -38,9 +39,6 @@ class Lay:
     def of(self, word):
         return tuple(LayWord(name, 0.35) for name in NAMES.get(word, ()))
 
-    def definition(self, word):
-        return ()
-
 
 class KnowsLinger:
     """A stand-in for a learned system: has learned one lay word."""
@@ -59,7 +57,7 @@ def opened(monkeypatch):
 
 @pytest.fixture
 def config(tmp_path):
-    habits = UserConfig(misspell_share=0.0, drop_share=0.0)
+    habits = UserConfig(misspell_share=0.0, drop_share=0.0, subject_share=0.0)
     return EvaluateConfig(
         data="toy", split="dev", engine="toy", out=tmp_path, resamples=99, sessions=0, oracle=False, habits=habits
     )
@@ -94,6 +92,21 @@ def test_users_of_held_out_topics_know_both_halves_and_no_word_of_the_wanted_doc
     assert [len(of_group) for of_group in fewer.values()] == [2, 2]
     training = simulated_user(opened.collection, "train", opened.index, UserConfig(lay_share=1.0))
     assert not lay_queries(topics, training, LayConfig(queries=50, seed=0, resamples=99))[NEW]
+
+
+def test_no_user_searches_once_both_groups_are_full(opened, monkeypatch):
+    """Topics are typed in turn: a full group takes the first of the queries that a larger one would have."""
+    topics = opened.collection.topics["dev"]
+    user = simulated_user(opened.collection, "dev", opened.index, UserConfig(lay_share=1.0))
+    some = lay_queries(topics, user, LayConfig(queries=50, seed=0, resamples=99))
+    searching = []
+    first_query = SimulatedUser.first_query
+    monkeypatch.setattr(
+        SimulatedUser, "first_query", lambda *arguments: searching.append(1) or first_query(*arguments)
+    )
+    few = lay_queries(topics, user, LayConfig(queries=1, seed=0, resamples=99))
+    assert few == {name: of_group[:1] for name, of_group in some.items()}
+    assert len(searching) < USERS_PER_TOPIC
 
 
 def test_results_are_parted_by_lay_words(opened, config):

@@ -35,14 +35,25 @@ PRIOR = DocumentPrior({"a": 1.0, "b": 0.5}, {"os_path": 1.0, "spawn_pool": 0.5})
 
 def test_the_prior_has_the_documents_that_others_name():
     assert DocumentPrior.of(CORPUS) == PRIOR  # three name a and one b: log 4, log 2
-    assert prior_of(CORPUS) is prior_of(CORPUS)
+    assert prior_of(CORPUS) is prior_of(replace(CORPUS, source="the same documents"))
     assert not DocumentPrior.of(corpus_of("toy", [Document("a", "os_path", "os_path")]))
 
 
+def test_titles_that_differ_in_case_have_the_larger_prominence():
+    named = [Document("e", "", "os_path, Os_Path"), Document("f", "OS_PATH", ""), Document("g", "", "OS_PATH")]
+    documents = [*CORPUS.documents, Document("h", "Os_Path", ""), *named]
+    assert DocumentPrior.of(corpus_of("toy", documents)).titles["os_path"] == 1.0
+    assert DocumentPrior.of(corpus_of("toy", documents[::-1])).titles["os_path"] == 1.0
+
+
 def test_a_saved_prior_is_read_back_and_a_damaged_file_is_refused(tmp_path):
-    for prior in (PRIOR, DocumentPrior()):
+    odd = DocumentPrior(
+        {"a\nb": 1.0, "c\x00": 0.5}, {"a" * 1000: 1.0, "\ud800": 0.5, **dict.fromkeys(map(str, range(500)), 0.5)}
+    )
+    for prior in (PRIOR, DocumentPrior(), odd):
         prior.save(tmp_path / "prior.npz")
         assert DocumentPrior.load(tmp_path / "prior.npz") == prior
+    assert (tmp_path / "prior.npz").stat().st_size < 20_000  # no title is stored as long as the longest
     (tmp_path / "prior.npz").write_bytes(b"PK")
     with pytest.raises(ModelError, match=r"prior\.npz cannot be read"):
         DocumentPrior.load(tmp_path / "prior.npz")
@@ -58,14 +69,21 @@ class Changing:
 def test_a_changed_document_has_the_value_of_its_title_and_one_that_is_gone_has_none():
     put = {"b": Document("b", "OS_path", ""), "new": Document("new", "Spawn_Pool", ""), "d": Document("d", "x_y", "")}
 
+    calls = []
+
     def stored(doc_ids):
+        calls.append(list(doc_ids))
         if unknown := set(doc_ids) - set(put):
             raise UnknownDocumentError(sorted(unknown)[0])
         return [put[doc_id] for doc_id in doc_ids]
 
     present = PresentPrior(PRIOR, Changing("b", "new", "d", "gone"))
     assert present.values(["a", "b", "c", "d", "new", "gone"], stored).tolist() == [1.0, 1.0, 0.0, 0.0, 0.5, 0.0]
+    calls.clear()
+    assert present.values(["new", "a", "b"], stored).tolist() == [0.5, 1.0, 1.0]
+    assert calls == [["new", "b"]]
     assert PresentPrior(PRIOR, Changing()).values([], stored).shape == (0,)
+    assert len(calls) == 1
 
 
 @pytest.fixture(scope="module")

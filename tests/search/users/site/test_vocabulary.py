@@ -43,7 +43,6 @@ def test_a_word_that_the_clicked_documents_lack_stands_for_what_marks_them_out()
     assert of_site.of("vacuums") == (LayWord("hoover", 3 / 6),)  # three call it so, two vacuum, and Laplace's one
     assert of_site.of("cleaner") == (LayWord("hoover", 3 / 4),)
     assert of_site.of("house") == of_site.of("the") == of_site.of("kettle") == ()
-    assert of_site.definition("vacuum") == ()
     assert of_site.n_lay_words == 1
 
 
@@ -91,12 +90,8 @@ def test_another_vocabulary_answers_for_what_the_log_does_not_name():
         def of(self, word):
             return (LayWord("boiler", 0.2),)
 
-        def definition(self, word):
-            return ("boils", "water")
-
     of_site = SiteVocabulary.of_log([*OTHERS, *HOOVER], INDEX, Kettles())
     assert [of_site.of(word)[0].text for word in ("vacuum", "kettle")] == ["hoover", "boiler"]
-    assert of_site.definition("vacuum") == ("boils", "water")
 
 
 def test_a_record_is_read_again():

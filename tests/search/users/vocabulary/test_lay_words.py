@@ -35,13 +35,13 @@ def vocabulary():
 
 def test_a_concept_has_the_lay_word_of_its_sense(vocabulary):
     assert vocabulary.of("excrete") == (LayWord("eliminate", LARGEST_SHARE),)
-    assert vocabulary.definition("excrete") == ("eliminate", "body")
+    assert vocabulary.definitions[vocabulary.concepts["excrete"]] == ("eliminate", "body")
 
 
 def test_names_of_code_and_unknown_words_have_none(vocabulary):
     for word in ("exec", "frobnicate", ""):
         assert vocabulary.of(word) == ()
-        assert vocabulary.definition(word) == ()
+        assert word not in vocabulary.concepts
 
 
 def test_a_word_that_the_documents_use_for_the_concept_is_no_lay_word():
@@ -73,7 +73,7 @@ def test_other_languages_and_few_documents_have_no_vocabulary(tmp_path):
     assert isinstance(lay_vocabulary(german, corpus, tmp_path), NoVocabulary)
     few = _vocabulary(themed_corpus(n=12))
     assert isinstance(few, NoVocabulary)
-    assert (few.of("excrete"), few.definition("excrete")) == ((), ())
+    assert few.of("excrete") == ()
 
 
 @pytest.mark.parametrize(

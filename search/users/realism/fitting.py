@@ -116,9 +116,11 @@ def _lists(fit: FitInput) -> tuple[list[FittedValue], UserConfig]:
     config = replace(fit.defaults, max_queries=longest)
     lengths = [len(turn.shown) for session in fit.sessions for turn in session.turns if turn.shown]
     if lengths:
-        longest = int(np.flatnonzero(np.bincount(lengths) >= USUAL_SHARE * len(lengths))[-1])
-        values.append(FittedValue("results_examined", str(longest), "log", "the longest of the usual lists"))
-        config = replace(config, results_examined=longest)
+        usual = np.flatnonzero(np.bincount(lengths) >= USUAL_SHARE * len(lengths))
+        length = int(usual[-1]) if usual.size else int(np.median(lengths))
+        reason = "the longest of the usual lists" if usual.size else "the median, as no length of a list is usual"
+        values.append(FittedValue("results_examined", str(length), "log", reason))
+        config = replace(config, results_examined=length)
     return values, config
 
 

@@ -74,7 +74,8 @@ def _frequent_first() -> Iterator[str]:
 
 def typed_words(sessions: Iterable[Session], analysis: Analysis, known: KnownWords) -> list[OutsideWord]:
     """The words that no document holds and that `LEAST_VISITORS` visitors or more typed, in the same form, in
-    sessions with a click, by their index terms in alphabetical order. Sessions without a client id count as no visitor's."""
+    sessions with a click, by their index terms in alphabetical order. Sessions without a client id count as no
+    visitor's."""
     visitors: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # (term, its form) -> clients
     for session in sessions:
         if session.client_id is None or session.abandoned:

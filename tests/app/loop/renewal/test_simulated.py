@@ -17,6 +17,7 @@ from untilclick.rewriter.judging.evidence import WITHOUT_SIMULATED, Finding, Ver
 from untilclick.rewriter.proof import evidence as proof_evidence
 from untilclick.rewriter.stages.record import read_stage
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Click, Session, Turn
 from untilclick.search.users.site.site import Site
@@ -128,6 +129,21 @@ def test_auto_uses_them_only_where_the_log_says_that_they_help(base, contests, v
     assert (n_pairs_beside(base, sides) > 0) == used
     assert ("learned from beside the log's" if used else "left out") in said
     assert "one more training" in said
+    assert not (base / "run" / simulated.TRIAL).exists()
+
+
+@pytest.mark.parametrize("part", ["fit_site", "contest"])
+def test_an_error_of_the_trial_leaves_the_finished_training(base, contests, monkeypatch, part):
+    held = contests(Verdict.BETTER)
+
+    def fail(*_):
+        raise DataError("No need can be made.")
+
+    monkeypatch.setattr(simulated, part, fail)
+    said, record = renew(base, "auto")
+    assert "No simulated sessions were used: No need can be made." in said
+    assert (record["simulated_sessions"]["used"], record["simulated_sessions"]["sessions"]) == (False, 0)
+    assert n_pairs_beside(base, held[0][2]) == 0
     assert not (base / "run" / simulated.TRIAL).exists()
 
 

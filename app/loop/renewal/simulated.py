@@ -107,7 +107,7 @@ class SiteSimulation:
     def __call__(self, training: Sequence[Session]) -> Sequence[Session]:
         """The sessions, of users who know no topic: they teach by their clicks, as the sessions of visitors do."""
         vocabulary = SiteVocabulary.of_log(training, self.site.index, self.site.dictionary)
-        sessions = self.site.sessions(self.habits, vocabulary, self.n_sessions)
+        sessions = self.site.sessions(self.habits, vocabulary, self.n_sessions, "train")
         return tuple(
             replace(session, turns=tuple(replace(turn, attributes={}) for turn in session.turns))
             for session in sessions
@@ -175,7 +175,7 @@ def _why_not(opened: OpenedCollection, sides: LogSides, site: Site) -> str:
     """Why no sessions can be made; empty if they can."""
     if simulated_queries(sides.training, opened.collection.all_topics):
         return "the log's own sessions are those of simulated users"
-    if not site.topics:
+    if not site.splits["train"]:
         return "no document has enough words to make a need of it"
     return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -35,15 +35,19 @@ class Site:
     seed: int = 0
     """Seed of needs and sessions."""
 
-    @cached_property
+    @property
     def topics(self) -> tuple[Topic, ...]:
         """Known items: each need is one document, see `untilclick.search.corpora.topics`."""
+        return tuple(topic for split in self.splits.values() for topic in split)
+
+    @cached_property
+    def splits(self) -> Mapping[str, Sequence[Topic]]:
+        """The topics by their splits, as those of a collection of these documents."""
         documents = self.corpus.documents
         if len(documents) > MOST_DOCUMENTS:
             drawn = np.random.default_rng([self.seed, 5]).choice(len(documents), MOST_DOCUMENTS, replace=False)
             documents = tuple(documents[row] for row in np.sort(drawn).tolist())
-        splits = topics_from_documents(documents, self.seed, self.index.analysis)
-        return tuple(topic for split in splits.values() for topic in split)
+        return topics_from_documents(documents, self.seed, self.index.analysis)
 
     @cached_property
     def needs(self) -> NeedReader:
@@ -69,7 +73,10 @@ class Site:
         named = vocabulary or NoVocabulary()
         return SimulatedUser(config, self.needs, queries, vocabulary=named, descriptions=self.descriptions)
 
-    def sessions(self, config: UserConfig, vocabulary: Vocabulary | None, n: int) -> Sequence[Session]:
-        """n sessions of such users with needs made from the documents; always the same ones. Raises DataError if no
-        need can be made from any document."""
-        return [*simulate_sessions(self.topics, self.engine, self.user(config, vocabulary), n, self.seed)]
+    def sessions(
+        self, config: UserConfig, vocabulary: Vocabulary | None, n: int, split: str | None = None
+    ) -> Sequence[Session]:
+        """n sessions of such users with needs made from the documents, of one split or all; always the same ones.
+        Raises DataError if no need can be made from any document."""
+        topics = self.topics if split is None else self.splits[split]
+        return [*simulate_sessions(topics, self.engine, self.user(config, vocabulary), n, self.seed)]

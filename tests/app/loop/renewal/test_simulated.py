@@ -167,7 +167,7 @@ def test_the_words_of_simulated_users_come_from_the_sessions_that_are_learned_fr
     simulation = simulated.SiteSimulation(site, UserConfig(misspell_share=0.0), 200)
     with SessionLog.open(str(base / "live.db"), create=False) as log:
         sessions = list(log.sessions())
-    wanted = site.topics[0].topic_id
+    wanted = site.splits["train"][0].topic_id
     turn = Turn("q", 0, "zorgel", None, (wanted,), (Click("q", wanted, 1, 2.0),), 1.0)
     judged = tuple(Session(f"lay{number}", "live", (turn,), f"v{number}") for number in range(6))
     training = tuple(session for session in sessions if session.clicked)

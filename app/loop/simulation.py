@@ -226,7 +226,8 @@ def first_sessions(log: str, first_id: str, n: int) -> list[Session]:
 
 
 def _marked(session: Session, mark: str) -> Session:
-    """The session with an id that holds a mark: sessions of other words are others, and both stay in a log."""
+    """The session with ids of session and visitor that hold a mark: people of other words are others, and both
+    stay in a log."""
     name = session.session_id.replace("-", f"-{mark}-", 1)
 
     def renamed(query_id: str) -> str:
@@ -240,7 +241,8 @@ def _marked(session: Session, mark: str) -> Session:
         )
         for turn in session.turns
     )
-    return replace(session, session_id=name, turns=tuple(turns))
+    client = None if session.client_id is None else f"{mark}-{session.client_id}"
+    return replace(session, session_id=name, turns=tuple(turns), client_id=client)
 
 
 def _logged(log: SessionLog, first_id: str, n: int) -> int:

@@ -12,7 +12,7 @@ into another's. Without an encoder nothing is known of a word: it starts as the 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import NamedTuple, Protocol
@@ -40,7 +40,7 @@ class OutsideWord(NamedTuple):
     term: str
     """Its index term."""
     text: str
-    """The word as it is typed most often."""
+    """The word as it is typed most often; of words of visitors, the form that most of them typed."""
 
 
 class KnownWords(Protocol):
@@ -73,20 +73,22 @@ def _frequent_first() -> Iterator[str]:
 
 
 def typed_words(sessions: Iterable[Session], analysis: Analysis, known: KnownWords) -> list[OutsideWord]:
-    """The words that no document holds and that `LEAST_VISITORS` visitors or more typed in sessions with a click, by
-    their index terms in alphabetical order. Sessions without a client id count as no visitor's."""
-    visitors: defaultdict[str, set[str]] = defaultdict(set)
-    texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    """The words that no document holds and that `LEAST_VISITORS` visitors or more typed, in the same form, in
+    sessions with a click, by their index terms in alphabetical order. Sessions without a client id count as no
+    visitor's."""
+    visitors: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # (term, its form) -> clients
     for session in sessions:
         if session.client_id is None or session.abandoned:
             continue
         for word in dict.fromkeys(word for turn in session.turns for word in analysis.words(turn.query)):
             term = analysis.term_of(word)
             if term is not None and not known.is_known(word):
-                visitors[term].add(session.client_id)
-                texts[term][word] += 1
-    several = sorted(term for term, clients in visitors.items() if len(clients) >= LEAST_VISITORS)
-    return [OutsideWord(term, min(texts[term], key=lambda word: (-texts[term][word], word))) for term in several]
+                visitors[term, word].add(session.client_id)
+    common = [(-len(clients), *form) for form, clients in visitors.items() if len(clients) >= LEAST_VISITORS]
+    forms: dict[str, str] = {}
+    for _, term, word in sorted(common):  # the form of most visitors comes first
+        forms.setdefault(term, word)
+    return [OutsideWord(term, forms[term]) for term in sorted(forms)]
 
 
 def start_vectors(

@@ -1,8 +1,9 @@
 """Sessions of simulated users beside the real ones of a log, in the training of a renewal.
 
 They are learned from by the candidate alone. They have no need, so the split of the log, what judges and what is
-counted stay those of the real sessions. Their needs are made from the documents, and nothing of the judged side is
-read: the users' words come from the training sessions of each training.
+counted stay those of the real sessions. Their needs are made from the documents, and they are made from nothing of
+the judged side: the users' words come from the training sessions of each training. `auto` compares the trainings
+with and without them on the judged side, so the judgement of the one that is taken has a choice of two behind it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from untilclick.rewriter.proof.refit import with_base_alone
 from untilclick.rewriter.proof.retraining import judged_stage
 from untilclick.rewriter.stages.record import BASE
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.errors import UntilclickError
 from untilclick.search.records import Session
 from untilclick.search.users.site.fit import fit_site
 from untilclick.search.users.site.site import Site
@@ -105,7 +107,7 @@ class SiteSimulation:
     def __call__(self, training: Sequence[Session]) -> Sequence[Session]:
         """The sessions, of users who know no topic: they teach by their clicks, as the sessions of visitors do."""
         vocabulary = SiteVocabulary.of_log(training, self.site.index, self.site.dictionary)
-        sessions = self.site.sessions(self.habits, vocabulary, self.n_sessions)
+        sessions = self.site.sessions(self.habits, vocabulary, self.n_sessions, "train")
         return tuple(
             replace(session, turns=tuple(replace(turn, attributes={}) for turn in session.turns))
             for session in sessions
@@ -128,14 +130,40 @@ def train_candidate(
         return sides, SimulatedRecord(asked, 0, used=False, finding=None, reason=reason)
     if asked == "auto":
         train_on_log(opened, config, sides, show)
-    start = monotonic()
+        try:
+            return _tried(opened, config, sides, judging, show, site=site, n_sessions=n_sessions)
+        except UntilclickError as error:  # the trial is optional: the finished training stays
+            rmtree(config.out / TRIAL, ignore_errors=True)
+            return sides, SimulatedRecord(asked, 0, used=False, finding=None, reason=str(error).rstrip("."))
+    beside, record = _beside(sides, asked, site, n_sessions, show)
+    train_on_log(opened, config, beside, show)
+    return beside, record
+
+
+def _beside(
+    sides: LogSides, asked: SimulatedSessions, site: Site, n_sessions: int, show: ShowProgress
+) -> tuple[LogSides, SimulatedRecord]:
+    """The log with sessions of users that are fitted to its training side."""
     with show("Fitting users"):
         users = fit_site(site, sides.training, UserConfig())
-    beside = replace(sides, simulation=SiteSimulation(site, users.config, n_sessions))
-    record = SimulatedRecord(asked, n_sessions, used=True, finding=None, users=UsersRecord.of(users))
-    if asked != "auto":
-        train_on_log(opened, config, beside, show)
-        return beside, record
+    habits = replace(users.config, misspellings="train", lay_part="train")  # an evaluation keeps the other halves
+    beside = replace(sides, simulation=SiteSimulation(site, habits, n_sessions))
+    return beside, SimulatedRecord(asked, n_sessions, used=True, finding=None, users=UsersRecord.of(users))
+
+
+def _tried(  # noqa: PLR0913  what is compared, on what
+    opened: OpenedCollection,
+    config: RenewalConfig,
+    sides: LogSides,
+    judging: JudgingConfig,
+    show: ShowProgress,
+    *,
+    site: Site,
+    n_sessions: int,
+) -> tuple[LogSides, SimulatedRecord]:
+    """As `train_candidate` for `auto`, after the training without simulated sessions."""
+    start = monotonic()
+    beside, record = _beside(sides, "auto", site, n_sessions, show)
     finding = _trial(opened, config, beside, judging, show)
     used = finding.verdict is Verdict.BETTER
     _end_trial(config.out, used=used)
@@ -147,7 +175,7 @@ def _why_not(opened: OpenedCollection, sides: LogSides, site: Site) -> str:
     """Why no sessions can be made; empty if they can."""
     if simulated_queries(sides.training, opened.collection.all_topics):
         return "the log's own sessions are those of simulated users"
-    if not site.topics:
+    if not site.splits["train"]:
         return "no document has enough words to make a need of it"
     return ""
 

@@ -42,6 +42,8 @@ STEPS = 6
 """Most steps of the search. Each simulates once, and once more per habit."""
 INSIDE = 0.1
 """How far from its bounds a habit begins, as a share of what is tried: a search from a bound hardly moves."""
+NEARLY_ALL = 0.99
+"""Share of the sessions whose number of queries users may reach."""
 CORRELATION = 0.9
 """Factor of the correlations between moments, below 1 so that the covariance of a few sessions can be inverted."""
 EDGE = 0.01
@@ -51,7 +53,7 @@ FAR = 10.0
 
 _REASONS: Mapping[str, str] = {
     "real_misspell_share": "a log does not say which misspellings are common ones",
-    "synonym_share": "a log does not say which words stand for others",
+    "subject_share": "a log does not say which words its visitors would have needed",
     "lay_share": "people click on what their words found, so clicks do not tell the words that found nothing",
     "click_model": "moments do not tell click models apart; `untilclick log fit-clicks` compares them",
     "misspellings": "it is a choice of the simulation and no habit",
@@ -111,14 +113,17 @@ def _kept(name: str, defaults: UserConfig) -> FittedValue:
 
 def _lists(fit: FitInput) -> tuple[list[FittedValue], UserConfig]:
     """The most queries of a session, and the usual length of a list."""
-    longest = max(len(session.turns) for session in fit.sessions) + fit.censoring.last_query_unseen
-    values = [FittedValue("max_queries", str(longest), "log", "queries of the longest session")]
+    turns = [len(session.turns) for session in fit.sessions]  # a program may have made the longest
+    longest = int(np.quantile(turns, NEARLY_ALL, method="higher")) + fit.censoring.last_query_unseen
+    values = [FittedValue("max_queries", str(longest), "log", "queries at most, in 99 % of the sessions")]
     config = replace(fit.defaults, max_queries=longest)
     lengths = [len(turn.shown) for session in fit.sessions for turn in session.turns if turn.shown]
     if lengths:
-        longest = int(np.flatnonzero(np.bincount(lengths) >= USUAL_SHARE * len(lengths))[-1])
-        values.append(FittedValue("results_examined", str(longest), "log", "the longest of the usual lists"))
-        config = replace(config, results_examined=longest)
+        usual = np.flatnonzero(np.bincount(lengths) >= USUAL_SHARE * len(lengths))
+        length = int(usual[-1]) if usual.size else int(np.median(lengths))
+        reason = "the longest of the usual lists" if usual.size else "the median, as no length of a list is usual"
+        values.append(FittedValue("results_examined", str(length), "log", reason))
+        config = replace(config, results_examined=length)
     return values, config
 
 

@@ -50,7 +50,8 @@ def fit_site(
             users = SiteUsers(fitted.config, fitted.values, vocabulary, fitted.n_sessions)
     if note:
         users = SiteUsers.by_default(defaults, vocabulary, len(typed), note)
-    return replace(users, values=(*users.values, _words(vocabulary)))
+    named = any(session.client_id is not None for session in typed)
+    return replace(users, values=(*users.values, _words(vocabulary, named=named)))
 
 
 def missing(site: Site, sessions: Sequence[Session]) -> str:
@@ -70,7 +71,10 @@ def missing(site: Site, sessions: Sequence[Session]) -> str:
     return ""
 
 
-def _words(vocabulary: SiteVocabulary) -> FittedValue:
+def _words(vocabulary: SiteVocabulary, *, named: bool) -> FittedValue:
+    """The row of the vocabulary; `named` says whether the log has client ids."""
+    if not named:
+        return FittedValue("vocabulary", "of a dictionary", "default", "the log has no client ids")
     if not vocabulary.concepts:
         reason = f"no word was typed by {LEAST_VISITORS} visitors or more who clicked documents without it"
         return FittedValue("vocabulary", "of a dictionary", "default", reason)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -40,12 +41,16 @@ class Site:
     @cached_property
     def topics(self) -> tuple[Topic, ...]:
         """Known items: each need is one document, see `untilclick.search.corpora.topics`."""
+        return tuple(topic for split in self.splits.values() for topic in split)
+
+    @cached_property
+    def splits(self) -> Mapping[str, Sequence[Topic]]:
+        """The topics by their splits, as those of a collection of these documents."""
         documents = self.corpus.documents
         if len(documents) > MOST_DOCUMENTS:
             drawn = np.random.default_rng([self.seed, 5]).choice(len(documents), MOST_DOCUMENTS, replace=False)
             documents = tuple(documents[row] for row in np.sort(drawn).tolist())
-        splits = topics_from_documents(documents, self.seed, self.index.analysis)
-        return tuple(topic for split in splits.values() for topic in split)
+        return topics_from_documents(documents, self.seed, self.index.analysis)
 
     @cached_property
     def popularity(self) -> NDArray[np.float64] | None:
@@ -76,8 +81,14 @@ class Site:
         named = vocabulary or NoVocabulary()
         return SimulatedUser(config, self.needs, queries, vocabulary=named, descriptions=self.descriptions)
 
-    def sessions(self, config: UserConfig, vocabulary: Vocabulary | None, n: int) -> Sequence[Session]:
-        """n sessions of such users with needs made from the documents; always the same ones. Raises DataError if no
-        need can be made from any document."""
-        user = self.user(config, vocabulary)
-        return [*simulate_sessions(self.topics, self.engine, user, n, self.seed, popularity=self.popularity)]
+    def sessions(
+        self, config: UserConfig, vocabulary: Vocabulary | None, n: int, split: str | None = None
+    ) -> Sequence[Session]:
+        """n sessions of such users with needs made from the documents, of one split or all; always the same ones.
+        Raises DataError if no need can be made from any document."""
+        user, popularity = self.user(config, vocabulary), self.popularity
+        topics = self.topics if split is None else self.splits[split]
+        if split is not None and popularity is not None:
+            before = [len(self.splits[name]) for name in takewhile(lambda name: name != split, self.splits)]
+            popularity = popularity[sum(before) : sum(before) + len(topics)]
+        return [*simulate_sessions(topics, self.engine, user, n, self.seed, popularity=popularity)]

@@ -22,7 +22,7 @@ from untilclick.search.users.vocabulary.lay_words import Vocabulary
 
 FORMAT = 1
 """Format of the file."""
-CHOSEN = ("misspellings",)
+CHOSEN = ("misspellings", "lay_part")
 """Fields of `UserConfig` that are choices of a simulation, and no habits of people."""
 
 

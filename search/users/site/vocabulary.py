@@ -30,8 +30,8 @@ from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.vocabulary.lay_words import LayWord, NoVocabulary, Vocabulary
 
 LEAST_VISITORS = 3
-"""Visitors, by their client ids or, without one, sessions, that must have typed a word and clicked a document with
-the word that it stands for."""
+"""Visitors, by their client ids, that must have typed a word, in this very form, and clicked a document with the word
+that it stands for. Sessions without a client id count as no visitor's."""
 MOST_CONCEPTS = 3
 """Largest number of words of the documents that one word of the visitors stands for."""
 LEAST_INFORMATION = math.log(2.0)
@@ -107,9 +107,10 @@ class SiteVocabulary:
 class _Observed(NamedTuple):
     """A session with a click on documents of the corpus."""
 
-    visitor: str
-    typed: Mapping[str, str]
-    """Index term -> the word as typed, of all queries of the session."""
+    visitor: str | None
+    """Client id; None for a session that counts as no visitor's."""
+    typed: Mapping[str, frozenset[str]]
+    """Index term -> its words as typed, of all queries of the session."""
     clicked: frozenset[int]
     """Rows of the clicked documents."""
 
@@ -121,8 +122,11 @@ def _observed(sessions: Iterable[Session], index: TermIndex) -> Iterator[_Observ
         if not rows:
             continue
         words = (word for turn in session.turns for word in analysis.words(turn.query))
-        typed = {term: word for word in words if (term := analysis.term_of(word)) is not None}
-        yield _Observed(session.client_id or session.session_id, typed, rows)
+        typed: defaultdict[str, set[str]] = defaultdict(set)
+        for word in words:
+            if (term := analysis.term_of(word)) is not None:
+                typed[term].add(word)
+        yield _Observed(session.client_id, {term: frozenset(forms) for term, forms in typed.items()}, rows)
 
 
 class _Counts:
@@ -138,8 +142,6 @@ class _Counts:
         """Term id -> sessions that typed it and clicked a document with it."""
         self.lacking: defaultdict[str, list[_Observed]] = defaultdict(list)
         """Typed term -> the sessions whose clicked documents lack it."""
-        self.texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        """Typed term -> its words."""
         for each in observed:
             self._add(each)
 
@@ -147,13 +149,12 @@ class _Counts:
         held = self.terms_of(each)
         self.n += 1
         self.holding.update(held)
-        for term, word in each.typed.items():
+        for term in each.typed:
             term_id = self._index.term_ids.get(term, -1)
             if term_id in held:
                 self.typing[term_id] += 1
             else:
                 self.lacking[term].append(each)
-                self.texts[term][word] += 1
 
     def terms_of(self, each: _Observed) -> set[int]:
         """Ids of the terms of the documents that a session clicked."""
@@ -168,13 +169,26 @@ def _concepts(observed: Iterable[_Observed], index: TermIndex) -> tuple[NamedCon
     """Term id of a concept -> word of the visitors -> sessions with it."""
     for term, sessions in sorted(counts.lacking.items()):
         own = counts.typing[index.term_ids[term]] if term in index.term_ids else 0
-        if len({each.visitor for each in sessions}) < LEAST_VISITORS or len(sessions) <= own:
+        if len(sessions) <= own:
             continue  # a word that finds its own documents more often than others is the documents' word
-        text = min(counts.texts[term], key=lambda word: (-counts.texts[term][word], word))
+        text = _common_form(term, sessions)
+        if text is None:
+            continue
         for term_id, n_sessions in _meant(text, sessions, counts, index):
             naming[term_id][text] = n_sessions
     named = (_named(index.word(i), naming[i], counts.typing[i]) for i in naming)
     return tuple(sorted(named))
+
+
+def _common_form(term: str, sessions: Sequence[_Observed]) -> str | None:
+    """The form of a term that most visitors typed; None if each form has too few: it may be a secret of one."""
+    visitors: defaultdict[str, set[str]] = defaultdict(set)
+    for each in sessions:
+        if each.visitor is not None:
+            for word in each.typed[term]:
+                visitors[word].add(each.visitor)
+    common = [word for word, clients in visitors.items() if len(clients) >= LEAST_VISITORS]
+    return min(common, key=lambda word: (-len(visitors[word]), word), default=None)
 
 
 class _Meant(NamedTuple):
@@ -196,7 +210,8 @@ def _meant(text: str, sessions: Sequence[_Observed], counts: _Counts, index: Ter
     for each in sessions:
         for term_id in counts.terms_of(each):
             together[term_id] += 1
-            visitors[term_id].add(each.visitor)
+            if each.visitor is not None:
+                visitors[term_id].add(each.visitor)
     slips = sum(n for term_id, n in together.items() if _is_slip(text, index.word(term_id)))
     if slips >= LEAST_HELD * len(sessions):
         return []

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from untilclick.app.loop.simulation import SimulationConfig, fill_log
+from untilclick.app.loop.simulation import SimulationConfig, _marked, fill_log
 from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
+from untilclick.search.users.simulate import SimulateConfig
 
 from tests.rewriter.toy_engine import TOPICS, ToyEngine, toy_collection
 
@@ -51,3 +52,12 @@ def test_a_full_log_stays_as_it_is_and_another_seed_adds_to_it(log):
 def test_a_split_without_topics_is_refused_with_those_that_have_some(log):
     with pytest.raises(DataError, match=r"'validation'.*train"):
         fill(log, split="validation")
+
+
+def test_visitors_of_other_words_are_others(log):
+    fill(log, simulate=SimulateConfig(visitors=5))
+    sessions = list(log.sessions())
+    one, two = ({_marked(each, mark).client_id for each in sessions} for mark in ("m1", "m2"))
+    assert len(one) == len(two) == len({each.client_id for each in sessions})
+    assert one.isdisjoint(two)
+    assert None not in one

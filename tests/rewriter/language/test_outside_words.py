@@ -50,6 +50,13 @@ def test_typed_words_have_three_visitors_who_clicked():
     assert typed_words(sessions[::-1], english(), KNOWN) == words
 
 
+def test_the_form_of_one_visitor_is_not_kept():
+    common = [_session(visitor, "hoover") for visitor in "abc"]
+    often = [_session("d", "hoovers") for _ in range(9)]
+    assert typed_words([*often, *common], english(), KNOWN) == [OutsideWord("hoover", "hoover")]
+    assert typed_words([*often, *common[:2]], english(), KNOWN) == []
+
+
 TERMS = tuple(f"t{number}" for number in range(40))
 VOCABULARY = TermVocabulary(TERMS, TERMS, (1,) * len(TERMS))
 NEW = [OutsideWord("hoover", "hoover"), OutsideWord("bill", "bill")]

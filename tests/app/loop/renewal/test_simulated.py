@@ -17,6 +17,7 @@ from untilclick.rewriter.judging.evidence import WITHOUT_SIMULATED, Finding, Ver
 from untilclick.rewriter.proof import evidence as proof_evidence
 from untilclick.rewriter.stages.record import read_stage
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.errors import DataError
 from untilclick.search.log.session_log import SessionLog
 from untilclick.search.records import Click, Session, Turn
 from untilclick.search.users.site.site import Site
@@ -131,6 +132,21 @@ def test_auto_uses_them_only_where_the_log_says_that_they_help(base, contests, v
     assert not (base / "run" / simulated.TRIAL).exists()
 
 
+@pytest.mark.parametrize("part", ["fit_site", "contest"])
+def test_an_error_of_the_trial_leaves_the_finished_training(base, contests, monkeypatch, part):
+    held = contests(Verdict.BETTER)
+
+    def fail(*_):
+        raise DataError("No need can be made.")
+
+    monkeypatch.setattr(simulated, part, fail)
+    said, record = renew(base, "auto")
+    assert "No simulated sessions were used: No need can be made." in said
+    assert (record["simulated_sessions"]["used"], record["simulated_sessions"]["sessions"]) == (False, 0)
+    assert n_pairs_beside(base, held[0][2]) == 0
+    assert not (base / "run" / simulated.TRIAL).exists()
+
+
 def test_sessions_of_simulated_users_get_no_more_of_them(base, contests):
     contests(Verdict.CANNOT_SAY)
     said, record = renew(base, "auto", "--source", "simulated", log="simulated.db")
@@ -151,7 +167,7 @@ def test_the_words_of_simulated_users_come_from_the_sessions_that_are_learned_fr
     simulation = simulated.SiteSimulation(site, UserConfig(misspell_share=0.0), 200)
     with SessionLog.open(str(base / "live.db"), create=False) as log:
         sessions = list(log.sessions())
-    wanted = site.topics[0].topic_id
+    wanted = site.splits["train"][0].topic_id
     turn = Turn("q", 0, "zorgel", None, (wanted,), (Click("q", wanted, 1, 2.0),), 1.0)
     judged = tuple(Session(f"lay{number}", "live", (turn,), f"v{number}") for number in range(6))
     training = tuple(session for session in sessions if session.clicked)

@@ -8,6 +8,7 @@ import pytest
 from untilclick.search.click_models.behaviour import GradeProbs, behaviour_text, read_behaviour
 from untilclick.search.errors import DataError
 from untilclick.search.users.need import NeedReader
+from untilclick.search.users.realism import fitting
 from untilclick.search.users.realism.censoring import Censoring, without_last_query
 from untilclick.search.users.realism.fitted import Prior
 from untilclick.search.users.realism.fitting import FitInput, fit_users
@@ -141,3 +142,18 @@ def test_an_estimate_is_drawn_half_the_way_where_its_error_is_the_spread_between
     assert prior.value("x", 0.3, 0.09, "").origin == "log"
     assert prior.value("x", 0.205, 0.099, "").origin == "default"
     assert prior.value("x", 0.3, 0.099, "").origin == "log"  # what was fitted beside it supposes this value
+
+
+def test_lists_without_a_usual_length_are_as_long_as_the_median():
+    def shown(session, length):
+        turns = (
+            replace(turn, shown=tuple(f"d{rank}" for rank in range(length)), clicks=()) for turn in session.turns
+        )
+        return replace(session, turns=tuple(turns))
+
+    sessions = [
+        shown(each, 1 + number % 20) for number, each in enumerate(simulated(replace(PLANTED, max_queries=1), 60))
+    ]
+    values, config = fitting._lists(FitInput(sessions, TEXTS, simulated, DEFAULTS))
+    assert config.results_examined == 10
+    assert {value.name: value.reason for value in values}["results_examined"].startswith("the median")

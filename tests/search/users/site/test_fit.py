@@ -120,7 +120,7 @@ def test_users_in_a_file_are_read_again(users, tmp_path):
     path = tmp_path / "users.json"
     users.write(path)
     assert SiteUsers.read(path, english()) == users
-    assert set(users.habits) == set(vars(DEFAULTS)) - {"misspellings"}
+    assert set(users.habits) == set(vars(DEFAULTS)) - {"misspellings", "lay_part"}
 
 
 def test_a_file_of_an_earlier_build_lacks_a_habit_and_one_of_a_later_build_has_another(users, tmp_path):

@@ -61,8 +61,23 @@ def test_a_word_of_fewer_than_three_visitors_is_left_out(sessions):
     assert SiteVocabulary.of_log([*OTHERS, *sessions], INDEX).concepts == ()
 
 
-def test_sessions_without_client_ids_count_as_visitors():
-    assert SiteVocabulary.of_log([*OTHERS, *(session(i, "hoover", "v1", None) for i in range(3))], INDEX).of("vacuum")
+def test_sessions_without_client_ids_count_as_no_visitors():
+    unnamed = [session(30 + i, "hoover", "v1", None) for i in range(4)]
+    assert SiteVocabulary.of_log([*OTHERS, *unnamed, *HOOVER[:2]], INDEX).concepts == ()
+    assert SiteVocabulary.of_log([*OTHERS, *unnamed, *HOOVER], INDEX).of("vacuum")
+
+
+def test_a_form_of_one_visitor_is_not_written():
+    """Two forms of one term, the more frequent one by a single visitor."""
+    often = [session(20 + i, "hoovers", "v1", "visitor0") for i in range(4)]
+    of_site = SiteVocabulary.of_log([*OTHERS, *HOOVER, *often], INDEX)
+    assert {lay.text for each in of_site.concepts for lay in each.lay_words} == {"hoover"}
+    assert SiteVocabulary.of_log([*OTHERS, *HOOVER[:2], *often], INDEX).concepts == ()
+
+
+def test_forms_of_a_visitor_each_are_left_out():
+    forms = [session(i, word, "v1", f"visitor{i}") for i, word in enumerate(("hoover", "hoovers", "hoovered"))]
+    assert SiteVocabulary.of_log([*OTHERS, *forms], INDEX).concepts == ()
 
 
 def test_a_word_typed_for_everything_stands_for_nothing():

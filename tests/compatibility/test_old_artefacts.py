@@ -65,7 +65,7 @@ def test_a_run_is_evaluated_to_the_same_figures(call, examples, expected):
     """That version evaluated with users of the default habits, whatever the table `user` said. They had no lay words
     and did not describe what they want."""
     defaults = {"misspell_share": 0.35, "real_misspell_share": 0.7, "drop_share": 0.1, "results_examined": 10}
-    habits = defaults | {"synonym_share": 0.0, "describe_share": 0.0}
+    habits = defaults | {"synonym_share": 0.0, "describe_share": 0.0, "subject_share": 0.0}
     settings = [text for name, value in habits.items() for text in ("--set", f"user.{name}={value}")]
     options = ("--model", "run", "--split", "train", "--log", "sessions.db", "--out", "evaluation")
     answer = call("evaluate", *options, *settings)

@@ -11,7 +11,7 @@ from untilclick.search.analysis.by_name import english
 from untilclick.search.corpora.load import load_collection
 from untilclick.search.engines import open_engine
 from untilclick.search.errors import DataError
-from untilclick.search.records import Click, Session, Turn
+from untilclick.search.records import TOPIC_ATTRIBUTE, Click, Session, Turn
 from untilclick.search.text.term_index import TermIndex
 from untilclick.search.users.site.fit import fit_site
 from untilclick.search.users.site.site import Site
@@ -144,3 +144,11 @@ def test_any_other_file_is_refused_with_its_name_and_the_remedy(tmp_path, conten
         path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=r"users\.json.*Fit the users again with `untilclick simulate --like LOG`"):
         SiteUsers.read(path, english())
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_sessions_of_a_split_look_for_its_topics_alone(site, split):
+    sessions = site.sessions(DEFAULTS, None, 100, split)
+    wanted = {session.turns[0].attributes[TOPIC_ATTRIBUTE] for session in sessions}
+    assert wanted
+    assert wanted <= {topic.topic_id for topic in site.splits[split]}

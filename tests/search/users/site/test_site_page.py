@@ -16,7 +16,7 @@ def test_the_page_names_the_limits_of_the_code():
     assert f"from {LEAST_SESSIONS} sessions with a query on, {LEAST_CLICKED} of them with a click" in text
     assert f"if {NUMBERS[LEAST_KNOWN]} of the clicked documents are among the documents" in text
     assert (
-        f"if {NUMBERS[LEAST_VISITORS]} visitors or more (client ids; sessions where there are none) typed it" in text
+        f"if {NUMBERS[LEAST_VISITORS]} visitors or more typed it, in the same form, in sessions with a click" in text
     )
     assert f"stands for up to {NUMBERS[MOST_CONCEPTS]} words" in text
     assert LEAST_INFORMATION > 0.69

@@ -3,9 +3,9 @@
 It is learned like the other weights of a blend: on held-out needs of the log. Since it is a single number for all
 queries, it is chosen last, for a blend whose other weights are fixed. What many documents name is wanted more often
 than what none names only if the needs of the log show it, so the weight stays 0 unless another one is better by two
-standard errors, by need, and harms no more queries than the caution accepts. It is judged with the rest of the blend. A log
-of simulated users shows how they were made to want what others name (`simulate.prominence_exponent`): that assumption
-is taught, and what it is worth to people is in docs/experiments.md (2026-11-30).
+standard errors, by need, and harms no more queries than the caution accepts. It is judged with the rest of the
+blend. A log of simulated users shows how they were made to want what others name (`simulate.prominence_exponent`):
+that assumption is taught, and what it is worth to people is in docs/experiments.md (2026-11-30).
 """
 
 from __future__ import annotations

@@ -13,11 +13,13 @@ written as a text, such as `click 0.2 0.95, stop 0.15 0.9, go on 0.9`.
 from __future__ import annotations
 
 import re
-from typing import Annotated, NamedTuple
-
-from pydantic import AfterValidator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from untilclick.search.errors import UntilclickError
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 
 class GradeProbs(NamedTuple):
@@ -82,5 +84,15 @@ def _known(behaviour: str) -> str:
 _EXAMPLE = "a text such as: click 0.2 0.95, stop 0.15 0.9, go on 0.9"
 _CHOICES = f"Choose one of: {', '.join(BEHAVIOURS)}; or give {_EXAMPLE}"
 
-Behaviour = Annotated[str, AfterValidator(_known)]
+
+class _Checked:
+    """Lets pydantic check a behaviour; who reads configurations alone does not load pydantic."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema  # noqa: PLC0415
+
+        return core_schema.no_info_after_validator_function(_known, handler(source))
+
+
+Behaviour = Annotated[str, _Checked()]
 """One of `BEHAVIOURS`, or the text of a site's own probabilities, see `read_behaviour`."""

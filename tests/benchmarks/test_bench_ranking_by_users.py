@@ -184,7 +184,8 @@ class TestSimulatedUsers:
 
     def test_users_are_parted_by_how_many_of_their_words_the_document_has(self, opened, six):
         """Users who misspell every word share few of them."""
-        few, many = (_users(opened, 600, misspell_share=share, give_up_prob=1.0) for share in (0.9, 0.0))
+        habits = {"give_up_prob": 1.0, "subject_share": 0.0}
+        few, many = (_users(opened, 600, misspell_share=share, **habits) for share in (0.9, 0.0))
         assert few.overlap.mean() < 0.4
         assert many.overlap.mean() > 0.8
         values = few.values(FirstTen(six["BM25"]), opened.index.doc_rows)
@@ -272,7 +273,7 @@ class TestTruths:
 def test_a_run_prints_and_writes_what_it_measured(tmp_path, tiny_encoder, capsys):
     folder = write_ground(tmp_path / "ground", sessions=True)
     parameters = tmp_path / "parameters.json"
-    parameters.write_text(json.dumps({"misspell_share": 0.1, "shares": {"add": 0.5}}))
+    parameters.write_text(json.dumps({"misspell_share": 0.1, "subject_share": 0.0, "shares": {"add": 0.5}}))
     (tmp_path / "defaults.json").write_text("{}")
     files = ["--json", str(tmp_path / "r"), "--plot", str(tmp_path / "r.png")]
     files += ["--parameters", str(parameters), str(tmp_path / "defaults.json")]

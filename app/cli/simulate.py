@@ -108,18 +108,19 @@ def simulate(
     """
     from untilclick.app.loop import simulation, site_users  # noqa: PLC0415  users draw with numpy, tantivy searches
     from untilclick.app.loop.simulating import compare as comparing  # noqa: PLC0415
+    from untilclick.search.corpora.opened import OpenedCollection  # noqa: PLC0415
 
     terminal, stages = Terminal(as_json=as_json), read_settings(context, overrides)
     settings = simulation.simulation_config(stages, sessions, split, seed, click_model)
     real = comparing.real_log(compare, plot) if compare else None
-    opened = simulation.open_documents(simulation.Documents(data, engine, language), seed)
+    opened = OpenedCollection.load(data, engine, seed, language=language)
     people = None
     if like is not None or users is not None:
         where = site_users.UsersOptions(like, users, log)
         people = site_users.site_users(where, site_users.site_of(opened, seed), settings.user, terminal)
         settings = simulation.simulation_config(stages, sessions, split, seed, click_model, people.habits)
         site_users.show_users(people, settings.user, terminal)
-    outcome = simulation.simulate_opened(settings, opened, log, terminal, people)
+    outcome = simulation.simulate(settings, opened, log, terminal, people)
     added = outcome.added
     before = f" ({outcome.n_present:,} of {sessions:,} were there)" if outcome.n_present else ""
     shown = simulation.first_sessions(log, outcome.first_id, min(show, sessions))

@@ -86,37 +86,15 @@ def simulation_config(
     return SimulationConfig(sessions, split, seed, user, settings.stage(SimulateConfig, "simulate"))
 
 
-@dataclass(frozen=True)
-class Documents:
-    """The documents that are searched."""
-
-    data: str
-    """Their source, see `untilclick.search.corpora.load.load_collection`."""
-    engine: str
-    """Engine by name."""
-    language: str
-    """See `untilclick.search.analysis.guess.analysis_of_language`."""
-
-
-def simulate(config: SimulationConfig, documents: Documents, log: str, terminal: Terminal) -> SimulationOutcome:
-    """Open the collection and the log, add the sessions that the log lacks, and record settings and figures."""
-    return simulate_opened(config, open_documents(documents, config.seed), log, terminal)
-
-
-def open_documents(documents: Documents, seed: int) -> OpenedCollection:
-    """The collection that is searched. Raises DataError if it cannot be read."""
-    return OpenedCollection.load(documents.data, documents.engine, seed, language=documents.language)
-
-
-def simulate_opened(
+def simulate(
     config: SimulationConfig,
     opened_collection: OpenedCollection,
     log: str,
     terminal: Terminal,
     users: SiteUsers | None = None,
 ) -> SimulationOutcome:
-    """As `simulate`, with the documents of an opened collection; `users` are those of a site, with words of their
-    own."""
+    """Open the log, add the sessions that it lacks, and record settings and figures. `users` are those of a site,
+    with words of their own."""
     collection = opened_collection.collection
     with terminal.progress("Simulating sessions") as update, SessionLog.open(log) as opened:
         if users is None:

@@ -100,8 +100,8 @@ class Training:
         typed, rewritten = (record.figures.get(name, 0.0) for name in ("validation_ndcg_original", "validation_ndcg"))
         if typed or rewritten:
             self._terminal.line(f"Validation queries: nDCG@10 {typed:.4f} as typed, {rewritten:.4f} rewritten")
-        if record.strata is not None:
-            self._terminal.line(record.strata.sentence)
+        if record.on_made_queries:
+            self._terminal.line(record.on_made_queries)
         self._terminal.answer(
             {"folder": folder, "stage": record.stage, "figures": record.figures, "config": record.config}
         )

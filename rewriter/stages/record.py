@@ -123,6 +123,15 @@ class StageRecord:
     strata: StrataRecord | None = None
     """How queries made from documents chose the blend; None for other queries, and without a sentence encoder."""
 
+    @property
+    def on_made_queries(self) -> str:
+        """What queries made from documents chose, in sentences; empty for other queries, and without an encoder."""
+        if self.strata is None:
+            return ""
+        prior = 0.0 if self.blend.mixture is None else self.blend.mixture.prior
+        named = f" Documents that others name are raised, with a weight of {prior:g}." if prior else ""
+        return self.strata.sentence + named
+
     def blend_for(self, caution: Caution | None) -> BlendSettings:
         """The blend for a caution, or `blend` if there is none for it or no caution is asked for."""
         return self.blend if caution is None else self.blends.get(caution, self.blend)

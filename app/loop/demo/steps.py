@@ -138,7 +138,7 @@ class DemoSteps:
         rollouts = counted(figures["rollouts"], "rewrite", "rewrites")
         tried = f"{rollouts} tried on {counted(figures['queries'], 'query', 'queries')}"
         kept = "" if figures["best_round"] else "; none better, so the warm start's weights were kept"
-        blend = "" if record.strata is None else f". {record.strata.sentence}"
+        blend = f". {record.on_made_queries}" if record.on_made_queries else ""
         return f"{tried}{kept}{blend}"
 
     def _evaluate(self, config: EvaluateConfig, update: Update) -> str:

@@ -223,6 +223,10 @@ def test_the_record_of_a_stage_holds_what_the_strata_chose(validation, model, ma
     choice = validation.choose_blend(model.reader())
     folder = write_stage(made, tmp_path / "warm_start", model, StageOutcome(WarmStartConfig(), choice, {}))
     assert read_stage(folder).strata == choice.strata
+    assert read_stage(folder).on_made_queries == choice.strata.sentence
+    raised = replace(choice.settings, mixture=replace(choice.settings.mixture, prior=0.05))
+    named = replace(read_stage(folder), blend=raised).on_made_queries
+    assert named == f"{choice.strata.sentence} Documents that others name are raised, with a weight of 0.05."
     written = json.loads((folder / "stage.json").read_text(encoding="utf-8"))["strata"]
     assert written["best"]["mixture"] == asdict(MEANT.mixture)
     assert written["strata"][4].keys() == {"shared", "n_queries", "n_needs", "counts", "left_out"}

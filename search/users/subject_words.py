@@ -10,9 +10,11 @@ alone. They come from counts of words: a sentence encoder, which is tried on the
 
 from __future__ import annotations
 
+from functools import cached_property, lru_cache
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from untilclick.search.records import Topic
 from untilclick.search.text.document_vectors import unit_tf_idf
@@ -26,8 +28,6 @@ N_WORDS = 20
 """Number of words of the subject that a user thinks of; as many as of the document, see `need.VOCABULARY_SIZE`."""
 
 
-MOST_TERMS = 500
-"""Number of terms of the subject that are looked at: many are names, or terms of the wanted document."""
 LEAST_LETTERS = 3
 """Letters of an English word; the list of English words has abbreviations of two."""
 
@@ -40,6 +40,7 @@ class SubjectWords:
         self._vectors = unit_tf_idf(index.counts)  # (D, T)
         self._english = english_words() if index.analysis.language == "en" else None
         self._words: dict[Topic, tuple[str, ...]] = {}
+        self._terms_of = lru_cache(maxsize=1 << 16)(index.analysis.terms)
 
     def of(self, topic: Topic) -> tuple[str, ...]:
         """The words that the documents most like the relevant ones have and these lack, most characteristic first:
@@ -55,15 +56,31 @@ class SubjectWords:
         rows = [index.doc_rows[doc_id] for doc_id in relevant if doc_id in index.doc_rows]
         if not rows:
             return ()
-        likeness = self._vectors @ np.asarray(self._vectors[rows].sum(axis=0)).ravel()  # (D,)
+        wanted = np.zeros(self._vectors.shape[1])
+        for row in rows:
+            wanted[self._vectors.indices[self._entries(row)]] += self._vectors.data[self._entries(row)]
+        likeness = self._vectors @ wanted  # (D,)
         likeness[rows] = 0.0
         like = heaviest(likeness, N_LIKE)
-        sums = likeness[like] @ self._vectors[like]  # (T,)
-        wanted = {index.terms[i] for i in index.counts[rows].indices}
-        words = (index.word(i) for i in heaviest(sums, MOST_TERMS).tolist() if sums[i] > 0)
-        named = (word for word in dict.fromkeys(words) if self._is_no_name(word))
-        new = (word for word in named if wanted.isdisjoint(index.analysis.terms(word)))
-        return tuple(islice(new, N_WORDS))
+        ids = np.concatenate([self._vectors.indices[self._entries(row)] for row in like])
+        weights = np.concatenate([likeness[row] * self._vectors.data[self._entries(row)] for row in like])
+        ids, places = np.unique(ids, return_inverse=True)  # the terms of a few documents, not of all
+        sums = np.bincount(places, weights)
+        held = index.counts[rows].indices
+        usable = self._no_names[ids] & (sums > 0) & ~np.isin(ids, held)
+        words = dict.fromkeys(index.word(i) for i in ids[usable][heaviest(sums[usable], sums.size)].tolist())
+        terms = {index.terms[i] for i in held}
+        return tuple(islice((word for word in words if terms.isdisjoint(self._terms_of(word))), N_WORDS))
+
+    def _entries(self, row: int) -> slice:
+        """The entries of a document's vector."""
+        return slice(self._vectors.indptr[row], self._vectors.indptr[row + 1])
+
+    @cached_property
+    def _no_names(self) -> NDArray[np.bool_]:
+        """(T,) whether the word of each term is no name."""
+        words = map(self._index.word, range(len(self._index.terms)))
+        return np.array([self._is_no_name(word) for word in words], dtype=np.bool_)
 
     def _is_no_name(self, word: str) -> bool:
         if self._english is None:

@@ -34,9 +34,11 @@ _VISITORS = "Visitors are counted by client ids; a session without one counts as
 def show_explanations(
     terminal: Terminal, notes: Sequence[str], queries: Sequence[tuple[Explanation, LogEvidence | None]]
 ) -> None:
-    """Print all queries one after the other, after the notes."""
+    """Print all queries one after the other, after the notes; with `--json` the notes alone."""
     for note in notes:
         terminal.line(f"[dim]{escape(note)}[/dim]")
+    if terminal.as_json:
+        return
     for explanation, evidence in queries:
         terminal.line()
         _show(terminal, explanation)

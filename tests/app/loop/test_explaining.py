@@ -87,6 +87,9 @@ def explained(data):
         command = ["explain", "--data", str(data), *map(str, arguments)]
         done = CliRunner(env=environment).invoke(app, command)
         assert done.exit_code == status, done.stderr
+        if "--json" in arguments:
+            assert done.stdout.count("\n") == 1
+            assert "found" not in done.stderr  # the tables' words stand in the answer
         return done.stdout if status == 0 else done.stderr
 
     return run

@@ -149,7 +149,7 @@ def _of_run(config: ExplainConfig, show: ShowProgress) -> _Subject:
     encoded, note = encode_collection(config.encoder, opened, show)
     opened = opened.with_vectors(encoded)
     blends = {name: record.blend_for(config.caution) for name, record in records.items()}
-    notes += [note] * (note is not None) + _about_blends(blends, learned=config.learned)
+    notes += [*filter(None, [note]), *_about_blends(blends, learned=config.learned)]
     if config.learned:
         blends = {name: replace(blend, recall="policy") for name, blend in blends.items()}
     with show("Opening the models"):
@@ -162,9 +162,10 @@ def _of_run(config: ExplainConfig, show: ShowProgress) -> _Subject:
 def _folders(model: Path) -> tuple[dict[str, Path], list[str]]:
     """The stages to explain by their names: of a run the base and what was learned last, or the one stage whose
     folder `model` is; and notes. Raises ModelError if there is none."""
-    last, notes = latest_stage(model), []
+    last = latest_stage(model)
     if (model / STAGE_FILE).is_file():
-        return {read_stage(model).stage: model}, notes
+        return {read_stage(model).stage: model}, []
+    notes = []
     if last.name == FINAL and _is_untrained(read_stage(last)):
         last = latest_stage(model, MEMBER_STAGES)
         notes.append(f"What may be exported is the untrained base; the stage {last.name} is what was learned.")

@@ -102,7 +102,8 @@ def _words(query: str, analysis: Analysis) -> dict[str, str]:
 def _evidence(query: _Tally | None, words: Mapping[str, _Tally], titles: Mapping[str, str]) -> LogEvidence:
     typed = {word: tally.typed_by(titles) for word, tally in words.items()}
     told = tuple(TypedWord(word, typed_by) for word, typed_by in typed.items() if typed_by is not None)
-    return LogEvidence(query and query.typed_by(titles), told, len(typed) - len(told))
+    of_query = None if query is None else query.typed_by(titles)
+    return LogEvidence(of_query, told, len(typed) - len(told))
 
 
 @dataclass

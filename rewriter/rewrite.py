@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,3 +137,11 @@ class Rewriter(Protocol):
 
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
         """One rewrite per request, in order. A query without index terms gets `Rewrite.keep`."""
+
+
+@runtime_checkable
+class KnowsWords(Protocol):
+    """A rewriter that tells which queries it can read."""
+
+    def knows(self, request: RewriteRequest) -> bool:
+        """Whether it knows a word of the query, or a likely spelling of one."""

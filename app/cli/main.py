@@ -22,7 +22,7 @@ from rich.logging import RichHandler
 from rich.text import Text
 from typer.core import TyperGroup
 
-from untilclick.app.cli import changes, demo, evaluate, index, log, renew, search, serve, simulate, train
+from untilclick.app.cli import changes, demo, evaluate, explain, index, log, renew, search, serve, simulate, train
 from untilclick.app.terminal.line_breaks import wrap
 from untilclick.search.errors import MissingDependencyError, UntilclickError
 from untilclick.search.version import program_version
@@ -38,7 +38,10 @@ EXTRAS = {
 }  # fmt: skip
 """Extra of the package -> the modules that it installs."""
 
-COMMANDS = ("demo", "simulate", "train", "evaluate", "export", "index", "serve", "search", "changes", "renew", "log")
+COMMANDS = (
+    "demo", "simulate", "train", "evaluate", "export", "index", "serve", "search", "explain", "changes", "renew",
+    "log",
+)  # fmt: skip
 """The commands in the order of their work, for `--help`."""
 
 _FILE_ERRORS = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
@@ -137,6 +140,7 @@ evaluate.register(app)
 index.register(app)
 serve.register(app)
 search.register(app)
+explain.register(app)
 changes.register(app)
 renew.register(app)
 log.register(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from untilclick.rewriter.rewrite import Rewrite, Rewriter, RewriteRequest
+from untilclick.rewriter.rewrite import KnowsWords, Rewrite, Rewriter, RewriteRequest
 from untilclick.rewriter.serving.scope import Scope
 
 
@@ -23,6 +23,11 @@ class ScopedRewriter:
     def version(self) -> str:
         """The version of the learned rewriter, whose bundle holds the other."""
         return self._learned.version
+
+    def knows(self, request: RewriteRequest) -> bool:
+        """See `KnowsWords.knows`; of the one that answers the query."""
+        rewriter = self._learned if self._scope.covers(request.query) else self._untrained
+        return not isinstance(rewriter, KnowsWords) or rewriter.knows(request)
 
     def rewrite(self, requests: Sequence[RewriteRequest]) -> list[Rewrite]:
         """One rewrite per request, in order. Each of the two reads its requests in one batch."""

@@ -131,6 +131,11 @@ class TermRewriter:
                 rewrites[row] = rewrite
         return [rewrite for rewrite in rewrites if rewrite is not None]
 
+    def knows(self, request: RewriteRequest) -> bool:
+        """Whether the model knows a word of the query, or a likely spelling of one."""
+        alone = RewriteRequest(request.query)
+        return self._asks_on(request) or not self._language.prompt(alone, self._spelling).empty
+
     def _rewritten(self, requests: Sequence[RewriteRequest], prompts: Sequence[Prompt]) -> list[Rewrite]:
         """The rewrites of requests that the model can read."""
         if self._settings.mixture is None:

@@ -40,6 +40,7 @@ COMMANDS = [
     ("index",),
     ("serve",),
     ("search",),
+    ("explain",),
     ("changes",),
     ("log",),
     ("log", "stats"),

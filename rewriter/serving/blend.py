@@ -80,11 +80,24 @@ class BlendSettings:
     with it, `original`, `feedback`, `rewrite` and `full_gap` are not used. None: the words alone, as above."""
     recall: Recall = "policy"
     """Whose distribution over terms is read."""
+    documents: Recall | None = None
+    """Whose scores of documents a mixture sums with the words; None: those of `recall`. A model that gives no scores
+    leaves the encoder's cosines."""
+
+    @property
+    def documents_by(self) -> Recall:
+        """Whose scores of documents a mixture reads."""
+        return self.recall if self.documents is None else self.documents
 
     @property
     def learned_share(self) -> float:
         """Weight of what was learned from sessions, 0..1."""
-        return self.rewrite if self.mixture is None else (1.0 - self.mixture.typed) * (self.recall == "policy")
+        if self.mixture is None:
+            return self.rewrite
+        of_both = 1.0 - self.mixture.typed
+        if self.recall == self.documents_by:
+            return of_both * (self.recall == "policy")
+        return self.mixture.words if self.recall == "policy" else of_both - self.mixture.words
 
     def shares(self, gaps: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) shares of their weight that feedback and rewrite keep for n queries whose first rankings have the

@@ -37,6 +37,7 @@ from untilclick.rewriter.serving.readings.meaning import Meaning, QueryScores
 from untilclick.rewriter.serving.readings.sums import Parts, weigh
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.records import WeightedQuery
+from untilclick.search.text.encoders.encoder import Vectors
 
 NextTermLogits = Callable[[Sequence[Prompt]], NDArray[np.float32]]
 """Function from B prompts to (B, V) logits of the first generated term."""
@@ -145,13 +146,21 @@ class TermRewriter:
         if self._settings.corrections:
             prompts = [read_corrected(prompt, self._spelling.correct) for prompt in prompts]
         vectors = self._meaning.vectors([prompt.texts for prompt in prompts])
+        read = self._read_for_mixture(self._meaning, vectors, prompts)
         if self._settings.recall == "meaning":
-            read = ModelReading(self._meaning.logits(vectors, len(self._language.vocabulary)))
             prompts = [replace(prompt, query_ids=()) for prompt in prompts]  # the query's own words are recalled, too
-        else:
-            read = read_model(self._logits, prompts)
         scores = self._meaning.scores(vectors, read.documents, with_prior=self._settings.mixture.prior > 0)
         return list(map(self._mixed, requests, prompts, read.logits, scores))
+
+    def _read_for_mixture(self, meaning: Meaning, vectors: Vectors, prompts: Sequence[Prompt]) -> ModelReading:
+        """The words and the scores of documents that the settings ask for, of prompts with sentence vectors (B, d).
+        The model computes only if one of the two is its own."""
+        settings = self._settings
+        learned = read_model(self._logits, prompts) if "policy" in (settings.recall, settings.documents_by) else None
+        documents = learned.documents if learned is not None and settings.documents_by == "policy" else None
+        if learned is not None and settings.recall == "policy":
+            return ModelReading(learned.logits, documents)
+        return ModelReading(meaning.logits(vectors, len(self._language.vocabulary)), documents)
 
     def _mixed(
         self, request: RewriteRequest, prompt: Prompt, logits: NDArray[np.float32], scores: QueryScores

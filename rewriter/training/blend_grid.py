@@ -45,12 +45,16 @@ def mixed(shape: BlendSettings) -> Iterator[BlendSettings]:
         yield replace(shape, mixture=mixture)
 
 
-def expansion_shapes(recall: Recall) -> Iterator[BlendSettings]:
-    """Every number of terms at every sharpness, of the terms that are recalled so."""
+def expansion_shapes(recall: Recall, documents: Recall | None = None) -> Iterator[BlendSettings]:
+    """Every number of terms at every sharpness, of the terms that are recalled so, with these scores of documents."""
     for terms in GRID_TERMS:
         for sharpness in GRID_SHARPNESS:
             yield BlendSettings(
-                expansion_terms=terms, sharpness=sharpness, feedback_terms=FEEDBACK_TERMS, recall=recall
+                expansion_terms=terms,
+                sharpness=sharpness,
+                feedback_terms=FEEDBACK_TERMS,
+                recall=recall,
+                documents=documents,
             )
 
 

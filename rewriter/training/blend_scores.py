@@ -38,14 +38,12 @@ Masked = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Recalled:
-    """What is recalled for B queries by the policy, or by meaning alone."""
+    """The terms that are recalled for B queries by the policy, or by meaning alone."""
 
     n_terms: int
     """Number of terms that a blend may read at most."""
     terms: Sequence[RecalledTerms]
     """The terms of each query."""
-    documents: Part | None
-    """Likeness of the documents, each row divided by its maximum; None without a sentence encoder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +218,7 @@ class BlendScores:
         words = self._scorer.score_tokens(ids, weights)  # (B, D)
         words = words if blend.mixture is None else scaled(words)
         confidence = np.array([expansion.confidence for expansion in expansions])
-        return Expansions(Part(self._masked(words)), recalled.documents, confidence)
+        return Expansions(Part(self._masked(words)), read.documents(blend.documents_by), confidence)
 
     def _ndcg_of_each(self, expansions: Expansions, blends: Sequence[BlendSettings]) -> Iterator[Floats]:
         """The nDCG@10 (B,) of each of some blends that differ in nothing but weights."""
@@ -292,6 +290,23 @@ class ReadQueries:
         self._prompts, self._meant, self._masked = prompts, meant, masked
         self._reading = read_model(model, prompts)
         self._recalled: dict[Recall, Recalled] = {}
+        self._documents: dict[bool, Part] = {}
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether the model scores documents beside a sentence encoder."""
+        return self._meant is not None and self._reading.documents is not None
+
+    def documents(self, source: Recall) -> Part | None:
+        """Likeness of the documents by the policy, if it scores them, or by meaning alone, each row divided by its
+        maximum; None without a sentence encoder."""
+        if self._meant is None:
+            return None
+        is_learned = source == "policy" and self.has_scores
+        if is_learned not in self._documents:
+            learned = self._reading.documents if is_learned else None
+            self._documents[is_learned] = Part(self._masked(scaled(self._meant.learned(learned))))
+        return self._documents[is_learned]
 
     def recalled(self, recall: Recall, n_terms: int) -> Recalled:
         """What is recalled, `n_terms` terms or more of each query."""
@@ -301,20 +316,17 @@ class ReadQueries:
         return known
 
     def _recall(self, recall: Recall, n_terms: int) -> Recalled:
-        prompts, logits, documents = self._prompts, self._reading.logits, None
-        if self._meant is not None:
-            learned = self._reading.documents if recall == "policy" else None
-            documents = Part(self._masked(scaled(self._meant.learned(learned))))
+        prompts, logits = self._prompts, self._reading.logits
         if recall == "meaning":
             assert self._meant is not None
             logits, prompts = self._meant.logits, [replace(prompt, query_ids=()) for prompt in prompts]
         terms = [recalled_terms(row, prompt, n_terms) for row, prompt in zip(logits, prompts, strict=True)]
-        return Recalled(n_terms, terms, documents)
+        return Recalled(n_terms, terms)
 
 
 def _shape(blend: BlendSettings) -> Hashable:
     """What decides the expansions."""
-    return blend.expansion_terms, blend.sharpness, blend.recall, blend.mixture is None
+    return blend.expansion_terms, blend.sharpness, blend.recall, blend.documents_by, blend.mixture is None
 
 
 def _weighs_prior(blend: BlendSettings) -> bool:

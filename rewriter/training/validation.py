@@ -206,7 +206,8 @@ class ValidationSet:
         those that harm few queries, or the blend that harms least if all harm many. `units` is told the progress.
 
         Weights, `full_gap` and the shape of the expansion are chosen first, then the limit of the context, then the
-        gate. With a sentence encoder that happens twice: for what it recalls alone, then for what the policy recalls.
+        gate. With a sentence encoder that happens three times: for what it recalls alone, then with the policy's
+        scores of documents in place of its cosines, then for what the policy recalls.
         A blend is chosen in place of the one before only if its lead is unlikely to be due to chance; the first is
         that of a cold start, which is chosen without queries, too. For grades by clicks see `_learned_unless_worse`.
 
@@ -236,7 +237,7 @@ class ValidationSet:
     ) -> dict[HarmSetting, BlendChoice]:
         """The choices by queries made from documents: the cold starts unless the strata choose other blends, which
         hold where they were not chosen, with the limit of the context of a cold start. Where the weights stay, the
-        strata may still choose the words that the policy recalls in place of those of the encoder."""
+        strata may still choose what the policy learned in place of what the encoder says, see `_learned`."""
         if self._strata is None:
             nothing = unchosen(by)
             return {caution: replace(self._with_gate(start), strata=nothing) for caution, start in starts.items()}
@@ -265,9 +266,9 @@ class ValidationSet:
     def _recalled_by_strata(
         self, by: OverlapStrata, starts: Candidates, queries: ReadQueries
     ) -> tuple[Candidates, dict[HarmSetting, StrataRecord]]:
-        """For each caution the cold start with the words that the policy recalls, in the shape that the strata
-        choose, and how it holds where it was not chosen."""
-        learned = self._recalled_by_policy(starts, queries)
+        """For each caution the cold start with what the policy learned, in the form that the strata choose, and how
+        it holds where it was not chosen."""
+        learned = self._learned(starts, queries)
 
         def choose(strata: Strata) -> Candidates:
             return {
@@ -340,20 +341,27 @@ class ValidationSet:
         return most.candidate
 
     def _grids(self, queries: ReadQueries, units: Units) -> Iterator[list[RankedBlend]]:
-        """The blends of the grid that read the same words: with an encoder those that it recalls, then those of the
-        policy."""
-        recalls: tuple[Recall, ...] = ("meaning", "policy") if self.blends.has_meaning else ("policy",)
+        """The blends of the grid that read the same, see `_sources`."""
+        sources = self._sources(queries)
         n_each = len(list(expansion_shapes("policy"))) + bool(self.blends.later.size)
-        count = Count(units, len(recalls) * n_each, CHOICE)
-        for recall in recalls:
+        count = Count(units, len(sources) * n_each, CHOICE)
+        for recall, documents in sources:
             ranked: list[RankedBlend] = []
-            for shape in expansion_shapes(recall):
+            for shape in expansion_shapes(recall, documents):
                 blends = mixed(shape) if self.blends.has_meaning else weighted(shape)
                 ranked += map(self._ranked, self.blends.candidates(list(blends), queries))
                 count.advance()
             yield ranked
             if self.blends.later.size:
                 count.advance()
+
+    def _sources(self, queries: ReadQueries) -> list[tuple[Recall, Recall | None]]:
+        """Whose words and whose scores of documents blends read, the least learned first: with an encoder its own,
+        then its words with the policy's scores of documents, if there are any, then both of the policy."""
+        if not self.blends.has_meaning:
+            return [("policy", None)]
+        scored: list[tuple[Recall, Recall | None]] = [("meaning", "policy")] if queries.has_scores else []
+        return [("meaning", None), *scored, ("policy", None)]
 
     def _led_by(
         self, ranked: Sequence[RankedBlend], chosen: Candidates, queries: ReadQueries | None = None
@@ -400,20 +408,21 @@ class ValidationSet:
     def _learned_unless_worse(
         self, starts: Mapping[HarmSetting, BlendCandidate], queries: ReadQueries, units: Units
     ) -> dict[HarmSetting, BlendCandidate]:
-        """For each caution a cold start by meaning with what the policy recalls in place of what the encoder does,
-        unless that is worse by more than one standard error.
+        """For each caution a cold start by meaning with what the policy learned in place of what the encoder says,
+        unless that is worse by more than one standard error, see `_learned`.
 
         For grades by clicks, which cannot choose weights: what was clicked was found by the words as typed, and so
         are all documents that these rankings are compared on. On NFCorpus clicks put .7 on the typed words, where
         judgments put .2 (docs/experiments.md, 2026-11-30)."""
-        learned = self._recalled_by_policy(starts, queries, units)
+        learned = self._learned(starts, queries, units)
         best = {caution: max(each, key=_mean_ndcg) for caution, each in learned.items()}
         return {caution: self._unless_worse(best[caution], start) for caution, start in starts.items()}
 
-    def _recalled_by_policy(
+    def _learned(
         self, starts: Candidates, queries: ReadQueries, units: Units = unseen
     ) -> dict[HarmSetting, list[BlendCandidate]]:
-        """For each caution its cold start with the words that the policy recalls, in every shape."""
+        """For each caution its cold start with words and scores of documents of the policy, in every shape, and with
+        its scores of documents alone, if it gives any: the encoder's words keep the shape that suits them."""
         shapes = list(expansion_shapes("policy"))
         count = Count(units, len(shapes), CHOICE)
         learned: dict[HarmSetting, list[BlendCandidate]] = {caution: [] for caution in starts}
@@ -422,6 +431,10 @@ class ValidationSet:
             for caution, candidate in zip(starts, self.blends.candidates(blends, queries), strict=True):
                 learned[caution].append(candidate)
             count.advance()
+        if queries.has_scores:
+            blends = [replace(start.settings, documents="policy") for start in starts.values()]
+            for caution, candidate in zip(starts, self.blends.candidates(blends, queries), strict=True):
+                learned[caution].append(candidate)
         return learned
 
     def _unless_worse(self, learned: BlendCandidate, start: BlendCandidate) -> BlendCandidate:

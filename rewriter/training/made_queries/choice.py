@@ -40,13 +40,16 @@ class Gain:
     mean: float
     error: float
     """Standard error by need."""
+    documents: Recall | None = None
+    """Whose scores of documents it reads; None: those of `recall`."""
 
     @classmethod
     def of(cls, blend: BlendCandidate, start: BlendCandidate, by: OverlapStrata, strata: Strata) -> Gain:
         """The gain of a blend on an untrained one over strata."""
         lead = blend.ndcg - start.ndcg  # (B,)
         error = standard_error(lead, by.needs, strata)
-        return cls(blend.settings.mixture, blend.settings.recall, strata.mean(lead), error)
+        settings = blend.settings
+        return cls(settings.mixture, settings.recall, strata.mean(lead), error, settings.documents)
 
     @property
     def is_loss(self) -> bool:
@@ -76,7 +79,8 @@ class StrataRecord:
     best: Gain | None = None
     """The gain over all strata of the blend that they choose together; None if too few strata count."""
     recalled: Gain | None = None
-    """The gain of the untrained blend with the words that the policy recalls, if they choose that one instead."""
+    """The gain of the untrained blend with words or scores of documents of the policy, if they choose that one
+    instead."""
 
     @property
     def losses(self) -> list[StratumRecord]:
@@ -99,9 +103,11 @@ class StrataRecord:
         """What was chosen, or why nothing was."""
         if self.recalled is None:
             return self._of_weights
+        learned = "words" if self.recalled.recall == "policy" else "scores of documents"
         return (
-            f"{self._of_weights} With the words that were learned it has {self.recalled.mean:+.3f} nDCG@10 (standard "
-            f"error {self.recalled.error:.3f}) by all strata, and no loss in one that did not choose: they are read."
+            f"{self._of_weights} With the {learned} that were learned it has {self.recalled.mean:+.3f} nDCG@10 "
+            f"(standard error {self.recalled.error:.3f}) by all strata, and no loss in one that did not choose: they "
+            "are read."
         )
 
     @property

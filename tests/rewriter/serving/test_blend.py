@@ -32,6 +32,7 @@ from untilclick.rewriter.serving.blend import (
     surface_terms,
     with_context,
 )
+from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.search.analysis.by_name import english
 from untilclick.search.engines.tantivy_engine import TantivyEngine
 from untilclick.search.records import WeightedQuery
@@ -157,6 +158,23 @@ def test_the_page_on_training_states_the_default_limit_of_the_context():
     (stated,) = re.findall(r"share `context` of the original.*?\bis (\.\d+) without", page, re.DOTALL)
     defaults = (BlendSettings().context, COLD_START.context, flat(PPOConfig())["rollout_context"])
     assert defaults == (float(stated),) * 3
+
+
+@pytest.mark.parametrize(
+    ("recall", "documents", "learned"),
+    [
+        ("policy", None, 0.7),
+        ("meaning", None, 0.0),
+        ("policy", "policy", 0.7),
+        ("meaning", "meaning", 0.0),
+        ("policy", "meaning", 0.2),
+        ("meaning", "policy", 0.5),
+    ],
+)
+def test_the_learned_share_of_a_mixture_is_that_of_the_policys_parts(recall, documents, learned):
+    blend = BlendSettings(mixture=Mixture(0.3, 0.2), recall=recall, documents=documents)
+    assert blend.learned_share == pytest.approx(learned)
+    assert blend.documents_by == (documents or recall)
 
 
 def test_parts_are_weighed_against_each_other():

@@ -20,6 +20,7 @@ from untilclick.rewriter.serving.bundle import (
     read_manifest,
     write_manifest,
 )
+from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.search.errors import ModelError
 
 FINDING = Finding(UNTRAINED, Verdict.BETTER, "nDCG@10", 0.03, (0.01, 0.05), 0.01, 0.1, 400, 120, (0.2, 0.25))
@@ -69,6 +70,26 @@ def test_a_bundle_of_an_earlier_build_has_one_blend(tmp_path):
     manifest = read_manifest(path.parent)
     assert manifest.blend_for("cautious") == manifest.blend
     assert manifest.version == bundle_version(manifest.checksums, manifest.blend)
+
+
+@pytest.mark.parametrize(("recall", "documents_by"), [("policy", "policy"), ("meaning", "meaning")])
+def test_a_blend_of_an_earlier_build_reads_words_and_documents_of_the_same_source(tmp_path, recall, documents_by):
+    path = bundle(tmp_path / "bundle", blend=BlendSettings(mixture=Mixture(), recall=recall)) / MANIFEST
+    content = json.loads(path.read_text())
+    del content["blend"]["documents"]
+    path.write_text(json.dumps(content))
+    blend = read_manifest(path.parent).blend
+    assert (blend, blend.documents_by) == (BlendSettings(mixture=Mixture(), recall=recall), documents_by)
+
+
+def test_a_blend_of_a_later_build_is_refused(tmp_path):
+    """In the same way an earlier build refuses a blend that says whose documents it reads."""
+    path = bundle(tmp_path / "bundle") / MANIFEST
+    content = json.loads(path.read_text())
+    content["blend"]["later"] = None
+    path.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="later"):
+        read_manifest(path.parent)
 
 
 def test_a_bundle_of_an_earlier_build_has_no_evidence(tmp_path):

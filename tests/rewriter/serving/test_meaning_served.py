@@ -19,6 +19,7 @@ from untilclick.rewriter.serving.bundle import ENCODER_FOLDER, PRIOR_FILE, read_
 from untilclick.rewriter.serving.ensemble import MeanLogits
 from untilclick.rewriter.serving.memory_reader import MemoryReader
 from untilclick.rewriter.serving.readings.document_prior import DocumentPrior
+from untilclick.rewriter.serving.readings.mixture import Mixture
 from untilclick.rewriter.serving.readings.ranker import rank
 from untilclick.rewriter.serving.readings.searched_query import SearchedQuery
 from untilclick.rewriter.serving.runtime import CTranslate2Logits, open_bundle
@@ -122,13 +123,8 @@ def test_a_bundle_carries_the_prominence_of_documents_if_its_blend_weighs_it(
     monkeypatch.setattr("untilclick.rewriter.stages.reader.prior_of", lambda _: prior)
     rankings = {}
     for weight in (0.0, 0.1):
-        shutil.copytree(run, tmp_path / f"run {weight}")
-        stage = tmp_path / f"run {weight}" / "warm_start"
-        record = read_stage(stage)
-        blend = replace(record.blend, mixture=replace(record.blend.mixture, prior=weight))
-        (stage / "stage.json").write_text(
-            json.dumps(asdict(replace(record, blend=blend, blends={}))), encoding="utf-8"
-        )
+        mixture = replace(read_stage(run / "warm_start").blend.mixture, prior=weight)
+        stage = with_blend(run / "warm_start", tmp_path / f"run {weight}" / "warm_start", mixture=mixture)
         folder = export.main(export.ExportConfig(stage, tmp_path / f"bundle {weight}", "float32"), encoded)
         assert (folder / PRIOR_FILE).is_file() == (weight > 0)
         served, trained = (
@@ -138,6 +134,35 @@ def test_a_bundle_carries_the_prominence_of_documents_if_its_blend_weighs_it(
         rankings[weight] = [[entry.doc_id for entry in ranking.retrieved] for ranking in served]
         assert rankings[weight] == [[entry.doc_id for entry in ranking.retrieved] for ranking in trained]
     assert rankings[0.1] != rankings[0.0]
+
+
+def with_blend(stage, target, **changes):
+    """A copy of a stage with another blend."""
+    shutil.copytree(stage, target)
+    record = read_stage(target)
+    changed = replace(record, blend=replace(record.blend, **changes), blends={})
+    (target / "stage.json").write_text(json.dumps(asdict(changed)), encoding="utf-8")
+    return target
+
+
+@pytest.mark.parametrize("name", ["warm_start", "mean"])
+def test_the_policys_documents_beside_the_encoders_words_are_served_as_judged(run, encoded, engine, tmp_path, name):
+    stage, rankings = run / name, {}
+    if name == "mean":
+        run_mean(encoded, tmp_path, SESSIONS, EnsembleConfig((str(run / "base"), str(run / "warm_start"))))
+        stage = tmp_path / name
+    for documents in (None, "meaning", "policy"):
+        weights = {"mixture": Mixture(0.1, 0.1, "fixed"), "recall": "meaning", "documents": documents}
+        copied = with_blend(stage, tmp_path / f"run {documents}" / name, **weights)
+        bundle = export.main(export.ExportConfig(copied, tmp_path / f"bundle {documents}", "float32"), encoded)
+        assert read_manifest(bundle).blend.documents == documents
+        served, trained = (
+            rank(engine, list(map(SearchedQuery.of, rewriter.rewrite(REQUESTS))), 10)
+            for rewriter in (open_bundle(bundle, engine, encoded.vectors), stage_rewriter(copied, encoded))
+        )
+        rankings[documents] = [[entry.doc_id for entry in ranking.retrieved] for ranking in served]
+        assert rankings[documents] == [[entry.doc_id for entry in ranking.retrieved] for ranking in trained]
+    assert rankings["policy"] != rankings[None] == rankings["meaning"]
 
 
 def test_a_memory_without_meaning_is_the_file_of_before(opened, tmp_path):

@@ -17,6 +17,7 @@ from untilclick.rewriter.serving.term_rewriter import ModelReading, OpenedModel,
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.reader import meaning_of, read_by_meaning
 from untilclick.rewriter.training import weighted_sums
+from untilclick.rewriter.training.blend_grid import expansion_shapes
 from untilclick.rewriter.training.held_out import validation_set
 from untilclick.rewriter.training.weighted_sums import WeightedSums
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
@@ -67,9 +68,11 @@ def queries(request):
         *MEANT_STARTS.values(),
         BlendSettings(mixture=Mixture(0.3, 0.3, "fixed"), recall="meaning", sharpness=0.6, expansion_terms=20),
         BlendSettings(mixture=Mixture(0.3, 0.3), expansion_terms=20),
+        BlendSettings(mixture=Mixture(0.1, 0.2, "fixed"), recall="meaning", documents="policy", expansion_terms=20),
+        BlendSettings(mixture=Mixture(0.1, 0.2, "fixed"), recall="policy", documents="meaning", expansion_terms=20),
         BlendSettings(0.5, 0.1, 0.4),
     ],
-    ids=["balanced", "cautious", "fixed", "policy", "words"],
+    ids=["balanced", "cautious", "fixed", "policy", "policy's documents", "encoder's documents", "words"],
 )
 def test_a_blend_is_scored_as_it_is_served(opened, model, queries, blend):
     scorer = CorpusScorer.of(opened, model.language.vocabulary)
@@ -116,8 +119,46 @@ def test_what_the_policy_learned_is_read_only_where_it_beats_the_encoder(opened,
     noise = rng.uniform(size=grades_of(validation).shape)
     wrong = validation.choose_blend(FixedReader(noise, size))
     right = validation.choose_blend(FixedReader(grades_of(validation) + 0.01 * noise, size))
-    assert (wrong.settings.recall, right.settings.recall) == ("meaning", "policy")
+    assert (wrong.settings.documents_by, right.settings.documents_by) == ("meaning", "policy")
+    assert right.settings.recall == "meaning"  # the model recalls nothing
     assert right.ndcg > wrong.ndcg >= validation.score(model.reader(), MEANT_STARTS["balanced"])
+
+
+def test_whose_documents_are_read_does_not_depend_on_whose_words_are(opened, model):
+    """Every blend reaches on each query what that of the other source of words reaches with the same weights, if
+    words have none."""
+    queries = [JudgedQuery(RewriteRequest(topic.query), topic.relevance) for topic in TOPICS]
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    validation = read_by_meaning(validation, model, opened)
+    reader = FixedReader(grades_of(validation), len(model.language.vocabulary))
+    documents_alone, reached = BlendSettings(mixture=Mixture(0.0, 0.0, "fixed")), {}
+    for recall in ("policy", "meaning"):
+        for documents in (None, "policy", "meaning"):
+            blend = replace(documents_alone, recall=recall, documents=documents)
+            reached[recall, documents] = validation.score(reader, blend)
+    assert reached["meaning", "policy"] == reached["policy", "policy"] == reached["policy", None] == pytest.approx(1)
+    assert reached["policy", "meaning"] == reached["meaning", "meaning"] == reached["meaning", None] < 0.9
+
+
+@pytest.mark.parametrize("history", [(), ("slow bread",)], ids=["first", "later"])
+def test_a_model_that_scores_no_documents_chooses_among_words_alone(opened, model, history):
+    """The progress counts every shape of the encoder's words and of the model's, and no third one."""
+    queries = [JudgedQuery(RewriteRequest(topic.query, history), topic.relevance) for topic in TOPICS]
+    scorer = CorpusScorer.of(opened, model.language.vocabulary)
+    validation = validation_set(opened, queries, scorer, model.language, limit=len(queries))
+    validation = read_by_meaning(validation, model, opened)
+    size, counted = len(model.language.vocabulary), []
+    silent = validation.choose_blend(
+        lambda prompts: np.zeros((len(prompts), size), dtype=np.float32), lambda *unit: counted.append(unit[:2])
+    )
+    assert silent.settings.documents is None
+    n_each = len(list(expansion_shapes("policy"))) + bool(history)
+    assert counted[-1] == (2 * n_each, 2 * n_each)
+    counted.clear()
+    noise = np.random.default_rng(0).uniform(size=grades_of(validation).shape)
+    validation.choose_blend(FixedReader(noise, size), lambda *unit: counted.append(unit[:2]))
+    assert counted[-1] == (3 * n_each, 3 * n_each)
 
 
 def test_a_query_of_stop_words_is_read_by_the_meaning_of_its_session(opened, model):
@@ -134,7 +175,7 @@ def test_a_query_of_stop_words_is_read_by_the_meaning_of_its_session(opened, mod
 
 
 def test_grades_by_clicks_choose_no_weights(opened, model):
-    """The weights are those of a cold start; what the policy recalls is read unless it is measurably worse."""
+    """The weights are those of a cold start; what the policy learned is read unless it is measurably worse."""
     queries = [
         JudgedQuery(RewriteRequest(topic.query), topic.relevance, frozenset(opened.index.doc_ids), need)
         for need, topic in enumerate(TOPICS)
@@ -144,9 +185,9 @@ def test_grades_by_clicks_choose_no_weights(opened, model):
     validation = read_by_meaning(validation, model, opened)
     rng, size = np.random.default_rng(0), len(model.language.vocabulary)
     noise = rng.uniform(size=grades_of(validation).shape)
-    for scores, recall in ((noise, "meaning"), (grades_of(validation) + 0.01 * noise, "policy")):
+    for scores, source in ((noise, "meaning"), (grades_of(validation) + 0.01 * noise, "policy")):
         choice = validation.choose_blend(FixedReader(scores, size))
-        assert choice.settings.recall == recall
+        assert choice.settings.documents_by == source
         assert {caution: blend.mixture for caution, blend in choice.blends.items()} == {
             caution: start.mixture for caution, start in MEANT_STARTS.items()
         }

@@ -27,7 +27,7 @@ from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 
 from tests.fake_encoder import FakeEncoder
 from tests.rewriter.toy_learning import toy_opened, toy_topics
-from tests.rewriter.training.test_meant_queries import FixedReader, grades_of, of_themes
+from tests.rewriter.training.test_meant_queries import of_themes
 
 TYPED = BlendSettings(mixture=Mixture(0.7, 0.2, "fixed"), recall="meaning")
 MEANT = BlendSettings(mixture=Mixture(0.2, 0.3, "fixed"), recall="policy")
@@ -73,10 +73,16 @@ def validation(made, model, queries):
 
 
 def reaching(
-    validation, monkeypatch, start: float, recall: tuple[float, ...] | None = None, **of_stratum: tuple[float, ...]
+    validation,
+    monkeypatch,
+    start: float,
+    recall: tuple[float, ...] | None = None,
+    documents: tuple[float, ...] | None = None,
+    **of_stratum: tuple[float, ...],
 ) -> Mapping[str, float]:
     """Let the untrained blends reach `start` on every query, and the grid consist of two blends which reach these
-    values in the strata, give or take a little; with the words of the policy the untrained blends reach `recall`."""
+    values in the strata, give or take a little; with the words of the policy the untrained blends reach `recall`,
+    with its documents alone `documents`."""
     of_query = validation._by_overlap.of_query
     noise = 0.02 * np.random.default_rng(0).normal(size=len(validation))
     blends = {"typed": TYPED, "meant": MEANT}
@@ -86,10 +92,13 @@ def reaching(
         for name, values in of_stratum.items()
     ]
     untrained = np.full(len(validation), start)
-    recalled = untrained if recall is None else np.array(recall)[of_query] + noise
+    recalled, scored = (
+        untrained if values is None else np.array(values)[of_query] + noise for values in (recall, documents)
+    )
+    of_source = {"policy": {"policy": recalled}, "meaning": {"policy": scored, "meaning": untrained}}
 
     def candidates(blends, read):
-        values = [recalled if blend.recall == "policy" else untrained for blend in blends]
+        values = [of_source[blend.recall][blend.documents_by] for blend in blends]
         return [BlendCandidate(blend, each, confidence) for blend, each in zip(blends, values, strict=True)]
 
     monkeypatch.setattr(validation.blends, "candidates", candidates)
@@ -168,6 +177,24 @@ def test_where_the_weights_stay_the_words_that_were_learned_may_be_read(validati
     assert "With the words that were learned it has +0.03" in choice.strata.sentence
 
 
+def test_where_the_weights_stay_the_documents_alone_may_be_read_as_learned(validation, model, monkeypatch, made):
+    typed, meant = (0.45, 0.45, 0.45, 0.5, 0.5), (0.6, 0.62, 0.62, 0.6, 0.36)
+    words, documents = (0.51, 0.52, 0.53, 0.52, 0.5), (0.53, 0.54, 0.55, 0.54, 0.52)
+    reaching(validation, monkeypatch, 0.5, words, documents, typed=typed, meant=meant)
+    choice, start = validation.choose_blend(model.reader()), MEANT_STARTS["balanced"]
+    assert choice.settings == replace(start, documents="policy", corrections=validation.corrections)
+    assert choice.ndcg == pytest.approx(0.536, abs=0.01)
+    assert choice.strata.recalled.documents == "policy"
+    assert "With the scores of documents that were learned it has +0.03" in choice.strata.sentence
+
+
+def test_documents_as_learned_that_lose_in_a_stratum_are_not_read(validation, model, monkeypatch):
+    loses = (0.4, 0.54, 0.55, 0.54, 0.6)
+    reaching(validation, monkeypatch, 0.5, None, loses, typed=(0.5,) * 5, meant=(0.5,) * 5)
+    choice = validation.choose_blend(model.reader())
+    assert (choice.settings.documents, choice.strata.recalled) == (None, None)
+
+
 @pytest.mark.parametrize("recall", [(0.4, 0.54, 0.55, 0.54, 0.6), None])
 def test_learned_words_that_lose_in_a_stratum_or_lead_nowhere_are_not_read(recall, validation, model, monkeypatch):
     reaching(validation, monkeypatch, 0.5, recall, typed=(0.5,) * 5, meant=(0.5,) * 5)
@@ -230,7 +257,7 @@ def test_the_record_of_a_stage_holds_what_the_strata_chose(validation, model, ma
     written = json.loads((folder / "stage.json").read_text(encoding="utf-8"))["strata"]
     assert written["best"]["mixture"] == asdict(MEANT.mixture)
     assert written["strata"][4].keys() == {"shared", "n_queries", "n_needs", "counts", "left_out"}
-    assert written["strata"][4]["left_out"].keys() == {"mixture", "recall", "mean", "error"}
+    assert written["strata"][4]["left_out"].keys() == {"mixture", "recall", "documents", "mean", "error"}
     later = StageOutcome.as_chosen(
         WarmStartConfig(), read_stage(folder), {"validation_ndcg": 0.5, "validation_ndcg_original": 0.5}
     )
@@ -238,7 +265,7 @@ def test_the_record_of_a_stage_holds_what_the_strata_chose(validation, model, ma
 
 
 def test_queries_of_people_choose_as_before(tmp_path):
-    """The figures are those that the program gave before it knew strata."""
+    """The figures are those that the program gave before it knew strata, with a model that scores no documents."""
     real = toy_opened()
     real = real.with_topics(replace(real.collection, queries="real"))
     documents = real.collection.corpus.documents
@@ -255,9 +282,8 @@ def test_queries_of_people_choose_as_before(tmp_path):
         ]
         scorer = CorpusScorer.of(real, model.language.vocabulary)
         people = read_by_meaning(validation_set(real, asked, scorer, model.language, limit=len(asked)), model, real)
-        grades = grades_of(people)
-        scores = 0.2 * grades + np.random.default_rng(0).uniform(size=grades.shape)
-        choice = people.choose_blend(FixedReader(scores, len(model.language.vocabulary)))
+        size = len(model.language.vocabulary)
+        choice = people.choose_blend(lambda prompts, size=size: np.zeros((len(prompts), size), dtype=np.float32))
         blend = choice.settings
         assert (blend.mixture, blend.recall, blend.expansion_terms) == values[:3]
         assert (choice.ndcg, choice.harmed) == pytest.approx(values[3:], abs=1e-3)

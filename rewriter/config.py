@@ -16,6 +16,9 @@ from untilclick.rewriter.flat_settings import AsText
 from untilclick.rewriter.judging.sides import SplitKey
 
 TermDecoding = Literal["parallel", "autoregressive"]
+LearnFrom = Literal["clicks", "judgments"]
+"""What a stage reads of a document's worth: clicks of the log's sessions, or the judgments of the topics that they
+name."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class BaseConfig:
 class WarmStartConfig(AsText):
     """`warm-start`: supervised training on hindsight pairs of a session log."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"validate_by"})
+
     epochs: int = 12
     """Passes over the pairs."""
     patience: int = 12
@@ -145,9 +150,12 @@ class WarmStartConfig(AsText):
     """Number of the best candidate terms that form the target."""
     gain_floor: float = 0.02
     """Added to the gain of each term, so that terms without gain keep a little weight."""
-    learn_from: Literal["clicks", "judgments"] = "clicks"
+    learn_from: LearnFrom = "clicks"
     """`clicks`: the documents whose clicks ended the sessions; `judgments`: the documents judged relevant to the
     topics that sessions name, which no searcher need have seen."""
+    validate_by: LearnFrom = "judgments"
+    """The grades by which the best epoch and the blend are chosen: `judgments` of the topics that sessions name, or
+    clicks if they name none; or `clicks` of the held-out sessions in any case."""
     document_weight: float = 1.0
     """Weight of -sum of click share x log p(document | query), which is added to the loss of the terms."""
     memory_learning_rate: float = 0.01

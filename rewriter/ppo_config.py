@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from untilclick.rewriter.caution import HarmSetting
-from untilclick.rewriter.config import TermDecoding
+from untilclick.rewriter.config import LearnFrom, TermDecoding
 from untilclick.rewriter.flat_settings import Grouped
 from untilclick.search.click_models.behaviour import Behaviour
 from untilclick.search.errors import UntilclickError
@@ -108,7 +108,8 @@ class FoundDocumentsConfig:
     """Weight beside the loss of PPO; 0 leaves the auxiliary loss out."""
     depth: int = 400
     """Ranks that are searched for relevant documents. Searchers read far fewer, but the simulator knows all relevant
-    documents; with the reward `hindsight` only clicked documents can be found."""
+    documents; with the reward `hindsight` only clicked documents can be found. What is learned from clicks is found
+    in the first ten ranks at most."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,10 @@ class ValidationConfig:
 
 @dataclass(frozen=True, repr=False)
 class PPOConfig(Grouped):
-    """Reinforcement learning from clicks (Schulman et al. 2017; Ziegler et al. 2019 for the KL to a reference)."""
+    """Reinforcement learning from the worth of rankings (Schulman et al. 2017; Ziegler et al. 2019 for the KL to a
+    reference)."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"learn_from"})
 
     algorithm: Algorithm = "ppo"
     """`ppo`: value head, GAE, clipped losses; `rloo`: leave-one-out baseline (Ahmadian et al. 2024)."""
@@ -173,6 +177,11 @@ class PPOConfig(Grouped):
     """Rounds between resumable checkpoints."""
     seed: int = 0
     """Seed of prompts, sampling and simulated clicks."""
+    learn_from: LearnFrom = "judgments"
+    """What rewards, found documents and validation read. `judgments`: the documents judged relevant to the topics
+    that sessions name, shown or not; for sessions without topics, and always in training with the reward `hindsight`,
+    the documents whose clicks ended them. `clicks`: the clicks per examination of the log, in the first ten ranks of
+    a ranking; no judgment is read."""
     reward: RewardConfig = RewardConfig()
     queries: QueriesConfig = QueriesConfig()
     rollout: RolloutConfig = RolloutConfig()
@@ -185,6 +194,7 @@ class PPOConfig(Grouped):
 
     SETTINGS: ClassVar[Mapping[str, str]] = {
         "algorithm": "algorithm",
+        "learn_from": "learn_from",
         "reward": "reward.name",
         "click_model": "reward.click_model",
         "click_behaviour": "reward.click_behaviour",

@@ -20,6 +20,10 @@ from untilclick.rewriter.ppo_config import ClickCredit, RewardName
 from untilclick.search.click_models.base import ClickModel
 from untilclick.search.measures.metrics import dcg, ranks_to
 
+SHOWN_RANKS = 10
+"""Ranks of a ranking that searchers are shown."""
+WORTHY_RANKS = 100
+"""Ranks that have a worth of their own, see `rank_worth`."""
 Grades = NDArray[np.float32]
 """(N, k) grade of the document at each rank; 0 for a document that is not relevant and after the end of a ranking."""
 
@@ -48,7 +52,7 @@ class ExpectedClickReward:
     under the position-based model that is a normalised discounted cumulative gain.
     """
 
-    depth = 10
+    depth = SHOWN_RANKS
 
     def __init__(self, click_model: ClickModel, credit: ClickCredit) -> None:
         self._click_model = click_model
@@ -97,7 +101,9 @@ def rank_worth(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
 class RankReward:
     """Worth of the rank of the first relevant document."""
 
-    depth = 100
+    def __init__(self, depth: int = WORTHY_RANKS) -> None:
+        """`depth` is the number of ranks that are read."""
+        self.depth = depth
 
     def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
         """See `Reward`."""
@@ -124,7 +130,7 @@ class NdcgReward:
     """Normalised discounted cumulative gain with the grade as the gain. Grades need not be whole numbers: they may
     be clicks per examination, for instance."""
 
-    depth = 10
+    depth = SHOWN_RANKS
 
     def __call__(self, grades: Grades, ideal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
         """See `Reward`."""
@@ -138,13 +144,16 @@ class NdcgReward:
         return np.asarray(dcg(ranks, grades) / np.maximum(best, 1e-9))
 
 
-def make_reward(name: RewardName, click_model: ClickModel, credit: ClickCredit) -> Reward:
-    """The reward of this name; `click_model` and `credit` are used by the rewards of clicks."""
+def make_reward(
+    name: RewardName, click_model: ClickModel, credit: ClickCredit, rank_depth: int = WORTHY_RANKS
+) -> Reward:
+    """The reward of this name; `click_model` and `credit` are used by the rewards of clicks, `rank_depth` is the
+    number of ranks that `rank` and `hindsight` read. The other rewards read `SHOWN_RANKS`."""
     rewards: dict[RewardName, Reward] = {
         "click": ClickReward(click_model, credit),
         "expected_click": ExpectedClickReward(click_model, credit),
-        "rank": RankReward(),
-        "hindsight": HindsightReward(),
+        "rank": RankReward(rank_depth),
+        "hindsight": HindsightReward(rank_depth),
         "ndcg": NdcgReward(),
     }
     return rewards[name]

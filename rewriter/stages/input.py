@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untilclick.rewriter.caution import HarmSetting
-from untilclick.rewriter.config import RunConfig
+from untilclick.rewriter.config import LearnFrom, RunConfig
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.encoding import encode_collection
 from untilclick.rewriter.data.first_query_split import split_sessions
@@ -162,14 +162,22 @@ class StageInput:
     """The log that the model is trained, chosen and judged by."""
     caution: HarmSetting = "balanced"
     """How much harm a blend may do, see `ValidationSet`."""
+    validate_by: LearnFrom = "judgments"
+    """What validation reads, see `held_out_queries`."""
 
     @classmethod
-    def read(cls, sources: Sources, start: Path, caution: HarmSetting = "balanced") -> StageInput:
+    def read(
+        cls,
+        sources: Sources,
+        start: Path,
+        caution: HarmSetting = "balanced",
+        validate_by: LearnFrom = "judgments",
+    ) -> StageInput:
         """Load the model and split the log. Raises ModelError without a model, or with a model of other documents;
         DataError for a log of too few needs."""
         model, sides = load_stage(sources.opened, start), sides_of(sources, read_stage(start))
         check_needs(sides)
-        return cls(sources.opened, start, model, sides, caution)
+        return cls(sources.opened, start, model, sides, caution, validate_by)
 
     def with_typed_words(self) -> StageInput:
         """The same with a model that reads words of the log that no document holds, see `typed_words`."""
@@ -204,7 +212,7 @@ class StageInput:
     @cached_property
     def validation(self) -> ValidationSet:
         """The validation queries. Raises DataError if there are none."""
-        queries = held_out_queries(self.opened, self.sides)
+        queries = held_out_queries(self.opened, self.sides, self.validate_by)
         return read_by_meaning(
             open_validation(self.opened, queries, self.scorer, self.language, self.caution), self.model, self.opened
         )

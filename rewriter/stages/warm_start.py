@@ -27,7 +27,7 @@ from untilclick.rewriter.serving.term_rewriter import Spelling
 from untilclick.rewriter.stages.input import LogInput, Sources, StageInput, open_sources
 from untilclick.rewriter.stages.record import BASE, WARM_START, StageOutcome, drop_checkpoint, read_stage
 from untilclick.rewriter.training.callbacks import Progress, Validation, units_of
-from untilclick.rewriter.training.held_out import TRIAL_BLENDS, sharpened_score, wanted_queries
+from untilclick.rewriter.training.held_out import TRIAL_BLENDS, queries_to_learn_from, sharpened_score
 from untilclick.rewriter.training.optimisation import LinearWarmupDecay, descend
 from untilclick.rewriter.training.weights import EpochValidation, TrainedEpochs
 from untilclick.search.corpora.opened import OpenedCollection
@@ -70,7 +70,8 @@ def main(
     for a log without pairs to train on or queries to validate on."""
     training = config.training
     with open_sources(config.run, opened, log) as sources:
-        start = StageInput.read(sources, config.run.out / BASE, training.caution).with_typed_words()
+        start = StageInput.read(sources, config.run.out / BASE, training.caution, training.validate_by)
+        start = start.with_typed_words()
     pairs, examples = _material(training, start, corrections=start.validation.corrections)
     trained = train_warm_start(
         start.policy,
@@ -153,9 +154,7 @@ def _pairs(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
 
 def _pairs_of(config: WarmStartConfig, start: StageInput) -> list[JudgedQuery]:
     """The pairs of the training sessions alone."""
-    sessions = start.sides.training
-    clicked = config.learn_from == "clicks"
-    queries = clicked_queries(sessions) if clicked else wanted_queries(start.opened, sessions)
+    queries = queries_to_learn_from(start.opened, start.sides.training, config.learn_from)
     return queries[: config.max_pairs]
 
 

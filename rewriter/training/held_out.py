@@ -1,4 +1,5 @@
-"""The held-out part of a log, on which a stage stops its training and chooses its blend.
+"""The queries of a log that a stage learns from, and the held-out ones on which it stops its training and chooses its
+blend: here alone clicks or judgments become their grades.
 
 Every stage that reads a log holds out the same needs, so that no stage is chosen on queries that an earlier stage
 learned from. `validation.py` scores a policy on them; `data/log_sides.py` splits the sessions.
@@ -7,13 +8,14 @@ learned from. `validation.py` scores a policy on them; `data/log_sides.py` split
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from untilclick.rewriter.caution import Caution, HarmSetting
+from untilclick.rewriter.config import LearnFrom
 from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.corpus_scorer import CorpusScorer
 from untilclick.rewriter.data.log_sides import LogSides
@@ -52,15 +54,36 @@ most first queries were typed in training, too, by searchers who clicked other d
 ones 15 are left, and 23 queries chose the blend."""
 
 
+def queries_to_learn_from(
+    opened: OpenedCollection,
+    sessions: tuple[Session, ...],
+    learn_from: LearnFrom,
+    of_clicks: Callable[[tuple[Session, ...]], list[JudgedQuery]] = clicked_queries,
+) -> list[JudgedQuery]:
+    """Queries to train on. `judgments`: see `wanted_queries`. `clicks`: graded by `of_clicks`, and no topic is read:
+    by default with the number of sessions that a click on each document ended, or with clicks per examination
+    (`rated_queries`). Documents that no session showed have no grade then, and count 0 in a reward: of them nothing
+    is known."""
+    return of_clicks(sessions) if learn_from == "clicks" else wanted_queries(opened, sessions)
+
+
 def wanted_queries(opened: OpenedCollection, sessions: tuple[Session, ...]) -> list[JudgedQuery]:
     """Queries to train on: with the grades of simulated users' topics, or with clicks if no session names a topic."""
     return simulated_queries(sessions, opened.collection.all_topics) or clicked_queries(sessions)
 
 
-def held_out_queries(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:
+def held_out_queries(
+    opened: OpenedCollection, sides: LogSides, learn_from: LearnFrom = "judgments"
+) -> list[JudgedQuery]:
     """Queries to validate on: with the grades of simulated users' topics, or with clicks per examination if no
-    session names a topic; see `untyped`."""
-    return simulated_held_out(opened, sides) or untyped(rated_queries(sides.validation, sides.need_of), sides)
+    session names a topic; see `untyped`. With `clicks` always with clicks per examination."""
+    simulated = simulated_held_out(opened, sides) if learn_from == "judgments" else []
+    return simulated or rated_held_out(sides)
+
+
+def rated_held_out(sides: LogSides) -> list[JudgedQuery]:
+    """The queries of the validation sessions with clicks per examination; see `untyped`."""
+    return untyped(rated_queries(sides.validation, sides.need_of), sides)
 
 
 def simulated_held_out(opened: OpenedCollection, sides: LogSides) -> list[JudgedQuery]:

@@ -72,6 +72,7 @@ class RewriterPPOConfig(TrlxPPOConfig):  # type: ignore[misc]
     """trlX's PPO options, and the settings of `ppo_config.PPOConfig` that it lacks, under our flat names."""
 
     algorithm: str = PPOConfig.algorithm
+    learn_from: str = PPOConfig.learn_from
     reward: str = PPOConfig.reward.name
     click_model: str = PPOConfig.reward.click_model
     click_behaviour: str = PPOConfig.reward.click_behaviour

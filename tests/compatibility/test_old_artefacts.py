@@ -82,7 +82,7 @@ def test_an_interrupted_training_goes_on_where_it_was(call, examples):
     assert len(before) == 4
     answer = call("train", "ppo", "--log", "sessions.db", "--out", "interrupted", "--seed", 3)
     whole = json.loads((examples / "run" / "ppo" / "stage.json").read_text(encoding="utf-8"))
-    assert answer["config"] == present(whole["config"])
+    assert answer["config"] == present(whole["config"]) | {"learn_from": "judgments"}
     same(answer["figures"], whole["figures"])
     after = metrics.read_text(encoding="utf-8").splitlines()
     assert after[:4] == before, "the rounds before, with the seconds that they took"

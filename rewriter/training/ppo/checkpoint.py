@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from untilclick.rewriter.flat_settings import flat, present
+from untilclick.rewriter.flat_settings import flat, grouped
 from untilclick.rewriter.language.prompts import prompts_digest
 from untilclick.rewriter.training.ppo.trainer import PPOTrainer, TrainerState
 from untilclick.search.errors import ModelError
@@ -105,7 +105,8 @@ def load_checkpoint(trainer: PPOTrainer, folder: Path) -> None:
 
 def _load(trainer: PPOTrainer, folder: Path) -> None:
     state = read_record(_State, folder / _STATE)
-    if present(state.config) != flat(trainer.config):
+    settings = grouped(type(trainer.config), state.config)  # one of an earlier version lacks those that are new
+    if flat(settings) != flat(trainer.config):
         remedy = "repeat those, or start over with `untilclick train ppo --anew`"
         raise ModelError(f"{folder} belongs to a run with other settings; {remedy}")
     ties = _ties(trainer.policy.state_dict())

@@ -44,6 +44,12 @@ def test_rank_reward_is_that_of_the_first_relevant_document():
     assert RankReward()(GRADES, IDEAL, rng()) == pytest.approx([2 - 1 / 9, 2.0, 0.0, 2.0])
 
 
+@pytest.mark.parametrize("name", ["rank", "hindsight"])
+def test_worth_of_ranks_reads_as_many_as_it_is_told(name):
+    assert make_reward(name, click_model("pbm"), "every").depth == 100
+    assert make_reward(name, click_model("pbm"), "every", 10).depth == 10
+
+
 def test_hindsight_reward_weighs_documents_by_their_clicks():
     """The first ranking has the document with three clicks at rank 2 and the one with a single click at rank 5; the
     second ranking contains neither."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from untilclick.rewriter.data.click_rates import rated_queries
 from untilclick.rewriter.data.log_sides import LogSides
-from untilclick.rewriter.data.logged_queries import JudgedQuery
+from untilclick.rewriter.data.logged_queries import JudgedQuery, clicked_queries
 from untilclick.rewriter.policy.logits import PolicyLogits
 from untilclick.rewriter.rewrite import RewriteRequest
 from untilclick.rewriter.serving.blend import BlendSettings
@@ -18,6 +19,7 @@ from untilclick.rewriter.training.held_out import (
     held_out_queries,
     never_worse,
     open_validation,
+    queries_to_learn_from,
     sharpened_score,
     untyped,
     validation_set,
@@ -47,6 +49,16 @@ def test_simulated_sessions_are_judged_by_their_topics_and_live_ones_by_their_cl
     for topic in TOPICS:
         assert judged[topic.query] == topic.relevance
         assert clicked[topic.query] == {next(iter(topic.relevance)): 1.0}
+
+
+def test_clicks_are_read_whether_sessions_name_topics_or_not(opened):
+    for sessions in (NAMED, LIVE):
+        assert queries_to_learn_from(opened, sessions, "clicks") == clicked_queries(sessions)
+        assert queries_to_learn_from(opened, sessions, "clicks", rated_queries) == rated_queries(sessions)
+        assert queries_to_learn_from(opened, sessions, "judgments") == wanted_queries(opened, sessions)
+    clicked = held_out_queries(opened, KEPT, "clicks")
+    assert clicked == untyped(rated_queries(NAMED, KEPT.need_of), KEPT)
+    assert clicked != held_out_queries(opened, KEPT) == held_out_queries(opened, KEPT, "judgments")
 
 
 def test_a_log_that_keeps_nothing_back_is_a_data_error(opened, scorer, language):

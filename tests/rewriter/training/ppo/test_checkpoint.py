@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -65,6 +67,15 @@ def test_a_checkpoint_of_other_settings_is_refused_and_the_trainer_left_alone(op
         checkpoint.load_checkpoint(other, folder)
     assert torch.equal(other.policy.t5.shared.weight, before)
     assert other.state.round == 0
+
+
+def test_a_checkpoint_without_a_setting_that_is_new_has_its_default(opened, folder):
+    state = json.loads((folder / "state.json").read_text())
+    del state["config"]["learn_from"]
+    (folder / "state.json").write_text(json.dumps(state))
+    checkpoint.load_checkpoint(trainer_of(opened), folder)
+    with pytest.raises(ModelError, match="other settings"):
+        checkpoint.load_checkpoint(trainer_of(opened, learn_from="clicks"), folder)
 
 
 def test_a_checkpoint_on_other_queries_is_refused(opened, folder):

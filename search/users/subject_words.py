@@ -67,7 +67,7 @@ class SubjectWords:
         ids = np.concatenate([self._vectors.indices[self._entries(row)] for row in like])
         weights = np.concatenate([likeness[row] * self._vectors.data[self._entries(row)] for row in like])
         held = np.concatenate([self._held(row) for row in rows])
-        sums = np.bincount(ids, weights, len(index.terms))  # (T,)
+        sums = np.asarray(np.bincount(ids, weights, len(index.terms)), dtype=np.float64)  # (T,)
         sums[held] = 0.0
         usable = np.flatnonzero(sums)
         usable = usable[self._no_names[usable]]

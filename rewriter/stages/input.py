@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ from untilclick.rewriter.stages.record import (
 )
 from untilclick.rewriter.training.callbacks import Progress, units_of
 from untilclick.rewriter.training.held_out import (
+    further_validation,
     held_out_queries,
     never_worse,
     open_validation,
@@ -213,9 +214,15 @@ class StageInput:
     def validation(self) -> ValidationSet:
         """The validation queries. Raises DataError if there are none."""
         queries = held_out_queries(self.opened, self.sides, self.validate_by)
-        return read_by_meaning(
-            open_validation(self.opened, queries, self.scorer, self.language, self.caution), self.model, self.opened
-        )
+        typed = open_validation(self.opened, queries, self.scorer, self.language, self.caution)
+        return read_by_meaning(typed, self.model, self.opened).with_further(partial(self._further, typed))
+
+    def _further(self, validation: ValidationSet) -> ValidationSet | None:
+        """See `further_validation`; read by meaning. None where clicks validate, because it reads judgments."""
+        if self.validate_by == "clicks":
+            return None
+        further = further_validation(self.opened, self.sides, self.scorer, self.language, validation)
+        return None if further is None else read_by_meaning(further, self.model, self.opened)
 
     def score(self, policy: T5Policy) -> Scored:
         """nDCG@10 of a policy on the validation queries, in the starting model's blend at the best sharpness of the

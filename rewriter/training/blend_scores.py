@@ -21,7 +21,7 @@ from untilclick.rewriter.serving.blend import BlendSettings, Recall, RecalledTer
 from untilclick.rewriter.serving.readings.document_prior import DocumentPrior
 from untilclick.rewriter.serving.readings.meaning import Meaning
 from untilclick.rewriter.serving.readings.mixture import Evidence
-from untilclick.rewriter.serving.term_rewriter import NextTermLogits, read_model
+from untilclick.rewriter.serving.term_rewriter import ModelReading, NextTermLogits, read_model
 from untilclick.rewriter.training.blend_grid import GRID_TERMS
 from untilclick.rewriter.training.meant_queries import MeantQueries, evidence_of, scaled
 from untilclick.rewriter.training.scored import Floats
@@ -288,7 +288,8 @@ class ReadQueries:
     ) -> None:
         """`meant`: the queries by meaning; None without a sentence encoder."""
         self._prompts, self._meant, self._masked = prompts, meant, masked
-        self._reading = read_model(model, prompts)
+        self.model = model
+        """The model that reads them."""
         self._recalled: dict[Recall, Recalled] = {}
         self._documents: dict[bool, Part] = {}
 
@@ -308,6 +309,10 @@ class ReadQueries:
             self._documents[is_learned] = Part(self._masked(scaled(self._meant.learned(learned))))
         return self._documents[is_learned]
 
+    @cached_property
+    def _reading(self) -> ModelReading:
+        return read_model(self.model, self._prompts)
+
     def recalled(self, recall: Recall, n_terms: int) -> Recalled:
         """What is recalled, `n_terms` terms or more of each query."""
         known = self._recalled.get(recall)
@@ -316,10 +321,11 @@ class ReadQueries:
         return known
 
     def _recall(self, recall: Recall, n_terms: int) -> Recalled:
-        prompts, logits = self._prompts, self._reading.logits
         if recall == "meaning":
             assert self._meant is not None
-            logits, prompts = self._meant.logits, [replace(prompt, query_ids=()) for prompt in prompts]
+            logits, prompts = self._meant.logits, [replace(prompt, query_ids=()) for prompt in self._prompts]
+        else:
+            logits, prompts = self._reading.logits, list(self._prompts)
         terms = [recalled_terms(row, prompt, n_terms) for row, prompt in zip(logits, prompts, strict=True)]
         return Recalled(n_terms, terms)
 

@@ -32,6 +32,7 @@ from untilclick.rewriter.language.prompts import read_corrected
 from untilclick.rewriter.serving.blend import BlendSettings
 from untilclick.rewriter.serving.term_rewriter import NextTermLogits
 from untilclick.rewriter.training.blend_grid import GRID_SHARPNESS
+from untilclick.rewriter.training.prominence.document_prior import further_queries
 from untilclick.rewriter.training.scored import Scored
 from untilclick.rewriter.training.validation import BlendChoice, ValidationSet
 from untilclick.search.corpora.opened import OpenedCollection
@@ -139,20 +140,47 @@ def validation_set(
     default as many as the language allows. Unknown words are corrected if that raises the mean of the originals."""
     ordered = sorted(queries, key=lambda query: len(query.request.history))
     chosen = [query for query in ordered if query.relevance][: language.validation_limit if limit is None else limit]
-    prompts = [language.prompt(query.request, opened.spelling) for query in chosen]
-    needs = needs_of(chosen)
     plain, corrected = (
-        ValidationSet(
-            scorer,
-            prompts if spelling is None else [read_corrected(prompt, spelling.correct) for prompt in prompts],
-            [training_query(query, spelling, opened.analysis) for query in chosen],
-            corrections=spelling is not None,
-            caution=caution,
-            needs=needs,
-        )
-        for spelling in (None, opened.spelling)
+        _typed_set(opened, chosen, scorer, language, caution, corrections=corrections)
+        for corrections in (False, True)
     )
     return plain if plain.original_ndcg > corrected.original_ndcg else corrected
+
+
+def further_validation(
+    opened: OpenedCollection, sides: LogSides, scorer: CorpusScorer, language: Language, validation: ValidationSet
+) -> ValidationSet | None:
+    """Queries of needs that were learned from, see `further_queries`, with the corrections of the validation's. None
+    if no session names a simulated user's topic, since clicks tell which of the shown documents are wanted, and in a
+    log that was split without needs."""
+    graded = simulated_queries(sides.training, opened.collection.all_topics, sides.need_of)
+    typed = {turn.query for session in sides.validation for turn in session.turns}
+    chosen = further_queries(graded, typed, scorer.n_documents, opened.analysis)
+    if not chosen:
+        return None
+    return _typed_set(opened, chosen, scorer, language, validation.caution, corrections=validation.corrections)
+
+
+def _typed_set(
+    opened: OpenedCollection,
+    queries: Sequence[JudgedQuery],
+    scorer: CorpusScorer,
+    language: Language,
+    caution: HarmSetting,
+    *,
+    corrections: bool,
+) -> ValidationSet:
+    """The queries, with the corrections of unknown words or without them."""
+    spelling = opened.spelling if corrections else None
+    prompts = [language.prompt(query.request, opened.spelling) for query in queries]
+    return ValidationSet(
+        scorer,
+        prompts if spelling is None else [read_corrected(prompt, spelling.correct) for prompt in prompts],
+        [training_query(query, spelling, opened.analysis) for query in queries],
+        corrections=corrections,
+        caution=caution,
+        needs=needs_of(queries),
+    )
 
 
 def needs_of(queries: Sequence[JudgedQuery]) -> NDArray[np.int64] | None:

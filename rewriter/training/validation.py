@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from untilclick.rewriter.training.blend_grid import GRID_CONTEXT, expansion_shap
 from untilclick.rewriter.training.blend_scores import BlendCandidate, BlendScores, ReadQueries
 from untilclick.rewriter.training.made_queries.choice import Candidates, StrataRecord, held_by_strata, unchosen
 from untilclick.rewriter.training.made_queries.strata import OverlapStrata, shared_words
-from untilclick.rewriter.training.prominence.document_prior import prior_candidate
+from untilclick.rewriter.training.prominence.document_prior import FurtherNeeds, prior_candidate
 from untilclick.rewriter.training.scored import Floats, Needs, Scored, Strata, mean_of, standard_error
 from untilclick.search.engines.vectors.encoded_corpus import EncodedCorpus
 from untilclick.search.measures.metrics import HARM_MARGIN
@@ -139,6 +139,7 @@ class ValidationSet:
         self._queries, self._index = queries, scorer.index
         self._by_overlap: OverlapStrata | None = None
         self._strata: Strata | None = None
+        self._further: Callable[[], FurtherNeeds | None] = _no_further
 
     def __len__(self) -> int:
         """Number of queries."""
@@ -155,6 +156,18 @@ class ValidationSet:
             by_overlap = OverlapStrata.of(shared_words(self._queries, self._index), self._needs)
             read._by_overlap, read._strata = by_overlap, by_overlap.equal() if by_overlap.are_enough else None
         return read
+
+    def with_further(self, further: Callable[[], ValidationSet | None]) -> ValidationSet:
+        """The same queries, with queries of needs that were learned from. These choose the weight of the documents'
+        prominence as well where a blend reads nothing learned; `further` makes them when they are first needed."""
+
+        def needs_of_further() -> FurtherNeeds | None:
+            made = further()
+            return None if made is None else FurtherNeeds(made.blends, made._needs)
+
+        other = copy(self)
+        other._further = cache(needs_of_further)
+        return other
 
     @property
     def original_ndcg(self) -> float:
@@ -189,12 +202,20 @@ class ValidationSet:
         return {caution: self._with_prior(choice, caution, queries) for caution, choice in choices.items()}
 
     def _with_prior(self, choice: BlendChoice, caution: HarmSetting, queries: ReadQueries) -> BlendChoice:
-        excess = partial(self._excess, caution=caution)
-        best = prior_candidate(choice.settings, self.blends, queries, self._needs, excess, self._strata)
+        further = self._further() if choice.settings.recall == "meaning" else None
+        original = self.blends.original_ndcg
+        if further is not None:
+            original = np.concatenate((original, further.blends.original_ndcg))
+
+        def excess(ndcg: Floats) -> float:
+            harmed, helped = ndcg < original - HARM_MARGIN, ndcg > original + HARM_MARGIN
+            return self._tolerance(caution).excess(float(harmed.mean()), float(helped.mean()))
+
+        best = prior_candidate(choice.settings, self.blends, queries, self._needs, excess, further)
         if best is None:
             return choice
-        harmed = self.harmed_share(best.ndcg)
-        return replace(choice, settings=best.settings, ndcg=self._mean(best.ndcg), harmed=harmed)
+        harmed_share = self.harmed_share(best.ndcg)
+        return replace(choice, settings=best.settings, ndcg=self._mean(best.ndcg), harmed=harmed_share)
 
     def chosen(self, choices: Mapping[HarmSetting, BlendChoice]) -> BlendChoice:
         """Of the choices for every caution the one of the training, with the blends of all."""
@@ -455,6 +476,10 @@ class ValidationSet:
                 threshold, score, harmed = candidate_threshold, float(gated.mean()), self.harmed_share(gated)
         settings = replace(candidate.settings, min_confidence=threshold, corrections=self.corrections)
         return BlendChoice(settings, score, self.original_ndcg, harmed)
+
+
+def _no_further() -> None:
+    """No further needs."""
 
 
 def _first_best(ranked: Sequence[RankedBlend], tolerance: _Tolerance) -> BlendCandidate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class NeedReader:
         self.analysis = index.analysis
         self._idf = idf(index.document_frequencies, len(index.doc_ids))
         self._idf_of_none = float(idf(np.zeros(1, np.int64), len(index.doc_ids))[0])
+        self._idf_of_rarest = lru_cache(maxsize=1 << 16)(self._largest_idf)
         self._needs: dict[Topic, Need] = {}
         self._wanted_terms: dict[Topic, frozenset[str]] = {}
 
@@ -77,7 +78,7 @@ class NeedReader:
             counts, terms = self.index.counts, self.index.terms
             rows = [self.index.doc_rows.get(doc_id) for doc_id, grade in topic.relevance.items() if grade > 0]
             ids = [counts.indices[counts.indptr[row] : counts.indptr[row + 1]] for row in rows if row is not None]
-            self._wanted_terms[topic] = frozenset(terms[i] for of_row in ids for i in of_row)
+            self._wanted_terms[topic] = frozenset(terms[i] for of_row in ids for i in of_row.tolist())
         return self._wanted_terms[topic]
 
     def _read(self, topic: Topic) -> Need:
@@ -108,10 +109,12 @@ class NeedReader:
         return [int(term_id) for term_id in term_ids[best]]
 
     def _rarity(self, need_words: tuple[str, ...]) -> dict[str, float]:
-        """The inverse document frequency of each word that the corpus has, of its rarest term."""
-        ids = {word: self._ids(word) for word in need_words}
-        return {word: max(float(self._idf[i]) for i in of_word) for word, of_word in ids.items() if of_word}
+        """The inverse document frequency of each word that the corpus has."""
+        rarity = {word: self._idf_of_rarest(word) for word in need_words}
+        return {word: idf_of_word for word, idf_of_word in rarity.items() if idf_of_word is not None}
 
-    def _ids(self, word: str) -> list[int]:
-        """The ids of those terms of a word that the corpus has; a word of a script without spaces has several."""
-        return [self.index.term_ids[term] for term in self.analysis.terms(word) if term in self.index.term_ids]
+    def _largest_idf(self, word: str) -> float | None:
+        """The inverse document frequency of the rarest term of a word, of those that the corpus has; None if it has
+        none. A word of a script without spaces has several terms."""
+        ids = (self.index.term_ids.get(term) for term in self.analysis.terms(word))
+        return max((float(self._idf[i]) for i in ids if i is not None), default=None)

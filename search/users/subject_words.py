@@ -10,6 +10,8 @@ alone. They come from counts of words: a sentence encoder, which is tried on the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from functools import cached_property, lru_cache
 from itertools import islice
 
@@ -40,7 +42,7 @@ class SubjectWords:
         self._vectors = unit_tf_idf(index.counts)  # (D, T)
         self._english = english_words() if index.analysis.language == "en" else None
         self._words: dict[Topic, tuple[str, ...]] = {}
-        self._terms_of = lru_cache(maxsize=1 << 16)(index.analysis.terms)
+        self._ids_of = lru_cache(maxsize=1 << 16)(self._ids_in_corpus)
 
     def of(self, topic: Topic) -> tuple[str, ...]:
         """The words that the documents most like the relevant ones have and these lack, most characteristic first:
@@ -64,13 +66,32 @@ class SubjectWords:
         like = heaviest(likeness, N_LIKE)
         ids = np.concatenate([self._vectors.indices[self._entries(row)] for row in like])
         weights = np.concatenate([likeness[row] * self._vectors.data[self._entries(row)] for row in like])
-        ids, places = np.unique(ids, return_inverse=True)  # the terms of a few documents, not of all
-        sums = np.bincount(places, weights)
-        held = index.counts[rows].indices
-        usable = self._no_names[ids] & (sums > 0) & ~np.isin(ids, held)
-        words = dict.fromkeys(index.word(i) for i in ids[usable][heaviest(sums[usable], sums.size)].tolist())
-        terms = {index.terms[i] for i in held}
-        return tuple(islice((word for word in words if terms.isdisjoint(self._terms_of(word))), N_WORDS))
+        held = np.concatenate([self._held(row) for row in rows])
+        sums = np.asarray(np.bincount(ids, weights, len(index.terms)), dtype=np.float64)  # (T,)
+        sums[held] = 0.0
+        usable = np.flatnonzero(sums)
+        usable = usable[self._no_names[usable]]
+        ordered = usable[heaviest(sums[usable], usable.size)].tolist()
+        return tuple(islice(self._lacking(ordered, set(held.tolist())), N_WORDS))
+
+    def _lacking(self, term_ids: Iterable[int], held: AbstractSet[int]) -> Iterator[str]:
+        """The words of terms, each once, that have no term among those that are held."""
+        seen: set[str] = set()
+        for term_id in term_ids:
+            word = self._index.word(term_id)
+            if word not in seen and held.isdisjoint(self._ids_of(word)):
+                yield word
+            seen.add(word)
+
+    def _ids_in_corpus(self, word: str) -> list[int]:
+        """The ids of those terms of a word that the corpus has."""
+        ids = self._index.term_ids
+        return [ids[term] for term in self._index.analysis.terms(word) if term in ids]
+
+    def _held(self, row: int) -> NDArray[np.int32]:
+        """The ids of the terms of a document."""
+        counts = self._index.counts
+        return np.asarray(counts.indices[counts.indptr[row] : counts.indptr[row + 1]], dtype=np.int32)
 
     def _entries(self, row: int) -> slice:
         """The entries of a document's vector."""

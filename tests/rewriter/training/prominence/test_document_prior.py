@@ -19,7 +19,14 @@ from untilclick.rewriter.serving.term_rewriter import OpenedModel, TermRewriter
 from untilclick.rewriter.stages.base import new_model
 from untilclick.rewriter.stages.reader import meaning_of
 from untilclick.rewriter.training.held_out import never_worse, validation_set
-from untilclick.rewriter.training.prominence.document_prior import GRID_PRIORS, prior_candidate
+from untilclick.rewriter.training.prominence import document_prior
+from untilclick.rewriter.training.prominence.document_prior import (
+    GRID_PRIORS,
+    best_weight,
+    further_queries,
+    prior_candidate,
+)
+from untilclick.rewriter.training.scored import Strata, mean_of, standard_error
 from untilclick.search.measures.metrics import evaluate_rankings
 from untilclick.search.records import Topic
 
@@ -109,6 +116,60 @@ def test_the_choice_of_a_blend_has_the_weight_for_made_queries_too(validation_of
     assert choice.harmed == validation.harmed_share(validation.best_score(model.reader(), [choice.settings]).values)
     later = never_worse(validation, model.reader(), choice.settings, choice.blends)
     assert later.settings.mixture.prior == choice.settings.mixture.prior
+
+
+def harmless(_values):
+    return 0.0
+
+
+def test_queries_that_count_equally_find_what_equal_strata_miss():
+    lead = np.where(np.arange(400) % 20 == 0, 0.2, 0.0)  # one query in 20 of the large stratum is helped
+    lead[380:] = np.tile([0.3, -0.3], 10)  # in the small one as many are helped as harmed
+    needs, of_query = np.arange(400), np.repeat([0, 1], [380, 20])
+    strata = Strata(of_query, np.where(of_query == 0, 0.5 / 380, 0.5 / 20))
+    assert mean_of(lead, strata) < 2 * standard_error(lead, needs, strata)
+    values = [np.full(400, 0.4), 0.4 + lead / 2, 0.4 + lead]
+    assert best_weight(values, needs, harmless) == 2
+    assert best_weight(values, np.zeros(400, dtype=np.int64), harmless) == 0  # one need tells nothing of others
+
+
+def test_prominence_that_says_nothing_keeps_the_weight_0():
+    rng, needs = np.random.default_rng(0), np.arange(2000)
+    changed = rng.random((3, 2000)) < 0.05
+    leads = np.where(changed, rng.choice([-0.3, 0.3], (3, 2000)), 0.0)
+    assert best_weight([np.full(2000, 0.4), *(0.4 + leads)], needs, harmless) == 0
+
+
+def test_needs_that_were_learned_from_choose_where_nothing_learned_is_read(validation_of, model):
+    few = validation_of(topics_of([3, 7])[:1])
+    assert few.choose_blend(model.reader()).settings == START
+    more = few.with_further(lambda: validation_of(topics_of([3, 7])[1:]))
+    choice = more.choose_blend(model.reader())
+    assert choice.settings.mixture.prior in GRID_PRIORS
+    assert choice.ndcg == pytest.approx(few.score(model.reader(), choice.settings))
+    of_others = few.with_further(lambda: validation_of(topics_of([0, 1, 2])))
+    assert of_others.choose_blend(model.reader()).settings == START
+    learned = {"balanced": replace(choice, settings=replace(START, recall="policy"))}
+    assert more.with_priors(learned, model.reader()) == learned
+
+
+def test_further_queries_are_first_ones_of_known_needs_with_index_terms_of_their_own(opened, monkeypatch):
+    def query(text, need, *history, relevance=None):
+        return JudgedQuery(RewriteRequest(text, history), {"a": 1} if relevance is None else relevance, need=need)
+
+    queries = [
+        query("open file", 1), query("files open", 2), query("open files now", 1), query("close files", None),
+        query("read files", 3, "read"), query("read lines", 3), query("write lines", 4),
+        query("sort", 5, relevance={}),
+    ]  # fmt: skip
+    chosen = further_queries(queries, ["writes line"], 10, opened.analysis)
+    texts = {each.request.query for each in chosen}
+    assert len(chosen) == 3
+    assert {"open files now", "read lines"} < texts
+    assert len(texts & {"open file", "files open"}) == 1
+    assert further_queries(queries, ["writes line"], 10, opened.analysis) == chosen
+    monkeypatch.setattr(document_prior, "FURTHER_SCORES", 20)
+    assert further_queries(queries, ["writes line"], 10, opened.analysis) == chosen[:2]
 
 
 @pytest.mark.parametrize("weight", [0.02, 0.1])

@@ -202,7 +202,7 @@ class ValidationSet:
         return {caution: self._with_prior(choice, caution, queries) for caution, choice in choices.items()}
 
     def _with_prior(self, choice: BlendChoice, caution: HarmSetting, queries: ReadQueries) -> BlendChoice:
-        further = self._further() if choice.settings.recall == "meaning" else None
+        further = self._further() if not choice.settings.learned_share else None
         original = self.blends.original_ndcg
         if further is not None:
             original = np.concatenate((original, further.blends.original_ndcg))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from itertools import permutations
 
@@ -10,9 +11,10 @@ import pytest
 import torch
 
 from untilclick.search.click_models.by_name import click_model
+from untilclick.search.records import Topic
 
-from benchmarks.bench_scores import PICKED, POLICY, Run, crossed, rows_of
-from benchmarks.score_ground import ClickOracle
+from benchmarks.bench_scores import PICKED, POLICY, Run, Trial, crossed, print_table, rows_of
+from benchmarks.score_ground import ClickOracle, Ground, Queries
 from benchmarks.score_methods import (
     Evidence,
     drawn_lists,
@@ -89,3 +91,35 @@ def test_rows_have_the_policy_gradient_less_each_method_and_a_picked_rival():
     rows = {row.method: row for row in rows_of(runs, np.arange(40))}
     assert rows["weak"].less == pytest.approx(0.1)
     assert rows[PICKED].less == pytest.approx(-0.1) == rows["strong"].less
+
+
+@pytest.mark.parametrize(("learn_from", "names"), [("clicks", ["a", "b", "c"]), ("judgments", ["a"])])
+def test_every_method_learns_in_every_table_from_as_many_lists(learn_from, names, capsys):
+    ground = _toy_ground()
+    options = argparse.Namespace(learn_from=learn_from, rounds=2, lists=2, epochs=1, learning_rate=0.05)
+    tables = Trial(ground, ground.grades, options, 0).tables()
+    assert list(tables) == names
+    start = tables["a"]["BM25 + encoder, untrained"].measured[0][0]
+    for name, runs in tables.items():
+        trained = {method: run for method, run in runs.items() if len(run.measured) > 1}
+        assert len(trained) == 5
+        assert {len(run.measured) for run in trained.values()} == {4}
+        assert {run.shown for run in trained.values()} == {0 if name == "a" else 4 * len(ground.train)}
+        assert all(np.array_equal(run.measured[0][0], start) for run in trained.values())
+        print_table(name, rows_of([runs], ground.needs), 1)
+    learned = tables["a"]["InfoNCE over candidates"].measured
+    assert learned[-1][0].mean() > learned[0][0].mean()
+    assert "policy gradient" in capsys.readouterr().out
+
+
+def _toy_ground() -> Ground:
+    """Forty queries of four kinds, each of which wants three of twelve documents; the vectors know nothing of it."""
+    generator = torch.Generator().manual_seed(0)
+    documents = torch.nn.functional.normalize(torch.randn((12, 8), generator=generator), dim=1)
+    kinds = torch.nn.functional.normalize(torch.randn((4, 8), generator=generator), dim=1).repeat(10, 1)
+    doc_ids = [str(place) for place in range(12)]
+    topics = [Topic(str(i), f"query {i}", {str(3 * (i % 4) + j): 1 for j in range(3)}) for i in range(40)]
+    candidates = torch.arange(12).expand(40, -1)
+    queries = Queries(topics, kinds, candidates, torch.rand((40, 12), generator=generator))
+    grades = np.array([[topic.relevance.get(doc_id, 0) for doc_id in doc_ids] for topic in topics])
+    return Ground(documents, doc_ids, queries, queries, grades, np.arange(40))

@@ -1,0 +1,191 @@
+"""Ways to learn scores from the same lists: the supervised losses, and a policy gradient on lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from untilclick.rewriter.training.ppo.losses import clipped_policy_loss, leave_one_out
+from untilclick.rewriter.training.ranking.hard_negatives import HardNegatives
+from untilclick.rewriter.training.ranking.info_nce import info_nce
+from untilclick.rewriter.training.ranking.lambda_loss import lambda_loss
+from untilclick.rewriter.training.ranking.list_mle import list_mle
+from untilclick.search.measures.fusion import reciprocal_rank_fusion
+from untilclick.search.records import ScoredDoc
+
+from benchmarks.score_ground import BATCH, DEPTH, START, Queries, Scorer
+
+TAU = 0.3
+"""Temperature of drawn lists. Scores are first brought to mean 0 and deviation 1 over a query's candidates, so that
+it means the same for every method."""
+CLIP = 0.2
+HARD = 4
+"""Hard negatives of a query: its candidates without gain of the highest scores."""
+NEIGHBOUR_TAU = 0.05
+"""Temperature of the softmax over cosines with training queries."""
+
+Loss = Callable[[Scorer, Queries, Tensor, Tensor], Tensor]
+"""Scorer, queries, rows (B,) and the gains (B, C) of their candidates -> () loss."""
+
+
+class Evidence:
+    """How often candidates of training queries were shown and clicked."""
+
+    def __init__(self, shape: torch.Size) -> None:
+        self.clicked, self.shown = torch.zeros(shape), torch.zeros(shape)
+
+    def add(self, lists: Tensor, clicks: Tensor) -> None:
+        """Count lists (P, L) of places among the candidates, with the clicks (P, L) on them."""
+        self.clicked.scatter_add_(1, lists, clicks)
+        self.shown.scatter_add_(1, lists, torch.ones_like(clicks))
+
+    def gains(self) -> Tensor:
+        """(P, C) clicks / (times shown + 1); 0 for what was not shown."""
+        return self.clicked / (self.shown + 1.0)
+
+
+def of_scores(loss: Callable[[Tensor, Tensor], Tensor]) -> Loss:
+    """The loss on the candidates' scores."""
+
+    def on_candidates(scorer: Scorer, queries: Queries, rows: Tensor, gains: Tensor) -> Tensor:
+        return loss(scorer(queries, rows), gains)
+
+    return on_candidates
+
+
+class OfVectors:
+    """The hard negatives of sentence-transformers. BM25 has its weight of the start: the library's loss sees vectors
+    alone."""
+
+    def __init__(self) -> None:
+        self._loss = HardNegatives()
+
+    def __call__(self, scorer: Scorer, queries: Queries, rows: Tensor, gains: Tensor) -> Tensor:
+        """See `Loss`. The positive of a query is drawn in proportion to the gains."""
+        kept = (gains > 0).any(1)
+        rows, gains = rows[kept], gains[kept]
+        with torch.no_grad():
+            hard = scorer(queries, rows).masked_fill(gains > 0, -torch.inf).topk(HARD, 1).indices  # (B, H)
+        places = torch.cat([torch.multinomial(gains, 1), hard], 1)  # (B, 1 + H)
+        documents = scorer.documents()[queries.candidates[rows].gather(1, places)]  # (B, 1 + H, d)
+        return self._loss(scorer.queries(queries.vectors[rows]), documents[:, 0], documents[:, 1:])
+
+
+def supervised_losses() -> dict[str, Loss]:
+    """The supervised methods by name."""
+    return {
+        "InfoNCE over candidates": of_scores(info_nce),
+        "hard negatives (s-t)": OfVectors(),
+        "ListMLE": of_scores(list_mle),
+        "LambdaLoss": of_scores(lambda_loss),
+    }
+
+
+def standardised(scores: Tensor) -> Tensor:
+    """(B, C) scores at mean 0 and deviation 1 over the candidates, divided by the temperature."""
+    return (scores - scores.mean(1, keepdim=True)) / (scores.std(1, keepdim=True) + 1e-6) / TAU
+
+
+def drawn_lists(scores: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """(B, n, L) lists drawn without replacement in proportion to the exponents of the standardised scores (B, C): the
+    highest perturbed ones (Kool, van Hoof & Welling, "Stochastic beams and where to find them", ICML 2019)."""
+    logits = standardised(scores)[:, None].expand(-1, n, -1)  # (B, n, C)
+    noise = torch.empty(logits.shape).exponential_(generator=generator).log_()  # minus Gumbel noise
+    return (logits - noise).topk(DEPTH, 2).indices
+
+
+def list_log_probs(logits: Tensor, lists: Tensor) -> Tensor:
+    """(B, G, L) log-probability of each rank of lists (B, G, L) given the ranks above, for logits (B, C).
+
+    The remaining mass is summed over what remains, not taken from 1, so it is exact for sharp logits, too. Source:
+    Plackett, "The Analysis of Permutations", Applied Statistics 24, 1975.
+    """
+    drawn = logits[:, None].expand(-1, lists.shape[1], -1).gather(2, lists)  # (B, G, L)
+    never = torch.zeros((*lists.shape[:2], logits.shape[1]), dtype=torch.bool).scatter(2, lists, True)
+    rest = logits[:, None].masked_fill(never, -torch.inf).logsumexp(2, keepdim=True)  # (B, G, 1)
+    below = drawn.flip(2).logcumsumexp(2).flip(2)  # (B, G, L) of the rank and those under it
+    return drawn - torch.logaddexp(rest, below)
+
+
+def rank_returns(rewards: Tensor) -> Tensor:
+    """(B, G, L) the sum of rewards (B, G, L) from each rank on, each divided by log2(1 + rank)."""
+    discounts = 1.0 / torch.log2(torch.arange(2, rewards.shape[2] + 2, dtype=rewards.dtype))
+    return (rewards * discounts).flip(2).cumsum(2).flip(2)
+
+
+def rank_advantages(returns: Tensor) -> Tensor:
+    """(B, G, L) returns less the mean of the other lists of the query at the same rank."""
+    per_rank = returns.transpose(1, 2)  # (B, L, G)
+    centred = leave_one_out(per_rank.reshape(-1, returns.shape[1])).view_as(per_rank)
+    return centred.transpose(1, 2)
+
+
+def fit(
+    loss: Loss, scorer: Scorer, queries: Queries, gains: Tensor, optimiser: torch.optim.Optimizer, epochs: int
+) -> None:
+    """Train a scorer on the gains (P, C) of candidates."""
+    for _ in range(epochs):
+        for rows in torch.randperm(len(queries)).split(BATCH):
+            if (gains[rows] > 0).any():
+                _step(optimiser, loss(scorer, queries, rows, gains[rows]))
+
+
+def fit_policy(
+    scorer: Scorer,
+    queries: Queries,
+    lists: Tensor,
+    rewards: Tensor,
+    optimiser: torch.optim.Optimizer,
+    epochs: int,
+) -> None:
+    """Policy gradient of Plackett-Luce lists (P, G, L) with rewards (P, G, L) at their ranks: the clipped surrogate,
+    and the other lists of the query as the baseline."""
+    advantages = rank_advantages(rank_returns(rewards))
+    advantages = advantages / (advantages.std() + 1e-6)
+    with torch.no_grad():
+        parts = torch.arange(len(queries)).split(BATCH)
+        old = torch.cat([list_log_probs(standardised(scorer(queries, rows)), lists[rows]) for rows in parts])
+    mask = torch.ones((1, 1), dtype=torch.bool)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(queries)).split(BATCH):
+            new = list_log_probs(standardised(scorer(queries, rows)), lists[rows]).flatten(0, 1)  # (B x G, L)
+            before, gained = old[rows].flatten(0, 1), advantages[rows].flatten(0, 1)
+            _step(optimiser, clipped_policy_loss(new, before, gained, mask.expand_as(new), CLIP).loss)
+
+
+def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
+def untrained(queries: Queries, documents: Tensor) -> Tensor:
+    """(P, C) scores of BM25 and the encoder without training."""
+    return Scorer(documents).all_scores(queries)
+
+
+def similar_scores(queries: Queries, train: Queries, gains: Tensor, documents: Tensor) -> Tensor:
+    """(P, C) the untrained scores, plus the gains of each candidate at similar training queries, divided by the
+    highest, with the same weight. Nothing is trained."""
+    near = torch.softmax(queries.vectors @ train.vectors.T / NEIGHBOUR_TAU, 1)  # (P, T)
+    spread = torch.zeros(len(train), len(documents)).scatter(1, train.candidates, gains)  # (T, D)
+    found = (near @ spread).gather(1, queries.candidates)  # (P, C)
+    return untrained(queries, documents) + START * found / found.amax(1, keepdim=True).clamp_min(1e-9)
+
+
+def fused_scores(parts: Sequence[Tensor]) -> Tensor:
+    """(P, C) reciprocal-rank fusion of several scores (P, C)."""
+    fused = torch.zeros_like(parts[0])
+    for row in range(len(fused)):
+        rankings = [_ranking(part[row].numpy()) for part in parts]
+        for entry in reciprocal_rank_fusion(rankings, fused.shape[1]):
+            fused[row, int(entry.doc_id)] = entry.score
+    return fused
+
+
+def _ranking(scores: NDArray[np.float32]) -> list[ScoredDoc]:
+    return [ScoredDoc(str(place), float(scores[place])) for place in np.argsort(-scores, kind="stable")]

@@ -69,6 +69,15 @@ def evaluate(
     split: Annotated[
         str, typer.Option("--split", envvar="UNTILCLICK_SPLIT", help="Split of the held-out topics, or `asked`.")
     ] = "dev",
+    topics: Annotated[
+        Path | None,
+        typer.Option(
+            "--topics",
+            metavar="FOLDER",
+            envvar="UNTILCLICK_TOPICS",
+            help="BEIR folder whose queries and judgments are evaluated in place of the collection's own.",
+        ),
+    ] = None,
     engine: Engine = "tantivy",
     encoder: Encoder = "auto",
     log: Log = None,
@@ -90,7 +99,8 @@ def evaluate(
     given = read_settings(context, overrides)
     settings = given.stage(EvaluateConfig, "evaluate", EvaluateConfig.SETTABLE)
     habits = given.stage(UserConfig, "user")
-    settings = replace(settings, data=data, split=split, engine=engine, out=out, seed=seed, habits=habits)
+    settings = replace(settings, data=data, split=split, topics=topics, engine=engine, out=out)
+    settings = replace(settings, seed=seed, habits=habits)
 
     from untilclick.app.loop import evaluation  # noqa: PLC0415  torch, once the settings are right
 

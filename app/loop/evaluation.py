@@ -22,6 +22,7 @@ from untilclick.rewriter.evaluation.results import Results, read_results
 from untilclick.rewriter.evaluation.verdict import MOST_NAMED, about_encoder
 from untilclick.rewriter.stages.record import analysis_of_run
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.corpora.other_topics import read_other_topics
 from untilclick.search.files.whole_files import whole_file
 from untilclick.search.log.session_log import SessionLog
 
@@ -64,6 +65,8 @@ def evaluate_model(
     analysis = None if model is None else analysis_of_run(model)
     with terminal.progress("Reading documents"):
         opened = OpenedCollection.load(config.data, config.engine, config.seed, analysis=analysis)
+    if config.topics is not None:  # before the documents are encoded, which takes longer
+        terminal.line(escape(_about_topics(config.topics, config.split, opened)))
     encoded, note = encode_collection(encoder, opened, terminal.progress)
     if note:
         terminal.line(escape(note))
@@ -75,6 +78,16 @@ def evaluate_model(
         with whole_file(config.out / "settings.json") as file:
             json.dump(settings, file, indent=1, default=str)
     return evaluated
+
+
+def _about_topics(folder: Path, split: str, opened: OpenedCollection) -> str:
+    """How many judgments of a folder's split are of documents of the collection, in a sentence."""
+    other = read_other_topics(folder, split, opened.collection.corpus)
+    n_topics = len(other.collection.topics[split])
+    return (
+        f"Topics of {folder}: {n_topics} have a relevant document in {opened.collection.corpus.source}; "
+        f"{other.n_passed_over} of {other.n_judgments} judgments are of other documents and passed over."
+    )
 
 
 def _opened(log: str | None) -> AbstractContextManager[SessionLog | None]:

@@ -36,6 +36,7 @@ from untilclick.rewriter.evaluation.typed_topics import simulated_user, typed_qu
 from untilclick.rewriter.judging.needs import needs_of_topics, share_a_need
 from untilclick.search.corpora.asked import ASKED, asked_questions
 from untilclick.search.corpora.opened import OpenedCollection
+from untilclick.search.corpora.other_topics import read_other_topics
 from untilclick.search.engines.protocol import SearchEngine
 from untilclick.search.measures.run_files import write_qrels, write_run
 from untilclick.search.records import Topic
@@ -85,6 +86,9 @@ class EvaluateConfig:
     lay_queries: int = 300
     """Largest number of queries of each group with lay words, see
     `untilclick.rewriter.evaluation.beside.lay_groups`; 0 makes no groups."""
+    topics: Path | None = None
+    """A folder in BEIR's layout whose queries and judgments are evaluated in place of the collection's own, see
+    `untilclick.search.corpora.other_topics`. Parameters are still chosen on the collection's training topics."""
     habits: UserConfig = field(default_factory=UserConfig)
     """Habits of the simulated users who type the queries of made topics; the split decides which words they know."""
 
@@ -94,10 +98,11 @@ class EvaluateConfig:
     """The fields that the table `evaluate` of a settings file may hold; commands have options for the others."""
 
     def __repr__(self) -> str:
-        """The settings as text. `exact_titles` appears only if it is off, `lay_queries` only if it is not 300: the
+        """The settings as text. `exact_titles` appears only if it is off, `lay_queries` only if it is not 300,
+        `topics` only if they are given: the
         keys of a demo's steps are hashes of this text, and a demo that was begun before there were these settings
         goes on. Habits are left out: those of a demo are in the key of its sessions."""
-        left_out = {("exact_titles", True), ("lay_queries", 300)}
+        left_out = {("exact_titles", True), ("lay_queries", 300), ("topics", None)}
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "habits"}
         texts = [f"{name}={value!r}" for name, value in values.items() if (name, value) not in left_out]
         return f"EvaluateConfig({', '.join(texts)})"
@@ -124,12 +129,14 @@ def main(
 
     Give `opened` if the collection is open already, or if its engine needs an address. `log` holds sessions that
     baselines may learn from; sessions of reported topics are left out. The baselines that rank by meaning are left
-    out if the documents are not encoded. Raises DataError for an unknown split or one without judged topics.
+    out if the documents are not encoded. Raises DataError for an unknown split or one without judged topics, and
+    as `read_other_topics` does.
     """
     opened = opened or OpenedCollection.load(config.data, config.engine, config.seed)
-    topics = _typed(opened, config, config.split)[: config.max_topics]
+    judged = _judged(opened, config)
+    topics = _typed(judged, config, config.split)[: config.max_topics]
     systems = {**baselines(opened, config, topics, log), **trained(opened)}
-    lay = _lay_queries(opened, config, topics)
+    lay = _lay_queries(judged, config, topics)
     beside = _is_asked_beside(opened, config) + (lay is not None)
     step_done = _step_counter(systems, config, progress, beside)
     results = evaluate_systems(opened.engine, topics, systems, config, step_done)
@@ -151,8 +158,19 @@ def main(
         encoder=opened.encoded.encoder.card if opened.encoded else None,
     )
     if config.sessions:
-        results = replace(results, sessions=_sessions(opened, topics, systems, config, step_done))
+        results = replace(results, sessions=_sessions(judged, topics, systems, config, step_done))
     return write_results(config.out, results)
+
+
+def _judged(opened: OpenedCollection, config: EvaluateConfig) -> OpenedCollection:
+    """The documents with the topics that are evaluated."""
+    if config.topics is None:
+        return opened
+    return opened.with_topics(read_other_topics(config.topics, config.split, opened.collection.corpus).collection)
+
+
+def _reports_training_topics(config: EvaluateConfig) -> bool:
+    return config.split == "train" and config.topics is None
 
 
 def _asked(
@@ -205,7 +223,7 @@ def _new_needs(
     opened: OpenedCollection, config: EvaluateConfig, topics: Sequence[TypedTopic], results: Results
 ) -> NewNeeds | None:
     """The figures of the topics that share no need with training topics; None if none or all of them do."""
-    training = () if config.split == "train" else opened.collection.topics.get("train", ())
+    training = () if _reports_training_topics(config) else opened.collection.topics.get("train", ())
     shared = share_a_need([typed.topic for typed in topics], training, opened.analysis).tolist()
     if not any(shared) or all(shared):
         return None
@@ -279,6 +297,8 @@ def _settings(systems: Mapping[str, System], config: EvaluateConfig) -> dict[str
     influence on the figures."""
     chosen = {name: str(system.settings) for name, system in systems.items() if isinstance(system, Tuned)}
     values = {name: value for name, value in asdict(config).items() if name not in {"out", "habits"}}
+    if config.topics is None:
+        del values["topics"]
     values |= {f"user.{name}": value for name, value in asdict(config.habits).items()}
     return {**{name: str(value) for name, value in values.items()}, **chosen}
 
@@ -315,7 +335,7 @@ def _sessions(
 
 def _training_topics(opened: OpenedCollection, config: EvaluateConfig) -> list[TypedTopic]:
     """Topics for choosing parameters and for estimating; none if the collection has none, or if they are reported."""
-    if config.split == "train" or not opened.collection.topics.get("train"):
+    if _reports_training_topics(config) or not opened.collection.topics.get("train"):
         return []
     return _typed(opened, config, "train")
 

@@ -272,3 +272,24 @@ def test_topics_whose_need_is_also_trained_on_are_counted_apart(config):
     alone = dataclasses.replace(collection, topics={"dev": dev})
     main(options, lambda _: {}, opened.with_topics(alone))
     assert read_results(config.out).new_needs is None
+
+
+@pytest.mark.parametrize("split", ["dev", "train"])
+def test_topics_of_another_collection_are_reported_and_choose_no_parameter(config, tmp_path, split):
+    """Baselines that need training topics have those of the collection, also if the folder's are `train`."""
+    folder = tmp_path / "other"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "how long is a list"}\n')
+    judgments = f"query-id\tcorpus-id\tscore\nq1\t{DOCUMENTS[0].doc_id}\t1\nq1\tmissing\t1\n"
+    (folder / "qrels" / f"{split}.tsv").write_text(judgments)
+    settings = dataclasses.replace(config, split=split, topics=folder, sessions=10, oracle=False)
+    main(settings, lambda _: {"ppo": AddsOneWord()}, opened_toy(ENGINE))
+    results = read_results(config.out)
+    assert [row.query for row in results.topics] == ["how long is a list"]
+    assert {"bm25", "rm3", "association", "ppo"} <= set(results.figures)
+    assert results.settings["topics"] == str(folder)
+    assert results.lay is None
+
+
+def test_settings_without_other_topics_are_written_as_before(config):
+    assert " topics=" not in repr(config)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from untilclick.rewriter.policy.lists.plackett_luce import Candidates, Lists, draw_lists, list_log_probs
 from untilclick.rewriter.training.ppo.losses import clipped_policy_loss, leave_one_out
 from untilclick.rewriter.training.ranking.hard_negatives import HardNegatives
 from untilclick.rewriter.training.ranking.info_nce import info_nce
@@ -91,24 +92,19 @@ def standardised(scores: Tensor) -> Tensor:
 
 
 def drawn_lists(scores: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """(B, n, L) lists drawn without replacement in proportion to the exponents of the standardised scores (B, C): the
-    highest perturbed ones (Kool, van Hoof & Welling, "Stochastic beams and where to find them", ICML 2019)."""
-    logits = standardised(scores)[:, None].expand(-1, n, -1)  # (B, n, C)
-    noise = torch.empty(logits.shape).exponential_(generator=generator).log_()  # minus Gumbel noise
-    return (logits - noise).topk(DEPTH, 2).indices
+    """(B, n, L) lists drawn from the Plackett-Luce policy of the standardised scores (B, C)."""
+    drawn = draw_lists(_policy(standardised(scores)), n, DEPTH, generator)
+    return drawn.documents.view(len(scores), n, -1)
 
 
-def list_log_probs(logits: Tensor, lists: Tensor) -> Tensor:
-    """(B, G, L) log-probability of each rank of lists (B, G, L) given the ranks above, for logits (B, C).
+def log_probs_of(logits: Tensor, lists: Tensor) -> Tensor:
+    """(B x G, L) log-probability of each rank of lists (B, G, L) given the ranks above, for logits (B, C)."""
+    documents = lists.flatten(0, 1)
+    return list_log_probs(_policy(logits), Lists(documents, torch.ones_like(documents, dtype=torch.bool)))
 
-    The remaining mass is summed over what remains, not taken from 1, so it is exact for sharp logits, too. Source:
-    Plackett, "The Analysis of Permutations", Applied Statistics 24, 1975.
-    """
-    drawn = logits[:, None].expand(-1, lists.shape[1], -1).gather(2, lists)  # (B, G, L)
-    never = torch.zeros((*lists.shape[:2], logits.shape[1]), dtype=torch.bool).scatter(2, lists, True)
-    rest = logits[:, None].masked_fill(never, -torch.inf).logsumexp(2, keepdim=True)  # (B, G, 1)
-    below = drawn.flip(2).logcumsumexp(2).flip(2)  # (B, G, L) of the rank and those under it
-    return drawn - torch.logaddexp(rest, below)
+
+def _policy(logits: Tensor) -> Candidates:
+    return Candidates(logits, torch.ones_like(logits, dtype=torch.bool))
 
 
 def rank_returns(rewards: Tensor) -> Tensor:
@@ -148,12 +144,12 @@ def fit_policy(
     advantages = advantages / (advantages.std() + 1e-6)
     with torch.no_grad():
         parts = torch.arange(len(queries)).split(BATCH)
-        old = torch.cat([list_log_probs(standardised(scorer(queries, rows)), lists[rows]) for rows in parts])
+        old = torch.cat([log_probs_of(standardised(scorer(queries, rows)), lists[rows]) for rows in parts])
     mask = torch.ones((1, 1), dtype=torch.bool)
     for _ in range(epochs):
         for rows in torch.randperm(len(queries)).split(BATCH):
-            new = list_log_probs(standardised(scorer(queries, rows)), lists[rows]).flatten(0, 1)  # (B x G, L)
-            before, gained = old[rows].flatten(0, 1), advantages[rows].flatten(0, 1)
+            new = log_probs_of(standardised(scorer(queries, rows)), lists[rows])  # (B x G, L)
+            before, gained = old.view_as(lists)[rows].flatten(0, 1), advantages[rows].flatten(0, 1)
             _step(optimiser, clipped_policy_loss(new, before, gained, mask.expand_as(new), CLIP).loss)
 
 

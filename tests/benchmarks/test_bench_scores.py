@@ -19,7 +19,7 @@ from benchmarks.score_methods import (
     Evidence,
     drawn_lists,
     fused_scores,
-    list_log_probs,
+    log_probs_of,
     rank_advantages,
     rank_returns,
 )
@@ -29,7 +29,7 @@ LOGITS = torch.tensor([[0.5, -1.0, 40.0, 0.1]], dtype=torch.float64)
 
 def test_log_probabilities_of_all_lists_sum_to_one_even_if_scores_are_sharp():
     lists = torch.tensor([list(permutations(range(4), 3))])  # (1, 24, 3)
-    per_rank = list_log_probs(LOGITS, lists)
+    per_rank = log_probs_of(LOGITS, lists).view_as(lists)
     assert per_rank.sum(2).exp().sum().item() == pytest.approx(1, abs=1e-12)
     rest = math.exp(0.5) + math.exp(-1.0) + math.exp(0.1)
     first = lists[0].tolist().index([2, 0, 3])
@@ -39,7 +39,7 @@ def test_log_probabilities_of_all_lists_sum_to_one_even_if_scores_are_sharp():
 def test_gradient_of_a_list_is_that_of_finite_differences():
     lists = torch.tensor([[[2, 0, 1], [1, 3, 0]]])
     logits = torch.tensor([[0.5, -1.0, 2.0, 0.1]], dtype=torch.float64, requires_grad=True)
-    torch.autograd.gradcheck(lambda each: list_log_probs(each, lists), (logits,))
+    assert torch.autograd.gradcheck(lambda each: log_probs_of(each, lists), (logits,))
 
 
 def test_first_documents_are_drawn_in_proportion():

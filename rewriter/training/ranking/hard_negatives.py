@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,8 @@ class HardNegatives:
         from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
         from sentence_transformers.util import dot_score
 
-        self._loss = MultipleNegativesRankingLoss(torch.nn.Identity(), scale=scale, similarity_fct=dot_score)
+        model: Any = torch.nn.Identity()  # kept by the library, and not read for vectors
+        self._loss = MultipleNegativesRankingLoss(model, scale=scale, similarity_fct=dot_score)
 
     def __call__(self, queries: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
         """() mean loss of queries (B, d), a positive document each (B, d), and H hard negatives each (B, H, d)."""

@@ -285,7 +285,7 @@ def test_topics_of_another_collection_are_reported_and_choose_no_parameter(confi
     settings = dataclasses.replace(config, split=split, topics=folder, sessions=10, oracle=False)
     main(settings, lambda _: {"ppo": AddsOneWord()}, opened_toy(ENGINE))
     results = read_results(config.out)
-    assert [row.query for row in results.topics] == ["how long is a list"]
+    assert results.n_topics == 1
     assert {"bm25", "rm3", "association", "ppo"} <= set(results.figures)
     assert results.settings["topics"] == str(folder)
     assert results.lay is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from untilclick.rewriter.policy.lists.plackett_luce import Candidates, Lists, draw_lists, list_log_probs
-from untilclick.rewriter.training.ppo.losses import clipped_policy_loss, leave_one_out
+from untilclick.rewriter.policy.lists.returns import leave_one_out_by_rank, rewards_to_go
+from untilclick.rewriter.training.ppo.list_objective import ListExperience, list_objective
 from untilclick.rewriter.training.ranking.hard_negatives import HardNegatives
 from untilclick.rewriter.training.ranking.info_nce import info_nce
 from untilclick.rewriter.training.ranking.lambda_loss import lambda_loss
@@ -23,7 +25,8 @@ from benchmarks.score_ground import BATCH, DEPTH, START, Queries, Scorer
 TAU = 0.3
 """Temperature of drawn lists. Scores are first brought to mean 0 and deviation 1 over a query's candidates, so that
 it means the same for every method."""
-CLIP = 0.2
+CLIP, KL = 0.2, 0.0125
+"""Clip range and weight of the KL to the start, the defaults of PPO."""
 HARD = 4
 """Hard negatives of a query: its candidates without gain of the highest scores."""
 NEIGHBOUR_TAU = 0.05
@@ -97,27 +100,15 @@ def drawn_lists(scores: Tensor, n: int, generator: torch.Generator) -> Tensor:
     return drawn.documents.view(len(scores), n, -1)
 
 
-def log_probs_of(logits: Tensor, lists: Tensor) -> Tensor:
-    """(B x G, L) log-probability of each rank of lists (B, G, L) given the ranks above, for logits (B, C)."""
-    documents = lists.flatten(0, 1)
-    return list_log_probs(_policy(logits), Lists(documents, torch.ones_like(documents, dtype=torch.bool)))
-
-
 def _policy(logits: Tensor) -> Candidates:
     return Candidates(logits, torch.ones_like(logits, dtype=torch.bool))
 
 
-def rank_returns(rewards: Tensor) -> Tensor:
-    """(B, G, L) the sum of rewards (B, G, L) from each rank on, each divided by log2(1 + rank)."""
-    discounts = 1.0 / torch.log2(torch.arange(2, rewards.shape[2] + 2, dtype=rewards.dtype))
-    return (rewards * discounts).flip(2).cumsum(2).flip(2)
-
-
-def rank_advantages(returns: Tensor) -> Tensor:
-    """(B, G, L) returns less the mean of the other lists of the query at the same rank."""
-    per_rank = returns.transpose(1, 2)  # (B, L, G)
-    centred = leave_one_out(per_rank.reshape(-1, returns.shape[1])).view_as(per_rank)
-    return centred.transpose(1, 2)
+def by_rank(rewards: Tensor) -> Tensor:
+    """(..., L) rewards (..., L), each divided by log2(1 + rank). A click counts less further down: every session here
+    has one query, so that the discount by queries, which the return of a session has, would tell no two lists apart
+    that show the same documents."""
+    return rewards / torch.log2(torch.arange(2, rewards.shape[-1] + 2, dtype=rewards.dtype))
 
 
 def fit(
@@ -130,27 +121,36 @@ def fit(
                 _step(optimiser, loss(scorer, queries, rows, gains[rows]))
 
 
-def fit_policy(
-    scorer: Scorer,
-    queries: Queries,
-    lists: Tensor,
-    rewards: Tensor,
-    optimiser: torch.optim.Optimizer,
-    epochs: int,
-) -> None:
-    """Policy gradient of Plackett-Luce lists (P, G, L) with rewards (P, G, L) at their ranks: the clipped surrogate,
-    and the other lists of the query as the baseline."""
-    advantages = rank_advantages(rank_returns(rewards))
-    advantages = advantages / (advantages.std() + 1e-6)
-    with torch.no_grad():
-        parts = torch.arange(len(queries)).split(BATCH)
-        old = torch.cat([log_probs_of(standardised(scorer(queries, rows)), lists[rows]) for rows in parts])
-    mask = torch.ones((1, 1), dtype=torch.bool)
+class Shown(NamedTuple):
+    """Lists that were drawn for P queries, and what they were paid."""
+
+    lists: Tensor
+    """(P, G, L) places among the candidates."""
+    rewards: Tensor
+    """(P, G, L) at the ranks of the lists."""
+    reference: Tensor
+    """(P, C) scores that the policy is kept near: those before training."""
+
+
+def fit_policy(scorer: Scorer, queries: Queries, shown: Shown, optimiser: torch.optim.Optimizer, epochs: int) -> None:
+    """PPO on Plackett-Luce lists: the clipped surrogate, the other lists of the query as the baseline, and the KL to
+    the start."""
+    batch = _experience(scorer, queries, shown)
     for _ in range(epochs):
         for rows in torch.randperm(len(queries)).split(BATCH):
-            new = log_probs_of(standardised(scorer(queries, rows)), lists[rows])  # (B x G, L)
-            before, gained = old.view_as(lists)[rows].flatten(0, 1), advantages[rows].flatten(0, 1)
-            _step(optimiser, clipped_policy_loss(new, before, gained, mask.expand_as(new), CLIP).loss)
+            present = _policy(standardised(scorer(queries, rows)))
+            _step(optimiser, list_objective(present, batch.of_queries(rows), CLIP, KL).loss)
+
+
+@torch.no_grad()
+def _experience(scorer: Scorer, queries: Queries, shown: Shown) -> ListExperience:
+    documents = shown.lists.flatten(0, 1)  # (P x G, L)
+    lists = Lists(documents, torch.ones_like(documents, dtype=torch.bool))
+    returns = rewards_to_go(by_rank(shown.rewards).flatten(0, 1), lists)
+    advantages = leave_one_out_by_rank(returns, shown.lists.shape[1])
+    old = list_log_probs(_policy(standardised(scorer.all_scores(queries))), lists)
+    scaled = advantages / (advantages.std() + 1e-6)
+    return ListExperience(lists, old, scaled, _policy(standardised(shown.reference)))
 
 
 def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -17,29 +15,10 @@ from benchmarks.bench_scores import PICKED, POLICY, Run, Trial, crossed, print_t
 from benchmarks.score_ground import ClickOracle, Ground, Queries
 from benchmarks.score_methods import (
     Evidence,
+    by_rank,
     drawn_lists,
     fused_scores,
-    log_probs_of,
-    rank_advantages,
-    rank_returns,
 )
-
-LOGITS = torch.tensor([[0.5, -1.0, 40.0, 0.1]], dtype=torch.float64)
-
-
-def test_log_probabilities_of_all_lists_sum_to_one_even_if_scores_are_sharp():
-    lists = torch.tensor([list(permutations(range(4), 3))])  # (1, 24, 3)
-    per_rank = log_probs_of(LOGITS, lists).view_as(lists)
-    assert per_rank.sum(2).exp().sum().item() == pytest.approx(1, abs=1e-12)
-    rest = math.exp(0.5) + math.exp(-1.0) + math.exp(0.1)
-    first = lists[0].tolist().index([2, 0, 3])
-    assert per_rank[0, first, 1].item() == pytest.approx(0.5 - math.log(rest))
-
-
-def test_gradient_of_a_list_is_that_of_finite_differences():
-    lists = torch.tensor([[[2, 0, 1], [1, 3, 0]]])
-    logits = torch.tensor([[0.5, -1.0, 2.0, 0.1]], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda each: log_probs_of(each, lists), (logits,))
 
 
 def test_first_documents_are_drawn_in_proportion():
@@ -51,10 +30,8 @@ def test_first_documents_are_drawn_in_proportion():
     assert all(len(set(each.tolist())) == 10 for each in lists[:5, 0])
 
 
-def test_returns_are_those_from_each_rank_on_less_the_other_lists():
-    returns = rank_returns(torch.tensor([[[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]))
-    torch.testing.assert_close(returns[0, 0], torch.tensor([1.5, 0.5, 0.5]))
-    torch.testing.assert_close(rank_advantages(returns)[0, :, 0], torch.tensor([1.5, -1.5]))
+def test_a_click_counts_less_further_down():
+    torch.testing.assert_close(by_rank(torch.tensor([[1.0, 0.0, 1.0]])), torch.tensor([[1.0, 0.0, 0.5]]))
 
 
 def test_users_click_on_what_is_shown_by_its_grade_and_never_twice_alike():

@@ -3,6 +3,6 @@
 Read `trainer.py` first: a round draws sequences, asks for their rewards, estimates advantages (`experience.py`) and
 makes optimiser steps on the loss (`objective.py`). Every formula is in `losses.py`.
 
-On lists of documents, `list_trainer.py` does the same for any scorer of documents: `list_rewards.py` has the clicks that
-lists are paid, `list_objective.py` the loss.
+On lists of documents, `list_trainer.py` does the same for any scorer of documents: `list_rewards.py` has the clicks
+that lists are paid, `list_objective.py` the loss.
 """

@@ -39,9 +39,6 @@ _OPTIONS: dict[str, Literal["freq", "basic"]] = {BODY: "freq", ASIDE: "basic"}
 K1, B = 1.2, 0.75
 """The parameters of BM25 in tantivy, which has no option for them."""
 
-PARSED_QUERIES = 64
-"""Number of queries that are kept as tantivy takes them; a rewrite has some 200 terms."""
-
 
 class TantivyEngine:
     """`SearchEngine` over one tantivy index. Threads may share it."""
@@ -66,8 +63,6 @@ class TantivyEngine:
         self._term_query = lru_cache(maxsize=1 << 16)(
             lambda field, term: Query.term_query(schema, field, term, index_option=_OPTIONS[field])
         )
-        # One search asks for the best score of its words, then for their ranking, then for scores of other documents.
-        self._query = lru_cache(maxsize=PARSED_QUERIES)(self._parse)
 
     @classmethod
     def open(cls, corpus: Corpus, directory: Path | None = None, analysis: Analysis | None = None) -> TantivyEngine:
@@ -150,7 +145,7 @@ class TantivyEngine:
             self._stamp = stamp
         return True
 
-    def _parse(self, query: WeightedQuery) -> Query | None:
+    def _query(self, query: WeightedQuery) -> Query | None:
         """A tantivy query for documents with any of the terms; None for a query without terms.
 
         Each term's score is multiplied by its weight.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from untilclick.search.engines.vectors.document_vectors import DocumentVectors, IndexNow, KnownVectors
@@ -21,9 +20,6 @@ from untilclick.search.records import Document, ScoredDoc
 from untilclick.search.text.encoders.encoder import Encoder, Vectors
 from untilclick.search.text.encoders.query_vectors import QueryVectors
 
-FIRST = 200
-"""Number of nearest documents that are looked for at once."""
-
 
 @dataclass(frozen=True, eq=False)
 class QueryCosines:
@@ -35,7 +31,7 @@ class QueryCosines:
 
     def nearest(self, n: int) -> list[ScoredDoc]:
         """See `VectorIndex.nearest`."""
-        return self._first[:n] if n <= FIRST else self.index.nearest(self.vector, n)
+        return self.index.nearest(self.vector, n)
 
     def scores(self, doc_ids: Sequence[str]) -> list[float]:
         """See `VectorIndex.cosines`."""
@@ -52,12 +48,6 @@ class QueryCosines:
     def __len__(self) -> int:
         """Number of documents."""
         return len(self.index)
-
-    @cached_property
-    def _first(self) -> list[ScoredDoc]:
-        """The nearest `FIRST` documents: a search asks for ten of them as evidence and for more to rank, and each
-        time all documents are compared."""
-        return self.index.nearest(self.vector, FIRST)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from untilclick.rewriter.policy.lists.plackett_luce import Candidates, Lists, draw_lists, list_log_probs
-from untilclick.rewriter.policy.lists.returns import leave_one_out_by_rank, rewards_to_go
 from untilclick.rewriter.training.ppo.list_objective import ListExperience, list_objective
+from untilclick.rewriter.training.ppo.list_returns import leave_one_out_by_rank, rewards_to_go
 from untilclick.rewriter.training.ranking.hard_negatives import HardNegatives
 from untilclick.rewriter.training.ranking.info_nce import info_nce
 from untilclick.rewriter.training.ranking.lambda_loss import lambda_loss

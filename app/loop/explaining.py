@@ -151,7 +151,7 @@ def _of_run(config: ExplainConfig, show: ShowProgress) -> _Subject:
     blends = {name: record.blend_for(config.caution) for name, record in records.items()}
     notes += [*filter(None, [note]), *_about_blends(blends, learned=config.learned)]
     if config.learned:
-        blends = {name: replace(blend, recall="policy") for name, blend in blends.items()}
+        blends = {name: replace(blend, recall="policy", documents=None) for name, blend in blends.items()}
     with show("Opening the models"):
         rewriters: dict[str, Rewriter] = {
             name: stage_rewriter(folder, opened, blends[name]) for name, folder in folders.items()
@@ -181,7 +181,7 @@ def _about_blends(blends: dict[str, BlendSettings], *, learned: bool) -> list[st
     untaught = [
         name
         for name, blend in blends.items()
-        if name != BASE and blend.mixture is not None and blend.recall == "meaning"
+        if name != BASE and blend.mixture is not None and not blend.learned_share
     ]
     if not untaught:
         return []

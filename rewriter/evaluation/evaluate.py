@@ -99,9 +99,9 @@ class EvaluateConfig:
 
     def __repr__(self) -> str:
         """The settings as text. `exact_titles` appears only if it is off, `lay_queries` only if it is not 300,
-        `topics` only if they are given: the
-        keys of a demo's steps are hashes of this text, and a demo that was begun before there were these settings
-        goes on. Habits are left out: those of a demo are in the key of its sessions."""
+        `topics` only if they are given: the keys of a demo's steps are hashes of this text, and a demo that was begun
+        before there were these settings goes on. Habits are left out: those of a demo are in the key of its sessions.
+        """
         left_out = {("exact_titles", True), ("lay_queries", 300), ("topics", None)}
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "habits"}
         texts = [f"{name}={value!r}" for name, value in values.items() if (name, value) not in left_out]

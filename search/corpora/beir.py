@@ -55,16 +55,16 @@ def read_topics(folder: Path, doc_ids: Set[str]) -> dict[str, tuple[Topic, ...]]
     whole number, and a history that is not a list of texts.
     """
     queries = _read_queries(_required(folder, "queries.jsonl"), _conversations(folder))
-    return {path.name.split(".tsv")[0]: _split_topics(path, queries, doc_ids) for path in judgment_files(folder)}
+    return {split: _split_topics(path, queries, doc_ids) for split, path in judgment_files(folder).items()}
 
 
-def judgment_files(folder: Path) -> list[Path]:
-    """The judgment files of a folder, sorted. Raises DataError if there is none."""
+def judgment_files(folder: Path) -> dict[str, Path]:
+    """Split -> its judgment file, sorted. Raises DataError if there is none."""
     files = sorted(p for p in (folder / "qrels").glob("*.tsv*") if p.name.endswith((".tsv", ".tsv.gz")))
     if not files:
         remedy = "Put at least one <split>.tsv there, or give corpus.jsonl alone, from which topics are made"
         raise DataError.at(folder / "qrels", None, "no judgment file", remedy)
-    return files
+    return {path.name.split(".tsv")[0]: path for path in files}
 
 
 def _required(folder: Path, name: str) -> Path:

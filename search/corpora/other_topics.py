@@ -34,7 +34,7 @@ def read_other_topics(folder: Path, split: str, corpus: Corpus) -> OtherTopics:
     """
     if not folder.is_dir():
         raise DataError.at(folder, None, "no such folder", "Name a folder with queries.jsonl and qrels/<split>.tsv")
-    judgments = {path.name.split(".tsv")[0]: list(read_judgments(path)) for path in judgment_files(folder)}
+    judgments = {name: list(read_judgments(path)) for name, path in judgment_files(folder).items()}
     topics = read_topics(folder, {each.doc_id for of_split in judgments.values() for each in of_split})
     if split not in topics or split == ASKED:  # `asked` names the questions that come with the program
         raise DataError(f"{folder} has no split {split!r}; choose one of: {', '.join(topics)}.")

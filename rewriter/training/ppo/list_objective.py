@@ -14,6 +14,7 @@ from untilclick.rewriter.policy.lists.plackett_luce import (
     list_log_probs,
     next_document,
 )
+from untilclick.rewriter.policy.sequences import member_positions
 from untilclick.rewriter.training.ppo import losses
 from untilclick.rewriter.training.ppo.objective import Objective
 
@@ -33,7 +34,7 @@ class ListExperience:
     def of_queries(self, rows: Tensor) -> ListExperience:
         """The part of the queries at positions `rows` (b,)."""
         n_lists = self.lists.documents.shape[0] // self.reference.scores.shape[0]
-        drawn = (rows[:, None] * n_lists + torch.arange(n_lists, device=rows.device)).flatten()
+        drawn = member_positions(rows, n_lists)
         return ListExperience(
             Lists(*(part[drawn] for part in self.lists)),
             self.log_probs[drawn],

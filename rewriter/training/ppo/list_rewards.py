@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from untilclick.rewriter.policy.lists.returns import discounted_clicks
+from untilclick.rewriter.training.ppo.list_returns import discounted_clicks
 from untilclick.search.click_models.base import NO_DOCUMENT, ClickModel
 
 

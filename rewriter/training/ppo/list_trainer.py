@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from untilclick.rewriter.policy.lists.plackett_luce import Candidates, Lists, draw_lists, list_log_probs
-from untilclick.rewriter.policy.lists.returns import leave_one_out_by_rank, rewards_to_go
 from untilclick.rewriter.training.ppo.list_objective import ListExperience, list_objective
+from untilclick.rewriter.training.ppo.list_returns import leave_one_out_by_rank, rewards_to_go
 from untilclick.rewriter.training.ppo.list_rewards import ListRewards
 from untilclick.search.click_models.base import NO_DOCUMENT
 

@@ -236,3 +236,11 @@ def test_rewriters_that_leave_a_query_as_typed_say_why():
     assert (known.unknown, unknown.unknown) == (False, True)
     assert [each.known for each in known.read] == [False, True]
     assert known.documents[0].title in {each.title for each in DOCUMENTS}
+
+
+def test_a_blend_that_reads_learned_documents_is_not_said_to_have_learned_nothing():
+    """Also where its words are the encoder's."""
+    read = explaining._about_blends({"ppo": replace(MEANT, documents="policy")}, learned=False)
+    unread = explaining._about_blends({"ppo": MEANT}, learned=False)
+    assert not read
+    assert "nothing that was learned" in unread[0]

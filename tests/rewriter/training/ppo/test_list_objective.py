@@ -13,8 +13,8 @@ from untilclick.rewriter.policy.lists.plackett_luce import (
     list_log_probs,
     next_document,
 )
-from untilclick.rewriter.policy.lists.returns import discounted_clicks, leave_one_out_by_rank, rewards_to_go
 from untilclick.rewriter.training.ppo.list_objective import ListExperience, list_objective
+from untilclick.rewriter.training.ppo.list_returns import discounted_clicks, leave_one_out_by_rank, rewards_to_go
 from untilclick.search.click_models.by_name import click_model
 
 N_QUERIES, N_CANDIDATES, LENGTH, LISTS, WIDTH = 24, 12, 5, 8, 16

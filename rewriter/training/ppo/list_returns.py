@@ -1,6 +1,7 @@
 """From clicks on drawn lists to the advantage of each rank.
 
-Shapes are those of `plackett_luce.py`: N = B x G lists of L documents, the G lists of one query next to each other.
+Shapes are those of `policy/lists/plackett_luce.py`: N = B x G lists of L documents, the G lists of one query next to
+each other.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from untilclick.rewriter.policy.lists.plackett_luce import Lists
+from untilclick.rewriter.training.ppo.losses import leave_one_out
 
 
 def discounted_clicks(clicks: Tensor, queries_before: Tensor, discount: float) -> Tensor:
@@ -27,8 +29,7 @@ def rewards_to_go(rewards: Tensor, lists: Lists) -> Tensor:
 
 def leave_one_out_by_rank(returns: Tensor, n_lists: int) -> Tensor:
     """(N, L) returns (N, L) less the mean return at the same rank of the other `n_lists` - 1 lists of the query, of
-    which there has to be one. The baseline does not hang on the list that it is taken from, so that the gradient
-    stays unbiased (Kool, van Hoof & Welling, "Buy 4 REINFORCE Samples, Get a Baseline for Free!", 2019)."""
-    grouped = returns.view(-1, n_lists, returns.shape[1])  # (B, G, L)
-    others = (grouped.sum(1, keepdim=True) - grouped) / (n_lists - 1)
-    return (grouped - others).view_as(returns)
+    which there has to be one, see `losses.leave_one_out`."""
+    by_rank = returns.view(-1, n_lists, returns.shape[1]).transpose(1, 2)  # (B, L, G)
+    centred = leave_one_out(by_rank.flatten(0, 1)).view_as(by_rank)
+    return centred.transpose(1, 2).reshape(returns.shape)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from untilclick.rewriter.policy.lists.plackett_luce import Lists
-from untilclick.rewriter.policy.lists.returns import discounted_clicks, leave_one_out_by_rank, rewards_to_go
+from untilclick.rewriter.training.ppo.list_returns import discounted_clicks, leave_one_out_by_rank, rewards_to_go
 
 
 def test_a_click_is_worth_less_after_more_queries():
